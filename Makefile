@@ -1,0 +1,195 @@
+# One command per thing a person wants to do; `make` lists them. Each sets up what it needs, so every line works
+# on a fresh clone. What takes thought is in scripts/: bootstrap (brings tools), build_zip.py, deploy.py.
+# Written for GNU make from 3.81 on, the one that macOS ships: it knows no .SHELLFLAGS, so no recipe leans on them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ENV ?=
+ARCH ?= arm64
+EMULATOR ?=
+# How long `make chaos` goes on having faults.
+CHAOS_SECONDS ?= 180
+# More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
+ARGS ?=
+
+# Any Python from 3.8 on brings the rest. A list, because pyenv's python3 refuses to start here if it has no 3.13.
+PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 /usr/bin/python3 python
+PYTHON = $(shell for python in $(PYTHONS); do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && command -v "$$python" && break; done)
+BOOTSTRAP = PYTHONPATH=scripts $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m bootstrap
+BIN := .venv/bin
+DEPLOY := $(BIN)/python scripts/deploy.py
+LOCALCLOUD := $(BIN)/python -m localcloud
+
+# A stamp lies in the folder it vouches for where there is one: who removes the folder removes the stamp.
+UV := .tools/uv/installed-from
+VENV := .venv/.installed
+LOCALCLOUD_VENV := .venv-localcloud/.installed
+PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
+
+MODULES := infra $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
+INFRA_TESTS := $(MODULES:%=test-infra/%)
+# Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+SUBMAKE := $(MAKE) --no-print-directory
+
+##@ Start here
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } { gsub(/\$$\$$/, "$$") } \
+		/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was sent with what was counted
+	@$(SUBMAKE) apply ENV=local
+	@$(BIN)/votectl demo $(ARGS)
+
+.PHONY: test
+test: prepare ## Run every check, from lint to the end-to-end test
+	@$(SUBMAKE) lint
+	@$(SUBMAKE) typecheck
+	@$(SUBMAKE) test-infra
+	@$(SUBMAKE) test-python
+	@$(SUBMAKE) test-e2e
+
+.PHONY: down
+down: local-down ## Stop the local cloud and forget what was deployed to it
+	@rm -rf .state/terraform/local
+
+##@ Set up
+
+.PHONY: install
+install: $(VENV) $(LOCALCLOUD_VENV) ## Create both virtual environments from their locks
+
+# What a first run downloads, side by side.
+.PHONY: prepare
+prepare: $(UV)
+	@$(SUBMAKE) -s -j3 $(TOGETHER) $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp
+
+.PHONY: lock
+lock: ## Lock requirements/*.in by hash into *.txt (ARGS=--upgrade takes newer versions)
+	@$(BOOTSTRAP) lock $(ARGS)
+
+$(UV): requirements/tools.txt
+	@$(BOOTSTRAP) uv >/dev/null
+
+$(VENV): requirements/dev.txt pyproject.toml $(PACKAGES) | $(UV)
+	@$(BOOTSTRAP) venv .venv dev --editable
+	@touch $@
+
+$(LOCALCLOUD_VENV): requirements/localcloud.txt | $(UV)
+	@$(BOOTSTRAP) venv .venv-localcloud localcloud
+	@touch $@
+
+##@ Check
+
+.PHONY: format
+format: $(VENV) ## Rewrite Python and Terraform files in their standard form
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -recursive infra
+
+.PHONY: lint
+lint: $(VENV) ## Check style and likely bugs of Python and Terraform files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -check -diff -recursive infra
+
+.PHONY: typecheck
+typecheck: $(VENV) ## Check types (mypy, strict)
+	@$(BIN)/mypy
+
+.PHONY: test-python
+test-python: $(VENV) $(LOCALCLOUD_VENV) ## Run unit, property, contract and integration tests, with branch coverage
+	@$(BIN)/pytest tests/unit tests/properties tests/contract tests/integration --cov --cov-report=term $(ARGS)
+
+.PHONY: test-infra
+test-infra: ## Validate and test the Terraform root and each module, without a cloud
+	@$(SUBMAKE) -s -j2 $(TOGETHER) $(INFRA_TESTS)
+
+.PHONY: $(INFRA_TESTS)
+$(INFRA_TESTS): test-infra/%: .state/init/%.stamp
+	@$(BOOTSTRAP) terraform-test $*
+
+# Initialised without a backend, for validate and test. The root goes first: it brings the provider for all.
+.state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/terraform.tf) infra/.terraform.lock.hcl
+	@$(BOOTSTRAP) terraform-init infra
+	@mkdir -p $(@D) && touch $@
+
+.state/init/infra/modules/%.stamp: infra/modules/%/terraform.tf .state/init/infra.stamp
+	@$(BOOTSTRAP) terraform-init infra/modules/$*
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: test-e2e
+test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside
+	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && $(BIN)/pytest tests/e2e $(ARGS))
+
+.PHONY: plan-is-empty
+plan-is-empty: ## Fail if Terraform would change what was just applied to the local cloud
+	@mkdir -p .state/logs; $(DEPLOY) plan local -- -detailed-exitcode -compact-warnings >.state/logs/plan-after-apply.log 2>&1 || \
+		{ cat .state/logs/plan-after-apply.log; echo "a plan after apply is not empty" >&2; exit 1; }
+
+.PHONY: chaos
+chaos: $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed, frozen and restarted, for CHAOS_SECONDS
+	@export VOTESTREAM_CHAOS_SECONDS=$(CHAOS_SECONDS); \
+		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_faults.py $(ARGS))
+
+.PHONY: soak
+soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/test_hostile_world.py $(ARGS)
+
+# Deploys to the local cloud and runs a command; stops the cloud again only if it did not run before.
+define on_local_cloud
+started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
+result=0; { $(SUBMAKE) apply ENV=local && $(1); } || result=$$?; \
+[ -z "$$started" ] || $(SUBMAKE) down >/dev/null; exit $$result
+endef
+
+##@ Build and deploy
+
+.PHONY: package
+package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
+	@$(BIN)/python scripts/build_zip.py $(ARCH)
+
+.PHONY: init plan apply destroy output
+init: need-env ## Prepare Terraform for an environment (ENV=local, dev or prod)
+plan: need-env ## Show what apply would change (ENV=)
+apply: need-env ## Create or change an environment (ENV=)
+destroy: need-env ## Remove an environment (ENV=)
+output: need-env ## Print an environment's outputs (ENV=)
+init plan apply destroy output:
+	@$(DEPLOY) $@ $(ENV) $(if $(ARGS),-- $(ARGS))
+
+# The local environment needs its cloud running; starting one that runs changes nothing.
+.PHONY: need-env
+need-env: $(VENV) $(if $(filter local,$(ENV)),local-up)
+	@test -n "$(ENV)" || { echo "Name an environment, as in: make $(firstword $(MAKECMDGOALS)) ENV=local" >&2; exit 2; }
+
+##@ Local cloud
+
+.PHONY: local-up
+local-up: $(VENV) $(LOCALCLOUD_VENV) ## Start a cloud on this machine (EMULATOR=localstack uses Docker)
+	@$(LOCALCLOUD) up $(if $(EMULATOR),--emulator $(EMULATOR))
+
+.PHONY: local-down
+local-down: ## Stop it and remove its data
+	@if [ -x $(BIN)/python ]; then $(LOCALCLOUD) down; fi
+
+.PHONY: local-env
+local-env: $(VENV) ## Print the variables that aim tools at it, for: eval "$$(make -s local-env)"
+	@$(LOCALCLOUD) env
+
+##@ Clean up
+
+.PHONY: clean
+clean: ## Remove what was built and every cache; brought tools and environments stay
+	@rm -rf dist .state .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov ./*.egg-info
+	@find functions infra scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: local-down clean ## Remove everything that make has brought or built
+	@rm -rf .localcloud .tools .venv .venv-localcloud

@@ -1,0 +1,1 @@
+"""The vote aggregator: keeps live counts, every accepted record exactly once."""

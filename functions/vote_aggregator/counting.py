@@ -1,0 +1,78 @@
+"""Adding to live rows exactly once, however often and however re-cut a batch comes.
+
+A live row remembers the version of the last record that it has counted. Lambda delivers a shard in
+order and goes on only after a batch has succeeded, so everything up to that version is in the row and
+nothing behind it is. An update adds a batch on the condition that the row ends before the batch begins;
+when that fails, the row says how far it is, and only the records behind that are added, on the condition
+that the row has not moved meanwhile. Two invocations at once (a zombie and its retry) thus take turns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vote_aggregator.folding import Addition
+from voting.errors import StoreUnavailable
+
+
+class LiveRows(Protocol):
+    """The live rows of the tallies table."""
+
+    def add(self, addition: Addition, seen: str | None) -> str | None:
+        """Add to a row, atomically, and set its last version to the addition's.
+
+        Args:
+            addition: what to add; never empty.
+            seen: the version that the row must have reached exactly; None: the row is new, or ends
+                before the addition begins.
+
+        Returns:
+            None when it was added; otherwise the version that the row has reached instead.
+
+        Raises:
+            StoreUnavailable: it can't be said whether it was added.
+            StoreRefused: it was not added, and asking again would not help.
+        """
+        ...
+
+
+@dataclass
+class Counting:
+    """What became of a batch's additions; ``uncounted`` have to come again."""
+
+    counted: int = 0
+    already_counted: int = 0
+    rows_written: int = 0
+    uncounted: Sequence[Addition] = ()
+    cause: str = ""
+
+
+def count(additions: Sequence[Addition], rows: LiveRows, remaining_ms: Callable[[], int]) -> Counting:
+    """Bring the additions into their rows, in the order given, until one fails or time runs out.
+
+    Args:
+        additions: ordered by their first version, one per row.
+        rows: the store.
+        remaining_ms: how much time is left in which a call may be started.
+    """
+    done = Counting()
+    for position, addition in enumerate(additions):
+        rest, seen = addition, None
+        while rest.records:
+            try:
+                if remaining_ms() <= 0:
+                    raise StoreUnavailable("the invocation's time is up")
+                reached = rows.add(rest, seen)
+            except StoreUnavailable as error:
+                # Rows before this one are complete, and their last versions protect what they hold
+                # from being counted again when the batch comes back from here on.
+                done.uncounted, done.cause = additions[position:], str(error)
+                return done
+            if reached is None:
+                done.rows_written += 1
+                done.counted += len(rest.records)
+                break
+            behind = rest.after(reached)
+            done.already_counted += len(rest.records) - len(behind.records)
+            rest, seen = behind, reached
+    return done

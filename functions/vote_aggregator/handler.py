@@ -1,0 +1,76 @@
+"""Entry point of the vote aggregator."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from vote_aggregator.counting import LiveRows, count
+from vote_aggregator.folding import fold
+from vote_aggregator.store import TallyTable
+from voting.errors import StoreUnavailable
+from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.metrics import Metric, Telemetry, judged_counts
+from voting.polls import PollCache
+from voting.records import records_in, shard_of
+from voting.rules import PollSource, judge
+from voting.settings import AggregatorSettings
+from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
+from voting_aws.polls import PollTable
+from voting_aws.telemetry import PowertoolsTelemetry
+
+SERVICE = "vote_aggregator"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a container keeps between invocations."""
+
+    polls: PollSource
+    rows: LiveRows
+    telemetry: Telemetry
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
+    """Handle one batch of the event source mapping."""
+    return handle(event, lambda: context.get_remaining_time_in_millis() - SLOWEST_CALL_MS, runtime())
+
+
+@cache
+def runtime() -> Runtime:
+    """Build the container's runtime from the environment at its first invocation."""
+    settings = AggregatorSettings.from_env(os.environ)
+    client = dynamodb_client()
+    return Runtime(
+        polls=PollCache(
+            PollTable(client, settings.polls_table).load,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+            ttl_ms=settings.poll_cache_seconds * 1000,
+        ),
+        rows=TallyTable(client, settings.tallies_table),
+        telemetry=PowertoolsTelemetry(SERVICE, settings),
+    )
+
+
+def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runtime) -> BatchResponse:
+    """Count a batch's records; report where to start again if some could not be counted."""
+    records = list(records_in(event))
+    try:
+        judged = judge(records, runtime.polls)
+    except StoreUnavailable as error:
+        return whole_batch_comes_again(runtime.telemetry, records, str(error))
+    counting = count(fold(judged, shard_of(event)), runtime.rows, remaining_ms)
+    retry_from = counting.uncounted[0].first_version if counting.uncounted else None
+    runtime.telemetry.count(
+        judged_counts(len(records), judged)
+        | {
+            Metric.RECORDS_COUNTED: counting.counted,
+            Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
+            Metric.LIVE_ROWS_WRITTEN: counting.rows_written,
+        }
+    )
+    if retry_from is None:
+        return all_done()
+    return comes_again(runtime.telemetry, records, retry_from, counting.cause)

@@ -1,0 +1,96 @@
+"""Entry point of the vote writer."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from vote_writer.folding import fold
+from vote_writer.store import VoteTable
+from vote_writer.writing import BallotWriter, RecentVersions
+from voting.errors import StoreUnavailable
+from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.metrics import Metric, Telemetry, judged_counts
+from voting.polls import PollCache
+from voting.records import records_in
+from voting.rules import PollSource, judge
+from voting.settings import WriterSettings
+from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
+from voting_aws.polls import PollTable
+from voting_aws.telemetry import PowertoolsTelemetry
+
+SERVICE = "vote_writer"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a container keeps between invocations."""
+
+    settings: WriterSettings
+    polls: PollSource
+    writer: BallotWriter
+    telemetry: Telemetry
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
+    """Handle one batch of the event source mapping."""
+    return handle(event, lambda: context.get_remaining_time_in_millis() - SLOWEST_CALL_MS, runtime())
+
+
+@cache
+def runtime() -> Runtime:
+    """Build the container's runtime from the environment at its first invocation."""
+    settings = WriterSettings.from_env(os.environ)
+    return build(settings, PowertoolsTelemetry(SERVICE, settings))
+
+
+def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
+    """Build a runtime: a container's, or one outside Lambda that brings failed batches back."""
+
+    def now_ms() -> int:
+        return time.time_ns() // 1_000_000
+
+    client = dynamodb_client(max_connections=settings.write_concurrency)
+    return Runtime(
+        settings=settings,
+        polls=PollCache(
+            PollTable(client, settings.polls_table).load, now_ms, settings.poll_cache_seconds * 1000
+        ),
+        writer=BallotWriter(
+            VoteTable(client, settings.votes_table),
+            RecentVersions(now_ms),
+            ThreadPoolExecutor(settings.write_concurrency, thread_name_prefix="votes").map,
+            sleep_ms=lambda duration: time.sleep(duration / 1000),
+        ),
+        telemetry=telemetry,
+    )
+
+
+def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runtime) -> BatchResponse:
+    """Store a batch's votes; report where to start again if some could not be stored in time."""
+    records = list(records_in(event))
+    try:
+        judged = judge(records, runtime.polls)
+    except StoreUnavailable as error:
+        return whole_batch_comes_again(runtime.telemetry, records, str(error))
+    ballots = fold(judged.accepted, runtime.settings.vote_retention_days)
+    written = runtime.writer.write(ballots, remaining_ms)
+    retry_from = min((ballot.oldest_version for ballot in written.unwritten), default=None)
+    runtime.telemetry.count(
+        judged_counts(len(records), judged)
+        | {
+            Metric.VOTES_FOLDED: len(judged.accepted) - len(ballots),
+            Metric.VOTES_STORED: written.stored,
+            Metric.VOTES_CHANGED: written.changed,
+            Metric.VOTES_ALREADY_STORED: written.already_stored,
+            Metric.VOTES_UNWRITTEN: len(written.unwritten),
+            Metric.STATEMENTS_THROTTLED: written.throttled_statements,
+        }
+    )
+    if retry_from is None:
+        return all_done()
+    cause = f"{len(written.unwritten)} votes could not be stored in time"
+    return comes_again(runtime.telemetry, records, retry_from, cause)

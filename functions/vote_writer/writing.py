@@ -1,0 +1,202 @@
+"""Writing ballots so that an older vote never lies over a newer one, for one write unit each.
+
+INSERT first: a voter's first vote costs exactly one write unit. Where a row exists already, the store
+answers "duplicate" and an UPDATE follows, on the condition that the stored version is older; where that
+is refused, this vote or a newer one is stored already, and nothing is left to do. Statements that meet
+a throttle are tried again with backoff until the deadline.
+"""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import batched
+from typing import NamedTuple, Protocol
+
+from vote_writer.folding import Ballot
+
+STATEMENTS_PER_CALL = 25  # BatchExecuteStatement's limit
+
+FIRST_BACKOFF_MS = 50
+LONGEST_BACKOFF_MS = 2_000
+
+
+class Operation(Enum):
+    """How a ballot is to be written."""
+
+    INSERT = auto()  # only where the voter has no vote in this poll yet
+    UPDATE = auto()  # only where the stored version is older
+
+
+class Outcome(Enum):
+    """What the store said to one statement."""
+
+    WRITTEN = auto()
+    DUPLICATE = auto()  # INSERT: there is a row, of unknown version
+    NOT_OLDER = auto()  # the row holds this version or a newer one
+    REFUSED = auto()  # UPDATE: the row is not older, or there is none: the store did not show it
+    THROTTLED = auto()  # try again later
+    UNAVAILABLE = auto()  # failed in passing, most often with its whole call; it may have been carried out
+
+
+class Statement(NamedTuple):
+    """One statement of a call. ``row_seen``: an INSERT has just found the row there."""
+
+    operation: Operation
+    ballot: Ballot
+    row_seen: bool = False
+
+
+class VoteStore(Protocol):
+    """The votes table."""
+
+    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+        """Carry out up to 25 statements, each on its own; return their outcomes in order.
+
+        Callers may not assume that a statement with outcome UNAVAILABLE did not happen. Called from
+        several threads at once.
+        """
+        ...
+
+
+type Call = Sequence[Statement]
+
+# The builtin ``map``, or one that has several calls under way. It gives the outcomes in the calls' order.
+type MapCalls = Callable[[Callable[[Call], list[Outcome]], Iterable[Call]], Iterable[list[Outcome]]]
+
+
+@dataclass
+class Written:
+    """What became of a batch's ballots."""
+
+    stored: int = 0
+    changed: int = 0
+    already_stored: int = 0
+    throttled_statements: int = 0
+    unwritten: list[Ballot] = field(default_factory=list)
+
+
+class RecentVersions:
+    """The versions that this process has lately seen stored, so that it need not ask again.
+
+    A voter who changes their mind within minutes then costs one write unit instead of two (UPDATE at
+    once), and what a retry delivers again costs none. A version in the table only ever grows, so a
+    remembered one can be too old but never wrong; the time limit is for the operator who empties the
+    table and replays the stream.
+    """
+
+    CAPACITY = 20_000
+    TRUSTED_MS = 300_000
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        """Take the clock."""
+        self._now_ms = now_ms
+        self._versions: OrderedDict[tuple[str, str], tuple[str, int]] = OrderedDict()
+
+    def get(self, ballot: Ballot) -> str | None:
+        """Return a version that the row is known to have reached, or None."""
+        version, seen_at = self._versions.get(ballot.key, (None, 0))
+        return version if 0 <= self._now_ms() - seen_at < self.TRUSTED_MS else None
+
+    def remember(self, ballots: Iterable[Ballot]) -> None:
+        """Note that the row of each ballot has reached the ballot's version."""
+        now = self._now_ms()
+        for ballot in ballots:
+            # Never the higher of this and what was known: had that still been trusted, nobody would
+            # have asked the table, and what is not trusted must not come back with a new date.
+            self._versions[ballot.key] = (ballot.version, now)
+            self._versions.move_to_end(ballot.key)
+        while len(self._versions) > self.CAPACITY:
+            self._versions.popitem(last=False)
+
+
+class BallotWriter:
+    """Writes batches of ballots through a store, several calls at a time where ``map_calls`` does."""
+
+    def __init__(
+        self,
+        store: VoteStore,
+        recent: RecentVersions,
+        map_calls: MapCalls,
+        sleep_ms: Callable[[float], None],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Take the store, the memory of recent versions, a ``map`` (of a thread pool, say), and sleep."""
+        self._store = store
+        self._recent = recent
+        self._map_calls = map_calls
+        self._sleep_ms = sleep_ms
+        self._jitter = jitter
+
+    def write(self, ballots: Sequence[Ballot], remaining_ms: Callable[[], int]) -> Written:
+        """Write ballots of different rows; what could not be written in time is in ``unwritten``.
+
+        Args:
+            ballots: at most one per row.
+            remaining_ms: how much time is left in which a call may be started.
+
+        Anything but throttling and passing failures is raised as the store raises it.
+        """
+        written = Written()
+        pending: list[Statement] = []
+        for ballot in ballots:
+            known = self._recent.get(ballot)
+            if known is None:
+                pending.append(Statement(Operation.INSERT, ballot))
+            elif known < ballot.version:
+                pending.append(Statement(Operation.UPDATE, ballot))
+            else:
+                written.already_stored += 1
+        backoff_ms = FIRST_BACKOFF_MS
+        while pending:
+            follow_ups, again = self._round(pending, remaining_ms, written)
+            pending = follow_ups + again
+            # Follow-ups (an UPDATE after "duplicate") need no pause; what was throttled does.
+            pause_ms = backoff_ms * (0.5 + 0.5 * self._jitter()) if again else 0
+            if remaining_ms() <= pause_ms:
+                break
+            if again:
+                self._sleep_ms(pause_ms)
+                backoff_ms = min(backoff_ms * 2, LONGEST_BACKOFF_MS)
+        written.unwritten = [statement.ballot for statement in pending]
+        return written
+
+    def _round(
+        self, statements: Sequence[Statement], remaining_ms: Callable[[], int], written: Written
+    ) -> tuple[list[Statement], list[Statement]]:
+        """Send each statement once; return the follow-ups and those that have to be sent again."""
+
+        def execute(call: Call) -> list[Outcome]:
+            # Asked before every call: in a slow hour a round must not outlive the function.
+            return self._store.execute(call) if remaining_ms() > 0 else [Outcome.UNAVAILABLE] * len(call)
+
+        follow_ups: list[Statement] = []
+        again: list[Statement] = []
+        settled: list[Ballot] = []
+        calls = list(batched(statements, STATEMENTS_PER_CALL, strict=False))
+        for call, outcomes in zip(calls, self._map_calls(execute, calls), strict=True):
+            for statement, outcome in zip(call, outcomes, strict=True):
+                ballot = statement.ballot
+                match outcome:
+                    case Outcome.WRITTEN:
+                        if statement.operation is Operation.INSERT:
+                            written.stored += 1
+                        else:
+                            written.changed += 1
+                        settled.append(ballot)
+                    case Outcome.REFUSED if not statement.row_seen:
+                        # From memory only did we take it that there is a row: it may have expired.
+                        follow_ups.append(Statement(Operation.INSERT, ballot))
+                    case Outcome.NOT_OLDER | Outcome.REFUSED:
+                        written.already_stored += 1
+                        settled.append(ballot)
+                    case Outcome.DUPLICATE:
+                        follow_ups.append(Statement(Operation.UPDATE, ballot, row_seen=True))
+                    case Outcome.THROTTLED:
+                        written.throttled_statements += 1
+                        again.append(statement)
+                    case Outcome.UNAVAILABLE:
+                        again.append(statement)
+        self._recent.remember(settled)
+        return follow_ups, again

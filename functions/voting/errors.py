@@ -1,0 +1,47 @@
+"""Errors, named for the decision that they ask for.
+
+VotestreamError
+├── InvalidVote         never retried: the record is counted by reason and skipped
+├── StoreUnavailable    retried: the same call may succeed later
+├── StoreRefused        no retry here mends it (a permission, a missing table, a bug): it escapes, and the
+│                       event source mapping tries the batch again until somebody has put it right
+├── InvalidPoll         the polls table holds a row that is no poll; retried, because votes must not
+│                       be dropped over an operator's mistake that can be put right
+└── InvalidSettings     cold start fails with one line that names the variable
+"""
+
+__all__ = [
+    "InvalidPoll",
+    "InvalidSettings",
+    "InvalidVote",
+    "StoreRefused",
+    "StoreUnavailable",
+    "VotestreamError",
+]
+
+
+class VotestreamError(Exception):
+    """Base of everything that this project raises on purpose."""
+
+
+class InvalidVote(VotestreamError):
+    """When a record's bytes can't be a vote. Its text never quotes them: ballots stay private."""
+
+
+class StoreUnavailable(VotestreamError):
+    """When a table throttles, times out or fails on its side. The caller may try again."""
+
+
+class StoreRefused(VotestreamError):
+    """When a table refuses a call or a statement for good. Its text has the error's code, never its message.
+
+    A store's message may quote what it was given: a key, which is a voter, or a value, which is a choice.
+    """
+
+
+class InvalidPoll(VotestreamError):
+    """When a row of the polls table can't be read as a poll, or an operator describes an impossible one."""
+
+
+class InvalidSettings(VotestreamError):
+    """When an environment variable of a function is missing, unknown or out of range."""

@@ -1,0 +1,52 @@
+"""How a consumer talks to Lambda: the context it gets and the answer it gives (ReportBatchItemFailures)."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypedDict
+
+from voting.metrics import Metric, Telemetry
+from voting.records import Record, sequence_of, version_of
+
+
+class LambdaContext(Protocol):
+    """What a consumer uses of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long this invocation may still run."""
+        ...
+
+
+class ItemFailure(TypedDict):
+    """One failed record, by its sequence number."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """An empty list means that the whole batch is done."""
+
+    batchItemFailures: list[ItemFailure]
+
+
+def all_done() -> BatchResponse:
+    """Answer that the whole batch is done."""
+    return {"batchItemFailures": []}
+
+
+def comes_again(
+    telemetry: Telemetry, records: Sequence[Record], retry_from: str, cause: str
+) -> BatchResponse:
+    """Answer that everything from version ``retry_from`` on has to come again, and say so in the log.
+
+    Lambda checkpoints at the lowest sequence number reported and retries from there on, whatever else
+    is in the list (Lambda developer guide, "Reporting batch item failures"); so one entry says it all.
+    """
+    reported = sum(version_of(record.sequence) >= retry_from for record in records)
+    sequence = sequence_of(retry_from)
+    telemetry.warn("part of the batch comes again", cause=cause, from_sequence=sequence, records=reported)
+    telemetry.count({Metric.RECORDS_REPORTED_FAILED: reported})
+    return {"batchItemFailures": [{"itemIdentifier": sequence}]}
+
+
+def whole_batch_comes_again(telemetry: Telemetry, records: Sequence[Record], cause: str) -> BatchResponse:
+    """Answer that nothing of the batch could be done."""
+    return comes_again(telemetry, records, min(version_of(record.sequence) for record in records), cause)

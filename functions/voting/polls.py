@@ -1,0 +1,148 @@
+"""Polls: what may be voted on and when, and a small cache in front of the polls table."""
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from voting.records import OptionId, PollId
+
+MAX_OPTIONS = 200  # one live row holds a number per option; its update expression must stay under 4 KB
+DEFAULT_BUCKETS = 64
+MS_PER_DAY = 86_400_000
+
+
+class Visibility(StrEnum):
+    """Who may see counts before the poll is final."""
+
+    ALWAYS = "always"
+    AFTER_CLOSE = "after_close"
+    NEVER = "never"
+
+
+class Option(BaseModel):
+    """One answer of a poll."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: OptionId
+    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Poll(BaseModel):
+    """One row of the polls table. All times are epoch ms by the cloud's clock.
+
+    ``announced_at`` is the arrival time from which the poll exists for votes. It lies a little after
+    the moment at which the row was written, so that "unknown_poll" is a matter of a vote's arrival and
+    never of when a consumer looked: a redelivered record is judged the way it was the first time.
+    Additional attributes are ignored, so that an older consumer can read a newer row.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    poll_id: PollId
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    options: Annotated[tuple[Option, ...], Field(min_length=2, max_length=MAX_OPTIONS)]
+    announced_at: Annotated[int, Field(ge=0)]
+    opens_at: int
+    closes_at: int
+    bucket_count: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_BUCKETS
+    visibility: Visibility = Visibility.ALWAYS
+    version: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if len(self.option_ids) != len(self.options):
+            raise ValueError("two options have the same id")
+        if self.opens_at < self.announced_at:
+            raise ValueError("opens_at lies before announced_at")
+        if self.closes_at <= self.opens_at:
+            raise ValueError("closes_at must lie after opens_at")
+        return self
+
+    @cached_property
+    def option_ids(self) -> frozenset[str]:
+        """The ids of the options, for membership tests."""
+        return frozenset(option.id for option in self.options)
+
+    def votes_expire_at(self, retention_days: int) -> int | None:
+        """Return when this poll's stored votes may be deleted (epoch ms), or None for never (0 days)."""
+        return self.closes_at + retention_days * MS_PER_DAY if retention_days else None
+
+
+def bucket_of(voter: str, bucket_count: int) -> int:
+    """Return which of a poll's buckets (0 … bucket_count - 1) this voter's vote is stored in."""
+    return zlib.crc32(voter.encode()) % bucket_count
+
+
+def poll_bucket(poll_id: str, bucket: int) -> str:
+    """Return the votes table's partition key for one bucket of a poll."""
+    return f"{poll_id}#{bucket}"
+
+
+class PollCache:
+    """Polls by id, each looked up at most once per ``ttl_ms``; an unknown poll is remembered as unknown.
+
+    A remembered "unknown" answers only for votes that arrived before it was looked up, and for those it
+    does for good: a poll that was opened a second ago must not be refused for the rest of the cache's
+    time, and a poll can't be created for arrivals that have been (``Poll.announced_at``).
+    """
+
+    # Votes name polls freely, so the cache must not grow with what they invent.
+    CAPACITY = 10_000
+    # A remembered "unknown" is trusted for arrivals older than the look-up by at least this: how far
+    # the clock here and the one that stamps arrivals may differ.
+    CLOCK_SKEW_MS = 1_000
+
+    def __init__(
+        self,
+        load: Callable[[Collection[str]], Iterable[tuple[str, Poll | None]]],
+        now_ms: Callable[[], int],
+        ttl_ms: int,
+    ) -> None:
+        """Take ``load`` (each id with its poll or None, read strongly consistently), a clock and the TTL."""
+        self._load = load
+        self._now_ms = now_ms
+        self._ttl_ms = ttl_ms
+        self._entries: OrderedDict[str, tuple[Poll | None, int]] = OrderedDict()
+
+    def polls_for(self, latest_arrivals: Mapping[str, int]) -> dict[str, Poll | None]:
+        """Return each poll, or None for one that does not exist.
+
+        Args:
+            latest_arrivals: poll id to the latest arrival (epoch ms) of the votes in hand for it.
+
+        Raises:
+            StoreUnavailable: from ``load``; what it gave before is remembered.
+        """
+        now = self._now_ms()
+        answers: dict[str, Poll | None] = {}
+        missing: list[str] = []
+        for poll_id, latest_arrival in latest_arrivals.items():
+            entry = self._entries.get(poll_id)
+            if entry is not None and self._answers(entry, latest_arrival, now):
+                answers[poll_id] = entry[0]
+            else:
+                missing.append(poll_id)
+        if missing:
+            for poll_id, poll in self._load(missing):
+                answers[poll_id] = poll
+                # "now" was read before the look-up: the entry is at least as new as it claims.
+                self._entries[poll_id] = (poll, now)
+                self._entries.move_to_end(poll_id)
+                if len(self._entries) > self.CAPACITY:
+                    self._entries.popitem(last=False)
+        return answers
+
+    def _answers(self, entry: tuple[Poll | None, int], latest_arrival: int, now: int) -> bool:
+        poll, looked_up_at = entry
+        if now < looked_up_at:  # the clock was put back: nobody can say how old the entry is
+            return False
+        if poll is None:
+            # For good: whoever creates the poll later announces it for arrivals later still.
+            return latest_arrival < looked_up_at - self.CLOCK_SKEW_MS
+        return now - looked_up_at < self._ttl_ms

@@ -1,0 +1,103 @@
+"""Kinesis records as the event source mapping delivers them, and the votes inside them.
+
+The voter is the record's partition key, because the front door vouches for that and for nothing in
+the body. The record's data holds the poll and the option, and not one field more.
+"""
+
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+
+from voting.errors import InvalidVote
+
+# Kinesis sequence numbers have up to 56 decimal digits in practice. Zero-padded to one width they
+# order as text in the order in which Kinesis stored them, for one partition key even across a reshard.
+VERSION_DIGITS = 56
+
+PollId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+OptionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+# Wide enough for UUIDs, e-mail addresses and the subject claims of identity providers ("auth0|…");
+# without quotes, backslashes and control characters, so that no encoding on the way can change it.
+Voter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|+=/-]{1,128}$")]
+
+
+class VoteData(BaseModel):
+    """What a record's data says: the wire model, as the front door's template builds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    poll_id: PollId
+    option: OptionId
+
+
+class Vote(NamedTuple):
+    """One vote: who, where, what, when (epoch ms of Kinesis arrival), and which of the voter's votes."""
+
+    poll_id: str
+    voter: str
+    option: str
+    arrived_at: int
+    version: str
+
+
+class Record(NamedTuple):
+    """One Kinesis record of an invocation's event; ``data`` still as base64 text."""
+
+    sequence: str
+    voter: str
+    data: str
+    arrived_at: int
+
+
+_voter = TypeAdapter(Voter).validator  # the adapter itself takes three times as long for so short a text
+
+
+def version_of(sequence: str) -> str:
+    """Return the version for a Kinesis sequence number: the number in 56 zero-padded digits."""
+    return sequence.zfill(VERSION_DIGITS)
+
+
+def sequence_of(version: str) -> str:
+    """Return the sequence number that ``version_of`` made this version of."""
+    return version.lstrip("0") or "0"
+
+
+def records_in(event: Mapping[str, Any]) -> Iterator[Record]:
+    """Yield the records of a Kinesis event in delivery order.
+
+    A KeyError means that the event is not one of Kinesis's: a wiring mistake, not a bad vote.
+    """
+    for entry in event["Records"]:
+        kinesis = entry["kinesis"]
+        yield Record(
+            kinesis["sequenceNumber"],
+            kinesis["partitionKey"],
+            kinesis["data"],
+            # AWS gives seconds with a fraction of three digits; everything here is in whole ms.
+            round(kinesis["approximateArrivalTimestamp"] * 1000),
+        )
+
+
+def shard_of(event: Mapping[str, Any]) -> str:
+    """Return the shard that all records of this event come from (an event never mixes shards)."""
+    shard, _, _ = event["Records"][0]["eventID"].partition(":")
+    return str(shard)
+
+
+def read_vote(record: Record) -> Vote:
+    """Return the vote in a record, validated once, straight from its bytes.
+
+    Raises:
+        InvalidVote: the data is no base64, no UTF-8 JSON, has a missing, wrong or additional field,
+            or the partition key is no voter.
+    """
+    try:
+        data = VoteData.model_validate_json(binascii.a2b_base64(record.data))
+        _voter.validate_python(record.voter)
+    # ValueError covers binascii.Error and text that is no UTF-8. "from None": pydantic's message
+    # quotes the input, and the input is somebody's ballot.
+    except (ValidationError, ValueError):
+        raise InvalidVote(f"record {record.sequence} is no vote") from None
+    return Vote(data.poll_id, record.voter, data.option, record.arrived_at, version_of(record.sequence))

@@ -1,0 +1,101 @@
+"""The rules: which records count as votes, and why the others do not."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from voting.errors import InvalidVote
+from voting.polls import Poll
+from voting.records import Record, Vote, read_vote, version_of
+
+
+class Reason(StrEnum):
+    """Why a record was rejected."""
+
+    UNKNOWN_POLL = "unknown_poll"
+    UNKNOWN_OPTION = "unknown_option"
+    NOT_OPEN_YET = "not_open_yet"
+    CLOSED = "closed"
+    MALFORMED = "malformed"
+
+
+class Accepted(NamedTuple):
+    """A vote that counts, with the poll whose rules it passed."""
+
+    vote: Vote
+    poll: Poll
+
+
+class Rejected(NamedTuple):
+    """A record that does not count. ``poll_id`` is None when no existing poll can be named for it."""
+
+    version: str
+    arrived_at: int
+    poll_id: str | None
+    reason: Reason
+
+
+class Judged(NamedTuple):
+    """A batch after the rules: every record is in exactly one of the two lists, in delivery order."""
+
+    accepted: list[Accepted]
+    rejected: list[Rejected]
+
+
+class PollSource(Protocol):
+    """What the rules need of the poll cache."""
+
+    def polls_for(self, latest_arrivals: Mapping[str, int]) -> Mapping[str, Poll | None]:
+        """Return each poll, or None for one that does not exist (``PollCache.polls_for``)."""
+        ...
+
+
+def reason_to_reject(vote: Vote, poll: Poll | None) -> Reason | None:
+    """Return why this vote does not count, or None when it does.
+
+    Only the vote itself, its arrival and the poll decide: never the time of processing. A vote that
+    arrived at ``opens_at`` counts, one that arrived at ``closes_at`` does not.
+    """
+    if poll is None or vote.arrived_at < poll.announced_at:
+        return Reason.UNKNOWN_POLL
+    if vote.arrived_at < poll.opens_at:
+        return Reason.NOT_OPEN_YET
+    if vote.arrived_at >= poll.closes_at:
+        return Reason.CLOSED
+    if vote.option not in poll.option_ids:
+        return Reason.UNKNOWN_OPTION
+    return None
+
+
+def judge(records: Iterable[Record], polls: PollSource) -> Judged:
+    """Read and judge a batch of records.
+
+    Raises:
+        StoreUnavailable: the polls could not be looked up; nothing of the batch has been decided.
+    """
+    accepted: list[Accepted] = []
+    rejected: list[Rejected] = []
+    votes: list[Vote] = []
+    latest_arrivals: dict[str, int] = {}
+    for record in records:
+        try:
+            vote = read_vote(record)
+        except InvalidVote:
+            rejected.append(Rejected(version_of(record.sequence), record.arrived_at, None, Reason.MALFORMED))
+            continue
+        votes.append(vote)
+        if latest_arrivals.get(vote.poll_id, -1) < vote.arrived_at:
+            latest_arrivals[vote.poll_id] = vote.arrived_at
+    known = polls.polls_for(latest_arrivals)
+    for vote in votes:
+        poll = known[vote.poll_id]
+        reason = reason_to_reject(vote, poll)
+        if reason is None:
+            assert poll is not None  # noqa: S101 - what reason_to_reject has just established, for mypy
+            accepted.append(Accepted(vote, poll))
+        else:
+            # Votes for polls that do not exist are counted together: nobody creates rows by inventing ids.
+            named = None if reason is Reason.UNKNOWN_POLL else vote.poll_id
+            rejected.append(Rejected(vote.version, vote.arrived_at, named, reason))
+    rejected.sort(key=lambda rejection: rejection.version)
+    return Judged(accepted, rejected)

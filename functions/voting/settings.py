@@ -1,0 +1,67 @@
+"""Settings: the environment of a function as a frozen model.
+
+Terraform sets the variables, a contract test holds its keys against these fields, and nothing but a
+handler passes ``os.environ`` in. (pydantic-settings would do the same, 45 ms dearer at every cold start.)
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from voting.errors import InvalidSettings
+
+PREFIX = "VOTESTREAM_"
+
+Name = Annotated[str, Field(min_length=1)]
+RetentionDays = Annotated[int, Field(ge=0, le=3650)]  # 0: for good
+
+
+class FunctionSettings(BaseModel):
+    """What every function needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environment: Name
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    polls_table: Name
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables that start with ``VOTESTREAM_``.
+
+        Raises:
+            InvalidSettings: one line that names every missing, unknown or impossible variable.
+        """
+        values = {
+            key.removeprefix(PREFIX).lower(): value
+            for key, value in environ.items()
+            if key.startswith(PREFIX)
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+            )
+            raise InvalidSettings(f"the function's environment is wrong: {problems}") from None
+
+
+class ConsumerSettings(FunctionSettings):
+    """What both consumers need besides."""
+
+    poll_cache_seconds: Annotated[int, Field(ge=1, le=300)]
+
+
+class WriterSettings(ConsumerSettings):
+    """What the vote writer needs besides."""
+
+    vote_retention_days: RetentionDays
+    votes_table: Name
+    write_concurrency: Annotated[int, Field(ge=1, le=64)]
+
+
+class AggregatorSettings(ConsumerSettings):
+    """What the vote aggregator needs besides."""
+
+    tallies_table: Name

@@ -1,0 +1,99 @@
+"""boto3 clients and what their errors mean."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 3
+MAX_ATTEMPTS = 2
+
+# How long one call can take at worst: both attempts time out, and botocore sleeps under a second
+# between them. Who has less time left than this must not start a call.
+SLOWEST_CALL_MS = (MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS) + 1) * 1000
+
+# Error codes of whole calls and of single statements after which the same request may succeed: what the
+# table refuses for capacity, and what goes wrong on its side.
+_THROTTLING = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "ThrottlingException",
+    }
+)
+_PASSING = _THROTTLING | {
+    "InternalServerError",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+
+
+def dynamodb_client(max_connections: int = 10) -> "DynamoDBClient":
+    """Return a client with short timeouts, few retries (the caller paces its own) and kept connections."""
+    client: DynamoDBClient = boto3.client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+            max_pool_connections=max_connections,
+            tcp_keepalive=True,  # off by default: an idle function would reconnect at the next batch
+            parameter_validation=False,  # a quarter of a call's CPU, and our requests have one shape
+            user_agent="votestream",  # a tenth: botocore's own is put together anew for each call
+        ),
+    )
+    # A sixth of a call of 25 statements: botocore walks them along its model of the API, which turns bytes
+    # and dates into JSON. Ours hold text only and are JSON as they stand, so they go round that walk.
+    events = client.meta.events
+    events.register("before-parameter-build.dynamodb.BatchExecuteStatement", _set_aside)
+    events.register("before-call.dynamodb.BatchExecuteStatement", _put_back)
+    return client
+
+
+def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context["statements"] = params.pop("Statements")
+
+
+def _put_back(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = json.dumps({"Statements": context["statements"]}).encode()
+
+
+def code_throttles(code: str | None) -> bool:
+    """Say whether a request that met this error code was refused for capacity."""
+    return code in _THROTTLING
+
+
+def code_passes(code: str | None) -> bool:
+    """Say whether a request that met this error code may succeed when it is sent again."""
+    return code in _PASSING
+
+
+def code_of(error: Exception) -> str:
+    """Return what may be told of a call's error: its code, or its type's name; never its message."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", "no code")
+    return type(error).__name__
+
+
+def error_passes(error: Exception) -> bool:
+    """Say whether a call that raised this may succeed when it is made again.
+
+    A lost response counts as passing: the write may have happened, and every write here can be repeated.
+    """
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or code_passes(error.response.get("Error", {}).get("Code"))
+    return isinstance(error, NoConnectionError | HTTPClientError)

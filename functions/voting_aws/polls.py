@@ -1,0 +1,75 @@
+"""Reading polls from the polls table."""
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from voting.errors import InvalidPoll, StoreRefused, StoreUnavailable
+from voting.polls import Poll
+from voting_aws.clients import code_of, error_passes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesTypeDef
+
+KEYS_PER_CALL = 100  # BatchGetItem's limit
+
+
+class PollTable:
+    """The polls table, for reading."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the client to read with and the table's name."""
+        self._client = client
+        self._table = table
+
+    def load(self, poll_ids: Collection[str]) -> Iterator[tuple[str, Poll | None]]:
+        """Yield each poll, or None for one that does not exist, read strongly consistently (1 RCU each).
+
+        What has been yielded before an error is known for good: who keeps it gets further at every try,
+        even where invented ids are many and the table's read units are few.
+
+        Raises:
+            StoreUnavailable: the table throttles or fails on its side.
+            StoreRefused: no retry mends it.
+            InvalidPoll: a row is no poll. It names the poll: somebody has to mend that row.
+        """
+        for keys in batched(sorted(poll_ids), KEYS_PER_CALL, strict=False):
+            yield from self._load_some(keys)
+
+    def _load_some(self, poll_ids: tuple[str, ...]) -> Iterator[tuple[str, Poll | None]]:
+        request: dict[str, KeysAndAttributesTypeDef] = {
+            self._table: {
+                "Keys": [{"poll_id": {"S": poll_id}} for poll_id in poll_ids],
+                "ConsistentRead": True,
+            }
+        }
+        try:
+            answer = self._client.batch_get_item(RequestItems=request)
+        except (ClientError, BotoCoreError) as error:
+            if error_passes(error):
+                raise StoreUnavailable(f"{self._table} can't be read: {code_of(error)}") from None
+            raise StoreRefused(f"{self._table} can't be read: {code_of(error)}") from None
+        rows = {row["poll_id"]["S"]: row for row in answer["Responses"].get(self._table, [])}
+        unanswered = {
+            key["poll_id"]["S"] for left in answer["UnprocessedKeys"].values() for key in left["Keys"]
+        }
+        for poll_id in poll_ids:
+            if poll_id in rows:
+                yield poll_id, self._poll(rows[poll_id])
+            elif poll_id not in unanswered:
+                yield poll_id, None
+        if unanswered:
+            raise StoreUnavailable(f"{self._table} throttles reads")
+
+    def _poll(self, row: "Mapping[str, AttributeValueTypeDef]") -> Poll:
+        deserialize = TypeDeserializer().deserialize
+        item = {name: deserialize(value) for name, value in row.items()}
+        try:
+            return Poll.model_validate(item)
+        except ValidationError as error:
+            raise InvalidPoll(f"row {item['poll_id']!r} of {self._table} is no poll: {error}") from error

@@ -1,0 +1,32 @@
+# Advice, not rules: each of these deploys and works, but not as somebody who reads the tfvars would expect.
+# A check warns at plan and apply; what must not be deployed is a validation or a precondition.
+
+check "front_door_fits_stream" {
+  assert {
+    condition     = var.stream.mode != "PROVISIONED" || try(var.api.throttling_rate_limit <= var.stream.shard_count * 1000, true)
+    error_message = "api.throttling_rate_limit lets ${var.api.throttling_rate_limit} votes/s in, and stream.shard_count = ${coalesce(var.stream.shard_count, 0)} takes ${coalesce(var.stream.shard_count, 0) * 1000} (1,000 a shard): above that the stream, not the front door, answers 429. Add shards, or lower the rate."
+  }
+}
+
+check "front_door_fits_account" {
+  assert {
+    condition     = var.api.throttling_rate_limit <= 10000 && var.api.throttling_burst_limit <= 5000
+    error_message = "api.throttling_rate_limit = ${var.api.throttling_rate_limit} or throttling_burst_limit = ${var.api.throttling_burst_limit} is above what an account starts with (10,000/s and 5,000 over all its APIs): it needs a raised quota, or the account throttles first."
+  }
+}
+
+check "consumers_fit_account" {
+  assert {
+    condition     = try(var.stream.shard_count * (var.vote_writer.parallelization_factor + 1), 0) <= 1000
+    error_message = "The consumers may run ${try(var.stream.shard_count * (var.vote_writer.parallelization_factor + 1), 0)} invocations at once (shards x vote_writer.parallelization_factor, and one a shard for vote_aggregator), and an account starts with 1,000: it needs a raised concurrency quota, or batches wait."
+  }
+}
+
+check "reserved_concurrency_reaches_every_shard" {
+  assert {
+    condition = alltrue([
+      for consumer in [var.vote_writer, var.vote_aggregator] : try(consumer.reserved_concurrency >= var.stream.shard_count * consumer.parallelization_factor, true)
+    ])
+    error_message = "vote_writer.reserved_concurrency or vote_aggregator.reserved_concurrency is below shards x parallelization_factor: some shards wait for others at every moment. Fine to hold the writer back, wrong if live results are to keep up."
+  }
+}

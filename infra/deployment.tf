@@ -1,0 +1,22 @@
+# How tools find a deployment: everything they need to know of it, under a name made of project and environment.
+resource "aws_ssm_parameter" "deployment" {
+  name        = "/${var.project}/${var.environment}/deployment"
+  description = "What votectl and the tests need to know of this deployment"
+  type        = "String"
+  value = jsonencode({
+    environment                    = var.environment
+    region                         = var.aws_region
+    api_id                         = module.api.api_id
+    api_stage                      = module.api.stage_name
+    api_url                        = module.api.invoke_url
+    stream_name                    = module.stream.stream_name
+    polls_table                    = module.polls_table.table_name
+    votes_table                    = module.votes_table.table_name
+    tallies_table                  = module.tallies_table.table_name
+    vote_writer_function           = module.vote_writer.function_name
+    vote_aggregator_function       = module.vote_aggregator.function_name
+    vote_writer_failure_bucket     = module.vote_writer.failure_bucket_name
+    vote_aggregator_failure_bucket = module.vote_aggregator.failure_bucket_name
+    poll_cache_seconds             = var.poll_cache_seconds
+  })
+}

@@ -1,0 +1,33 @@
+# Development: real AWS, idle most of the day. Costs the two shards (about $22 a month) and otherwise
+# what is used.
+
+environment         = "dev"
+deletion_protection = false
+log_level           = "DEBUG"
+log_retention_days  = 7
+vote_retention_days = 30
+
+api = {
+  throttling_rate_limit  = 500
+  throttling_burst_limit = 250
+}
+
+stream = {
+  shard_count = 2 # 2,000 votes/s
+}
+
+# On demand with ceilings: nothing to pay while nobody votes, and a load test gone wild stays affordable.
+polls_table = {
+  max_read_units  = 100
+  max_write_units = 100
+}
+
+votes_table = {
+  max_read_units  = 1000
+  max_write_units = 1000
+}
+
+tallies_table = {
+  max_read_units  = 500
+  max_write_units = 500
+}

@@ -1,0 +1,53 @@
+# The local cloud: everything of AWS's shape, small enough to be up in half a minute.
+# artifact_directory and lambda_architecture come from make (TF_VAR_...): they are this machine's.
+
+environment            = "local"
+deletion_protection    = false
+failure_retention_days = 0 # the cloud goes before a day is over, and the provider waits a minute for the rule
+log_retention_days     = 1
+poll_cache_seconds     = 1
+
+api = {
+  throttling_rate_limit  = 2000
+  throttling_burst_limit = 1000
+}
+
+stream = {
+  shard_count        = 2
+  encryption_enabled = false # saves ten seconds of waiting for the stream at each fresh apply
+}
+
+polls_table = {
+  billing_mode           = "PROVISIONED"
+  read_units             = 10
+  write_units            = 10
+  point_in_time_recovery = false
+}
+
+votes_table = {
+  billing_mode           = "PROVISIONED"
+  read_units             = 1000
+  write_units            = 1000
+  point_in_time_recovery = false
+}
+
+tallies_table = {
+  billing_mode           = "PROVISIONED"
+  read_units             = 100
+  write_units            = 100
+  point_in_time_recovery = false
+}
+
+vote_writer = {
+  batch_size              = 500
+  batching_window_seconds = 1
+  memory_mb               = 512
+  timeout_seconds         = 30
+}
+
+vote_aggregator = {
+  batch_size              = 10000
+  batching_window_seconds = 1
+  memory_mb               = 512
+  timeout_seconds         = 30
+}

@@ -1,0 +1,59 @@
+# A show: 10,000 votes/s let in, everything stored within minutes of the peak, live results two seconds behind.
+# Only this file is edited to resize; every change here is made in place while votes flow (README, "Resizing").
+
+environment         = "prod"
+deletion_protection = true
+log_retention_days  = 90
+vote_retention_days = 365
+
+# 10,000 requests/s and a burst of 5,000 are what an account starts with, over all its APIs in the region.
+# More needs a raised quota first (`terraform plan` warns); everybody above the limit gets 429 and Retry-After.
+api = {
+  throttling_rate_limit  = 10000
+  throttling_burst_limit = 5000
+}
+
+# A shard takes 1,000 records/s. 10,000 votes/s at 70 % use, because keys never spread evenly: 15 shards.
+# Kinesis at most doubles the shards in one change and makes ten changes in 24 hours: be at full size the
+# day before, go back the day after. 48 hours to mend a consumer before the first vote is lost; the second
+# day costs $0.020 per shard-hour on top of $0.015.
+stream = {
+  shard_count         = 15
+  retention_hours     = 48
+  shard_level_metrics = ["IncomingRecords", "WriteProvisionedThroughputExceeded"]
+}
+
+# Read once every poll_cache_seconds by each running function, and written by a few operators.
+polls_table = {
+  max_read_units  = 1000
+  max_write_units = 100
+}
+
+# One write unit per voter and poll. On demand serves 4,000 writes/s on a new table and twice the previous
+# peak after that; the stream holds what is above. For a certain 10,000/s from the first second set
+# billing_mode = "PROVISIONED" with read_units and write_units = 10000 for the day ($6.50 an hour).
+votes_table = {
+  max_read_units  = 20000 # the final count reads every vote once
+  max_write_units = 20000
+}
+
+# polls x shards / window = 7.5 writes/s for each open poll.
+tallies_table = {
+  max_read_units  = 4000
+  max_write_units = 2000
+}
+
+# 15 shards x 2 = 30 invocations at once, each with 4 x 25 votes under way.
+vote_writer = {
+  batch_size                 = 500
+  batching_window_seconds    = 1
+  parallelization_factor     = 2
+  memory_mb                  = 1769 # one vCPU
+  maximum_record_age_seconds = 86400
+}
+
+vote_aggregator = {
+  batch_size              = 10000
+  batching_window_seconds = 2
+  memory_mb               = 1769
+}

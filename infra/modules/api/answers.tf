@@ -1,0 +1,74 @@
+locals {
+  # Every refusal has the same shape: a code for programs, and a sentence for people that says what to do.
+  # All texts are fixed. API Gateway's own explanations quote the request, and with it the ballot.
+  refusals = {
+    malformed = {
+      status  = "400"
+      message = "Send a JSON object with exactly two strings: option (1-64 of A-Z a-z 0-9 _ . -) and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), to a poll_id of 1-64 of a-z 0-9 -."
+    }
+    unauthorized = {
+      status  = "401"
+      message = "Sign in and send the vote again with your credentials."
+    }
+    forbidden = {
+      status  = "403"
+      message = "These credentials may not vote here. Renew them, or ask whoever runs this poll."
+    }
+    not_found = {
+      status  = "404"
+      message = "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes."
+    }
+    too_large = {
+      status  = "413"
+      message = "The request is too large. Send only option and voter."
+    }
+    unsupported_media_type = {
+      status  = "415"
+      message = "Send the vote as JSON, with the header Content-Type: application/json."
+    }
+    throttled = {
+      status  = "429"
+      message = "Too many votes at this moment; this one is not stored. Send it again after the seconds in Retry-After."
+    }
+    unavailable = {
+      status  = "503"
+      message = "The vote could not be confirmed. Send it again: of several votes of one voter the last one counts."
+    }
+  }
+
+  bodies = { for code, refusal in local.refusals : code => jsonencode({ error = code, message = refusal.message }) }
+
+  # What API Gateway answers by itself, before or instead of the integration: every 4xx type that it knows
+  # by name, and DEFAULT_5XX for what goes wrong on our side.
+  gateway_responses = {
+    ACCESS_DENIED           = "forbidden"
+    API_CONFIGURATION_ERROR = "unavailable"
+    BAD_REQUEST_BODY        = "malformed"
+    BAD_REQUEST_PARAMETERS  = "malformed"
+    DEFAULT_5XX             = "unavailable"
+    EXPIRED_TOKEN           = "forbidden"
+    INTEGRATION_FAILURE     = "unavailable"
+    INTEGRATION_TIMEOUT     = "unavailable"
+    INVALID_API_KEY         = "forbidden"
+    INVALID_SIGNATURE       = "forbidden"
+    # What API Gateway calls a path or a method that does not exist.
+    MISSING_AUTHENTICATION_TOKEN = "not_found"
+    QUOTA_EXCEEDED               = "throttled"
+    REQUEST_TOO_LARGE            = "too_large"
+    RESOURCE_NOT_FOUND           = "not_found"
+    THROTTLED                    = "throttled"
+    UNAUTHORIZED                 = "unauthorized"
+    UNSUPPORTED_MEDIA_TYPE       = "unsupported_media_type"
+    WAF_FILTERED                 = "forbidden"
+  }
+}
+
+resource "aws_api_gateway_gateway_response" "this" {
+  for_each = local.gateway_responses
+
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  response_type       = each.key
+  status_code         = local.refusals[each.value].status
+  response_templates  = { "application/json" = local.bodies[each.value] }
+  response_parameters = each.value == "throttled" ? { "gatewayresponse.header.Retry-After" = "'${local.retry_after_seconds}'" } : {}
+}

@@ -1,0 +1,33 @@
+# jsonencode rather than the policy data source: the reason is in modules/stream_consumer/iam.tf.
+resource "aws_iam_role" "this" {
+  name        = "${var.name}-api"
+  description = "Lets the REST API ${var.name} put votes into the stream"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "AssumedByApiGateway"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "apigateway.amazonaws.com" }
+      # IfExists, because API Gateway does not document that it says for whom it acts. Where it does, it must
+      # be this account.
+      Condition = { StringEqualsIfExists = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "put-votes"
+  role = aws_iam_role.this.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "PutVotes"
+      Effect   = "Allow"
+      Action   = "kinesis:PutRecord"
+      Resource = var.stream_arn
+    }]
+  })
+}
+
+data "aws_caller_identity" "current" {}

@@ -1,0 +1,233 @@
+locals {
+  # The identifiers as the design fixes them. In the model each is followed by (?![\s\S]), "nothing after
+  # this": `$` alone also matches before a trailing newline in some regular expression engines.
+  patterns = {
+    poll_id = "[a-z0-9-]{1,64}"
+    option  = "[A-Za-z0-9_.-]{1,64}"
+    voter   = "[A-Za-z0-9_.:@|+=/-]{1,128}"
+  }
+
+  # Waiting a second is enough: the token bucket and a shard's limits refill every second.
+  retry_after_seconds = 1
+
+  shape = {
+    source = [for file in setunion(fileset(path.module, "*.tf"), fileset(path.module, "templates/*.vtl")) : filesha256("${path.module}/${file}")]
+    inputs = [var.stream_name, local.put_record_uri, aws_iam_role.this.arn]
+  }
+
+  put_record_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}:kinesis:action/PutRecord"
+  put_record_template = templatefile("${path.module}/templates/put_record.vtl", {
+    stream_name     = var.stream_name
+    poll_id_pattern = local.patterns.poll_id
+    option_pattern  = local.patterns.option
+    voter_pattern   = local.patterns.voter
+  })
+  refused_template = templatefile("${path.module}/templates/refused.vtl", {
+    retry_after_seconds = local.retry_after_seconds
+    malformed           = local.bodies.malformed
+    throttled           = local.bodies.throttled
+    unavailable         = local.bodies.unavailable
+  })
+}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+resource "aws_api_gateway_rest_api" "this" {
+  name        = var.name
+  description = "Takes votes and puts them into the stream"
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+}
+
+resource "aws_api_gateway_resource" "polls" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_rest_api.this.root_resource_id
+  path_part   = "polls"
+}
+
+resource "aws_api_gateway_resource" "poll" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.polls.id
+  path_part   = "{poll_id}"
+}
+
+resource "aws_api_gateway_resource" "votes" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.poll.id
+  path_part   = "votes"
+}
+
+resource "aws_api_gateway_model" "vote" {
+  rest_api_id  = aws_api_gateway_rest_api.this.id
+  name         = "Vote"
+  description  = "Body of POST /polls/{poll_id}/votes"
+  content_type = "application/json"
+  schema = jsonencode({
+    "$schema"            = "http://json-schema.org/draft-04/schema#"
+    title                = "Vote"
+    type                 = "object"
+    additionalProperties = false
+    required             = ["option", "voter"]
+    properties = {
+      option = { type = "string", minLength = 1, maxLength = 64, pattern = "^${local.patterns.option}(?![\\s\\S])" }
+      voter  = { type = "string", minLength = 1, maxLength = 128, pattern = "^${local.patterns.voter}(?![\\s\\S])" }
+    }
+  })
+}
+
+resource "aws_api_gateway_request_validator" "this" {
+  rest_api_id                 = aws_api_gateway_rest_api.this.id
+  name                        = "body-and-parameters"
+  validate_request_body       = true
+  validate_request_parameters = true
+}
+
+resource "aws_api_gateway_method" "cast_vote" {
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  resource_id          = aws_api_gateway_resource.votes.id
+  http_method          = "POST"
+  authorization        = "NONE"
+  operation_name       = "CastVote"
+  request_validator_id = aws_api_gateway_request_validator.this.id
+  request_models       = { "application/json" = aws_api_gateway_model.vote.name }
+  request_parameters   = { "method.request.path.poll_id" = true }
+}
+
+resource "aws_api_gateway_integration" "put_record" {
+  rest_api_id             = aws_api_gateway_rest_api.this.id
+  resource_id             = aws_api_gateway_resource.votes.id
+  http_method             = aws_api_gateway_method.cast_vote.http_method
+  type                    = "AWS"
+  integration_http_method = "POST"
+  uri                     = local.put_record_uri
+  credentials             = aws_iam_role.this.arn
+  # Any other content type is refused with 415. Passing it through would hand the body to Kinesis as it is.
+  passthrough_behavior = "NEVER"
+  request_parameters   = { "integration.request.header.Content-Type" = "'application/x-amz-json-1.1'" }
+  request_templates    = { "application/json" = local.put_record_template }
+  # A put takes milliseconds. Whoever waits for five seconds is better served by 503 and a second try:
+  # the same voter's second record replaces the first.
+  timeout_milliseconds = 5000
+
+  # API Gateway calls Kinesis with this role from the first request on.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_api_gateway_method_response" "cast_vote" {
+  for_each = toset(["202", "400", "429", "503"])
+
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  resource_id         = aws_api_gateway_resource.votes.id
+  http_method         = aws_api_gateway_method.cast_vote.http_method
+  status_code         = each.value
+  response_parameters = each.value == "429" ? { "method.response.header.Retry-After" = false } : {}
+}
+
+# 202 only for the one status that means "stored".
+resource "aws_api_gateway_integration_response" "stored" {
+  rest_api_id        = aws_api_gateway_rest_api.this.id
+  resource_id        = aws_api_gateway_resource.votes.id
+  http_method        = aws_api_gateway_method.cast_vote.http_method
+  status_code        = aws_api_gateway_method_response.cast_vote["202"].status_code
+  selection_pattern  = "200"
+  response_templates = { "application/json" = file("${path.module}/templates/stored.vtl") }
+
+  depends_on = [aws_api_gateway_integration.put_record]
+}
+
+resource "aws_api_gateway_integration_response" "refused" {
+  rest_api_id        = aws_api_gateway_rest_api.this.id
+  resource_id        = aws_api_gateway_resource.votes.id
+  http_method        = aws_api_gateway_method.cast_vote.http_method
+  status_code        = aws_api_gateway_method_response.cast_vote["400"].status_code
+  selection_pattern  = "4\\d{2}"
+  response_templates = { "application/json" = local.refused_template }
+
+  depends_on = [aws_api_gateway_integration.put_record]
+}
+
+# Without a selection_pattern: the default, which catches every answer that nobody thought of.
+resource "aws_api_gateway_integration_response" "unavailable" {
+  rest_api_id        = aws_api_gateway_rest_api.this.id
+  resource_id        = aws_api_gateway_resource.votes.id
+  http_method        = aws_api_gateway_method.cast_vote.http_method
+  status_code        = aws_api_gateway_method_response.cast_vote["503"].status_code
+  response_templates = { "application/json" = local.bodies.unavailable }
+
+  depends_on = [aws_api_gateway_integration.put_record]
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+
+  # A deployment is a snapshot: what does not change this hash changes the API and never reaches a voter.
+  # So it covers the source of the whole module, and the inputs that are rendered into it.
+  triggers = {
+    shape = sha256(jsonencode(local.shape))
+  }
+
+  lifecycle {
+    # "Active stages pointing to this deployment must be moved or deleted" otherwise.
+    create_before_destroy = true
+  }
+
+  # The snapshot comes after everything that is in it.
+  depends_on = [
+    aws_api_gateway_gateway_response.this,
+    aws_api_gateway_integration_response.refused,
+    aws_api_gateway_integration_response.stored,
+    aws_api_gateway_integration_response.unavailable,
+  ]
+}
+
+resource "aws_api_gateway_stage" "this" {
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  deployment_id = aws_api_gateway_deployment.this.id
+  stage_name    = "v1"
+
+  dynamic "access_log_settings" {
+    for_each = aws_cloudwatch_log_group.access
+
+    content {
+      destination_arn = access_log_settings.value.arn
+      # Neither body, voter nor address: who voted, and from where, is nobody's business.
+      format = jsonencode({
+        request_id          = "$context.requestId"
+        time                = "$context.requestTime"
+        method              = "$context.httpMethod"
+        resource            = "$context.resourcePath"
+        status              = "$context.status"
+        error_type          = "$context.error.responseType"
+        latency_ms          = "$context.responseLatency"
+        integration_latency = "$context.integration.latency"
+        integration_status  = "$context.integration.status"
+      })
+    }
+  }
+}
+
+resource "aws_api_gateway_method_settings" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    metrics_enabled        = true
+    throttling_burst_limit = var.throttling_burst_limit
+    throttling_rate_limit  = var.throttling_rate_limit
+    # Execution logs and data trace would write every ballot into CloudWatch.
+    logging_level      = "OFF"
+    data_trace_enabled = false
+  }
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  count = var.access_log_enabled ? 1 : 0
+
+  name              = "/aws/api-gateway/${var.name}"
+  retention_in_days = var.log_retention_days
+}

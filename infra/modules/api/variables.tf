@@ -1,0 +1,62 @@
+variable "access_log_enabled" {
+  type        = bool
+  description = "Log one line per request (status, latency, cause; no body, voter or address) to CloudWatch. Needs the account's API Gateway role for CloudWatch, see the README. Changes in place."
+  default     = false
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long CloudWatch keeps the access log, in days. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days is ${var.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "name" {
+  type        = string
+  description = "Name of the REST API and prefix of its role and log group. Changes the API in place; the role and the log group are replaced."
+  nullable    = false
+
+  validation {
+    condition     = length("${var.name}-api") <= 64
+    error_message = "\"${var.name}-api\" is too long for a role, which has at most 64 characters: shorten project or environment."
+  }
+}
+
+variable "stream_arn" {
+  type        = string
+  description = "ARN of the stream that takes the votes; the API's role may put records there and nowhere else."
+  nullable    = false
+}
+
+variable "stream_name" {
+  type        = string
+  description = "Name of that stream, for PutRecord."
+  nullable    = false
+}
+
+variable "throttling_burst_limit" {
+  type        = number
+  description = "Requests that may come at once on top of the rate (size of the token bucket). Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_burst_limit >= 1 && floor(var.throttling_burst_limit) == var.throttling_burst_limit
+    error_message = "api.throttling_burst_limit is ${var.throttling_burst_limit}: it must be a whole number from 1 up, because 0 refuses every vote with 429. An account starts with 5,000."
+  }
+}
+
+variable "throttling_rate_limit" {
+  type        = number
+  description = "Requests per second that the stage lets through; the rest gets 429. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_rate_limit >= 1
+    error_message = "api.throttling_rate_limit is ${var.throttling_rate_limit}: it must be 1 request per second or more, because 0 refuses every vote with 429. An account starts with 10,000."
+  }
+}

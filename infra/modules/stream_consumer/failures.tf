@@ -1,0 +1,53 @@
+# Where Lambda puts the batches that it gives up on. A bucket, because an S3 destination receives the
+# records themselves: a queue would receive their place in a stream that may have forgotten them.
+resource "aws_s3_bucket" "failures" {
+  bucket        = local.bucket_name
+  force_destroy = !var.deletion_protection_enabled
+}
+
+resource "aws_s3_bucket_public_access_block" "failures" {
+  bucket                  = aws_s3_bucket.failures.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "failures" {
+  bucket = aws_s3_bucket.failures.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "failures" {
+  count = var.failure_retention_days > 0 ? 1 : 0
+
+  bucket = aws_s3_bucket.failures.id
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      days = var.failure_retention_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "failures" {
+  bucket = aws_s3_bucket.failures.id
+  policy = local.failures_policy
+
+  # S3 answers "A conflicting conditional operation is currently in progress" when both are changed at once.
+  depends_on = [aws_s3_bucket_public_access_block.failures]
+}

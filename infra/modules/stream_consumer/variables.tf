@@ -1,0 +1,211 @@
+variable "architecture" {
+  type        = string
+  description = "Instruction set of the function: arm64 or x86_64. The artifact must be built for it. Changes in place, together with the code."
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "lambda_architecture is \"${var.architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
+  }
+}
+
+variable "artifact_directory" {
+  type        = string
+  description = "Directory that holds `<name>.zip` and `manifest.json`, as `make package` leaves them."
+  nullable    = false
+}
+
+variable "deletion_protection_enabled" {
+  type        = bool
+  description = "Let a destroy fail while the failure bucket still holds batches. Changes in place."
+  default     = true
+  nullable    = false
+}
+
+variable "environment_variables" {
+  type        = map(string)
+  description = "Environment of the function, complete: its settings refuse a missing and an unknown name."
+  nullable    = false
+}
+
+variable "failure_retention_days" {
+  type        = number
+  description = "How long the failure bucket keeps a batch that was given up, in days; 0 means for ever. The batches hold votes, so they should not stay. Changes in place; lowering it deletes older batches within a day or two."
+  nullable    = false
+
+  validation {
+    condition     = var.failure_retention_days >= 0 && floor(var.failure_retention_days) == var.failure_retention_days
+    error_message = "failure_retention_days is ${var.failure_retention_days}: it must be a whole number of days from 1 up, because S3 expires objects by the day, or 0 to keep them for ever."
+  }
+}
+
+variable "handler" {
+  type        = string
+  description = "Python path of the handler inside the artifact."
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long CloudWatch keeps the function's log, in days. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days is ${var.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "name" {
+  type        = string
+  description = "Name of the consumer as the tfvars spell it, such as vote_writer. It names artifact, messages and, with hyphens, every resource. Changing it replaces them all, the failure bucket included."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]*$", var.name))
+    error_message = "name is \"${var.name}\": it must be lower-case letters, digits and underscores, because the artifact is <name>.zip."
+  }
+}
+
+variable "name_prefix" {
+  type        = string
+  description = "Prefix of every physical name. Changing it replaces every resource, the failure bucket included."
+  nullable    = false
+
+  validation {
+    condition     = length("${var.name_prefix}-${var.name}") <= 64
+    error_message = "\"${var.name_prefix}-${var.name}\" is too long for a function and a role, which have at most 64 characters: shorten project or environment."
+  }
+
+  validation {
+    condition     = length("${var.name_prefix}-${var.name}-failures-") + 12 <= 63 && can(regex("^[a-z0-9][a-z0-9-]*$", var.name_prefix))
+    error_message = "\"${var.name_prefix}-${var.name}-failures-<account id>\" is no legal bucket name: S3 allows 63 lower-case letters, digits and hyphens. Shorten project or environment."
+  }
+}
+
+variable "order_required" {
+  type        = bool
+  description = "True for a consumer whose result rests on the order of records within a shard: it may then neither run shards in parallel nor skip a batch."
+  default     = false
+  nullable    = false
+}
+
+variable "permissions" {
+  type = map(object({
+    actions   = list(string)
+    resources = list(string)
+  }))
+  description = "What the function may do besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid."
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : length(permission.actions) > 0 && length(permission.resources) > 0])
+    error_message = "Each of permissions needs at least one action and one resource: IAM refuses an empty statement."
+  }
+
+  validation {
+    condition     = alltrue([for action in flatten(values(var.permissions)[*].actions) : !strcontains(action, "*")])
+    error_message = "permissions must name each action: a wildcard grants what nobody has looked at."
+  }
+}
+
+variable "settings" {
+  type = object({
+    batch_size                     = number
+    batching_window_seconds        = number
+    bisect_batch_on_function_error = bool
+    enhanced_fan_out               = bool
+    maximum_record_age_seconds     = number
+    maximum_retry_attempts         = number
+    memory_mb                      = number
+    parallelization_factor         = number
+    reserved_concurrency           = optional(number)
+    timeout_seconds                = number
+  })
+  description = <<-EOT
+    How the stream is read and how much function there is; all of it changes in place except enhanced_fan_out.
+    batch_size: records in an invocation at most; a batch is also cut at 6 MB, about 8,200 votes.
+    batching_window_seconds: how long Lambda gathers records for a batch; at least 1 when batch_size is above 10.
+    bisect_batch_on_function_error: split a failed batch in two before trying again; a split is no attempt.
+    enhanced_fan_out: 2 MB/s of each shard for this consumer alone, instead of sharing them; paid by shard and hour. Changing it replaces the mapping, which starts again at the oldest record.
+    maximum_record_age_seconds: give up on records older than this; -1 means only when the stream forgets them.
+    maximum_retry_attempts: give up on a batch after this many retries; -1 means never.
+    memory_mb: memory, and with it CPU: 1,769 MB are one vCPU.
+    parallelization_factor: batches of one shard handled at once; order holds for each voter, not for the shard.
+    reserved_concurrency: most invocations at once, taken from the account's quota; null means no limit of its own.
+    timeout_seconds: longest run of one invocation, 15 at least: the last 9 are kept for calls that hang.
+  EOT
+  nullable    = false
+
+  validation {
+    condition     = var.settings.batch_size >= 1 && var.settings.batch_size <= 10000 && floor(var.settings.batch_size) == var.settings.batch_size
+    error_message = "${var.name}.batch_size is ${var.settings.batch_size}: it must be a whole number from 1 to 10000, the most that Lambda takes from Kinesis at once."
+  }
+
+  validation {
+    condition     = var.settings.batching_window_seconds >= 0 && var.settings.batching_window_seconds <= 300 && floor(var.settings.batching_window_seconds) == var.settings.batching_window_seconds
+    error_message = "${var.name}.batching_window_seconds is ${var.settings.batching_window_seconds}: it must be a whole number of seconds from 0 to 300, Lambda's range."
+  }
+
+  validation {
+    condition     = var.settings.batching_window_seconds >= 1 || var.settings.batch_size <= 10
+    error_message = "${var.name}.batching_window_seconds is 0, but batch_size is ${var.settings.batch_size}: Lambda's API asks for a window of at least 1 second when a batch may hold more than 10 records. Set batching_window_seconds to 1 or more, or batch_size to 10 or less."
+  }
+
+  validation {
+    condition     = var.settings.parallelization_factor >= 1 && var.settings.parallelization_factor <= 10 && floor(var.settings.parallelization_factor) == var.settings.parallelization_factor
+    error_message = "${var.name}.parallelization_factor is ${var.settings.parallelization_factor}: it must be a whole number from 1 to 10, Lambda's range."
+  }
+
+  validation {
+    condition     = !var.order_required || var.settings.parallelization_factor == 1
+    error_message = "${var.name}.parallelization_factor is ${var.settings.parallelization_factor}: it must be 1, because live counts rest on the order within a shard. Two batches of one shard at once would drop each other's votes as already counted. Add shards (stream.shard_count) for more speed."
+  }
+
+  validation {
+    condition     = var.settings.maximum_record_age_seconds == -1 || (var.settings.maximum_record_age_seconds >= 60 && var.settings.maximum_record_age_seconds <= 604800 && floor(var.settings.maximum_record_age_seconds) == var.settings.maximum_record_age_seconds)
+    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}: it must be -1 (no limit of its own) or a whole number from 60 to 604800 (7 days), Lambda's range."
+  }
+
+  validation {
+    condition     = var.settings.maximum_record_age_seconds <= var.stream_retention_hours * 3600
+    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}, but the stream forgets a record after ${var.stream_retention_hours * 3600} seconds (stream.retention_hours = ${var.stream_retention_hours}): a longer age never applies, and what the stream forgets reaches no failure bucket. Lower it, or raise stream.retention_hours."
+  }
+
+  validation {
+    condition     = var.settings.maximum_retry_attempts >= -1 && var.settings.maximum_retry_attempts <= 10000 && floor(var.settings.maximum_retry_attempts) == var.settings.maximum_retry_attempts
+    error_message = "${var.name}.maximum_retry_attempts is ${var.settings.maximum_retry_attempts}: it must be -1 (no limit) or a whole number from 0 to 10000, Lambda's range."
+  }
+
+  validation {
+    condition     = !var.order_required || (var.settings.maximum_record_age_seconds == -1 && var.settings.maximum_retry_attempts == -1)
+    error_message = "${var.name}.maximum_record_age_seconds and maximum_retry_attempts must both be -1: its counts rest on order, so a batch that is skipped can't be counted later. It has to retry until the stream forgets; remove both settings."
+  }
+
+  validation {
+    condition     = var.settings.memory_mb >= 128 && var.settings.memory_mb <= 10240 && floor(var.settings.memory_mb) == var.settings.memory_mb
+    error_message = "${var.name}.memory_mb is ${var.settings.memory_mb}: it must be a whole number from 128 to 10240, Lambda's range."
+  }
+
+  validation {
+    condition     = var.settings.timeout_seconds >= 15 && var.settings.timeout_seconds <= 900 && floor(var.settings.timeout_seconds) == var.settings.timeout_seconds
+    error_message = "${var.name}.timeout_seconds is ${var.settings.timeout_seconds}: it must be a whole number from 15 to 900. Lambda takes no more, and a consumer starts no call to DynamoDB when less than 9 seconds are left, so that with less than 15 it would hardly start any."
+  }
+
+  validation {
+    condition     = var.settings.reserved_concurrency == null ? true : var.settings.reserved_concurrency >= 1 && floor(var.settings.reserved_concurrency) == var.settings.reserved_concurrency
+    error_message = "${var.name}.reserved_concurrency must be a whole number from 1 up, or left out for no limit: 0 would stop the consumer while votes keep coming in."
+  }
+}
+
+variable "stream_arn" {
+  type        = string
+  description = "ARN of the stream to read. Changing it replaces the mapping."
+  nullable    = false
+}
+
+variable "stream_retention_hours" {
+  type        = number
+  description = "How long that stream remembers a record, in hours: no record age can be longer."
+  nullable    = false
+}

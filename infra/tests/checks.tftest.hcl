@@ -1,0 +1,88 @@
+# Advice at plan: each check warns just past its limit and is silent at it (a run whose check warns fails).
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment        = "test"
+  aws_region         = "eu-west-1"
+  artifact_directory = "tests/fixtures/artifacts/arm64"
+  stream             = { shard_count = 4 }
+  api                = { throttling_rate_limit = 4000 }
+}
+
+run "is_silent_at_every_limit" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 10000, throttling_burst_limit = 5000 }
+    stream          = { shard_count = 100 }
+    vote_writer     = { parallelization_factor = 9, reserved_concurrency = 900 }
+    vote_aggregator = { reserved_concurrency = 100 }
+  }
+}
+
+run "is_silent_where_aws_chooses_the_shards" {
+  command = plan
+
+  variables {
+    stream      = { mode = "ON_DEMAND" }
+    vote_writer = { parallelization_factor = 10, reserved_concurrency = 1 }
+  }
+}
+
+run "warns_of_a_front_door_wider_than_the_stream" {
+  command = plan
+
+  variables {
+    api    = { throttling_rate_limit = 4001 }
+    stream = { shard_count = 4 }
+  }
+
+  expect_failures = [check.front_door_fits_stream]
+}
+
+run "warns_of_a_rate_that_the_account_does_not_have" {
+  command = plan
+
+  variables {
+    api    = { throttling_rate_limit = 10001 }
+    stream = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_a_burst_that_the_account_does_not_have" {
+  command = plan
+
+  variables {
+    api    = { throttling_rate_limit = 4000, throttling_burst_limit = 5001 }
+    stream = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_more_invocations_than_the_account_has" {
+  command = plan
+
+  variables {
+    stream      = { shard_count = 101 }
+    vote_writer = { parallelization_factor = 9 }
+  }
+
+  expect_failures = [check.consumers_fit_account]
+}
+
+run "warns_of_a_writer_that_is_held_back" {
+  command = plan
+
+  variables {
+    stream      = { shard_count = 4 }
+    vote_writer = { parallelization_factor = 2, reserved_concurrency = 7 }
+  }
+
+  expect_failures = [check.reserved_concurrency_reaches_every_shard]
+}

@@ -1,0 +1,177 @@
+# The wiring: who reads what, who may touch what, and what tools are told. Every table and bucket has an ARN
+# of its own here, so a crossed wire fails. Nothing is created: the provider is mocked.
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment        = "test"
+  aws_region         = "eu-west-1"
+  artifact_directory = "tests/fixtures/artifacts/arm64"
+  stream             = { shard_count = 4 }
+  api                = { throttling_rate_limit = 4000 }
+}
+
+override_resource {
+  target          = module.stream.aws_kinesis_stream.this
+  override_during = plan
+  values          = { arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes" }
+}
+
+override_resource {
+  target          = module.polls_table.aws_dynamodb_table.this
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls" }
+}
+
+override_resource {
+  target          = module.votes_table.aws_dynamodb_table.this
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes" }
+}
+
+override_resource {
+  target          = module.tallies_table.aws_dynamodb_table.this
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies" }
+}
+
+override_resource {
+  target          = module.vote_writer.aws_s3_bucket.failures
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::writer-failures" }
+}
+
+override_resource {
+  target          = module.vote_aggregator.aws_s3_bucket.failures
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::aggregator-failures" }
+}
+
+override_resource {
+  target          = module.vote_writer.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:writer" }
+}
+
+override_resource {
+  target          = module.vote_aggregator.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator" }
+}
+
+run "writer_is_told_exactly_what_its_settings_ask_for" {
+  command = plan
+
+  variables {
+    log_level           = "WARNING"
+    poll_cache_seconds  = 7
+    vote_retention_days = 30
+    vote_writer         = { write_concurrency = 8 }
+  }
+
+  assert {
+    condition = module.vote_writer.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT         = "test"
+      VOTESTREAM_LOG_LEVEL           = "WARNING"
+      VOTESTREAM_POLL_CACHE_SECONDS  = "7"
+      VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
+      VOTESTREAM_VOTE_RETENTION_DAYS = "30"
+      VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
+      VOTESTREAM_WRITE_CONCURRENCY   = "8"
+    })
+    error_message = "The function refuses to start with a variable missing or left over."
+  }
+}
+
+run "aggregator_is_told_exactly_what_its_settings_ask_for" {
+  command = plan
+
+  assert {
+    condition = module.vote_aggregator.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT        = "test"
+      VOTESTREAM_LOG_LEVEL          = "INFO"
+      VOTESTREAM_POLL_CACHE_SECONDS = "5"
+      VOTESTREAM_POLLS_TABLE        = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE      = "votestream-test-tallies"
+    })
+    error_message = "The function refuses to start with a variable missing or left over."
+  }
+}
+
+run "writer_may_read_polls_and_store_votes_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = { for statement in jsondecode(module.vote_writer.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:111122223333:log-group:writer:*"])
+      FindFailureBucket = jsonencode(["s3:ListBucket", "arn:aws:s3:::writer-failures"])
+      KeepFailedBatches = jsonencode(["s3:PutObject", "arn:aws:s3:::writer-failures/*"])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+      StoreVotes        = jsonencode([["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+    }
+    error_message = "The writer reads the stream and polls, and writes votes, its log and its own failure bucket."
+  }
+}
+
+run "aggregator_may_read_polls_and_count_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = { for statement in jsondecode(module.vote_aggregator.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator:*"])
+      FindFailureBucket = jsonencode(["s3:ListBucket", "arn:aws:s3:::aggregator-failures"])
+      KeepFailedBatches = jsonencode(["s3:PutObject", "arn:aws:s3:::aggregator-failures/*"])
+      CountVotes        = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "The aggregator reads the stream and polls, and writes tallies, its log and its own failure bucket: it never sees the votes table."
+  }
+}
+
+run "tools_find_the_deployment_by_project_and_environment" {
+  command = plan
+
+  assert {
+    condition     = aws_ssm_parameter.deployment.name == "/votestream/test/deployment" && output.deployment_parameter_name == "/votestream/test/deployment"
+    error_message = "The parameter's name is made of what a person knows: project and environment."
+  }
+
+  assert {
+    condition = jsondecode(aws_ssm_parameter.deployment.value) == {
+      environment                    = "test"
+      region                         = "eu-west-1"
+      api_id                         = "abcdef1234"
+      api_stage                      = "v1"
+      api_url                        = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+      stream_name                    = "votestream-test-votes"
+      polls_table                    = "votestream-test-polls"
+      votes_table                    = "votestream-test-votes"
+      tallies_table                  = "votestream-test-tallies"
+      vote_writer_function           = "votestream-test-vote-writer"
+      vote_aggregator_function       = "votestream-test-vote-aggregator"
+      vote_writer_failure_bucket     = "votestream-test-vote-writer-failures-111122223333"
+      vote_aggregator_failure_bucket = "votestream-test-vote-aggregator-failures-111122223333"
+      poll_cache_seconds             = 5
+    }
+    error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
+  }
+}
+
+run "two_environments_share_no_name" {
+  command = plan
+
+  variables {
+    environment = "other"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
+    ])
+    error_message = "Every name carries the environment, or a second one can't live in the same account."
+  }
+}

@@ -1,0 +1,105 @@
+# What the mocked provider answers, for the root's tests and every module's. Shapes matter: the provider
+# checks that a role or a source is an ARN before anything is planned, and policies are compared as text.
+# Where a test must tell two resources of one type apart, it overrides them with ARNs of their own.
+
+mock_data "aws_caller_identity" {
+  defaults = {
+    account_id = "111122223333"
+    arn        = "arn:aws:iam::111122223333:user/tester"
+  }
+}
+
+mock_data "aws_dynamodb_table" {
+  defaults = {
+    read_capacity  = 1
+    write_capacity = 1
+  }
+}
+
+mock_data "aws_dynamodb_tables" {
+  defaults = {
+    names = []
+  }
+}
+
+mock_data "aws_partition" {
+  defaults = {
+    partition = "aws"
+  }
+}
+
+mock_data "aws_region" {
+  defaults = {
+    id   = "eu-west-1"
+    name = "eu-west-1"
+  }
+}
+
+mock_resource "aws_api_gateway_deployment" {
+  defaults = {
+    id = "deploy"
+  }
+}
+
+mock_resource "aws_api_gateway_rest_api" {
+  defaults = {
+    id               = "abcdef1234"
+    root_resource_id = "root"
+  }
+}
+
+mock_resource "aws_api_gateway_stage" {
+  defaults = {
+    invoke_url = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+  }
+}
+
+mock_resource "aws_cloudwatch_log_group" {
+  defaults = {
+    arn = "arn:aws:logs:eu-west-1:111122223333:log-group:mocked"
+  }
+}
+
+mock_resource "aws_dynamodb_table" {
+  defaults = {
+    arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked"
+  }
+}
+
+mock_resource "aws_iam_role" {
+  defaults = {
+    arn = "arn:aws:iam::111122223333:role/mocked"
+    id  = "mocked"
+  }
+}
+
+mock_resource "aws_kinesis_stream" {
+  defaults = {
+    arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/mocked"
+  }
+}
+
+mock_resource "aws_kinesis_stream_consumer" {
+  defaults = {
+    arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/mocked/consumer/mocked:1"
+  }
+}
+
+mock_resource "aws_lambda_event_source_mapping" {
+  defaults = {
+    uuid = "14e0db71-xmpl-4eb5-b481-8945cf9d10c2"
+  }
+}
+
+mock_resource "aws_lambda_function" {
+  defaults = {
+    arn = "arn:aws:lambda:eu-west-1:111122223333:function:mocked"
+  }
+}
+
+mock_resource "aws_s3_bucket" {
+  defaults = {
+    arn = "arn:aws:s3:::mocked"
+    id  = "mocked"
+  }
+}

@@ -1,0 +1,35 @@
+# The published sample that this system descends from describes two settings; both are tfvars here. What
+# reaches the mapping is tested in modules/stream_consumer.
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment        = "test"
+  aws_region         = "eu-west-1"
+  artifact_directory = "tests/fixtures/artifacts/arm64"
+  stream             = { shard_count = 4 }
+  api                = { throttling_rate_limit = 4000 }
+}
+
+run "the_careful_setting_is_expressible" {
+  command = plan
+
+  variables {
+    stream          = { mode = "ON_DEMAND" }
+    vote_writer     = { batch_size = 10, batching_window_seconds = 0, enhanced_fan_out = true }
+    vote_aggregator = { batch_size = 10000, batching_window_seconds = 2, enhanced_fan_out = true }
+  }
+}
+
+run "the_fast_setting_is_expressible" {
+  command = plan
+
+  variables {
+    stream          = { shard_count = 4 }
+    votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
+    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true }
+    vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true }
+  }
+}

@@ -1,0 +1,275 @@
+# One rule, one place: what a single setting may be is checked by the module that hands it to AWS. Checked
+# here is what several modules share.
+
+variable "api" {
+  type = object({
+    access_log_enabled     = optional(bool, false)
+    throttling_burst_limit = optional(number, 5000)
+    throttling_rate_limit  = optional(number, 10000)
+  })
+  description = <<-EOT
+    The front door.
+    access_log_enabled: one line per request in CloudWatch, without body, voter or address; needs the account's API Gateway role, see modules/api/README.md.
+    throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
+    throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
+  EOT
+  default     = {}
+  nullable    = false
+}
+
+variable "artifact_directory" {
+  type        = string
+  description = "Directory with the zips and their manifest. Null means ../dist/<lambda_architecture>, where `make package` puts them."
+  default     = null
+}
+
+variable "aws_region" {
+  type        = string
+  description = "Region of the deployment. Changing it builds a second one elsewhere and forgets the first: destroy before."
+  default     = "us-east-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", var.aws_region))
+    error_message = "aws_region is \"${var.aws_region}\": it must be a region code such as us-east-1 or eu-central-1."
+  }
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Refuse to delete the tables and the failure buckets that still hold something. Switch it off in one apply before a destroy."
+  default     = true
+  nullable    = false
+}
+
+variable "environment" {
+  type        = string
+  description = "Name of the environment, part of every name and tag. Changing it replaces everything, the stored votes included."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", var.environment))
+    error_message = "environment is \"${var.environment}\": it must be lower-case letters and digits, with single hyphens between them, because bucket names take nothing else."
+  }
+
+  validation {
+    condition     = length("${var.project}-${var.environment}") <= 25
+    error_message = "\"${var.project}-${var.environment}\" has ${length("${var.project}-${var.environment}")} characters: 25 at most, because S3 allows 63 for the bucket <project>-<environment>-vote-aggregator-failures-<account id>. Shorten environment (or project)."
+  }
+}
+
+variable "failure_retention_days" {
+  type        = number
+  description = "How long the failure buckets keep batches that were given up, in days; until then they can be redriven. 0 means for ever. They hold votes, so they should not stay."
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.failure_retention_days >= 0 && floor(var.failure_retention_days) == var.failure_retention_days
+    error_message = "failure_retention_days is ${var.failure_retention_days}: it must be a whole number of days from 1 up, because S3 expires objects by the day, or 0 to keep them for ever."
+  }
+}
+
+variable "lambda_architecture" {
+  type        = string
+  description = "Instruction set of the functions: arm64 (20 % cheaper) or x86_64. The artifacts must be built for it."
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
+    error_message = "lambda_architecture is \"${var.lambda_architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
+  }
+}
+
+variable "log_level" {
+  type        = string
+  description = "Least severity that the functions log. No level logs a voter or a choice."
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
+    error_message = "log_level is \"${var.log_level}\": it must be DEBUG, INFO, WARNING, ERROR or CRITICAL, the levels of Python's logging."
+  }
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long CloudWatch keeps the logs, in days."
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days is ${var.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "poll_cache_seconds" {
+  type        = number
+  description = "How long the consumers remember a poll before they read it again, in seconds. Closing a poll early takes effect after this time."
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.poll_cache_seconds >= 1 && var.poll_cache_seconds <= 300 && floor(var.poll_cache_seconds) == var.poll_cache_seconds
+    error_message = "poll_cache_seconds is ${var.poll_cache_seconds}: it must be a whole number from 1 to 300. Without a cache each batch would read its polls again, and a longer one delays closing a poll by as much."
+  }
+}
+
+variable "polls_table" {
+  type = object({
+    autoscaling = optional(object({
+      max_read_units  = number
+      max_write_units = number
+      target_percent  = optional(number, 70)
+    }))
+    billing_mode           = optional(string, "PAY_PER_REQUEST")
+    max_read_units         = optional(number)
+    max_write_units        = optional(number)
+    point_in_time_recovery = optional(bool, true)
+    read_units             = optional(number)
+    write_units            = optional(number)
+  })
+  description = "Capacity of the polls table; each attribute is explained in modules/dynamodb/README.md. Read once per poll_cache_seconds by each running function, written by operators."
+  default     = {}
+  nullable    = false
+}
+
+variable "project" {
+  type        = string
+  description = "Name of the project, part of every name and tag. Changing it replaces everything, the stored votes included."
+  default     = "votestream"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project))
+    error_message = "project is \"${var.project}\": it must be lower-case letters and digits, with single hyphens between them and a letter first, because bucket names take nothing else."
+  }
+
+  validation {
+    condition     = !can(regex("^(aws|ssm|sthree-|amzn-s3-demo-)", var.project))
+    error_message = "project is \"${var.project}\": it must not start with aws or ssm, which Parameter Store reserves, nor with sthree- or amzn-s3-demo-, which S3 reserves."
+  }
+}
+
+variable "stream" {
+  type = object({
+    encryption_enabled  = optional(bool, true)
+    mode                = optional(string, "PROVISIONED")
+    retention_hours     = optional(number, 24)
+    shard_count         = optional(number)
+    shard_level_metrics = optional(set(string), [])
+  })
+  description = <<-EOT
+    The stream.
+    mode: PROVISIONED (shard_count shards of 1,000 records/s and 1 MiB/s) or ON_DEMAND.
+    shard_count: required for PROVISIONED, not allowed for ON_DEMAND; one change may at most double or halve it.
+    retention_hours: 24 to 8760; the time there is to mend a consumer before votes are lost.
+    encryption_enabled: at rest, with Kinesis' own key.
+    shard_level_metrics: per-shard metrics for finding a hot shard, paid each.
+  EOT
+  nullable    = false
+}
+
+variable "tallies_table" {
+  type = object({
+    autoscaling = optional(object({
+      max_read_units  = number
+      max_write_units = number
+      target_percent  = optional(number, 70)
+    }))
+    billing_mode           = optional(string, "PAY_PER_REQUEST")
+    max_read_units         = optional(number)
+    max_write_units        = optional(number)
+    point_in_time_recovery = optional(bool, true)
+    read_units             = optional(number)
+    write_units            = optional(number)
+  })
+  description = "Capacity of the tallies table; each attribute is explained in modules/dynamodb/README.md. Written polls x shards / aggregator window times a second."
+  default     = {}
+  nullable    = false
+}
+
+variable "vote_aggregator" {
+  type = object({
+    batch_size                     = optional(number, 10000)
+    batching_window_seconds        = optional(number, 2)
+    bisect_batch_on_function_error = optional(bool, false)
+    enhanced_fan_out               = optional(bool, false)
+    maximum_record_age_seconds     = optional(number, -1)
+    maximum_retry_attempts         = optional(number, -1)
+    memory_mb                      = optional(number, 1024)
+    parallelization_factor         = optional(number, 1)
+    reserved_concurrency           = optional(number)
+    timeout_seconds                = optional(number, 60)
+  })
+  description = <<-EOT
+    The consumer that counts; each attribute is explained in modules/stream_consumer/README.md.
+    It never gives up a batch before the stream forgets it and handles one batch of a shard at a time, because its counts rest on order:
+    parallelization_factor other than 1, and maximum_record_age_seconds and maximum_retry_attempts other than -1, are refused.
+  EOT
+  default     = {}
+  nullable    = false
+}
+
+variable "vote_retention_days" {
+  type        = number
+  description = "How long a stored vote is kept after its poll closes, in days; DynamoDB then deletes it. 0 means for ever."
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.vote_retention_days >= 0 && var.vote_retention_days <= 3650 && floor(var.vote_retention_days) == var.vote_retention_days
+    error_message = "vote_retention_days is ${var.vote_retention_days}: it must be a whole number of days from 1 to 3650, or 0 to keep votes for ever. The vote writer takes no other value."
+  }
+}
+
+variable "vote_writer" {
+  type = object({
+    batch_size                     = optional(number, 500)
+    batching_window_seconds        = optional(number, 1)
+    bisect_batch_on_function_error = optional(bool, true)
+    enhanced_fan_out               = optional(bool, false)
+    maximum_record_age_seconds     = optional(number, 43200)
+    maximum_retry_attempts         = optional(number, -1)
+    memory_mb                      = optional(number, 1024)
+    parallelization_factor         = optional(number, 1)
+    reserved_concurrency           = optional(number)
+    timeout_seconds                = optional(number, 60)
+    write_concurrency              = optional(number, 4)
+  })
+  description = <<-EOT
+    The consumer that stores; each attribute but the last is explained in modules/stream_consumer/README.md.
+    It gives a batch to its failure bucket after maximum_record_age_seconds (12 hours: half of what the stream remembers by default),
+    from which it can be redriven in any order, because versions decide which vote stays.
+    write_concurrency: BatchExecuteStatement calls of 25 votes each that one invocation has under way at once.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.vote_writer.write_concurrency >= 1 && var.vote_writer.write_concurrency <= 64 && floor(var.vote_writer.write_concurrency) == var.vote_writer.write_concurrency
+    error_message = "vote_writer.write_concurrency is ${var.vote_writer.write_concurrency}: it must be a whole number from 1 to 64 (calls of 25 votes; more than 64 at once outrun what one function can sign and parse)."
+  }
+}
+
+variable "votes_table" {
+  type = object({
+    autoscaling = optional(object({
+      max_read_units  = number
+      max_write_units = number
+      target_percent  = optional(number, 70)
+    }))
+    billing_mode           = optional(string, "PAY_PER_REQUEST")
+    max_read_units         = optional(number)
+    max_write_units        = optional(number)
+    point_in_time_recovery = optional(bool, true)
+    read_units             = optional(number)
+    write_units            = optional(number)
+  })
+  description = "Capacity of the votes table; each attribute is explained in modules/dynamodb/README.md. The first vote of a voter costs one write unit: these units are the speed at which votes are stored, while the stream holds the rest."
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,139 @@
+"""`terraform init` with the provider from where it can be had, and the module tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from bootstrap import terraform
+from bootstrap.console import CommandFailed, Trouble, run
+from bootstrap.layout import Layout
+
+PLUGIN_DIR_VARIABLE = "TERRAFORM_PLUGIN_DIR"
+
+# The provider in an unpacked mirror: a folder for each version, with one for each platform in it.
+PROVIDER = Path("registry.terraform.io/hashicorp/aws")
+
+# What Terraform and OpenTofu say when they cannot reach the provider's registry.
+_NO_REGISTRY = re.compile(
+    r"failed to query available provider packages|failed to install provider|could not connect to registry"
+    r"|failed to retrieve (the list of|cryptographic)|inconsistent dependency lock",
+    re.IGNORECASE,
+)
+
+
+def data_dir(layout: Layout, name: str) -> Path:
+    """Where Terraform keeps what it downloads and remembers for one use, apart from every other use."""
+    return layout.root / ".state" / "terraform" / name
+
+
+def init(
+    layout: Layout,
+    tool: Path,
+    folder: Path,
+    data: Path,
+    arguments: Sequence[str],
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Runs `terraform init` quietly.
+
+    The provider comes from the directory that TERRAFORM_PLUGIN_DIR names, or else from its registry, through a
+    cache in .tools that every initialisation shares (the provider has some 700 MB).
+
+    Args:
+        layout: the checkout.
+        tool: Terraform or OpenTofu.
+        folder: what to initialise.
+        data: its TF_DATA_DIR.
+        arguments: what concerns the backend.
+        env: variables to add to ours.
+
+    Raises:
+        Trouble: it fails; one line if the provider cannot be had, else what Terraform says.
+    """
+    command: list[str | os.PathLike[str]] = [
+        tool,
+        f"-chdir={folder}",
+        "init",
+        "-input=false",
+        "-no-color",
+        *arguments,
+    ]
+    settings = terraform.environment(**(env or {}), TF_DATA_DIR=str(data))
+    if (
+        (folder / ".terraform.lock.hcl").exists()
+        and folder == layout.root / "infra"
+        and tool.name == "terraform"
+    ):
+        # The committed lock decides; OpenTofu has to add its own registry's name for the same provider to it.
+        command.append("-lockfile=readonly")
+    mirror = os.environ.get(PLUGIN_DIR_VARIABLE)
+    cache = layout.tools / "terraform-plugins"
+    if mirror:
+        if not (Path(mirror) / PROVIDER).is_dir():
+            raise Trouble(
+                f"{PLUGIN_DIR_VARIABLE}={mirror} has no {PROVIDER} in it: name the directory above that, or unset it"
+            )
+        command.append(f"-plugin-dir={Path(mirror).resolve()}")
+    elif (cache / PROVIDER).is_dir() and folder != layout.root / "infra":
+        # Terraform's cache takes one writer at a time: the root fills it, the modules only read.
+        command.append(f"-plugin-dir={cache}")
+    else:
+        cache.mkdir(parents=True, exist_ok=True)
+        settings["TF_PLUGIN_CACHE_DIR"] = str(cache)
+    log = layout.logs / f"terraform-init-{data.name}.log"
+    try:
+        run(command, doing=f"initialise {layout.shown(folder)}", log=log, env=settings)
+    except CommandFailed as failure:
+        if _NO_REGISTRY.search(failure.output) and not mirror:
+            raise Trouble(
+                f"the AWS provider is not here and its registry is out of reach: connect to the network, or set "
+                f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (all of it: {log})"
+            ) from None
+        raise Trouble(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None
+
+
+def init_for_tests(layout: Layout, module: str) -> None:
+    """Initialises the root ("infra") or a module without a backend.
+
+    Raises:
+        Trouble: see `init`.
+    """
+    tool = terraform.ensure(layout, for_tests=True)
+    data = _test_data(layout, module)
+    shutil.rmtree(data, ignore_errors=True)
+    init(layout, tool, layout.root / module, data, ["-backend=false"])
+
+
+def test(layout: Layout, module: str) -> str:
+    """Validates the root or a module, runs its tests, and returns one line that says how many passed.
+
+    Raises:
+        Trouble: something failed; carries everything that Terraform printed.
+    """
+    tool = terraform.ensure(layout, for_tests=True)
+    settings = terraform.environment(TF_DATA_DIR=str(_test_data(layout, module)))
+    for command in (["validate"], ["test"]):
+        done = subprocess.run(
+            [str(tool), f"-chdir={layout.root / module}", *command, "-no-color"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=settings,
+            check=False,
+        )
+        if done.returncode:
+            raise Trouble(f"{module}: terraform {command[0]} failed\n{done.stdout.strip()}")
+    match = re.search(r"Success! (\d+) passed", done.stdout)
+    if not match or match.group(1) == "0":
+        raise Trouble(f"{module} has no tests: add {module}/tests/*.tftest.hcl")
+    return f"{module}: valid, {match.group(1)} tests passed"
+
+
+def _test_data(layout: Layout, module: str) -> Path:
+    return data_dir(layout, "test-" + module.replace("/", "-"))

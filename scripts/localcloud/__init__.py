@@ -1,0 +1,32 @@
+"""A cloud on this machine: LocalEmu with functions as processes, and MiniStack for DynamoDB.
+
+`python -m localcloud` starts, shows and stops it; `environment()` aims a program at it. Only the standard
+library is imported here: LocalEmu imports this package, too, in a virtual environment without our tools.
+"""
+
+from pathlib import Path
+
+from localcloud.environment import environment
+from localcloud.settings import Settings
+
+__all__ = ["environment", "function_log_folder", "function_pids", "part_pids"]
+
+
+def function_log_folder() -> Path:
+    """Where the functions of the local cloud log: `<function>.log`, their output and Lambda's own lines."""
+    return Settings.from_environment().logs / "functions"
+
+
+def function_pids() -> dict[str, int]:
+    """The function processes that run in the local cloud: pids by `<function>-<id>`."""
+    from localcloud import cloud
+
+    return cloud.function_pids(Settings.from_environment())
+
+
+def part_pids() -> dict[str, int]:
+    """The servers of the local cloud that run, `localemu` and `ministack`: what chaos tests pause and kill."""
+    from localcloud import cloud
+
+    parts = cloud.status(Settings.from_environment())
+    return {part.name: part.pid for part in parts if part.running and part.pid is not None}

@@ -1,0 +1,242 @@
+"""Starting, asking and stopping the local cloud."""
+
+import contextlib
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud import localstack, processes
+from localcloud.environment import environment, running_settings
+from localcloud.errors import LocalCloudError, NotInstalledError, PortTakenError, StartFailedError
+from localcloud.parts import Part, answers, parts, write_plugin
+from localcloud.settings import Emulator, Settings
+from localcloud.state import State
+
+# The first start of LocalEmu builds an index of all AWS services, which takes some seconds more.
+HEALTHY_WITHIN_SECONDS = 90.0
+# Neither keeps anything on disk, so there is little to wait for; LocalEmu would take ten seconds over it.
+END_PATIENCE_SECONDS = 1.0
+LOG_LINES_IN_ERRORS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """What `status` shows of a part."""
+
+    name: str
+    pid: int | None
+    running: bool
+    healthy: bool
+    address: str
+
+
+def up(settings: Settings) -> tuple[Settings, bool]:
+    """Start the local cloud, wait until it is healthy, and create the bucket for Terraform's state.
+
+    Returns:
+        The settings of the running cloud, and whether it was started just now.
+
+    Raises:
+        LocalCloudError: it can't be started; nothing is left running then.
+    """
+    with _alone(settings):
+        if state := State.load(settings.directory):
+            running = running_settings(settings)
+            if all(part.running and part.healthy for part in status(running)):
+                if running.emulator is not settings.emulator:
+                    raise LocalCloudError(
+                        f"{running.emulator} runs already: stop it first, with make local-down"
+                    )
+                return running, False
+            # Half a cloud has lost half of its data, so it is no use to anyone.
+            _end(running, state)
+        if settings.emulator is Emulator.LOCALSTACK:
+            _start_localstack(settings)
+        else:
+            _start_parts(settings)
+        return settings, True
+
+
+def down(settings: Settings) -> bool:
+    """Stop the local cloud and remove what it left; the logs stay. False when there was none."""
+    if not settings.directory.exists():
+        return False
+    with _alone(settings):
+        state = State.load(settings.directory)
+        if state is None:
+            return False
+        _end(running_settings(settings), state)
+        return True
+
+
+def status(settings: Settings) -> list[PartStatus]:
+    """The parts of the local cloud, each asked."""
+    state = State.load(settings.directory)
+    settings = running_settings(settings)
+    if settings.emulator is Emulator.LOCALSTACK:
+        healthy = answers(settings.port, "/_localstack/health")
+        running = state is not None and healthy
+        return [PartStatus("localstack", None, running, healthy, settings.endpoint_url)]
+    found = []
+    for part in parts(settings):
+        identity = state.processes.get(part.name) if state else None
+        running = identity is not None and processes.is_running(identity)
+        address = f"http://127.0.0.1:{part.port}"
+        healthy = running and part.is_healthy()
+        found.append(PartStatus(part.name, identity.pid if identity else None, running, healthy, address))
+    return found
+
+
+def function_pids(settings: Settings) -> dict[str, int]:
+    """The function processes that run: pids by `<function>-<id>`, as their pid files are called."""
+    claimed = {}
+    for file in sorted((settings.directory / "functions").glob("*.pid")):
+        # A process that ends meanwhile takes its file along.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            claimed[file.stem] = int(file.read_text())
+    # A file that outlived its process may name someone else's by now; ours have this folder in their command.
+    commands = processes.commands_of(claimed.values())
+    return {name: pid for name, pid in claimed.items() if str(settings.directory) in commands.get(pid, "")}
+
+
+def _start_parts(settings: Settings) -> None:
+    wanted = parts(settings)
+    if not (settings.venv / "bin/python").exists():
+        raise NotInstalledError(f"LocalEmu is not installed in {settings.venv}: run `make install`")
+    for part in wanted:
+        if not processes.is_port_free(part.port):
+            raise PortTakenError(part.port, processes.holder_of(part.port), part.port_option)
+    # The logs of the cloud before stay until now, for whoever wonders why it ended.
+    shutil.rmtree(settings.logs, ignore_errors=True)
+    settings.temporary.mkdir(parents=True, exist_ok=True)
+    write_plugin(settings)
+    state = State.of(settings)
+    try:
+        started = {}
+        for part in wanted:
+            process = processes.start(part.command, part.environment, _log_of(settings, part.name))
+            started[part.name] = process
+            if identity := processes.identify(process.pid):
+                state.processes[part.name] = identity
+            # After each, so that `down` finds it even if this command is interrupted.
+            state.save(settings.directory)
+        for part in wanted:
+            _wait_until_healthy(settings, part, started[part.name])
+        _create_state_bucket(settings)
+    except BaseException:
+        _end(settings, state)
+        raise
+    _write_environment(settings)
+
+
+def _start_localstack(settings: Settings) -> None:
+    if not processes.is_port_free(settings.port):
+        raise PortTakenError(settings.port, processes.holder_of(settings.port), "--port or LOCALCLOUD_PORT")
+    state = State.of(settings)
+    state.container = localstack.start(settings)
+    state.save(settings.directory)
+    try:
+        if not processes.wait_until(
+            lambda: answers(settings.port, "/_localstack/health"), HEALTHY_WITHIN_SECONDS
+        ):
+            raise StartFailedError(
+                f"LocalStack does not answer on port {settings.port}", localstack.last_lines(state.container)
+            )
+        _create_state_bucket(settings)
+    except BaseException:
+        _end(settings, state)
+        raise
+    _write_environment(settings)
+
+
+def _wait_until_healthy(settings: Settings, part: Part, process: subprocess.Popen[bytes]) -> None:
+    processes.wait_until(lambda: process.poll() is not None or part.is_healthy(), HEALTHY_WITHIN_SECONDS)
+    if process.poll() is not None:
+        problem = f"{part.title} ended with exit code {process.returncode}; its last lines are"
+    elif not part.is_healthy():
+        problem = f"{part.title} was not healthy within {HEALTHY_WITHIN_SECONDS:.0f} s; its last lines are"
+    else:
+        return
+    raise StartFailedError(problem, last_lines(_log_of(settings, part.name), LOG_LINES_IN_ERRORS))
+
+
+def _end(settings: Settings, state: State) -> None:
+    """End everything that was started, and remove everything but the logs and LocalEmu's cache."""
+    if state.container is not None:
+        localstack.stop(state.container)
+    # Functions end with LocalEmu by themselves, as soon as it closes their stdin; what still runs then hangs.
+    functions = [processes.identify(pid) for pid in function_pids(settings).values()]
+    processes.end(state.processes.values(), END_PATIENCE_SECONDS)
+    processes.end((identity for identity in functions if identity), 1.0)
+    # LocalEmu lays out a file system of its own, of which only /var is worth keeping: it has the index of services.
+    scratch = [folder for folder in (settings.directory / "localemu").glob("*") if folder.name != "var"]
+    for folder in (*scratch, *(settings.directory / name for name in ("functions", "plugin", "tmp"))):
+        shutil.rmtree(folder, ignore_errors=True)
+    (settings.directory / "environment").unlink(missing_ok=True)
+    State.forget(settings.directory)
+
+
+def _write_environment(settings: Settings) -> None:
+    lines = [f"{name}={value}" for name, value in sorted(environment_of(settings).items())]
+    (settings.directory / "environment").write_text("\n".join(lines) + "\n")
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that aim a tool at the local cloud of a folder."""
+    return environment({"LOCALCLOUD_DIRECTORY": str(settings.directory)})
+
+
+def _create_state_bucket(settings: Settings) -> None:
+    # Imported here: it takes a quarter of a second, and `env` and `status` do without.
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    variables = environment_of(settings)
+    client = boto3.client(
+        "s3",
+        endpoint_url=settings.endpoint_url,
+        region_name=settings.region,
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        # Its first request makes LocalEmu load S3.
+        config=Config(retries={"total_max_attempts": 3}, read_timeout=30),
+    )
+    try:
+        if settings.region == "us-east-1":
+            client.create_bucket(Bucket=settings.state_bucket)
+        else:
+            client.create_bucket(
+                Bucket=settings.state_bucket,
+                CreateBucketConfiguration={"LocationConstraint": settings.region},  # type: ignore[typeddict-item]
+            )
+    except (BotoCoreError, ClientError) as error:
+        raise StartFailedError(f"the bucket {settings.state_bucket} can't be created: {error}") from error
+
+
+def _log_of(settings: Settings, name: str) -> Path:
+    return settings.logs / f"{name}.log"
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The end of a log."""
+    with contextlib.suppress(FileNotFoundError):
+        return log.read_text(errors="replace").splitlines()[-count:]
+    return []
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep a second `up` or `down` of the same folder out."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    with (settings.directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalCloudError(
+                "another `localcloud up` or `down` is at work in this folder: wait for it"
+            ) from None
+        yield

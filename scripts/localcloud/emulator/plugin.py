@@ -1,0 +1,81 @@
+"""Where LocalEmu finds the plugin: its entry points are written by `localcloud up` (see `localcloud.parts`)."""
+# mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
+
+import threading
+from functools import lru_cache, partial
+from types import SimpleNamespace
+from typing import Any
+
+from localemu.runtime import hooks
+from localemu.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+from twisted.internet import endpoints
+
+# In the order in which a deployment asks for them.
+SERVICES = ("s3", "sts", "iam", "kinesis", "logs", "lambda", "apigateway", "ssm", "cloudwatch", "events")
+
+
+@hooks.on_runtime_create()
+def stay_on_this_machine() -> None:
+    """Listen to this machine only, and ask no name server.
+
+    LocalEmu's server reads the port of GATEWAY_LISTEN, but not the host. Its S3 clients look up a name of
+    LocalEmu's domain, and use localhost when there is no answer.
+    """
+    from localemu.runtime.server import twisted as server
+    from localemu.utils.aws import aws_stack
+
+    server.endpoints = SimpleNamespace(
+        TCP4ServerEndpoint=partial(endpoints.TCP4ServerEndpoint, interface="127.0.0.1")
+    )
+    aws_stack.CACHE_S3_HOSTNAME_DNS_STATUS = False
+
+
+@hooks.on_infra_start()
+def mend() -> None:
+    """Put the mended stream, and the reader that keeps Lambda's promises, in place before the first request."""
+    from localemu.services.apigateway.next_gen.execute_api import template_mapping
+
+    from localcloud.emulator import kinesis, poller
+
+    kinesis.install()
+    poller.install()
+    # `$input.json('$')` and `$input.path('$')` build the grammar of JSONPath anew each time they are evaluated,
+    # which is half of what a vote costs here. The parsed expressions hold no state.
+    template_mapping.parse = lru_cache(maxsize=1024)(template_mapping.parse)
+
+
+@hooks.on_infra_ready()
+def stop_recording() -> None:
+    """Switch LocalEmu's CloudTrail off: it starts a thread for every request, which a minute later sends an event.
+
+    At 300 votes a second that is 20,000 threads, and as many requests again.
+    """
+    from localemu.services.cloudtrail import recording_hook
+
+    recording_hook.unregister_recording_hook()
+    recording_hook.register_recording_hook = lambda: None
+
+
+@hooks.on_infra_ready()
+def load_services() -> None:
+    """Load what our deployment uses while Terraform still plans; LocalEmu would do it at the first request."""
+    from localemu.services.plugins import SERVICE_PLUGINS
+
+    def load() -> None:
+        for service in SERVICES:
+            SERVICE_PLUGINS.require(service)
+
+    threading.Thread(target=load, name="load-services", daemon=True).start()
+
+
+class ProcessExecutorPlugin(RuntimeExecutorPlugin):
+    """Selected by LAMBDA_RUNTIME_EXECUTOR=process."""
+
+    name = "process"
+
+    def load(self, *args: Any, **kwargs: Any) -> Any:
+        """The class that runs functions as processes."""
+        del args, kwargs
+        from localcloud.emulator.executor import ProcessExecutor
+
+        return ProcessExecutor

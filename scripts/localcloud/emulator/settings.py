@@ -1,0 +1,59 @@
+"""What `localcloud up` tells the plugin, through one environment variable of LocalEmu's process."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+VARIABLE = "LOCALCLOUD_PLUGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSettings:
+    """Where traces go, what functions get besides their own variables, and how often shards are read."""
+
+    directory: str
+    function_environment: Mapping[str, str]
+    poll_interval_seconds: float
+
+    def to_environment(self) -> dict[str, str]:
+        """The variable to start LocalEmu with."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read it back inside LocalEmu."""
+        return cls(**json.loads(environment[VARIABLE]))
+
+    @property
+    def pid_folder(self) -> Path:
+        """Holds `<function>-<id>.pid` for each function process that runs."""
+        return Path(self.directory, "functions")
+
+    @property
+    def log_folder(self) -> Path:
+        """Holds `<function>.log`."""
+        return Path(self.directory, "logs", "functions")
+
+    @property
+    def temporary_folder(self) -> Path:
+        """What /tmp is to a function."""
+        return Path(self.directory, "tmp")
+
+    @property
+    def runtime_folder(self) -> Path:
+        """What Lambda's Python runtime ships, as links."""
+        return Path(self.directory, "tmp", "runtime")
+
+    def process_environment(self) -> dict[str, str]:
+        """What a function process gets besides Lambda's own variables and the function's: nothing of ours."""
+        return {
+            "HOME": str(self.temporary_folder),
+            "LANG": "en_US.UTF-8",
+            "PATH": os.defpath,
+            "TMPDIR": str(self.temporary_folder),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.function_environment,
+        }

@@ -1,0 +1,74 @@
+"""The variables that aim Terraform, boto3 and the functions at the local cloud."""
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from localcloud.settings import Settings
+from localcloud.state import State
+
+# Says that the AWS_ENDPOINT_URL beside it is the local cloud's own, so that `down` works in a shell aimed at it.
+OWN_ENDPOINT = "LOCALCLOUD_ENDPOINT_URL"
+
+# A profile would bring its own keys, region and endpoints, and a session token belongs to other keys.
+CLEARED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+
+# The keys of account 000000000000 in every emulator. Never valid on AWS.
+_TEST_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+# Terraform's provider retries 25 times by default: many minutes for an emulator that answers 500.
+_MAX_ATTEMPTS = "3"
+
+
+def external_endpoint(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The endpoint that someone else aimed this shell at; None when there is none, or it is the local cloud."""
+    endpoint = environ.get("AWS_ENDPOINT_URL")
+    return None if endpoint == environ.get(OWN_ENDPOINT) else endpoint
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables to add to those of a process, so that it uses the local cloud.
+
+    With AWS_ENDPOINT_URL set from outside: that one, and what is missing beside it. The local cloud need not run:
+    without it these are the variables that it will have with today's settings.
+
+    Raises:
+        SettingError: a variable of the local cloud's own makes no sense.
+    """
+    if external_endpoint(environ):
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings().region
+        wanted = {
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_MAX_ATTEMPTS": _MAX_ATTEMPTS,
+            **({} if "AWS_PROFILE" in environ else _TEST_KEYS),
+        }
+        missing = {name: value for name, value in wanted.items() if not environ.get(name)}
+        return missing | {
+            name: value for name, value in environ.items() if name.startswith("AWS_ENDPOINT_URL")
+        }
+    settings = running_settings(Settings.from_environment(environ))
+    found = {
+        OWN_ENDPOINT: settings.endpoint_url,
+        "AWS_ENDPOINT_URL": settings.endpoint_url,
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+        **_TEST_KEYS,
+        "AWS_MAX_ATTEMPTS": _MAX_ATTEMPTS,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if settings.dynamodb_endpoint_url:
+        found["AWS_ENDPOINT_URL_DYNAMODB"] = settings.dynamodb_endpoint_url
+    return found
+
+
+def running_settings(settings: Settings) -> Settings:
+    """The settings that the local cloud of this folder was started with, if it was."""
+    state = State.load(settings.directory)
+    return settings if state is None else state.settings(settings)
+
+
+def shell_lines(variables: Mapping[str, str], *, clear: bool) -> list[str]:
+    """Lines for `eval`: what gets in the way is unset, the variables are exported."""
+    cleared = [f"unset {' '.join(CLEARED)}"] if clear else []
+    return [*cleared, *(f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items()))]

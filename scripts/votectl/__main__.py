@@ -1,0 +1,5 @@
+"""``python -m votectl``."""
+
+from votectl.cli import app
+
+app()

@@ -1,0 +1,235 @@
+"""The demonstration: real votes through the real front door, and an account of every one of them."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from votectl import display
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.polls import PollDesk
+from votectl.traffic import Account, Kind, Request, conversations, send
+from voting.live import LiveCounts
+from voting.polls import Option, Poll
+
+OPEN_FOR_MS = 24 * 3_600_000  # long enough for votes by hand afterwards
+CONCURRENCY = 16
+REFRESH_SECONDS = 0.5
+# How long the counts must stand still once they are complete: what is counted twice comes late.
+SETTLE_SECONDS = 2
+# How long the counts may stand still, short of what was acknowledged, before the demo gives up.
+PATIENCE_SECONDS = 60
+
+POLLS: dict[str, tuple[str, dict[str, str]]] = {
+    "finale": ("Who wins the finale?", {"ada": "Ada", "grace": "Grace", "linus": "Linus", "alan": "Alan"}),
+    "encore": ("An encore?", {"yes": "Yes", "no": "No"}),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number that has to agree: what the sender knows, and what the platform says."""
+
+    name: str
+    expected: object
+    actual: object
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it does."""
+        return self.expected == self.actual
+
+
+class Observation:
+    """What the platform says about the polls, beyond what it held before the votes were sent."""
+
+    def __init__(self, reader: CountReader, polls: Sequence[Poll]) -> None:
+        """Take the reader and the polls; note what is counted for unknown polls already."""
+        self._reader = reader
+        self._polls = polls
+        self._before = reader.unattributed()
+
+    def live(self) -> dict[str, LiveCounts]:
+        """Return the polls' live counts by id."""
+        return {poll.poll_id: self._reader.live(poll.poll_id) for poll in self._polls}
+
+    def unattributed(self) -> Counter[str]:
+        """Return what was rejected without a poll since the votes began."""
+        return self._reader.unattributed() - self._before
+
+    def stored(self) -> dict[str, Counter[str]]:
+        """Return the polls' stored votes by id and option."""
+        return {poll.poll_id: self._reader.stored(poll) for poll in self._polls}
+
+
+def checks(account: Account, observation: Observation, polls: Sequence[Poll]) -> list[Check]:
+    """Hold everything that the platform counted and stored against the sender's account."""
+    live, stored = observation.live(), observation.stored()
+    found = [
+        Check("requests without an answer", 0, account.unanswered),
+        Check("well-formed requests refused", 0, sum(_well_formed_refused(account).values())),
+        Check("malformed requests acknowledged", 0, account.acknowledged[Kind.MALFORMED]),
+        Check("rejected: unknown poll", account.unattributed, observation.unattributed()),
+    ]
+    for poll in polls:
+        poll_id = poll.poll_id
+        rejected = account.rejected.get(poll_id, Counter())
+        counts = live[poll_id]
+        found += [
+            Check(
+                f"{poll_id}: records received",
+                sum(account.live[poll_id].values()) + sum(rejected.values()),
+                counts.received,
+            ),
+            Check(f"{poll_id}: live counts", account.live[poll_id], counts.options),
+            Check(f"{poll_id}: live total", sum(account.live[poll_id].values()), counts.total),
+            Check(f"{poll_id}: rejected", rejected, counts.rejected),
+            Check(f"{poll_id}: stored votes, one per voter", account.stored(poll_id), stored[poll_id]),
+        ]
+    return found
+
+
+def run(deployment: Deployment, voters: int, seed: int | None, console: Console) -> bool:
+    """Run the demonstration; return whether every single number agrees."""
+    seed = time.time_ns() // 1_000_000_000 if seed is None else seed
+    desk = PollDesk(deployment.polls_table)
+    closes_at = desk.now_ms() + OPEN_FOR_MS
+    polls = [
+        desk.create(
+            f"{name}-{seed}",
+            title,
+            [Option(id=option, label=label) for option, label in options.items()],
+            None,
+            closes_at,
+        )
+        for name, (title, options) in POLLS.items()
+    ]
+    console.print(display.poll_table(polls))
+    _wait_until(desk, max(poll.opens_at for poll in polls))
+    talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))
+    observation = Observation(CountReader(deployment), polls)
+    account = Account()
+    started = time.monotonic()
+    asyncio.run(_send_and_watch(deployment, talks, account, observation, polls, console))
+    console.print(
+        f"\n{account.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
+    )
+    found = checks(account, observation, polls)
+    console.print(requests_table(account), checks_table(found))
+    agreed = all(check.agrees for check in found)
+    if agreed:
+        console.print("[green]Every number agrees with what was sent.[/green]")
+    else:
+        console.print("[red]Some numbers disagree with what was sent: see the rows marked above.[/red]")
+    _invite(deployment, polls[0], console)
+    return agreed
+
+
+async def _send_and_watch(
+    deployment: Deployment,
+    talks: Sequence[Sequence[Request]],
+    account: Account,
+    observation: Observation,
+    polls: Sequence[Poll],
+    console: Console,
+) -> None:
+    """Send everything, showing progress and live counts, then wait until all of it is counted and stored."""
+    progress = Progress(
+        TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )
+    requests = sum(len(talk) for talk in talks)
+    sending = progress.add_task("sent", total=requests)
+    counting = progress.add_task("counted", total=requests)
+    storing = progress.add_task("stored", total=None)
+
+    with Live(console=console, auto_refresh=False) as screen:
+
+        def show() -> int:
+            live = observation.live()
+            # Counting stored votes reads every one of them: only once the sending is over.
+            stored = sum(c.total() for c in observation.stored().values()) if sender.done() else 0
+            received = sum(counts.received for counts in live.values()) + observation.unattributed().total()
+            progress.update(counting, completed=received, total=account.acknowledged.total())
+            progress.update(storing, completed=stored, total=sum(map(len, account.last.values())))
+            picture: list[RenderableType] = [progress]
+            picture += [display.live_result(poll, live[poll.poll_id]) for poll in polls]
+            screen.update(Group(*picture), refresh=True)
+            return received + stored
+
+        async def watch() -> None:
+            seen, since = -1, time.monotonic()
+            while True:
+                now_seen = await asyncio.to_thread(show)
+                done = account.acknowledged.total() + sum(map(len, account.last.values()))
+                if now_seen != seen:
+                    seen, since = now_seen, time.monotonic()
+                still_for = time.monotonic() - since
+                if sender.done() and still_for > (SETTLE_SECONDS if seen >= done else PATIENCE_SECONDS):
+                    return
+                await asyncio.sleep(REFRESH_SECONDS)
+
+        sender = asyncio.create_task(
+            send(deployment.front_door, talks, account, CONCURRENCY, lambda: progress.advance(sending))
+        )
+        await asyncio.gather(sender, watch())
+
+
+def _wait_until(desk: PollDesk, moment_ms: int) -> None:
+    while desk.now_ms() <= moment_ms:
+        time.sleep(0.2)
+
+
+def _well_formed_refused(account: Account) -> Counter[Kind]:
+    return Counter({kind: n for (kind, _status), n in account.refused.items() if kind is not Kind.MALFORMED})
+
+
+def requests_table(account: Account) -> Table:
+    """Return what was sent and how it was answered, by kind."""
+    table = Table("requests", "sent", "acknowledged (202)", "refused", title="What was sent")
+    for kind in Kind:
+        refused = {
+            status: n for (refused_kind, status), n in sorted(account.refused.items()) if refused_kind is kind
+        }
+        shown = ", ".join(f"{n} with {status}" for status, n in refused.items())
+        table.add_row(kind, str(account.sent[kind]), str(account.acknowledged[kind]), shown)
+    table.add_row(
+        "all",
+        str(account.sent.total()),
+        str(account.acknowledged.total()),
+        str(sum(account.refused.values())),
+    )
+    return table
+
+
+def checks_table(found: Sequence[Check]) -> Table:
+    """Return one line per number that has to agree."""
+    table = Table("what", "as sent", "as counted and stored", "", title="What became of it")
+    for check in found:
+        verdict = "[green]equal[/green]" if check.agrees else "[red]DIFFERENT[/red]"
+        table.add_row(check.name, escape(_show(check.expected)), escape(_show(check.actual)), verdict)
+    return table
+
+
+def _show(value: object) -> str:
+    if isinstance(value, Counter):
+        return ", ".join(f"{name} {count}" for name, count in sorted(value.items())) or "none"
+    return str(value)
+
+
+def _invite(deployment: Deployment, poll: Poll, console: Console) -> None:
+    url = f"{deployment.front_door}/polls/{poll.poll_id}/votes"
+    body = f'{{"option": "{poll.options[0].id}", "voter": "me"}}'
+    console.print("\nVote by hand, and watch:", highlight=False)
+    for line in (
+        f"curl -i -H 'Content-Type: application/json' -d '{body}' {url}",
+        f".venv/bin/votectl results {poll.poll_id} --watch",
+    ):
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,78 @@
+"""Finding a deployment: Terraform writes what it built into one SSM parameter, everything reads that."""
+
+import os
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import localcloud
+from votectl.errors import OperatorError
+
+PROJECT = "votestream"
+LOCAL = "local"
+
+
+class Deployment(BaseModel):
+    """The names and addresses of one environment's resources (the parameter's JSON)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    environment: str
+    region: str
+    api_id: str
+    api_stage: str
+    api_url: str
+    stream_name: str
+    polls_table: str
+    votes_table: str
+    tallies_table: str
+    vote_writer_function: str
+    vote_aggregator_function: str
+    vote_writer_failure_bucket: str
+    vote_aggregator_failure_bucket: str
+    poll_cache_seconds: int
+
+    @property
+    def front_door(self) -> str:
+        """The API's base URL. Emulators serve every API below their one endpoint, in LocalStack's form."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint:
+            return f"{endpoint.rstrip('/')}/_aws/execute-api/{self.api_id}/{self.api_stage}"
+        return self.api_url
+
+
+def aim(environment: str) -> None:
+    """Aim boto3 at the local cloud when the environment is ``local`` and nothing else is set."""
+    if environment == LOCAL and not os.environ.get("AWS_ENDPOINT_URL"):
+        os.environ.update(localcloud.environment())
+
+
+def find(environment: str) -> Deployment:
+    """Return the deployment of an environment.
+
+    Raises:
+        OperatorError: there is none, or it can't be asked for.
+    """
+    name = f"/{PROJECT}/{environment}/deployment"
+    try:
+        parameter = boto3.client("ssm").get_parameter(Name=name)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ParameterNotFound":
+            raise OperatorError(
+                f"environment {environment!r} is not deployed here (no SSM parameter {name}): "
+                f"run `make apply ENV={environment}`, or name another one with --environment"
+            ) from None
+        raise OperatorError(f"SSM parameter {name} can't be read: {error}") from None
+    except BotoCoreError as error:
+        hint = "run `make local-up`" if environment == LOCAL else "check AWS credentials, region and network"
+        raise OperatorError(
+            f"the cloud can't be asked about environment {environment!r}: {error}; {hint}"
+        ) from None
+    try:
+        return Deployment.model_validate_json(parameter["Parameter"]["Value"])
+    except ValidationError as error:
+        raise OperatorError(
+            f"SSM parameter {name} was written by another version of this project: "
+            f"run `make apply ENV={environment}` ({error})"
+        ) from None

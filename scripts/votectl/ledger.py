@@ -1,0 +1,41 @@
+"""The ledger of a poll: every record that was received, and what it came to."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from votectl.counts import CountReader
+from voting.polls import Poll
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A poll's records. ``received`` and ``accepted`` come from live rows, ``voters`` from stored votes."""
+
+    poll_id: str
+    received: int
+    accepted: int
+    rejected: Counter[str]
+    voters: int
+
+    @property
+    def unexplained(self) -> int:
+        """Received records that are neither accepted nor rejected: anything but 0 is an alarm."""
+        return self.received - self.accepted - self.rejected.total()
+
+    @property
+    def repeated(self) -> int:
+        """Accepted records beyond one per voter: changes of mind, and the same vote sent again."""
+        return self.accepted - self.voters
+
+    @property
+    def conserved(self) -> bool:
+        """Whether nothing is missing and nothing is invented."""
+        return self.unexplained == 0 and self.repeated >= 0
+
+
+def take(poll: Poll, reader: CountReader) -> Ledger:
+    """Return the ledger of a poll as it stands."""
+    # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
+    voters = reader.stored(poll).total()
+    live = reader.live(poll.poll_id)
+    return Ledger(poll.poll_id, live.received, live.total, live.rejected, voters)

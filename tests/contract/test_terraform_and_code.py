@@ -1,0 +1,66 @@
+"""Where Terraform and the functions have to say the same thing."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.terraform_source import INFRA, blocks, parsed, root_modules
+from votectl.deployment import PROJECT, Deployment
+from voting.records import OptionId, PollId, Voter
+from voting.settings import PREFIX, AggregatorSettings, FunctionSettings, WriterSettings
+
+CONSUMERS: dict[str, type[FunctionSettings]] = {
+    "vote_writer": WriterSettings,
+    "vote_aggregator": AggregatorSettings,
+}
+
+
+@pytest.mark.parametrize(("consumer", "settings"), CONSUMERS.items(), ids=CONSUMERS)
+def test_terraform_sets_exactly_the_variables_that_a_function_reads(
+    consumer: str, settings: type[FunctionSettings]
+) -> None:
+    assert set(root_modules()[consumer]["environment_variables"]) == {
+        PREFIX + field.upper() for field in settings.model_fields
+    }
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+def test_the_handler_that_terraform_names_is_there(consumer: str) -> None:
+    module, _, name = root_modules()[consumer]["handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_deployment_parameter_holds_exactly_what_tools_read() -> None:
+    parameter = blocks(INFRA / "deployment.tf", "resource")["aws_ssm_parameter"]["deployment"]
+    written = set(re.findall(r"(\w+) = ", parameter["value"]))
+    assert written == set(Deployment.model_fields)
+    project = blocks(INFRA / "variables.tf", "variable")["project"]["default"]
+    assert project == PROJECT
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"), [("poll_id", PollId), ("option", OptionId), ("voter", Voter)], ids=str
+)
+def test_the_front_door_lets_in_exactly_what_the_consumers_take(name: str, type_: Any) -> None:
+    (constraints,) = type_.__metadata__
+    patterns = parsed(INFRA / "modules/api/main.tf")["locals"][0]["patterns"]
+    assert constraints.pattern == f"^{patterns[name]}$"
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_every_environment_has_its_settings_and_its_state(environment: str) -> None:
+    folder = INFRA / "environments"
+    settings = parsed(folder / f"{environment}.tfvars")
+    assert settings["environment"] == environment
+    backend = parsed(folder / f"{environment}.s3.tfbackend")
+    assert environment in backend["key"] or environment in backend["bucket"]
+    assert backend["use_lockfile"] is True
+
+
+def test_tables_have_the_keys_that_the_stores_use() -> None:
+    source = "".join(Path(path).read_text(encoding="utf-8") for path in INFRA.glob("modules/dynamodb/*.tf"))
+    for name in ("poll_id", "poll_bucket", "voter", "entry", "expires_at"):
+        assert f'"{name}"' in source

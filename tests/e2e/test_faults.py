@@ -1,0 +1,101 @@
+"""The platform while its parts fail: what was acknowledged counts once, whatever happens."""
+
+import asyncio
+import itertools
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from e2e import faults
+from e2e.observing import wait_for
+from votectl import demo
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.traffic import Account, Kind, Request, conversations, send
+from voting.polls import Poll
+
+pytestmark = pytest.mark.local_cloud
+
+# `make chaos` goes on for longer.
+CHAOS_SECONDS = float(os.environ.get("VOTESTREAM_CHAOS_SECONDS", "15"))
+VOTERS_PER_ROUND = 50
+
+
+def test_a_throttled_vote_is_refused_with_retry_after_and_is_not_counted(
+    front_door: httpx.Client, reader: CountReader, open_poll: Callable[..., Poll]
+) -> None:
+    poll = open_poll("a", "b")
+    answers = []
+    with faults.kinesis_throttles(0.5):
+        for number in range(60):
+            body = {"option": "a", "voter": f"impatient-{number}"}
+            answers.append(front_door.post(f"/polls/{poll.poll_id}/votes", json=body))
+    codes = Counter(answer.status_code for answer in answers)
+    assert set(codes) == {202, 429}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 429)
+    wait_for(lambda: reader.stored(poll) == Counter(a=codes[202]), 60)
+    wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=codes[202]), 60)
+
+
+def test_outside_count_equals_inside_count_after_chaos(
+    deployment: Deployment,
+    reader: CountReader,
+    open_poll: Callable[..., Poll],
+    record_property: Callable[[str, object], None],
+) -> None:
+    polls = [open_poll("ada", "grace", "linus"), open_poll("yes", "no")]
+    options = {poll.poll_id: [option.id for option in poll.options] for poll in polls}
+    observation, account = demo.Observation(reader, polls), Account()
+    over = threading.Event()
+
+    def keep_voting() -> None:
+        for round_number in itertools.count(1):
+            if over.is_set():
+                return
+            talks = list(conversations(options, VOTERS_PER_ROUND, seed=round_number))
+            asyncio.run(send(deployment.front_door, talks, account, 4))
+
+    voting = threading.Thread(target=keep_voting)
+    voting.start()
+    try:
+        time.sleep(2)  # so that the first fault finds batches under way
+        with faults.kinesis_throttles(0.05):
+            happened = faults.chaos(deployment, CHAOS_SECONDS, seed=1, wait_for=wait_for)
+    finally:
+        over.set()
+        voting.join()
+
+    record_property("chaos", happened)
+    record_property("acknowledged", account.acknowledged.total())
+    assert all(happened.values())
+    assert account.unanswered == 0
+    # Refused votes are known to their sender, and only the throttled ones are refused at all.
+    assert {status for kind, status in account.refused if kind is not Kind.MALFORMED} <= {429}
+    account.refused = Counter({key: n for key, n in account.refused.items() if key[0] is Kind.MALFORMED})
+
+    def agrees() -> bool:
+        return all(check.agrees for check in demo.checks(account, observation, polls))
+
+    wait_for(agrees, 120)
+    time.sleep(3)  # what is counted twice comes late
+    assert [check for check in demo.checks(account, observation, polls) if not check.agrees] == []
+
+
+def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
+    deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
+) -> None:
+    poll = open_poll("a", "b")
+    account = Account()
+    outage = threading.Thread(target=faults.freeze_dynamodb, args=(8,))
+    outage.start()
+    talks = [[Request(Kind.FIRST, poll.poll_id, {"option": "a", "voter": f"v{n}"})] for n in range(40)]
+    asyncio.run(send(deployment.front_door, talks, account, 4))
+    outage.join()
+    assert account.acknowledged.total() == 40
+    wait_for(lambda: reader.stored(poll) == Counter(a=40), 60)
+    wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=40), 60)

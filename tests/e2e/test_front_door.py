@@ -1,0 +1,106 @@
+"""What the API answers, and what reaches the stream."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from e2e.observing import read_stream
+from votectl.deployment import Deployment
+from votectl.traffic import MALFORMED_BODIES
+from voting.polls import Poll
+
+VOTE = {"option": "a", "voter": "somebody"}
+
+
+def test_a_vote_is_answered_with_the_place_where_the_stream_holds_it(
+    deployment: Deployment, front_door: httpx.Client, open_poll: Callable[..., Poll]
+) -> None:
+    poll = open_poll("a", "b")
+    answer = front_door.post(f"/polls/{poll.poll_id}/votes", json=VOTE)
+    assert answer.status_code == 202
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"receipt"}
+    receipt = answer.json()["receipt"]
+    voter, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+    assert voter == "somebody"
+    assert json.loads(data) == {"poll_id": poll.poll_id, "option": "a"}
+
+
+@pytest.mark.parametrize(("body", "content_type"), MALFORMED_BODIES, ids=range(len(MALFORMED_BODIES)))
+def test_a_body_that_is_no_vote_is_refused_and_reaches_no_stream(
+    deployment: Deployment, front_door: httpx.Client, body: Any, content_type: str
+) -> None:
+    before = read_stream(deployment)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = front_door.post(
+        "/polls/some-poll/votes", content=content, headers={"Content-Type": content_type}
+    )
+    assert answer.status_code == (415 if content_type == "text/plain" else 400)
+    assert set(answer.json()) == {"error", "message"}
+    assert read_stream(deployment) == before
+
+
+@pytest.mark.parametrize(
+    "poll_id",
+    [
+        pytest.param("UPPER", id="upper-case"),
+        pytest.param("p" * 65, id="too-long"),
+        pytest.param('x","option":"b', id="injection"),
+        pytest.param("a%0Ab", id="newline"),
+        pytest.param("%24util", id="template"),
+        pytest.param("caf%C3%A9", id="accent"),
+    ],
+)
+def test_a_poll_id_that_is_no_slug_is_refused_and_reaches_no_stream(
+    deployment: Deployment, front_door: httpx.Client, poll_id: str
+) -> None:
+    before = read_stream(deployment)
+    assert front_door.post(f"/polls/{poll_id}/votes", json=VOTE).status_code == 400
+    assert read_stream(deployment) == before
+
+
+def test_a_body_of_a_megabyte_is_refused(front_door: httpx.Client) -> None:
+    answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 1_000_000})
+    assert answer.status_code in {400, 413}
+
+
+def test_an_unknown_path_is_404_with_an_explanation(front_door: httpx.Client) -> None:
+    answer = front_door.get("/no/such/path")
+    assert answer.status_code in {403, 404}
+
+
+def test_duplicated_keys_cannot_make_the_stream_disagree_with_the_check(
+    deployment: Deployment, front_door: httpx.Client
+) -> None:
+    body = b'{"option": "a\\"b", "voter": "x", "option": "a", "voter": "twice"}'
+    answer = front_door.post(
+        "/polls/some-poll/votes", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in {202, 400}
+    if answer.status_code == 202:
+        receipt = answer.json()["receipt"]
+        voter, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+        assert voter == "twice"
+        assert json.loads(data) == {"poll_id": "some-poll", "option": "a"}
+
+
+def test_two_votes_of_one_voter_go_to_one_shard(front_door: httpx.Client) -> None:
+    shards = {
+        front_door.post("/polls/some-poll/votes", json=VOTE).json()["receipt"]["shard"] for _ in range(3)
+    }
+    assert len(shards) == 1
+
+
+def test_the_votes_of_many_voters_use_every_shard(deployment: Deployment, front_door: httpx.Client) -> None:
+    shards = {
+        front_door.post("/polls/some-poll/votes", json={"option": "a", "voter": f"v{n}"}).json()["receipt"][
+            "shard"
+        ]
+        for n in range(60)
+    }
+    listed = boto3.client("kinesis").list_shards(StreamName=deployment.stream_name)["Shards"]
+    assert shards == {shard["ShardId"] for shard in listed}

@@ -1,0 +1,368 @@
+"""The local cloud for real: what our promises need of it, and what LocalEmu alone does not give.
+
+Starts a cloud of its own on free ports; takes about half a minute.
+"""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from localcloud.processes import identify, is_port_free, wait_until
+
+# Writes what it was given; takes its time, fails on poison and reports what it is told to report.
+HANDLER = """
+import base64, json, os, time
+import boto3
+
+dynamodb = boto3.client("dynamodb")
+
+def handle(event, context):
+    time.sleep(float(os.environ.get("SLEEP", "0")))
+    for record in event["Records"]:
+        kinesis = record["kinesis"]
+        if base64.b64decode(kinesis["data"]) == b"poison":
+            raise ValueError("poison")
+        dynamodb.put_item(TableName=os.environ["TABLE"], Item={
+            "sequence": {"S": kinesis["sequenceNumber"]},
+            "shard": {"S": record["eventID"].split(":")[0]},
+            "key": {"S": kinesis["partitionKey"]},
+            "data": {"S": base64.b64decode(kinesis["data"]).decode()},
+            "stored_at": {"N": str(time.time_ns())},
+        })
+"""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running local cloud, and boto3 aimed at it."""
+
+    directory: Path
+    ports: tuple[int, int]
+    environment: dict[str, str]
+    variables: dict[str, str]
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "localcloud", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def client(self, service: str) -> Any:
+        variable = "AWS_ENDPOINT_URL_DYNAMODB" if service == "dynamodb" else "AWS_ENDPOINT_URL"
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.variables[variable],
+            region_name=self.variables["AWS_REGION"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(max_pool_connections=40),
+        )
+
+    def function_pids(self, function: str) -> list[int]:
+        return [int(file.read_text()) for file in self.directory.glob(f"functions/{function}-*.pid")]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    directory = tmp_path_factory.mktemp("localcloud")
+    ports = free_port(), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "LOCALCLOUD_DIRECTORY": str(directory),
+        "LOCALCLOUD_PORT": str(ports[0]),
+        "LOCALCLOUD_DYNAMODB_PORT": str(ports[1]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    cloud = Cloud(directory, ports, environment, {})
+    started = cloud.command("up")
+    assert started.returncode == 0, started.stdout + started.stderr
+    for line in (directory / "environment").read_text().splitlines():
+        name, _, value = line.partition("=")
+        cloud.variables[name] = value
+    yield cloud
+    pids = [int(file.read_text()) for file in directory.glob("functions/*.pid")]
+    stopped = cloud.command("down")
+    assert stopped.returncode == 0, stopped.stderr
+    assert all(map(is_port_free, ports)), "a port stays open"
+    assert not any(map(identify, pids)), "a function process stays"
+    assert sorted(path.name for path in directory.iterdir()) == ["localemu", "lock", "logs"]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A stream, a function that reads it, and the table that it writes."""
+
+    cloud: Cloud
+    name: str
+    mapping: str
+
+    def put(self, *data: str, key: str = "voter") -> list[str]:
+        """Put records of one key; answers their sequence numbers."""
+        kinesis = self.cloud.client("kinesis")
+        records = [{"Data": item.encode(), "PartitionKey": key} for item in data]
+        return [
+            answer["SequenceNumber"]
+            for start in range(0, len(records), 500)
+            for answer in kinesis.put_records(StreamName=self.name, Records=records[start : start + 500])[
+                "Records"
+            ]
+        ]
+
+    def stored(self) -> list[dict[str, str]]:
+        """What the function has stored, in the order of the last write of each."""
+        pages = (
+            self.cloud.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.name, ConsistentRead=True)
+        )
+        items = [
+            {name: next(iter(value.values())) for name, value in item.items()}
+            for page in pages
+            for item in page["Items"]
+        ]
+        return sorted(items, key=lambda item: int(item["stored_at"]))
+
+    def wait_for(self, count: int, seconds: float = 30) -> None:
+        assert wait_until(lambda: len(self.stored()) >= count, seconds, 0.2), len(self.stored())
+
+
+@pytest.fixture
+def pipeline(cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Pipeline]:
+    name = request.node.name.replace("_", "-")[-60:].strip("-")
+
+    def make(
+        shards: int = 1, timeout: int = 10, environment: dict[str, str] | None = None, **mapping: object
+    ) -> Pipeline:
+        stream = cloud.client("kinesis")
+        stream.create_stream(StreamName=name, ShardCount=shards)
+        cloud.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "sequence", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "sequence", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        trust = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+        role = cloud.client("iam").create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("handler.py", HANDLER)
+        functions = cloud.client("lambda")
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="handler.handle",
+            Role=role["Role"]["Arn"],
+            Code={"ZipFile": archive.getvalue()},
+            Timeout=timeout,
+            Environment={"Variables": {"TABLE": name, **(environment or {})}},
+        )
+        functions.get_waiter("function_active_v2").wait(FunctionName=name)
+        arn = stream.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+        settings = {"BatchSize": 100, "StartingPosition": "TRIM_HORIZON", **mapping}
+        created = functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=name, **settings)
+        return Pipeline(cloud, name, created["UUID"])
+
+    return make
+
+
+def test_it_is_up_already_when_it_is_up(cloud: Cloud) -> None:
+    assert "up already" in cloud.command("up").stdout
+    assert cloud.command("status").returncode == 0
+
+
+def test_it_listens_to_this_machine_only(cloud: Cloud) -> None:
+    try:
+        address = socket.gethostbyname(socket.gethostname())
+    except OSError:
+        address = "127.0.0.2"
+    for port in cloud.ports:
+        with socket.socket() as probe:
+            # Free there, although it is taken on 127.0.0.1.
+            probe.bind((address if not address.startswith("127.0.0.1") else "127.0.0.2", port))
+
+
+def test_every_acknowledged_put_is_in_the_stream_exactly_once(cloud: Cloud) -> None:
+    kinesis = cloud.client("kinesis")
+    kinesis.create_stream(StreamName="concurrent", ShardCount=2)
+
+    def put(number: int) -> tuple[str, str, bytes]:
+        data = str(number).encode()
+        answer = kinesis.put_record(StreamName="concurrent", PartitionKey=f"{number % 10}", Data=data)
+        return answer["ShardId"], answer["SequenceNumber"], data
+
+    with ThreadPoolExecutor(24) as pool:
+        acknowledged = list(pool.map(put, range(2_000)))
+
+    found = []
+    for shard in kinesis.list_shards(StreamName="concurrent")["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName="concurrent", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+        assert [int(record["SequenceNumber"]) for record in records] == sorted(
+            int(record["SequenceNumber"]) for record in records
+        )
+        arrivals = [record["ApproximateArrivalTimestamp"] for record in records]
+        assert arrivals == sorted(arrivals)
+        found += [(shard["ShardId"], record["SequenceNumber"], record["Data"]) for record in records]
+    assert sorted(found) == sorted(acknowledged)
+    assert {len(number) for _, number, _ in found} == {56}
+
+
+def test_a_function_killed_in_a_batch_gets_that_batch_again(pipeline: Callable[..., Pipeline]) -> None:
+    votes = pipeline(environment={"SLEEP": "0.5"})
+    votes.put(*map(str, range(50)))
+    assert wait_until(lambda: votes.cloud.function_pids(votes.name) != [], 20)
+    time.sleep(0.5)
+    for pid in votes.cloud.function_pids(votes.name):
+        os.kill(pid, signal.SIGKILL)
+    votes.wait_for(50)
+    log = (votes.cloud.directory / f"logs/functions/{votes.name}.log").read_text()
+    assert "Runtime exited with error: signal: SIGKILL" in log
+
+
+def test_a_function_that_runs_out_of_time_is_tried_again_until_it_does_not(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    votes = pipeline(timeout=1, environment={"SLEEP": "30"})
+    votes.put("vote")
+    log = votes.cloud.directory / f"logs/functions/{votes.name}.log"
+    assert wait_until(lambda: log.exists() and "Task timed out after 1.00 seconds" in log.read_text(), 20)
+    votes.cloud.client("lambda").update_function_configuration(
+        FunctionName=votes.name, Environment={"Variables": {"TABLE": votes.name}}
+    )
+    votes.wait_for(1)
+
+
+def test_poison_that_outlives_its_retries_is_kept_whole_in_the_destination(
+    cloud: Cloud, pipeline: Callable[..., Pipeline]
+) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="failures")
+    votes = pipeline(
+        MaximumRetryAttempts=1,
+        BisectBatchOnFunctionError=True,
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
+    )
+    numbers = votes.put("a", "b", "poison", "c")
+    votes.wait_for(3)
+    assert wait_until(lambda: s3.list_objects_v2(Bucket="failures")["KeyCount"] == 1, 20)
+    key = s3.list_objects_v2(Bucket="failures")["Contents"][0]["Key"]
+    kept = json.loads(s3.get_object(Bucket="failures", Key=key)["Body"].read())
+    assert kept["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert kept["KinesisBatchInfo"]["startSequenceNumber"] == numbers[2]
+    assert [record["kinesis"]["sequenceNumber"] for record in kept["payload"]["Records"]] == [numbers[2]]
+
+
+def test_lanes_keep_the_order_of_each_key(pipeline: Callable[..., Pipeline]) -> None:
+    votes = pipeline(ParallelizationFactor=3, BatchSize=10)
+    expected = {
+        f"voter-{number}": votes.put(*map(str, range(20)), key=f"voter-{number}") for number in range(10)
+    }
+    votes.wait_for(200)
+    stored = defaultdict(list)
+    for item in votes.stored():
+        stored[item["key"]].append(item["sequence"])
+    assert stored == expected
+    assert len(votes.cloud.function_pids(votes.name)) == 3
+
+
+def test_a_mapping_that_was_disabled_goes_on_where_it_stopped(pipeline: Callable[..., Pipeline]) -> None:
+    votes = pipeline()
+    functions = votes.cloud.client("lambda")
+
+    def switch(*, on: bool) -> None:
+        functions.update_event_source_mapping(UUID=votes.mapping, Enabled=on)
+        state = "Enabled" if on else "Disabled"
+        assert wait_until(
+            lambda: functions.get_event_source_mapping(UUID=votes.mapping)["State"] == state, 20
+        )
+
+    votes.put("before")
+    votes.wait_for(1)
+    first = votes.stored()[0]["stored_at"]
+    switch(on=False)
+    time.sleep(1)
+    votes.put("meanwhile")
+    time.sleep(1)
+    assert len(votes.stored()) == 1
+    switch(on=True)
+    votes.wait_for(2)
+    assert votes.stored()[0]["stored_at"] == first, "a record that was done came again"
+
+
+def test_votes_keep_their_order_over_a_reshard(pipeline: Callable[..., Pipeline]) -> None:
+    votes = pipeline(shards=1)
+    kinesis = votes.cloud.client("kinesis")
+    over = threading.Event()
+    acknowledged: dict[str, list[str]] = {f"voter-{number}": [] for number in range(4)}
+
+    def vote(key: str) -> None:
+        while not over.is_set():
+            acknowledged[key] += votes.put(str(len(acknowledged[key])), key=key)
+
+    with ThreadPoolExecutor(4) as pool:
+        voters = [pool.submit(vote, key) for key in acknowledged]
+        for target in (2, 1):
+            time.sleep(1)
+            kinesis.update_shard_count(
+                StreamName=votes.name, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
+            )
+        time.sleep(1)
+        over.set()
+        for voter in voters:
+            voter.result()
+    votes.wait_for(sum(map(len, acknowledged.values())))
+    stored = defaultdict(list)
+    for item in votes.stored():
+        stored[item["key"]].append(item["sequence"])
+    assert stored == acknowledged
+    for numbers in stored.values():
+        assert numbers == sorted(numbers, key=int)
+    assert {item["shard"][-1] for item in votes.stored()} == {"0", "1", "2", "3"}
+
+
+def test_functions_end_with_the_local_cloud_however_it_ends(pipeline: Callable[..., Pipeline]) -> None:
+    """Runs last: it kills LocalEmu, and `down` has to cope with what is left."""
+    votes = pipeline()
+    votes.put("vote")
+    votes.wait_for(1)
+    pids = votes.cloud.function_pids(votes.name)
+    state = json.loads((votes.cloud.directory / "state.json").read_text())
+    os.kill(state["processes"]["localemu"]["pid"], signal.SIGKILL)
+    assert wait_until(lambda: "function" not in votes.cloud.command("status").stdout, 10)
+    assert not any(map(identify, pids))
+    assert votes.cloud.command("status").returncode == 1

@@ -1,0 +1,84 @@
+import boto3
+import pytest
+
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk
+from voting.polls import Option, Poll
+from voting_aws.polls import PollTable
+
+HOUR_MS = 3_600_000
+OPTIONS = [Option(id="a", label="A"), Option(id="b", label="B")]
+
+
+@pytest.fixture
+def desk(deployment: Deployment) -> PollDesk:
+    return PollDesk(deployment.polls_table)
+
+
+def create(desk: PollDesk, poll_id: str, **changes: object) -> Poll:
+    arguments: dict[str, object] = {
+        "title": "Which?",
+        "options": OPTIONS,
+        "opens_at": None,
+        "closes_at": desk.now_ms() + HOUR_MS,
+    }
+    return desk.create(poll_id, **(arguments | changes))  # type: ignore[arg-type]
+
+
+def test_a_created_poll_is_the_one_that_the_consumers_load(deployment: Deployment, desk: PollDesk) -> None:
+    poll = create(desk, "p")
+    assert desk.get("p") == poll
+    assert dict(PollTable(boto3.client("dynamodb"), deployment.polls_table).load(["p", "q"])) == {
+        "p": poll,
+        "q": None,
+    }
+
+
+def test_a_poll_is_announced_after_it_was_written_and_opens_no_earlier(desk: PollDesk) -> None:
+    before = desk.now_ms()
+    poll = create(desk, "p")
+    assert before + ANNOUNCE_LEAD_MS <= poll.announced_at == poll.opens_at
+
+
+def test_a_second_poll_of_the_same_id_does_not_replace_the_first(desk: PollDesk) -> None:
+    first = create(desk, "p")
+    with pytest.raises(OperatorError, match="exists already"):
+        create(desk, "p", title="Another")
+    assert desk.get("p") == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        pytest.param({"options": OPTIONS[:1]}, "options", id="one-option"),
+        pytest.param({"options": [OPTIONS[0], OPTIONS[0]]}, "same id", id="an-option-twice"),
+        pytest.param({"closes_at": 1}, "closes_at must lie after opens_at", id="closes-before-it-opens"),
+        pytest.param({"opens_at": 1}, "before it is announced", id="opens-in-the-past"),
+        pytest.param({"title": ""}, "title", id="no-title"),
+        pytest.param({"bucket_count": 0}, "bucket_count", id="no-buckets"),
+    ],
+)
+def test_an_impossible_poll_is_refused_with_the_reason(
+    desk: PollDesk, changes: dict[str, object], advice: str
+) -> None:
+    with pytest.raises(OperatorError, match=advice):
+        create(desk, "p", **changes)
+    assert desk.list() == []
+
+
+def test_an_id_that_is_no_slug_is_refused(desk: PollDesk) -> None:
+    with pytest.raises(OperatorError, match="poll_id"):
+        create(desk, "No Slug")
+
+
+def test_polls_are_listed_with_the_one_that_closes_last_first(desk: PollDesk) -> None:
+    now = desk.now_ms()
+    for poll_id, hours in (("early", 1), ("late", 3), ("middle", 2)):
+        create(desk, poll_id, closes_at=now + hours * HOUR_MS)
+    assert [poll.poll_id for poll in desk.list()] == ["late", "middle", "early"]
+
+
+def test_a_missing_poll_is_an_error_that_says_where_to_look(desk: PollDesk) -> None:
+    with pytest.raises(OperatorError, match="votectl poll list"):
+        desk.get("nowhere")

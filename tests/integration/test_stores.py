@@ -1,0 +1,265 @@
+"""One suite for the fake and for an independent implementation: the fake tells the truth.
+
+Where MiniStack is known to be more lenient than AWS (an item written twice in one call), the fake
+follows AWS, and tests/unit holds it to that.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integration.conftest import Store
+from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.store import TallyTable
+from vote_writer.folding import Ballot
+from vote_writer.store import VoteTable
+from vote_writer.writing import Operation, Outcome, Statement
+from voting.records import version_of
+from voting_aws.polls import PollTable
+from world.model import PollRow
+
+SHARD = "shardId-000000000000"
+
+
+def v(number: int) -> str:
+    return version_of(str(number))
+
+
+def ballot(
+    voter: str = "voter-1", version: int = 5, option: str = "choice-a", expires_at: int | None = None
+) -> Ballot:
+    return Ballot("poll-1#0", voter, option, v(version), 1_700_000_000_000 + version, expires_at, v(version))
+
+
+def insert(*arguments: Any, **fields: Any) -> Statement:
+    return Statement(Operation.INSERT, ballot(*arguments, **fields))
+
+
+def update(*arguments: Any, **fields: Any) -> Statement:
+    return Statement(Operation.UPDATE, ballot(*arguments, **fields))
+
+
+def requests(store: Store, statements: Sequence[Statement]) -> list[Any]:
+    """Return the very statements that the vote writer sends."""
+    return [VoteTable(store.client, store.votes)._request(statement) for statement in statements]
+
+
+def execute(store: Store, *statements: Statement) -> list[Outcome]:
+    return VoteTable(store.client, store.votes).execute(statements)
+
+
+def rows_of(store: Store, table: str, key: str, value: str) -> list[Any]:
+    answer = store.client.query(
+        TableName=table,
+        KeyConditionExpression=f"{key} = :value",
+        ExpressionAttributeValues={":value": {"S": value}},
+        ConsistentRead=True,
+    )
+    return list(answer["Items"])
+
+
+def votes(store: Store) -> list[Any]:
+    return rows_of(store, store.votes, "poll_bucket", "poll-1#0")
+
+
+def answers(store: Store, *statements: Statement) -> list[tuple[str | None, Any]]:
+    """Return what a store says to each statement: the error's code and the row that it shows."""
+    answer = store.client.batch_execute_statement(Statements=requests(store, statements))
+    errors: list[Any] = [response.get("Error", {}) for response in answer["Responses"]]
+    return [(error.get("Code"), error.get("Item")) for error in errors]
+
+
+# Votes
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_702_592_000])
+def test_an_insert_makes_a_row(store: Store, expires_at: int | None) -> None:
+    assert answers(store, insert(expires_at=expires_at)) == [(None, None)]
+    (row,) = votes(store)
+    assert row == {
+        "poll_bucket": {"S": "poll-1#0"},
+        "voter": {"S": "voter-1"},
+        "option": {"S": "choice-a"},
+        "version": {"S": v(5)},
+        "arrived_at": {"N": "1700000000005"},
+    } | ({"expires_at": {"N": str(expires_at)}} if expires_at else {})
+
+
+def test_an_insert_where_a_row_is_fails_and_changes_nothing(store: Store) -> None:
+    execute(store, insert(version=5))
+    assert answers(store, insert(version=6, option="choice-b")) == [("DuplicateItem", None)]
+    assert votes(store)[0]["version"] == {"S": v(5)}
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_702_592_000])
+def test_an_update_of_an_older_row_changes_it(store: Store, expires_at: int | None) -> None:
+    execute(store, insert(version=5, expires_at=expires_at))
+    changed = update(version=6, option="choice-b", expires_at=expires_at and expires_at + 1)
+    assert answers(store, changed) == [(None, None)]
+    (row,) = votes(store)
+    assert row["option"] == {"S": "choice-b"}
+    assert row["version"] == {"S": v(6)}
+    assert row["arrived_at"] == {"N": "1700000000006"}
+    assert row.get("expires_at") == ({"N": str(expires_at + 1)} if expires_at else None)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_an_update_of_a_row_that_is_not_older_fails_shows_it_and_changes_nothing(
+    store: Store, version: int
+) -> None:
+    execute(store, insert(version=5))
+    (row,) = votes(store)
+    assert answers(store, update(version=version, option="choice-b")) == [("ConditionalCheckFailed", row)]
+    assert votes(store) == [row]
+
+
+def test_an_update_of_no_row_fails_and_makes_none(store: Store) -> None:
+    assert answers(store, update()) == [("ConditionalCheckFailed", None)]
+    assert votes(store) == []
+
+
+def test_every_statement_of_a_call_succeeds_or_fails_on_its_own_and_in_its_place(store: Store) -> None:
+    execute(store, insert("voter-2", version=5))
+    codes = [code for code, _item in answers(store, update("voter-1"), insert("voter-2"), insert("voter-3"))]
+    assert codes == ["ConditionalCheckFailed", "DuplicateItem", None]
+    assert [row["voter"]["S"] for row in votes(store)] == ["voter-2", "voter-3"]
+
+
+def test_one_call_takes_25_statements_and_no_more(store: Store) -> None:
+    assert execute(store, *(insert(f"voter-{n}") for n in range(25))) == [Outcome.WRITTEN] * 25
+    too_many = requests(store, [insert(f"voter-{n}") for n in range(26)])
+    with pytest.raises(ClientError, match="ValidationException"):
+        store.client.batch_execute_statement(Statements=too_many)
+
+
+def test_a_voter_is_data_and_never_part_of_a_statement(store: Store) -> None:
+    """Nothing that a voter may be called needs escaping; and if it did, it is a parameter."""
+    voter = "a@b.c|+=/-_:\"'; DELETE"
+    assert execute(store, insert(voter)) == [Outcome.WRITTEN]
+    assert execute(store, update(voter, version=6)) == [Outcome.WRITTEN]
+    assert [row["voter"] for row in votes(store)] == [{"S": voter}]
+
+
+def test_each_statement_that_ran_costs_a_unit_whether_it_succeeded_or_not(store: Store) -> None:
+    def units(*statements: Statement) -> float:
+        answer = store.client.batch_execute_statement(
+            Statements=requests(store, statements), ReturnConsumedCapacity="TOTAL"
+        )
+        (consumed,) = answer["ConsumedCapacity"]
+        assert consumed["TableName"] == store.votes
+        return consumed["CapacityUnits"]
+
+    assert units(insert("voter-1"), insert("voter-2")) == 2
+    assert units(insert("voter-1")) == 1
+    assert units(update("voter-1", version=6)) == 1
+    assert units(update("voter-1", version=6), update("voter-9")) == 2
+
+
+statements = st.builds(
+    lambda operation, voter, version, option: Statement(operation, ballot(voter, version, option)),
+    st.sampled_from(list(Operation)),
+    st.sampled_from(["voter-1", "voter-2", "voter-3"]),
+    st.integers(8, 12),
+    st.sampled_from(["choice-a", "choice-b"]),
+)
+calls = st.lists(
+    st.lists(statements, min_size=1, max_size=3, unique_by=lambda one: one.ballot.key), max_size=8
+)
+
+
+@given(calls=calls, poll_bucket=st.uuids())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_calls_are_answered_alike_and_leave_the_same_rows(
+    calls: list[list[Statement]], poll_bucket: object, tables_in_the_fake: Store, tables_in_ministack: Store
+) -> None:
+    """What no example above thinks of. Every history has rows of its own."""
+    bucket = f"poll-1#{poll_bucket}"
+
+    def history(store: Store) -> tuple[list[Any], list[Any]]:
+        said = []
+        for call in calls:
+            placed = [one._replace(ballot=one.ballot._replace(poll_bucket=bucket)) for one in call]
+            said.append(answers(store, *placed))
+        return said, rows_of(store, store.votes, "poll_bucket", bucket)
+
+    assert history(tables_in_the_fake) == history(tables_in_ministack)
+
+
+# Live rows
+
+
+def addition(*numbers: int) -> Addition:
+    records = {v(number): Counted(f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
+    return Addition("poll-1", SHARD, records)
+
+
+def add(store: Store, what: Addition, seen: str | None = None) -> str | None:
+    return TallyTable(store.client, store.tallies).add(what, seen)
+
+
+def live_row(store: Store) -> Any:
+    (row,) = rows_of(store, store.tallies, "poll_id", "poll-1")
+    return row
+
+
+def test_a_live_row_is_made_and_added_to(store: Store) -> None:
+    assert add(store, addition(9, 10, 11)) is None
+    assert add(store, addition(12)) is None
+    assert live_row(store) == {
+        "poll_id": {"S": "poll-1"},
+        "entry": {"S": f"live#{SHARD}"},
+        "last_version": {"S": v(12)},
+        "last_arrival": {"N": "1012"},
+        "received": {"N": "4"},
+        "total": {"N": "4"},
+        "option#choice-a": {"N": "2"},
+        "option#choice-b": {"N": "2"},
+    }
+
+
+@pytest.mark.parametrize("first", [8, 9, 11])
+def test_a_live_row_that_has_come_further_is_shown_and_left_alone(store: Store, first: int) -> None:
+    add(store, addition(9, 10, 11))
+    before = live_row(store)
+    assert add(store, addition(first, 12)) == v(11)
+    assert live_row(store) == before
+
+
+@pytest.mark.parametrize(("seen", "reached"), [(11, None), (10, 11), (12, 11)])
+def test_the_rest_is_added_only_where_the_row_stands_as_seen(
+    store: Store, seen: int, reached: int | None
+) -> None:
+    add(store, addition(9, 10, 11))
+    assert add(store, addition(12), seen=v(seen)) == (None if reached is None else v(reached))
+    assert live_row(store)["received"] == {"N": "4" if reached is None else "3"}
+
+
+def test_an_update_of_a_live_row_costs_a_unit(store: Store) -> None:
+    answer = store.client.update_item(
+        TableName=store.tallies,
+        Key={"poll_id": {"S": "poll-1"}, "entry": {"S": "live#x"}},
+        UpdateExpression="SET last_version = :version ADD #0 :0",
+        ExpressionAttributeNames={"#0": "received"},
+        ExpressionAttributeValues={":version": {"S": v(1)}, ":0": {"N": "1"}},
+        ReturnConsumedCapacity="TOTAL",
+    )
+    assert answer["ConsumedCapacity"]["CapacityUnits"] == 1
+
+
+# Polls
+
+
+def test_polls_are_found_and_missed(store: Store) -> None:
+    for poll_id in ("poll-1", "poll-2"):
+        row = PollRow(poll_id, ("choice-a", "choice-b"), announced_at=1, opens_at=2, closes_at=3)
+        store.client.put_item(TableName=store.polls, Item=row.as_item())
+    found = dict(PollTable(store.client, store.polls).load(["poll-2", "poll-9", "poll-1"]))
+    assert {poll_id: poll and poll.closes_at for poll_id, poll in found.items()} == {
+        "poll-1": 3,
+        "poll-2": 3,
+        "poll-9": None,
+    }

@@ -1,0 +1,102 @@
+"""Which variables aim a tool at the local cloud, and whose endpoint is respected."""
+
+import os
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from localcloud.environment import environment, external_endpoint, shell_lines
+from localcloud.errors import SettingError
+from localcloud.processes import Identity
+from localcloud.settings import Emulator, Settings
+from localcloud.state import State
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> dict[str, str]:
+    """A shell that knows of no cloud but that of an empty folder."""
+    return {"LOCALCLOUD_DIRECTORY": str(tmp_path)}
+
+
+def test_dynamodb_has_an_endpoint_of_its_own(here: dict[str, str]) -> None:
+    found = environment(here)
+    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert found["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:4567"
+    assert found["AWS_ACCESS_KEY_ID"] == "test"
+
+
+def test_localstack_serves_dynamodb_itself(here: dict[str, str]) -> None:
+    assert "AWS_ENDPOINT_URL_DYNAMODB" not in environment({**here, "EMULATOR": "localstack"})
+
+
+def test_a_running_cloud_tells_where_it_is(here: dict[str, str], tmp_path: Path) -> None:
+    settings = replace(Settings.from_environment(here), port=5001, dynamodb_port=5002, region="eu-central-1")
+    State.of(settings).save(tmp_path)
+    found = environment(here)
+    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5001"
+    assert found["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:5002"
+    assert found["AWS_REGION"] == "eu-central-1"
+
+
+def test_a_given_endpoint_is_kept_and_only_what_is_missing_is_added(here: dict[str, str]) -> None:
+    given = {**here, "AWS_ENDPOINT_URL": "http://localstack:4566", "AWS_REGION": "eu-west-1"}
+    assert external_endpoint(given) == "http://localstack:4566"
+    assert environment(given) == {
+        "AWS_ENDPOINT_URL": "http://localstack:4566",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_MAX_ATTEMPTS": "3",
+    }
+
+
+def test_keys_that_a_person_has_set_are_not_repeated(here: dict[str, str]) -> None:
+    given = {**here, "AWS_ENDPOINT_URL": "http://x", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    assert not {"a", "b"} & set(environment(given).values())
+
+
+def test_a_shell_that_was_aimed_at_the_local_cloud_still_controls_it(here: dict[str, str]) -> None:
+    aimed = {**here, **environment(here)}
+    assert external_endpoint(aimed) is None
+    assert environment(aimed) == environment(here)
+
+
+def test_the_lines_are_safe_to_evaluate() -> None:
+    lines = shell_lines({"A": "it's $HOME; echo"}, clear=True)
+    done = subprocess.run(
+        ["sh", "-c", "\n".join([*lines, 'printf %s "$A-${AWS_PROFILE-unset}"'])],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "AWS_PROFILE": "production"},
+    )
+    assert done.stdout == "it's $HOME; echo-unset"
+    assert shlex.split(lines[-1]) == ["export", "A=it's $HOME; echo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("EMULATOR", "moto", id="unknown-emulator"),
+        pytest.param("LOCALCLOUD_PORT", "http", id="port-in-words"),
+        pytest.param("LOCALCLOUD_DYNAMODB_PORT", "65536", id="port-too-high"),
+    ],
+)
+def test_a_senseless_setting_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name} is '{value}': "):
+        Settings.from_environment({name: value})
+
+
+def test_an_empty_setting_counts_as_not_set() -> None:
+    assert Settings.from_environment({"EMULATOR": "", "LOCALCLOUD_PORT": ""}) == Settings()
+
+
+def test_the_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+    state = State(Emulator.LOCALEMU, 1, 2, "r", {"localemu": Identity(7, "then")}, container=None)
+    state.save(tmp_path)
+    assert State.load(tmp_path) == state
+    State.forget(tmp_path)
+    assert State.load(tmp_path) is None

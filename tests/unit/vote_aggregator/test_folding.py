@@ -1,0 +1,74 @@
+from vote_aggregator.folding import Addition, Counted, fold
+from voting.polls import Option, Poll
+from voting.records import Vote, version_of
+from voting.rules import Accepted, Judged, Reason, Rejected
+
+SHARD = "shardId-000000000007"
+
+POLL = Poll(
+    poll_id="poll-1",
+    title="A poll",
+    options=(Option(id="choice-a", label="A"), Option(id="choice-b", label="B")),
+    announced_at=0,
+    opens_at=0,
+    closes_at=1,
+)
+
+
+def v(number: int) -> str:
+    return version_of(str(number))
+
+
+def accepted(number: int, option: str = "choice-a", poll_id: str = "poll-1") -> Accepted:
+    return Accepted(Vote(poll_id, "voter-1", option, 1_000 + number, v(number)), POLL)
+
+
+def rejected(number: int, reason: Reason, poll_id: str | None = None) -> Rejected:
+    return Rejected(v(number), 1_000 + number, poll_id, reason)
+
+
+def test_a_poll_has_one_addition_with_a_number_per_option_and_reason() -> None:
+    judged = Judged(
+        [accepted(1), accepted(2, "choice-b"), accepted(4)], [rejected(3, Reason.CLOSED, "poll-1")]
+    )
+    (addition,) = fold(judged, SHARD)
+    assert (addition.poll_id, addition.shard) == ("poll-1", SHARD)
+    assert dict(addition.counts()) == {
+        "received": 4,
+        "total": 3,
+        "option#choice-a": 2,
+        "option#choice-b": 1,
+        "rejected#closed": 1,
+    }
+
+
+def test_an_addition_of_rejections_only_adds_no_total() -> None:
+    (addition,) = fold(Judged([], [rejected(1, Reason.CLOSED, "poll-1")]), SHARD)
+    assert dict(addition.counts()) == {"received": 1, "rejected#closed": 1}
+
+
+def test_what_belongs_to_no_poll_is_counted_together_under_an_id_that_no_poll_can_have() -> None:
+    judged = Judged([], [rejected(1, Reason.MALFORMED), rejected(2, Reason.UNKNOWN_POLL)])
+    (addition,) = fold(judged, SHARD)
+    assert addition.poll_id == "_unattributed"
+    assert dict(addition.counts()) == {"received": 2, "rejected#malformed": 1, "rejected#unknown_poll": 1}
+
+
+def test_additions_are_ordered_by_their_first_record() -> None:
+    judged = Judged(
+        [accepted(3, poll_id="poll-a"), accepted(2, poll_id="poll-b"), accepted(9, poll_id="poll-b")],
+        [rejected(1, Reason.MALFORMED)],
+    )
+    assert [addition.poll_id for addition in fold(judged, SHARD)] == ["_unattributed", "poll-b", "poll-a"]
+
+
+def test_an_addition_knows_its_ends() -> None:
+    addition = Addition("poll-1", SHARD, {v(9): Counted("x", 7), v(10): Counted("x", 5)})
+    assert (addition.first_version, addition.last_version, addition.last_arrival) == (v(9), v(10), 7)
+
+
+def test_the_rest_is_what_lies_behind_a_version() -> None:
+    records = {v(number): Counted("x", number) for number in (9, 10, 11)}
+    rest = Addition("poll-1", SHARD, records).after(v(9))
+    assert (rest.poll_id, rest.shard, list(rest.records)) == ("poll-1", SHARD, [v(10), v(11)])
+    assert Addition("poll-1", SHARD, records).after(v(11)).records == {}

@@ -1,0 +1,105 @@
+import pytest
+
+from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.store import TallyTable
+from voting.errors import StoreRefused, StoreUnavailable
+from voting.records import version_of
+from world.containers import TABLES, TALLIES
+from world.dynamodb import FakeDynamoDB
+from world.faults import Fault, script
+
+SHARD = "shardId-000000000000"
+
+
+def v(number: int) -> str:
+    return version_of(str(number))
+
+
+def addition(*numbers: int) -> Addition:
+    records = {v(number): Counted(f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
+    return Addition("poll-1", SHARD, records)
+
+
+@pytest.fixture
+def database() -> FakeDynamoDB:
+    return FakeDynamoDB(TABLES)
+
+
+def add(database: FakeDynamoDB, what: Addition, seen: str | None = None, *faults: Fault) -> str | None:
+    return TallyTable(database.client(script(*faults)), TALLIES).add(what, seen)
+
+
+def test_a_new_row_is_made_by_the_first_update(database: FakeDynamoDB) -> None:
+    assert add(database, addition(1, 2, 3)) is None
+    assert database.rows(TALLIES) == [
+        {
+            "poll_id": {"S": "poll-1"},
+            "entry": {"S": f"live#{SHARD}"},
+            "last_version": {"S": v(3)},
+            "last_arrival": {"N": "1003"},
+            "received": {"N": "3"},
+            "total": {"N": "3"},
+            "option#choice-a": {"N": "1"},
+            "option#choice-b": {"N": "2"},
+        }
+    ]
+
+
+def test_numbers_are_added_to_what_is_there(database: FakeDynamoDB) -> None:
+    add(database, addition(1, 2, 3))
+    assert add(database, addition(4, 5)) is None
+    (row,) = database.rows(TALLIES)
+    assert (row["received"], row["option#choice-a"], row["last_version"]) == (
+        {"N": "5"},
+        {"N": "2"},
+        {"S": v(5)},
+    )
+
+
+@pytest.mark.parametrize("numbers", [(3, 4), (2, 3), (1, 2, 3, 4)])
+def test_a_row_that_does_not_end_before_the_addition_says_how_far_it_is(
+    numbers: tuple[int, ...], database: FakeDynamoDB
+) -> None:
+    add(database, addition(1, 2, 3))
+    assert add(database, addition(*numbers)) == v(3)
+    assert database.rows(TALLIES)[0]["received"] == {"N": "3"}
+
+
+def test_the_rest_is_added_where_the_row_has_not_moved(database: FakeDynamoDB) -> None:
+    add(database, addition(1, 2, 3))
+    assert add(database, addition(4), seen=v(3)) is None
+
+
+def test_the_rest_is_not_added_where_the_row_has_moved(database: FakeDynamoDB) -> None:
+    add(database, addition(1, 2, 3))
+    assert add(database, addition(4), seen=v(2)) == v(3)
+    assert database.rows(TALLIES)[0]["received"] == {"N": "3"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "rows"),
+    [
+        pytest.param(Fault.CALL_THROTTLED, 0, id="throttled"),
+        pytest.param(Fault.THROTTLES_ALL, 0, id="out-of-capacity"),
+        pytest.param(Fault.CALL_FAILS, 0, id="failed"),
+        pytest.param(Fault.UNREACHABLE, 0, id="unreachable"),
+        pytest.param(Fault.RESPONSE_LOST, 1, id="answer-lost"),
+    ],
+)
+def test_what_passes_is_to_be_tried_again(fault: Fault, rows: int, database: FakeDynamoDB) -> None:
+    with pytest.raises(StoreUnavailable, match="tallies can't be written"):
+        add(database, addition(1), None, fault)
+    assert len(database.rows(TALLIES)) == rows
+
+
+def test_a_lost_answer_is_not_counted_twice(database: FakeDynamoDB) -> None:
+    with pytest.raises(StoreUnavailable):
+        add(database, addition(1, 2), None, Fault.RESPONSE_LOST)
+    assert add(database, addition(1, 2)) == v(2)
+    assert database.rows(TALLIES)[0]["received"] == {"N": "2"}
+
+
+def test_what_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
+    with pytest.raises(StoreRefused, match=r"^tallies can't be written: AccessDeniedException$") as caught:
+        add(database, addition(1), None, Fault.PERMISSION_LOST)
+    assert caught.value.__suppress_context__

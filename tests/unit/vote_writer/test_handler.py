@@ -1,0 +1,235 @@
+"""The vote writer as a whole, on the simulated tables; what it does under trouble is tests/properties' affair."""
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import vote_writer.handler
+from vote_writer.handler import lambda_handler, runtime
+from voting.errors import InvalidPoll, InvalidSettings, StoreRefused
+from voting.metrics import Metric
+from voting_aws.clients import SLOWEST_CALL_MS
+from world.clock import Clock
+from world.containers import POLLS, TABLES, VOTES, WriterContainer
+from world.dynamodb import FakeDynamoDB
+from world.faults import Fault, script
+from world.kinesis import USUAL_FIRST_NUMBER
+from world.model import PollRow
+from world.poison import SHAPES
+
+type MakeEvent = Callable[..., dict[str, Any]]
+
+ENVIRONMENT = {
+    "VOTESTREAM_ENVIRONMENT": "test",
+    "VOTESTREAM_LOG_LEVEL": "INFO",
+    "VOTESTREAM_POLLS_TABLE": POLLS,
+    "VOTESTREAM_POLL_CACHE_SECONDS": "5",
+    "VOTESTREAM_VOTES_TABLE": VOTES,
+    "VOTESTREAM_VOTE_RETENTION_DAYS": "0",
+    "VOTESTREAM_WRITE_CONCURRENCY": "3",
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def database(clock: Clock) -> FakeDynamoDB:
+    database = FakeDynamoDB(TABLES)
+    row = PollRow("poll-1", ("choice-a", "choice-b"), 0, clock.now_ms - 1, clock.now_ms + 60_000)
+    database.client().put_item(TableName=POLLS, Item=row.as_item())
+    return database
+
+
+@pytest.fixture
+def container(database: FakeDynamoDB, clock: Clock) -> WriterContainer:
+    return WriterContainer(database, clock.skewed(0))
+
+
+def handle(container: WriterContainer, event: dict[str, Any], *faults: Fault, time_ms: int = 10_000) -> Any:
+    used: list[float] = []
+    return container.handle(event, script(*faults), lambda: round(time_ms - sum(used)), used.append)
+
+
+def stored(database: FakeDynamoDB) -> dict[str, str]:
+    return {row["voter"]["S"]: row["option"]["S"] for row in database.rows(VOTES)}
+
+
+def test_one_vote_per_voter_is_stored(
+    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    event = kinesis_event(
+        [
+            ("voter-1", "poll-1", "choice-a"),
+            ("voter-2", "poll-1", "choice-b"),
+            ("voter-1", "poll-1", "choice-b"),
+        ]
+    )
+    assert handle(container, event) == {"batchItemFailures": []}
+    assert stored(database) == {"voter-1": "choice-b", "voter-2": "choice-b"}
+
+
+def test_poison_of_every_shape_is_skipped_in_one_batch_with_votes(
+    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    event = kinesis_event([("voter-1", "poll-1", "choice-a")], records=SHAPES.values())
+    assert handle(container, event) == {"batchItemFailures": []}
+    assert stored(database) == {"voter-1": "choice-a"}
+    assert container.telemetry.total(Metric.REJECTED_MALFORMED) == len(SHAPES)
+
+
+def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event: MakeEvent) -> None:
+    handle(container, kinesis_event([("voter-9", "poll-1", "choice-a")], first=1))
+    container.telemetry.counts.clear()
+    event = kinesis_event(
+        [
+            ("voter-1", "poll-1", "choice-a"),
+            ("voter-1", "poll-1", "choice-b"),
+            ("voter-2", "poll-1", "choice-z"),
+            ("voter-2", "poll-9", "choice-a"),
+            ("voter-9", "poll-1", "choice-b"),
+        ]
+    )
+    handle(container, event)
+    (counts,) = container.telemetry.counts
+    assert {metric: number for metric, number in counts.items() if number} == {
+        Metric.RECORDS_RECEIVED: 5,
+        Metric.VOTES_ACCEPTED: 3,
+        Metric.REJECTED_UNKNOWN_OPTION: 1,
+        Metric.REJECTED_UNKNOWN_POLL: 1,
+        Metric.VOTES_FOLDED: 1,
+        Metric.VOTES_STORED: 1,
+        Metric.VOTES_CHANGED: 1,
+    }
+
+
+def test_what_could_not_be_stored_in_time_comes_again_from_its_first_record_on(
+    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in (1, 2, 3)])
+    answer = handle(container, event, Fault.NONE, *[Fault.THROTTLES_ALL_BUT_FIRST] * 50, time_ms=100)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER + 2)}]}
+    assert stored(database) == {"voter-1": "choice-a", "voter-2": "choice-a"}
+    assert container.telemetry.total(Metric.VOTES_UNWRITTEN) == 1
+    assert container.telemetry.total(Metric.RECORDS_REPORTED_FAILED) == 1
+
+
+def test_a_voters_earlier_vote_of_the_batch_comes_again_with_the_one_that_could_not_be_stored(
+    container: WriterContainer, kinesis_event: MakeEvent
+) -> None:
+    event = kinesis_event(
+        [
+            ("voter-1", "poll-1", "choice-a"),
+            ("voter-2", "poll-1", "choice-a"),
+            ("voter-1", "poll-1", "choice-b"),
+        ]
+    )
+    answer = handle(container, event, Fault.NONE, *[Fault.THROTTLES_FIRST] * 50, time_ms=100)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
+
+
+@pytest.mark.parametrize("fault", [Fault.CALL_THROTTLED, Fault.THROTTLES_ALL, Fault.UNREACHABLE])
+def test_without_polls_the_whole_batch_comes_again(
+    fault: Fault, container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    answer = handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")] * 2), fault)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
+    assert stored(database) == {}
+
+
+def test_a_lost_permission_escapes_and_the_batch_comes_again(
+    container: WriterContainer, kinesis_event: MakeEvent
+) -> None:
+    event = kinesis_event([("voter-1", "poll-1", "choice-a")])
+    with pytest.raises(StoreRefused):
+        handle(container, event, Fault.NONE, Fault.PERMISSION_LOST)
+    assert handle(container, event) == {"batchItemFailures": []}
+
+
+def test_a_row_that_is_no_poll_stops_its_votes_until_it_is_mended(
+    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    row = database.tables[POLLS].rows["poll-1",]
+    title = row.pop("title")
+    with pytest.raises(InvalidPoll):
+        handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")]))
+    row["title"] = title
+    handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")]))
+    assert stored(database) == {"voter-1": "choice-a"}
+
+
+def test_what_comes_back_from_the_failure_destination_is_stored_by_the_same_code(
+    raw_event: Callable[[str], dict[str, Any]], container: WriterContainer, database: FakeDynamoDB
+) -> None:
+    arrival = 1_545_084_650_987
+    row = PollRow("best-dish", ("soup", "salad"), 0, arrival, arrival + 100_000)
+    database.client().put_item(TableName=POLLS, Item=row.as_item())
+    event = json.loads(raw_event("failure_destination_object")["payload"])
+    assert handle(container, event) == {"batchItemFailures": []}
+    assert sorted(stored(database).values()) == ["salad", "soup"]
+
+
+# The entry point
+
+
+@pytest.fixture
+def entry_point(monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(vote_writer.handler, "dynamodb_client", lambda **_limits: database.client())
+    runtime.cache_clear()
+
+
+@pytest.mark.usefixtures("entry_point")
+def test_the_entry_point_keeps_its_runtime_from_one_invocation_to_the_next(
+    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 1)
+    event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in range(60)])
+    assert lambda_handler(event, context) == {"batchItemFailures": []}
+    units = database.tables[VOTES].write_units
+    assert lambda_handler(event, context) == {"batchItemFailures": []}
+    assert len(stored(database)) == 60
+    assert database.tables[VOTES].write_units == units == 60
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["RecordsReceived"] for line in lines] == [[60.0], [60.0]]
+    assert [line["VotesAlreadyStored"] for line in lines] == [[0.0], [60.0]]
+
+
+@pytest.mark.usefixtures("entry_point")
+def test_no_call_is_started_that_might_outlive_the_function(
+    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS)
+    answer = lambda_handler(kinesis_event([("voter-1", "poll-1", "choice-a")]), context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
+    assert stored(database) == {}
+    assert "1 votes could not be stored in time" in capsys.readouterr().out
+
+
+def test_a_wrong_environment_stops_the_function_at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime.cache_clear()
+    monkeypatch.setenv("VOTESTREAM_ENVIRONMENT", "test")
+    with pytest.raises(InvalidSettings, match="VOTESTREAM_VOTES_TABLE"):
+        runtime()
+
+
+@pytest.mark.usefixtures("entry_point")
+def test_waiting_for_a_throttled_table_is_real(
+    monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB, kinesis_event: MakeEvent
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("vote_writer.handler.time.sleep", slept.append)
+    client = database.client(script(Fault.NONE, Fault.THROTTLES_ALL))
+    monkeypatch.setattr(vote_writer.handler, "dynamodb_client", lambda **_limits: client)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 1_000)
+    assert lambda_handler(kinesis_event([("voter-1", "poll-1", "choice-a")]), context) == {
+        "batchItemFailures": []
+    }
+    (pause,) = slept
+    assert 0.025 <= pause <= 0.05

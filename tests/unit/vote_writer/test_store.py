@@ -1,0 +1,142 @@
+from collections.abc import Callable
+
+import pytest
+
+from vote_writer.folding import Ballot
+from vote_writer.store import VoteTable
+from vote_writer.writing import Operation, Outcome, Statement
+from voting.errors import StoreRefused
+from world.containers import TABLES, VOTES
+from world.dynamodb import FakeDynamoDB
+from world.faults import Fault, script
+
+type MakeBallot = Callable[..., Ballot]
+
+
+@pytest.fixture
+def database() -> FakeDynamoDB:
+    return FakeDynamoDB(TABLES)
+
+
+def execute(database: FakeDynamoDB, *statements: Statement, faults: tuple[Fault, ...] = ()) -> list[Outcome]:
+    return VoteTable(database.client(script(*faults)), VOTES).execute(statements)
+
+
+def insert(ballot: Ballot) -> Statement:
+    return Statement(Operation.INSERT, ballot)
+
+
+def update(ballot: Ballot) -> Statement:
+    return Statement(Operation.UPDATE, ballot)
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_700_172_800])
+def test_a_vote_is_inserted_with_all_its_attributes(
+    expires_at: int | None, database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    assert execute(database, insert(ballot(expires_at=expires_at))) == [Outcome.WRITTEN]
+    assert database.rows(VOTES) == [
+        {
+            "poll_bucket": {"S": "poll-1#0"},
+            "voter": {"S": "voter-1"},
+            "option": {"S": "choice-a"},
+            "version": {"S": "0" * 55 + "5"},
+            "arrived_at": {"N": "1700000000000"},
+        }
+        | ({"expires_at": {"N": str(expires_at)}} if expires_at else {})
+    ]
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_700_172_800])
+def test_a_newer_vote_replaces_an_older_one_in_every_attribute(
+    expires_at: int | None, database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    execute(database, insert(ballot(version=5, expires_at=expires_at and 1)))
+    newer = ballot(version=6, option="choice-b", expires_at=expires_at)._replace(arrived_at=7)
+    assert execute(database, update(newer)) == [Outcome.WRITTEN]
+    (row,) = database.rows(VOTES)
+    assert (row["option"], row["version"], row["arrived_at"]) == (
+        {"S": "choice-b"},
+        {"S": "0" * 55 + "6"},
+        {"N": "7"},
+    )
+    assert row.get("expires_at") == ({"N": str(expires_at)} if expires_at else None)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_vote_that_is_not_newer_changes_nothing(
+    version: int, database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    execute(database, insert(ballot(version=5)))
+    assert execute(database, update(ballot(version=version, option="choice-b"))) == [Outcome.NOT_OLDER]
+    assert database.rows(VOTES)[0]["option"] == {"S": "choice-a"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown", "outcome"),
+    [
+        pytest.param(4, True, Outcome.DUPLICATE, id="older-and-shown"),
+        pytest.param(4, False, Outcome.DUPLICATE, id="older-and-not-shown"),
+        pytest.param(5, True, Outcome.NOT_OLDER, id="the-same-and-shown"),
+        pytest.param(5, False, Outcome.DUPLICATE, id="the-same-and-not-shown"),
+        pytest.param(6, True, Outcome.NOT_OLDER, id="newer-and-shown"),
+    ],
+)
+def test_an_insert_where_a_row_is_asks_for_an_update_only_if_the_row_may_be_older(
+    stored: int, shown: bool, outcome: Outcome, database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    execute(database, insert(ballot(version=stored)))
+    database.shows_row_to_insert = shown
+    assert execute(database, insert(ballot(version=5))) == [outcome]
+
+
+def test_an_update_of_a_row_that_the_store_does_not_show_is_refused(
+    database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    execute(database, insert(ballot(version=6)))
+    database.shows_row_to_update = False
+    assert execute(database, update(ballot(version=5))) == [Outcome.REFUSED]
+
+
+def test_an_update_of_no_row_is_refused(database: FakeDynamoDB, ballot: MakeBallot) -> None:
+    assert execute(database, update(ballot())) == [Outcome.REFUSED]
+    assert database.rows(VOTES) == []
+
+
+def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB, ballot: MakeBallot) -> None:
+    execute(database, insert(ballot("voter-2", version=5)))
+    statements = [insert(ballot("voter-1")), update(ballot("voter-2")), insert(ballot("voter-3"))]
+    outcomes = execute(database, *statements, faults=(Fault.THROTTLES_FIRST,))
+    assert outcomes == [Outcome.THROTTLED, Outcome.NOT_OLDER, Outcome.WRITTEN]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "rows"),
+    [
+        pytest.param(Fault.CALL_THROTTLED, Outcome.THROTTLED, 0, id="throttled"),
+        pytest.param(Fault.CALL_FAILS, Outcome.UNAVAILABLE, 0, id="failed"),
+        pytest.param(Fault.UNREACHABLE, Outcome.UNAVAILABLE, 0, id="unreachable"),
+        pytest.param(Fault.RESPONSE_LOST, Outcome.UNAVAILABLE, 2, id="answer-lost"),
+    ],
+)
+def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
+    fault: Fault, outcome: Outcome, rows: int, database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    statements = [insert(ballot("voter-1")), insert(ballot("voter-2"))]
+    assert execute(database, *statements, faults=(fault,)) == [outcome] * 2
+    assert len(database.rows(VOTES)) == rows
+
+
+def test_a_statement_that_no_retry_mends_is_raised_by_its_code_alone(
+    database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    with pytest.raises(StoreRefused, match=r"^INSERT was refused for good: AccessDenied$"):
+        execute(database, insert(ballot()), faults=(Fault.PERMISSION_LOST,))
+
+
+def test_a_call_that_no_retry_mends_is_raised_by_its_code_alone(
+    database: FakeDynamoDB, ballot: MakeBallot
+) -> None:
+    with pytest.raises(StoreRefused, match=r"^votes can't be written: ValidationException$") as caught:
+        execute(database, insert(ballot()), insert(ballot()))
+    assert caught.value.__suppress_context__

@@ -1,0 +1,99 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from voting.errors import InvalidVote
+from voting.records import Record, Vote, read_vote, records_in, sequence_of, shard_of, version_of
+from world.kinesis import USUAL_FIRST_NUMBER, base64_of
+from world.poison import SHAPES, vote_body
+
+type RawEvent = Callable[[str], dict[str, Any]]
+
+
+def record(data: str, voter: str = "voter-1", sequence: str = "17") -> Record:
+    return Record(sequence, voter, data, 1_700_000_000_000)
+
+
+def test_a_record_is_taken_from_an_event_as_aws_sends_it(raw_event: RawEvent) -> None:
+    first, second = records_in(raw_event("kinesis_votes"))
+    assert first.sequence == "49590338271490256608559692538361571095921575989136588898"
+    assert first.voter == "ada@example.org"
+    assert first.arrived_at == 1_545_084_650_987
+    assert second.arrived_at == 1_545_084_711_166
+
+
+def test_the_shard_is_taken_from_the_event(raw_event: RawEvent) -> None:
+    assert shard_of(raw_event("kinesis_votes")) == "shardId-000000000006"
+
+
+@pytest.mark.parametrize("arrived_at", [1_545_084_650_001, 1_700_000_000_999, 2_000_000_000_123])
+def test_an_arrival_in_seconds_loses_no_millisecond(
+    arrived_at: int, kinesis_event: Callable[..., Any]
+) -> None:
+    event = kinesis_event([("voter-1", "poll-1", "choice-a")], arrived_at=arrived_at)
+    assert next(records_in(event)).arrived_at == arrived_at
+
+
+def test_an_event_of_another_service_is_a_wiring_mistake_and_no_bad_vote() -> None:
+    with pytest.raises(KeyError):
+        list(records_in({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}))
+
+
+def test_a_vote_is_read_with_its_arrival_and_version(raw_event: RawEvent) -> None:
+    first = next(records_in(raw_event("kinesis_votes")))
+    assert read_vote(first) == Vote("best-dish", "ada@example.org", "soup", first.arrived_at, first.sequence)
+
+
+@pytest.mark.parametrize(
+    "voter",
+    [
+        pytest.param("6ba7b810-9dad-11d1-80b4-00c04fd430c8", id="uuid"),
+        pytest.param("ada+votes@example.org", id="e-mail-address"),
+        pytest.param("auth0|64b1f0c2a9d83e5577aa01", id="subject-of-an-identity-provider"),
+        pytest.param("us-east-1:0b1c/2=3", id="identity-pool"),
+        pytest.param("v" * 128, id="longest"),
+    ],
+)
+def test_a_voter_may_be(voter: str) -> None:
+    assert read_vote(record(vote_body("poll-1", "choice-a"), voter)).voter == voter
+
+
+@pytest.mark.parametrize(("voter", "data"), SHAPES.values(), ids=SHAPES.keys())
+def test_poison_of_every_shape_is_no_vote(voter: str, data: str) -> None:
+    with pytest.raises(InvalidVote):
+        read_vote(record(data, voter))
+
+
+@pytest.mark.parametrize(("voter", "data"), SHAPES.values(), ids=SHAPES.keys())
+def test_the_error_tells_the_sequence_number_and_nothing_of_the_ballot(voter: str, data: str) -> None:
+    with pytest.raises(InvalidVote) as caught:
+        read_vote(record(data, voter))
+    assert str(caught.value) == "record 17 is no vote"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('  {"poll_id" : "poll-1",\n"option":"choice-a"}\n', id="white-space"),
+        pytest.param('{"option": "choice-a", "poll_id": "poll-1"}', id="other-order"),
+        pytest.param('{"poll_\\u0069d": "poll-1", "option": "choice\\u002da"}', id="escapes"),
+    ],
+)
+def test_a_vote_may_be_written_in_other_ways_that_json_allows(text: str) -> None:
+    assert read_vote(record(base64_of(text.encode()))).option == "choice-a"
+
+
+def test_versions_are_56_digits_wide() -> None:
+    assert version_of("17") == "0" * 54 + "17"
+
+
+def test_versions_order_as_text_like_sequence_numbers_as_numbers() -> None:
+    assert version_of("9") < version_of("10") < version_of(str(10**55 - 1)) < version_of(str(10**55))
+
+
+@pytest.mark.parametrize("sequence", ["0", "17", str(10**55 - 1), str(USUAL_FIRST_NUMBER)])
+def test_a_version_leads_back_to_its_sequence_number(sequence: str) -> None:
+    assert sequence_of(version_of(sequence)) == sequence

@@ -1,0 +1,392 @@
+"""The whole simulated world: a stream, two consumers, the tables, an operator, and the model beside them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+from voting.errors import StoreRefused
+from world.clock import Clock
+from world.containers import (
+    POLLS,
+    TABLES,
+    TALLIES,
+    VOTES,
+    AggregatorContainer,
+    Container,
+    WriterContainer,
+)
+from world.dynamodb import FakeDynamoDB, Item
+from world.faults import Fault, FunctionStopped
+from world.invocations import Invocation
+from world.kinesis import USUAL_FIRST_NUMBER, Shard, Stream, StreamRecord
+from world.mapping import Batch, Delivery, Lane, Mapping
+from world.model import Expected, LiveRow, PollRow, StoredVote, expected
+from world.poison import vote_body
+
+POLL_CACHE_SECONDS = 5
+
+# An operator's rules. A poll is announced for arrivals a little ahead, and a closing time may be moved
+# only where both the old and the new one lie further ahead than any poll cache remembers; both by more
+# than clocks differ.
+CLOCKS_DIFFER_BY_MS = 500
+ANNOUNCED_AHEAD_MS = 2 * CLOCKS_DIFFER_BY_MS + 1
+MOVED_AHEAD_MS = POLL_CACHE_SECONDS * 1000 + 2 * CLOCKS_DIFFER_BY_MS + 1
+
+# The aggregator's counts rest on order: one lane per shard, and it never gives up.
+AGGREGATOR_FACTOR = 1
+AGGREGATOR_RETRIES: int | None = None
+
+# What a log line, a metric or an error must never hold: every voter and option here starts like this.
+PRIVATE = ("voter-", "choice-")
+
+# After this many fault-free deliveries something is going round in circles.
+ENOUGH_DELIVERIES = 2_000
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What differs from one world to the next, and stays as it is for a world's life."""
+
+    shard_count: int = 1
+    writer_factor: int = 1
+    writer_retries: int = 1
+    retention_days: int = 0
+    shows_row_to_insert: bool = True
+    shows_row_to_update: bool = True
+    first_number: int = USUAL_FIRST_NUMBER
+    operator_skew_ms: int = 0
+
+
+class Violation(AssertionError):
+    """When the world and a promise of the design disagree."""
+
+
+class Cloud:
+    """Everything between the front door and the tables."""
+
+    def __init__(self, nature: Nature | None = None) -> None:
+        self.nature = nature or Nature()
+        self.clock = Clock()
+        self.stream = Stream(self.clock, self.nature.shard_count, self.nature.first_number)
+        self.database = FakeDynamoDB(
+            TABLES,
+            shows_row_to_insert=self.nature.shows_row_to_insert,
+            shows_row_to_update=self.nature.shows_row_to_update,
+        )
+        self.broken = False  # whether a promise is known to be broken already
+        self.polls: dict[str, PollRow] = {}
+        self.past_closing_times: dict[str, set[int]] = {}
+        self.suspended: list[Delivery] = []  # invocations that wait at a call; zombies among them
+        self._operator_now = self.clock.skewed(self.nature.operator_skew_ms)
+        self._idle: dict[str, list[Container]] = {"writer": [], "aggregator": []}
+        self._containers: list[Container] = []
+        self._skew_ms = 0
+        self._container_choice = 0
+        self.mappings = {
+            "writer": Mapping(
+                self.stream,
+                self.nature.writer_factor,
+                self.nature.writer_retries,
+                lambda event: self._start("writer", event),
+            ),
+            "aggregator": Mapping(
+                self.stream,
+                AGGREGATOR_FACTOR,
+                AGGREGATOR_RETRIES,
+                lambda event: self._start("aggregator", event),
+            ),
+        }
+
+    # What comes in
+
+    def vote(
+        self, voter: str, poll_id: str, option: str, gap: int = 1, stamp_error_ms: int = 0
+    ) -> StreamRecord:
+        """Let a vote through the front door."""
+        self.clock.pass_time(1)
+        return self.stream.put(voter, vote_body(poll_id, option), gap, stamp_error_ms)
+
+    def record(self, partition_key: str, data: str) -> StreamRecord:
+        """Put any record into the stream, past the front door."""
+        self.clock.pass_time(1)
+        return self.stream.put(partition_key, data)
+
+    # What an operator does
+
+    def create_poll(
+        self, poll_id: str, option_ids: Iterable[str], opens_after_ms: int, lasts_ms: int
+    ) -> PollRow:
+        """Create a poll by the operator's clock and rules."""
+        announced_at = self._operator_now() + ANNOUNCED_AHEAD_MS
+        opens_at = announced_at + opens_after_ms
+        poll = PollRow(poll_id, tuple(option_ids), announced_at, opens_at, opens_at + lasts_ms)
+        self._put_poll(poll)
+        return poll
+
+    def move_closing_time(self, poll_id: str, ahead_ms: int) -> bool:
+        """Let a poll close ``ahead_ms`` after the earliest moment allowed; False where the rules forbid it."""
+        poll = self.polls[poll_id]
+        earliest = self._operator_now() + MOVED_AHEAD_MS
+        closes_at = max(earliest + ahead_ms, poll.opens_at + 1)
+        if poll.closes_at < earliest:
+            return False
+        self._put_poll(poll.closing_at(closes_at))
+        return True
+
+    def _put_poll(self, poll: PollRow) -> None:
+        self.polls[poll.poll_id] = poll
+        self.past_closing_times.setdefault(poll.poll_id, set()).add(poll.closes_at)
+        self.database.client().put_item(TableName=POLLS, Item=poll.as_item())
+
+    # What happens to invocations
+
+    def use_container(self, choice: int, skew_ms: int) -> None:
+        """Say which idle container the next invocation gets (a new one if there are not as many)."""
+        self._container_choice, self._skew_ms = choice, skew_ms
+
+    def _start(self, consumer: str, event: dict[str, Any]) -> tuple[Invocation, Container]:
+        idle = self._idle[consumer]
+        if self._container_choice < len(idle):
+            container = idle.pop(self._container_choice)
+        else:
+            container = self._new_container(consumer)
+        self._container_choice = 0
+        invocation = Invocation(self.clock.pass_time)
+        invocation.begin(
+            lambda: container.handle(event, invocation.gate, invocation.remaining_ms, invocation.use_time)
+        )
+        return invocation, container
+
+    def _new_container(self, consumer: str) -> Container:
+        now_ms = self.clock.skewed(self._skew_ms)
+        container: Container
+        if consumer == "writer":
+            container = WriterContainer(
+                self.database,
+                now_ms,
+                POLL_CACHE_SECONDS,
+                self.nature.retention_days,
+                backwards=self._skew_ms < 0,
+            )
+        else:
+            container = AggregatorContainer(self.database, now_ms, POLL_CACHE_SECONDS)
+        self._containers.append(container)
+        return container
+
+    def lose_container(self, consumer: str, choice: int) -> None:
+        """Let an idle container vanish with all that it remembers."""
+        idle = self._idle[consumer]
+        if idle:
+            idle.pop(choice % len(idle))
+
+    def ready_lanes(self, consumer: str) -> list[Lane]:
+        """Return the lanes that have something to deliver and nothing under way."""
+        return [
+            lane for lane in self.mappings[consumer].lanes() if lane.in_flight is None and not lane.at_end
+        ]
+
+    def deliver(
+        self, consumer: str, lane: Lane, size: int, faults: Iterable[Fault] = (), bisect_at: int = 0
+    ) -> None:
+        """Deliver a batch and let its invocation run to its end, its calls meeting these faults in turn."""
+        delivery = self.mappings[consumer].deliver(lane, size, bisect_at)
+        if delivery is not None:
+            self._run(delivery, consumer, faults)
+
+    def deliver_and_hang(
+        self, consumer: str, lane: Lane, size: int, calls: int, faults: Iterable[Fault], bisect_at: int = 0
+    ) -> Delivery | None:
+        """Deliver a batch; its invocation hangs after so many calls, unless it has ended by then."""
+        delivery = self.mappings[consumer].deliver(lane, size, bisect_at)
+        if delivery is not None:
+            self._run(delivery, consumer, faults, calls)
+        return delivery
+
+    def go_on(self, delivery: Delivery, calls: int | None = None, faults: Iterable[Fault] = ()) -> None:
+        """Let a hanging invocation, zombie or not, go on for so many calls or to its end."""
+        self.suspended.remove(delivery)
+        consumer = "writer" if isinstance(delivery.container, WriterContainer) else "aggregator"
+        self._run(delivery, consumer, faults, calls)
+
+    def take_for_dead(self, delivery: Delivery) -> None:
+        """Let the mapping give up waiting for a hanging invocation: a zombie, from now on."""
+        for mapping in self.mappings.values():
+            if delivery.lane in mapping.lanes():
+                mapping.take_for_dead(delivery)
+
+    def redrive(
+        self, choice: int, faults: Iterable[Fault] = (), calls: int | None = None, *, keep: bool = False
+    ) -> None:
+        """Put an object of the failure destination through the writer's own code once more.
+
+        ``keep`` leaves it there whatever comes of it, so that it will be redriven again.
+        """
+        objects = self.mappings["writer"].failures.objects
+        position = choice % len(objects)
+        text = objects[position]
+        records = _records_of(text)
+        invocation, container = self._start("writer", _event_of(text))
+        delivery = Delivery(Batch(records), invocation, container, lane=None)
+        self._run(delivery, "writer", faults, calls)
+        outcome = invocation.outcome
+        if outcome is not None and outcome.answer == {"batchItemFailures": []} and not keep:
+            del objects[position]
+
+    def _run(
+        self, delivery: Delivery, consumer: str, faults: Iterable[Fault], calls: int | None = None
+    ) -> None:
+        invocation = delivery.invocation
+        left = iter(faults)
+        for _ in islice(iter(int, 1), calls):
+            if invocation.ended:
+                break
+            invocation.step(next(left, Fault.NONE))
+        if not invocation.ended:
+            self.suspended.append(delivery)
+            return
+        self._mind_what_escaped(invocation)
+        self.mappings[consumer].settle(delivery)
+        assert invocation.outcome is not None
+        if not isinstance(invocation.outcome.error, FunctionStopped):
+            self._idle[consumer].append(delivery.container)
+
+    def _mind_what_escaped(self, invocation: Invocation) -> None:
+        assert invocation.outcome is not None
+        error = invocation.outcome.error
+        if error is None or isinstance(error, FunctionStopped):
+            return
+        tells = any(private in str(error) for private in PRIVATE)
+        if isinstance(error, StoreRefused) and invocation.permission_lost and not tells:
+            return
+        self.broken = True
+        raise Violation(f"this escaped from a function: {error!r}") from error
+
+    # How it ends
+
+    def settle(self) -> None:
+        """Let all trouble end and everything that is left be done: once, in good health, it must suffice.
+
+        Raises:
+            Violation: something goes round in circles, or fails although nothing is wrong any more.
+        """
+        zombies = [d for d in self.suspended if d.lane is None or d.lane.in_flight is not d]
+        for delivery in [d for d in self.suspended if d not in zombies]:
+            self.go_on(delivery)
+        deliveries = 0
+        for consumer in self.mappings:
+            while lanes := self.ready_lanes(consumer):
+                deliveries += 1
+                if deliveries > ENOUGH_DELIVERIES:
+                    raise Violation("the stream is never read to its end")
+                self.deliver(consumer, lanes[0], size=1_000)
+        writer_failures = self.mappings["writer"].failures.objects
+        while writer_failures:
+            before = len(writer_failures)
+            self.redrive(0)
+            if len(writer_failures) == before:
+                raise Violation("what is in the failure destination can't be redriven")
+        for delivery in zombies:  # the last word is theirs
+            self.go_on(delivery)
+
+    def stop(self) -> None:
+        """End what still hangs."""
+        for delivery in self.suspended:
+            delivery.invocation.stop()
+        self.suspended.clear()
+
+    def check(self) -> None:
+        """Compare every result with the model's.
+
+        Raises:
+            Violation: a promise is broken.
+        """
+        truth = expected(self.stream, self.polls.values())
+        _compare("stored votes", self._stored_votes(), truth.votes)
+        _compare("live rows", self._live_rows(), truth.live)
+        for row in self._live_rows().values():
+            if row.received != row.total + row.rejected.total() or row.total != row.options.total():
+                raise Violation(f"a live row does not add up: {row}")
+        self._check_expiry(truth)
+        for container in self._containers:
+            for warning in container.telemetry.warnings:
+                if any(private in warning for private in PRIVATE):
+                    raise Violation("a log line tells of a ballot")
+
+    def _stored_votes(self) -> dict[tuple[str, str], StoredVote]:
+        return {
+            (row["poll_bucket"]["S"], row["voter"]["S"]): StoredVote(
+                row["option"]["S"], int(row["version"]["S"]), int(row["arrived_at"]["N"])
+            )
+            for row in self.database.rows(VOTES)
+        }
+
+    def _live_rows(self) -> dict[tuple[str, str], LiveRow]:
+        live: dict[tuple[str, str], LiveRow] = {}
+        for item in self.database.rows(TALLIES):
+            kind, _, shard_id = item["entry"]["S"].partition("#")
+            if kind != "live":
+                raise Violation(f"nobody asked for this row: {item}")
+            live[item["poll_id"]["S"], shard_id] = _live_row(item)
+        return live
+
+    def _check_expiry(self, truth: Expected) -> None:
+        for row in self.database.rows(VOTES):
+            poll_id = row["poll_bucket"]["S"].partition("#")[0]
+            days = self.nature.retention_days
+            allowed = {
+                str((closes_at + days * 86_400_000) // 1000) for closes_at in self.past_closing_times[poll_id]
+            }
+            found = row.get("expires_at", {}).get("N")
+            if (found not in allowed) if days else (found is not None):
+                raise Violation(f"of {len(truth.votes)} votes one expires at {found}, not at {allowed}")
+
+
+def _live_row(item: Item) -> LiveRow:
+    row = LiveRow(last_version=int(item.get("last_version", {"S": "-1"})["S"]))
+    for name, value in item.items():
+        kind, _, detail = name.partition("#")
+        match kind:
+            case "received":
+                row.received = int(value["N"])
+            case "total":
+                row.total = int(value["N"])
+            case "option":
+                row.options[detail] = int(value["N"])
+            case "rejected":
+                row.rejected[detail] = int(value["N"])
+    return row
+
+
+def _compare[K, V](what: str, found: dict[K, V], wanted: dict[K, V]) -> None:
+    if found != wanted:
+        wrong = {
+            key: {"found": found.get(key), "wanted": wanted.get(key)}
+            for key in found.keys() | wanted.keys()
+            if found.get(key) != wanted.get(key)
+        }
+        raise Violation(f"{what} differ from the model's: {wrong}")
+
+
+def _event_of(failure_object: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(json.loads(failure_object)["payload"])
+    return event
+
+
+def _records_of(failure_object: str) -> list[StreamRecord]:
+    return [
+        StreamRecord(
+            entry["eventID"].partition(":")[0],
+            entry["kinesis"]["sequenceNumber"],
+            entry["kinesis"]["partitionKey"],
+            entry["kinesis"]["data"],
+            round(entry["kinesis"]["approximateArrivalTimestamp"] * 1000),
+        )
+        for entry in _event_of(failure_object)["Records"]
+    ]
+
+
+def neighbours(shards: list[Shard]) -> list[tuple[Shard, Shard]]:
+    """Return the pairs of open shards that can be merged."""
+    return [(left, right) for left, right in pairwise(shards) if left.end == right.first]

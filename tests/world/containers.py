@@ -1,0 +1,175 @@
+"""Containers: the real functions' code with runtimes of their own, on the simulated tables and clocks."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import vote_aggregator.handler
+import vote_writer.handler
+from vote_aggregator.store import TallyTable
+from vote_writer.store import VoteTable
+from vote_writer.writing import BallotWriter, Call, Outcome, RecentVersions
+from voting.invocation import BatchResponse
+from voting.metrics import Metric
+from voting.polls import PollCache
+from voting.settings import WriterSettings
+from voting_aws.polls import PollTable
+from world import faults
+from world.dynamodb import FakeDynamoDB
+from world.faults import Fault, Gate
+
+POLLS, VOTES, TALLIES = "polls", "votes", "tallies"
+TABLES = {POLLS: ("poll_id",), VOTES: ("poll_bucket", "voter"), TALLIES: ("poll_id", "entry")}
+
+
+class RecordingTelemetry:
+    """Keeps what a consumer says."""
+
+    def __init__(self) -> None:
+        self.counts: list[dict[Metric, int]] = []
+        self.warnings: list[str] = []
+
+    def count(self, counts: Mapping[Metric, int]) -> None:
+        """Keep one set of counts."""
+        self.counts.append(dict(counts))
+
+    def warn(self, message: str, **fields: object) -> None:
+        """Keep one warning, as the text that would be in the log."""
+        self.warnings.append(json.dumps({"message": message, **fields}))
+
+    def total(self, metric: Metric) -> int:
+        """Return how much was counted under a name."""
+        return sum(counts.get(metric, 0) for counts in self.counts)
+
+
+class Container(Protocol):
+    """One container of a function. It handles one invocation at a time."""
+
+    telemetry: RecordingTelemetry
+
+    def handle(
+        self,
+        event: dict[str, Any],
+        gate: Gate,
+        remaining_ms: Callable[[], int],
+        sleep_ms: Callable[[float], None],
+    ) -> BatchResponse:
+        """Run the function's code on an event."""
+        ...
+
+
+class _Doors:
+    """What a container's runtime was built with, and what changes from invocation to invocation."""
+
+    def __init__(self) -> None:
+        self.gate: Gate = faults.script()
+        self.sleep_ms: Callable[[float], None] = _must_not_sleep
+
+    def pass_gate(self, call: faults.Call) -> Fault:
+        return self.gate(call)
+
+    def sleep(self, duration_ms: float) -> None:
+        self.sleep_ms(duration_ms)
+
+
+def _must_not_sleep(duration_ms: float) -> None:
+    raise AssertionError(f"nothing was throttled, so nobody has to wait for {duration_ms} ms")
+
+
+class WriterContainer:
+    """A container of the vote writer.
+
+    Args:
+        database: the tables.
+        now_ms: the container's clock.
+        poll_cache_seconds: how long its poll cache remembers.
+        retention_days: how long votes are kept, 0 for good.
+        backwards: whether a round's calls are made in reverse order: threads promise none.
+    """
+
+    def __init__(
+        self,
+        database: FakeDynamoDB,
+        now_ms: Callable[[], int],
+        poll_cache_seconds: int = 5,
+        retention_days: int = 0,
+        *,
+        backwards: bool = False,
+    ) -> None:
+        self._doors = _Doors()
+        self._backwards = backwards
+        self.telemetry = RecordingTelemetry()
+        client = database.client(self._doors.pass_gate)
+        self.runtime = vote_writer.handler.Runtime(
+            settings=WriterSettings(
+                environment="test",
+                log_level="WARNING",
+                poll_cache_seconds=poll_cache_seconds,
+                polls_table=POLLS,
+                vote_retention_days=retention_days,
+                votes_table=VOTES,
+                write_concurrency=4,
+            ),
+            polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
+            writer=BallotWriter(
+                VoteTable(client, VOTES),
+                RecentVersions(now_ms),
+                self._map_calls,
+                self._doors.sleep,
+                jitter=lambda: 1.0,
+            ),
+            telemetry=self.telemetry,
+        )
+
+    def _map_calls(
+        self, execute: Callable[[Call], list[Outcome]], calls: Iterable[Call]
+    ) -> Iterator[list[Outcome]]:
+        """Make all calls, as a pool of threads does: one that raises keeps the others from nothing."""
+        made: dict[int, list[Outcome] | Exception] = {}
+        for position, call in sorted(enumerate(calls), reverse=self._backwards):
+            try:
+                made[position] = execute(call)
+            except Exception as error:
+                made[position] = error
+        for _position, outcome in sorted(made.items()):
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+
+    def handle(
+        self,
+        event: dict[str, Any],
+        gate: Gate,
+        remaining_ms: Callable[[], int],
+        sleep_ms: Callable[[float], None],
+    ) -> BatchResponse:
+        """Run the vote writer on an event."""
+        self._doors.gate, self._doors.sleep_ms = gate, sleep_ms
+        return vote_writer.handler.handle(event, remaining_ms, self.runtime)
+
+
+class AggregatorContainer:
+    """A container of the vote aggregator; arguments as for ``WriterContainer``."""
+
+    def __init__(
+        self, database: FakeDynamoDB, now_ms: Callable[[], int], poll_cache_seconds: int = 5
+    ) -> None:
+        self._doors = _Doors()
+        self.telemetry = RecordingTelemetry()
+        client = database.client(self._doors.pass_gate)
+        self.runtime = vote_aggregator.handler.Runtime(
+            polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
+            rows=TallyTable(client, TALLIES),
+            telemetry=self.telemetry,
+        )
+
+    def handle(
+        self,
+        event: dict[str, Any],
+        gate: Gate,
+        remaining_ms: Callable[[], int],
+        sleep_ms: Callable[[float], None],
+    ) -> BatchResponse:
+        """Run the vote aggregator on an event."""
+        self._doors.gate, self._doors.sleep_ms = gate, sleep_ms
+        return vote_aggregator.handler.handle(event, remaining_ms, self.runtime)

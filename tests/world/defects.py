@@ -1,0 +1,438 @@
+"""Defects, built into the functions on purpose and only in tests: the hostile world has to catch every one.
+
+Each is a function that installs the defect by a monkeypatch. The first are those of the published sample
+from which this system descends, and of its kind; the last two kinds are not in code at all but in a
+setting or in what an operator does, and prove that the design's rules about them are needed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+import vote_aggregator.counting
+import vote_aggregator.folding
+import vote_aggregator.handler
+import vote_writer.folding
+import vote_writer.handler
+import voting.rules
+from vote_aggregator.folding import Addition
+from vote_aggregator.store import TallyTable
+from vote_writer.folding import Ballot
+from vote_writer.store import VoteTable
+from vote_writer.writing import BallotWriter, Outcome, Statement, Written
+from voting.invocation import BatchResponse, all_done, comes_again
+from voting.metrics import Telemetry
+from voting.polls import Poll, PollCache
+from voting.records import Record, Vote, read_vote, version_of
+from voting.rules import Accepted, Judged, Reason, judge
+from voting_aws.polls import PollTable
+from world import cloud
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+type Defect = Callable[[pytest.MonkeyPatch], None]
+
+DEFECTS: dict[str, Defect] = {}
+
+
+def defect(install: Defect) -> Defect:
+    """Register a defect under its function's name."""
+    DEFECTS[install.__name__.replace("_", "-")] = install
+    return install
+
+
+class _OtherClient:
+    """A client that changes one method's keyword arguments."""
+
+    def __init__(
+        self, client: "DynamoDBClient", method: str, change: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._client = client
+        self._method = method
+        self._change = change
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if name != self._method:
+            return attribute
+
+        def changed(**arguments: Any) -> Any:
+            self._change(arguments)
+            return attribute(**arguments)
+
+        return changed
+
+
+def _change_calls(
+    patch: pytest.MonkeyPatch,
+    store: type[VoteTable] | type[TallyTable],
+    method: str,
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    original = store.__init__
+
+    def init(self: Any, client: "DynamoDBClient", table: str) -> None:
+        original(self, cast("DynamoDBClient", _OtherClient(client, method, change)), table)
+
+    patch.setattr(store, "__init__", init)
+
+
+# Writing votes
+
+
+@defect
+def an_older_vote_lies_over_a_newer_one(patch: pytest.MonkeyPatch) -> None:
+    """Votes are put without a condition on the version, as the sample does."""
+
+    def unconditionally(arguments: dict[str, Any]) -> None:
+        for statement in arguments["Statements"]:
+            if statement["Statement"].endswith(' AND "version" < ?'):
+                statement["Statement"] = statement["Statement"].removesuffix(' AND "version" < ?')
+                del statement["Parameters"][-1]
+
+    _change_calls(patch, VoteTable, "batch_execute_statement", unconditionally)
+    patch.setattr("vote_writer.store._compare", lambda _stored, _ballot: None)
+
+
+@defect
+def the_first_vote_wins(patch: pytest.MonkeyPatch) -> None:
+    """What is there already is left as it is."""
+    original = VoteTable._outcome
+
+    def outcome(statement: Statement, response: Any) -> Outcome:
+        found = original(statement, response)
+        return Outcome.NOT_OLDER if found is Outcome.DUPLICATE else found
+
+    patch.setattr(VoteTable, "_outcome", staticmethod(outcome))
+
+
+@defect
+def throttled_statements_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    """Unprocessed items are ignored, as the sample does."""
+    original = BallotWriter._round
+
+    def one_round(
+        self: BallotWriter, statements: Sequence[Statement], remaining: Callable[[], int], written: Written
+    ) -> tuple[list[Statement], list[Statement]]:
+        follow_ups, _again = original(self, statements, remaining, written)
+        return follow_ups, []
+
+    patch.setattr(BallotWriter, "_round", one_round)
+
+
+@defect
+def a_failed_call_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
+    """No answer is taken for a good one."""
+    original = VoteTable.execute
+
+    def execute(self: VoteTable, statements: Sequence[Statement]) -> list[Outcome]:
+        outcomes = original(self, statements)
+        return [Outcome.WRITTEN if outcome is Outcome.UNAVAILABLE else outcome for outcome in outcomes]
+
+    patch.setattr(VoteTable, "execute", execute)
+
+
+@defect
+def votes_are_remembered_before_they_are_stored(patch: pytest.MonkeyPatch) -> None:
+    """The memory of recent versions is filled with what was sent."""
+    original = BallotWriter._round
+
+    def one_round(
+        self: BallotWriter, statements: Sequence[Statement], remaining: Callable[[], int], written: Written
+    ) -> tuple[list[Statement], list[Statement]]:
+        self._recent.remember(statement.ballot for statement in statements)
+        return original(self, statements, remaining, written)
+
+    patch.setattr(BallotWriter, "_round", one_round)
+
+
+@defect
+def a_batch_is_folded_to_the_first_vote(patch: pytest.MonkeyPatch) -> None:
+    """Of several votes of one voter in a batch, the wrong one is kept."""
+
+    def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
+        first: dict[tuple[str, str], Accepted] = {}
+        for vote, poll in accepted:
+            first.setdefault((vote.poll_id, vote.voter), Accepted(vote, poll))
+        return vote_writer.folding.fold(first.values(), retention_days)
+
+    patch.setattr(vote_writer.handler, "fold", fold)
+
+
+@defect
+def a_batch_is_not_folded(patch: pytest.MonkeyPatch) -> None:
+    """Two votes of one voter in a batch make the table refuse the call, and block the shard, as in the sample."""
+
+    def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
+        return [ballot for one in accepted for ballot in vote_writer.folding.fold([one], retention_days)]
+
+    patch.setattr(vote_writer.handler, "fold", fold)
+
+
+@defect
+def versions_are_compared_without_padding(patch: pytest.MonkeyPatch) -> None:
+    """Sequence numbers are compared as text as they come."""
+    for module in ("voting.records", "voting.rules", "voting.invocation"):
+        patch.setattr(f"{module}.version_of", lambda sequence: sequence)
+
+
+# Reporting
+
+
+@defect
+def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
+    """Whatever fails, the batch is called done."""
+    for handler in (vote_writer.handler, vote_aggregator.handler):
+        for name in ("comes_again", "whole_batch_comes_again"):
+            patch.setattr(handler, name, lambda *_arguments: all_done())
+
+
+@defect
+def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
+    """Lambda goes on behind the record that is reported, so the others are never seen again."""
+
+    def report_highest(
+        telemetry: Telemetry, records: Sequence[Record], _retry_from: str, cause: str
+    ) -> BatchResponse:
+        return comes_again(telemetry, records, max(version_of(record.sequence) for record in records), cause)
+
+    for handler in (vote_writer.handler, vote_aggregator.handler):
+        patch.setattr(handler, "comes_again", report_highest)
+
+
+@defect
+def the_aggregator_reports_behind_the_row_that_failed(patch: pytest.MonkeyPatch) -> None:
+    """The row at which it stopped is left out of what comes again."""
+    original = vote_aggregator.counting.count
+
+    def count(
+        additions: Sequence[Addition], rows: Any, remaining_ms: Callable[[], int]
+    ) -> vote_aggregator.counting.Counting:
+        counting = original(additions, rows, remaining_ms)
+        counting.uncounted = counting.uncounted[1:]
+        return counting
+
+    patch.setattr(vote_aggregator.handler, "count", count)
+
+
+# Counting
+
+
+@defect
+def counts_are_added_without_a_condition(patch: pytest.MonkeyPatch) -> None:
+    """Redelivery doubles counts, as in the sample."""
+
+    def unconditionally(arguments: dict[str, Any]) -> None:
+        del arguments["ConditionExpression"]
+        for name in (":first", ":seen"):
+            arguments["ExpressionAttributeValues"].pop(name, None)
+
+    _change_calls(patch, TallyTable, "update_item", unconditionally)
+
+
+@defect
+def the_live_row_forgets_its_last_version(patch: pytest.MonkeyPatch) -> None:
+    """So its condition always holds."""
+
+    def forget(arguments: dict[str, Any]) -> None:
+        text = arguments["UpdateExpression"]
+        arguments["UpdateExpression"] = text.replace("last_version = :last_version, ", "")
+        del arguments["ExpressionAttributeValues"][":last_version"]
+
+    _change_calls(patch, TallyTable, "update_item", forget)
+
+
+@defect
+def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> None:
+    """The second update does not ask whether the row has moved: a zombie and its retry both add."""
+
+    def without_seen(arguments: dict[str, Any]) -> None:
+        if arguments["ExpressionAttributeValues"].pop(":seen", None):
+            del arguments["ConditionExpression"]
+
+    _change_calls(patch, TallyTable, "update_item", without_seen)
+
+
+@defect
+def the_whole_batch_is_added_behind_what_was_seen(patch: pytest.MonkeyPatch) -> None:
+    """The part that the row holds already is not taken out."""
+
+    def after(self: Addition, version: str) -> Addition:
+        return self if self.last_version > version else Addition(self.poll_id, self.shard)
+
+    patch.setattr(Addition, "after", after)
+
+
+@defect
+def the_rest_of_a_batch_is_dropped_where_the_row_has_moved(patch: pytest.MonkeyPatch) -> None:
+    """A refused update is taken for "all counted already"."""
+    patch.setattr(Addition, "after", lambda self, _version: Addition(self.poll_id, self.shard))
+
+
+@defect
+def all_shards_share_a_live_row(patch: pytest.MonkeyPatch) -> None:
+    """Versions of different shards have no order in time."""
+    patch.setattr(vote_aggregator.handler, "shard_of", lambda _event: "shardId-000000000000")
+
+
+@defect
+def votes_for_unknown_polls_are_counted_under_invented_ids(patch: pytest.MonkeyPatch) -> None:
+    """Anybody can create rows."""
+
+    def judge_and_name(records: Iterable[Record], polls: Any) -> Judged:
+        by_version = {version_of(record.sequence): record for record in records}
+        judged = judge(by_version.values(), polls)
+        named = [
+            rejection._replace(poll_id=read_vote(by_version[rejection.version]).poll_id)
+            if rejection.reason is Reason.UNKNOWN_POLL
+            else rejection
+            for rejection in judged.rejected
+        ]
+        return judged._replace(rejected=named)
+
+    patch.setattr(vote_aggregator.handler, "judge", judge_and_name)
+
+
+@defect
+def malformed_records_are_skipped_without_a_count(patch: pytest.MonkeyPatch) -> None:
+    """Received is then more than accepted and rejected."""
+
+    def judge_quietly(records: Iterable[Record], polls: Any) -> Judged:
+        judged = judge(records, polls)
+        kept = [rejection for rejection in judged.rejected if rejection.reason is not Reason.MALFORMED]
+        return judged._replace(rejected=kept)
+
+    patch.setattr(vote_aggregator.handler, "judge", judge_quietly)
+
+
+# Judging
+
+
+@defect
+def poison_is_raised(patch: pytest.MonkeyPatch) -> None:
+    """A record that can't be a vote blocks its shard."""
+
+    def read_or_raise(record: Record) -> Vote:
+        try:
+            return read_vote(record)
+        except Exception:
+            raise ValueError("no vote") from None
+
+    patch.setattr(voting.rules, "read_vote", read_or_raise)
+
+
+@defect
+def votes_are_judged_by_the_time_of_processing(patch: pytest.MonkeyPatch) -> None:
+    """A vote in time is refused because a consumer lags, and the other way round."""
+
+    def judge_now(records: Iterable[Record], polls: PollCache) -> Judged:
+        records = list(records)
+        arrivals = {version_of(record.sequence): record.arrived_at for record in records}
+        now = polls._now_ms()
+        judged = judge([record._replace(arrived_at=now) for record in records], polls)
+        accepted = [
+            Accepted(vote._replace(arrived_at=arrivals[vote.version]), poll) for vote, poll in judged.accepted
+        ]
+        return judged._replace(accepted=accepted)
+
+    for handler in (vote_writer.handler, vote_aggregator.handler):
+        patch.setattr(handler, "judge", judge_now)
+
+
+@defect
+def a_remembered_unknown_answers_for_newer_votes(patch: pytest.MonkeyPatch) -> None:
+    """A poll that was opened a second ago is refused for the rest of the cache's time."""
+
+    def answers(self: PollCache, entry: tuple[Poll | None, int], _latest_arrival: int, now: int) -> bool:
+        return 0 <= now - entry[1] < self._ttl_ms
+
+    patch.setattr(PollCache, "_answers", answers)
+
+
+@defect
+def a_remembered_poll_is_never_looked_up_again(patch: pytest.MonkeyPatch) -> None:
+    """Another closing time is not noticed."""
+    original = PollCache._answers
+
+    def answers(self: PollCache, entry: tuple[Poll | None, int], latest_arrival: int, now: int) -> bool:
+        return entry[0] is not None or original(self, entry, latest_arrival, now)
+
+    patch.setattr(PollCache, "_answers", answers)
+
+
+@defect
+def throttled_polls_are_taken_for_unknown(patch: pytest.MonkeyPatch) -> None:
+    """Keys that the table did not get to are read as polls that do not exist."""
+    original = PollTable.load
+
+    def load(self: PollTable, poll_ids: Sequence[str]) -> Mapping[str, Poll | None]:
+        found: dict[str, Poll | None] = dict.fromkeys(poll_ids)
+        try:
+            found.update(original(self, poll_ids))
+        except voting.errors.StoreUnavailable as error:
+            if "throttles" not in str(error):
+                raise
+        return found
+
+    def load_pairs(self: PollTable, poll_ids: Sequence[str]) -> Iterable[tuple[str, Poll | None]]:
+        return load(self, poll_ids).items()
+
+    patch.setattr(PollTable, "load", load_pairs)
+
+
+@defect
+def the_announcement_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Whether a vote is for an unknown poll then depends on when a consumer looked."""
+
+    def reason_to_reject(vote: Vote, poll: Poll | None) -> Reason | None:
+        if poll is not None and vote.arrived_at < poll.announced_at:
+            return Reason.NOT_OPEN_YET
+        return original(vote, poll)
+
+    original = voting.rules.reason_to_reject
+    patch.setattr(voting.rules, "reason_to_reject", reason_to_reject)
+
+
+@defect
+def a_vote_at_the_closing_time_counts(patch: pytest.MonkeyPatch) -> None:
+    """The cut-off is off by a millisecond."""
+
+    def reason_to_reject(vote: Vote, poll: Poll | None) -> Reason | None:
+        if poll is not None and vote.arrived_at == poll.closes_at:
+            vote = vote._replace(arrived_at=vote.arrived_at - 1)
+        return original(vote, poll)
+
+    original = voting.rules.reason_to_reject
+    patch.setattr(voting.rules, "reason_to_reject", reason_to_reject)
+
+
+# Settings that the design forbids
+
+
+@defect
+def the_aggregator_runs_in_parallel_lanes(patch: pytest.MonkeyPatch) -> None:
+    """Its counts rest on order within the shard."""
+    patch.setattr(cloud, "AGGREGATOR_FACTOR", 2)
+
+
+@defect
+def the_aggregator_gives_up_on_a_batch(patch: pytest.MonkeyPatch) -> None:
+    """Nobody can bring it back: the row has moved on."""
+    patch.setattr(cloud, "AGGREGATOR_RETRIES", 0)
+
+
+# What an operator must not do
+
+
+@defect
+def a_poll_is_announced_for_arrivals_that_have_been(patch: pytest.MonkeyPatch) -> None:
+    """Votes for it may have been counted as unknown already."""
+    patch.setattr(cloud, "ANNOUNCED_AHEAD_MS", -2_000)
+
+
+@defect
+def a_closing_time_is_moved_to_the_next_moment(patch: pytest.MonkeyPatch) -> None:
+    """Consumers that remember the old one go on by it."""
+    patch.setattr(cloud, "MOVED_AHEAD_MS", 1)

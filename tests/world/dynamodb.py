@@ -1,0 +1,388 @@
+"""A fake of boto3's DynamoDB client, for the few requests that this project makes.
+
+It tells the truth about what those requests do (tests/integration runs one suite against this and
+against an independent implementation), refuses every request whose form it does not know, and breaks
+on demand. Its error messages quote keys and values, as DynamoDB's may.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from world.faults import Call, Fault, FunctionStopped, Gate, script
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Values are never changed in place, so a copy of an item is a copy of its outermost dict.
+type Value = dict[str, Any]
+type Item = dict[str, Value]
+type Key = tuple[str, ...]
+
+ENDPOINT = "http://127.0.0.1:1"
+STATEMENTS_PER_CALL = 25
+KEYS_PER_CALL = 100
+BYTES_PER_WRITE_UNIT = 1024
+
+_HTTP_STATUS = defaultdict(lambda: 400, {"InternalServerError": 500})
+
+
+class ConditionalCheckFailedException(ClientError):
+    """What boto3 makes for an UpdateItem whose condition did not hold."""
+
+
+def _error(code: str, operation: str, message: str, item: Item | None = None) -> ClientError:
+    kind = ConditionalCheckFailedException if code == "ConditionalCheckFailedException" else ClientError
+    response: dict[str, Any] = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": _HTTP_STATUS[code]},
+    }
+    if item is not None:
+        response["Item"] = dict(item)
+    return kind(cast("Any", response), operation)
+
+
+@dataclass
+class Table:
+    """One table: its key's attribute names, its rows, and the write units that it has charged."""
+
+    key_names: tuple[str, ...]
+    rows: dict[Key, Item] = field(default_factory=dict)
+    write_units: float = 0
+
+    def key_of(self, item: Mapping[str, Value]) -> Key:
+        """Return the primary key of an item."""
+        return tuple(str(item[name]["S"]) for name in self.key_names)
+
+    def charge(self, *sizes: Item | None) -> float:
+        """Charge a write by the larger of the item before and after it; a missing item is one unit."""
+        largest = max(_size(item) for item in sizes if item is not None) if any(sizes) else 0
+        units = max(1, -(-largest // BYTES_PER_WRITE_UNIT))
+        self.write_units += units
+        return units
+
+
+def _size(item: Item) -> int:
+    """Return an item's size in bytes: names and values (developer guide, "Item sizes and formats")."""
+    total = 0
+    for name, value in item.items():
+        ((kind, content),) = value.items()
+        total += len(name.encode())
+        total += len(str(content).encode()) if kind == "S" else (len(str(content)) + 1) // 2 + 1
+    return total
+
+
+class Insert(NamedTuple):
+    """INSERT INTO "table" VALUE {'a': ?, …}."""
+
+    table: str
+    attributes: tuple[str, ...]
+
+
+class Update(NamedTuple):
+    """UPDATE "table" SET "a" = ? … WHERE "k" = ? AND … ["c" < ?]."""
+
+    table: str
+    attributes: tuple[str, ...]
+    terms: tuple[tuple[str, str], ...]  # attribute and operator
+
+
+_INSERT = re.compile(r"INSERT INTO \"([^\"]+)\" VALUE \{((?:'\w+': \?(?:, )?)+)\}")
+_UPDATE = re.compile(
+    r"UPDATE \"([^\"]+)\"((?: SET \"\w+\" = \?)+) WHERE (\"\w+\" [=<] \?(?: AND \"\w+\" [=<] \?)*)"
+)
+
+
+@cache
+def _parse(statement: str) -> Insert | Update:
+    if match := _INSERT.fullmatch(statement):
+        return Insert(match[1], tuple(re.findall(r"'(\w+)'", match[2])))
+    if match := _UPDATE.fullmatch(statement):
+        terms = tuple((name, operator) for name, operator in re.findall(r'"(\w+)" ([=<])', match[3]))
+        return Update(match[1], tuple(re.findall(r'"(\w+)"', match[2])), terms)
+    raise AssertionError(f"the fake does not know this statement: {statement}")
+
+
+class FakeDynamoDB:
+    """The tables. Every client of one database sees the same rows, strongly consistently.
+
+    Args:
+        tables: name to the names of the key's attributes.
+        shows_row_to_insert: whether "DuplicateItem" carries the row that was there.
+        shows_row_to_update: whether "ConditionalCheckFailed" of a statement does. Real stores differ in
+            both, so no caller may rely on either.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, tuple[str, ...]],
+        *,
+        shows_row_to_insert: bool = True,
+        shows_row_to_update: bool = True,
+    ) -> None:
+        self.tables = {name: Table(key_names) for name, key_names in tables.items()}
+        self.shows_row_to_insert = shows_row_to_insert
+        self.shows_row_to_update = shows_row_to_update
+
+    def client(self, gate: Gate | None = None) -> "DynamoDBClient":
+        """Return a client whose calls pass this gate; without one, nothing ever fails."""
+        return cast("DynamoDBClient", FakeClient(self, gate or script()))
+
+    def rows(self, table: str) -> list[Item]:
+        """Return all rows, ordered by key."""
+        return [row for _, row in sorted(self.tables[table].rows.items())]
+
+
+class FakeClient:
+    """One client. Method and parameter names are boto3's."""
+
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
+
+    def __init__(self, database: FakeDynamoDB, gate: Gate) -> None:
+        self._database = database
+        self._gate = gate
+
+    def put_item(self, *, TableName: str, Item: Item) -> dict[str, Any]:  # noqa: N803
+        """Put a row, whatever was there."""
+        self._database.tables[TableName].rows[self._database.tables[TableName].key_of(Item)] = dict(Item)
+        return {}
+
+    def query(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        KeyConditionExpression: str,  # noqa: N803
+        ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
+        ConsistentRead: bool,  # noqa: N803
+    ) -> dict[str, Any]:
+        """Return the rows of one partition, ordered by their sort key."""
+        assert ConsistentRead, "the final count reads strongly consistently"
+        (name, value) = KeyConditionExpression.split(" = ")
+        wanted = ExpressionAttributeValues[value]
+        rows = [dict(row) for row in self._database.rows(TableName) if row[name] == wanted]
+        return {"Items": rows, "Count": len(rows)}
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        """Return rows of one table by key."""
+        ((name, request),) = RequestItems.items()
+        keys: Sequence[Item] = request["Keys"]
+        fault = self._enter("BatchGetItem", len(keys), keys)
+        table = self._database.tables[name]
+        wanted = [table.key_of(key) for key in keys]
+        if not 1 <= len(keys) <= KEYS_PER_CALL or len(set(wanted)) < len(wanted):
+            raise _error("ValidationException", "BatchGetItem", f"too many, no or repeated keys: {keys}")
+        assert request["ConsistentRead"], "a poll that was created a moment ago must be seen"
+        throttled = fault.throttled(len(keys))
+        rows = [
+            dict(table.rows[key])
+            for position, key in enumerate(wanted)
+            if position not in throttled and key in table.rows
+        ]
+        unprocessed = [dict(keys[position]) for position in throttled]
+        self._leave(fault, "BatchGetItem")
+        return {
+            # In another order than asked for: AWS promises none.
+            "Responses": {name: rows[::-1]},
+            "UnprocessedKeys": {name: {**request, "Keys": unprocessed}} if unprocessed else {},
+        }
+
+    def batch_execute_statement(
+        self,
+        *,
+        Statements: Sequence[Mapping[str, Any]],  # noqa: N803
+        ReturnConsumedCapacity: str = "NONE",  # noqa: N803
+    ) -> dict[str, Any]:
+        """Carry out up to 25 writes, each on its own."""
+        fault = self._enter("BatchExecuteStatement", len(Statements), Statements)
+        parsed = [_parse(statement["Statement"]) for statement in Statements]
+        touched = [
+            (plan.table, self._database.tables[plan.table].key_of(_bound(plan, statement["Parameters"])))
+            for plan, statement in zip(parsed, Statements, strict=True)
+        ]
+        if not 1 <= len(Statements) <= STATEMENTS_PER_CALL:
+            raise _error("ValidationException", "BatchExecuteStatement", f"{len(Statements)} statements")
+        if len(set(touched)) < len(touched):
+            raise _error(
+                "ValidationException", "BatchExecuteStatement", f"an item is written twice: {touched}"
+            )
+        throttled = fault.throttled(len(Statements))
+        units: dict[str, float] = {}
+        responses = []
+        for position, (plan, statement) in enumerate(zip(parsed, Statements, strict=True)):
+            table = self._database.tables[plan.table]
+            before = table.write_units
+            if position in throttled:
+                responses.append(_refusal("ProvisionedThroughputExceeded", plan, statement))
+            elif fault is Fault.PERMISSION_LOST:
+                responses.append(_refusal("AccessDenied", plan, statement))
+            else:
+                responses.append(self._execute(plan, statement))
+            units[plan.table] = units.get(plan.table, 0) + table.write_units - before
+        self._leave(fault, "BatchExecuteStatement")
+        answer: dict[str, Any] = {"Responses": responses}
+        if ReturnConsumedCapacity != "NONE":
+            answer["ConsumedCapacity"] = [
+                {"TableName": name, "CapacityUnits": consumed} for name, consumed in units.items()
+            ]
+        return answer
+
+    def _execute(self, plan: Insert | Update, statement: Mapping[str, Any]) -> dict[str, Any]:
+        table = self._database.tables[plan.table]
+        given = _bound(plan, statement["Parameters"])
+        key = table.key_of(given)
+        row = table.rows.get(key)
+        shows = statement.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        if isinstance(plan, Insert):
+            if row is not None:
+                table.charge(row)
+                shown = row if shows and self._database.shows_row_to_insert else None
+                return _refusal("DuplicateItem", plan, statement, shown)
+            table.charge(given)
+            table.rows[key] = given
+            return {"TableName": plan.table}
+        named = dict(plan.terms)
+        assert all(named.get(name) == "=" for name in table.key_names), "UPDATE needs the whole key"
+        conditions = _conditions(plan, statement["Parameters"], table.key_names)
+        if row is None or not all(name in row and row[name]["S"] < limit["S"] for name, limit in conditions):
+            table.charge(row)
+            shown = row if shows and self._database.shows_row_to_update else None
+            return _refusal("ConditionalCheckFailed", plan, statement, shown)
+        changed = row | {name: given[name] for name in plan.attributes}
+        table.charge(row, changed)
+        table.rows[key] = changed
+        return {"TableName": plan.table}
+
+    def update_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Item,  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
+        ConditionExpression: str | None = None,  # noqa: N803
+        ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
+        ReturnConsumedCapacity: str = "NONE",  # noqa: N803
+    ) -> dict[str, Any]:
+        """Set and add to attributes of one row, in one step, where the condition holds."""
+        fault = self._enter("UpdateItem", 1, [Key, ExpressionAttributeNames, ExpressionAttributeValues])
+        if fault.throttled(1):
+            self._refuse("ProvisionedThroughputExceededException", "UpdateItem", [Key])
+        table = self._database.tables[TableName]
+        key = table.key_of(Key)
+        row = table.rows.get(key)
+        used = set(re.findall(r"[:#]\w+", f"{UpdateExpression} {ConditionExpression or ''}"))
+        if used != {*ExpressionAttributeNames, *ExpressionAttributeValues}:
+            self._refuse("ValidationException", "UpdateItem", ["a name or value is unused or undefined"])
+        if ConditionExpression and not _holds(ConditionExpression, row, ExpressionAttributeValues):
+            table.charge(row)
+            self._leave(fault, "UpdateItem")
+            shown = row if ReturnValuesOnConditionCheckFailure == "ALL_OLD" else None
+            raise _error("ConditionalCheckFailedException", "UpdateItem", f"not for {Key}", shown)
+        changed = _updated(
+            row or dict(Key), UpdateExpression, ExpressionAttributeNames, ExpressionAttributeValues
+        )
+        units = table.charge(row, changed)
+        table.rows[key] = changed
+        self._leave(fault, "UpdateItem")
+        if ReturnConsumedCapacity == "NONE":
+            return {}
+        return {"ConsumedCapacity": {"TableName": TableName, "CapacityUnits": units}}
+
+    def _enter(self, operation: str, size: int, quoted: Sequence[object]) -> Fault:
+        """Pass the gate; raise what keeps the call from being carried out."""
+        fault = self._gate(Call(operation, size))
+        match fault:
+            case Fault.CALL_THROTTLED:
+                self._refuse("ThrottlingException", operation, quoted)
+            case Fault.CALL_FAILS:
+                self._refuse("InternalServerError", operation, quoted)
+            case Fault.PERMISSION_LOST if operation != "BatchExecuteStatement":
+                self._refuse("AccessDeniedException", operation, quoted)
+            case Fault.UNREACHABLE:
+                raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            case Fault.FUNCTION_ENDS_BEFORE:
+                raise FunctionStopped
+        return fault
+
+    def _leave(self, fault: Fault, operation: str) -> None:
+        """Raise what keeps the caller from learning that the call was carried out."""
+        match fault:
+            case Fault.FAILS_AFTERWARDS:
+                self._refuse("InternalServerError", operation, [])
+            case Fault.RESPONSE_LOST:
+                raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            case Fault.FUNCTION_ENDS_AFTER:
+                raise FunctionStopped
+
+    @staticmethod
+    def _refuse(code: str, operation: str, quoted: Sequence[object]) -> NoReturn:
+        raise _error(code, operation, f"refused: {quoted}")
+
+
+def _refusal(
+    code: str, plan: Insert | Update, statement: Mapping[str, Any], item: Item | None = None
+) -> dict[str, Any]:
+    error: dict[str, Any] = {"Code": code, "Message": f"refused: {statement['Parameters']}"}
+    if item is not None:
+        error["Item"] = dict(item)
+    return {"TableName": plan.table, "Error": error}
+
+
+def _bound(plan: Insert | Update, parameters: Sequence[Value]) -> Item:
+    """Return the attributes that a statement gives by their parameters: what it sets, and the key."""
+    equal = [(name, operator) for name, operator in plan.terms] if isinstance(plan, Update) else []
+    assert len(parameters) == len(plan.attributes) + len(equal), "as many parameters as question marks"
+    item = {name: dict(value) for name, value in zip(plan.attributes, parameters, strict=False)}
+    for (name, operator), value in zip(equal, parameters[len(plan.attributes) :], strict=True):
+        if operator == "=":
+            item[name] = dict(value)
+    return item
+
+
+def _conditions(
+    plan: Update, parameters: Sequence[Value], key_names: tuple[str, ...]
+) -> list[tuple[str, Value]]:
+    """Return what an UPDATE asks of the row besides its key: attribute and the limit that it is under."""
+    values = parameters[len(plan.attributes) :]
+    terms = zip(plan.terms, values, strict=True)
+    return [(name, value) for (name, _operator), value in terms if name not in key_names]
+
+
+def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> bool:
+    """Evaluate terms joined by OR."""
+    row = row or {}
+    for term in condition.split(" OR "):
+        if match := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
+            if match[1] not in row:
+                return True
+        elif match := re.fullmatch(r"(\w+) (<|=) (:\w+)", term):
+            if match[1] in row:
+                stored, given = row[match[1]]["S"], values[match[3]]["S"]
+                if stored < given if match[2] == "<" else stored == given:
+                    return True
+        else:
+            raise AssertionError(f"the fake does not know this condition: {condition}")
+    return False
+
+
+def _updated(row: Item, expression: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Item:
+    """Return the row after "SET a = :a, … ADD #0 :0, …"."""
+    match = re.fullmatch(r"SET ((?:\w+ = :\w+(?:, )?)*) ADD ((?:#\w+ :\w+(?:, )?)*)", expression)
+    assert match, f"the fake does not know this update: {expression}"
+    changed = dict(row)
+    for assignment in match[1].split(", "):
+        name, value = assignment.split(" = ")
+        changed[name] = dict(values[value])
+    for addition in match[2].split(", "):
+        placeholder, value = addition.split(" ")
+        name = names[placeholder]
+        before = int(changed.get(name, {"N": "0"})["N"])
+        changed[name] = {"N": str(before + int(values[value]["N"]))}
+    return changed

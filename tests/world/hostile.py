@@ -1,0 +1,364 @@
+"""Schedules of trouble: what may happen to votes between the front door and the tables, as named rules.
+
+A schedule is a sequence of rules that hypothesis chooses and, should a promise break, shortens. When a
+schedule is over, all trouble ends, what is left is done, and every result has to be the model's.
+"""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from world.cloud import Cloud, Nature, neighbours
+from world.faults import Fault
+from world.kinesis import USUAL_FIRST_NUMBER
+from world.poison import SHAPES
+
+VOTERS = [f"voter-{n}" for n in range(1, 5)]
+POLLS = ["poll-1", "poll-2", "poll-3"]
+OPTIONS = ["choice-a", "choice-b"]
+
+# Few voters, so that they vote again; the first poll most of all, so that they do so in the same poll.
+BALLOTS = [
+    *(
+        (voter, poll, option)
+        for voter in VOTERS
+        for poll in [*POLLS, "poll-1", "poll-1"]
+        for option in OPTIONS
+    ),
+    *((voter, "poll-1", "choice-z") for voter in VOTERS),
+]
+
+HOUR_MS = 3_600_000
+NEAR_MS = 15_000  # an edge farther off is left alone: past the closing time, nothing much can happen
+
+FEW = 3  # of the races, those with few faults have none: most often the race itself is the trouble
+
+MOST_SHARDS = 5  # over a world's life: each more takes votes away from the others
+
+ballots = st.lists(st.sampled_from(BALLOTS), min_size=1, max_size=8)
+consumers = st.sampled_from(["writer", "aggregator"])
+faults = st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=6)
+throttles = st.lists(
+    st.sampled_from(
+        [
+            Fault.NONE,
+            Fault.CALL_THROTTLED,
+            Fault.THROTTLES_ALL,
+            Fault.THROTTLES_FIRST,
+            Fault.THROTTLES_ALL_BUT_FIRST,
+        ]
+    ),
+    min_size=1,
+    max_size=6,
+)
+failures = st.lists(
+    st.sampled_from(
+        [
+            Fault.NONE,
+            Fault.CALL_FAILS,
+            Fault.UNREACHABLE,
+            Fault.SLOW,
+            Fault.FAILS_AFTERWARDS,
+            Fault.RESPONSE_LOST,
+            Fault.PERMISSION_LOST,
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+)
+ends = st.sampled_from([Fault.FUNCTION_ENDS_BEFORE, Fault.FUNCTION_ENDS_AFTER])
+any_index = st.integers(0, 11)
+batch_sizes = st.sampled_from([1, 2, 3, 5, 100])
+few_calls = st.sampled_from([0, 0, 1, 2])
+containers = st.sampled_from([0, 0, 1, 2])
+skews = st.sampled_from([0, -500, 500])
+moments = st.sampled_from([-1, 0, 1])
+
+natures = st.builds(
+    Nature,
+    shard_count=st.integers(1, 2),
+    writer_factor=st.integers(1, 3),
+    writer_retries=st.integers(0, 2),
+    retention_days=st.sampled_from([0, 30]),
+    shows_row_to_insert=st.booleans(),
+    shows_row_to_update=st.booleans(),
+    # Numbers may get a digit longer after a few records, or after the first reshard.
+    first_number=st.sampled_from([USUAL_FIRST_NUMBER, 10**55 - 8, 10**55 - 10**20]),
+    operator_skew_ms=skews,
+)
+
+
+class HostileWorld(RuleBasedStateMachine):
+    """One schedule."""
+
+    schedules = 0  # how many have been run to their end by this process
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cloud = Cloud()
+
+    @initialize(nature=natures, polls=st.integers(1, 2), later_ms=st.sampled_from([2_000, 0]))
+    def a_world_begins(self, nature: Nature, polls: int, later_ms: int) -> None:
+        self.cloud = Cloud(nature)
+        for poll_id in POLLS[:polls]:
+            self.cloud.create_poll(poll_id, OPTIONS, opens_after_ms=0, lasts_ms=HOUR_MS)
+        self.cloud.clock.pass_time(later_ms)
+
+    # Votes, and what is no vote
+
+    @rule(ballots=ballots, gap=st.integers(1, 3))
+    def votes_arrive(self, ballots: list[tuple[str, str, str]], gap: int) -> None:
+        for voter, poll_id, option in ballots:
+            self.cloud.vote(voter, poll_id, option, gap)
+
+    @precondition(lambda self: self.cloud.polls)
+    @rule(
+        ballots=ballots,
+        poll=any_index,
+        edge=st.sampled_from(["announced_at", "opens_at", "closes_at"]),
+        off_by_ms=moments,
+    )
+    def votes_arrive_at_an_edge(
+        self, ballots: list[tuple[str, str, str]], poll: int, edge: str, off_by_ms: int
+    ) -> None:
+        """Votes for one poll, the first of them a millisecond off an edge at most."""
+        rows = list(self.cloud.polls.values())
+        row = rows[poll % len(rows)]
+        self._go_near(getattr(row, edge) + off_by_ms)
+        self._vote_for(row.poll_id, ballots)
+
+    @rule(shape=st.sampled_from(list(SHAPES)))
+    def poison_arrives(self, shape: str) -> None:
+        self.cloud.record(*SHAPES[shape])
+
+    @rule(ballot=st.sampled_from(BALLOTS), error_ms=st.sampled_from([-50, 50]))
+    def a_vote_is_stamped_by_another_server(self, ballot: tuple[str, str, str], error_ms: int) -> None:
+        """Arrivals are approximate: they need not grow with the sequence numbers."""
+        voter, poll_id, option = ballot
+        self.cloud.vote(voter, poll_id, option, stamp_error_ms=error_ms)
+
+    # What an operator does
+
+    @precondition(lambda self: len(self.cloud.polls) < len(POLLS))
+    @rule(
+        early=ballots,
+        late=ballots,
+        opens_after_ms=st.sampled_from([0, 2_000]),
+        lasts_ms=st.sampled_from([3_000, 8_000, HOUR_MS]),
+        pause_ms=st.sampled_from([0, 999, 1_001, 2_000]),
+    )
+    def a_poll_is_created_while_votes_for_it_flow(
+        self,
+        early: list[tuple[str, str, str]],
+        late: list[tuple[str, str, str]],
+        opens_after_ms: int,
+        lasts_ms: int,
+        pause_ms: int,
+    ) -> None:
+        """Consumers that have found it unknown have to notice, for the votes that it exists for."""
+        poll_id = POLLS[len(self.cloud.polls)]
+        self._vote_for(poll_id, early)
+        self.all_goes_well_for_a_while(size=100)
+        self.cloud.create_poll(poll_id, OPTIONS, opens_after_ms, lasts_ms)
+        self.cloud.clock.pass_time(pause_ms)
+        self._vote_for(poll_id, late)
+
+    @precondition(lambda self: self.cloud.polls)
+    @rule(
+        poll=any_index,
+        ballots=ballots,
+        ahead_ms=st.sampled_from([0, 1, 2_000, HOUR_MS]),
+        to_the_old_one=st.booleans(),
+        off_by_ms=moments,
+    )
+    def a_closing_time_is_moved(
+        self,
+        poll: int,
+        ballots: list[tuple[str, str, str]],
+        ahead_ms: int,
+        to_the_old_one: bool,
+        off_by_ms: int,
+    ) -> None:
+        """Votes arrive just before the move, and then around the old or the new closing time, if it is near."""
+        poll_id = list(self.cloud.polls)[poll % len(self.cloud.polls)]
+        old = self.cloud.polls[poll_id]
+        self._vote_for(poll_id, ballots[:1])
+        self.all_goes_well_for_a_while(size=100)
+        self.cloud.move_closing_time(poll_id, ahead_ms)
+        row = old if to_the_old_one else self.cloud.polls[poll_id]
+        self._go_near(row.closes_at + off_by_ms)
+        self._vote_for(poll_id, ballots)
+
+    def _vote_for(self, poll_id: str, ballots: list[tuple[str, str, str]]) -> None:
+        for voter, _poll_id, option in ballots[:3]:
+            self.cloud.vote(voter, poll_id, option)
+
+    def _go_near(self, moment: int) -> None:
+        """Let time pass so that the next vote arrives at this moment, unless that is far away."""
+        ahead_ms = moment - 1 - self.cloud.clock.now_ms
+        if 0 < ahead_ms < NEAR_MS:
+            self.cloud.clock.pass_time(ahead_ms)
+
+    @precondition(lambda self: self.cloud.mappings["writer"].failures.objects)
+    @rule(which=any_index, faults=faults, calls=st.none() | few_calls, keep=st.booleans())
+    def failures_are_redriven(self, which: int, faults: list[Fault], calls: int | None, keep: bool) -> None:
+        """Redrive may be interrupted, repeated, and come long after newer votes."""
+        self.cloud.redrive(which, faults, calls, keep=keep)
+
+    @rule(duration_ms=st.sampled_from([1, 999, 1_001, 5_000, 5_001, 301_000]))
+    def time_passes(self, duration_ms: int) -> None:
+        self.cloud.clock.pass_time(duration_ms)
+
+    @precondition(lambda self: len(self.cloud.stream.shards) < MOST_SHARDS)
+    @rule(which=any_index, merge=st.booleans())
+    def the_stream_is_resharded(self, which: int, merge: bool) -> None:
+        shards = self.cloud.stream.open_shards
+        pairs = neighbours(shards)
+        if merge and pairs:
+            self.cloud.stream.merge(*pairs[which % len(pairs)])
+        else:
+            self.cloud.stream.split(shards[which % len(shards)])
+
+    # Deliveries
+
+    @rule(size=batch_sizes)
+    def all_goes_well_for_a_while(self, size: int) -> None:
+        for consumer in self.cloud.mappings:
+            self._deliver_all(consumer, size, [])
+
+    @rule(consumer=consumers, size=batch_sizes, faults=throttles, container=containers, bisect_at=any_index)
+    def tables_throttle(
+        self, consumer: str, size: int, faults: list[Fault], container: int, bisect_at: int
+    ) -> None:
+        """Whole calls, all statements of a batch, or some."""
+        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at)
+
+    @rule(consumer=consumers, size=batch_sizes, faults=failures, container=containers, bisect_at=any_index)
+    def calls_fail(
+        self, consumer: str, size: int, faults: list[Fault], container: int, bisect_at: int
+    ) -> None:
+        """Before they are carried out or after it, for a moment or until somebody mends a permission."""
+        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at)
+
+    @rule(consumer=consumers, size=batch_sizes, calls=few_calls, end=ends, container=containers)
+    def functions_time_out(self, consumer: str, size: int, calls: int, end: Fault, container: int) -> None:
+        """At any call: before it is carried out, or after it."""
+        self._deliver_all(consumer, size, [Fault.NONE] * calls + [end], container)
+
+    @rule(consumer=consumers, size=batch_sizes, faults=faults, container=containers, skew_ms=skews)
+    def everything_goes_wrong(
+        self, consumer: str, size: int, faults: list[Fault], container: int, skew_ms: int
+    ) -> None:
+        """Several different faults in one invocation, in a container whose clock is wrong."""
+        self._deliver_all(consumer, size, faults, container, skew_ms)
+
+    def _deliver_all(
+        self,
+        consumer: str,
+        size: int,
+        faults: list[Fault],
+        container: int = 0,
+        skew_ms: int = 0,
+        bisect_at: int = 0,
+    ) -> None:
+        for lane in self.cloud.ready_lanes(consumer):
+            self.cloud.use_container(container, skew_ms)
+            self.cloud.deliver(consumer, lane, size, faults, bisect_at)
+
+    @rule(
+        consumer=consumers,
+        lane=any_index,
+        size=batch_sizes,
+        calls=few_calls,
+        faults=faults,
+        bisect_at=any_index,
+        container=containers,
+        taken_for_dead=st.booleans(),
+    )
+    def an_invocation_hangs(
+        self,
+        consumer: str,
+        lane: int,
+        size: int,
+        calls: int,
+        faults: list[Fault],
+        bisect_at: int,
+        container: int,
+        taken_for_dead: bool,
+    ) -> None:
+        """It hangs at a call. Taken for dead, it is a zombie: its batch is tried again while it lives."""
+        if ready := self.cloud.ready_lanes(consumer):
+            self.cloud.use_container(container, 0)
+            lane_of_it = ready[lane % len(ready)]
+            delivery = self.cloud.deliver_and_hang(consumer, lane_of_it, size, calls, faults, bisect_at)
+            if delivery is not None and not delivery.invocation.ended and taken_for_dead:
+                self.cloud.take_for_dead(delivery)
+
+    @rule(
+        consumer=consumers,
+        lane=any_index,
+        back=st.integers(0, 5),
+        sizes=st.tuples(batch_sizes, batch_sizes),
+        zombie_moves=st.lists(st.booleans(), min_size=2, max_size=8),
+        faults=faults,
+    )
+    def a_zombie_races_its_retry(
+        self,
+        consumer: str,
+        lane: int,
+        back: int,
+        sizes: tuple[int, int],
+        zombie_moves: list[bool],
+        faults: list[Fault],
+    ) -> None:
+        """Both have records that are done already and records that are not, in different cuts, call by call."""
+        cloud, mapping = self.cloud, self.cloud.mappings[consumer]
+        lanes = [one for one in mapping.lanes() if one.in_flight is None and one.records()]
+        if not lanes:
+            return
+        raced = lanes[lane % len(lanes)]
+        mapping.restart(raced, back)
+        zombie = cloud.deliver_and_hang(consumer, raced, sizes[0], 0, [])
+        mapping.restart(raced, 0)
+        retry = cloud.deliver_and_hang(consumer, raced, sizes[1], 0, [])
+        left = iter(faults if len(faults) > FEW else [])
+        for zombie_moves_now in zombie_moves:
+            one = zombie if zombie_moves_now else retry
+            if one is not None and one in cloud.suspended:
+                cloud.go_on(one, 1, left)
+
+    @precondition(lambda self: self.cloud.suspended)
+    @rule(which=any_index, calls=st.none() | st.integers(1, 3), faults=faults)
+    def what_hangs_goes_on(self, which: int, calls: int | None, faults: list[Fault]) -> None:
+        delivery = self.cloud.suspended[which % len(self.cloud.suspended)]
+        self.cloud.go_on(delivery, calls, faults)
+
+    @precondition(lambda self: self.cloud.suspended)
+    @rule(which=any_index)
+    def what_hangs_is_taken_for_dead(self, which: int) -> None:
+        self.cloud.take_for_dead(self.cloud.suspended[which % len(self.cloud.suspended)])
+
+    @rule(consumer=consumers, lane=any_index, back=st.sampled_from([0, 1, 2, 5, 1_000]))
+    def a_poller_restarts(self, consumer: str, lane: int, back: int) -> None:
+        """It reads again from an earlier point, cutting other batches; who is under way is forgotten."""
+        if lanes := self.cloud.mappings[consumer].lanes():
+            self.cloud.mappings[consumer].restart(lanes[lane % len(lanes)], back)
+
+    @rule(lane=any_index, size=batch_sizes)
+    def a_batch_grows_too_old(self, lane: int, size: int) -> None:
+        """The writer's mapping lets go of it; the aggregator's never does."""
+        if ready := self.cloud.ready_lanes("writer"):
+            self.cloud.mappings["writer"].grow_too_old(ready[lane % len(ready)], size)
+
+    @rule(consumer=consumers, which=any_index)
+    def a_container_is_lost(self, consumer: str, which: int) -> None:
+        self.cloud.lose_container(consumer, which)
+
+    def teardown(self) -> None:
+        """Let all trouble end, and compare."""
+        try:
+            if not self.cloud.broken:
+                self.cloud.settle()
+                self.cloud.check()
+                HostileWorld.schedules += 1
+        finally:
+            self.cloud.stop()
