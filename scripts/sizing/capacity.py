@@ -1,0 +1,90 @@
+"""What a table, a stream or a throttle grants per step: buckets of tokens, and capacity that grows."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Growth:
+    """AWS's rule for on-demand capacity: at once up to ``factor`` times the peak of ``seconds`` ago."""
+
+    initial: float
+    factor: float
+    seconds: float
+    ceiling: float
+
+
+class Bucket:
+    """Tokens that come in at a rate and are kept up to a size. Starts full."""
+
+    def __init__(self, rate: float, size: float) -> None:
+        """Take tokens per second, and how many are kept."""
+        self._rate = rate
+        self._size = size
+        self._tokens = size
+
+    def offer(self, seconds: float) -> float:
+        """Return what can be taken in a step: what is kept, and what comes in meanwhile."""
+        return self._tokens + self._rate * seconds
+
+    def take(self, amount: float, seconds: float) -> None:
+        """Close a step in which ``amount`` was taken."""
+        self._tokens = min(self._size, self._tokens + self._rate * seconds - amount)
+
+
+class GrowingCapacity:
+    """On-demand capacity over time, by what was consumed."""
+
+    def __init__(self, growth: Growth) -> None:
+        """Take the rule."""
+        self._growth = growth
+        self._peak = growth.initial / growth.factor  # what AWS has seen long enough ago
+        self._recent: deque[tuple[float, float]] = deque()
+        self._highest = 0.0
+
+    def at(self, now: float) -> float:
+        """Return the capacity (per second) at a time; times must not go backwards."""
+        while self._recent and self._recent[0][0] <= now - self._growth.seconds:
+            self._peak = max(self._peak, self._recent.popleft()[1])
+        return min(self._growth.ceiling, max(self._growth.initial, self._growth.factor * self._peak))
+
+    def consumed(self, now: float, rate: float) -> None:
+        """Remember a rate of consumption."""
+        if rate > self._highest:
+            self._highest = rate
+            self._recent.append((now, rate))
+
+
+# A table smooths what comes within a second; only what is more than a second's worth is refused.
+_SMOOTHED_SECONDS = 1.0
+
+
+@dataclass
+class Meter:
+    """A table's write capacity: bucket or growth, within what its partitions take; counts what it refuses."""
+
+    capacity: Bucket | GrowingCapacity
+    partition_units: float
+    throttled: float = field(default=0.0, init=False)
+    _kept: float = field(default=0.0, init=False)  # unused units of the last second, on demand
+    _partitions: Bucket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._partitions = Bucket(self.partition_units, self.partition_units * _SMOOTHED_SECONDS)
+
+    def grant(self, wanted: float, now: float, seconds: float) -> float:
+        """Return how many of the wanted units are granted in a step."""
+        if isinstance(self.capacity, Bucket):
+            available = self.capacity.offer(seconds)
+        else:
+            rate = self.capacity.at(now)
+            available = self._kept + rate * seconds
+        granted = min(wanted, available, self._partitions.offer(seconds))
+        self._partitions.take(granted, seconds)
+        if isinstance(self.capacity, Bucket):
+            self.capacity.take(granted, seconds)
+        else:
+            self._kept = min(rate * _SMOOTHED_SECONDS, available - granted)
+            self.capacity.consumed(now, min(granted / seconds, rate))
+        self.throttled += wanted - granted
+        return granted

@@ -1,0 +1,217 @@
+"""Front door, stream, aggregator: what follows from the peak and from how fresh live results must be."""
+
+from math import ceil
+
+import numpy as np
+
+from sizing.batching import live_row_units, whole
+from sizing.deployment import Aggregator, Api, Stream, StreamMode, Table
+from sizing.desk import Desk
+from sizing.errors import Impossible
+from sizing.explain import Figure, computed, derived, given
+from sizing.predict import settling
+from sizing.scenario import our_writing
+
+AGGREGATOR_BATCH = 10_000
+AGGREGATOR_MEMORIES_MB = (512, 1024, 1769)
+LONGEST_TIMEOUT = 900  # s: Lambda's
+
+
+def shards(desk: Desk) -> Figure:
+    """Return the shards that the peak needs, with the hot voter in one of them.
+
+    Raises:
+        Impossible: one voter is more than a shard takes, or a stream has not so many shards.
+    """
+    per_shard = desk.shard_limit()
+    hot = derived(
+        "rate of the hot voter",
+        "votes/s",
+        "peak * share",
+        peak=desk.demand["peak"],
+        share=given("hot_voter_share", desk.event.hot_voter_share, ""),
+    )
+    usable = per_shard.value * desk.target.value
+    if hot.value >= usable:
+        raise Impossible(
+            f"{per_shard.value:,.0f} records/s of one shard (Kinesis)",
+            f"one voter's id sends {hot.value:,.0f} votes/s, and a partition key lives in one shard, "
+            f"which can be planned for {usable:,.0f}. More shards do not help; let that sender use "
+            "its voters' own ids.",
+        )
+    needed = derived(
+        "stream: shard_count",
+        "shards",
+        "ceil((peak - hot) / (per_shard * target - hot))",
+        peak=desk.demand["peak"],
+        hot=hot,
+        per_shard=per_shard,
+        target=desk.target,
+    )
+    return _possible(desk, needed)
+
+
+def _possible(desk: Desk, needed: Figure) -> Figure:
+    most = desk.facts["kinesis.shards_per_stream"]
+    if needed.value > most.value:
+        raise Impossible(
+            f"{most.value:,.0f} shards per stream (Kinesis UpdateShardCount)",
+            f"{desk.event.peak_votes_per_second:,.0f} votes/s need {needed.value:,.0f} shards. "
+            "Split the poll over several deployments.",
+        )
+    return needed
+
+
+def aggregator(desk: Desk, needed: Figure) -> tuple[Aggregator, Figure]:
+    """Return the aggregator, and the shards: its lanes may need more than the peak does.
+
+    Raises:
+        Impossible: live results can't be as fresh as they are wanted.
+    """
+    refused, measured = "", desk.times.aggregator_memory_mb
+    for fan_out in (False, True):
+        for memory in AGGREGATOR_MEMORIES_MB if measured is None else (measured,):
+            candidate = Aggregator(batch_size=AGGREGATOR_BATCH, memory_mb=memory, enhanced_fan_out=fan_out)
+            enough = _shards_for(desk, candidate, needed)
+            window, refused = _window(desk, candidate, enough)
+            if window is not None:
+                desk.decide(enough)
+                return _with_window(desk, candidate, window, enough), enough
+    raise Impossible(
+        "the batching window of at least 1 s for batches of more than 10 (Lambda), and what "
+        "the poll and the invocation add",
+        f"live results can't be as fresh as {desk.goals.live_lag_seconds:g} s. {refused}",
+    )
+
+
+def _shards_for(desk: Desk, candidate: Aggregator, needed: Figure) -> Figure:
+    """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
+    lane = desk.lanes(candidate, needed)
+    rate = lane.lane_rate(lane.aggregator)
+    share = desk.event.hot_voter_share
+    busiest = desk.event.peak_votes_per_second * (share + (1 - share) / needed.value)
+    if rate.value >= busiest * desk.headroom.value:
+        return needed
+    more = derived(
+        "stream: shard_count",
+        "shards",
+        "max(needed, ceil(peak * headroom / rate))",
+        needed=needed,
+        peak=desk.demand["peak"],
+        headroom=desk.headroom,
+        rate=rate,
+    )
+    return _possible(desk, more)
+
+
+def _window(desk: Desk, candidate: Aggregator, shards: Figure) -> tuple[int | None, str]:
+    """Return the longest window that keeps live results fresh, or None and why there is none."""
+    facts, goal = desk.facts, desk.goals.live_lag_seconds
+    rate = np.asarray(desk.event.peak_votes_per_second / shards.value)
+    units = live_row_units(desk.event, our_writing(facts), facts)
+    key_units = facts.value("dynamodb.partition_write_units")
+    # All shards write to one poll's rows, and those share a partition key.
+    in_a_second = shards.value * units.value * desk.event.poll_shares[0]
+    shortest = max(1, ceil(in_a_second / (key_units * desk.partition_target.value)))
+    longest = int(min(facts.value("mapping.window_max_seconds"), goal))
+    why = "Nothing is left for a window."
+    for window in range(longest, shortest - 1, -1):
+        windowed = candidate.model_copy(update={"batching_window_seconds": window})
+        lane = desk.lanes(windowed, shards).aggregator
+        # At the peak batches may be full before the window is over; at some other time they are not.
+        _, most = settling(lane, np.minimum(rate, lane.limit / (window + lane.full_seconds)))
+        if float(most) <= goal:
+            return window, ""
+        why = f"With a window of {window} s it is {float(most):.1f} s."
+    if shortest > 1:
+        why = (
+            f"{shards.value:,.0f} shards write to one poll's live rows, which share a partition key of "
+            f"{key_units:,.0f} units/s (DynamoDB): the window can't be shorter than {shortest} s. {why}"
+        )
+    return None, why
+
+
+def _with_window(desk: Desk, candidate: Aggregator, window: int, shards: Figure) -> Aggregator:
+    lane = desk.lanes(candidate.model_copy(update={"batching_window_seconds": window}), shards).aggregator
+    goal = given("live_lag_seconds", desk.goals.live_lag_seconds, "s")
+    desk.decide(
+        computed(
+            "vote_aggregator: batching_window_seconds",
+            window,
+            "s",
+            "the longest whole window with propagation + poll + window + invocation <= live_lag",
+            live_lag=goal,
+            propagation=lane.propagation,
+            poll=given("poll interval", lane.poll_interval or 0.0, "s", "0 with enhanced fan-out"),
+            invocation=lane.time.figure("aggregator: time of a full batch", lane.batch_limit),
+        )
+    )
+    desk.decide(
+        computed(
+            "vote_aggregator: memory_mb",
+            candidate.memory_mb,
+            "MB",
+            f"the least of {AGGREGATOR_MEMORIES_MB} that is fresh enough, or what was measured",
+            live_lag=goal,
+        )
+    )
+    timeout = timeout_seconds(lane.time.of(lane.limit))
+    return candidate.model_copy(update={"batching_window_seconds": window, "timeout_seconds": timeout})
+
+
+def timeout_seconds(invocation: float) -> int:
+    """Return a time-out with room for throttles and retries within an invocation (s)."""
+    return int(min(max(60, ceil(5 * invocation)), LONGEST_TIMEOUT))
+
+
+def stream(desk: Desk, needed: Figure) -> Stream:
+    """Return the stream: on-demand where that is preferred and a new one takes the peak."""
+    initial = desk.facts["kinesis.on_demand.initial_records_per_second"]
+    if desk.hands_off and desk.event.peak_votes_per_second <= initial.value * desk.target.value:
+        del desk.decisions["stream: shard_count"]
+        return Stream(mode=StreamMode.ON_DEMAND)
+    return Stream(shard_count=whole(needed.value))
+
+
+def api(desk: Desk, needed: Figure) -> Api:
+    """Return the throttle: what can be expected of the highest second, within what the shards take."""
+    rate = desk.decide(
+        derived(
+            "api: throttling_rate_limit",
+            "requests/s",
+            "ceil(min(crest, shards * per_shard) * requests_per_vote)",
+            crest=desk.crest,
+            shards=needed,
+            per_shard=desk.shard_limit(),
+            requests_per_vote=desk.demand["requests_per_vote"],
+        )
+    )
+    burst = desk.decide(
+        derived(
+            "api: throttling_burst_limit",
+            "requests",
+            "min(max(rate, 100), account_burst)",
+            rate=rate,
+            account_burst=desk.facts["api.account_burst"],
+        )
+    )
+    return Api(throttling_rate_limit=rate.value, throttling_burst_limit=whole(burst.value))
+
+
+def tallies_table(desk: Desk, needed: Figure) -> Table:
+    """Return the tallies table: on demand, for it is written a few times a second.
+
+    Its ceiling lets all shards write in the same second: where the rate fills their batches they do,
+    because votes began to come to all of them at the same moment.
+    """
+    ceiling = desk.decide(
+        derived(
+            "tallies_table: max_write_units",
+            "units/s",
+            "shards * polls * units + 100",
+            shards=needed,
+            polls=given("polls", desk.event.polls, ""),
+            units=live_row_units(desk.event, our_writing(desk.facts), desk.facts),
+        )
+    )
+    return Table(max_write_units=whole(ceiling.value))

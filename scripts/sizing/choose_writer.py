@@ -1,0 +1,321 @@
+"""The writer and the votes table: the cheapest of a few hundred settings that store everything in time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from sizing.batching import whole
+from sizing.choose_stream import timeout_seconds
+from sizing.cost import count_units
+from sizing.deployment import Aggregator, BillingMode, Table, Writer
+from sizing.desk import Desk
+from sizing.errors import Impossible
+from sizing.explain import Figure, assumed, computed, derived, given
+from sizing.function_time import expected_writer
+from sizing.goals import Preference
+from sizing.predict import settling
+from sizing.scenario import Scenario
+
+BATCH_SIZES = (5, 10, 25, 50, 100, 250, 500, 1000)
+PARALLELIZATION_FACTORS = (1, 2, 3, 4, 5, 6, 8, 10)
+MEMORIES_MB = (256, 512, 1024, 1769)
+SHORTEST_DRAIN = 2.0  # s
+SHORTEST_COUNT = 2.0  # s
+
+
+class Choice(NamedTuple):
+    """The writer, its table, and how many buckets each poll needs."""
+
+    writer: Writer
+    votes_table: Table
+    buckets_per_poll: int
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A mode of the votes table: how the time before the deadline is split, and what that asks of the writer."""
+
+    billing_mode: BillingMode
+    time_to_drain: Figure
+    time_to_count: Figure
+    needed: Figure  # votes/s
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One setting of the writer and the votes table."""
+
+    way: _Way
+    writer: Writer
+    level: float  # votes/s written at most
+    cost: float  # USD, of what differs between candidates
+
+    def rank(self) -> tuple[float, ...]:
+        """Return what to compare by: whole cents, then what is simpler and holds more."""
+        writer = self.writer
+        return (
+            round(self.cost, 2),
+            writer.batching_window_seconds,
+            writer.parallelization_factor,
+            -writer.batch_size,
+            writer.memory_mb,
+        )
+
+
+def choose(desk: Desk, shards: Figure, aggregator: Aggregator) -> Choice:
+    """Return the cheapest writer that has everything stored in time, or keeps up where speed is preferred.
+
+    Raises:
+        Impossible: nothing does.
+    """
+    ways = _ways(desk, _time_left(desk, aggregator, shards))
+    units = desk.lanes(aggregator, shards).units_per_vote
+    takes = derived(
+        "units that the buckets of one poll can take",
+        "units/s",
+        "partition * most * target / busiest",
+        partition=desk.facts["dynamodb.partition_write_units"],
+        most=desk.facts["votestream.buckets_per_poll_max"],
+        target=desk.partition_target,
+        busiest=given("share of the busiest poll", desk.event.poll_shares[0], ""),
+    )
+    least = min(way.needed.value for way in ways)
+    if least * units.value > takes.value:
+        raise Impossible(
+            f"{desk.facts.value('votestream.buckets_per_poll_max'):,.0f} buckets per poll of "
+            f"{desk.facts.value('dynamodb.partition_write_units'):,.0f} write units/s each (DynamoDB partition)",
+            f"{least:,.0f} votes/s would have to be written to meet the deadline, {least * units.value:,.0f} "
+            f"units/s, of which one poll's rows take {takes.value:,.0f}. A later deadline lets them be "
+            "written more slowly.",
+        )
+    candidates = [
+        candidate
+        for way in ways
+        for candidate in _candidates(desk, shards, aggregator, way, units.value)
+        if candidate.level * units.value <= takes.value
+    ]
+    if not candidates:
+        raise Impossible(
+            f"{desk.facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
+            f"{least:,.0f} votes/s would have to be written to meet the deadline of "
+            f"{desk.goals.final_deadline_seconds:g} s, and no batch size, memory and parallelization "
+            f"factor does that on {shards.value:,.0f} shards. A later deadline helps.",
+        )
+    best = min(candidates, key=_Candidate.rank)
+    return _chosen(desk, best, len(candidates), units, shards, aggregator)
+
+
+def _time_left(desk: Desk, aggregator: Aggregator, shards: Figure) -> Figure:
+    """Return the time for draining and counting: what the drain proof leaves of the deadline."""
+    lane = desk.lanes(aggregator, shards).aggregator
+    _, most = settling(lane, np.asarray(desk.event.peak_votes_per_second / shards.value))
+    left = derived(
+        "time to drain and count",
+        "s",
+        "deadline - proof",
+        deadline=given("final_deadline_seconds", desk.goals.final_deadline_seconds, "s"),
+        proof=computed(
+            "proof", 2 * float(most), "s", "the last vote and then the closing markers pass the aggregator"
+        ),
+    )
+    if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
+        raise Impossible(
+            "the aggregator's window and the mapping's poll, which the closing markers have to pass",
+            f"a proved final result takes {2 * float(most):.1f} s after the last vote before anything is "
+            f"counted, and {desk.goals.final_deadline_seconds:g} s leave too little. A fresher live "
+            "result shortens the window.",
+        )
+    return left
+
+
+def _ways(desk: Desk, left: Figure) -> list[_Way]:
+    """Return the modes of the votes table in which it can be counted in time."""
+    count = count_units(desk.event.votes, desk.event, desk.facts)
+    reads = desk.facts["dynamodb.on_demand.initial_read_units"]
+    counted = derived(
+        "time to count, on demand", "s", "max(shortest, count / reads)",
+        shortest=assumed("shortest count", SHORTEST_COUNT, "s", "calls and pages take their time"),
+        count=count, reads=reads,
+    )  # fmt: skip
+    drained = derived("time to drain, on demand", "s", "left - counted", left=left, counted=counted)
+    ways = []
+    if drained.value >= SHORTEST_DRAIN:
+        ways.append(_Way(BillingMode.PAY_PER_REQUEST, drained, counted, _needed_rate(desk, drained)))
+    elif desk.hands_off:
+        raise Impossible(
+            f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)",
+            f"counting {desk.event.votes:,.0f} votes takes {count.value:,.0f} read units, and "
+            f"{left.value:,.0f} s are left for it. A provisioned table (prefer cost or speed) or a later "
+            "deadline helps.",
+        )
+    if not desk.hands_off:
+        half = derived("time to drain, and to count", "s", "left / 2", left=left)
+        ways.append(_Way(BillingMode.PROVISIONED, half, half, _needed_rate(desk, half)))
+    return ways
+
+
+def _needed_rate(desk: Desk, time_to_drain: Figure) -> Figure:
+    """Return the rate at which votes must be written for the final result to be in time.
+
+    With A(s) votes sent until s, the smallest flat rate that has written everything at T + D is the
+    largest (A(T) - A(s)) / (T + D - s): a queue that begins to grow at s empties then.
+    """
+    event = desk.event
+    if desk.goals.prefer is Preference.SPEED:
+        return derived("rate to be written", "votes/s", "peak", peak=desk.demand["peak"])
+    times = np.linspace(0, event.duration_seconds, 2_000)
+    rates = (event.votes - event.sent(times)) / (event.duration_seconds + time_to_drain.value - times)
+    return computed(
+        "rate to be written",
+        float(np.max(rates)),
+        "votes/s",
+        "largest (votes from s on) / (duration + time to drain - s) over s in the event",
+        votes=desk.demand["votes"],
+        duration=desk.demand["duration"],
+        time_to_drain=time_to_drain,
+    )
+
+
+def _candidates(
+    desk: Desk, shards: Figure, aggregator: Aggregator, way: _Way, units: float
+) -> Iterator[_Candidate]:
+    """Yield the settings that write the needed rate with headroom, each with the fewest lanes that do."""
+    without_window = desk.facts.value("mapping.batch_size_without_window")
+    scenario = desk.lanes(aggregator, shards)
+    mean_rate = desk.event.votes / desk.event.duration_seconds / shards.value
+    hot = desk.event.peak_votes_per_second * desk.event.hot_voter_share
+    measured = desk.times.writer_memory_mb
+    for batch, memory in product(BATCH_SIZES, MEMORIES_MB if measured is None else (measured,)):
+        window = 0 if batch <= without_window else 1
+        writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
+        played = _with_writer(desk, scenario, writer)
+        lane_rate = played.lane_rate(played.writer).value
+        if lane_rate < hot * desk.headroom.value:
+            continue
+        lanes = way.needed.value * desk.headroom.value / (lane_rate * shards.value)
+        factor = next((factor for factor in PARALLELIZATION_FACTORS if factor >= lanes), None)
+        if factor is None:
+            continue
+        writer = writer.model_copy(update={"parallelization_factor": factor})
+        level = min(lane_rate * factor * shards.value, desk.event.peak_votes_per_second)
+        batches = float(played.writer.batches_per_second(np.asarray(mean_rate / factor)))
+        running = _running_cost(desk, played, batches * factor * shards.value)
+        yield _Candidate(way, writer, level, running + _table_cost(desk, level, units, way.billing_mode))
+
+
+def _with_writer(desk: Desk, scenario: Scenario, writer: Writer) -> Scenario:
+    time = desk.times.writer or expected_writer(writer, desk.event, desk.facts)
+    deployment = scenario.deployment.model_copy(update={"vote_writer": writer})
+    return replace(scenario, deployment=deployment, writer_time=time)
+
+
+def _running_cost(desk: Desk, scenario: Scenario, batches_per_second: float) -> float:
+    """Return what the writer's invocations cost, roughly: enough to rank candidates."""
+    event, writer = desk.event, scenario.deployment.vote_writer
+    batches = batches_per_second * event.duration_seconds
+    seconds = batches * scenario.writer_time.of(event.votes / batches)
+    price = desk.facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
+    return batches / 1e6 * desk.facts.value("lambda.requests") + seconds * writer.memory_mb / 1024 * price
+
+
+def _table_cost(desk: Desk, level: float, units: float, mode: BillingMode) -> float:
+    """Return what the votes table's writes cost; pre-warming included."""
+    hourly = level * units * desk.facts.value("dynamodb.write_unit_hour")
+    if mode is BillingMode.PROVISIONED:
+        votes_behind = max(0.0, desk.event.votes - level * desk.event.duration_seconds)
+        seconds = desk.event.duration_seconds + votes_behind / level
+        return hourly * whole(desk.keeping.before + seconds / 3600 + desk.keeping.after)
+    cost = desk.event.votes * units / 1e6 * desk.facts.value("dynamodb.write_request_units")
+    if level * units > desk.facts.value("dynamodb.on_demand.initial_write_units"):
+        cost += hourly
+    return cost
+
+
+def _chosen(
+    desk: Desk,
+    best: _Candidate,
+    candidates: int,
+    units: Figure,
+    shards: Figure,
+    aggregator: Aggregator,
+) -> Choice:
+    writer = best.writer
+    needed = desk.decide(best.way.needed)
+    scenario = _with_writer(desk, desk.lanes(aggregator, shards, writer), writer)
+    lane_rate = scenario.lane_rate(scenario.writer)
+    why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
+    for name in ("batch_size", "batching_window_seconds", "parallelization_factor", "memory_mb"):
+        unit = {"batch_size": "votes", "memory_mb": "MB", "batching_window_seconds": "s"}.get(name, "lanes")
+        desk.decide(
+            computed(
+                f"vote_writer: {name}",
+                getattr(writer, name),
+                unit,
+                why,
+                needed=needed,
+                headroom=desk.headroom,
+                lane_rate=lane_rate,
+            )
+        )
+    level = desk.decide(
+        derived(
+            "votes table: write units at the peak",
+            "units/s",
+            "min(peak, lane_rate * lanes * shards) * units_per_vote",
+            peak=desk.demand["peak"],
+            lane_rate=lane_rate,
+            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
+            shards=shards,
+            units_per_vote=units,
+        )
+    )
+    buckets = desk.decide(
+        derived(
+            "polls: bucket_count",
+            "buckets",
+            "max(default, ceil(level * busiest / (partition * target)))",
+            default=desk.facts["votestream.buckets_per_poll"],
+            level=level,
+            busiest=given("share of the busiest poll", desk.event.poll_shares[0], ""),
+            partition=desk.facts["dynamodb.partition_write_units"],
+            target=desk.partition_target,
+        )
+    )
+    timeout = timeout_seconds(scenario.writer_time.of(writer.batch_size))
+    return Choice(
+        writer.model_copy(update={"timeout_seconds": timeout}),
+        _votes_table(desk, best.way, level),
+        whole(buckets.value),
+    )
+
+
+def _votes_table(desk: Desk, way: _Way, level: Figure) -> Table:
+    spare = assumed("spare units", 1.1, "", "seconds differ; what is above burst would be throttled")
+    if way.billing_mode is BillingMode.PAY_PER_REQUEST:
+        ceiling = desk.decide(
+            derived(
+                "votes_table: max_write_units",
+                "units/s",
+                "ceil(2 * level + 100)",
+                level=level,
+            )
+        )
+        return Table(max_write_units=whole(ceiling.value))
+    writes = desk.decide(
+        derived("votes_table: write_units", "units/s", "ceil(level * spare)", level=level, spare=spare)
+    )
+    reads = desk.decide(
+        derived(
+            "votes_table: read_units",
+            "units/s",
+            "max(1, ceil(count / time))",
+            count=count_units(desk.event.votes, desk.event, desk.facts),
+            time=way.time_to_count,
+        )
+    )
+    return Table(
+        billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
+    )

@@ -1,0 +1,338 @@
+"""What the commands do: read what was typed, call, show."""
+
+import json
+import shlex
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+
+from sizing import calibration as calibrations
+from sizing import facts as fact_files
+from sizing import measure, plots, published, real_run, report, tfvars
+from sizing.around import PREWARMING
+from sizing.calibration import Calibration
+from sizing.cost import Item, Keeping, Usage, itemise
+from sizing.course import Outcome
+from sizing.demand import Event, event
+from sizing.errors import BadFile, Disagreement, Nonsense
+from sizing.explain import Figure
+from sizing.facts import Facts
+from sizing.files import problems
+from sizing.function_time import FunctionTimes
+from sizing.goals import Goals, Preference
+from sizing.plan import plan as make_plan
+from sizing.predict import flow
+from sizing.quantities import amount, seconds
+from sizing.scenario import Scenario
+from sizing.simulate import simulate as play
+from votectl import deployment as deployments
+
+console = Console()
+
+# What options and files call a field, where ``demand.Event`` calls it something else.
+_NAMES = {
+    "options": "options_per_poll",
+    "batch_share": "batch_endpoint_share",
+    "votes_per_request": "votes_per_batch_request",
+    "viewer_time": "viewer_seconds",
+    "viewer_refresh": "viewer_refresh_seconds",
+    "cdn": "results_by_cdn",
+}
+_READERS: dict[str, Callable[[str], float]] = {
+    "votes": amount,
+    "peak": amount,
+    "viewers": amount,
+    "duration": seconds,
+    "viewer_time": seconds,
+    "viewer_refresh": seconds,
+}
+
+
+class Wish(NamedTuple):
+    """What is wanted of the result, and how long capacity is kept around the event, as typed."""
+
+    deadline: str
+    live_lag: str
+    prefer: Preference
+    before: str
+    after: str
+
+    def goals(self) -> Goals:
+        """Return the goals.
+
+        Raises:
+            Nonsense: a time that is not positive.
+        """
+        wanted = {"deadline": seconds(self.deadline), "live_lag": seconds(self.live_lag)}
+        for name, value in wanted.items():
+            if value <= 0:
+                raise Nonsense(f"{name}: {value:g} s is not positive")
+        try:
+            return Goals(
+                final_deadline_seconds=wanted["deadline"],
+                live_lag_seconds=wanted["live_lag"],
+                prefer=self.prefer,
+            )
+        except ValidationError as error:
+            raise Nonsense("; ".join(problems(error))) from None
+
+    def keeping(self) -> Keeping:
+        """Return how long capacity is kept."""
+        return Keeping(seconds(self.before) / 3600, seconds(self.after) / 3600)
+
+
+class Given(NamedTuple):
+    """Files that take the place of what is known without them."""
+
+    prices: Path | None
+    calibration: Path | None
+
+    def facts(self) -> Facts:
+        """Return prices and limits."""
+        return fact_files.packaged() if self.prices is None else fact_files.load(self.prices)
+
+    def times(self) -> FunctionTimes:
+        """Return measured times, or none."""
+        if self.calibration is None:
+            return FunctionTimes()
+        return calibrations.load(self.calibration).function_times()
+
+
+class Chance(NamedTuple):
+    """How a simulation is played."""
+
+    seed: int
+    step: float | None
+
+    def checked(self) -> "Chance":
+        """Return itself.
+
+        Raises:
+            Nonsense: steps that do not make a second.
+        """
+        if self.step is not None and not (
+            0 < self.step <= 1 and abs(round(1 / self.step) * self.step - 1) < 1e-9
+        ):
+            raise Nonsense(
+                f"step: {self.step:g} s: a whole number of steps must make a second (1, 0.5, 0.2, 0.1)"
+            )
+        return self
+
+
+class Shown(NamedTuple):
+    """How the result is shown."""
+
+    as_json: bool
+    explain: bool
+    only: Sequence[str]
+    brief: bool = False
+
+    def explained(self, figures: dict[str, Figure]) -> str:
+        """Return where the figures come from.
+
+        Raises:
+            Nonsense: there is no figure of a name that was asked for.
+        """
+        try:
+            return report.explanation(figures, self.only)
+        except KeyError as error:
+            raise Nonsense(f"--only {error}: there are {', '.join(figures)}") from None
+
+
+def told_event(path: Path | None, **options: Any) -> Event:
+    """Return the event of a file and of the options, which win.
+
+    Raises:
+        BadFile: the file can't be read.
+        Nonsense: it can't be meant.
+    """
+    told = {} if path is None else _fields(path)
+    told |= {key: value for key, value in options.items() if value is not None}
+    for key, read in _READERS.items():
+        if isinstance(told.get(key), str):
+            told[key] = read(told[key])
+    return event(**{_NAMES.get(key, key): value for key, value in told.items()})
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+        read: dict[str, Any] = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise BadFile(f"event: {path} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadFile(f"event: {path}: {error}") from None
+    return read
+
+
+def plan(
+    *, event: Event, wish: Wish, given: Given, current_shards: int | None, out: Path | None, shown: Shown
+) -> None:
+    """Plan an event; write the settings and show the rest."""
+    found = make_plan(
+        event,
+        wish.goals(),
+        given.facts(),
+        keeping=wish.keeping(),
+        times=given.times(),
+        current_shards=current_shards,
+    )
+    if out is not None:
+        _write(out, tfvars.write(found, _command()))
+    if shown.explain:
+        _print_plain(shown.explained(found.figures()))
+    elif shown.as_json:
+        _print_plain(report.plan_json(found))
+    else:
+        console.print(report.brief(found) if shown.brief else report.plan(found))
+
+
+def simulate(
+    *,
+    event: Event,
+    wish: Wish,
+    given: Given,
+    tfvars_file: Path | None,
+    chance: Chance,
+    plot: Path | None,
+    shown: Shown,
+) -> None:
+    """Play an event on what the plan would choose, or on a deployment's own settings."""
+    facts, times, keeping = given.facts(), given.times(), wish.keeping()
+    beforehand: list[Item] = []
+    if tfvars_file is None:
+        found = make_plan(event, wish.goals(), facts, keeping=keeping, times=times)
+        scenario = found.scenario
+        beforehand = [item for item in found.items if item.what == PREWARMING]
+    else:
+        scenario = Scenario.expected(
+            event,
+            tfvars.read(tfvars_file),
+            facts,
+            writer_time=times.writer,
+            aggregator_time=times.aggregator,
+        )
+    course = play(scenario, *chance.checked())
+    simulated, predicted = Outcome.of(course), Outcome.of(flow(scenario))
+    items = itemise(Usage.of(course, keeping, "simulated course"), event, scenario.deployment, facts)
+    items += beforehand
+    if plot is not None:
+        plots.save(plots.course(course, scenario, keeping, event.name), plot)
+    if shown.explain:
+        how = f"simulated step by step, seed {chance.seed}"
+        figures = report.course_figures(scenario, simulated, how)
+        figures |= {f"cost: {item.service}, {item.what}": item.cost for item in items}
+        _print_plain(shown.explained(figures))
+    elif shown.as_json:
+        _print_plain(report.course_json(scenario, predicted, simulated, items, chance.seed))
+    else:
+        console.print(report.course(scenario, predicted, simulated, items))
+
+
+def simulate_published(
+    given: Given, chance: Chance, shown: Shown, plot: Path | None, *, doubled_writes: bool
+) -> None:
+    """Play the published sample's runs, with its writes or with ours."""
+    seed, step = chance.checked()
+    found = published.play(given.facts(), doubled_writes=doubled_writes, seed=seed, step=step)
+    if plot is not None:
+        whose = "sample" if doubled_writes else "ours"
+        plots.save(plots.batch_sizes(found, published=doubled_writes), plot / f"batch-sizes-{whose}.png")
+        plots.save(plots.windows(found, published=doubled_writes), plot / f"windows-{whose}.png")
+    if shown.explain:
+        figures: dict[str, Figure] = {}
+        for run in (found.known, found.batch_10, found.window_2):
+            how = f"{run.name}, simulated step by step, seed {seed}"
+            of_run = report.course_figures(run.scenario, run.simulated, how)
+            figures |= {f"{run.name}: {name}": figure for name, figure in of_run.items()}
+        _print_plain(shown.explained(figures))
+    elif shown.as_json:
+        _print_plain(report.published_json(found, doubled_writes=doubled_writes, seed=seed))
+    else:
+        console.print(report.published(found, doubled_writes=doubled_writes))
+
+
+def compare(path: Path, given: Given, chance: Chance, shown: Shown) -> None:
+    """Hold a real run against its simulation.
+
+    Raises:
+        Disagreement: they differ.
+    """
+    run, times = real_run.load(path), given.times()
+    scenario = Scenario.expected(
+        run.event,
+        run.deployment,
+        given.facts(),
+        surroundings=run.surroundings,
+        writer_time=times.writer,
+        aggregator_time=times.aggregator,
+    )
+    rows = real_run.compare(run, play(scenario, *chance.checked()))
+    if shown.as_json:
+        _print_plain(report.compared_json(rows))
+    else:
+        console.print(report.compared(rows))
+    if differing := [row.quantity for row in rows if not row.agrees]:
+        raise Disagreement(f"run and simulation differ in {', '.join(differing)}")
+
+
+def calibrate(
+    environment: str, poll: str, option: str, batch_sizes: Sequence[int], repeats: int, out: Path
+) -> None:
+    """Measure both functions of a deployment and write their times."""
+    sizes = sorted(set(batch_sizes))
+    if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
+        raise Nonsense("batch_size: at least two different sizes from 1 to 10000 are needed")
+    deployments.aim(environment)
+    target = deployments.find(environment)
+    client = boto3.client("lambda")
+    now = datetime.now(UTC)
+    run = now.strftime("%Y%m%dt%H%M%S")
+    functions = (target.vote_writer_function, target.vote_aggregator_function)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("invoking", total=len(functions) * len(sizes) * (repeats + 1))
+        writer, aggregator = (
+            measure.measure(
+                client,
+                function,
+                lambda size: measure.events(poll, option, run, size, now.timestamp()),
+                sizes,
+                repeats,
+                time.perf_counter,
+                lambda: progress.advance(task),
+            )
+            for function in functions
+        )
+    found = Calibration(
+        environment=environment,
+        measured_at=now.isoformat(timespec="seconds"),
+        vote_writer=writer,
+        vote_aggregator=aggregator,
+    )
+    _write(out, found.model_dump_json(indent=2) + "\n")
+    console.print(report.calibration(found))
+
+
+def _command() -> str:
+    """Return what was typed, on one line."""
+    return " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
+
+
+def _print_plain(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise BadFile(f"{path} can't be written: {error.strerror}") from None

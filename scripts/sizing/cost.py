@@ -1,0 +1,408 @@
+"""What an event costs, item by item.
+
+Capacity that is paid by the hour is paid from before the event until after it; the rest by use.
+One month's storage of the votes is in it, taxes, discounts, free tiers and data transfer out of other
+services are not, nor is the final count's state machine (a few hundred transitions).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sizing.batching import whole
+from sizing.course import Course
+from sizing.demand import Array, Event
+from sizing.deployment import Consumer, Deployment, StreamMode, Table
+from sizing.explain import Figure, computed, derived, given
+from sizing.facts import Facts
+
+_GB = 1024**3
+
+# A price that falls as a month's use grows, over up to four steps.
+_FOUR_STEPS = (
+    "(min(n, a) * p1 + max(0, min(n, b) - a) * p2 + max(0, min(n, c) - b) * p3 + max(0, n - c) * p4) / 1e6"
+)
+_THREE_STEPS = "min(n, a) * p1 + max(0, min(n, b) - a) * p2 + max(0, n - b) * p3"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How long capacity is kept around the event, in hours."""
+
+    before: float = 1.0
+    after: float = 1.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill, in USD."""
+
+    service: str
+    what: str
+    cost: Figure
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was used, up to some moment."""
+
+    votes: float  # admitted by the front door
+    accepted: float
+    vote_units: float
+    live_units: float
+    writer_batches: float
+    writer_seconds: float
+    aggregator_batches: float
+    aggregator_seconds: float
+    shards: float
+    hours: float  # for which capacity is paid
+    event_share: float  # of the event, by time
+    source: str
+
+    @classmethod
+    def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
+        """Return what a course uses up to a time (s from the event's beginning), or in all.
+
+        Hours are begun hours, for the whole; on the way they run on evenly.
+        """
+        now = float(course.times[-1]) if until is None else until
+
+        def at(curve: Array) -> float:
+            return float(np.interp(now, course.times, curve))
+
+        if until is None:
+            hours = float(whole(keeping.before + now / 3600 + keeping.after))
+        else:
+            hours = keeping.before + now / 3600
+        return cls(
+            votes=at(course.sent - course.refused_by_api),
+            accepted=at(course.accepted),
+            vote_units=at(course.vote_units),
+            live_units=at(course.live_units),
+            writer_batches=at(course.writer_batches),
+            writer_seconds=at(course.writer_seconds),
+            aggregator_batches=at(course.aggregator_batches),
+            aggregator_seconds=at(course.aggregator_seconds),
+            shards=float(np.max(course.shards[course.times <= now])),
+            hours=hours,
+            event_share=min(now / course.event_seconds, 1.0),
+            source=source,
+        )
+
+
+def total(items: Sequence[Item]) -> Figure:
+    """Return the sum of the items."""
+    terms = {f"item_{number}": item.cost for number, item in enumerate(items, 1)}
+    return derived("cost", "USD", " + ".join(terms) or "0", **terms)
+
+
+def itemise(usage: Usage, event: Event, deployment: Deployment, facts: Facts) -> list[Item]:
+    """Return the bill; items that cost nothing are left out."""
+    bill = _Bill(usage, event, deployment, facts)
+    items = [
+        *bill.front_door(),
+        *bill.stream(),
+        *bill.function("vote_writer", deployment.vote_writer, usage.writer_batches, usage.writer_seconds),
+        *bill.function(
+            "vote_aggregator", deployment.vote_aggregator, usage.aggregator_batches, usage.aggregator_seconds
+        ),
+        *bill.table("votes table", deployment.votes_table, usage.vote_units, bill.count_units()),
+        *bill.table("tallies table", deployment.tallies_table, usage.live_units, None),
+        *bill.table("polls table", deployment.polls_table, 0.0, bill.poll_look_ups()),
+        *bill.storage(),
+        *bill.results(),
+    ]
+    return [item for item in items if item.cost.value > 0]
+
+
+def count_units(votes_stored: float, event: Event, facts: Facts) -> Figure:
+    """Return the read units of the final count: every stored row once, strongly consistent."""
+    return derived(
+        "read units of the final count",
+        "units",
+        "votes * (1 - repeats) * row / unit",
+        votes=given("votes stored", votes_stored, "votes", "the course"),
+        repeats=event.figures()["repeats"],
+        row=facts["votestream.vote_row_bytes"],
+        unit=facts["dynamodb.read_unit_bytes"],
+    )
+
+
+class _Bill:
+    """Builds the items; every input is a figure with a source."""
+
+    def __init__(self, usage: Usage, event: Event, deployment: Deployment, facts: Facts) -> None:
+        self._usage = usage
+        self._event = event
+        self._deployment = deployment
+        self._facts = facts
+        self._hours = self._used("hours that capacity is paid", usage.hours, "h")
+        self._shards = self._used("shards", usage.shards, "shards")
+
+    def _used(self, name: str, value: float, unit: str) -> Figure:
+        return computed(name, value, unit, f"read off the {self._usage.source}")
+
+    def front_door(self) -> list[Item]:
+        """Requests, answers, access log."""
+        event, facts, votes = self._event, self._facts, self._usage.votes
+        single = self._used("single requests", votes * (1 - event.batch_endpoint_share), "requests")
+        batched = self._used(
+            "batch requests", votes * event.batch_endpoint_share / event.votes_per_batch_request, "requests"
+        )
+        everything = derived("requests", "requests", "single + batched", single=single, batched=batched)
+        alone = self._tiered("single votes", single)
+        items = [
+            Item("API Gateway", "single votes", alone),
+            Item(
+                "API Gateway",
+                "batch endpoint",
+                derived(
+                    "batch endpoint", "USD", "all - alone", all=self._tiered("all", everything), alone=alone
+                ),
+            ),
+            Item(
+                "API Gateway",
+                "answers out",
+                derived(
+                    "answers out",
+                    "USD",
+                    "requests * size / gb * price",
+                    requests=everything,
+                    size=facts["api.response_bytes"],
+                    gb=_gb(),
+                    price=facts["api.egress_per_gb"],
+                ),
+            ),
+        ]
+        if self._deployment.api.access_log_enabled:
+            items.append(self._log("access log", everything, facts["api.access_log_bytes"]))
+        return items
+
+    def _tiered(self, name: str, requests: Figure) -> Figure:
+        facts = self._facts
+        ends = {key: facts[f"api.rest_requests.tier_{n}_ends"] for key, n in (("a", 1), ("b", 2), ("c", 3))}
+        prices = {f"p{n}": facts[f"api.rest_requests.tier_{n}"] for n in (1, 2, 3, 4)}
+        return derived(name, "USD", _FOUR_STEPS, n=requests, **ends, **prices)
+
+    def _log(self, what: str, lines: Figure, size: Figure) -> Item:
+        cost = derived(
+            what,
+            "USD",
+            "lines * size / gb * price",
+            lines=lines,
+            size=size,
+            gb=_gb(),
+            price=self._facts["logs.ingest_per_gb"],
+        )
+        return Item("CloudWatch Logs", what, cost)
+
+    def stream(self) -> list[Item]:
+        """Shards and records, fan-out, retention beyond a day."""
+        facts, deployment = self._facts, self._deployment
+        figures = self._event.figures()
+        records = self._used("records", self._usage.accepted, "records")
+        out = derived(
+            "read by one consumer",
+            "GB",
+            "records * (data + voter) / gb",
+            records=records,
+            data=figures["data_bytes"],
+            voter=figures["voter_bytes"],
+            gb=_gb(),
+        )
+        pushed = sum(c.enhanced_fan_out for c in (deployment.vote_writer, deployment.vote_aggregator))
+        fan_out = given("consumers with enhanced fan-out", pushed, "")
+        if deployment.stream.mode is StreamMode.ON_DEMAND:
+            return self._on_demand_stream(records, out, fan_out)
+        shard_hours = derived(
+            "shard-hours", "shard-hours", "shards * hours", shards=self._shards, hours=self._hours
+        )
+        items = [
+            ("shards", "n * price", {"n": shard_hours, "price": facts["kinesis.shard_hour"]}),
+            ("records in", "n / 1e6 * price", {"n": records, "price": facts["kinesis.put_payload_units"]}),
+            (
+                "enhanced fan-out",
+                "consumers * (n * price + gb * gb_price)",
+                {
+                    "consumers": fan_out,
+                    "n": shard_hours,
+                    "price": facts["kinesis.fan_out_consumer_shard_hour"],
+                    "gb": out,
+                    "gb_price": facts["kinesis.fan_out_data_per_gb"],
+                },
+            ),
+        ]
+        if deployment.stream.retention_hours > facts.value("kinesis.retention_hours_included"):
+            price = facts["kinesis.extended_retention_shard_hour"]
+            items.append(("longer retention", "n * price", {"n": shard_hours, "price": price}))
+        return [
+            Item("Kinesis", name, derived(name, "USD", formula, **inputs)) for name, formula, inputs in items
+        ]
+
+    def _on_demand_stream(self, records: Figure, out: Figure, fan_out: Figure) -> list[Item]:
+        facts = self._facts
+        items = [
+            (
+                "stream",
+                "hours * price",
+                {"hours": self._hours, "price": facts["kinesis.on_demand.stream_hour"]},
+            ),
+            (
+                "data in",
+                "records * 1024 / gb * price",  # each record is rounded up to 1 KB
+                {"records": records, "gb": _gb(), "price": facts["kinesis.on_demand.data_in_per_gb"]},
+            ),
+            (
+                "data out",
+                "gb * ((2 - pushed) * price + pushed * pushed_price)",
+                {
+                    "gb": out,
+                    "pushed": fan_out,
+                    "price": facts["kinesis.on_demand.data_out_per_gb"],
+                    "pushed_price": facts["kinesis.on_demand.fan_out_data_per_gb"],
+                },
+            ),
+        ]
+        return [
+            Item("Kinesis", name, derived(name, "USD", formula, **inputs)) for name, formula, inputs in items
+        ]
+
+    def function(self, name: str, consumer: Consumer, batches: float, seconds: float) -> list[Item]:
+        """Invocations, memory over time, log lines."""
+        facts, architecture = self._facts, self._deployment.lambda_architecture.value
+        invocations = self._used(f"{name}: invocations", batches, "invocations")
+        gb_seconds = derived(
+            f"{name}: memory over time",
+            "GB-s",
+            "seconds * memory / 1024",
+            seconds=self._used(f"{name}: time", seconds, "s"),
+            memory=given("memory_mb", consumer.memory_mb, "MB"),
+        )
+        prefix = f"lambda.{architecture}.gb_second.tier_"
+        compute = derived(
+            f"{name} compute",
+            "USD",
+            _THREE_STEPS,
+            n=gb_seconds,
+            a=facts[f"{prefix}1_ends"],
+            b=facts[f"{prefix}2_ends"],
+            **{f"p{n}": facts[f"{prefix}{n}"] for n in (1, 2, 3)},
+        )
+        requests = derived(
+            f"{name} requests", "USD", "n / 1e6 * price", n=invocations, price=facts["lambda.requests"]
+        )
+        return [
+            Item("Lambda", f"{name} compute", compute),
+            Item("Lambda", f"{name} requests", requests),
+            self._log(f"{name} log", invocations, facts["lambda.log_bytes_per_invocation"]),
+        ]
+
+    def table(self, name: str, table: Table, writes: float, reads: Figure | None) -> list[Item]:
+        """Units by the hour, or by use."""
+        facts = self._facts
+        read = reads or given("read units", 0, "units", "none counted")
+        if table.provisioned is not None:
+            write_units, read_units = table.provisioned
+            kinds = (
+                ("writes", given("write_units", write_units, "units/s"), "dynamodb.write_unit_hour"),
+                ("reads", given("read_units", read_units, "units/s"), "dynamodb.read_unit_hour"),
+            )
+            return [
+                Item(
+                    "DynamoDB",
+                    f"{name} {kind}",
+                    derived(
+                        f"{name} {kind}",
+                        "USD",
+                        "units * hours * price",
+                        units=units,
+                        hours=self._hours,
+                        price=facts[key],
+                    ),
+                )
+                for kind, units, key in kinds
+            ]
+        used = self._used(f"{name}: write units", writes, "units")
+        return [
+            Item(
+                "DynamoDB",
+                f"{name} {kind}",
+                derived(f"{name} {kind}", "USD", "units / 1e6 * price", units=units, price=facts[key]),
+            )
+            for kind, units, key in (
+                ("writes", used, "dynamodb.write_request_units"),
+                ("reads", read, "dynamodb.read_request_units"),
+            )
+        ]
+
+    def count_units(self) -> Figure:
+        """The final count reads every stored row once."""
+        return count_units(self._usage.accepted, self._event, self._facts)
+
+    def poll_look_ups(self) -> Figure:
+        """Each running function looks its polls up as often as its cache forgets them."""
+        lanes = self._deployment.vote_writer.parallelization_factor + 1
+        return derived(
+            "poll look-ups",
+            "units",
+            "shards * lanes * polls * hours * 3600 / cache",
+            shards=self._shards,
+            lanes=given("lanes per shard, both consumers", lanes, ""),
+            polls=given("polls", self._event.polls, ""),
+            hours=self._hours,
+            cache=given("poll_cache_seconds", self._deployment.poll_cache_seconds, "s"),
+        )
+
+    def storage(self) -> list[Item]:
+        """One month of the stored votes, with backup where it is on."""
+        facts = self._facts
+        stored = derived(
+            "stored votes",
+            "GB",
+            "votes * (1 - repeats) * row / gb",
+            votes=self._used("accepted votes", self._usage.accepted, "votes"),
+            repeats=self._event.figures()["repeats"],
+            row=facts["votestream.vote_row_bytes"],
+            gb=_gb(),
+        )
+        kinds = [("storage, one month", "dynamodb.storage_per_gb_month")]
+        if self._deployment.votes_table.point_in_time_recovery:
+            kinds.append(("backup, one month", "dynamodb.backup_per_gb_month"))
+        return [
+            Item(
+                "DynamoDB",
+                f"votes table {kind}",
+                derived(kind, "USD", "gb * price", gb=stored, price=facts[key]),
+            )
+            for kind, key in kinds
+        ]
+
+    def results(self) -> list[Item]:
+        """Viewers who ask for results while the event lasts."""
+        event, facts = self._event, self._facts
+        asked = derived(
+            "requests for results",
+            "requests",
+            "viewers * seconds * share / refresh",
+            viewers=given("viewers", event.viewers, ""),
+            seconds=given("viewer_seconds", event.viewer_seconds or event.duration_seconds, "s"),
+            share=self._used("share of the event", self._usage.event_share, ""),
+            refresh=given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s"),
+        )
+        size = facts["votestream.result_bytes"]
+        if event.results_by_cdn:
+            price = facts["cdn.https_requests"]
+            requests = derived("results requests", "USD", "n / 10000 * price", n=asked, price=price)
+            egress, service = facts["cdn.egress_per_gb"], "CloudFront"
+        else:
+            requests = self._tiered("results requests", asked)
+            egress, service = facts["api.egress_per_gb"], "API Gateway"
+        out = derived(
+            "results out", "USD", "n * size / gb * price", n=asked, size=size, gb=_gb(), price=egress
+        )
+        return [Item(service, "results requests", requests), Item(service, "results out", out)]
+
+
+def _gb() -> Figure:
+    return given("bytes in a GB", _GB, "bytes", "definition")

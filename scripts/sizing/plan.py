@@ -1,0 +1,125 @@
+"""From an event and what is wanted of its result to a deployment.
+
+Shards follow from the peak, the aggregator's window from how fresh live results must be, and the writer
+is the cheapest of a few hundred settings that write everything in time. What no setting can do is refused,
+and the limit that stands in the way is named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sizing import choose_stream, choose_writer, expect
+from sizing.around import Quota, Step, prewarming, quotas, steps
+from sizing.cost import Item, Keeping, Usage, itemise, total
+from sizing.course import Course, Outcome
+from sizing.demand import Event
+from sizing.deployment import BillingMode, Deployment, Surroundings
+from sizing.desk import Desk
+from sizing.errors import Nonsense
+from sizing.explain import Figure, derived
+from sizing.facts import Facts
+from sizing.function_time import FunctionTimes
+from sizing.goals import Goals
+from sizing.predict import flow
+from sizing.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A deployment for an event, what it will do, what it costs, and what has to be done around it."""
+
+    event: Event
+    goals: Goals
+    scenario: Scenario
+    decisions: dict[str, Figure]
+    predictions: dict[str, Figure]
+    items: Sequence[Item]
+    quotas: Sequence[Quota]
+    steps: Sequence[Step]
+    course: Course
+
+    @property
+    def deployment(self) -> Deployment:
+        """What Terraform is to set."""
+        return self.scenario.deployment
+
+    def figures(self) -> dict[str, Figure]:
+        """Return every number of the plan by name, for ``--explain``."""
+        costs = {f"cost: {item.service}, {item.what}": item.cost for item in self.items}
+        needed = {f"quota: {quota.name}": quota.needed for quota in self.quotas}
+        return {**self.decisions, **self.predictions, **costs, **needed}
+
+
+def plan(
+    event: Event,
+    goals: Goals,
+    facts: Facts,
+    *,
+    keeping: Keeping | None = None,
+    times: FunctionTimes | None = None,
+    current_shards: int | None = None,
+) -> Plan:
+    """Choose a deployment.
+
+    Args:
+        event: what is to come.
+        goals: what is wanted of the results.
+        facts: prices and limits.
+        keeping: how long capacity is kept around the event.
+        times: measured function times; None expects them from the facts.
+        current_shards: shards of a stream that exists; None creates one.
+
+    Raises:
+        Impossible: no setting meets the goals; the binding limit is named.
+        Nonsense: ``current_shards`` is no number of shards.
+    """
+    if current_shards is not None and current_shards < 1:
+        raise Nonsense(f"current_shards: {current_shards} is no number of shards")
+    desk = Desk(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
+    aggregator, shards = choose_stream.aggregator(desk, choose_stream.shards(desk))
+    writer, votes_table, buckets = choose_writer.choose(desk, shards, aggregator)
+    deployment = Deployment(
+        api=choose_stream.api(desk, shards),
+        stream=choose_stream.stream(desk, shards),
+        votes_table=votes_table,
+        tallies_table=choose_stream.tallies_table(desk, shards),
+        vote_writer=writer,
+        vote_aggregator=aggregator,
+    )
+    scenario = _surrounded(desk, desk.scenario(deployment), buckets)
+    course = flow(scenario)
+    outcome = Outcome.of(course)
+    scenario = expect.with_retention(desk, scenario, outcome)
+    predictions = expect.predictions(desk, scenario, outcome)
+    items = itemise(Usage.of(course, desk.keeping, "predicted course"), event, scenario.deployment, facts)
+    warming = prewarming(desk, scenario)
+    if warming is not None:
+        items.append(Item("DynamoDB", warming.name, warming))
+    cost = total(items)
+    per_million = derived(
+        "cost per million votes", "USD", "cost / votes * 1e6", cost=cost, votes=desk.demand["votes"]
+    )
+    needed = quotas(desk, scenario)
+    return Plan(
+        event=event,
+        goals=goals,
+        scenario=scenario,
+        decisions=desk.decisions,
+        predictions={**predictions, cost.name: cost, per_million.name: per_million},
+        items=items,
+        quotas=needed,
+        steps=steps(desk, scenario, needed, current_shards),
+        course=course,
+    )
+
+
+def _surrounded(desk: Desk, scenario: Scenario, buckets: int) -> Scenario:
+    """Return the scenario with its polls' buckets, and an on-demand table pre-warmed as the steps say."""
+    peak = None
+    if scenario.deployment.votes_table.billing_mode is BillingMode.PAY_PER_REQUEST:
+        level = desk.decisions["votes table: write units at the peak"].value
+        if level > desk.facts.value("dynamodb.on_demand.initial_write_units"):
+            peak = level
+    return replace(
+        scenario, surroundings=Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
+    )

@@ -1,0 +1,92 @@
+"""Plan and simulation say the same about random events, within 10 %.
+
+Where numbers are small, chance and grain are larger than that: four deviations of a count, the last
+batch of every lane, a poll, a window, a step.
+"""
+
+from math import sqrt
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sizing.cost import Keeping, Usage, itemise, total
+from sizing.course import Outcome
+from sizing.demand import Event
+from sizing.errors import Impossible
+from sizing.facts import packaged
+from sizing.goals import Goals, Preference
+from sizing.plan import plan
+from sizing.scenario import Scenario
+from sizing.shapes import Shape
+from sizing.simulate import simulate
+
+TOLERANCE = 0.10
+STEP = 0.5  # s
+
+events = st.builds(
+    Event,
+    # Evenly over the orders of magnitude.
+    peak_votes_per_second=st.floats(0, 4.5).map(lambda power: 10**power),
+    duration_seconds=st.floats(60, 150),
+    shape=st.sampled_from(Shape),
+    polls=st.sampled_from([1, 2, 4, 20]),
+    options_per_poll=st.sampled_from([2, 5, 50]),
+    changed_minds=st.sampled_from([None, 0.05, 0.5]),
+    batch_endpoint_share=st.sampled_from([0.0, 0.5]),
+)
+goals = st.builds(
+    Goals,
+    final_deadline_seconds=st.sampled_from([90.0, 300.0, 1_800.0, 7_200.0]),
+    live_lag_seconds=st.sampled_from([3.0, 5.0, 10.0, 20.0]),
+    prefer=st.sampled_from(Preference),
+)
+
+
+def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
+    """How far a number may be off for reasons that have nothing to do with the model."""
+    event, writer, aggregator = scenario.event, scenario.writer, scenario.aggregator
+    by_chance = 4 * sqrt(event.votes) + 5
+    in_a_second = 4 * sqrt(event.peak_votes_per_second) + 5
+    # Whether a batch falls into the seconds of the peak or just beside them.
+    in_a_batch = event.peak_votes_per_second * (writer.window + STEP) / (event.duration_seconds / 5)
+    units = scenario.units_per_vote.value
+    lanes = scenario.shards * writer.per_shard
+    # "At most" is not reached by a few votes.
+    few = event.votes < 200 * lanes
+    return {
+        "votes_sent": by_chance,
+        "votes_refused_by_api": by_chance,
+        "votes_refused_by_stream": by_chance,
+        "votes_stored": by_chance,
+        "vote_units": by_chance * units,
+        "vote_units_peak": (in_a_second + in_a_batch) * units,
+        "live_units": 4 * scenario.shards * event.polls + 4 * sqrt(expected.live_units),
+        "writer_batches": 4 * lanes + 4 * sqrt(expected.writer_batches),
+        "aggregator_batches": 4 * scenario.shards + 4 * sqrt(expected.aggregator_batches),
+        "backlog_peak": 2 * event.peak_votes_per_second + in_a_second,
+        "storing_lag_peak": 2 + writer.window,
+        "storing_drain": 2 + writer.window,
+        "live_lag_peak": 2 + aggregator.window * few,
+        "live_drain": 2 + aggregator.window,
+    }
+
+
+@settings(max_examples=15)
+@given(events, goals, st.integers(0, 2**32))
+def test_the_plans_numbers_are_the_simulations(event: Event, wanted: Goals, seed: int) -> None:
+    try:
+        found = plan(event, wanted, packaged())
+    except Impossible:
+        assume(False)
+        raise
+    course = simulate(found.scenario, seed, STEP)
+    expected, simulated = Outcome.of(found.course), Outcome.of(course)
+    for name, allowed in grain(found.scenario, expected).items():
+        said, seen = getattr(expected, name), getattr(simulated, name)
+        assert abs(said - seen) <= max(TOLERANCE * max(said, seen), allowed), name
+    keeping, facts = Keeping(), packaged()
+    said, seen = (
+        total(itemise(Usage.of(played, keeping, "course"), event, found.deployment, facts)).value
+        for played in (found.course, course)
+    )
+    assert abs(said - seen) <= max(TOLERANCE * said, 0.01)

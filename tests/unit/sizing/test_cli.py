@@ -1,0 +1,125 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sizing import tfvars
+
+Typed = Callable[..., tuple[int, str]]
+
+CITY = ["--name", "city", "--votes", "200k", "--peak", "500", "--shape", "spike"]
+
+
+def test_a_plan_is_shown_as_tables(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY])
+    assert code == 0
+    for title in ("settings", "what to expect", "account quotas", "steps", "cost"):
+        assert title in output
+
+
+def test_a_plan_is_json_for_programs(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--json"])
+    found = json.loads(output)
+    assert code == 0
+    assert found["deployment"]["stream"]["shard_count"] == 1
+    assert found["expected"]["votes"] == {"value": pytest.approx(200_000), "unit": "votes"}
+    assert sum(item["usd"] for item in found["cost"]) == pytest.approx(found["expected"]["cost"]["value"])
+
+
+def test_every_number_can_be_asked_why(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--explain", "--only", "stream: shard"])
+    assert code == 0
+    assert "= ceil((peak - hot) / (per_shard * target - hot))" in output
+    assert "kinesis.shard_write_records_per_second = 1,000 records/s  [fact: boto/botocore" in output
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--explain", "--only", "shards"])
+    assert code == 1
+    assert "stream: shard_count" in output
+
+
+def test_settings_are_written_for_terraform(votectl: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "city.auto.tfvars"
+    code, _ = votectl(["plan", *CITY, "--out", str(path), "--brief"])
+    assert code == 0
+    assert tfvars.read(path).stream.shard_count == 1
+    assert f"#   votectl plan {' '.join(CITY)} --out" in path.read_text()
+
+
+def test_an_event_may_come_from_a_file_and_options_win(votectl: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "event.toml"
+    path.write_text('name = "fair"\nvotes = "10k"\npeak = 100\nshape = [[0, 0.5], [1, 1]]\npolls = 3\n')
+    code, output = votectl(["plan", "--event", str(path), "--polls", "2", "--json"])
+    told = json.loads(output)["event"]
+    assert code == 0
+    assert (told["name"], told["polls"], told["shape"]) == ("fair", 2, [[0, 0.5], [1, 1]])
+
+
+def test_a_simulation_is_shown_beside_its_prediction(votectl: Typed, tmp_path: Path) -> None:
+    plot = tmp_path / "fair.png"
+    arguments = ["simulate", "--peak", "200", "--duration", "60s", "--step", "0.5"]
+    code, output = votectl([*arguments, "--plot", str(plot)])
+    assert code == 0
+    assert "predicted" in output
+    assert plot.exists()
+    code, output = votectl([*arguments, "--json", "--seed", "7"])
+    assert json.loads(output)["seed"] == 7
+    code, output = votectl([*arguments, "--explain", "--only", "vote_units"])
+    assert "simulated step by step, seed 1" in output
+
+
+def test_an_environment_can_be_simulated(votectl: Typed) -> None:
+    prod = Path(__file__).parents[3] / "infra" / "environments" / "prod.tfvars"
+    arguments = ["--peak", "500", "--duration", "30s", "--step", "1", "--json"]
+    code, output = votectl(["simulate", "--tfvars", str(prod), *arguments])
+    assert code == 0, output
+    assert json.loads(output)["deployment"]["stream"]["shard_count"] == tfvars.read(prod).stream.shard_count
+
+
+def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_path: Path) -> None:
+    code, output = votectl(
+        ["simulate", "--published", "--doubled-writes", "--step", "1", "--plot", str(tmp_path)]
+    )
+    assert code == 0
+    assert "with the sample's writes" in output
+    assert {path.name for path in tmp_path.iterdir()} == {"batch-sizes-sample.png", "windows-sample.png"}
+    code, output = votectl(["simulate", "--published", "--step", "1", "--json"])
+    assert json.loads(output)["doubled_writes"] is False
+    code, output = votectl(
+        ["simulate", "--published", "--step", "1", "--explain", "--only", "batch 10, 5 s: vote_units_peak"]
+    )
+    assert "= known - batch * slope" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["plan", "--votes", "-5", "--peak", "3"], "is not positive", id="negative"),
+        pytest.param(["plan", "--votes", "many", "--peak", "3"], "'many' is no number", id="no-number"),
+        pytest.param(["plan", "--peak", "3", "--duration", "soon"], "no duration", id="no-duration"),
+        pytest.param(["plan", "--peak", "3"], "two of votes, peak", id="too-little"),
+        pytest.param(["plan", *CITY, "--deadline", "0s"], "deadline: 0 s is not positive", id="no-deadline"),
+        pytest.param(["plan", *CITY, "--deadline", "60d"], "final_deadline_seconds", id="absurd-deadline"),
+        pytest.param(["plan", *CITY, "--live-lag", "1s"], "Binding limit", id="impossible"),
+        pytest.param(["plan", *CITY, "--prices", "none.json"], "prices: none.json", id="no-prices"),
+        pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
+        pytest.param(["plan", "--event", "none.toml"], "event: none.toml can't be read", id="no-event"),
+        pytest.param(["simulate", *CITY, "--step", "0.3"], "must make a second", id="odd-step"),
+        pytest.param(["simulate", *CITY, "--doubled-writes"], "belongs to --published", id="not-published"),
+        pytest.param(["simulate", *CITY, "--tfvars", "none.tfvars"], "tfvars: none.tfvars", id="no-tfvars"),
+        pytest.param(["plan", *CITY, "--out", "none/x.tfvars"], "can't be written", id="nowhere-to-write"),
+        pytest.param(
+            ["calibrate", "--poll", "p", "--option", "o", "--out", "x", "--batch-size", "10"],
+            "at least two different sizes",
+            id="one-size",
+        ),
+    ],
+)
+def test_nonsense_is_answered_with_one_clear_line(votectl: Typed, arguments: list[str], message: str) -> None:
+    code, output = votectl(arguments)
+    assert code == 1
+    assert output.startswith("error: ")
+    assert message in output
+    assert "Traceback" not in output

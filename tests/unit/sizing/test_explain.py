@@ -1,0 +1,58 @@
+from math import isclose
+
+import pytest
+
+from sizing.demand import event
+from sizing.explain import Figure, Origin, assumed, derived, given, lines, number
+from sizing.facts import Facts
+from sizing.formulas import evaluate
+from sizing.goals import Goals
+from sizing.plan import plan
+
+
+@pytest.fixture(scope="module")
+def figures(facts: Facts) -> list[Figure]:
+    told = event(votes=200_000, peak=500, shape="spike", viewers=1_000, batch_endpoint_share=0.5)
+    return [part for figure in plan(told, Goals(), facts).figures().values() for part in figure.walk()]
+
+
+def test_every_number_of_a_plan_ends_in_sources(figures: list[Figure]) -> None:
+    for figure in figures:
+        if figure.origin in (Origin.FORMULA, Origin.PROCEDURE):
+            assert figure.how, figure.name
+        else:
+            assert figure.source, figure.name
+            assert not figure.inputs, figure.name
+
+
+def test_every_formula_printed_is_the_one_computed(figures: list[Figure]) -> None:
+    for figure in figures:
+        if figure.origin is Origin.FORMULA:
+            values = {name: part.value for name, part in figure.inputs.items()}
+            assert isclose(evaluate(figure.how, values), figure.value), figure.name
+
+
+def test_an_explanation_names_formula_inputs_and_sources() -> None:
+    rate = given("peak rate", 2_000, "votes/s")
+    target = assumed("target use", 0.7, "", "room for chance")
+    shards = derived("shards", "shards", "ceil(peak / (1000 * target))", peak=rate, target=target)
+    assert list(lines(shards)) == [
+        "shards = 3 shards",
+        "  = ceil(peak / (1000 * target))",
+        "    peak: peak rate = 2,000 votes/s  [given]",
+        "    target: target use = 0.7  [assumed: room for chance]",
+    ]
+
+
+def test_what_was_explained_is_only_named_again() -> None:
+    half = derived("half", "", "a / 2", a=given("a", 1, ""))
+    both = derived("both", "", "x + y", x=half, y=half)
+    assert [line.strip() for line in lines(both)].count("= a / 2") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.00042, "0.00042"), (0.48231, "0.4823"), (17_897.2, "17,897"), (3.0, "3"), (float("inf"), "inf")],
+)
+def test_numbers_have_four_digits(value: float, text: str) -> None:
+    assert number(value) == text

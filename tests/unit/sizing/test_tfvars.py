@@ -1,0 +1,104 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from sizing import tfvars
+from sizing.demand import event
+from sizing.errors import BadFile
+from sizing.facts import Facts
+from sizing.goals import Goals, Preference
+from sizing.plan import plan
+
+INFRA = Path(__file__).parents[3] / "infra"
+PLANS = [
+    pytest.param({"votes": 30, "duration": 120}, {}, id="classroom"),
+    pytest.param(
+        {"votes": 1.5e9, "peak": 50_000, "shape": "show"}, {"final_deadline_seconds": 1_800}, id="tv-final"
+    ),
+    pytest.param({"peak": 1_000, "duration": 60}, {"prefer": Preference.HANDS_OFF}, id="hands-off"),
+    pytest.param({"peak": 5_000, "duration": 60}, {"live_lag_seconds": 2}, id="fan-out"),
+]
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, dict[str, str]]:
+    """The root module's object variables: attribute to type and default, as Terraform spells them."""
+    found = {}
+    for block in hcl2.loads((INFRA / "variables.tf").read_text())["variable"]:
+        ((name, body),) = block.items()
+        attributes = re.findall(
+            r"(\w+) = (optional\((?:[a-z]+|set\(string\)|object\(.*?\))(?:, ([^)]+))?\)|number|string)",
+            body["type"],
+        )
+        found[name.strip('"')] = {attribute: default for attribute, _, default in attributes}
+    return found
+
+
+@pytest.mark.parametrize(("told", "goals"), PLANS)
+def test_a_written_plan_reads_back_as_the_deployment(
+    facts: Facts, tmp_path: Path, told: dict[str, Any], goals: dict[str, Any]
+) -> None:
+    found = plan(event(**told), Goals(**goals), facts)
+    path = tmp_path / "show.auto.tfvars"
+    path.write_text(tfvars.write(found, "votectl plan"))
+    assert tfvars.read(path) == found.deployment
+
+
+@pytest.mark.parametrize(("told", "goals"), PLANS)
+def test_terraform_knows_every_name_that_is_written(
+    facts: Facts,
+    variables: dict[str, dict[str, str]],
+    told: dict[str, Any],
+    goals: dict[str, Any],
+) -> None:
+    written = hcl2.loads(tfvars.write(plan(event(**told), Goals(**goals), facts), "votectl plan"))
+    for name, attributes in written.items():
+        if not name.startswith("__"):
+            assert attributes.keys() <= variables[name].keys(), name
+
+
+def test_defaults_are_terraforms(variables: dict[str, dict[str, str]]) -> None:
+    for name, model in tfvars.OBJECTS.items():
+        for attribute, field in model.model_fields.items():
+            default = variables[name][attribute].strip('"')
+            ours = "" if field.default is None else str(field.default)
+            assert ours.lower() == default.lower(), f"{name}.{attribute}"
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_every_environment_can_be_simulated(environment: str) -> None:
+    assert tfvars.read(INFRA / "environments" / f"{environment}.tfvars").stream.shard_count
+
+
+def test_the_command_stands_in_the_file(facts: Facts) -> None:
+    text = tfvars.write(plan(event(votes=30, duration=120), Goals(), facts), "votectl plan --votes 30")
+    assert "#   votectl plan --votes 30\n" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("stream = {", "is no HCL", id="broken"),
+        pytest.param("stream = { shard_count = 0 }", "shard_count", id="impossible"),
+        pytest.param('stream = { mode = "ON_DEMAND", shard_count = 2 }', "belongs to PROVISIONED", id="both"),
+        pytest.param(
+            'stream = { shard_count = 1 }\nvotes_table = { billing_mode = "PROVISIONED" }',
+            "belong to PROVISIONED",
+            id="no-units",
+        ),
+        pytest.param("", "stream", id="empty"),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.tfvars"
+    path.write_text(text)
+    with pytest.raises(BadFile, match=message):
+        tfvars.read(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="can't be read"):
+        tfvars.read(tmp_path / "none.tfvars")
