@@ -116,11 +116,11 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-test $*
 
 # Initialised without a backend, for validate and test. The root goes first: it brings the provider for all.
-.state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/terraform.tf) infra/.terraform.lock.hcl
+.state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/main.tf infra/modules/*/terraform.tf) infra/.terraform.lock.hcl
 	@$(BOOTSTRAP) terraform-init infra
 	@mkdir -p $(@D) && touch $@
 
-.state/init/infra/modules/%.stamp: infra/modules/%/terraform.tf .state/init/infra.stamp
+.state/init/infra/modules/%.stamp: infra/modules/%/main.tf infra/modules/%/terraform.tf .state/init/infra.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
 
@@ -141,6 +141,10 @@ chaos: $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed,
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/test_hostile_world.py $(ARGS)
+
+.PHONY: bench
+bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memory per vote (ARGS=--quick is short)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 # Deploys to the local cloud and runs a command; stops the cloud again only if it did not run before.
 define on_local_cloud

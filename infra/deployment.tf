@@ -18,5 +18,8 @@ resource "aws_ssm_parameter" "deployment" {
     vote_writer_failure_bucket     = module.vote_writer.failure_bucket_name
     vote_aggregator_failure_bucket = module.vote_aggregator.failure_bucket_name
     poll_cache_seconds             = var.poll_cache_seconds
+    tally_state_machine_arn        = module.tally.state_machine_arn
+    tally_schedule_group           = module.tally.schedule_group_name
+    tally_schedule_role_arn        = module.tally.schedule_role_arn
   })
 }

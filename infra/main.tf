@@ -3,13 +3,17 @@
 module "api" {
   source = "./modules/api"
 
-  name                   = local.name_prefix
-  stream_arn             = module.stream.stream_arn
-  stream_name            = module.stream.stream_name
-  access_log_enabled     = var.api.access_log_enabled
-  log_retention_days     = var.log_retention_days
-  throttling_burst_limit = var.api.throttling_burst_limit
-  throttling_rate_limit  = var.api.throttling_rate_limit
+  name                           = local.name_prefix
+  results_function_name          = module.results_api.function_name
+  results_invoke_arn             = module.results_api.invoke_arn
+  stream_arn                     = module.stream.stream_arn
+  stream_name                    = module.stream.stream_name
+  access_log_enabled             = var.api.access_log_enabled
+  log_retention_days             = var.log_retention_days
+  results_throttling_burst_limit = var.results_api.throttling_burst_limit
+  results_throttling_rate_limit  = var.results_api.throttling_rate_limit
+  throttling_burst_limit         = var.api.throttling_burst_limit
+  throttling_rate_limit          = var.api.throttling_rate_limit
 }
 
 module "stream" {
@@ -48,16 +52,22 @@ module "vote_writer" {
   deletion_protection_enabled = var.deletion_protection
 
   environment_variables = {
-    VOTESTREAM_ENVIRONMENT         = var.environment
-    VOTESTREAM_LOG_LEVEL           = var.log_level
-    VOTESTREAM_POLL_CACHE_SECONDS  = var.poll_cache_seconds
-    VOTESTREAM_POLLS_TABLE         = module.polls_table.table_name
-    VOTESTREAM_VOTE_RETENTION_DAYS = var.vote_retention_days
-    VOTESTREAM_VOTES_TABLE         = module.votes_table.table_name
-    VOTESTREAM_WRITE_CONCURRENCY   = var.vote_writer.write_concurrency
+    VOTESTREAM_ENVIRONMENT           = var.environment
+    VOTESTREAM_LOG_LEVEL             = var.log_level
+    VOTESTREAM_MAX_WRITES_PER_SECOND = local.max_writes_per_second
+    VOTESTREAM_POLL_CACHE_SECONDS    = var.poll_cache_seconds
+    VOTESTREAM_POLLS_TABLE           = module.polls_table.table_name
+    VOTESTREAM_TALLIES_TABLE         = module.tallies_table.table_name
+    VOTESTREAM_VOTE_RETENTION_DAYS   = var.vote_retention_days
+    VOTESTREAM_VOTES_TABLE           = module.votes_table.table_name
+    VOTESTREAM_WRITE_CONCURRENCY     = var.vote_writer.write_concurrency
   }
 
   permissions = {
+    PassMarkers = {
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [module.tallies_table.table_arn]
+    }
     ReadPolls = {
       actions   = ["dynamodb:BatchGetItem"]
       resources = [module.polls_table.table_arn]
@@ -121,4 +131,121 @@ module "tallies_table" {
   table                       = "tallies"
   settings                    = var.tallies_table
   deletion_protection_enabled = var.deletion_protection
+}
+
+# Takes the steps of a tally, one an invocation.
+module "tally_function" {
+  source = "./modules/function"
+
+  name               = "tally"
+  name_prefix        = local.name_prefix
+  description        = "Takes the steps that make a poll's result final"
+  handler            = "tally.handler.lambda_handler"
+  architecture       = var.lambda_architecture
+  artifact_directory = local.artifact_directory
+  log_retention_days = var.log_retention_days
+
+  settings = {
+    memory_mb       = var.tally.memory_mb
+    timeout_seconds = var.tally.timeout_seconds
+  }
+
+  environment_variables = {
+    VOTESTREAM_COUNT_CONCURRENCY     = var.tally.count_concurrency
+    VOTESTREAM_ENVIRONMENT           = var.environment
+    VOTESTREAM_LOG_LEVEL             = var.log_level
+    VOTESTREAM_POLLS_TABLE           = module.polls_table.table_name
+    VOTESTREAM_SETTLE_SECONDS        = var.tally.settle_seconds
+    VOTESTREAM_STREAM                = module.stream.stream_name
+    VOTESTREAM_TALLIES_TABLE         = module.tallies_table.table_name
+    VOTESTREAM_VOTES_TABLE           = module.votes_table.table_name
+    VOTESTREAM_WRITER_FAILURE_BUCKET = module.vote_writer.failure_bucket_name
+    VOTESTREAM_WRITER_LANES          = var.vote_writer.parallelization_factor
+  }
+
+  permissions = {
+    CountVotes = {
+      actions   = ["dynamodb:Query"]
+      resources = [module.votes_table.table_arn]
+    }
+    FindFailedBatches = {
+      actions   = ["s3:ListBucket"]
+      resources = [module.vote_writer.failure_bucket_arn]
+    }
+    KeepResults = {
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      resources = [module.tallies_table.table_arn]
+    }
+    PutMarkers = {
+      actions   = ["kinesis:ListShards", "kinesis:PutRecords"]
+      resources = [module.stream.stream_arn]
+    }
+    ReadPolls = {
+      actions   = ["dynamodb:BatchGetItem"]
+      resources = [module.polls_table.table_arn]
+    }
+  }
+}
+
+module "tally" {
+  source = "./modules/tally"
+
+  name_prefix       = local.name_prefix
+  count_concurrency = var.tally.count_concurrency
+  function_arn      = module.tally_function.function_arn
+}
+
+# And back to whoever watches.
+
+module "results_api" {
+  source = "./modules/function"
+
+  name               = "results_api"
+  name_prefix        = local.name_prefix
+  description        = "Answers what viewers ask: polls, results, receipts"
+  handler            = "results_api.handler.lambda_handler"
+  architecture       = var.lambda_architecture
+  artifact_directory = local.artifact_directory
+  settings           = var.results_api
+  log_retention_days = var.log_retention_days
+
+  environment_variables = {
+    VOTESTREAM_ENVIRONMENT         = var.environment
+    VOTESTREAM_LOG_LEVEL           = var.log_level
+    VOTESTREAM_POLLS_TABLE         = module.polls_table.table_name
+    VOTESTREAM_TALLIES_TABLE       = module.tallies_table.table_name
+    VOTESTREAM_VOTE_RETENTION_DAYS = var.vote_retention_days
+    VOTESTREAM_VOTES_TABLE         = module.votes_table.table_name
+  }
+
+  permissions = {
+    ReadPolls = {
+      actions   = ["dynamodb:BatchGetItem"]
+      resources = [module.polls_table.table_arn]
+    }
+    ReadTallies = {
+      actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+      resources = [module.tallies_table.table_arn]
+    }
+    # Which of a voter's votes is stored, and not what was chosen: a request for that attribute, or for all of
+    # them, is denied.
+    ReadVersions = {
+      actions   = ["dynamodb:GetItem"]
+      resources = [module.votes_table.table_arn]
+      condition = {
+        "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }
+        "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
+      }
+    }
+  }
+}
+
+module "cdn" {
+  source = "./modules/cdn"
+  count  = var.results_api.cdn_enabled ? 1 : 0
+
+  name                 = local.name_prefix
+  origin_domain_name   = "${module.api.api_id}.execute-api.${var.aws_region}.amazonaws.com"
+  origin_shield_region = coalesce(var.results_api.cdn_origin_shield_region, var.aws_region)
+  origin_stage         = module.api.stage_name
 }

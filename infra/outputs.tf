@@ -17,11 +17,17 @@ output "failure_bucket_names" {
 }
 
 output "function_names" {
-  description = "Function of each consumer."
+  description = "Every function, by its name in the tfvars."
   value = {
+    results_api     = module.results_api.function_name
     vote_aggregator = module.vote_aggregator.function_name
     vote_writer     = module.vote_writer.function_name
   }
+}
+
+output "results_url" {
+  description = "Where viewers read: <results_url>/polls/{poll_id}/results. CloudFront where it is switched on, else the API."
+  value       = try(one(module.cdn).url, module.api.invoke_url)
 }
 
 output "stream_name" {

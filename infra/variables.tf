@@ -154,6 +154,34 @@ variable "project" {
   }
 }
 
+variable "results_api" {
+  type = object({
+    cdn_enabled              = optional(bool, false)
+    cdn_origin_shield_region = optional(string)
+    memory_mb                = optional(number, 512)
+    reserved_concurrency     = optional(number)
+    throttling_burst_limit   = optional(number, 500)
+    throttling_rate_limit    = optional(number, 1000)
+    timeout_seconds          = optional(number, 28)
+  })
+  description = <<-EOT
+    What viewers read: polls, results, receipts.
+    cdn_enabled: CloudFront in front of polls and results, which then cost the API about a request a second each.
+    cdn_origin_shield_region: region of the one cache that asks the API; null means aws_region. Not every region has one.
+    memory_mb: memory of the function, and with it CPU.
+    reserved_concurrency: most requests answered at once, taken from the account's quota; null means no limit of its own.
+    throttling_rate_limit, throttling_burst_limit: requests per second and at once for each of the three, beside the limits of api.
+    timeout_seconds: longest time for one answer.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.results_api.timeout_seconds <= 28
+    error_message = "results_api.timeout_seconds is ${var.results_api.timeout_seconds}: it must be 28 at most, because API Gateway answers for a function that takes 29 seconds."
+  }
+}
+
 variable "stream" {
   type = object({
     encryption_enabled  = optional(bool, true)
@@ -190,6 +218,33 @@ variable "tallies_table" {
   description = "Capacity of the tallies table; each attribute is explained in modules/dynamodb/README.md. Written polls x shards / aggregator window times a second."
   default     = {}
   nullable    = false
+}
+
+variable "tally" {
+  type = object({
+    count_concurrency = optional(number, 8)
+    memory_mb         = optional(number, 512)
+    settle_seconds    = optional(number, 5)
+    timeout_seconds   = optional(number, 300)
+  })
+  description = <<-EOT
+    What makes results final.
+    count_concurrency: invocations that count a poll's votes at once (1 to 40), as fast as the votes table's read units allow.
+    settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate, and how long the writer's failure bucket has to stay empty after the last marker.
+    memory_mb, timeout_seconds: of the function that takes the steps. A bucket that takes longer to count is counted in several goes.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.tally.settle_seconds >= 0 && var.tally.settle_seconds <= 300 && floor(var.tally.settle_seconds) == var.tally.settle_seconds
+    error_message = "tally.settle_seconds is ${var.tally.settle_seconds}: it must be a whole number of seconds from 0 to 300. Kinesis stamps arrivals on several servers, and their clocks differ by less than that."
+  }
+
+  validation {
+    condition     = var.tally.timeout_seconds >= 30 && var.tally.timeout_seconds <= 900 && floor(var.tally.timeout_seconds) == var.tally.timeout_seconds
+    error_message = "tally.timeout_seconds is ${var.tally.timeout_seconds}: it must be a whole number from 30 (a step needs some seconds for its last call) to 900, Lambda's limit."
+  }
 }
 
 variable "vote_aggregator" {
@@ -239,12 +294,15 @@ variable "vote_writer" {
     reserved_concurrency           = optional(number)
     timeout_seconds                = optional(number, 60)
     write_concurrency              = optional(number, 4)
+    write_share                    = optional(number)
   })
   description = <<-EOT
     The consumer that stores; each attribute but the last is explained in modules/stream_consumer/README.md.
     It gives a batch to its failure bucket after maximum_record_age_seconds (12 hours: half of what the stream remembers by default),
     from which it can be redriven in any order, because versions decide which vote stays.
     write_concurrency: BatchExecuteStatement calls of 25 votes each that one invocation has under way at once.
+    write_share: pace writing at this share of votes_table.write_units (0.8 keeps a fifth free), split evenly over shards and lanes,
+    so that a spike is drained at a flat rate without throttling; null means as fast as the table lets it.
   EOT
   default     = {}
   nullable    = false
@@ -252,6 +310,16 @@ variable "vote_writer" {
   validation {
     condition     = var.vote_writer.write_concurrency >= 1 && var.vote_writer.write_concurrency <= 64 && floor(var.vote_writer.write_concurrency) == var.vote_writer.write_concurrency
     error_message = "vote_writer.write_concurrency is ${var.vote_writer.write_concurrency}: it must be a whole number from 1 to 64 (calls of 25 votes; more than 64 at once outrun what one function can sign and parse)."
+  }
+
+  validation {
+    condition     = var.vote_writer.write_share == null ? true : var.vote_writer.write_share > 0 && var.vote_writer.write_share <= 1
+    error_message = "vote_writer.write_share is ${coalesce(var.vote_writer.write_share, 0)}: it must be above 0 and at most 1, the whole of votes_table.write_units; leave it out for no pacing."
+  }
+
+  validation {
+    condition     = var.vote_writer.write_share == null ? true : var.votes_table.billing_mode == "PROVISIONED" && var.stream.mode == "PROVISIONED"
+    error_message = "vote_writer.write_share paces writing at a share of votes_table.write_units, split over stream.shard_count: both must be PROVISIONED. Leave write_share out where AWS scales by itself."
   }
 }
 

@@ -121,7 +121,8 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
     inputs = hashlib.sha256(str(tool).encode())
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         inputs.update(f"{name}={os.environ.get(name)}".encode())
-    files = [*folder.glob("*.tf"), *folder.glob("modules/*/terraform.tf"), folder / ".terraform.lock.hcl"]
+    modules = [*folder.glob("modules/*/main.tf"), *folder.glob("modules/*/terraform.tf")]
+    files = [*folder.glob("*.tf"), *modules, folder / ".terraform.lock.hcl"]
     for file in [*sorted(files), backend]:
         inputs.update(file.read_bytes())
     stamp = data / "initialised"

@@ -12,16 +12,18 @@ from vote_aggregator.folding import fold
 from vote_aggregator.store import TallyTable
 from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.markers import VOTE_AGGREGATOR, DrainRows, pass_markers
 from voting.metrics import Metric, Telemetry, judged_counts
 from voting.polls import PollCache
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import AggregatorSettings
 from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
+from voting_aws.markers import DrainTable
 from voting_aws.polls import PollTable
 from voting_aws.telemetry import PowertoolsTelemetry
 
-SERVICE = "vote_aggregator"
+SERVICE = VOTE_AGGREGATOR
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Runtime:
 
     polls: PollSource
     rows: LiveRows
+    drain: DrainRows
     telemetry: Telemetry
 
 
@@ -50,6 +53,7 @@ def runtime() -> Runtime:
             ttl_ms=settings.poll_cache_seconds * 1000,
         ),
         rows=TallyTable(client, settings.tallies_table),
+        drain=DrainTable(client, settings.tallies_table, VOTE_AGGREGATOR),
         telemetry=PowertoolsTelemetry(SERVICE, settings),
     )
 
@@ -61,16 +65,23 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
         judged = judge(records, runtime.polls)
     except StoreUnavailable as error:
         return whole_batch_comes_again(runtime.telemetry, records, str(error))
-    counting = count(fold(judged, shard_of(event)), runtime.rows, remaining_ms)
+    shard = shard_of(event)
+    counting = count(fold(judged, shard), runtime.rows, remaining_ms)
     retry_from = counting.uncounted[0].first_version if counting.uncounted else None
+    passing = pass_markers(judged.markers, retry_from, shard, runtime.drain, remaining_ms)
     runtime.telemetry.count(
-        judged_counts(len(records), judged)
+        judged_counts(len(records) - len(judged.markers), judged)
         | {
             Metric.RECORDS_COUNTED: counting.counted,
             Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
             Metric.LIVE_ROWS_WRITTEN: counting.rows_written,
+            Metric.MARKERS_PASSED: passing.passed,
+            Metric.MARKERS_IGNORED: passing.ignored,
         }
     )
+    if passing.retry_from is not None:
+        # What is uncounted lies behind these markers, so it comes again with them.
+        return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)
     if retry_from is None:
         return all_done()
     return comes_again(runtime.telemetry, records, retry_from, counting.cause)

@@ -9,20 +9,23 @@ from functools import cache
 from typing import Any
 
 from vote_writer.folding import fold
+from vote_writer.pacing import Pace
 from vote_writer.store import VoteTable
 from vote_writer.writing import BallotWriter, RecentVersions
 from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.markers import VOTE_WRITER, DrainRows, pass_markers
 from voting.metrics import Metric, Telemetry, judged_counts
 from voting.polls import PollCache
-from voting.records import records_in
+from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import WriterSettings
 from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
+from voting_aws.markers import DrainTable
 from voting_aws.polls import PollTable
 from voting_aws.telemetry import PowertoolsTelemetry
 
-SERVICE = "vote_writer"
+SERVICE = VOTE_WRITER
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Runtime:
     settings: WriterSettings
     polls: PollSource
     writer: BallotWriter
+    drain: DrainRows
     telemetry: Telemetry
 
 
@@ -53,6 +57,9 @@ def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
     def now_ms() -> int:
         return time.time_ns() // 1_000_000
 
+    def sleep_ms(duration: float) -> None:
+        time.sleep(duration / 1000)
+
     client = dynamodb_client(max_connections=settings.write_concurrency)
     return Runtime(
         settings=settings,
@@ -63,8 +70,10 @@ def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
             VoteTable(client, settings.votes_table),
             RecentVersions(now_ms),
             ThreadPoolExecutor(settings.write_concurrency, thread_name_prefix="votes").map,
-            sleep_ms=lambda duration: time.sleep(duration / 1000),
+            sleep_ms,
+            pace=Pace(settings.max_writes_per_second, lambda: time.monotonic() * 1000, sleep_ms),
         ),
+        drain=DrainTable(client, settings.tallies_table, VOTE_WRITER),
         telemetry=telemetry,
     )
 
@@ -79,8 +88,9 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
     ballots = fold(judged.accepted, runtime.settings.vote_retention_days)
     written = runtime.writer.write(ballots, remaining_ms)
     retry_from = min((ballot.oldest_version for ballot in written.unwritten), default=None)
+    passing = pass_markers(judged.markers, retry_from, shard_of(event), runtime.drain, remaining_ms)
     runtime.telemetry.count(
-        judged_counts(len(records), judged)
+        judged_counts(len(records) - len(judged.markers), judged)
         | {
             Metric.VOTES_FOLDED: len(judged.accepted) - len(ballots),
             Metric.VOTES_STORED: written.stored,
@@ -88,8 +98,13 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
             Metric.VOTES_ALREADY_STORED: written.already_stored,
             Metric.VOTES_UNWRITTEN: len(written.unwritten),
             Metric.STATEMENTS_THROTTLED: written.throttled_statements,
+            Metric.MARKERS_PASSED: passing.passed,
+            Metric.MARKERS_IGNORED: passing.ignored,
         }
     )
+    if passing.retry_from is not None:
+        # What is unwritten lies behind these markers, so it comes again with them.
+        return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)
     if retry_from is None:
         return all_done()
     cause = f"{len(written.unwritten)} votes could not be stored in time"

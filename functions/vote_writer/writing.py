@@ -15,6 +15,7 @@ from itertools import batched
 from typing import NamedTuple, Protocol
 
 from vote_writer.folding import Ballot
+from vote_writer.pacing import Pace, unpaced
 
 STATEMENTS_PER_CALL = 25  # BatchExecuteStatement's limit
 
@@ -121,13 +122,15 @@ class BallotWriter:
         map_calls: MapCalls,
         sleep_ms: Callable[[float], None],
         jitter: Callable[[], float] = random.random,
+        pace: Pace | None = None,
     ) -> None:
-        """Take the store, the memory of recent versions, a ``map`` (of a thread pool, say), and sleep."""
+        """Take the store, the memory of recent versions, a ``map`` (of a thread pool, say), sleep, and a pace."""
         self._store = store
         self._recent = recent
         self._map_calls = map_calls
         self._sleep_ms = sleep_ms
         self._jitter = jitter
+        self._pace = pace or unpaced()
 
     def write(self, ballots: Sequence[Ballot], remaining_ms: Callable[[], int]) -> Written:
         """Write ballots of different rows; what could not be written in time is in ``unwritten``.
@@ -154,7 +157,8 @@ class BallotWriter:
             pending = follow_ups + again
             # Follow-ups (an UPDATE after "duplicate") need no pause; what was throttled does.
             pause_ms = backoff_ms * (0.5 + 0.5 * self._jitter()) if again else 0
-            if remaining_ms() <= pause_ms:
+            # What the pace lets go after the deadline only is left to the next invocation at once.
+            if remaining_ms() <= max(pause_ms, self._pace.wait_ms()):
                 break
             if again:
                 self._sleep_ms(pause_ms)
@@ -168,8 +172,9 @@ class BallotWriter:
         """Send each statement once; return the follow-ups and those that have to be sent again."""
 
         def execute(call: Call) -> list[Outcome]:
-            # Asked before every call: in a slow hour a round must not outlive the function.
-            return self._store.execute(call) if remaining_ms() > 0 else [Outcome.UNAVAILABLE] * len(call)
+            # Asked before every call: in a slow hour, or at a slow pace, a round must not outlive the function.
+            in_time = self._pace.admit(len(call), remaining_ms)
+            return self._store.execute(call) if in_time else [Outcome.UNAVAILABLE] * len(call)
 
         follow_ups: list[Statement] = []
         again: list[Statement] = []

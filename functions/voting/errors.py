@@ -7,10 +7,12 @@ VotestreamError
 │                       event source mapping tries the batch again until somebody has put it right
 ├── InvalidPoll         the polls table holds a row that is no poll; retried, because votes must not
 │                       be dropped over an operator's mistake that can be put right
+├── InvalidFinal        a certificate that is none, or is not the one that its digest was taken from
 └── InvalidSettings     cold start fails with one line that names the variable
 """
 
 __all__ = [
+    "InvalidFinal",
     "InvalidPoll",
     "InvalidSettings",
     "InvalidVote",
@@ -41,6 +43,10 @@ class StoreRefused(VotestreamError):
 
 class InvalidPoll(VotestreamError):
     """When a row of the polls table can't be read as a poll, or an operator describes an impossible one."""
+
+
+class InvalidFinal(VotestreamError):
+    """When a final entry can't be read, or has been changed since it was certified."""
 
 
 class InvalidSettings(VotestreamError):

@@ -17,7 +17,7 @@ NAMESPACE = "Votestream"
 class Metric(StrEnum):
     """Names, each with when it is counted."""
 
-    RECORDS_RECEIVED = "RecordsReceived"  # records of a batch, whatever they hold
+    RECORDS_RECEIVED = "RecordsReceived"  # records of a batch, whatever they hold, but for closing markers
     VOTES_ACCEPTED = "VotesAccepted"  # records that passed the poll's rules
     REJECTED_UNKNOWN_POLL = "RejectedUnknownPoll"  # no such poll when the vote arrived
     REJECTED_UNKNOWN_OPTION = "RejectedUnknownOption"  # the poll has no such option
@@ -25,6 +25,9 @@ class Metric(StrEnum):
     REJECTED_CLOSED = "RejectedClosed"  # arrived at closes_at or later
     REJECTED_MALFORMED = "RejectedMalformed"  # can't be a vote
     RECORDS_REPORTED_FAILED = "RecordsReportedFailed"  # handed back to the mapping for a retry
+
+    MARKERS_PASSED = "MarkersPassed"  # closing markers that a tally waits for; all before them is done
+    MARKERS_IGNORED = "MarkersIgnored"  # closing markers that no tally waits for
 
     # vote_writer only; accepted = folded + stored + changed + already stored + unwritten
     VOTES_FOLDED = "VotesFolded"  # accepted, but the same voter has a later vote in the same batch
@@ -38,6 +41,18 @@ class Metric(StrEnum):
     RECORDS_COUNTED = "RecordsCounted"  # added to live rows by this invocation
     RECORDS_ALREADY_COUNTED = "RecordsAlreadyCounted"  # dropped, because a live row holds them already
     LIVE_ROWS_WRITTEN = "LiveRowsWritten"  # conditional updates that took effect
+
+    # tally only
+    MARKERS_PUT = "MarkersPut"  # closing markers put into the stream
+    VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
+    RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
+    RECOUNTS_DISAGREEING = "RecountsDisagreeing"  # recounts with other counts than the final
+
+    # results_api only: one of them for every request
+    REQUESTS_ANSWERED = "RequestsAnswered"  # 200
+    REQUESTS_NOT_MODIFIED = "RequestsNotModified"  # 304: the asker has the newest answer already
+    REQUESTS_REFUSED = "RequestsRefused"  # 4xx
+    REQUESTS_UNAVAILABLE = "RequestsUnavailable"  # 503: a table could not be read
 
 
 REJECTED: Mapping[Reason, Metric] = {
@@ -62,7 +77,7 @@ class Telemetry(Protocol):
 
 
 def judged_counts(received: int, judged: Judged) -> dict[Metric, int]:
-    """Return the counts that both consumers emit for a batch of ``received`` records.
+    """Return the counts that both consumers emit for a batch of ``received`` records, markers not among them.
 
     Conservation, which an alarm watches: received = accepted + rejected by reason.
     """

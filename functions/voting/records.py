@@ -1,7 +1,8 @@
-"""Kinesis records as the event source mapping delivers them, and the votes inside them.
+"""Kinesis records as the event source mapping delivers them, and the votes and markers inside them.
 
 The voter is the record's partition key, because the front door vouches for that and for nothing in
-the body. The record's data holds the poll and the option, and not one field more.
+the body. A vote's data holds the poll and the option, a closing marker's the poll and the marker, and
+not one field more.
 """
 
 import binascii
@@ -21,6 +22,7 @@ OptionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 # Wide enough for UUIDs, e-mail addresses and the subject claims of identity providers ("auth0|…");
 # without quotes, backslashes and control characters, so that no encoding on the way can change it.
 Voter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|+=/-]{1,128}$")]
+MarkerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class VoteData(BaseModel):
@@ -32,6 +34,15 @@ class VoteData(BaseModel):
     option: OptionId
 
 
+class MarkerData(BaseModel):
+    """What a closing marker's data says. The front door builds no such record; only the tally's role may."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    marker: MarkerId
+    poll_id: PollId
+
+
 class Vote(NamedTuple):
     """One vote: who, where, what, when (epoch ms of Kinesis arrival), and which of the voter's votes."""
 
@@ -39,6 +50,14 @@ class Vote(NamedTuple):
     voter: str
     option: str
     arrived_at: int
+    version: str
+
+
+class Marker(NamedTuple):
+    """One closing marker: whose, which, and where in its shard."""
+
+    poll_id: str
+    marker_id: str
     version: str
 
 
@@ -101,3 +120,12 @@ def read_vote(record: Record) -> Vote:
     except (ValidationError, ValueError):
         raise InvalidVote(f"record {record.sequence} is no vote") from None
     return Vote(data.poll_id, record.voter, data.option, record.arrived_at, version_of(record.sequence))
+
+
+def read_marker(record: Record) -> Marker | None:
+    """Return the closing marker in a record that is no vote, or None."""
+    try:
+        data = MarkerData.model_validate_json(binascii.a2b_base64(record.data))
+    except (ValidationError, ValueError):
+        return None
+    return Marker(data.poll_id, data.marker, version_of(record.sequence))

@@ -1,12 +1,12 @@
 """The rules: which records count as votes, and why the others do not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from voting.errors import InvalidVote
 from voting.polls import Poll
-from voting.records import Record, Vote, read_vote, version_of
+from voting.records import Marker, Record, Vote, read_marker, read_vote, version_of
 
 
 class Reason(StrEnum):
@@ -36,10 +36,14 @@ class Rejected(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A batch after the rules: every record is in exactly one of the two lists, in delivery order."""
+    """A batch after the rules: every record is in exactly one of the lists, in delivery order.
+
+    Closing markers are no votes: neither accepted nor rejected, and never counted as received.
+    """
 
     accepted: list[Accepted]
     rejected: list[Rejected]
+    markers: Sequence[Marker] = ()
 
 
 class PollSource(Protocol):
@@ -75,12 +79,17 @@ def judge(records: Iterable[Record], polls: PollSource) -> Judged:
     """
     accepted: list[Accepted] = []
     rejected: list[Rejected] = []
+    markers: list[Marker] = []
     votes: list[Vote] = []
     latest_arrivals: dict[str, int] = {}
     for record in records:
         try:
             vote = read_vote(record)
         except InvalidVote:
+            # Votes come by the million and markers by the dozen: only what is no vote is looked at twice.
+            if marker := read_marker(record):
+                markers.append(marker)
+                continue
             rejected.append(Rejected(version_of(record.sequence), record.arrived_at, None, Reason.MALFORMED))
             continue
         votes.append(vote)
@@ -98,4 +107,4 @@ def judge(records: Iterable[Record], polls: PollSource) -> Judged:
             named = None if reason is Reason.UNKNOWN_POLL else vote.poll_id
             rejected.append(Rejected(vote.version, vote.arrived_at, named, reason))
     rejected.sort(key=lambda rejection: rejection.version)
-    return Judged(accepted, rejected)
+    return Judged(accepted, rejected, markers)

@@ -54,8 +54,14 @@ class ConsumerSettings(FunctionSettings):
 
 
 class WriterSettings(ConsumerSettings):
-    """What the vote writer needs besides."""
+    """What the vote writer needs besides.
 
+    ``max_writes_per_second`` is one lane's part of what the votes table takes (``vote_writer.pacing``): write
+    units x share / (shards x parallelization factor); 0 sets no limit.
+    """
+
+    max_writes_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    tallies_table: Name
     vote_retention_days: RetentionDays
     votes_table: Name
     write_concurrency: Annotated[int, Field(ge=1, le=64)]
@@ -65,3 +71,23 @@ class AggregatorSettings(ConsumerSettings):
     """What the vote aggregator needs besides."""
 
     tallies_table: Name
+
+
+class ResultsSettings(FunctionSettings):
+    """What the results API needs besides."""
+
+    tallies_table: Name
+    vote_retention_days: RetentionDays
+    votes_table: Name
+
+
+class TallySettings(FunctionSettings):
+    """What the tally needs besides."""
+
+    count_concurrency: Annotated[int, Field(ge=1, le=40)]
+    settle_seconds: Annotated[int, Field(ge=0, le=300)]
+    stream: Name
+    tallies_table: Name
+    votes_table: Name
+    writer_failure_bucket: Name
+    writer_lanes: Annotated[int, Field(ge=1, le=10)]

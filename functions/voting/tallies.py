@@ -1,6 +1,10 @@
 """The layout of the tallies table: how its entries and their attributes are named."""
 
 LIVE_PREFIX = "live#"
+DRAIN_PREFIX = "drain#"
+COUNT_PREFIX = "count#"
+PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
+FINAL = "final"  # written once; recounts lie beside it
 
 # Attributes of a live row: received = total + all rejected; total = all options.
 RECEIVED = "received"
@@ -9,6 +13,9 @@ OPTION_PREFIX = "option#"
 REJECTED_PREFIX = "rejected#"
 LAST_ARRIVAL = "last_arrival"  # epoch ms
 
+# Attribute of a drain row: the ids of the closing markers that the consumer has passed in the shard (a set).
+PASSED = "passed"
+
 # Where records are counted that belong to no existing poll. No poll can have this id: ids hold no "_".
 UNATTRIBUTED = "_unattributed"
 
@@ -16,3 +23,18 @@ UNATTRIBUTED = "_unattributed"
 def live_entry(shard: str) -> str:
     """Return the sort key of a poll's live row for a shard."""
     return LIVE_PREFIX + shard
+
+
+def drain_entry(consumer: str, shard: str) -> str:
+    """Return the sort key of the row in which a consumer notes the closing markers that it passes."""
+    return f"{DRAIN_PREFIX}{consumer}#{shard}"
+
+
+def count_entry(tally_id: str, bucket: int) -> str:
+    """Return the sort key of one tally's partial result for one bucket."""
+    return f"{COUNT_PREFIX}{tally_id}#{bucket:04}"
+
+
+def recount_entry(number: int) -> str:
+    """Return the sort key of a recount (1, 2, …), which lies beside the final result."""
+    return f"{FINAL}#{number}"

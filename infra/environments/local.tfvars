@@ -45,6 +45,11 @@ vote_writer = {
   timeout_seconds         = 30
 }
 
+tally = {
+  count_concurrency = 4
+  settle_seconds    = 2 # one clock stamps everything here
+}
+
 vote_aggregator = {
   batch_size              = 10000
   batching_window_seconds = 1

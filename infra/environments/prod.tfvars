@@ -57,3 +57,10 @@ vote_aggregator = {
   batching_window_seconds = 2
   memory_mb               = 1769
 }
+
+# A million viewers ask CloudFront, and CloudFront asks once a second. The reserve keeps a flood past it from
+# taking the consumers' invocations.
+results_api = {
+  cdn_enabled          = true
+  reserved_concurrency = 50
+}

@@ -50,15 +50,33 @@ override_resource {
 }
 
 override_resource {
-  target          = module.vote_writer.aws_cloudwatch_log_group.this
+  target          = module.results_api.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:results" }
+}
+
+override_resource {
+  target          = module.results_api.aws_lambda_function.this
+  override_during = plan
+  values          = { invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/results" }
+}
+
+override_resource {
+  target          = module.vote_writer.module.function.aws_cloudwatch_log_group.this
   override_during = plan
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:writer" }
 }
 
 override_resource {
-  target          = module.vote_aggregator.aws_cloudwatch_log_group.this
+  target          = module.vote_aggregator.module.function.aws_cloudwatch_log_group.this
   override_during = plan
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator" }
+}
+
+override_resource {
+  target          = module.tally_function.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
 }
 
 run "writer_is_told_exactly_what_its_settings_ask_for" {
@@ -73,15 +91,32 @@ run "writer_is_told_exactly_what_its_settings_ask_for" {
 
   assert {
     condition = module.vote_writer.environment_variables == tomap({
-      VOTESTREAM_ENVIRONMENT         = "test"
-      VOTESTREAM_LOG_LEVEL           = "WARNING"
-      VOTESTREAM_POLL_CACHE_SECONDS  = "7"
-      VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
-      VOTESTREAM_VOTE_RETENTION_DAYS = "30"
-      VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
-      VOTESTREAM_WRITE_CONCURRENCY   = "8"
+      VOTESTREAM_ENVIRONMENT           = "test"
+      VOTESTREAM_LOG_LEVEL             = "WARNING"
+      VOTESTREAM_MAX_WRITES_PER_SECOND = "0"
+      VOTESTREAM_POLL_CACHE_SECONDS    = "7"
+      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
+      VOTESTREAM_VOTE_RETENTION_DAYS   = "30"
+      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
+      VOTESTREAM_WRITE_CONCURRENCY     = "8"
     })
     error_message = "The function refuses to start with a variable missing or left over."
+  }
+}
+
+run "pacing_gives_each_lane_its_part_of_the_share" {
+  command = plan
+
+  variables {
+    stream      = { shard_count = 4 }
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
+    vote_writer = { write_share = 0.8, parallelization_factor = 2 }
+  }
+
+  assert {
+    condition     = module.vote_writer.environment_variables["VOTESTREAM_MAX_WRITES_PER_SECOND"] == "1000"
+    error_message = "10,000 units x 0.8 over 4 shards x 2 lanes are 1,000 writes/s for each lane."
   }
 }
 
@@ -105,14 +140,15 @@ run "writer_may_read_polls_and_store_votes_and_nothing_else" {
 
   assert {
     condition = { for statement in jsondecode(module.vote_writer.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"])
-      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:111122223333:log-group:writer:*"])
-      FindFailureBucket = jsonencode(["s3:ListBucket", "arn:aws:s3:::writer-failures"])
-      KeepFailedBatches = jsonencode(["s3:PutObject", "arn:aws:s3:::writer-failures/*"])
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:writer:*"]])
+      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
+      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::writer-failures/*"]])
+      PassMarkers       = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
       ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
       StoreVotes        = jsonencode([["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
     }
-    error_message = "The writer reads the stream and polls, and writes votes, its log and its own failure bucket."
+    error_message = "The writer reads the stream and polls, and writes votes, the markers that it passes, its log and its own failure bucket."
   }
 }
 
@@ -121,14 +157,120 @@ run "aggregator_may_read_polls_and_count_and_nothing_else" {
 
   assert {
     condition = { for statement in jsondecode(module.vote_aggregator.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"])
-      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator:*"])
-      FindFailureBucket = jsonencode(["s3:ListBucket", "arn:aws:s3:::aggregator-failures"])
-      KeepFailedBatches = jsonencode(["s3:PutObject", "arn:aws:s3:::aggregator-failures/*"])
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:aggregator:*"]])
+      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::aggregator-failures"]])
+      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::aggregator-failures/*"]])
       CountVotes        = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
       ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
     }
     error_message = "The aggregator reads the stream and polls, and writes tallies, its log and its own failure bucket: it never sees the votes table."
+  }
+}
+
+run "tally_is_told_exactly_what_its_settings_ask_for" {
+  command = plan
+
+  variables {
+    tally       = { count_concurrency = 12, settle_seconds = 9 }
+    vote_writer = { parallelization_factor = 4 }
+  }
+
+  assert {
+    condition = module.tally_function.environment_variables == tomap({
+      VOTESTREAM_COUNT_CONCURRENCY     = "12"
+      VOTESTREAM_ENVIRONMENT           = "test"
+      VOTESTREAM_LOG_LEVEL             = "INFO"
+      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
+      VOTESTREAM_SETTLE_SECONDS        = "9"
+      VOTESTREAM_STREAM                = "votestream-test-votes"
+      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
+      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
+      VOTESTREAM_WRITER_FAILURE_BUCKET = "votestream-test-vote-writer-failures-111122223333"
+      VOTESTREAM_WRITER_LANES          = "4"
+    })
+    error_message = "The function refuses to start with a variable missing or left over; with too few lanes a marker would miss one."
+  }
+}
+
+run "tally_may_put_markers_and_count_and_never_touch_a_vote" {
+  command = plan
+
+  assert {
+    condition = { for statement in jsondecode(module.tally_function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:tally:*"]])
+      CountVotes        = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+      FindFailedBatches = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
+      KeepResults       = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      PutMarkers        = jsonencode([["kinesis:ListShards", "kinesis:PutRecords"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "The tally reads votes and never writes one; of the stream it may list the shards and put records."
+  }
+}
+
+run "results_api_is_told_exactly_what_its_settings_ask_for" {
+  command = plan
+
+  variables {
+    vote_retention_days = 30
+  }
+
+  assert {
+    condition = module.results_api.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT         = "test"
+      VOTESTREAM_LOG_LEVEL           = "INFO"
+      VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
+      VOTESTREAM_VOTE_RETENTION_DAYS = "30"
+      VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
+    })
+    error_message = "The function refuses to start with a variable missing or left over."
+  }
+}
+
+run "results_api_may_read_and_never_what_anybody_chose" {
+  command = plan
+
+  assert {
+    condition = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource, try(statement.Condition, null)]) } == {
+      WriteLog    = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:results:*"], null])
+      ReadPolls   = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"], null])
+      ReadTallies = jsonencode([["dynamodb:GetItem", "dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"], null])
+      ReadVersions = jsonencode([["dynamodb:GetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"], {
+        "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }
+        "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
+      }])
+    }
+    error_message = "What viewers can reach writes nothing but its log, and of a vote it may read the version alone."
+  }
+}
+
+run "viewers_read_from_the_api_unless_a_cdn_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = output.results_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(module.cdn) == 0
+    error_message = "Without results_api.cdn_enabled nothing of CloudFront is made."
+  }
+}
+
+run "a_cdn_stands_in_front_of_the_api" {
+  command = plan
+
+  variables {
+    results_api = { cdn_enabled = true }
+  }
+
+  override_resource {
+    target          = module.cdn[0].aws_cloudfront_distribution.this
+    override_during = plan
+    values          = { domain_name = "d111111abcdef8.cloudfront.net" }
+  }
+
+  assert {
+    condition     = output.results_url == "https://d111111abcdef8.cloudfront.net"
+    error_message = "With the CDN on, viewers are sent there."
   }
 }
 
@@ -156,6 +298,9 @@ run "tools_find_the_deployment_by_project_and_environment" {
       vote_writer_failure_bucket     = "votestream-test-vote-writer-failures-111122223333"
       vote_aggregator_failure_bucket = "votestream-test-vote-aggregator-failures-111122223333"
       poll_cache_seconds             = 5
+      tally_state_machine_arn        = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
+      tally_schedule_group           = "votestream-test-closings"
+      tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
     }
     error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
   }

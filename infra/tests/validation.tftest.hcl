@@ -190,3 +190,107 @@ run "rejects_a_write_concurrency_of_65" {
 
   expect_failures = [var.vote_writer]
 }
+
+run "accepts_an_answer_that_takes_28_seconds" {
+  command = plan
+
+  variables {
+    results_api = { timeout_seconds = 28 }
+  }
+}
+
+run "rejects_an_answer_that_api_gateway_would_not_wait_for" {
+  command = plan
+
+  variables {
+    results_api = { timeout_seconds = 29 }
+  }
+
+  expect_failures = [var.results_api]
+}
+
+run "accepts_a_tally_settle_of_300_seconds_and_the_longest_function" {
+  command = plan
+
+  variables {
+    tally = { settle_seconds = 300, timeout_seconds = 900 }
+  }
+}
+
+run "rejects_a_tally_settle_of_301_seconds" {
+  command = plan
+
+  variables {
+    tally = { settle_seconds = 301 }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "accepts_a_tally_that_does_not_settle_and_the_shortest_function" {
+  command = plan
+
+  variables {
+    tally = { settle_seconds = 0, timeout_seconds = 30 }
+  }
+}
+
+run "rejects_a_tally_settle_of_less_than_nothing" {
+  command = plan
+
+  variables {
+    tally = { settle_seconds = -1 }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_a_tally_that_has_no_time_for_its_last_call" {
+  command = plan
+
+  variables {
+    tally = { timeout_seconds = 29 }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_a_tally_that_runs_longer_than_lambda" {
+  command = plan
+
+  variables {
+    tally = { timeout_seconds = 901 }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "takes_the_whole_table_as_a_write_share" {
+  command = plan
+
+  variables {
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
+    vote_writer = { write_share = 1 }
+  }
+}
+
+run "rejects_a_write_share_of_more_than_the_table" {
+  command = plan
+
+  variables {
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
+    vote_writer = { write_share = 1.01 }
+  }
+
+  expect_failures = [var.vote_writer]
+}
+
+run "rejects_a_write_share_of_an_on_demand_table" {
+  command = plan
+
+  variables {
+    vote_writer = { write_share = 0.8 }
+  }
+
+  expect_failures = [var.vote_writer]
+}

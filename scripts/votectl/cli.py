@@ -12,20 +12,31 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import track
 
+from sizing.cli import app as sizing_app
 from votectl import demo as demonstration
 from votectl import deployment, display
+from votectl.auditing import audit as take_audit
+from votectl.auditing import audit_tables
+from votectl.closing import Schedules
+from votectl.closing import close as close_early
+from votectl.closing import edit as edit_like
 from votectl.counts import CountReader
 from votectl.errors import OperatorError
 from votectl.ledger import take
-from votectl.moments import parse_moment
+from votectl.moments import parse_moment, show_moment
 from votectl.polls import PollDesk
 from votectl.redrive import FailureDestination, Warnings, writer_like
 from votectl.redrive import redrive as bring_back
-from voting.polls import Option, Visibility
+from votectl.results import Output, ResultReader, as_picture, as_text
+from votectl.tallying import Tallies, final_card, watch
+from voting.errors import VotestreamError
+from voting.polls import Option, Poll, Visibility
+from voting.tallies import FINAL
 
 app = typer.Typer(no_args_is_help=True, help="Run polls on a Votestream deployment.")
 poll_app = typer.Typer(no_args_is_help=True, help="Create polls and look at them.")
 app.add_typer(poll_app, name="poll")
+app.add_typer(sizing_app)  # plan, simulate and calibrate, beside the others
 
 console = Console()
 
@@ -46,6 +57,8 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
             problem = str(error)
         except (ClientError, BotoCoreError) as error:
             problem = f"the cloud refused: {error}"
+        except VotestreamError as error:
+            problem = f"a function's own code refused: {error}"
         Console(stderr=True).print(f"[red]error:[/red] {problem}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
@@ -71,8 +84,9 @@ def create_poll(
     ),
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Create a poll."""
-    desk = PollDesk(find(environment).polls_table)
+    """Create a poll, and schedule its tally for its end."""
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
     now = desk.now_ms()
     poll = desk.create(
         poll_id,
@@ -82,7 +96,60 @@ def create_poll(
         parse_moment(closes, now),
         visibility,
     )
+    Schedules(target).set(poll)
     console.print(display.poll_card(poll))
+
+
+@poll_app.command("edit")
+@reported
+def edit_poll(
+    poll_id: str,
+    title: Annotated[str | None, typer.Option(help="What people read")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="An option's new label, ID=LABEL")] = None,
+    opens: Annotated[str | None, typer.Option(help="+10m from now, or ISO 8601 with an offset")] = None,
+    closes: Annotated[str | None, typer.Option(help="Like --opens")] = None,
+    visibility: Annotated[Visibility | None, typer.Option(help="Who may see counts before the final")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Only if the poll is at this version, as `poll show` told it")
+    ] = None,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Change a poll. Its times only while the old and the new one lie ahead for every consumer."""
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
+    labels = dict(text.partition("=")[::2] for text in label or [])
+    if unknown := labels.keys() - seen.option_ids:
+        raise OperatorError(f"poll {poll_id!r} has no option {', '.join(sorted(unknown))}")
+    given = {
+        "title": title,
+        "opens_at": None if opens is None else parse_moment(opens, now),
+        "closes_at": None if closes is None else parse_moment(closes, now),
+        "visibility": visibility,
+        "options": tuple(
+            parse_option(f"{option.id}={labels.get(option.id, option.label)}") for option in seen.options
+        ),
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    console.print(display.poll_card(edit_like(desk, Schedules(target), target, seen, **changes)))
+
+
+@poll_app.command("close")
+@reported
+def close_poll(
+    poll_id: str,
+    at: Annotated[
+        str | None, typer.Option(help="+30s from now, or ISO 8601; as soon as possible if left out")
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Only if the poll is at this version")] = None,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Close a poll early: a little in the future, when every consumer knows of it."""
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    seen = seen_poll(desk, poll_id, version)
+    moment = None if at is None else parse_moment(at, desk.now_ms())
+    console.print(display.poll_card(close_early(desk, Schedules(target), target, seen, moment)))
 
 
 @poll_app.command("list")
@@ -103,20 +170,27 @@ def show_poll(poll_id: str, environment: Environment = deployment.LOCAL) -> None
 @reported
 def results(
     poll_id: str,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep the table up to date until Ctrl-C")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the table up to date until the final")] = False,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How it is written")] = Output.TABLE,
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Show a poll's live result."""
-    target = find(environment)
-    poll, reader = PollDesk(target.polls_table).get(poll_id), CountReader(target)
-    if not watch:
-        console.print(display.live_result(poll, reader.live(poll_id)))
+    """Show how a poll stands, hidden counts included."""
+    if watch and output is not Output.TABLE:
+        raise OperatorError("--watch draws a table: leave it out for JSON and CSV")
+    reader = ResultReader(find(environment))
+    result = reader.read(poll_id)
+    if output is not Output.TABLE:
+        typer.echo(as_text(result, output), nl=output is Output.JSON)
         return
-    with Live(console=console, auto_refresh=False) as live:
+    if not watch:
+        console.print(as_picture(result))
+        return
+    with Live(as_picture(result), console=console, auto_refresh=False) as live:
         try:
-            while True:
-                live.update(display.live_result(poll, reader.live(poll_id)), refresh=True)
+            while result.stage.final is None:
                 time.sleep(1)
+                result = reader.read(poll_id)
+                live.update(as_picture(result), refresh=True)
         except KeyboardInterrupt:
             return
 
@@ -144,7 +218,10 @@ def redrive(
     writer_failures = FailureDestination(target.vote_writer_failure_bucket)
     aggregator_failures = list(FailureDestination(target.vote_aggregator_failure_bucket).batches())
     waiting = list(writer_failures.batches())
-    console.print(display.failed_batches(waiting, target.vote_writer_failure_bucket))
+    if waiting:
+        console.print(display.failed_batches(waiting, target.vote_writer_failure_bucket))
+    else:
+        console.print(f"Nothing waits in {target.vote_writer_failure_bucket}.")
     if aggregator_failures:
         console.print(display.failed_batches(aggregator_failures, target.vote_aggregator_failure_bucket))
         console.print(
@@ -186,6 +263,65 @@ def ledger(
     console.print(display.ledger(entry))
     if not entry.conserved:
         raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def tally(
+    poll_id: str,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Count a final poll once more, beside its final result")
+    ] = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Make a poll's result final now, or watch the tally that does so already."""
+    target = find(environment)
+    desk, tallies = PollDesk(target.polls_table), Tallies(target)
+    poll = desk.get(poll_id)
+    if desk.now_ms() < poll.closes_at:
+        raise OperatorError(
+            f"poll {poll_id!r} closes at {show_moment(poll.closes_at)} and is tallied by itself then: "
+            f"to close it now, use `votectl poll close {poll_id}`"
+        )
+    final = tallies.final(poll_id)
+    agrees = True
+    if recount or final is None:
+        end = watch(tallies, poll_id, tallies.start(poll_id, recount=recount), console)
+        certified = end.output or {}
+        agrees = bool(certified.get("agrees", True))
+        final = tallies.final(poll_id, str(certified.get("entry", FINAL)))
+    if final is not None:
+        console.print(final_card(poll, final, "Recount" if recount else "Final result"))
+    if not agrees:
+        raise OperatorError("this recount differs from the final result: see `votectl audit`")
+
+
+@app.command()
+@reported
+def audit(poll_id: str, environment: Environment = deployment.LOCAL) -> None:
+    """Count the stored votes once more from here, and hold them against live and final result."""
+    target = find(environment)
+    poll = PollDesk(target.polls_table).get(poll_id)
+    result = take_audit(poll, CountReader(target), Tallies(target))
+    for table in audit_tables(result):
+        console.print(table)
+    if not result.clean:
+        raise typer.Exit(1)
+
+
+def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
+    """Return a poll as the operator has seen it.
+
+    Raises:
+        OperatorError: it is at another version now.
+    """
+    poll = desk.get(poll_id)
+    if version is not None and poll.version != version:
+        raise OperatorError(
+            f"poll {poll_id!r} is at version {poll.version}, not {version}: somebody has edited it; "
+            f"see `votectl poll show {poll_id}`"
+        )
+    return poll
 
 
 def parse_option(text: str) -> Option:

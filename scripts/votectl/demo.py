@@ -38,6 +38,7 @@ POLLS: dict[str, tuple[str, dict[str, str]]] = {
 class Check:
     """One number that has to agree: what the sender knows, and what the platform says."""
 
+    poll: str
     name: str
     expected: object
     actual: object
@@ -74,10 +75,10 @@ def checks(account: Account, observation: Observation, polls: Sequence[Poll]) ->
     """Hold everything that the platform counted and stored against the sender's account."""
     live, stored = observation.live(), observation.stored()
     found = [
-        Check("requests without an answer", 0, account.unanswered),
-        Check("well-formed requests refused", 0, sum(_well_formed_refused(account).values())),
-        Check("malformed requests acknowledged", 0, account.acknowledged[Kind.MALFORMED]),
-        Check("rejected: unknown poll", account.unattributed, observation.unattributed()),
+        Check("", "requests without an answer", 0, account.unanswered),
+        Check("", "well-formed requests refused", 0, sum(_well_formed_refused(account).values())),
+        Check("", "malformed requests acknowledged", 0, account.acknowledged[Kind.MALFORMED]),
+        Check("", "rejected: unknown poll", account.unattributed, observation.unattributed()),
     ]
     for poll in polls:
         poll_id = poll.poll_id
@@ -85,14 +86,15 @@ def checks(account: Account, observation: Observation, polls: Sequence[Poll]) ->
         counts = live[poll_id]
         found += [
             Check(
-                f"{poll_id}: records received",
+                poll_id,
+                "records received",
                 sum(account.live[poll_id].values()) + sum(rejected.values()),
                 counts.received,
             ),
-            Check(f"{poll_id}: live counts", account.live[poll_id], counts.options),
-            Check(f"{poll_id}: live total", sum(account.live[poll_id].values()), counts.total),
-            Check(f"{poll_id}: rejected", rejected, counts.rejected),
-            Check(f"{poll_id}: stored votes, one per voter", account.stored(poll_id), stored[poll_id]),
+            Check(poll_id, "live counts", account.live[poll_id], counts.options),
+            Check(poll_id, "live total", sum(account.live[poll_id].values()), counts.total),
+            Check(poll_id, "rejected", rejected, counts.rejected),
+            Check(poll_id, "stored, one per voter", account.stored(poll_id), stored[poll_id]),
         ]
     return found
 
@@ -212,9 +214,14 @@ def requests_table(account: Account) -> Table:
 def checks_table(found: Sequence[Check]) -> Table:
     """Return one line per number that has to agree."""
     table = Table("what", "as sent", "as counted and stored", "", title="What became of it")
-    for check in found:
-        verdict = "[green]equal[/green]" if check.agrees else "[red]DIFFERENT[/red]"
-        table.add_row(check.name, escape(_show(check.expected)), escape(_show(check.actual)), verdict)
+    polls = list(dict.fromkeys(check.poll for check in found))
+    for poll in polls:
+        table.add_section()
+        if poll:
+            table.add_row(f"[bold]{poll}[/bold]")
+        for check in (check for check in found if check.poll == poll):
+            verdict = "[green]equal[/green]" if check.agrees else "[red]DIFFERENT[/red]"
+            table.add_row(check.name, escape(_show(check.expected)), escape(_show(check.actual)), verdict)
     return table
 
 

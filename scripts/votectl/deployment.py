@@ -32,6 +32,9 @@ class Deployment(BaseModel):
     vote_writer_failure_bucket: str
     vote_aggregator_failure_bucket: str
     poll_cache_seconds: int
+    tally_state_machine_arn: str
+    tally_schedule_group: str
+    tally_schedule_role_arn: str
 
     @property
     def front_door(self) -> str:

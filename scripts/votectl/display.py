@@ -18,7 +18,10 @@ BAR_WIDTH = 30
 
 def poll_table(polls: Sequence[Poll]) -> Table:
     """Return one line per poll."""
-    table = Table("poll", "title", "options", "opens", "closes", "visibility", title="Polls")
+    table = Table(title="Polls")
+    table.add_column("poll", no_wrap=True)  # it is what one types next
+    for heading in ("title", "options", "opens", "closes", "visibility"):
+        table.add_column(heading)
     for poll in polls:
         table.add_row(
             poll.poll_id,

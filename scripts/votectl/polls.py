@@ -11,7 +11,7 @@ from botocore.config import Config
 from pydantic import ValidationError
 
 from votectl.errors import OperatorError
-from voting.polls import DEFAULT_BUCKETS, Option, Poll, Visibility
+from voting.polls import DEFAULT_BUCKETS, MAX_OPTIONS, Option, Poll, Visibility
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -110,26 +110,36 @@ class PollDesk:
             raise OperatorError(f"there is no poll {poll_id!r}: `votectl poll list` shows them all")
         return from_row(answer["Item"])
 
-    def replace(self, seen: Poll, changed: Poll) -> Poll:
-        """Write a poll over the one that was seen, unless somebody has edited it meanwhile; return it as stored.
+    def change(self, seen: Poll, **changes: Any) -> Poll:
+        """Change attributes of the poll that was seen, unless somebody has edited it meanwhile.
 
         Raises:
-            OperatorError: somebody has; nothing was changed.
+            OperatorError: somebody has, or the poll would be impossible; nothing was changed.
         """
-        stored = changed.model_copy(update={"version": seen.version + 1})
         try:
-            self._client.put_item(
+            poll = Poll.model_validate(seen.model_dump() | changes | {"version": seen.version + 1})
+        except ValidationError as error:
+            raise OperatorError(f"this can't be a poll: {_first_problem(error)}") from None
+        row, names = to_row(poll), [*changes, "version"]
+        try:
+            # Only what changes is written: a newer row may have attributes that this tool does not know.
+            self._client.update_item(
                 TableName=self._table,
-                Item=to_row(stored),
-                ConditionExpression="version = :seen",
-                ExpressionAttributeValues={":seen": {"N": str(seen.version)}},
+                Key={"poll_id": {"S": poll.poll_id}},
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
+                ConditionExpression="#version = :seen",
+                ExpressionAttributeNames={f"#{name}": name for name in names},
+                ExpressionAttributeValues={
+                    ":seen": {"N": str(seen.version)},
+                    **{f":{name}": row[name] for name in names},
+                },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             raise OperatorError(
-                f"somebody else has edited poll {seen.poll_id!r} meanwhile, so nothing was changed: "
-                f"see `votectl poll show {seen.poll_id}`, then try again"
+                f"somebody else has edited poll {poll.poll_id!r} meanwhile, so nothing was changed: "
+                f"see `votectl poll show {poll.poll_id}`, then try again"
             ) from None
-        return stored
+        return poll
 
     def list(self) -> list[Poll]:
         """Return all polls, the one that closes last first."""
@@ -159,5 +169,7 @@ def _time_of_answer(metadata: Mapping[str, Any]) -> int:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
+    if problem["loc"] == ("options",):
+        return f"it needs 2 to {MAX_OPTIONS} options"
     where = ".".join(str(part) for part in problem["loc"])
     return f"{where}: {problem['msg']}" if where else problem["msg"]

@@ -96,6 +96,8 @@ class Account:
 MALFORMED_BODIES: Sequence[tuple[Any, str]] = (
     (b"not json", "application/json"),
     (b"", "application/json"),
+    (b'{"option": "red", "voter": "\xff"}', "application/json"),
+    (b"[" * 100_000, "application/json"),
     (b'{"option": "red", "voter"', "application/json"),
     ([], "application/json"),
     ({"option": "red"}, "application/json"),

@@ -23,6 +23,17 @@ def blocks(path: Path, kind: str) -> dict[str, dict[str, Any]]:
     return {label: body for block in parsed(path).get(kind, []) for label, body in block.items()}
 
 
+def resources(path: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of one type, by name: ``resources(main, "aws_api_gateway_resource")["poll"]``."""
+    return {
+        name: body
+        for block in parsed(path).get("resource", [])
+        for type_, named in block.items()
+        for name, body in named.items()
+        if type_ == kind
+    }
+
+
 def root_modules() -> dict[str, dict[str, Any]]:
     """Return the module calls of the root module, by name."""
     return blocks(INFRA / "main.tf", "module")

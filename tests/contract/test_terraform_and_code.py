@@ -10,26 +10,35 @@ import pytest
 from contract.terraform_source import INFRA, blocks, parsed, root_modules
 from votectl.deployment import PROJECT, Deployment
 from voting.records import OptionId, PollId, Voter
-from voting.settings import PREFIX, AggregatorSettings, FunctionSettings, WriterSettings
+from voting.settings import (
+    PREFIX,
+    AggregatorSettings,
+    FunctionSettings,
+    ResultsSettings,
+    TallySettings,
+    WriterSettings,
+)
 
-CONSUMERS: dict[str, type[FunctionSettings]] = {
+FUNCTIONS: dict[str, type[FunctionSettings]] = {
     "vote_writer": WriterSettings,
     "vote_aggregator": AggregatorSettings,
+    "tally_function": TallySettings,
+    "results_api": ResultsSettings,
 }
 
 
-@pytest.mark.parametrize(("consumer", "settings"), CONSUMERS.items(), ids=CONSUMERS)
+@pytest.mark.parametrize(("function", "settings"), FUNCTIONS.items(), ids=FUNCTIONS)
 def test_terraform_sets_exactly_the_variables_that_a_function_reads(
-    consumer: str, settings: type[FunctionSettings]
+    function: str, settings: type[FunctionSettings]
 ) -> None:
-    assert set(root_modules()[consumer]["environment_variables"]) == {
+    assert set(root_modules()[function]["environment_variables"]) == {
         PREFIX + field.upper() for field in settings.model_fields
     }
 
 
-@pytest.mark.parametrize("consumer", CONSUMERS)
-def test_the_handler_that_terraform_names_is_there(consumer: str) -> None:
-    module, _, name = root_modules()[consumer]["handler"].rpartition(".")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_handler_that_terraform_names_is_there(function: str) -> None:
+    module, _, name = root_modules()[function]["handler"].rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
 

@@ -52,8 +52,18 @@ def freeze_dynamodb(seconds: float) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def restart_lambda(deployment: Deployment, wait_for: Callable[[Callable[[], bool], float], None]) -> None:
+type WaitFor = Callable[[Callable[[], bool], float], None]
+
+
+def restart_lambda(deployment: Deployment, wait_for: WaitFor) -> None:
     """Stop both event source mappings and every function process, then let the mappings go on."""
+    with consumers_away(deployment, wait_for):
+        pass
+
+
+@contextmanager
+def consumers_away(deployment: Deployment, wait_for: WaitFor) -> Iterator[None]:
+    """Let nobody consume the stream: both event source mappings and every function process stop."""
     client = boto3.client("lambda")
     functions = (deployment.vote_writer_function, deployment.vote_aggregator_function)
     mappings = [
@@ -61,22 +71,25 @@ def restart_lambda(deployment: Deployment, wait_for: Callable[[Callable[[], bool
         for function in functions
         for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     ]
-    for enabled, state in ((False, "Disabled"), (True, "Enabled")):
+
+    def switch(enabled: bool) -> None:
         for uuid in mappings:
             client.update_event_source_mapping(UUID=uuid, Enabled=enabled)
-        if not enabled:
-            for function in functions:
-                kill_function_processes(function)
+        state = "Enabled" if enabled else "Disabled"
+        wait_for(
+            lambda: all(client.get_event_source_mapping(UUID=uuid)["State"] == state for uuid in mappings), 90
+        )
 
-        def everywhere(state: str = state) -> bool:
-            return all(client.get_event_source_mapping(UUID=uuid)["State"] == state for uuid in mappings)
+    switch(False)
+    try:
+        for function in functions:
+            kill_function_processes(function)
+        yield
+    finally:
+        switch(True)
 
-        wait_for(everywhere, 90)
 
-
-def chaos(
-    deployment: Deployment, seconds: float, seed: int, wait_for: Callable[[Callable[[], bool], float], None]
-) -> dict[str, int]:
+def chaos(deployment: Deployment, seconds: float, seed: int, wait_for: WaitFor) -> dict[str, int]:
     """Have one fault after the other for about ``seconds``; return how often each of them happened."""
     chance = random.Random(seed)
     happened = dict.fromkeys(("writer killed", "aggregator killed", "dynamodb frozen", "lambda restarted"), 0)

@@ -53,6 +53,8 @@ def writer(functions: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name, value in {
         "VOTES_TABLE": functions.votes,
         "VOTE_RETENTION_DAYS": "30",
+        "MAX_WRITES_PER_SECOND": "0",
+        "TALLIES_TABLE": functions.tallies,
         "WRITE_CONCURRENCY": "4",
     }.items():
         monkeypatch.setenv(f"VOTESTREAM_{name}", value)

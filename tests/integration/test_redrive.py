@@ -35,9 +35,11 @@ def writer(deployment: Deployment) -> Runtime:
     settings = WriterSettings(
         environment="test",
         log_level="INFO",
+        max_writes_per_second=0,
         poll_cache_seconds=1,
         polls_table=deployment.polls_table,
         votes_table=deployment.votes_table,
+        tallies_table=deployment.tallies_table,
         vote_retention_days=0,
         write_concurrency=2,
     )

@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
+from world.cloud import Violation
 from world.defects import DEFECTS, Defect
 from world.hostile import HostileWorld
 
@@ -61,7 +62,7 @@ def test_catches(
     """Each defect, built in on purpose, breaks a promise where the hostile world can see it."""
     before = HostileWorld.schedules
     defect(monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises(Violation):
         run(
             ENOUGH_SCHEDULES,
             # The same schedules in every run, and no time spent on making the one that fails shorter.

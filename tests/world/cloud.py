@@ -1,12 +1,15 @@
 """The whole simulated world: a stream, two consumers, the tables, an operator, and the model beside them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice, pairwise
-from typing import Any
+from itertools import count, pairwise
+from typing import Any, NoReturn
 
+from vote_writer.writing import RecentVersions
 from voting.errors import StoreRefused
+from voting.metrics import REJECTED, Metric
 from world.clock import Clock
 from world.containers import (
     POLLS,
@@ -15,15 +18,17 @@ from world.containers import (
     VOTES,
     AggregatorContainer,
     Container,
+    RecordingTelemetry,
     WriterContainer,
 )
 from world.dynamodb import FakeDynamoDB, Item
-from world.faults import Fault, FunctionStopped
+from world.faults import Call, Fault, FunctionStopped
 from world.invocations import Invocation
 from world.kinesis import USUAL_FIRST_NUMBER, Shard, Stream, StreamRecord
-from world.mapping import Batch, Delivery, Lane, Mapping
+from world.mapping import Batch, Delivery, EventSourceMapping, Lane
 from world.model import Expected, LiveRow, PollRow, StoredVote, expected
 from world.poison import vote_body
+from world.tallying import TALLYS_OWN, Tally
 
 POLL_CACHE_SECONDS = 5
 
@@ -38,11 +43,20 @@ MOVED_AHEAD_MS = POLL_CACHE_SECONDS * 1000 + 2 * CLOCKS_DIFFER_BY_MS + 1
 AGGREGATOR_FACTOR = 1
 AGGREGATOR_RETRIES: int | None = None
 
+WHAT_BECOMES_OF_ACCEPTED_VOTES = (
+    Metric.VOTES_FOLDED,
+    Metric.VOTES_STORED,
+    Metric.VOTES_CHANGED,
+    Metric.VOTES_ALREADY_STORED,
+    Metric.VOTES_UNWRITTEN,
+)
+
+# How long a tally waits for its next step when all is well, and how many steps it may take then.
+PATIENCE_MS = 5_000
+STEPS_AT_MOST = 20
+
 # What a log line, a metric or an error must never hold: every voter and option here starts like this.
 PRIVATE = ("voter-", "choice-")
-
-# After this many fault-free deliveries something is going round in circles.
-ENOUGH_DELIVERIES = 2_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,7 @@ class Nature:
     shard_count: int = 1
     writer_factor: int = 1
     writer_retries: int = 1
+    writes_per_second: float = 0
     retention_days: int = 0
     shows_row_to_insert: bool = True
     shows_row_to_update: bool = True
@@ -82,16 +97,17 @@ class Cloud:
         self._operator_now = self.clock.skewed(self.nature.operator_skew_ms)
         self._idle: dict[str, list[Container]] = {"writer": [], "aggregator": []}
         self._containers: list[Container] = []
+        self.tallies: dict[str, Tally] = {}
         self._skew_ms = 0
         self._container_choice = 0
         self.mappings = {
-            "writer": Mapping(
+            "writer": EventSourceMapping(
                 self.stream,
                 self.nature.writer_factor,
                 self.nature.writer_retries,
                 lambda event: self._start("writer", event),
             ),
-            "aggregator": Mapping(
+            "aggregator": EventSourceMapping(
                 self.stream,
                 AGGREGATOR_FACTOR,
                 AGGREGATOR_RETRIES,
@@ -135,10 +151,30 @@ class Cloud:
         self._put_poll(poll.closing_at(closes_at))
         return True
 
+    def empty_votes_and_replay(self) -> None:
+        """Empty the votes table, when nobody trusts their memory of it any more, and read the stream again."""
+        self.clock.pass_time(RecentVersions.TRUSTED_MS)
+        self.database.tables[VOTES].rows.clear()
+        for lane in self.mappings["writer"].lanes():
+            self.mappings["writer"].restart(lane, back=lane.done)
+
     def _put_poll(self, poll: PollRow) -> None:
         self.polls[poll.poll_id] = poll
         self.past_closing_times.setdefault(poll.poll_id, set()).add(poll.closes_at)
         self.database.client().put_item(TableName=POLLS, Item=poll.as_item())
+
+    def start_tally(self, poll_id: str, skew_ms: int) -> Tally:
+        """Begin to make a poll's result final, by the real steps on this world; there is one for each poll."""
+        if poll_id not in self.tallies:
+            self.tallies[poll_id] = Tally(
+                poll_id,
+                self.database,
+                self.stream,
+                self.clock.skewed(skew_ms),
+                lanes=self.nature.writer_factor,
+                failed_batches=lambda: len(self.mappings["writer"].failures.objects),
+            )
+        return self.tallies[poll_id]
 
     # What happens to invocations
 
@@ -168,6 +204,7 @@ class Cloud:
                 now_ms,
                 POLL_CACHE_SECONDS,
                 self.nature.retention_days,
+                self.nature.writes_per_second,
                 backwards=self._skew_ms < 0,
             )
         else:
@@ -188,12 +225,40 @@ class Cloud:
         ]
 
     def deliver(
-        self, consumer: str, lane: Lane, size: int, faults: Iterable[Fault] = (), bisect_at: int = 0
+        self,
+        consumer: str,
+        lane: Lane,
+        size: int,
+        faults: Iterable[Fault] = (),
+        bisect_at: int = 0,
+        *,
+        only_writes: bool = False,
     ) -> None:
-        """Deliver a batch and let its invocation run to its end, its calls meeting these faults in turn."""
+        """Deliver a batch and let its invocation run to its end, its calls meeting these faults in turn.
+
+        With ``only_writes``, looking up polls goes well.
+        """
         delivery = self.mappings[consumer].deliver(lane, size, bisect_at)
         if delivery is not None:
+            while only_writes and _looks_up_polls(delivery.invocation):
+                delivery.invocation.step()
             self._run(delivery, consumer, faults)
+
+    def deliver_stuck(self, consumer: str, lane: Lane, size: int) -> None:
+        """Deliver a batch of which the table takes no vote, whatever else it takes, until the time is up."""
+        delivery = self.mappings[consumer].deliver(lane, size)
+        if delivery is None:
+            return
+        refused = False
+        while not delivery.invocation.ended:
+            fault = Fault.NONE
+            match delivery.invocation.waits_at:
+                case Call(operation="BatchExecuteStatement"):
+                    fault = Fault.THROTTLES_ALL
+                case Call(operation="UpdateItem") if consumer == "aggregator" and not refused:
+                    fault, refused = Fault.CALL_THROTTLED, True
+            delivery.invocation.step(fault)
+        self._run(delivery, consumer, ())
 
     def deliver_and_hang(
         self, consumer: str, lane: Lane, size: int, calls: int, faults: Iterable[Fault], bisect_at: int = 0
@@ -239,7 +304,7 @@ class Cloud:
     ) -> None:
         invocation = delivery.invocation
         left = iter(faults)
-        for _ in islice(iter(int, 1), calls):
+        for _ in count() if calls is None else range(calls):
             if invocation.ended:
                 break
             invocation.step(next(left, Fault.NONE))
@@ -260,8 +325,11 @@ class Cloud:
         tells = any(private in str(error) for private in PRIVATE)
         if isinstance(error, StoreRefused) and invocation.permission_lost and not tells:
             return
+        self._break(f"this escaped from a function: {error!r}", error)
+
+    def _break(self, what_happened: str, cause: BaseException | None = None) -> NoReturn:
         self.broken = True
-        raise Violation(f"this escaped from a function: {error!r}") from error
+        raise Violation(what_happened) from cause
 
     # How it ends
 
@@ -269,26 +337,41 @@ class Cloud:
         """Let all trouble end and everything that is left be done: once, in good health, it must suffice.
 
         Raises:
-            Violation: something goes round in circles, or fails although nothing is wrong any more.
+            Violation: something fails although nothing is wrong any more.
         """
         zombies = [d for d in self.suspended if d.lane is None or d.lane.in_flight is not d]
         for delivery in [d for d in self.suspended if d not in zombies]:
             self.go_on(delivery)
-        deliveries = 0
+        writer_failures = self.mappings["writer"].failures.objects
+        given_up = len(writer_failures)
         for consumer in self.mappings:
             while lanes := self.ready_lanes(consumer):
-                deliveries += 1
-                if deliveries > ENOUGH_DELIVERIES:
-                    raise Violation("the stream is never read to its end")
+                done = lanes[0].done
                 self.deliver(consumer, lanes[0], size=1_000)
-        writer_failures = self.mappings["writer"].failures.objects
+                if lanes[0].done == done or len(writer_failures) > given_up:
+                    self._break("a batch fails although nothing is wrong any more")
         while writer_failures:
             before = len(writer_failures)
             self.redrive(0)
             if len(writer_failures) == before:
-                raise Violation("what is in the failure destination can't be redriven")
+                self._break("what is in the failure destination can't be redriven")
+        self._finish_tallies()
         for delivery in zombies:  # the last word is theirs
             self.go_on(delivery)
+
+    def _finish_tallies(self) -> None:
+        for poll_id, tally in self.tallies.items():
+            self.clock.pass_time(max(0, self.polls[poll_id].closes_at + PATIENCE_MS - self.clock.now_ms))
+            for _ in range(STEPS_AT_MOST):
+                if tally.certified is not None:
+                    break
+                tally.take_step()
+                self.clock.pass_time(PATIENCE_MS)
+                for consumer in self.mappings:
+                    for lane in self.ready_lanes(consumer):
+                        self.deliver(consumer, lane, size=1_000)
+            else:
+                self._break(f"all is well, and {poll_id} never becomes final: {tally.state}")
 
     def stop(self) -> None:
         """End what still hangs."""
@@ -305,14 +388,15 @@ class Cloud:
         truth = expected(self.stream, self.polls.values())
         _compare("stored votes", self._stored_votes(), truth.votes)
         _compare("live rows", self._live_rows(), truth.live)
-        for row in self._live_rows().values():
+        for key, row in self._live_rows().items():
             if row.received != row.total + row.rejected.total() or row.total != row.options.total():
                 raise Violation(f"a live row does not add up: {row}")
+            if not row.arrivals <= truth.live[key].arrivals:
+                raise Violation(f"nothing that a live row counts arrived at {row.arrivals}")
         self._check_expiry(truth)
+        self._check_finals(truth)
         for container in self._containers:
-            for warning in container.telemetry.warnings:
-                if any(private in warning for private in PRIVATE):
-                    raise Violation("a log line tells of a ballot")
+            _check_telemetry(container.telemetry)
 
     def _stored_votes(self) -> dict[tuple[str, str], StoredVote]:
         return {
@@ -326,10 +410,33 @@ class Cloud:
         live: dict[tuple[str, str], LiveRow] = {}
         for item in self.database.rows(TALLIES):
             kind, _, shard_id = item["entry"]["S"].partition("#")
+            if kind in TALLYS_OWN and item["poll_id"]["S"] in self.tallies:
+                continue
             if kind != "live":
                 raise Violation(f"nobody asked for this row: {item}")
             live[item["poll_id"]["S"], shard_id] = _live_row(item)
         return live
+
+    def _check_finals(self, truth: Expected) -> None:
+        """Whenever it was certified: a final result is what the whole history comes to in the end."""
+        for poll_id, tally in self.tallies.items():
+            assert tally.certified is not None, "settle has finished it"
+            buckets = {f"{poll_id}#{bucket}" for bucket in range(self.polls[poll_id].bucket_count)}
+            votes = Counter(vote.option for (bucket, _), vote in truth.votes.items() if bucket in buckets)
+            found = Counter({count.option: count.votes for count in tally.certified.counts})
+            _compare(f"the final counts of {poll_id}", dict(+found), dict(votes))
+            rows = [row for (row_of, _), row in truth.live.items() if row_of == poll_id]
+            accepted = sum(row.total for row in rows)
+            if tally.certified.live.accepted != accepted:
+                raise Violation(
+                    f"{tally.certified.live.accepted} accepted at the final, {accepted} in the end"
+                )
+            rejected = sum((row.rejected for row in rows), Counter[str]())
+            # Late votes are counted as closed for as long as they come.
+            certified = {str(reason): n for reason, n in tally.certified.rejected.items()}
+            certified.pop("closed", None)
+            rejected.pop("closed", None)
+            _compare("the final's rejected records", certified, dict(rejected))
 
     def _check_expiry(self, truth: Expected) -> None:
         for row in self.database.rows(VOTES):
@@ -356,7 +463,25 @@ def _live_row(item: Item) -> LiveRow:
                 row.options[detail] = int(value["N"])
             case "rejected":
                 row.rejected[detail] = int(value["N"])
+            case "last_arrival":
+                row.arrivals = {int(value["N"])}
     return row
+
+
+def _check_telemetry(telemetry: RecordingTelemetry) -> None:
+    for warning in telemetry.warnings:
+        if any(private in warning for private in PRIVATE):
+            raise Violation("a log line tells of a ballot")
+    for counts in telemetry.counts:
+        if Metric.RECORDS_RECEIVED not in counts:
+            continue
+        rejected = sum(counts[metric] for metric in REJECTED.values())
+        if counts[Metric.RECORDS_RECEIVED] != counts[Metric.VOTES_ACCEPTED] + rejected:
+            raise Violation(f"records are not conserved in the metrics: {counts}")
+        if Metric.VOTES_FOLDED in counts:
+            settled = sum(counts[metric] for metric in WHAT_BECOMES_OF_ACCEPTED_VOTES)
+            if counts[Metric.VOTES_ACCEPTED] != settled:
+                raise Violation(f"accepted votes are not conserved in the metrics: {counts}")
 
 
 def _compare[K, V](what: str, found: dict[K, V], wanted: dict[K, V]) -> None:
@@ -385,6 +510,10 @@ def _records_of(failure_object: str) -> list[StreamRecord]:
         )
         for entry in _event_of(failure_object)["Records"]
     ]
+
+
+def _looks_up_polls(invocation: Invocation) -> bool:
+    return invocation.waits_at is not None and invocation.waits_at.operation == "BatchGetItem"
 
 
 def neighbours(shards: list[Shard]) -> list[tuple[Shard, Shard]]:

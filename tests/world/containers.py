@@ -7,12 +7,15 @@ from typing import Any, Protocol
 import vote_aggregator.handler
 import vote_writer.handler
 from vote_aggregator.store import TallyTable
+from vote_writer.pacing import Pace
 from vote_writer.store import VoteTable
 from vote_writer.writing import BallotWriter, Call, Outcome, RecentVersions
 from voting.invocation import BatchResponse
+from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
 from voting.metrics import Metric
 from voting.polls import PollCache
 from voting.settings import WriterSettings
+from voting_aws.markers import DrainTable
 from voting_aws.polls import PollTable
 from world import faults
 from world.dynamodb import FakeDynamoDB
@@ -84,6 +87,7 @@ class WriterContainer:
         now_ms: the container's clock.
         poll_cache_seconds: how long its poll cache remembers.
         retention_days: how long votes are kept, 0 for good.
+        writes_per_second: the lane's pace, 0 for none.
         backwards: whether a round's calls are made in reverse order: threads promise none.
     """
 
@@ -93,6 +97,7 @@ class WriterContainer:
         now_ms: Callable[[], int],
         poll_cache_seconds: int = 5,
         retention_days: int = 0,
+        writes_per_second: float = 0,
         *,
         backwards: bool = False,
     ) -> None:
@@ -104,8 +109,10 @@ class WriterContainer:
             settings=WriterSettings(
                 environment="test",
                 log_level="WARNING",
+                max_writes_per_second=writes_per_second,
                 poll_cache_seconds=poll_cache_seconds,
                 polls_table=POLLS,
+                tallies_table=TALLIES,
                 vote_retention_days=retention_days,
                 votes_table=VOTES,
                 write_concurrency=4,
@@ -117,7 +124,9 @@ class WriterContainer:
                 self._map_calls,
                 self._doors.sleep,
                 jitter=lambda: 1.0,
+                pace=Pace(writes_per_second, now_ms, self._doors.sleep),
             ),
+            drain=DrainTable(client, TALLIES, VOTE_WRITER),
             telemetry=self.telemetry,
         )
 
@@ -160,6 +169,7 @@ class AggregatorContainer:
         self.runtime = vote_aggregator.handler.Runtime(
             polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
             rows=TallyTable(client, TALLIES),
+            drain=DrainTable(client, TALLIES, VOTE_AGGREGATOR),
             telemetry=self.telemetry,
         )
 

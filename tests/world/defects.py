@@ -20,7 +20,7 @@ from vote_aggregator.folding import Addition
 from vote_aggregator.store import TallyTable
 from vote_writer.folding import Ballot
 from vote_writer.store import VoteTable
-from vote_writer.writing import BallotWriter, Outcome, Statement, Written
+from vote_writer.writing import BallotWriter, Outcome, RecentVersions, Statement, Written
 from voting.invocation import BatchResponse, all_done, comes_again
 from voting.metrics import Telemetry
 from voting.polls import Poll, PollCache
@@ -146,6 +146,18 @@ def votes_are_remembered_before_they_are_stored(patch: pytest.MonkeyPatch) -> No
         return original(self, statements, remaining, written)
 
     patch.setattr(BallotWriter, "_round", one_round)
+
+
+@defect
+def what_was_remembered_long_ago_comes_back_to_life(patch: pytest.MonkeyPatch) -> None:
+    """Memory that is no longer trusted gets a new date with the next vote of the same voter."""
+
+    def remember(self: RecentVersions, ballots: Iterable[Ballot]) -> None:
+        for ballot in ballots:
+            known, _ = self._versions.get(ballot.key, ("", 0))
+            self._versions[ballot.key] = (max(known, ballot.version), self._now_ms())
+
+    patch.setattr(RecentVersions, "remember", remember)
 
 
 @defect

@@ -359,8 +359,8 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
     """Evaluate terms joined by OR."""
     row = row or {}
     for term in condition.split(" OR "):
-        if match := re.fullmatch(r"attribute_not_exists\((\w+)\)", term):
-            if match[1] not in row:
+        if match := re.fullmatch(r"attribute_(not_)?exists\((\w+)\)", term):
+            if (match[2] in row) != bool(match[1]):
                 return True
         elif match := re.fullmatch(r"(\w+) (<|=) (:\w+)", term):
             if match[1] in row:
@@ -373,7 +373,11 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
 
 
 def _updated(row: Item, expression: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Item:
-    """Return the row after "SET a = :a, … ADD #0 :0, …"."""
+    """Return the row after "SET a = :a, … ADD #0 :0, …", or after "ADD #0 :0" of a set of strings."""
+    if match := re.fullmatch(r"ADD (#\w+) (:\w+)", expression):
+        name, added = names[match[1]], values[match[2]]["SS"]
+        assert added, "DynamoDB knows no empty set"
+        return {**row, name: {"SS": sorted({*row.get(name, {"SS": []})["SS"], *added})}}
     match = re.fullmatch(r"SET ((?:\w+ = :\w+(?:, )?)*) ADD ((?:#\w+ :\w+(?:, )?)*)", expression)
     assert match, f"the fake does not know this update: {expression}"
     changed = dict(row)

@@ -1,6 +1,6 @@
 """What can go wrong at one call of a table, by name."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -21,11 +21,6 @@ class Fault(Enum):
     RESPONSE_LOST = auto()  # carried out, but the answer never comes
     FUNCTION_ENDS_BEFORE = auto()  # not carried out: the function is stopped at the call
     FUNCTION_ENDS_AFTER = auto()  # carried out, and the function is stopped before it learns of it
-
-    @property
-    def ends_function(self) -> bool:
-        """Whether the function does not live to see the call's end."""
-        return self in (Fault.FUNCTION_ENDS_BEFORE, Fault.FUNCTION_ENDS_AFTER)
 
     def throttled(self, size: int) -> range:
         """Return which of a batch's statements or keys the table does not take."""
@@ -56,10 +51,5 @@ class FunctionStopped(BaseException):
 
 def script(*faults: Fault) -> Gate:
     """Return a gate with one fault per call in turn, and none afterwards."""
-    return scripted(iter(faults))
-
-
-def scripted(faults: Iterable[Fault]) -> Gate:
-    """Return a gate that takes each call's fault from here, and none when they are used up."""
-    left: Iterator[Fault] = iter(faults)
+    left = iter(faults)
     return lambda _call: next(left, Fault.NONE)

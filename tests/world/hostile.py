@@ -78,6 +78,7 @@ natures = st.builds(
     shard_count=st.integers(1, 2),
     writer_factor=st.integers(1, 3),
     writer_retries=st.integers(0, 2),
+    writes_per_second=st.sampled_from([0, 50]),
     retention_days=st.sampled_from([0, 30]),
     shows_row_to_insert=st.booleans(),
     shows_row_to_update=st.booleans(),
@@ -204,6 +205,10 @@ class HostileWorld(RuleBasedStateMachine):
         """Redrive may be interrupted, repeated, and come long after newer votes."""
         self.cloud.redrive(which, faults, calls, keep=keep)
 
+    @rule()
+    def the_votes_table_is_emptied_and_the_stream_read_again(self) -> None:
+        self.cloud.empty_votes_and_replay()
+
     @rule(duration_ms=st.sampled_from([1, 999, 1_001, 5_000, 5_001, 301_000]))
     def time_passes(self, duration_ms: int) -> None:
         self.cloud.clock.pass_time(duration_ms)
@@ -225,24 +230,60 @@ class HostileWorld(RuleBasedStateMachine):
         for consumer in self.cloud.mappings:
             self._deliver_all(consumer, size, [])
 
-    @rule(consumer=consumers, size=batch_sizes, faults=throttles, container=containers, bisect_at=any_index)
+    @rule(
+        consumer=consumers,
+        size=batch_sizes,
+        faults=throttles,
+        container=containers,
+        bisect_at=any_index,
+        only_writes=st.booleans(),
+    )
     def tables_throttle(
-        self, consumer: str, size: int, faults: list[Fault], container: int, bisect_at: int
+        self,
+        consumer: str,
+        size: int,
+        faults: list[Fault],
+        container: int,
+        bisect_at: int,
+        only_writes: bool,
     ) -> None:
         """Whole calls, all statements of a batch, or some."""
-        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at)
+        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at, only_writes=only_writes)
 
-    @rule(consumer=consumers, size=batch_sizes, faults=failures, container=containers, bisect_at=any_index)
+    @rule(
+        consumer=consumers,
+        size=batch_sizes,
+        faults=failures,
+        container=containers,
+        bisect_at=any_index,
+        only_writes=st.booleans(),
+    )
     def calls_fail(
-        self, consumer: str, size: int, faults: list[Fault], container: int, bisect_at: int
+        self,
+        consumer: str,
+        size: int,
+        faults: list[Fault],
+        container: int,
+        bisect_at: int,
+        only_writes: bool,
     ) -> None:
         """Before they are carried out or after it, for a moment or until somebody mends a permission."""
-        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at)
+        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at, only_writes=only_writes)
 
-    @rule(consumer=consumers, size=batch_sizes, calls=few_calls, end=ends, container=containers)
-    def functions_time_out(self, consumer: str, size: int, calls: int, end: Fault, container: int) -> None:
+    @rule(
+        consumer=consumers,
+        size=batch_sizes,
+        calls=few_calls,
+        end=ends,
+        container=containers,
+        only_writes=st.booleans(),
+    )
+    def functions_time_out(
+        self, consumer: str, size: int, calls: int, end: Fault, container: int, only_writes: bool
+    ) -> None:
         """At any call: before it is carried out, or after it."""
-        self._deliver_all(consumer, size, [Fault.NONE] * calls + [end], container)
+        faults = [Fault.NONE] * calls + [end]
+        self._deliver_all(consumer, size, faults, container, only_writes=only_writes)
 
     @rule(consumer=consumers, size=batch_sizes, faults=faults, container=containers, skew_ms=skews)
     def everything_goes_wrong(
@@ -259,10 +300,12 @@ class HostileWorld(RuleBasedStateMachine):
         container: int = 0,
         skew_ms: int = 0,
         bisect_at: int = 0,
+        *,
+        only_writes: bool = False,
     ) -> None:
         for lane in self.cloud.ready_lanes(consumer):
             self.cloud.use_container(container, skew_ms)
-            self.cloud.deliver(consumer, lane, size, faults, bisect_at)
+            self.cloud.deliver(consumer, lane, size, faults, bisect_at, only_writes=only_writes)
 
     @rule(
         consumer=consumers,

@@ -53,6 +53,7 @@ class Invocation:
 
     def __init__(self, let_time_pass: Callable[[float], None]) -> None:
         self.outcome: Outcome | None = None
+        self.waits_at: Call | None = None  # the call that it is about to make
         self.permission_lost = False  # whether a PERMISSION_LOST has hit it: it may then fail for good
         self._let_time_pass = let_time_pass
         self._used_ms = 0.0
@@ -80,7 +81,9 @@ class Invocation:
     def _wait(self) -> None:
         news = self._to_test.get(timeout=HANDOVER_SECONDS)
         if isinstance(news, Outcome):
-            self.outcome = news
+            self.outcome, self.waits_at = news, None
+        else:
+            self.waits_at = news
 
     @property
     def ended(self) -> bool:

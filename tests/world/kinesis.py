@@ -13,8 +13,9 @@ HASH_KEYS = 2**128
 REGION = "us-east-1"
 STREAM_ARN = f"arn:aws:kinesis:{REGION}:000000000000:stream/votestream-test-votes"
 
-# A shard's sequence numbers all lie above those of the shards that it came from: in Kinesis the time of
-# the shard's creation makes their leading digits. Within a shard they grow, with gaps.
+# A shard's sequence numbers all lie above those of the shards that it came from: Kinesis builds them from
+# the time of the shard's creation first (seconds, in 9 hexadecimal digits behind a leading 2), then from a
+# counter. That is also why all of them have 56 decimal digits. Within a shard they grow, with gaps.
 NUMBERS_PER_GENERATION = 10**20
 
 # What Kinesis numbers look like today: 56 digits.
@@ -85,8 +86,8 @@ class Stream:
     Args:
         clock: stamps arrivals.
         shard_count: shards to begin with, of equal ranges.
-        first_number: what the first records are numbered near. Numbers may get longer by a digit in the
-            course of a stream's life; nothing may rest on their all having one length.
+        first_number: what the first records are numbered near. Emulators give shorter numbers, which may
+            get longer by a digit in a stream's life; nothing may rest on their all having one length.
     """
 
     def __init__(self, clock: Clock, shard_count: int, first_number: int = USUAL_FIRST_NUMBER) -> None:
@@ -109,9 +110,16 @@ class Stream:
         """The shards that take records, ordered by hash key."""
         return sorted((shard for shard in self.shards if not shard.closed), key=lambda shard: shard.first)
 
-    def put(self, partition_key: str, data: str, gap: int = 1, stamp_error_ms: int = 0) -> StreamRecord:
+    def put(
+        self,
+        partition_key: str,
+        data: str,
+        gap: int = 1,
+        stamp_error_ms: int = 0,
+        explicit_hash_key: int | None = None,
+    ) -> StreamRecord:
         """Store a record (``data`` as base64 text); ``gap`` numbers are used up by it."""
-        position = hash_key_of(partition_key)
+        position = hash_key_of(partition_key) if explicit_hash_key is None else explicit_hash_key
         (shard,) = (shard for shard in self.open_shards if shard.first <= position < shard.end)
         shard.last_number += gap
         arrived_at = self._clock.now_ms + stamp_error_ms

@@ -94,7 +94,7 @@ class FailureDestination:
         )
 
 
-class Mapping:
+class EventSourceMapping:
     """One consumer's event source mapping.
 
     Args:

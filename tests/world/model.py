@@ -71,6 +71,7 @@ class LiveRow:
     options: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     last_version: int = -1
+    arrivals: set[int] = field(default_factory=set, compare=False)  # a row shows one of them
 
 
 class Expected(NamedTuple):
@@ -86,6 +87,8 @@ def expected(records: Iterable[StreamRecord], polls: Iterable[PollRow]) -> Expec
     votes: dict[tuple[str, str], StoredVote] = {}
     live: dict[tuple[str, str], LiveRow] = {}
     for record in records:
+        if _is_marker(record):
+            continue  # a tally's, and no vote
         number = int(record.sequence)
         body = _read(record)
         poll = by_id.get(body[0]) if body else None
@@ -94,6 +97,7 @@ def expected(records: Iterable[StreamRecord], polls: Iterable[PollRow]) -> Expec
         row = live.setdefault((row_of, record.shard_id), LiveRow())
         row.received += 1
         row.last_version = max(row.last_version, number)
+        row.arrivals.add(record.arrived_at)
         if reason is not None:
             row.rejected[reason] += 1
             continue
@@ -106,6 +110,20 @@ def expected(records: Iterable[StreamRecord], polls: Iterable[PollRow]) -> Expec
         if key not in votes or votes[key].version < number:
             votes[key] = StoredVote(body[1], number, record.arrived_at)
     return Expected(votes, live)
+
+
+def _is_marker(record: StreamRecord) -> bool:
+    try:
+        body = json.loads(base64.b64decode(record.data, validate=True).decode("utf-8"))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    return (
+        isinstance(body, dict)
+        and set(body) == {"marker", "poll_id"}
+        and all(isinstance(value, str) for value in body.values())
+        and bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", body["marker"]))
+        and bool(re.fullmatch(r"[a-z0-9-]{1,64}", body["poll_id"]))
+    )
 
 
 def _read(record: StreamRecord) -> tuple[str, str] | None:

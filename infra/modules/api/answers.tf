@@ -8,15 +8,15 @@ locals {
     }
     unauthorized = {
       status  = "401"
-      message = "Sign in and send the vote again with your credentials."
+      message = "Sign in and send it again with your credentials."
     }
     forbidden = {
       status  = "403"
-      message = "These credentials may not vote here. Renew them, or ask whoever runs this poll."
+      message = "These credentials may not do this. Renew them, or ask whoever runs this poll."
     }
     not_found = {
       status  = "404"
-      message = "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes."
+      message = "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results."
     }
     too_large = {
       status  = "413"
@@ -28,11 +28,11 @@ locals {
     }
     throttled = {
       status  = "429"
-      message = "Too many votes at this moment; this one is not stored. Send it again after the seconds in Retry-After."
+      message = "Too many requests at this moment; a vote that is answered with this is not stored. Send it again after the seconds in Retry-After."
     }
     unavailable = {
       status  = "503"
-      message = "The vote could not be confirmed. Send it again: of several votes of one voter the last one counts."
+      message = "This could not be confirmed. Send it again: of several votes of one voter the last one counts."
     }
   }
 

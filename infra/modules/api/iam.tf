@@ -1,4 +1,4 @@
-# jsonencode rather than the policy data source: the reason is in modules/stream_consumer/iam.tf.
+# jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
 resource "aws_iam_role" "this" {
   name        = "${var.name}-api"
   description = "Lets the REST API ${var.name} put votes into the stream"

@@ -12,7 +12,7 @@ locals {
 
   shape = {
     source = [for file in setunion(fileset(path.module, "*.tf"), fileset(path.module, "templates/*.vtl")) : filesha256("${path.module}/${file}")]
-    inputs = [var.stream_name, local.put_record_uri, aws_iam_role.this.arn]
+    inputs = [var.stream_name, local.put_record_uri, aws_iam_role.this.arn, var.results_invoke_arn]
   }
 
   put_record_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}:kinesis:action/PutRecord"
@@ -36,7 +36,7 @@ data "aws_region" "current" {}
 
 resource "aws_api_gateway_rest_api" "this" {
   name        = var.name
-  description = "Takes votes and puts them into the stream"
+  description = "Takes votes and puts them into the stream, and shows how polls stand"
 
   endpoint_configuration {
     types = ["REGIONAL"]
@@ -178,6 +178,7 @@ resource "aws_api_gateway_deployment" "this" {
   # The snapshot comes after everything that is in it.
   depends_on = [
     aws_api_gateway_gateway_response.this,
+    aws_api_gateway_integration.read,
     aws_api_gateway_integration_response.refused,
     aws_api_gateway_integration_response.stored,
     aws_api_gateway_integration_response.unavailable,

@@ -4,7 +4,7 @@ output "api_id" {
 }
 
 output "invoke_url" {
-  description = "URL of the stage; votes go to <invoke_url>/polls/{poll_id}/votes."
+  description = "URL of the stage; votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
   value       = aws_api_gateway_stage.this.invoke_url
 }
 

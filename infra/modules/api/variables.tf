@@ -27,6 +27,40 @@ variable "name" {
   }
 }
 
+variable "results_function_name" {
+  type        = string
+  description = "Name of the function that answers what viewers ask; the API may call it for that and for nothing else."
+  nullable    = false
+}
+
+variable "results_invoke_arn" {
+  type        = string
+  description = "ARN that API Gateway calls that function by."
+  nullable    = false
+}
+
+variable "results_throttling_burst_limit" {
+  type        = number
+  description = "Reads of one kind that may come at once on top of the rate. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = var.results_throttling_burst_limit >= 1 && floor(var.results_throttling_burst_limit) == var.results_throttling_burst_limit
+    error_message = "results_api.throttling_burst_limit is ${var.results_throttling_burst_limit}: it must be a whole number from 1 up, because 0 refuses every read with 429."
+  }
+}
+
+variable "results_throttling_rate_limit" {
+  type        = number
+  description = "Reads per second and kind (poll, results, receipt) that the stage lets through; the rest gets 429. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = var.results_throttling_rate_limit >= 1
+    error_message = "results_api.throttling_rate_limit is ${var.results_throttling_rate_limit}: it must be 1 request per second or more, because 0 refuses every read with 429."
+  }
+}
+
 variable "stream_arn" {
   type        = string
   description = "ARN of the stream that takes the votes; the API's role may put records there and nowhere else."

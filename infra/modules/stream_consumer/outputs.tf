@@ -1,6 +1,6 @@
 output "environment_variables" {
   description = "Environment of the function, as deployed."
-  value       = one(aws_lambda_function.this.environment).variables
+  value       = module.function.environment_variables
 }
 
 output "event_source_mapping_id" {
@@ -10,7 +10,12 @@ output "event_source_mapping_id" {
 
 output "execution_policy_json" {
   description = "Everything that the function may do, as an IAM policy: for reviews, and to hold against the calls it really makes."
-  value       = aws_iam_role_policy.this.policy
+  value       = module.function.execution_policy_json
+}
+
+output "failure_bucket_arn" {
+  description = "ARN of the bucket for batches that were given up."
+  value       = aws_s3_bucket.failures.arn
 }
 
 output "failure_bucket_name" {
@@ -20,10 +25,10 @@ output "failure_bucket_name" {
 
 output "function_name" {
   description = "Name of the function."
-  value       = aws_lambda_function.this.function_name
+  value       = module.function.function_name
 }
 
 output "log_group_name" {
   description = "Log group of the function; its metrics (EMF) come from here too."
-  value       = aws_cloudwatch_log_group.this.name
+  value       = module.function.log_group_name
 }

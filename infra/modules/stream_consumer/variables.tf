@@ -2,11 +2,6 @@ variable "architecture" {
   type        = string
   description = "Instruction set of the function: arm64 or x86_64. The artifact must be built for it. Changes in place, together with the code."
   nullable    = false
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "lambda_architecture is \"${var.architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
-  }
 }
 
 variable "artifact_directory" {
@@ -49,33 +44,18 @@ variable "log_retention_days" {
   type        = number
   description = "How long CloudWatch keeps the function's log, in days. Changes in place."
   nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days is ${var.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
-  }
 }
 
 variable "name" {
   type        = string
   description = "Name of the consumer as the tfvars spell it, such as vote_writer. It names artifact, messages and, with hyphens, every resource. Changing it replaces them all, the failure bucket included."
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9_]*$", var.name))
-    error_message = "name is \"${var.name}\": it must be lower-case letters, digits and underscores, because the artifact is <name>.zip."
-  }
 }
 
 variable "name_prefix" {
   type        = string
   description = "Prefix of every physical name. Changing it replaces every resource, the failure bucket included."
   nullable    = false
-
-  validation {
-    condition     = length("${var.name_prefix}-${var.name}") <= 64
-    error_message = "\"${var.name_prefix}-${var.name}\" is too long for a function and a role, which have at most 64 characters: shorten project or environment."
-  }
 
   validation {
     condition     = length("${var.name_prefix}-${var.name}-failures-") + 12 <= 63 && can(regex("^[a-z0-9][a-z0-9-]*$", var.name_prefix))
@@ -95,18 +75,8 @@ variable "permissions" {
     actions   = list(string)
     resources = list(string)
   }))
-  description = "What the function may do besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid."
+  description = "What the function may do besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid, as in modules/function."
   nullable    = false
-
-  validation {
-    condition     = alltrue([for permission in values(var.permissions) : length(permission.actions) > 0 && length(permission.resources) > 0])
-    error_message = "Each of permissions needs at least one action and one resource: IAM refuses an empty statement."
-  }
-
-  validation {
-    condition     = alltrue([for action in flatten(values(var.permissions)[*].actions) : !strcontains(action, "*")])
-    error_message = "permissions must name each action: a wildcard grants what nobody has looked at."
-  }
 }
 
 variable "settings" {
@@ -183,18 +153,8 @@ variable "settings" {
   }
 
   validation {
-    condition     = var.settings.memory_mb >= 128 && var.settings.memory_mb <= 10240 && floor(var.settings.memory_mb) == var.settings.memory_mb
-    error_message = "${var.name}.memory_mb is ${var.settings.memory_mb}: it must be a whole number from 128 to 10240, Lambda's range."
-  }
-
-  validation {
     condition     = var.settings.timeout_seconds >= 15 && var.settings.timeout_seconds <= 900 && floor(var.settings.timeout_seconds) == var.settings.timeout_seconds
     error_message = "${var.name}.timeout_seconds is ${var.settings.timeout_seconds}: it must be a whole number from 15 to 900. Lambda takes no more, and a consumer starts no call to DynamoDB when less than 9 seconds are left, so that with less than 15 it would hardly start any."
-  }
-
-  validation {
-    condition     = var.settings.reserved_concurrency == null ? true : var.settings.reserved_concurrency >= 1 && floor(var.settings.reserved_concurrency) == var.settings.reserved_concurrency
-    error_message = "${var.name}.reserved_concurrency must be a whole number from 1 up, or left out for no limit: 0 would stop the consumer while votes keep coming in."
   }
 }
 

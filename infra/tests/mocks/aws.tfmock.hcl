@@ -43,6 +43,7 @@ mock_resource "aws_api_gateway_deployment" {
 
 mock_resource "aws_api_gateway_rest_api" {
   defaults = {
+    execution_arn    = "arn:aws:execute-api:eu-west-1:111122223333:abcdef1234"
     id               = "abcdef1234"
     root_resource_id = "root"
   }
@@ -51,6 +52,12 @@ mock_resource "aws_api_gateway_rest_api" {
 mock_resource "aws_api_gateway_stage" {
   defaults = {
     invoke_url = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+  }
+}
+
+mock_resource "aws_cloudfront_function" {
+  defaults = {
+    arn = "arn:aws:cloudfront::111122223333:function/mocked"
   }
 }
 
@@ -101,5 +108,11 @@ mock_resource "aws_s3_bucket" {
   defaults = {
     arn = "arn:aws:s3:::mocked"
     id  = "mocked"
+  }
+}
+
+mock_resource "aws_sfn_state_machine" {
+  defaults = {
+    arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
   }
 }

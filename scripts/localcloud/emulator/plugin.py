@@ -1,7 +1,9 @@
 """Where LocalEmu finds the plugin: its entry points are written by `localcloud up` (see `localcloud.parts`)."""
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
+import json
 import threading
+from collections.abc import Callable
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,20 @@ from localemu.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from twisted.internet import endpoints
 
 # In the order in which a deployment asks for them.
-SERVICES = ("s3", "sts", "iam", "kinesis", "logs", "lambda", "apigateway", "ssm", "cloudwatch", "events")
+SERVICES = (
+    "s3",
+    "sts",
+    "iam",
+    "kinesis",
+    "logs",
+    "lambda",
+    "apigateway",
+    "ssm",
+    "cloudwatch",
+    "events",
+    "stepfunctions",
+    "scheduler",
+)
 
 
 @hooks.on_runtime_create()
@@ -34,14 +49,43 @@ def stay_on_this_machine() -> None:
 def mend() -> None:
     """Put the mended stream, and the reader that keeps Lambda's promises, in place before the first request."""
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
+    from localemu.services.apigateway.next_gen.execute_api.handlers.method_request import MethodRequestHandler
+    from localemu.services.events.target import StatesTargetSender
 
     from localcloud.emulator import kinesis, poller
 
     kinesis.install()
     poller.install()
+    StatesTargetSender.send_event = _start_execution
+    MethodRequestHandler._is_body_valid = staticmethod(
+        partial(_is_readable_and_valid, MethodRequestHandler._is_body_valid)
+    )
     # `$input.json('$')` and `$input.path('$')` build the grammar of JSONPath anew each time they are evaluated,
     # which is half of what a vote costs here. The parsed expressions hold no state.
     template_mapping.parse = lru_cache(maxsize=1024)(template_mapping.parse)
+
+
+def _is_readable_and_valid(is_valid: Callable[..., bool], *request: Any) -> bool:
+    """Say whether a request's body is what its model asks for.
+
+    LocalEmu takes an error of the JSON parser for no. Bytes that are no UTF-8, and lists nested too deep, raise
+    another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500.
+    """
+    try:
+        return is_valid(*request)
+    except (UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _start_execution(sender: Any, event: dict[str, Any], trace_header: object) -> None:
+    """Start a state machine with what a schedule says.
+
+    LocalEmu names the execution after the event's id, and what a schedule says has none: it failed with
+    `KeyError: 'id'`, and no schedule ever started anything.
+    """
+    del trace_header
+    sender.service = "stepfunctions"
+    sender.client.start_execution(stateMachineArn=sender.target["Arn"], input=json.dumps(event))
 
 
 @hooks.on_infra_ready()

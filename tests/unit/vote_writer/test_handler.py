@@ -13,7 +13,7 @@ from voting.errors import InvalidPoll, InvalidSettings, StoreRefused
 from voting.metrics import Metric
 from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
-from world.containers import POLLS, TABLES, VOTES, WriterContainer
+from world.containers import POLLS, TABLES, TALLIES, VOTES, WriterContainer
 from world.dynamodb import FakeDynamoDB
 from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER
@@ -27,8 +27,10 @@ ENVIRONMENT = {
     "VOTESTREAM_LOG_LEVEL": "INFO",
     "VOTESTREAM_POLLS_TABLE": POLLS,
     "VOTESTREAM_POLL_CACHE_SECONDS": "5",
+    "VOTESTREAM_TALLIES_TABLE": TALLIES,
     "VOTESTREAM_VOTES_TABLE": VOTES,
     "VOTESTREAM_VOTE_RETENTION_DAYS": "0",
+    "VOTESTREAM_MAX_WRITES_PER_SECOND": "0",
     "VOTESTREAM_WRITE_CONCURRENCY": "3",
 }
 

@@ -27,7 +27,14 @@ COMMON: dict[str, Any] = {
     "polls_table": POLLS,
 }
 SETTINGS: dict[str, FunctionSettings] = {
-    "vote_writer": WriterSettings(**COMMON, vote_retention_days=30, votes_table=VOTES, write_concurrency=1),
+    "vote_writer": WriterSettings(
+        **COMMON,
+        max_writes_per_second=0,
+        vote_retention_days=30,
+        tallies_table=TALLIES,
+        votes_table=VOTES,
+        write_concurrency=1,
+    ),
     "vote_aggregator": AggregatorSettings(**COMMON, tallies_table=TALLIES),
 }
 

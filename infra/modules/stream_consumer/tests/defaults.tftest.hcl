@@ -102,29 +102,6 @@ run "without_deletion_protection_the_bucket_goes_with_its_batches" {
   }
 }
 
-run "names_carry_project_environment_and_consumer" {
-  command = plan
-
-  assert {
-    condition     = [aws_lambda_function.this.function_name, aws_iam_role.this.name, aws_cloudwatch_log_group.this.name] == ["votestream-test-vote-writer", "votestream-test-vote-writer", "/aws/lambda/votestream-test-vote-writer"]
-    error_message = "Two environments and two consumers fit in one account only if every name tells them apart."
-  }
-
-  assert {
-    condition     = one(aws_lambda_function.this.logging_config).log_group == "/aws/lambda/votestream-test-vote-writer"
-    error_message = "The function must log into the group that has a retention, which must exist before the function."
-  }
-}
-
-run "nothing_is_reserved_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
-    error_message = "Without reserved_concurrency the function shares the account's concurrency."
-  }
-}
-
 run "enhanced_fan_out_reads_through_a_consumer_of_its_own" {
   command = plan
 
@@ -144,9 +121,9 @@ run "enhanced_fan_out_reads_through_a_consumer_of_its_own" {
   }
 
   assert {
-    condition = one([
-      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Resource if statement.Sid == "SubscribeToShards"
-    ]) == "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes/consumer/votestream-test-vote-writer:1"
+    condition = one(one([
+      for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Resource if statement.Sid == "SubscribeToShards"
+    ])) == "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes/consumer/votestream-test-vote-writer:1"
     error_message = "The role may subscribe as that consumer and as no other."
   }
 }

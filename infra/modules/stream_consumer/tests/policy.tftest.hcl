@@ -1,4 +1,4 @@
-# Who may become the role, and what the role may do.
+# What a consumer may do, and who may touch what it gave up.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -36,7 +36,7 @@ override_resource {
 }
 
 override_resource {
-  target          = aws_cloudwatch_log_group.this
+  target          = module.function.aws_cloudwatch_log_group.this
   override_during = plan
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
 }
@@ -51,45 +51,30 @@ run "role_may_do_its_work_and_nothing_else" {
   }
 
   assert {
-    condition = { for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => statement.Resource } == {
-      ReadStream        = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-      WriteLog          = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"
-      FindFailureBucket = "arn:aws:s3:::the-failure-bucket"
-      KeepFailedBatches = "arn:aws:s3:::the-failure-bucket/*"
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Resource } == {
+      ReadStream        = ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]
+      WriteLog          = ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"]
+      FindFailureBucket = ["arn:aws:s3:::the-failure-bucket"]
+      KeepFailedBatches = ["arn:aws:s3:::the-failure-bucket/*"]
       StoreVotes        = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
     }
     error_message = "Each statement names the one resource that it is about."
   }
 
   assert {
-    condition = { for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => statement.Action } == {
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Action } == {
       ReadStream        = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
       WriteLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      FindFailureBucket = "s3:ListBucket"
-      KeepFailedBatches = "s3:PutObject"
+      FindFailureBucket = ["s3:ListBucket"]
+      KeepFailedBatches = ["s3:PutObject"]
       StoreVotes        = ["dynamodb:PartiQLInsert"]
     }
     error_message = "Reading the stream, its own log, its own failure bucket and what it was given: no more."
   }
 
   assert {
-    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Effect == "Allow" && !contains(flatten([statement.Resource]), "*")])
+    condition     = alltrue([for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Effect == "Allow" && !contains(flatten([statement.Resource]), "*")])
     error_message = "No statement may be about every resource."
-  }
-}
-
-run "only_lambda_for_this_account_may_assume_the_role" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role.this.assume_role_policy).Statement == [{
-      Sid       = "AssumedByLambda"
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
-    }]
-    error_message = "Lambda alone, and only on behalf of this account."
   }
 }
 

@@ -55,7 +55,7 @@ run "writes_in_batches_of_25" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 10 && aws_lambda_function.this.reserved_concurrent_executions == 40
+    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 10 && module.function.reserved_concurrency == 40
     error_message = "The writer's speed is a matter of settings: parallelization_factor up, reserved_concurrency to hold it back."
   }
 

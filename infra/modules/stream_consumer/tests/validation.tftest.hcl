@@ -206,26 +206,6 @@ run "rejects_minus_2_retries" {
   expect_failures = [var.settings]
 }
 
-run "rejects_127_mb_of_memory" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { memory_mb = 127 })
-  }
-
-  expect_failures = [var.settings]
-}
-
-run "rejects_10241_mb_of_memory" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { memory_mb = 10241 })
-  }
-
-  expect_failures = [var.settings]
-}
-
 run "rejects_a_timeout_of_14_seconds" {
   command = plan
 
@@ -241,16 +221,6 @@ run "rejects_a_timeout_of_901_seconds" {
 
   variables {
     settings = merge(var.settings, { timeout_seconds = 901 })
-  }
-
-  expect_failures = [var.settings]
-}
-
-run "rejects_reserving_no_concurrency_at_all" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { reserved_concurrency = 0 })
   }
 
   expect_failures = [var.settings]
@@ -319,16 +289,6 @@ run "rejects_giving_up_by_retries_where_order_is_required" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_log_retention_that_cloudwatch_does_not_offer" {
-  command = plan
-
-  variables {
-    log_retention_days = 10
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
 run "rejects_a_negative_failure_retention" {
   command = plan
 
@@ -337,26 +297,6 @@ run "rejects_a_negative_failure_retention" {
   }
 
   expect_failures = [var.failure_retention_days]
-}
-
-run "rejects_an_unknown_architecture" {
-  command = plan
-
-  variables {
-    architecture = "arm"
-  }
-
-  expect_failures = [var.architecture]
-}
-
-run "rejects_a_name_that_is_no_artifact_name" {
-  command = plan
-
-  variables {
-    name = "vote-writer"
-  }
-
-  expect_failures = [var.name]
 }
 
 run "rejects_a_prefix_that_makes_the_bucket_name_too_long" {
@@ -377,24 +317,4 @@ run "rejects_a_prefix_that_no_bucket_may_have" {
   }
 
   expect_failures = [var.name_prefix]
-}
-
-run "rejects_a_wildcard_action" {
-  command = plan
-
-  variables {
-    permissions = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
-  }
-
-  expect_failures = [var.permissions]
-}
-
-run "rejects_a_permission_about_nothing" {
-  command = plan
-
-  variables {
-    permissions = { Nothing = { actions = ["dynamodb:GetItem"], resources = [] } }
-  }
-
-  expect_failures = [var.permissions]
 }

@@ -5,28 +5,16 @@ mock_provider "aws" {
 }
 
 variables {
-  name                   = "vote_writer"
-  name_prefix            = "votestream-test"
-  handler                = "vote_writer.handler.lambda_handler"
-  architecture           = "arm64"
-  artifact_directory     = "../../tests/fixtures/artifacts/arm64"
-  environment_variables  = { VOTESTREAM_ENVIRONMENT = "test" }
-  failure_retention_days = 30
-  log_retention_days     = 30
-  permissions            = {}
-  stream_arn             = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_retention_hours = 24
-  settings = {
-    batch_size                     = 500
-    batching_window_seconds        = 1
-    bisect_batch_on_function_error = true
-    enhanced_fan_out               = false
-    maximum_record_age_seconds     = 43200
-    maximum_retry_attempts         = -1
-    memory_mb                      = 1024
-    parallelization_factor         = 1
-    timeout_seconds                = 60
-  }
+  name                  = "vote_writer"
+  name_prefix           = "votestream-test"
+  description           = "Does something"
+  handler               = "vote_writer.handler.lambda_handler"
+  architecture          = "arm64"
+  artifact_directory    = "../../tests/fixtures/artifacts/arm64"
+  environment_variables = { VOTESTREAM_ENVIRONMENT = "test" }
+  log_retention_days    = 30
+  permissions           = {}
+  settings              = { memory_mb = 1024, timeout_seconds = 60 }
 }
 
 run "deploys_exactly_the_bytes_of_the_artifact" {

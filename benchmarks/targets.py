@@ -1,0 +1,86 @@
+"""How good it has to be, and how good it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks import subjects
+from benchmarks.results import Results, Spread, find
+from benchmarks.scenarios import AGGREGATOR_BATCH_SIZE, BATCH_SIZE, FIRST_VOTES, changed_cold
+
+MB = 1_000_000
+START_BUDGET_MS = 450  # of the machine that measures: the one target that is no ratio of two measurements
+
+
+@dataclass(frozen=True)
+class Target:
+    """One promise, with what was measured; ``limit`` is the most that it may be, or the least."""
+
+    promise: str
+    limit: float
+    value: Spread
+    least: bool = False
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Say whether the median keeps the promise."""
+        return self.value.median >= self.limit if self.least else self.value.median <= self.limit
+
+
+def targets(results: Results) -> Iterator[Target]:
+    """Yield each target that the results say something about."""
+    yield from _writer(results)
+    yield from _aggregator(results)
+    for lane in results.lanes:
+        if (lane.subject, lane.store_latency_ms) == (subjects.VOTE_WRITER, 20) and lane.write_concurrency > 1:
+            promise = "one lane on one processor, store at 20 ms: of a shard's 1,000 votes/s"
+            yield Target(promise, 1, Spread.of(rate / 1000 for rate in lane.votes_per_second), least=True)
+    for drain in results.drains:
+        if drain.writes_per_second_of_a_lane:
+            throttled = Spread.of([drain.throttled_statements / drain.votes])
+            yield Target("throttled statements a vote when lanes are paced", 0, throttled)
+    for start in results.starts:
+        if not start.archive_bytes:
+            continue
+        promise = f"{start.subject}: CPU time of import and first client, of its {START_BUDGET_MS} ms"
+        yield Target(promise, 1, Spread.of(taken / START_BUDGET_MS for taken in start.cpu_ms))
+        yield Target(f"{start.subject}: archive", 5, Spread.of([start.archive_bytes / MB]), unit="MB")
+    limits = {subjects.VOTE_WRITER: 160, subjects.VOTE_AGGREGATOR: 256}
+    for row in results.memory:
+        promise = f"{row.subject}: peak memory at {row.batch_size:,} votes a batch"
+        yield Target(promise, limits[row.subject], Spread.of([row.peak_bytes / MB]), unit="MB")
+
+
+def _writer(results: Results) -> Iterator[Target]:
+    rows = results.batch_sizes
+    writer = find(rows, subjects.VOTE_WRITER, BATCH_SIZE, FIRST_VOTES)
+    put_item = find(rows, subjects.PUT_ITEM, BATCH_SIZE, FIRST_VOTES)
+    batch_write_item = find(rows, subjects.BATCH_WRITE_ITEM, BATCH_SIZE, FIRST_VOTES)
+    if writer and put_item and batch_write_item:
+        ratio = Spread.of_ratios(put_item.cpu_us_per_vote, writer.cpu_us_per_vote)
+        yield Target(
+            "CPU of one conditional put_item a vote, in terms of vote_writer's", 12, ratio, least=True
+        )
+        ratio = Spread.of_ratios(writer.cpu_us_per_vote, batch_write_item.cpu_us_per_vote)
+        yield Target("vote_writer's CPU, in terms of batch_write_item's without conditions", 1.3, ratio)
+        yield Target("write units of a first vote", 1, Spread.of([writer.write_units / writer.votes]))
+    first = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, FIRST_VOTES)
+    changed = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, changed_cold(1))
+    if first and changed:
+        ratio = Spread.of_ratios(changed.cpu_us_per_vote, first.cpu_us_per_vote)
+        yield Target("CPU of a changed vote, in terms of a first vote's (cold)", 2.2, ratio)
+        yield Target(
+            "write units of a changed vote (cold)", 2, Spread.of([changed.write_units / changed.votes])
+        )
+
+
+def _aggregator(results: Results) -> Iterator[Target]:
+    """The aggregator at its own batches: small ones pay for their one live row, which the report's table shows."""
+    size = AGGREGATOR_BATCH_SIZE
+    aggregator = find(results.batch_sizes, subjects.VOTE_AGGREGATOR, size, FIRST_VOTES)
+    floor = find(results.batch_sizes, subjects.JSON_LOADS, size, FIRST_VOTES)
+    if aggregator and floor:
+        ratio = Spread.of_ratios(aggregator.cpu_us_per_vote, floor.cpu_us_per_vote)
+        yield Target("vote_aggregator's CPU, in terms of json.loads of the event alone", 4, ratio)
+        batches = aggregator.votes / size
+        yield Target("live rows written for a poll in a batch", 1, Spread.of([aggregator.requests / batches]))

@@ -1,0 +1,126 @@
+"""Answers as API Gateway takes them: bodies, validators, and how long who may keep them."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypedDict
+
+from results_api.receipts import Receipt, State
+from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refusal
+from results_api.requests import CSV, JSON, Request
+from results_api.results import Result, Stage, Status
+from voting.polls import Poll
+
+# While anything can change, a second: a CDN (s-maxage) then asks us once a second, however many watch.
+FRESH_FOR_A_SECOND = "public, max-age=1, s-maxage=1"
+# A final result never changes, but a label in it may be put right: a CDN can be told, a browser can't.
+LASTING = "public, max-age=300, s-maxage=86400"
+# About one voter, or only about this moment.
+NOT_KEPT = "private, no-store"
+
+RETRY_AFTER_SECONDS = 1
+
+CSV_COLUMNS = ("poll_id", "status", "as_of", "option", "label", "votes")
+
+
+class ProxyAnswer(TypedDict):
+    """The answer of a Lambda proxy integration."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+def poll_answer(request: Request, poll: Poll, stage: Stage) -> ProxyAnswer:
+    """Answer what a poll is. All times are epoch ms."""
+    return _answer(request, _json(poll_document(poll, stage)), FRESH_FOR_A_SECOND)
+
+
+def result_answer(request: Request, result: Result) -> ProxyAnswer:
+    """Answer how a poll stands."""
+    body = result_csv(result) if request.media_type == CSV else _json(result_document(result))
+    return _answer(request, body, LASTING if result.stage.status is Status.FINAL else FRESH_FOR_A_SECOND)
+
+
+def receipt_answer(poll: Poll, receipt: Receipt, state: State) -> ProxyAnswer:
+    """Answer what became of a vote."""
+    document = {"poll_id": poll.poll_id, "receipt": receipt._asdict(), "state": state}
+    return {"statusCode": HTTPStatus.OK, "headers": _headers(JSON, NOT_KEPT), "body": _json(document)}
+
+
+def refusal_answer(refusal: Refusal) -> ProxyAnswer:
+    """Answer why not."""
+    # Kept for a second, because the links to a poll may be out before the poll is.
+    headers = _headers(JSON, FRESH_FOR_A_SECOND if refusal is UNKNOWN_POLL else NOT_KEPT)
+    if refusal is UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    body = _json({"error": refusal.error, "message": refusal.message})
+    return {"statusCode": refusal.status, "headers": headers, "body": body}
+
+
+def poll_document(poll: Poll, stage: Stage) -> dict[str, Any]:
+    """Return what a poll is and how far it is, as JSON's types."""
+    return {
+        "poll_id": poll.poll_id,
+        "title": poll.title,
+        "options": [{"id": option.id, "label": option.label} for option in poll.options],
+        "opens_at": poll.opens_at,
+        "closes_at": poll.closes_at,
+        "visibility": poll.visibility,
+        "status": stage.status,
+    }
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """Return how a poll stands, as JSON's types; what is hidden or not known yet is null."""
+    counts, final = result.counts, result.stage.final
+    return {
+        "poll_id": result.poll.poll_id,
+        "status": result.stage.status,
+        "as_of": counts and counts.as_of,
+        "total": counts and counts.total,
+        "counts": counts and [line._asdict() for line in counts.options],
+        "turnout": final and final.voters,
+        # The very object that the digest was taken from, so that everybody can check it.
+        "final": final and {"digest": final.digest, "certificate": json.loads(final.certificate)},
+    }
+
+
+def result_csv(result: Result) -> str:
+    """Return how a poll stands as one line per option (RFC 4180); what is hidden is empty."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(CSV_COLUMNS)
+    as_of = result.counts.as_of if result.counts else None
+    votes = {line.option: line.votes for line in result.counts.options} if result.counts else {}
+    for option in result.poll.options:
+        table.writerow(
+            (result.poll.poll_id, result.stage.status, as_of, option.id, option.label, votes.get(option.id))
+        )
+    return text.getvalue()
+
+
+def _answer(request: Request, body: str, cache_control: str) -> ProxyAnswer:
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    headers = _headers(request.media_type, cache_control) | {"ETag": etag}
+    if request.known_etags & {etag, "*"}:
+        del headers["Content-Type"]
+        return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers, "body": ""}
+    return {"statusCode": HTTPStatus.OK, "headers": headers, "body": body}
+
+
+def _headers(media_type: str, cache_control: str) -> dict[str, str]:
+    return {
+        "Content-Type": f"{CSV}; charset=utf-8" if media_type == CSV else media_type,
+        "Cache-Control": cache_control,
+        "Vary": "Accept",
+        # Results are for everybody, so they are for every web page too.
+        "Access-Control-Allow-Origin": "*",
+    }
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

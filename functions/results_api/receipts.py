@@ -1,0 +1,74 @@
+"""Receipts: whether the vote that one was given for is the vote that counts. The choice is never looked at."""
+
+from enum import StrEnum
+from typing import Annotated, NamedTuple, Protocol
+
+from pydantic import StringConstraints
+
+from results_api.results import Status, Tallies, stage_of
+from voting.polls import Poll
+from voting.records import version_of
+
+ShardId = Annotated[str, StringConstraints(pattern=r"^shardId-[0-9]{12}$")]
+Sequence = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,56}$")]
+
+
+class Receipt(NamedTuple):
+    """What a voter was given with 202: where the stream holds the vote, and as what."""
+
+    shard: str
+    sequence: str
+
+
+class State(StrEnum):
+    """What became of a receipt's vote."""
+
+    STORED = "stored"  # it is the voter's vote
+    SUPERSEDED = "superseded"  # a later vote of the same voter took its place
+    PENDING = "pending"  # neither yet: it waits in the stream, or the poll's rules refuse it
+    REFUSED = "refused"  # the poll is final without it: it came too early or too late, or named no option
+    EXPIRED = "expired"  # the poll's votes have been deleted: nobody can say any more
+
+
+class StoredVotes(Protocol):
+    """The votes table, as far as receipts need it."""
+
+    def version(self, poll: Poll, voter: str) -> str | None:
+        """Return the version of a voter's stored vote, or None if there is none."""
+        ...
+
+
+def state_of(
+    receipt: Receipt,
+    voter: str,
+    poll: Poll,
+    votes: StoredVotes,
+    tallies: Tallies,
+    now_ms: int,
+    retention_days: int,
+) -> State:
+    """Return what has become of a receipt's vote at ``now_ms``.
+
+    Args:
+        receipt: as the front door gave it; its shard says where the vote is, its sequence which one it is.
+        voter: whose vote it is.
+        poll: the poll.
+        votes: the stored votes.
+        tallies: says whether the poll is final.
+        now_ms: the cloud's time.
+        retention_days: how long after ``closes_at`` votes are kept; 0: for good.
+
+    Raises:
+        StoreUnavailable: a table can't be read at the moment.
+    """
+    # Asked before the vote is: what counts has been stored before the poll became final, so a vote that
+    # is not there afterwards never will be. The other way round, it could be stored in between.
+    status = stage_of(poll, tallies, now_ms).status
+    stored = votes.version(poll, voter)
+    version = version_of(receipt.sequence)
+    if stored is not None and stored >= version:
+        return State.STORED if stored == version else State.SUPERSEDED
+    if status is not Status.FINAL:
+        return State.PENDING
+    expires_at = poll.votes_expire_at(retention_days)
+    return State.EXPIRED if expires_at is not None and now_ms >= expires_at else State.REFUSED

@@ -1,0 +1,145 @@
+"""Requests as API Gateway hands them over (Lambda proxy integration), read once and checked."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from results_api.receipts import Receipt, ShardId
+from results_api.receipts import Sequence as SequenceNumber
+from results_api.refusals import MALFORMED_POLL_ID, MALFORMED_RECEIPT, NOT_ACCEPTABLE, NOT_FOUND, Refused
+from voting.records import PollId, Voter
+
+JSON = "application/json"
+CSV = "text/csv"
+
+
+class Route(StrEnum):
+    """The API's resources, as API Gateway spells them."""
+
+    POLL = "/polls/{poll_id}"
+    RESULTS = "/polls/{poll_id}/results"
+    RECEIPT = "/polls/{poll_id}/votes/me"
+
+
+# What each can be had as; the first is for whoever takes anything.
+OFFERED: Mapping[Route, Sequence[str]] = {
+    Route.POLL: (JSON,),
+    Route.RESULTS: (JSON, CSV),
+    Route.RECEIPT: (JSON,),
+}
+
+
+class Request(NamedTuple):
+    """A request that can be answered."""
+
+    route: Route
+    poll_id: str
+    media_type: str
+    known_etags: frozenset[str]  # "*" among them: any
+
+
+class ReceiptQuestion(NamedTuple):
+    """Whose vote a receipt is asked about for."""
+
+    voter: str
+    receipt: Receipt
+
+
+_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110, 12.4.2
+
+_poll_id = TypeAdapter(PollId).validator
+_voter = TypeAdapter(Voter).validator
+_shard = TypeAdapter(ShardId).validator
+_sequence = TypeAdapter(SequenceNumber).validator
+
+
+def read_request(event: Mapping[str, Any]) -> Request:
+    """Return the request in a proxy event.
+
+    Raises:
+        Refused: no such resource, a poll id that is none, or nothing on offer that is asked for.
+    """
+    try:
+        route = Route(event["resource"])
+    except ValueError:
+        raise Refused(NOT_FOUND) from None
+    try:
+        poll_id = _poll_id.validate_python((event.get("pathParameters") or {}).get("poll_id"))
+    except ValidationError:
+        raise Refused(MALFORMED_POLL_ID) from None
+    headers = _headers(event)
+    media_type = negotiate(headers.get("accept"), OFFERED[route])
+    if media_type is None:
+        raise Refused(NOT_ACCEPTABLE)
+    return Request(route, poll_id, media_type, _etags(headers.get("if-none-match", "")))
+
+
+def read_receipt_question(event: Mapping[str, Any]) -> ReceiptQuestion:
+    """Return the question in a proxy event's query.
+
+    Raises:
+        Refused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none.
+    """
+    query = event.get("multiValueQueryStringParameters") or {}
+
+    def single(name: str) -> str | None:
+        values = query.get(name) or []
+        return values[0] if len(values) == 1 else None
+
+    try:
+        return ReceiptQuestion(
+            _voter.validate_python(single("voter")),
+            Receipt(_shard.validate_python(single("shard")), _sequence.validate_python(single("sequence"))),
+        )
+    # "from None": pydantic's message quotes the input, and the input names a voter.
+    except ValidationError:
+        raise Refused(MALFORMED_RECEIPT) from None
+
+
+def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
+    """Return the best of what is offered for an Accept header (RFC 9110, 12.5.1), or None if none will do.
+
+    Among equals the first on offer wins. Ranges that can't be read are passed over.
+    """
+    if accept is None or not accept.strip():
+        return offered[0]
+    ranges = _media_ranges(accept)
+
+    def quality(media_type: str) -> float:
+        # The most specific range that matches decides, whatever a broader one says.
+        for wanted in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+            if wanted in ranges:
+                return ranges[wanted]
+        return 0.0
+
+    best = max(offered, key=quality)
+    return best if quality(best) > 0 else None
+
+
+def _media_ranges(accept: str) -> dict[str, float]:
+    ranges: dict[str, float] = {}
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                quality = float(value) if _QUALITY.fullmatch(value.strip()) else 0.0
+        ranges[media_range] = max(quality, ranges.get(media_range, 0.0))
+    return ranges
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers by lower-case name, repeated ones joined as RFC 9110 (5.2) joins them."""
+    headers: dict[str, list[str]] = {}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers.setdefault(name.lower(), []).extend(values)
+    return {name: ", ".join(values) for name, values in headers.items()}
+
+
+def _etags(header: str) -> frozenset[str]:
+    """Return the tags of an If-None-Match header; weak or strong makes no difference there (RFC 9110, 13.1.2)."""
+    return frozenset(tag.strip().removeprefix("W/") for tag in header.split(",")) - {""}

@@ -1,0 +1,120 @@
+"""How a poll stands: its status, its counts, and what of them may be shown.
+
+Counts never go backwards between two reads. Each live row only grows, every read is strongly consistent,
+and nothing is kept from one request to the next: two containers with a memory each would answer in turns
+with newer and older counts. Once the final entry is there it alone is shown, and it never changes.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.polls import Poll, Visibility
+
+
+class Status(StrEnum):
+    """Where a poll is in its life."""
+
+    SCHEDULED = "scheduled"  # it opens later
+    OPEN = "open"
+    CLOSING = "closing"  # closes_at has passed; votes that arrived before are still being worked through
+    COUNTING = "counting"  # closing markers are on their way, or the stored votes are being counted
+    FINAL = "final"
+
+
+class Tallies(Protocol):
+    """What is known of a poll's counts. Every answer is at least as new as its question."""
+
+    def final(self, poll_id: str) -> Final | None:
+        """Return the poll's final result, once there is one."""
+        ...
+
+    def is_draining(self, poll_id: str) -> bool:
+        """Say whether closing markers have been ordered for this poll."""
+        ...
+
+    def live(self, poll_id: str) -> LiveCounts:
+        """Return the poll's live counts."""
+        ...
+
+
+class Stage(NamedTuple):
+    """A poll's status, with the final result where that is what makes it final."""
+
+    status: Status
+    final: Final | None
+
+
+class OptionResult(NamedTuple):
+    """One line of a result."""
+
+    option: str
+    label: str
+    votes: int
+
+
+class Counts(NamedTuple):
+    """Counts in the poll's order of options, and what was rejected, by reason.
+
+    ``as_of`` is epoch ms: live, the latest arrival that was counted (None: there is none), else the certificate's time.
+    """
+
+    options: tuple[OptionResult, ...]
+    rejected: Mapping[str, int]
+    as_of: int | None
+
+    @property
+    def total(self) -> int:
+        """All votes of the lines above."""
+        return sum(option.votes for option in self.options)
+
+
+class Result(NamedTuple):
+    """A poll's result at one moment; ``counts`` is None while they are hidden."""
+
+    poll: Poll
+    stage: Stage
+    counts: Counts | None
+
+
+def stage_of(poll: Poll, tallies: Tallies, now_ms: int) -> Stage:
+    """Return how far a poll is at ``now_ms`` (the cloud's time)."""
+    if now_ms < poll.opens_at:
+        return Stage(Status.SCHEDULED, None)
+    if now_ms < poll.closes_at:
+        return Stage(Status.OPEN, None)
+    final = tallies.final(poll.poll_id)
+    if final is not None:
+        return Stage(Status.FINAL, final)
+    return Stage(Status.COUNTING if tallies.is_draining(poll.poll_id) else Status.CLOSING, None)
+
+
+def are_visible(visibility: Visibility, status: Status) -> bool:
+    """Say whether a poll's counts may be shown to everybody."""
+    match visibility:
+        case Visibility.ALWAYS:
+            return True
+        case Visibility.AFTER_CLOSE:
+            return status in (Status.CLOSING, Status.COUNTING, Status.FINAL)
+        case Visibility.NEVER:
+            return status is Status.FINAL
+
+
+def result_of(poll: Poll, tallies: Tallies, now_ms: int, *, show_hidden: bool = False) -> Result:
+    """Return a poll's result at ``now_ms``; ``show_hidden`` is for whoever runs the poll."""
+    stage = stage_of(poll, tallies, now_ms)
+    if not show_hidden and not are_visible(poll.visibility, stage.status):
+        return Result(poll, stage, None)
+    if stage.final is not None:
+        final = stage.final
+        votes = {count.option: count.votes for count in final.counts}
+        rejected = {str(reason): count for reason, count in final.rejected.items()}
+        return Result(poll, stage, Counts(_in_order(poll, votes), rejected, final.certified_at))
+    live = tallies.live(poll.poll_id)
+    return Result(poll, stage, Counts(_in_order(poll, live.options), live.rejected, live.as_of))
+
+
+def _in_order(poll: Poll, votes: Mapping[str, int]) -> tuple[OptionResult, ...]:
+    return tuple(OptionResult(option.id, option.label, votes.get(option.id, 0)) for option in poll.options)

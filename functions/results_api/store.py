@@ -1,0 +1,93 @@
+"""Reading tallies and stored votes: the only place in the results API that knows boto3."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from voting.errors import StoreRefused, StoreUnavailable
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.polls import Poll, bucket_of, poll_bucket
+from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_PREFIX
+from voting_aws.clients import code_of, error_passes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class _Table:
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the client and the table's name."""
+        self._client = client
+        self._table = table
+
+    def _item(self, key: dict[str, str], **projection: Any) -> dict[str, Any] | None:
+        try:
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key={name: {"S": value} for name, value in key.items()},
+                ConsistentRead=True,
+                **projection,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise self._trouble(error) from None
+        return answer.get("Item")
+
+    def _trouble(self, error: Exception) -> StoreUnavailable | StoreRefused:
+        problem = f"{self._table} can't be read: {code_of(error)}"
+        return StoreUnavailable(problem) if error_passes(error) else StoreRefused(problem)
+
+
+class TallyTable(_Table):
+    """``results_api.results.Tallies`` on DynamoDB.
+
+    Raises, in every method:
+        StoreUnavailable: the table throttles, times out or fails on its side.
+        StoreRefused: no retry mends it.
+    """
+
+    def final(self, poll_id: str) -> Final | None:
+        """Return the poll's final result (``Tallies.final``).
+
+        Raises:
+            InvalidFinal: somebody has changed it since it was certified.
+        """
+        row = self._item({"poll_id": poll_id, "entry": FINAL})
+        return None if row is None else Final.from_row(row)
+
+    def is_draining(self, poll_id: str) -> bool:
+        """Say whether there is a drain row (``Tallies.is_draining``)."""
+        return next(self._entries(poll_id, DRAIN_PREFIX, Limit=1), None) is not None
+
+    def live(self, poll_id: str) -> LiveCounts:
+        """Return the sum of the live rows (``Tallies.live``)."""
+        return LiveCounts.of(self._entries(poll_id, LIVE_PREFIX))
+
+    def _entries(self, poll_id: str, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
+            ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
+            ConsistentRead=True,
+            **more,
+        )
+        try:
+            for page in pages:
+                yield from page["Items"]
+        except (ClientError, BotoCoreError) as error:
+            raise self._trouble(error) from None
+
+
+class VoteTable(_Table):
+    """``results_api.receipts.StoredVotes`` on DynamoDB. Raises as ``TallyTable`` does."""
+
+    def version(self, poll: Poll, voter: str) -> str | None:
+        """Return the version of a stored vote (``StoredVotes.version``), and leave the choice where it is."""
+        bucket = poll_bucket(poll.poll_id, bucket_of(voter, poll.bucket_count))
+        row = self._item(
+            {"poll_bucket": bucket, "voter": voter},
+            ProjectionExpression="#version",
+            ExpressionAttributeNames={"#version": "version"},
+        )
+        return None if row is None else str(row["version"]["S"])

@@ -1,0 +1,82 @@
+"""The certificate: what the buckets add up to, held against the live counts, with the proof of the drain."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from pydantic import ValidationError
+
+from tally.counting import Partial
+from tally.draining import Drain
+from tally.errors import ImpossibleCount
+from tally.state import State
+from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
+from voting.live import LiveCounts
+from voting.polls import Poll
+from voting.rules import Reason
+
+
+def certificate(
+    state: State,
+    poll: Poll,
+    partials: Mapping[int, Partial],
+    live: LiveCounts,
+    drain: Drain,
+    now_ms: int,
+) -> Final:
+    """Return the final result of a poll.
+
+    Raises:
+        ImpossibleCount: the numbers contradict each other, so at least one of them is wrong.
+    """
+    options, counted_at = _sum(partials, range(poll.bucket_count))
+    _refuse_the_impossible(options, live, poll)
+    voters = options.total()
+    try:
+        return Final(
+            poll_id=poll.poll_id,
+            counts=tuple(OptionCount(option=option.id, votes=options[option.id]) for option in poll.options),
+            voters=voters,
+            live=LiveComparison(accepted=live.total, repeated=live.total - voters),
+            rejected={Reason(reason): count for reason, count in sorted(live.rejected.items())},
+            proof=Proof(
+                tally_id=state.tally_id,
+                shards=state.shards,
+                markers={
+                    consumer: Markers(expected=drain.expected[consumer], passed=drain.passed[consumer])
+                    for consumer in drain.expected
+                },
+                started_at=state.started_at,
+                drained_at=state.drained_at,
+                counted_at=counted_at,
+            ),
+            certified_at=max(now_ms, counted_at),  # the clock of another process may be a little ahead
+        )
+    except ValidationError as error:
+        raise ImpossibleCount(f"these numbers can't be a final result: {error}") from error
+
+
+def _sum(partials: Mapping[int, Partial], buckets: Collection[int]) -> tuple[Counter[str], int]:
+    options: Counter[str] = Counter()
+    counted_at = 0
+    for bucket in buckets:
+        partial = partials.get(bucket)
+        if partial is None or partial.counted_at is None:
+            raise ImpossibleCount(f"bucket {bucket} is not counted: start the tally again")
+        options += partial.options
+        counted_at = max(counted_at, partial.counted_at)
+    return options, counted_at
+
+
+def _refuse_the_impossible(options: Counter[str], live: LiveCounts, poll: Poll) -> None:
+    """Every stored vote is an accepted record of its option, so there can't be more of the one than of the other."""
+    unknown = options.keys() - poll.option_ids
+    if unknown:
+        raise ImpossibleCount(f"votes are stored for options that the poll does not have: {sorted(unknown)}")
+    if live.received != live.total + live.rejected.total() or live.total != live.options.total():
+        raise ImpossibleCount("the live rows don't add up: received = accepted + rejected does not hold")
+    for option, votes in sorted(options.items()):
+        if votes > live.options[option]:
+            raise ImpossibleCount(
+                f"{votes} votes are stored for option {option!r}, but only {live.options[option]} were accepted: "
+                "has vote_aggregator lost records? See its failure bucket with `votectl redrive --list`"
+            )

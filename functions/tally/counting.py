@@ -1,0 +1,77 @@
+"""Counting one bucket of a poll's stored votes, page by page, in memory that does not grow with them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from voting.errors import StoreUnavailable
+
+FIRST_BACKOFF_MS = 100
+LONGEST_BACKOFF_MS = 5_000
+
+
+class Page(NamedTuple):
+    """Part of a bucket: its votes by option, and the voter after whom it goes on, if it does."""
+
+    options: Counter[str]
+    last_voter: str | None
+
+
+class StoredVotes(Protocol):
+    """The votes table."""
+
+    def page(self, poll_bucket: str, after: str | None) -> Page:
+        """Return the votes behind a voter (None: from the start), read strongly consistently.
+
+        Raises:
+            StoreUnavailable: the table throttles or fails on its side.
+        """
+        ...
+
+
+@dataclass
+class Partial:
+    """What is counted of a bucket. ``counted_at`` (epoch ms) is set when that is all of it."""
+
+    options: Counter[str] = field(default_factory=Counter)
+    pages: int = 0
+    last_voter: str | None = None
+    counted_at: int | None = None
+
+    def add(self, page: Page, now_ms: int) -> None:
+        """Add the page behind what is counted."""
+        self.options += page.options
+        self.pages += 1
+        self.last_voter = page.last_voter
+        self.counted_at = now_ms if page.last_voter is None else None
+
+
+def count_on(
+    partial: Partial,
+    poll_bucket: str,
+    votes: StoredVotes,
+    now_ms: Callable[[], int],
+    sleep_ms: Callable[[float], None],
+    remaining_ms: Callable[[], int],
+) -> bool:
+    """Count on from where ``partial`` is until the bucket's end or that of the time; return whether it is done.
+
+    Votes that were stored before the drain was complete don't change any more, so a bucket may be counted
+    in several goes.
+    """
+    backoff_ms = FIRST_BACKOFF_MS
+    while partial.counted_at is None:
+        if remaining_ms() <= 0:
+            return False
+        try:
+            page = votes.page(poll_bucket, partial.last_voter)
+        except StoreUnavailable:
+            if remaining_ms() <= backoff_ms:
+                return False
+            sleep_ms(backoff_ms)
+            backoff_ms = min(backoff_ms * 2, LONGEST_BACKOFF_MS)
+            continue
+        backoff_ms = FIRST_BACKOFF_MS
+        partial.add(page, now_ms())
+    return True

@@ -1,0 +1,46 @@
+"""Reading the drain rows: which closing markers have been passed, and who has not got that far."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from voting.markers import CONSUMERS
+
+
+class Place(NamedTuple):
+    """A consumer in a shard."""
+
+    consumer: str
+    shard_id: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.consumer} in {self.shard_id}"
+
+
+class Drain(NamedTuple):
+    """How far the consumers are: markers by consumer, and the places where some are still to be passed."""
+
+    expected: dict[str, int]
+    passed: dict[str, int]
+    behind: list[Place]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every consumer has passed every marker."""
+        return not self.behind
+
+
+def drain_of(rows: Mapping[Place, frozenset[str]], shards: Collection[str], ids: Collection[str]) -> Drain:
+    """Hold the drain rows (ids passed, by place) against the markers that were put into each of the shards."""
+    wanted = frozenset(ids)
+    passed = dict.fromkeys(CONSUMERS, 0)
+    behind: list[Place] = []
+    for consumer in CONSUMERS:
+        for shard_id in sorted(shards):
+            place = Place(consumer, shard_id)
+            there = len(wanted & rows.get(place, frozenset()))
+            passed[consumer] += there
+            if there < len(wanted):
+                behind.append(place)
+    expected = dict.fromkeys(CONSUMERS, len(wanted) * len(shards))
+    return Drain(expected, passed, behind)

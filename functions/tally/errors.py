@@ -1,0 +1,21 @@
+"""What ends a tally. Each text is read by an operator, in the execution's cause and in `votectl tally`."""
+
+from voting.errors import VotestreamError
+
+__all__ = ["ImpossibleCount", "NotDrained", "PollChanged", "UnknownPoll"]
+
+
+class UnknownPoll(VotestreamError):
+    """When there is no such poll."""
+
+
+class PollChanged(VotestreamError):
+    """When a poll's closing time or options were changed between the markers and the certificate."""
+
+
+class NotDrained(VotestreamError):
+    """When a consumer has not passed the closing markers for longer than anybody should wait."""
+
+
+class ImpossibleCount(VotestreamError):
+    """When stored votes and live counts contradict each other: no such result is certified."""

@@ -1,0 +1,282 @@
+"""The steps of a tally, in the order in which the state machine takes them.
+
+begin ⟲ ─▶ put_markers ─▶ check_drain ⟲ ─▶ count ⟲ (some buckets each, several at once) ─▶ certify
+
+Each may be carried out again with the same input, after an error or a lost answer, without harm.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count as numbers
+from typing import Protocol
+
+from tally.certifying import certificate
+from tally.closing import Expectations, Stream, markers_per_shard, put_markers
+from tally.counting import Partial, StoredVotes, count_on
+from tally.draining import Drain, Place, drain_of
+from tally.errors import NotDrained, PollChanged, UnknownPoll
+from tally.state import State
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.markers import marker_ids
+from voting.metrics import Metric, Telemetry
+from voting.polls import Poll, poll_bucket
+from voting.tallies import FINAL, recount_entry
+
+type Clock = Callable[[], int]  # in ms
+
+# The first checks of the drain come quickly, later ones more rarely: an execution has 25,000 events at most,
+# and a check has about ten. 2,000 checks are more than a day, longer than the writer tries a batch by default.
+LONGEST_WAIT_SECONDS = 60
+CHECKS_PER_SECOND_OF_WAIT = 10
+MOST_CHECKS = 2_000
+
+# How many places that are behind are named to people.
+NAMED = 5
+
+
+class TallyRows(Expectations, Protocol):
+    """The tallies table, as a tally uses it."""
+
+    def passed(self, poll_id: str) -> Mapping[Place, frozenset[str]]:
+        """Return the markers that have been passed, by place."""
+        ...
+
+    def live(self, poll_id: str) -> LiveCounts:
+        """Return the live counts."""
+        ...
+
+    def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
+        """Return what this tally has counted of a bucket; an empty one if nothing yet."""
+        ...
+
+    def partials(self, poll_id: str, tally_id: str) -> Mapping[int, Partial]:
+        """Return what this tally has counted, by bucket."""
+        ...
+
+    def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
+        """Keep what is counted of a bucket."""
+        ...
+
+    def final(self, poll_id: str, entry: str) -> Final | None:
+        """Return a certificate, or None where there is none."""
+        ...
+
+    def certify(self, final: Final, entry: str) -> bool:
+        """Write a certificate; return False, and change nothing, where there is one already."""
+        ...
+
+    def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
+        """Tell people how far the tally is."""
+        ...
+
+
+class FailedBatches(Protocol):
+    """The vote writer's failure destination."""
+
+    def waiting(self) -> int:
+        """Return how many batches are in it that have not been redriven."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a tally works with. ``settle_ms``: how long what is approximate may take to become certain."""
+
+    load_poll: Callable[[str], Poll | None]
+    stream: Stream
+    rows: TallyRows
+    votes: StoredVotes
+    failures: FailedBatches
+    telemetry: Telemetry
+    lanes: int  # the vote writer's parallelization factor
+    groups: int  # in how many parts a poll's buckets are counted
+    settle_ms: int
+    now_ms: Clock
+    sleep_ms: Callable[[float], None]
+
+
+def begin(state: State, runtime: Runtime) -> State:
+    """Say whether the poll is over, and if not, when to ask again.
+
+    A poll's closing time may have moved since its tally was scheduled, so it is read here, each time anew.
+    Arrival times are approximate: only some seconds later can no vote come any more that arrived in time.
+    """
+    poll = _poll(state, runtime)
+    now, not_before = runtime.now_ms(), poll.closes_at + runtime.settle_ms
+    # Made from the execution's name: carried out again, this step gives the same one.
+    tally_id = hashlib.sha256(state.execution.encode()).hexdigest()[:12]
+    return state.then(
+        tally_id=tally_id,
+        closes_at=poll.closes_at,
+        already_final=not state.recount and runtime.rows.final(poll.poll_id, FINAL) is not None,
+        ready=now >= not_before,
+        not_before=datetime.fromtimestamp(-(-max(not_before, now) // 1000), UTC).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        ),
+    )
+
+
+def close(state: State, runtime: Runtime) -> State:
+    """Put the closing markers."""
+    poll = _unchanged_poll(state, runtime)
+    started_at = runtime.now_ms()
+    _report(state, runtime, step="closing", execution=state.execution)
+    shards = put_markers(
+        poll.poll_id, state.tally_id, runtime.lanes, runtime.stream, runtime.rows, runtime.sleep_ms
+    )
+    markers = markers_per_shard(runtime.lanes)
+    runtime.telemetry.count({Metric.MARKERS_PUT: markers * len(shards)})
+    return state.then(
+        shards=tuple(shards),
+        markers_per_shard=markers,
+        started_at=started_at,
+        buckets=poll.bucket_count,
+        groups=tuple(
+            tuple(range(first, poll.bucket_count, runtime.groups))
+            for first in range(min(runtime.groups, poll.bucket_count))
+        ),
+    )
+
+
+def check_drain(state: State, runtime: Runtime) -> State:
+    """Say whether everything that was on its way is in the tables.
+
+    That is so when both consumers have passed every marker, and nothing that the writer has given up on
+    waits to be redriven. Lambda may write the last of that a moment after it has gone on to the next batch:
+    so the failure destination counts as empty when it is so some seconds after the last marker was passed.
+
+    Raises:
+        NotDrained: that has been asked for more than a day.
+    """
+    drain = _drain(state, runtime)
+    waiting = runtime.failures.waiting()
+    now = runtime.now_ms()
+    passed_at = (state.passed_at or now) if drain.complete else None
+    settled = passed_at is not None and now - passed_at >= runtime.settle_ms
+    drained = settled and not waiting
+    behind = ", ".join(str(place) for place in drain.behind[:NAMED]) + (
+        f" and {len(drain.behind) - NAMED} more" if len(drain.behind) > NAMED else ""
+    )
+    _report(
+        state,
+        runtime,
+        step="counting" if drained else "draining",
+        execution=state.execution,
+        markers_expected=sum(drain.expected.values()),
+        markers_passed=sum(drain.passed.values()),
+        behind=behind,
+        failed_batches=waiting,
+        buckets=state.buckets,
+    )
+    checks = state.checks + 1
+    if not drained and checks >= MOST_CHECKS:
+        raise NotDrained(
+            f"{behind or 'nobody'} is behind, and {waiting} failed batches wait to be redriven: "
+            "mend that, then start the tally again"
+        )
+    return state.then(
+        checks=checks,
+        wait_seconds=min(LONGEST_WAIT_SECONDS, 1 + checks // CHECKS_PER_SECOND_OF_WAIT),
+        passed_at=passed_at,
+        drained=drained,
+        drained_at=now if drained else 0,
+    )
+
+
+def count(state: State, buckets: Iterable[int], runtime: Runtime, remaining_ms: Clock) -> bool:
+    """Count buckets, or go on where the last call had to stop; return whether all of them are done.
+
+    Raises:
+        StoreUnavailable: what was counted could not be kept.
+    """
+    return all(_count(state, bucket, runtime, remaining_ms) for bucket in buckets)
+
+
+def _count(state: State, bucket: int, runtime: Runtime, remaining_ms: Clock) -> bool:
+    partial = runtime.rows.partial(state.poll_id, state.tally_id, bucket)
+    if partial.counted_at is None:
+        before = partial.options.total()
+        count_on(
+            partial,
+            poll_bucket(state.poll_id, bucket),
+            runtime.votes,
+            runtime.now_ms,
+            runtime.sleep_ms,
+            remaining_ms,
+        )
+        runtime.rows.keep(state.poll_id, state.tally_id, bucket, partial)
+        runtime.telemetry.count({Metric.VOTES_COUNTED: partial.options.total() - before})
+    return partial.counted_at is not None
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A certificate as it stands in the tallies table; ``agrees`` with the one that was there before, if any."""
+
+    final: Final
+    entry: str
+    agrees: bool
+
+
+def certify(state: State, runtime: Runtime) -> Certified:
+    """Write the final result once; a later one goes beside it.
+
+    Raises:
+        ImpossibleCount: the numbers contradict each other.
+        PollChanged: these votes were counted by other rules than the poll has now.
+        NotDrained: the drain rows do not prove any more what they proved before.
+    """
+    poll = _unchanged_poll(state, runtime)
+    rows = runtime.rows
+    drain = _drain(state, runtime)
+    if not (state.drained and drain.complete):
+        raise NotDrained("the drain rows were changed while the votes were counted: start the tally again")
+    partials = rows.partials(poll.poll_id, state.tally_id)
+    final = certificate(state, poll, partials, rows.live(poll.poll_id), drain, runtime.now_ms())
+    first: Final | None = None
+    for number in numbers():
+        entry = recount_entry(number) if number else FINAL
+        written = rows.certify(final, entry)
+        there = final if written else rows.final(poll.poll_id, entry)
+        # Ours are those that were written just now, or by a call whose answer was lost.
+        is_ours = there is not None and there.proof.tally_id == state.tally_id
+        first = first or there
+        agrees = first is not None and first.counts == final.counts
+        # Two tallies of one poll that ran at once need no recount unless they differ.
+        if there is None or not (is_ours or (agrees and not state.recount)):
+            continue
+        runtime.telemetry.count(
+            {Metric.RESULTS_CERTIFIED: int(written), Metric.RECOUNTS_DISAGREEING: int(not agrees)}
+        )
+        _report(state, runtime, step="final", execution=state.execution)
+        return Certified(there, entry, agrees)
+    raise AssertionError("unreachable: numbers never end")  # pragma: no cover
+
+
+def _poll(state: State, runtime: Runtime) -> Poll:
+    poll = runtime.load_poll(state.poll_id)
+    if poll is None:
+        raise UnknownPoll(f"there is no poll {state.poll_id!r}")
+    return poll
+
+
+def _unchanged_poll(state: State, runtime: Runtime) -> Poll:
+    poll = _poll(state, runtime)
+    if poll.closes_at != state.closes_at:
+        raise PollChanged(
+            f"poll {state.poll_id!r} closes at {poll.closes_at} now, and closed at {state.closes_at} when its "
+            "tally began: start it again"
+        )
+    return poll
+
+
+def _drain(state: State, runtime: Runtime) -> Drain:
+    ids = marker_ids(state.tally_id, state.markers_per_shard)
+    return drain_of(runtime.rows.passed(state.poll_id), state.shards, ids)
+
+
+def _report(state: State, runtime: Runtime, **progress: int | str) -> None:
+    runtime.rows.report(state.poll_id, {"tally_id": state.tally_id, **progress})

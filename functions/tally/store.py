@@ -1,0 +1,293 @@
+"""The stream, the tables and the failure bucket: the only place in the tally that knows boto3."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tally.closing import Shard
+from tally.counting import Page, Partial
+from tally.draining import Place
+from voting.errors import StoreRefused, StoreUnavailable
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.markers import CONSUMERS
+from voting.tallies import (
+    COUNT_PREFIX,
+    DRAIN_PREFIX,
+    LIVE_PREFIX,
+    OPTION_PREFIX,
+    PASSED,
+    PROGRESS,
+    count_entry,
+    drain_entry,
+)
+from voting_aws.clients import code_of, error_passes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+    from mypy_boto3_s3 import S3Client
+
+RECORDS_PER_CALL = 500  # PutRecords' limit
+PUTS = 5  # how often what the stream throttles is put again
+PAUSE_MS = 500
+
+# Where redrive moves what it has brought back; what lies elsewhere in the bucket is not stored yet.
+REDRIVEN_PREFIX = "redriven/"
+
+PAGES = "pages"
+LAST_VOTER = "last_voter"
+COUNTED_AT = "counted_at"
+
+
+def _attempt[T](what: str, call: Callable[[], T]) -> T:
+    """Make a call; say of its error only whether it may pass, and its code: its message may quote a key."""
+    try:
+        return call()
+    except (ClientError, BotoCoreError) as error:
+        if error_passes(error):
+            raise StoreUnavailable(f"{what}: {code_of(error)}") from None
+        raise StoreRefused(f"{what}: {code_of(error)}") from None
+
+
+class VoteStream:
+    """``tally.closing.Stream`` on Kinesis."""
+
+    def __init__(self, client: "KinesisClient", name: str, sleep_ms: Callable[[float], None]) -> None:
+        """Take the client, the stream's name, and how to sleep."""
+        self._client = client
+        self._name = name
+        self._sleep_ms = sleep_ms
+
+    def open_shards(self) -> list[Shard]:
+        """Return the shards that take records."""
+        return _attempt(f"{self._name} can't be listed", lambda: list(self._open_shards()))
+
+    def _open_shards(self) -> Iterator[Shard]:
+        for page in self._client.get_paginator("list_shards").paginate(StreamName=self._name):
+            for shard in page["Shards"]:
+                if "EndingSequenceNumber" not in shard["SequenceNumberRange"]:
+                    yield Shard(shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"])
+
+    def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
+        """Put one record per marker (``Stream.put_markers``)."""
+        shards: set[str] = set()
+        for some in batched(ids, RECORDS_PER_CALL, strict=False):
+            entries: list[PutRecordsRequestEntryTypeDef] = [
+                {
+                    "Data": json.dumps({"marker": marker_id, "poll_id": poll_id}).encode(),
+                    "PartitionKey": f"marker-{marker_id}",  # its hash, as good as random, chooses the lane
+                    "ExplicitHashKey": hash_key,
+                }
+                for marker_id in some
+            ]
+            for attempt in range(PUTS):
+                if attempt:
+                    self._sleep_ms(PAUSE_MS * attempt)
+                answer = _attempt(
+                    f"{self._name} takes no records",
+                    lambda todo=entries: self._client.put_records(StreamName=self._name, Records=todo),  # type: ignore[misc]
+                )
+                shards |= {put["ShardId"] for put in answer["Records"] if "ShardId" in put}
+                entries = [
+                    entry
+                    for entry, put in zip(entries, answer["Records"], strict=True)
+                    if put.get("ErrorCode")
+                ]
+                if not entries:
+                    break
+            else:
+                raise StoreUnavailable(f"{self._name} throttles records")
+        return shards
+
+
+class WriterFailures:
+    """``tally.steps.FailedBatches`` on S3."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        """Take the client and the bucket's name."""
+        self._client = client
+        self._bucket = bucket
+
+    def waiting(self) -> int:
+        """Return how many batches have not been redriven."""
+        return _attempt(f"{self._bucket} can't be listed", self._waiting)
+
+    def _waiting(self) -> int:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
+        return sum(
+            not entry["Key"].startswith(REDRIVEN_PREFIX)
+            for page in pages
+            for entry in page.get("Contents", [])
+        )
+
+
+class VoteTable:
+    """``tally.counting.StoredVotes`` on DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the client and the table's name."""
+        self._client = client
+        self._table = table
+
+    def page(self, poll_bucket: str, after: str | None) -> Page:
+        """Return up to 1 MB of a bucket's votes (``StoredVotes.page``)."""
+        key: dict[str, AttributeValueTypeDef] = {"poll_bucket": {"S": poll_bucket}}
+        start: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": {**key, "voter": {"S": after}}}
+        answer = _attempt(
+            f"{self._table} can't be read",
+            lambda: self._client.query(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="poll_bucket = :bucket",
+                ExpressionAttributeValues={":bucket": key["poll_bucket"]},
+                # Half the text to parse. The read units are the same: they count what is stored.
+                ProjectionExpression="#option",
+                ExpressionAttributeNames={"#option": "option"},
+                **start,
+            ),
+        )
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            Counter(row["option"]["S"] for row in answer["Items"]), last["voter"]["S"] if last else None
+        )
+
+
+class TallyTable:
+    """``tally.steps.TallyRows`` on DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """Take the client and the table's name."""
+        self._client = client
+        self._table = table
+
+    def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
+        """Prepare the drain rows of both consumers (``Expectations.expect``)."""
+        for consumer in CONSUMERS:
+            self._update(
+                poll_id,
+                drain_entry(consumer, shard_id),
+                UpdateExpression="SET tally_id = :tally_id",
+                ExpressionAttributeValues={":tally_id": {"S": tally_id}},
+            )
+
+    def passed(self, poll_id: str) -> dict[Place, frozenset[str]]:
+        """Return the markers that have been passed, by place."""
+        found = {}
+        for row in self._rows(poll_id, DRAIN_PREFIX):
+            consumer, _, shard_id = row["entry"]["S"].removeprefix(DRAIN_PREFIX).partition("#")
+            found[Place(consumer, shard_id)] = frozenset(row.get(PASSED, {}).get("SS", ()))
+        return found
+
+    def live(self, poll_id: str) -> LiveCounts:
+        """Return the live counts."""
+        return LiveCounts.of(self._rows(poll_id, LIVE_PREFIX))
+
+    def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
+        """Return what this tally has counted of a bucket."""
+        row = self._get(poll_id, count_entry(tally_id, bucket))
+        return _partial(row) if row else Partial()
+
+    def partials(self, poll_id: str, tally_id: str) -> dict[int, Partial]:
+        """Return what this tally has counted, by bucket."""
+        return {
+            int(row["entry"]["S"].rpartition("#")[2]): _partial(row)
+            for row in self._rows(poll_id, f"{COUNT_PREFIX}{tally_id}#")
+        }
+
+    def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
+        """Keep what is counted of a bucket. The voter where it goes on is gone when it is done."""
+        row: dict[str, AttributeValueTypeDef] = {
+            **_key(poll_id, count_entry(tally_id, bucket)),
+            PAGES: {"N": str(partial.pages)},
+            **{OPTION_PREFIX + option: {"N": str(votes)} for option, votes in partial.options.items()},
+        }
+        if partial.last_voter is not None:
+            row[LAST_VOTER] = {"S": partial.last_voter}
+        if partial.counted_at is not None:
+            row[COUNTED_AT] = {"N": str(partial.counted_at)}
+        _attempt(
+            f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
+        )
+
+    def final(self, poll_id: str, entry: str) -> Final | None:
+        """Return a certificate, or None where there is none."""
+        row = self._get(poll_id, entry)
+        return Final.from_row(row) if row else None
+
+    def certify(self, final: Final, entry: str) -> bool:
+        """Write a certificate where there is none yet (``TallyRows.certify``)."""
+
+        def put() -> bool:
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=final.to_row(entry),
+                    ConditionExpression="attribute_not_exists(entry)",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+            return True
+
+        return _attempt(f"{self._table} can't be written", put)
+
+    def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
+        """Write the progress row anew."""
+        row: dict[str, AttributeValueTypeDef] = _key(poll_id, PROGRESS)
+        for name, value in progress.items():
+            row[name] = {"N": str(value)} if isinstance(value, int) else {"S": value}
+        _attempt(
+            f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
+        )
+
+    def _update(self, poll_id: str, entry: str, **update: Any) -> None:
+        _attempt(
+            f"{self._table} can't be written",
+            lambda: self._client.update_item(TableName=self._table, Key=_key(poll_id, entry), **update),
+        )
+
+    def _get(self, poll_id: str, entry: str) -> dict[str, Any]:
+        answer = _attempt(
+            f"{self._table} can't be read",
+            lambda: self._client.get_item(
+                TableName=self._table, Key=_key(poll_id, entry), ConsistentRead=True
+            ),
+        )
+        return dict(answer.get("Item", {}))
+
+    def _rows(self, poll_id: str, prefix: str) -> list[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
+                ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
+            )
+            return [row for page in pages for row in page["Items"]]
+
+        return _attempt(f"{self._table} can't be read", read)
+
+
+def _key(poll_id: str, entry: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"poll_id": {"S": poll_id}, "entry": {"S": entry}}
+
+
+def _partial(row: Mapping[str, Any]) -> Partial:
+    return Partial(
+        options=Counter(
+            {
+                name.removeprefix(OPTION_PREFIX): int(value["N"])
+                for name, value in row.items()
+                if name.startswith(OPTION_PREFIX)
+            }
+        ),
+        pages=int(row[PAGES]["N"]),
+        last_voter=row.get(LAST_VOTER, {}).get("S"),
+        counted_at=int(row[COUNTED_AT]["N"]) if COUNTED_AT in row else None,
+    )

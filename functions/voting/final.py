@@ -1,0 +1,133 @@
+"""The final result of a poll, as ``tally`` certifies it once and everybody reads it afterwards.
+
+The certificate is kept as the very text that its digest was taken from. Whoever has the text can check
+the digest without this code: SHA-256 over JSON with sorted keys and no spaces. It holds nothing but
+integers and ASCII text, so that this is RFC 8785's canonical form too.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from voting.errors import InvalidFinal
+from voting.records import OptionId, PollId
+from voting.rules import Reason
+from voting.tallies import FINAL
+
+Count = Annotated[int, Field(ge=0)]
+EpochMs = Annotated[int, Field(ge=0)]
+# ASCII without quotes or spaces: shard ids, consumers' names, execution ids.
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,256}$")]
+
+# Attributes of the row, all text (S in DynamoDB's own notation).
+CERTIFICATE = "certificate"
+DIGEST = "digest"
+
+type Row = dict[str, dict[str, str]]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class OptionCount(_Part):
+    """How many voters' last vote is for this option."""
+
+    option: OptionId
+    votes: Count
+
+
+class LiveComparison(_Part):
+    """The live result, read after the drain: accepted records, and those of them that are nobody's last vote."""
+
+    accepted: Count
+    repeated: Count  # = accepted - voters: changes of mind and repeats
+
+
+class Markers(_Part):
+    """Closing markers of one consumer, over all shards and parallel lanes."""
+
+    expected: Annotated[int, Field(ge=1)]
+    passed: Annotated[int, Field(ge=1)]
+
+
+class Proof(_Part):
+    """Why nothing that counts was still on its way when the votes were counted."""
+
+    tally_id: Identifier
+    shards: Annotated[tuple[Identifier, ...], Field(min_length=1)]  # that the markers went to
+    markers: Annotated[dict[Identifier, Markers], Field(min_length=1)]  # by consumer
+    started_at: EpochMs  # before the first marker was put
+    drained_at: EpochMs  # every marker had been passed by then
+    counted_at: EpochMs  # every bucket had been counted by then
+
+    @model_validator(mode="after")
+    def _is_proof(self) -> Self:
+        if not self.started_at <= self.drained_at <= self.counted_at:
+            raise ValueError("started_at, drained_at and counted_at are out of order")
+        if any(markers.passed < markers.expected for markers in self.markers.values()):
+            raise ValueError("a consumer has not passed every marker")
+        return self
+
+
+class Final(_Part):
+    """A poll's final result. All times are epoch ms; impossible numbers are refused."""
+
+    poll_id: PollId
+    counts: Annotated[tuple[OptionCount, ...], Field(min_length=2)]  # in the poll's order
+    voters: Count  # the turnout: voters with a stored vote; = sum of all counts
+    live: LiveComparison
+    rejected: dict[Reason, Count]  # records that named this poll and did not count
+    proof: Proof
+    certified_at: EpochMs
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if len({count.option for count in self.counts}) != len(self.counts):
+            raise ValueError("an option is counted twice")
+        if sum(count.votes for count in self.counts) != self.voters:
+            raise ValueError("the counts do not add up to voters")
+        if self.live.accepted - self.voters != self.live.repeated:
+            raise ValueError("accepted - voters is not what was repeated")
+        if self.certified_at < self.proof.counted_at:
+            raise ValueError("certified_at lies before counted_at")
+        return self
+
+    @cached_property
+    def certificate(self) -> str:
+        """Everything above as canonical JSON."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the certificate, in hexadecimal digits."""
+        return hashlib.sha256(self.certificate.encode()).hexdigest()
+
+    def to_row(self, entry: str = FINAL) -> Row:
+        """Return the tallies table's item; a recount gives the entry that it goes to instead."""
+        return {
+            "poll_id": {"S": self.poll_id},
+            "entry": {"S": entry},
+            CERTIFICATE: {"S": self.certificate},
+            DIGEST: {"S": self.digest},
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Mapping[str, object]]) -> Self:
+        """Read an item of the tallies table.
+
+        Raises:
+            InvalidFinal: it is no certificate, or not the one that its digest was taken from.
+        """
+        try:
+            final = cls.model_validate_json(str(row[CERTIFICATE]["S"]))
+            digest = row[DIGEST]["S"]
+        except (KeyError, ValidationError) as error:
+            raise InvalidFinal(f"the final entry is no certificate: {error}") from error
+        if digest != final.digest:
+            raise InvalidFinal(f"the final entry of {final.poll_id} does not match its digest")
+        return final

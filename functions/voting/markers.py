@@ -1,0 +1,82 @@
+"""Closing markers: records behind a poll's last vote, which prove that a consumer has come that far."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from voting.errors import StoreUnavailable
+from voting.records import Marker
+
+# Who has to pass markers before a poll can be final.
+VOTE_AGGREGATOR = "vote_aggregator"
+VOTE_WRITER = "vote_writer"
+CONSUMERS = (VOTE_AGGREGATOR, VOTE_WRITER)
+
+
+def marker_ids(tally_id: str, count: int) -> list[str]:
+    """Return the ids of the markers that one tally puts into a shard."""
+    return [f"{tally_id}-{number}" for number in range(count)]
+
+
+class DrainRows(Protocol):
+    """The drain rows of one consumer."""
+
+    def passed(self, poll_id: str, shard: str, ids: Sequence[str]) -> bool:
+        """Note that markers have been passed; return False when no tally expects any here.
+
+        Noting them again changes nothing.
+
+        Raises:
+            StoreUnavailable: it can't be said whether they were noted.
+            StoreRefused: they were not, and asking again would not help.
+        """
+        ...
+
+
+@dataclass
+class Passing:
+    """What became of a batch's markers; ``retry_from`` is the version of the first that has to come again."""
+
+    passed: int = 0
+    ignored: int = 0
+    retry_from: str | None = None
+    cause: str = ""
+
+
+def pass_markers(
+    markers: Iterable[Marker],
+    done_before: str | None,
+    shard: str,
+    rows: DrainRows,
+    remaining_ms: Callable[[], int],
+) -> Passing:
+    """Pass the markers of a batch that have nothing undone before them.
+
+    Call it when the batch's votes are done: whoever reads that a marker has been passed relies on it that
+    everything before the marker is in the tables.
+
+    Args:
+        markers: of one batch.
+        done_before: the version from which on the batch comes again; None: all of it is done.
+        shard: where the batch comes from.
+        rows: the store.
+        remaining_ms: how much time is left in which a call may be started.
+    """
+    by_poll: dict[str, list[Marker]] = {}
+    for marker in markers:
+        if done_before is None or marker.version < done_before:
+            by_poll.setdefault(marker.poll_id, []).append(marker)
+    done = Passing()
+    for poll_id, group in by_poll.items():
+        try:
+            if remaining_ms() <= 0:
+                raise StoreUnavailable("the invocation's time is up")
+            if rows.passed(poll_id, shard, [marker.marker_id for marker in group]):
+                done.passed += len(group)
+            else:
+                done.ignored += len(group)
+        except StoreUnavailable as error:
+            first = min(marker.version for marker in group)
+            done.retry_from = min(done.retry_from or first, first)
+            done.cause = str(error)
+    return done

@@ -1,0 +1,73 @@
+# What viewers read: a function behind the same API. It checks and refuses by itself, so that a message can say
+# what is wrong with which of the three.
+locals {
+  # Method by the path it is under.
+  reads = {
+    poll    = { resource = aws_api_gateway_resource.poll, operation = "GetPoll" }
+    results = { resource = aws_api_gateway_resource.results, operation = "GetResults" }
+    receipt = { resource = aws_api_gateway_resource.receipt, operation = "CheckReceipt" }
+  }
+}
+
+resource "aws_api_gateway_resource" "results" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.poll.id
+  path_part   = "results"
+}
+
+resource "aws_api_gateway_resource" "receipt" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.votes.id
+  path_part   = "me"
+}
+
+resource "aws_api_gateway_method" "read" {
+  for_each = local.reads
+
+  rest_api_id        = aws_api_gateway_rest_api.this.id
+  resource_id        = each.value.resource.id
+  http_method        = "GET"
+  authorization      = "NONE"
+  operation_name     = each.value.operation
+  request_parameters = { "method.request.path.poll_id" = true }
+}
+
+resource "aws_api_gateway_integration" "read" {
+  for_each = local.reads
+
+  rest_api_id             = aws_api_gateway_rest_api.this.id
+  resource_id             = each.value.resource.id
+  http_method             = aws_api_gateway_method.read[each.key].http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = var.results_invoke_arn
+}
+
+# Viewers have limits of their own: however many they are, they must not use up what the account lets through
+# for votes.
+resource "aws_api_gateway_method_settings" "read" {
+  for_each = local.reads
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  # With every slash of the path escaped. Otherwise API Gateway takes it and forgets it: "reading API Gateway Method
+  # Settings: empty result" (terraform-provider-aws issue 9738).
+  method_path = "${replace(each.value.resource.path, "/", "~1")}/GET"
+
+  settings {
+    metrics_enabled        = true
+    throttling_burst_limit = var.results_throttling_burst_limit
+    throttling_rate_limit  = var.results_throttling_rate_limit
+    # The query of a receipt names a voter.
+    logging_level      = "OFF"
+    data_trace_enabled = false
+  }
+}
+
+resource "aws_lambda_permission" "read" {
+  statement_id  = "${var.name}-api"
+  action        = "lambda:InvokeFunction"
+  function_name = var.results_function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/*/GET/polls/*"
+}

@@ -1,0 +1,80 @@
+# Nothing is created: the provider is mocked.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name                 = "votestream-test"
+  origin_domain_name   = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
+  origin_shield_region = "eu-west-1"
+  origin_stage         = "v1"
+}
+
+run "the_origin_is_asked_once_for_everybody" {
+  command = plan
+
+  assert {
+    condition     = one(one(aws_cloudfront_distribution.this.origin).origin_shield).enabled && one(one(aws_cloudfront_distribution.this.origin).origin_shield).origin_shield_region == "eu-west-1"
+    error_message = "One cache stands in front of the API, so that it is not asked by every edge location."
+  }
+
+  assert {
+    condition     = [one(aws_cloudfront_distribution.this.origin).domain_name, one(aws_cloudfront_distribution.this.origin).origin_path] == ["abcdef1234.execute-api.eu-west-1.amazonaws.com", "/v1"]
+    error_message = "Paths are the API's, below its stage."
+  }
+}
+
+run "the_apis_own_cache_control_decides" {
+  command = plan
+
+  assert {
+    condition     = [aws_cloudfront_cache_policy.this.min_ttl, aws_cloudfront_cache_policy.this.default_ttl] == [0, 0]
+    error_message = "What the API does not allow to be kept must not be kept."
+  }
+
+  assert {
+    condition     = alltrue([for response in aws_cloudfront_distribution.this.custom_error_response : response.error_caching_min_ttl == 1])
+    error_message = "A failure is kept for a second, not for CloudFront's ten."
+  }
+}
+
+run "viewers_cannot_split_the_cache" {
+  command = plan
+
+  assert {
+    condition = [
+      one(one(aws_cloudfront_cache_policy.this.parameters_in_cache_key_and_forwarded_to_origin).query_strings_config).query_string_behavior,
+      one(one(aws_cloudfront_cache_policy.this.parameters_in_cache_key_and_forwarded_to_origin).cookies_config).cookie_behavior,
+    ] == ["none", "none"]
+    error_message = "Query strings and cookies make no difference to an answer, so they make none to the cache."
+  }
+
+  assert {
+    condition     = one(one(one(aws_cloudfront_cache_policy.this.parameters_in_cache_key_and_forwarded_to_origin).headers_config).headers).items == toset(["Accept"])
+    error_message = "Only the format is part of the key."
+  }
+
+  assert {
+    condition     = one(one(aws_cloudfront_distribution.this.default_cache_behavior).function_association).event_type == "viewer-request"
+    error_message = "The format is reduced before the cache is asked."
+  }
+}
+
+run "accepts_the_longest_name" {
+  command = plan
+
+  variables {
+    name = format("%049d", 0)
+  }
+}
+
+run "rejects_a_name_that_makes_the_function_too_long" {
+  command = plan
+
+  variables {
+    name = format("%050d", 0)
+  }
+
+  expect_failures = [var.name]
+}

@@ -1,0 +1,48 @@
+# Policies are written with jsonencode in every module: unlike the aws_iam_policy_document data source, it
+# gives its text under a mocked provider too, so the tests can read what is granted.
+locals {
+  trust_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "AssumedByLambda"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+      # Lambda acts here for this account alone, whoever else talks it into naming this role.
+      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+    }]
+  })
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid      = "WriteLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      }],
+      [for sid, permission in var.permissions : merge(
+        {
+          Sid      = sid
+          Effect   = "Allow"
+          Action   = permission.actions
+          Resource = permission.resources
+        },
+        { for key, condition in { Condition = permission.condition } : key => condition if condition != null },
+      )],
+    )
+  })
+}
+
+resource "aws_iam_role" "this" {
+  name               = local.function_name
+  description        = "Execution role of ${local.function_name}"
+  assume_role_policy = local.trust_policy
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "work"
+  role   = aws_iam_role.this.id
+  policy = local.policy
+}

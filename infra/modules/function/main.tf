@@ -1,0 +1,61 @@
+locals {
+  function_name = "${var.name_prefix}-${replace(var.name, "_", "-")}"
+
+  # Read so that a missing or broken artifact ends in the messages of the preconditions below, and not in
+  # the error of a function that could not open a file.
+  zip           = "${var.artifact_directory}/${var.name}.zip"
+  zip_hash      = try(filebase64sha256(local.zip), null)
+  manifest_path = "${var.artifact_directory}/manifest.json"
+  manifest      = try(jsondecode(file(local.manifest_path)), null)
+  make_package  = var.architecture == "arm64" ? "make package" : "make package ARCH=${var.architecture}"
+}
+
+data "aws_caller_identity" "current" {}
+
+# Owned here so that it has a retention. Lambda would make one that keeps every line for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${local.function_name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "this" {
+  function_name                  = local.function_name
+  description                    = var.description
+  role                           = aws_iam_role.this.arn
+  runtime                        = "python3.13"
+  architectures                  = [var.architecture]
+  handler                        = var.handler
+  filename                       = local.zip
+  source_code_hash               = local.zip_hash
+  memory_size                    = var.settings.memory_mb
+  timeout                        = var.settings.timeout_seconds
+  reserved_concurrent_executions = coalesce(var.settings.reserved_concurrency, -1)
+
+  environment {
+    variables = var.environment_variables
+  }
+
+  # Text, because Powertools writes JSON lines itself and CloudWatch finds metrics only in lines that
+  # nobody wraps. The reference also makes the log group exist before the function's first line.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.zip) && fileexists(local.manifest_path)
+      error_message = "The artifact of ${var.name} is missing: there must be ${local.zip} and ${local.manifest_path}. Build them with `${local.make_package}`."
+    }
+
+    precondition {
+      condition     = !fileexists(local.manifest_path) || try(local.manifest.architecture == var.architecture, false)
+      error_message = "The artifact in ${var.artifact_directory} is built for ${try(local.manifest.architecture, "an unknown architecture")}, but lambda_architecture is ${var.architecture}: it would not start. Build it with `${local.make_package}`, or change lambda_architecture."
+    }
+
+    precondition {
+      condition     = local.zip_hash == null || local.manifest == null || try(local.manifest.functions[var.name].sha256_base64 == local.zip_hash, false)
+      error_message = "${local.zip} is not the file that ${local.manifest_path} describes: one of them is left from another build. Build both with `${local.make_package}`."
+    }
+  }
+}

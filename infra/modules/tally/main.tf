@@ -1,0 +1,114 @@
+# What runs a tally and when. What a step does is functions/tally; here is the order, the waiting and the retries.
+locals {
+  # What passes: the step is taken again with the same input, which every step allows. Fifty times, at most a
+  # minute apart, is longer than an outage of a table usually lasts.
+  retry = [{
+    ErrorEquals = [
+      "StoreUnavailable",
+      "Lambda.AWSLambdaException",
+      "Lambda.ClientExecutionTimeoutException",
+      "Lambda.SdkClientException",
+      "Lambda.ServiceException",
+      "Lambda.TooManyRequestsException",
+      "Sandbox.Timedout",
+    ]
+    IntervalSeconds = 1
+    BackoffRate     = 2
+    MaxDelaySeconds = 60
+    MaxAttempts     = 50
+  }]
+
+  # Every step but `count` takes the state and returns it, changed.
+  step = {
+    for step in ["begin", "put_markers", "check_drain", "certify"] : step => {
+      Type       = "Task"
+      Resource   = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
+      Parameters = { FunctionName = var.function_arn, Payload = { step = step, "state.$" = "$" } }
+      OutputPath = "$.Payload"
+      Retry      = local.retry
+    }
+  }
+
+  definition = {
+    Comment = "Makes a poll's result final"
+    StartAt = "NameExecution"
+    States = {
+      # The input is what the schedule and votectl give: poll_id and recount.
+      NameExecution = {
+        Type       = "Pass"
+        Parameters = { "execution.$" = "$$.Execution.Id", "poll_id.$" = "$.poll_id", "recount.$" = "$.recount" }
+        Next       = "Begin"
+      }
+      Begin = merge(local.step["begin"], { Next = "IsClosed" })
+      IsClosed = {
+        Type = "Choice"
+        Choices = [
+          { Variable = "$.already_final", BooleanEquals = true, Next = "AlreadyFinal" },
+          { Variable = "$.ready", BooleanEquals = true, Next = "PutMarkers" },
+        ]
+        Default = "WaitUntilClosed"
+      }
+      AlreadyFinal    = { Type = "Succeed" }
+      WaitUntilClosed = { Type = "Wait", TimestampPath = "$.not_before", Next = "Begin" }
+      PutMarkers      = merge(local.step["put_markers"], { Next = "CheckDrain" })
+      CheckDrain      = merge(local.step["check_drain"], { Next = "IsDrained" })
+      IsDrained = {
+        Type    = "Choice"
+        Choices = [{ Variable = "$.drained", BooleanEquals = true, Next = "CountBuckets" }]
+        Default = "WaitForDrain"
+      }
+      WaitForDrain = { Type = "Wait", SecondsPath = "$.wait_seconds", Next = "CheckDrain" }
+      CountBuckets = {
+        Type           = "Map"
+        ItemsPath      = "$.groups"
+        ItemSelector   = { "buckets.$" = "$$.Map.Item.Value", "state.$" = "$" }
+        MaxConcurrency = var.count_concurrency
+        ItemProcessor = {
+          ProcessorConfig = { Mode = "INLINE" }
+          StartAt         = "Count"
+          States = {
+            Count = {
+              Type       = "Task"
+              Resource   = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
+              Parameters = { FunctionName = var.function_arn, Payload = { step = "count", "state.$" = "$.state", "buckets.$" = "$.buckets" } }
+              # What has been counted lies in the tallies table: a bucket that takes too long goes on there.
+              ResultSelector = { "done.$" = "$.Payload.done" }
+              ResultPath     = "$.result"
+              Retry          = local.retry
+              Next           = "IsCounted"
+            }
+            IsCounted = {
+              Type    = "Choice"
+              Choices = [{ Variable = "$.result.done", BooleanEquals = true, Next = "Counted" }]
+              Default = "Count"
+            }
+            Counted = { Type = "Succeed" }
+          }
+        }
+        # What was counted lies in the tallies table, and the state stays as it was.
+        ResultPath = null
+        Next       = "Certify"
+      }
+      Certify = merge(local.step["certify"], { End = true })
+    }
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+resource "aws_sfn_state_machine" "this" {
+  name       = "${var.name_prefix}-tally"
+  type       = "STANDARD"
+  role_arn   = aws_iam_role.state_machine.arn
+  definition = jsonencode(local.definition)
+
+  # Its role must work before the first execution starts.
+  depends_on = [aws_iam_role_policy.state_machine]
+}
+
+# Holds one schedule per poll that is not over, made by votectl. Deleting the group deletes them with it.
+resource "aws_scheduler_schedule_group" "this" {
+  name = "${var.name_prefix}-closings"
+}

@@ -1,0 +1,24 @@
+output "schedule_group_name" {
+  description = "Group that the polls' schedules go into."
+  value       = aws_scheduler_schedule_group.this.name
+}
+
+output "schedule_policy_json" {
+  description = "What the schedules' role may do, for tests."
+  value       = local.schedule_policy
+}
+
+output "schedule_role_arn" {
+  description = "Role that a poll's schedule starts the tally with."
+  value       = aws_iam_role.schedule.arn
+}
+
+output "state_machine_arn" {
+  description = "The state machine; its input is {\"poll_id\": …, \"recount\": false}."
+  value       = aws_sfn_state_machine.this.arn
+}
+
+output "state_machine_policy_json" {
+  description = "What the state machine's role may do, for tests."
+  value       = local.state_machine_policy
+}

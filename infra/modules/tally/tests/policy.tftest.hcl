@@ -1,0 +1,59 @@
+# Who may start a tally, and what a tally may do.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name_prefix       = "votestream-test"
+  count_concurrency = 8
+  function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.this
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally" }
+}
+
+run "the_state_machine_may_take_steps_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.state_machine_policy_json).Statement == [{
+      Sid      = "TakeSteps"
+      Effect   = "Allow"
+      Action   = "lambda:InvokeFunction"
+      Resource = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
+    }]
+    error_message = "Of all functions it may invoke the tally's."
+  }
+}
+
+run "a_schedule_may_start_a_tally_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.schedule_policy_json).Statement == [{
+      Sid      = "StartTally"
+      Effect   = "Allow"
+      Action   = "states:StartExecution"
+      Resource = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally"
+    }]
+    error_message = "Of all state machines it may start this one."
+  }
+}
+
+run "each_role_is_for_its_service_in_this_account" {
+  command = plan
+
+  assert {
+    condition = {
+      for role in [aws_iam_role.schedule, aws_iam_role.state_machine] : role.name => [for statement in jsondecode(role.assume_role_policy).Statement : [statement.Principal.Service, statement.Condition.StringEquals["aws:SourceAccount"]]]
+      } == {
+      votestream-test-closings    = [["scheduler.amazonaws.com", "111122223333"]]
+      votestream-test-tally-steps = [["states.amazonaws.com", "111122223333"]]
+    }
+    error_message = "A service may take the role on behalf of this account only."
+  }
+}

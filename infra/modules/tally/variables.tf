@@ -1,0 +1,27 @@
+variable "count_concurrency" {
+  type        = number
+  description = "How many invocations count a poll's votes at once, each some of its buckets, one after the other, until the votes table's read units are used up. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = var.count_concurrency >= 1 && var.count_concurrency <= 40 && floor(var.count_concurrency) == var.count_concurrency
+    error_message = "tally.count_concurrency is ${var.count_concurrency}: it must be a whole number from 1 to 40, the most that an inline Map of Step Functions runs at once."
+  }
+}
+
+variable "function_arn" {
+  type        = string
+  description = "ARN of the function that takes the steps (functions/tally)."
+  nullable    = false
+}
+
+variable "name_prefix" {
+  type        = string
+  description = "Prefix of every physical name. Changing it replaces every resource, and with the schedule group the schedules of all polls."
+  nullable    = false
+
+  validation {
+    condition     = length("${var.name_prefix}-tally-steps") <= 64
+    error_message = "\"${var.name_prefix}-tally-steps\" is too long for a role, which has at most 64 characters: shorten project or environment."
+  }
+}

@@ -1,0 +1,126 @@
+"""An audit: the votes counted once more, straight from the table, and held against what is told of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from votectl.counts import CountReader
+from votectl.tallying import Tallies
+from voting.errors import InvalidFinal
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.polls import Poll
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that has to hold."""
+
+    what: str
+    holds: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A poll's stored votes counted anew (``recount``), beside its live and its final result."""
+
+    poll: Poll
+    recount: Counter[str]
+    live: LiveCounts
+    final: Final | None
+    findings: Sequence[Finding]
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything holds."""
+        return all(finding.holds for finding in self.findings)
+
+
+def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
+    """Count a poll's stored votes with nobody's help, and compare."""
+    # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
+    recount = reader.stored(poll)
+    live = reader.live(poll.poll_id)
+    findings = [*_of_stored_and_live(poll, recount, live)]
+    final: Final | None = None
+    try:
+        final = tallies.final(poll.poll_id)
+        if final is not None:
+            findings += _of_final(recount, live, final, tallies.recounts(poll.poll_id))
+    except InvalidFinal as error:
+        findings.append(Finding("certificates match their digests", False, str(error)))
+    return Audit(poll, recount, live, final, findings)
+
+
+def _of_stored_and_live(poll: Poll, recount: Counter[str], live: LiveCounts) -> list[Finding]:
+    voters, repeated = recount.total(), live.total - recount.total()
+    unknown = sorted(recount.keys() - poll.option_ids)
+    more = sorted(option for option in recount if recount[option] > live.options[option])
+    return [
+        Finding(
+            "received = accepted + rejected",
+            live.received == live.total + live.rejected.total(),
+            f"{live.received:,} = {live.total:,} + {live.rejected.total():,}",
+        ),
+        Finding(
+            "accepted >= voters",
+            repeated >= 0,
+            f"{live.total:,} accepted, {voters:,} voters: {repeated:,} changes of mind and repeats",
+        ),
+        Finding(
+            "no option has more stored votes than accepted ones", not more, ", ".join(more) or "none has"
+        ),
+        Finding("votes are for options of the poll", not unknown, ", ".join(unknown) or "all are"),
+    ]
+
+
+def _of_final(
+    recount: Counter[str], live: LiveCounts, final: Final, recounts: Sequence[Final]
+) -> list[Finding]:
+    certified = Counter({count.option: count.votes for count in final.counts})
+    differences = {
+        option: recount[option] - certified[option]
+        for option in sorted(recount | certified)
+        if recount[option] != certified[option]
+    }
+    disagreeing = [number for number, other in enumerate(recounts, 1) if other.counts != final.counts]
+    return [
+        Finding("certificates match their digests", True, final.digest),
+        Finding(
+            "the final is what is stored",
+            not differences,
+            ", ".join(f"{option} {by:+,}" for option, by in differences.items())
+            or f"{final.voters:,} voters",
+        ),
+        Finding(
+            "nothing was accepted after the drain",
+            live.total == final.live.accepted,
+            f"{final.live.accepted:,} accepted at the final, {live.total:,} now",
+        ),
+        Finding(
+            "recounts agree with the final",
+            not disagreeing,
+            ", ".join(f"number {number} does not" for number in disagreeing) or f"{len(recounts)} recounts",
+        ),
+    ]
+
+
+def audit_tables(result: Audit) -> list[Table]:
+    """Return an audit for people: the counts side by side, and what holds."""
+    counts = Table(title=f"Audit of {result.poll.title} ({result.poll.poll_id})")
+    counts.add_column("option")
+    for name in ("stored, counted now", "final", "live", "live - stored"):
+        counts.add_column(name, justify="right")
+    certified = {count.option: count.votes for count in result.final.counts} if result.final else {}
+    for option in result.poll.options:
+        stored, live = result.recount[option.id], result.live.options[option.id]
+        final = f"{certified[option.id]:,}" if option.id in certified else "not final"
+        counts.add_row(option.label, f"{stored:,}", final, f"{live:,}", f"{live - stored:,}")
+    findings = Table("has to hold", "", "", show_header=False)
+    for finding in result.findings:
+        verdict = "[green]holds[/green]" if finding.holds else "[red]DOES NOT HOLD[/red]"
+        findings.add_row(finding.what, verdict, finding.detail)
+    return [counts, findings]

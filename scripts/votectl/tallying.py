@@ -1,0 +1,250 @@
+"""Running a tally from here: starting it, and watching how far it is."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.moments import show_moment
+from voting.final import Final
+from voting.polls import Poll
+from voting.tallies import COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+REFRESH_SECONDS = 0.5
+# Among how many executions one that waits for the poll's end is looked for.
+LOOKED_THROUGH = 100
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How far a tally is. ``step`` is closing, draining, counting or final; empty before the markers."""
+
+    status: str
+    step: str = ""
+    markers_expected: int = 0
+    markers_passed: int = 0
+    behind: str = ""
+    failed_batches: int = 0
+    buckets: int = 0
+    buckets_counted: int = 0
+    votes_counted: int = 0
+    problem: str = ""
+    output: dict[str, Any] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it still goes on."""
+        return self.status in {"RUNNING", "PENDING_REDRIVE"}
+
+
+class Tallies:
+    """The tallies of one deployment."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        sfn: "SFNClient | None" = None,
+        dynamodb: "DynamoDBClient | None" = None,
+    ) -> None:
+        """Take the deployment, and clients if there are some already."""
+        self._deployment = deployment
+        self._sfn = sfn or boto3.client("stepfunctions")
+        self._dynamodb = dynamodb or boto3.client("dynamodb")
+
+    def final(self, poll_id: str, entry: str = FINAL) -> Final | None:
+        """Return the certificate of a poll, checked against its digest, or None.
+
+        Raises:
+            InvalidFinal: it is not what was certified.
+        """
+        row = self._row(poll_id, entry)
+        return Final.from_row(row) if row else None
+
+    def recounts(self, poll_id: str) -> list[Final]:
+        """Return the certificates of all recounts, in order.
+
+        Raises:
+            InvalidFinal: one is not what was certified.
+        """
+        return [Final.from_row(row) for row in self._rows(poll_id, FINAL + "#")]
+
+    def start(self, poll_id: str, *, recount: bool = False) -> str:
+        """Start a tally, or find the one that runs for this poll; return the execution's ARN."""
+        running = None if recount else self._running(poll_id)
+        if running:
+            return running
+        return self._sfn.start_execution(
+            stateMachineArn=self._deployment.tally_state_machine_arn,
+            name=f"{poll_id}-{uuid.uuid4().hex[:12]}",
+            input=json.dumps({"poll_id": poll_id, "recount": recount}),
+        )["executionArn"]
+
+    def _running(self, poll_id: str) -> str | None:
+        """Return the execution that runs for a poll: the scheduled one may have begun a moment ago."""
+        listed = self._sfn.list_executions(
+            stateMachineArn=self._deployment.tally_state_machine_arn,
+            statusFilter="RUNNING",
+            maxResults=LOOKED_THROUGH,
+        )["executions"]
+        for execution in listed:
+            described = self._sfn.describe_execution(executionArn=execution["executionArn"])
+            if json.loads(described.get("input", "{}")).get("poll_id") == poll_id:
+                return execution["executionArn"]
+        return None
+
+    def snapshot(self, poll_id: str, execution: str) -> Snapshot:
+        """Return how far an execution is."""
+        described = self._sfn.describe_execution(executionArn=execution)
+        problem = described.get("cause") or described.get("error") or ""
+        output = json.loads(described["output"]) if described.get("output") else None
+        row = self._row(poll_id, PROGRESS)
+        if row.get("execution", {}).get("S") != execution:
+            return Snapshot(described["status"], problem=_readable(problem), output=output)
+
+        def number(name: str) -> int:
+            return int(row.get(name, {"N": "0"})["N"])
+
+        partials = self._rows(poll_id, f"{COUNT_PREFIX}{row['tally_id']['S']}#")
+        return Snapshot(
+            status=described["status"],
+            step=row["step"]["S"],
+            markers_expected=number("markers_expected"),
+            markers_passed=number("markers_passed"),
+            behind=row.get("behind", {"S": ""})["S"],
+            failed_batches=number("failed_batches"),
+            buckets=number("buckets"),
+            buckets_counted=sum("counted_at" in partial for partial in partials),
+            votes_counted=sum(
+                int(value["N"])
+                for partial in partials
+                for name, value in partial.items()
+                if name.startswith(OPTION_PREFIX)
+            ),
+            problem=_readable(problem),
+            output=output,
+        )
+
+    def _row(self, poll_id: str, entry: str) -> dict[str, Any]:
+        answer = self._dynamodb.get_item(
+            TableName=self._deployment.tallies_table,
+            Key={"poll_id": {"S": poll_id}, "entry": {"S": entry}},
+            ConsistentRead=True,
+        )
+        return dict(answer.get("Item", {}))
+
+    def _rows(self, poll_id: str, prefix: str) -> list[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._deployment.tallies_table,
+            ConsistentRead=True,
+            KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
+            ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
+        )
+        return [row for page in pages for row in page["Items"]]
+
+
+def follow(
+    tallies: Tallies, poll_id: str, execution: str, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Snapshot]:
+    """Yield how far a tally is, until it has ended."""
+    while True:
+        snapshot = tallies.snapshot(poll_id, execution)
+        yield snapshot
+        if not snapshot.running:
+            return
+        sleep(REFRESH_SECONDS)
+
+
+def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> Snapshot:
+    """Show a tally's progress until it has ended; return the end.
+
+    Raises:
+        OperatorError: it ended without a result.
+    """
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        auto_refresh=False,
+    )
+    markers = progress.add_task("closing markers passed", total=None)
+    buckets = progress.add_task("buckets counted", total=None)
+    snapshot = Snapshot("RUNNING")
+    with Live(console=console, auto_refresh=False) as live:
+        for snapshot in follow(tallies, poll_id, execution):
+            if snapshot.markers_expected:
+                progress.update(markers, total=snapshot.markers_expected, completed=snapshot.markers_passed)
+                progress.update(buckets, total=snapshot.buckets, completed=snapshot.buckets_counted)
+            live.update(Group(progress, what_now(snapshot)), refresh=True)
+    if snapshot.status != "SUCCEEDED":
+        raise OperatorError(f"the tally of {poll_id!r} ended as {snapshot.status}: {snapshot.problem}")
+    return snapshot
+
+
+def what_now(snapshot: Snapshot) -> str:
+    """Say in a line what a tally does or waits for."""
+    match snapshot.step:
+        case "closing":
+            return "putting closing markers into every shard"
+        case "draining" if snapshot.behind:
+            return f"waiting for {snapshot.behind}"
+        case "draining" if snapshot.failed_batches:
+            return f"waiting for {snapshot.failed_batches} failed batches: run `votectl redrive`"
+        case "draining":
+            return "everything is stored; making sure that it stays so"
+        case "counting":
+            return f"{snapshot.votes_counted:,} votes counted"
+        case "final":
+            return f"{snapshot.votes_counted:,} votes counted and certified"
+        case _:
+            return "waiting"
+
+
+def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
+    """Return a certificate for people."""
+    table = Table(title=f"{title} of {poll.title} ({poll.poll_id})", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    labels = {option.id: option.label for option in poll.options}
+    for count in final.counts:
+        table.add_row(labels.get(count.option, count.option), f"{count.votes:,}")
+    table.add_section()
+    table.add_row("voters", f"{final.voters:,}")
+    table.add_row("accepted records", f"{final.live.accepted:,}")
+    table.add_row("changes of mind and repeats", f"{final.live.repeated:,}")
+    for reason, rejected in sorted(final.rejected.items()):
+        table.add_row(f"rejected: {reason}", f"{rejected:,}")
+    table.add_section()
+    for consumer, markers in sorted(final.proof.markers.items()):
+        table.add_row(
+            f"closing markers passed by {consumer}",
+            f"{markers.passed} of {markers.expected} in {len(final.proof.shards)} shards",
+        )
+    table.add_row("drained", show_moment(final.proof.drained_at))
+    table.add_row("certified", show_moment(final.certified_at))
+    table.add_row("digest (SHA-256)", final.digest)
+    return table
+
+
+def _readable(problem: str) -> str:
+    """Return what went wrong: a function's error comes as JSON with a traceback that helps no operator."""
+    try:
+        return str(json.loads(problem)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return problem

@@ -1,0 +1,351 @@
+"""A whole tally on an independent DynamoDB, Kinesis and S3: its steps, its rows, and what consumers note in them."""
+
+import base64
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from integration.conftest import Store
+from tally.closing import Shard
+from tally.handler import handle
+from tally.state import State
+from tally.steps import Runtime
+from tally.store import REDRIVEN_PREFIX, TallyTable, VoteStream, VoteTable, WriterFailures
+from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.store import TallyTable as LiveTable
+from votectl.auditing import audit
+from votectl.closing import edit, lead_ms
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.polls import PollDesk, to_row
+from votectl.redrive import DONE_PREFIX
+from votectl.tallying import Tallies
+from voting.errors import InvalidFinal, StoreRefused
+from voting.markers import CONSUMERS, VOTE_WRITER
+from voting.metrics import Metric
+from voting.polls import Option, Poll, poll_bucket
+from voting.records import Marker, Record, read_marker
+from voting.tallies import FINAL
+from voting_aws.markers import DrainTable
+from voting_aws.polls import PollTable
+
+SHARD = "shardId-000000000000"
+PAD = {"S": "x" * 10_000}  # so that a hundred votes fill a page
+ENDLESS = 1_000_000
+
+
+class Silence:
+    def count(self, counts: dict[Metric, int]) -> None: ...
+
+    def warn(self, message: str, **fields: object) -> None:
+        raise AssertionError(f"{message}: {fields}")
+
+
+@pytest.fixture
+def poll(deployment: Deployment, tables_in_ministack: Store) -> Poll:
+    now = time.time_ns() // 1_000_000
+    poll = Poll(
+        poll_id="poll-1",
+        title="A poll",
+        options=(Option(id="a", label="A"), Option(id="b", label="B")),
+        announced_at=now - 5_000,
+        opens_at=now - 5_000,
+        closes_at=now - 1_000,
+        bucket_count=2,
+    )
+    tables_in_ministack.client.put_item(TableName=deployment.polls_table, Item=to_row(poll))
+    return poll
+
+
+@pytest.fixture
+def runtime(deployment: Deployment, tables_in_ministack: Store) -> Runtime:
+    client = tables_in_ministack.client
+    polls = PollTable(client, deployment.polls_table)
+
+    def must_not_sleep(duration_ms: float) -> None:
+        raise AssertionError(f"nobody has to wait for {duration_ms} ms")
+
+    return Runtime(
+        load_poll=lambda poll_id: dict(polls.load([poll_id]))[poll_id],
+        stream=VoteStream(boto3.client("kinesis"), deployment.stream_name, must_not_sleep),
+        rows=TallyTable(client, deployment.tallies_table),
+        votes=VoteTable(client, deployment.votes_table),
+        failures=WriterFailures(boto3.client("s3"), deployment.vote_writer_failure_bucket),
+        telemetry=Silence(),  # type: ignore[arg-type]
+        lanes=2,
+        groups=2,
+        settle_ms=0,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        sleep_ms=must_not_sleep,
+    )
+
+
+@pytest.fixture
+def tallies(deployment: Deployment, tables_in_ministack: Store) -> Tallies:
+    return Tallies(deployment, sfn=object(), dynamodb=tables_in_ministack.client)  # type: ignore[arg-type]
+
+
+def step(runtime: Runtime, name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return handle({"step": name, "state": state, **more}, lambda: ENDLESS, runtime)
+
+
+def vote(store: Store, bucket: int, voter: str, option: str) -> None:
+    row = {
+        "poll_bucket": {"S": poll_bucket("poll-1", bucket)},
+        "voter": {"S": voter},
+        "option": {"S": option},
+        "pad": PAD,
+    }
+    store.client.put_item(TableName=store.votes, Item=row)
+
+
+def accept(store: Store, options: Counter[str]) -> None:
+    """Count votes live, as the aggregator does."""
+    names = [option for option, votes in options.items() for _ in range(votes)]
+    records = {f"{number:056}": Counted(f"option#{name}", number) for number, name in enumerate(names)}
+    assert LiveTable(store.client, store.tallies).add(Addition("poll-1", SHARD, records), None) is None
+
+
+def markers_in_stream(deployment: Deployment) -> list[Marker]:
+    kinesis = boto3.client("kinesis")
+    (shard,) = kinesis.list_shards(StreamName=deployment.stream_name)["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert len({record["PartitionKey"] for record in records}) == len(
+        records
+    )  # so that they reach every lane
+    read = [
+        read_marker(
+            Record(
+                record["SequenceNumber"],
+                record["PartitionKey"],
+                base64.b64encode(record["Data"]).decode(),
+                0,
+            )
+        )
+        for record in records
+    ]
+    return [marker for marker in read if marker is not None]
+
+
+def pass_markers(deployment: Deployment, store: Store) -> None:
+    ids = [marker.marker_id for marker in markers_in_stream(deployment)]
+    for consumer in CONSUMERS:
+        rows = DrainTable(store.client, deployment.tallies_table, consumer)
+        assert rows.passed("poll-1", SHARD, ids)
+        assert rows.passed("poll-1", SHARD, ids[:1])  # once more changes nothing
+
+
+def drained(
+    deployment: Deployment, store: Store, runtime: Runtime, execution: str = "execution:1", **more: Any
+) -> dict[str, Any]:
+    state = step(runtime, "begin", {"poll_id": "poll-1", "execution": execution, **more})
+    assert state["ready"]
+    state = step(runtime, "put_markers", state)
+    assert state["shards"] == [SHARD]
+    pass_markers(deployment, store)
+    state = step(runtime, "check_drain", state)
+    assert state["drained"]
+    return state
+
+
+def counted(runtime: Runtime, state: dict[str, Any]) -> dict[str, Any]:
+    for group in state["groups"]:
+        assert step(runtime, "count", state, buckets=group) == {"done": True}
+    return state
+
+
+def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
+    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+) -> None:
+    store = tables_in_ministack
+    for number in range(250):
+        vote(store, number % 2, f"voter-{number}", "a" if number % 5 else "b")
+    accept(store, Counter(a=220, b=60))
+
+    state = counted(runtime, drained(deployment, store, runtime))
+    partials = TallyTable(store.client, store.tallies).partials("poll-1", state["tally_id"])
+    assert [partial.pages for _, partial in sorted(partials.items())] == [2, 2]
+    answer = step(runtime, "certify", state)
+    assert step(runtime, "certify", state) == answer
+
+    final = tallies.final("poll-1")
+    assert final is not None
+    assert {count.option: count.votes for count in final.counts} == {"a": 200, "b": 50}
+    assert (final.voters, final.live.accepted, final.live.repeated) == (250, 280, 30)
+    assert answer == {
+        "poll_id": "poll-1",
+        "entry": FINAL,
+        "voters": 250,
+        "digest": final.digest,
+        "agrees": True,
+    }
+    assert step(runtime, "begin", {"poll_id": "poll-1", "execution": "execution:2"})["already_final"]
+    found = audit(poll, CountReader(deployment, store.client), tallies)
+    assert found.clean, found.findings
+
+
+def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
+    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+) -> None:
+    store = tables_in_ministack
+    vote(store, 0, "voter-1", "a")
+    accept(store, Counter(a=2, b=1))
+    first = step(runtime, "certify", counted(runtime, drained(deployment, store, runtime)))
+    vote(store, 1, "voter-2", "b")  # nobody who tells the truth could write this now
+    state = counted(runtime, drained(deployment, store, runtime, "execution:2", recount=True))
+    recount = step(runtime, "certify", state)
+    assert (first["entry"], recount["entry"], recount["agrees"]) == (FINAL, "final#1", False)
+    final = tallies.final("poll-1")
+    assert final is not None
+    assert final.digest == first["digest"]
+    found = audit(poll, CountReader(deployment, store.client), tallies)
+    assert [finding.what for finding in found.findings if not finding.holds] == [
+        "the final is what is stored",
+        "recounts agree with the final",
+    ]
+
+
+def test_a_certificate_that_was_changed_is_refused(
+    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+) -> None:
+    store = tables_in_ministack
+    step(runtime, "certify", counted(runtime, drained(deployment, store, runtime)))
+    final = tallies.final("poll-1")
+    assert final is not None
+    row = final.to_row()
+    row["certificate"]["S"] = (
+        row["certificate"]["S"]
+        .replace('"accepted":0', '"accepted":1')
+        .replace('"repeated":0', '"repeated":1')
+    )
+    store.client.put_item(TableName=store.tallies, Item=row)
+    with pytest.raises(InvalidFinal, match="digest"):
+        tallies.final("poll-1")
+    assert not audit(poll, CountReader(deployment, store.client), tallies).clean
+
+
+def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(
+    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll
+) -> None:
+    s3, bucket = boto3.client("s3"), deployment.vote_writer_failure_bucket
+    assert REDRIVEN_PREFIX == DONE_PREFIX
+    state = step(runtime, "begin", {"poll_id": poll.poll_id, "execution": "execution:1"})
+    state = step(runtime, "put_markers", state)
+    assert not step(runtime, "check_drain", state)["drained"]  # nobody has passed anything yet
+    pass_markers(deployment, tables_in_ministack)
+    s3.put_object(Bucket=bucket, Key="aws/lambda/one", Body=b"{}")
+    assert not step(runtime, "check_drain", state)["drained"]
+    s3.put_object(Bucket=bucket, Key=REDRIVEN_PREFIX + "aws/lambda/one", Body=b"{}")
+    s3.delete_object(Bucket=bucket, Key="aws/lambda/one")
+    assert step(runtime, "check_drain", state)["drained"]
+
+
+def test_a_marker_that_no_tally_expects_leaves_no_trace(
+    deployment: Deployment, tables_in_ministack: Store
+) -> None:
+    rows = DrainTable(tables_in_ministack.client, deployment.tallies_table, VOTE_WRITER)
+    assert not rows.passed("invented", SHARD, ["1"])
+    assert tables_in_ministack.client.scan(TableName=deployment.tallies_table)["Count"] == 0
+
+
+def test_a_marker_is_in_the_shard_that_it_was_aimed_at(deployment: Deployment, runtime: Runtime) -> None:
+    (shard,) = runtime.stream.open_shards()
+    assert shard == Shard(SHARD, "0")
+    assert runtime.stream.put_markers("poll-1", [f"m-{n}" for n in range(700)], shard.hash_key) == {SHARD}
+    assert len({marker.marker_id for marker in markers_in_stream(deployment)}) == 700
+
+
+def test_a_table_that_is_not_there_is_no_matter_for_a_retry(tables_in_ministack: Store) -> None:
+    with pytest.raises(StoreRefused, match="ResourceNotFoundException"):
+        TallyTable(tables_in_ministack.client, "no-such-table").live("poll-1")
+
+
+@pytest.fixture
+def running_poll(deployment: Deployment, tables_in_ministack: Store) -> Callable[[int], Poll]:
+    desk = PollDesk(deployment.polls_table, tables_in_ministack.client)
+
+    def create(closes_in_ms: int) -> Poll:
+        options = [Option(id="a", label="A"), Option(id="b", label="B")]
+        return desk.create("poll-2", "A poll", options, None, desk.now_ms() + closes_in_ms)
+
+    return create
+
+
+class Scheduled:
+    """Schedules, for those who only want to know that there is one."""
+
+    def __init__(self) -> None:
+        self.polls: list[Poll] = []
+
+    def set(self, poll: Poll) -> None:
+        self.polls.append(poll)
+
+
+def test_only_what_was_edited_is_written_and_only_over_what_was_seen(
+    deployment: Deployment, tables_in_ministack: Store, running_poll: Callable[[int], Poll]
+) -> None:
+    client = tables_in_ministack.client
+    desk, schedules = PollDesk(deployment.polls_table, client), Scheduled()
+    poll = running_poll(3_600_000)
+    client.update_item(
+        TableName=deployment.polls_table,
+        Key={"poll_id": {"S": "poll-2"}},
+        UpdateExpression="SET from_the_future = :yes",
+        ExpressionAttributeValues={":yes": {"S": "yes"}},
+    )
+
+    changed = edit(desk, schedules, deployment, poll, title="Another", closes_at=poll.closes_at + 1)  # type: ignore[arg-type]
+
+    assert desk.get("poll-2") == changed
+    assert (changed.title, changed.version, changed.closes_at) == ("Another", 2, poll.closes_at + 1)
+    assert schedules.polls == [changed]
+    row = client.get_item(TableName=deployment.polls_table, Key={"poll_id": {"S": "poll-2"}})["Item"]
+    assert row["from_the_future"] == {"S": "yes"}
+    with pytest.raises(OperatorError, match="somebody else"):
+        edit(desk, schedules, deployment, poll, title="Too late")  # type: ignore[arg-type]
+    assert edit(desk, schedules, deployment, changed, title="Another") == changed  # type: ignore[arg-type]
+    with pytest.raises(OperatorError, match="can't be a poll"):
+        edit(desk, schedules, deployment, changed, title="")  # type: ignore[arg-type]
+    assert desk.get("poll-2").version == 2
+
+
+@pytest.mark.parametrize(
+    ("closes_in_ms", "moved_by_ms", "allowed"),
+    [
+        pytest.param(60_000, 60_000, True, id="later"),
+        pytest.param(60_000, -30_000, True, id="earlier"),
+        pytest.param(60_000, -57_000, False, id="before-every-consumer-knows"),
+        pytest.param(5_500, 60_000, False, id="from-a-time-that-is-too-near"),
+    ],
+)
+def test_a_closing_time_moves_only_while_every_consumer_can_still_learn_of_it(
+    deployment: Deployment,
+    tables_in_ministack: Store,
+    running_poll: Callable[[int], Poll],
+    closes_in_ms: int,
+    moved_by_ms: int,
+    allowed: bool,
+) -> None:
+    desk, schedules = PollDesk(deployment.polls_table, tables_in_ministack.client), Scheduled()
+    assert lead_ms(deployment) > deployment.poll_cache_seconds * 1000
+    poll = running_poll(closes_in_ms)
+    if allowed:
+        moved = edit(desk, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
+        assert desk.get("poll-2").closes_at == moved.closes_at == poll.closes_at + moved_by_ms
+    else:
+        with pytest.raises(OperatorError, match="a consumer may not know of it"):
+            edit(desk, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
+        assert desk.get("poll-2") == poll
+
+
+def test_a_state_that_no_step_made_is_refused(runtime: Runtime) -> None:
+    with pytest.raises(ValueError, match="choice"):
+        step(runtime, "begin", State(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})

@@ -1,0 +1,75 @@
+"""The harness in small: the functions' sources instead of their archives, and a stand-in for AWS's runtime client."""
+
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scenarios import Bench, Effort
+from benchmarks.store import Store, running_store
+from benchmarks.subjects import VOTE_AGGREGATOR, VOTE_WRITER, Subjects
+
+FUNCTIONS = Path(__file__).parents[3] / "functions"
+
+# As little of awslambdaric as a handler needs.
+RUNTIME_CLIENT = """
+import importlib, json, time, types
+import runtime_client
+
+def main(arguments):
+    module, name = arguments[1].rsplit(".", 1)
+    handler = getattr(importlib.import_module(module), name)
+    while True:
+        body, headers = runtime_client.next()
+        request, deadline = headers["Lambda-Runtime-Aws-Request-Id"], int(headers["Lambda-Runtime-Deadline-Ms"])
+        context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: deadline - time.time() * 1000)
+        try:
+            answer = json.dumps(handler(json.loads(body), context)).encode()
+        except Exception as error:
+            runtime_client.post_error(request, json.dumps({"errorType": type(error).__name__}))
+        else:
+            runtime_client.post_invocation_result(request, answer)
+"""
+
+TINY = Effort(
+    runs=1,
+    votes_per_run=60,
+    put_items_per_run=10,
+    lane_runs=1,
+    lane_votes=30,
+    batch_sizes=(10,),
+    changed_batch_sizes=(30,),
+    changed_shares=(0.5, 1.0),
+    latencies_ms=(5,),
+    scale_factors=(1, 3),
+    starts=1,
+    memory_batches=1,
+    drain_batches=4,
+)
+
+
+@pytest.fixture(scope="session")
+def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda's Python runtime brings, and what the functions' archives would."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        (folder / entry.name).symlink_to(entry)
+    (folder / "awslambdaric").mkdir()
+    (folder / "awslambdaric" / "__init__.py").touch()
+    (folder / "awslambdaric" / "__main__.py").write_text(RUNTIME_CLIENT)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Store]:
+    """A store for all tests; every test has voters of its own."""
+    with running_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bench(store: Store, runtime_folder: Path) -> Bench:
+    """A benchmark of a few votes."""
+    folders = dict.fromkeys((VOTE_WRITER, VOTE_AGGREGATOR), FUNCTIONS)
+    return Bench(store, Subjects(folders, runtime_folder, dict.fromkeys(folders, 1_000_000)), TINY)

@@ -1,0 +1,109 @@
+"""What is kept and what is told."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import subjects
+from benchmarks.__main__ import RESULTS
+from benchmarks.plot import plot
+from benchmarks.report import kept_report, report
+from benchmarks.results import Results, Spread
+from benchmarks.scenarios import BATCH_SIZE, FIRST_VOTES, Drain, Lane, Memory, Series, Start
+from benchmarks.targets import Target, targets
+
+
+@pytest.fixture
+def results() -> Results:
+    """One number for everything: a writer of 10, beside a put_item of 150 and a batch_write_item of 9."""
+
+    def series(subject: str, cpu: float, requests: int = 0, units: float = 0) -> Series:
+        return Series(subject, BATCH_SIZE, FIRST_VOTES, [cpu] * 3, [1.0] * 3, 1500, requests, units)
+
+    return Results(
+        batch_sizes=[
+            series(subjects.VOTE_WRITER, 10, 60, 1500),
+            series(subjects.PUT_ITEM, 150, 1500, 1500),
+            series(subjects.BATCH_WRITE_ITEM, 9, 60, 1500),
+            series(subjects.VOTE_AGGREGATOR, 3, 3, 3),
+            series(subjects.JSON_LOADS, 0.5),
+        ],
+        lanes=[Lane(subjects.VOTE_WRITER, 20, 4, [900, 1100, 3000])],
+        drains=[Drain(600, 240, 4000, 160, 0, [480, 470])],
+        starts=[
+            Start(subjects.VOTE_WRITER, 3_000_000, [400], [410], [60], [60]),
+            Start(subjects.PUT_ITEM, 0, [230], [230], [0], [0]),
+        ],
+        memory=[Memory(subjects.VOTE_WRITER, 1000, 21, 600_000, 80_000_000)],
+    )
+
+
+def target_about(results: Results, words: str) -> Target:
+    """The one target whose promise has these words."""
+    (found,) = [target for target in targets(results) if words in target.promise]
+    return found
+
+
+def test_results_come_back_as_they_were_kept(results: Results, tmp_path: Path) -> None:
+    results.save(tmp_path / "results.json", versions={"boto3": "1.2.3"})
+
+    assert Results.load(tmp_path / "results.json") == results
+
+
+@pytest.mark.parametrize(
+    ("words", "value", "met"),
+    [
+        ("conditional put_item", 15, True),
+        ("batch_write_item", 10 / 9, True),
+        ("write units of a first vote", 1, True),
+        ("one lane", 1.1, True),
+        ("throttled", 0, True),
+        ("import and first client", 460 / 450, False),
+        ("peak memory", 80, True),
+    ],
+    ids=str,
+)
+def test_a_target_is_met_or_missed_by_its_median(
+    results: Results, words: str, value: float, met: bool
+) -> None:
+    target = target_about(results, words)
+
+    assert target.value.median == pytest.approx(value)
+    assert target.met == met
+
+
+def test_a_second_unit_for_one_vote_in_a_thousand_misses_the_target(results: Results) -> None:
+    results.batch_sizes[0].write_units = 1501.5
+
+    assert not target_about(results, "write units of a first vote").met
+
+
+def test_ratios_are_taken_run_by_run() -> None:
+    assert Spread.of_ratios([10, 40, 90], [10, 20, 30]) == Spread(median=2, least=1, most=3)
+
+
+def test_the_report_tells_ratios(results: Results) -> None:
+    lines = report(results).splitlines()
+
+    (writer,) = [line for line in lines if line.startswith("| **vote_writer** ") and "0.0667" in line]
+    assert writer.split("|")[2].strip() == "0.0667", "10 of 150"
+    assert any("import and first client" in line and "**missed**" in line for line in lines)
+    (start,) = [line for line in lines if line.startswith("| **vote_writer** | 2")]
+    assert start.split("|")[2].strip() == "2", "460 of 230"
+
+
+def test_nothing_measured_is_nothing_told() -> None:
+    assert report(Results()) == ""
+
+
+def test_the_same_results_draw_the_same_picture(results: Results, tmp_path: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        plot(results, tmp_path / name)
+
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert b"vote_writer" in (tmp_path / "one.svg").read_bytes()
+
+
+def test_the_kept_report_is_that_of_the_kept_results() -> None:
+    assert (RESULTS / "report.md").read_text() == kept_report(Results.load(RESULTS / "results.json"))
+    assert (RESULTS / "cpu_per_vote.svg").stat().st_size < 100_000

@@ -1,0 +1,138 @@
+"""Requests as API Gateway hands them over, and tables that hold what a test says."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from results_api.handler import Runtime
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.polls import Poll
+from world.containers import RecordingTelemetry
+
+OPENS_AT, CLOSES_AT = 10_000, 20_000
+DURING, AFTER = OPENS_AT + 1, CLOSES_AT + 1
+
+
+@dataclass
+class Tables:
+    """Polls, tallies and votes as the results API asks for them, and the cloud's time."""
+
+    now_ms: int = DURING
+    polls: dict[str, Poll] = field(default_factory=dict)
+    finals: dict[str, Final] = field(default_factory=dict)
+    draining: set[str] = field(default_factory=set)
+    live_rows: dict[str, LiveCounts] = field(default_factory=dict)
+    versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    retention_days: int = 0
+    trouble: Exception | None = None
+    # Called before each look at a table, with what is looked at: so that things can change meanwhile.
+    before: Callable[[str], None] = lambda _what: None
+    telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
+
+    def runtime(self) -> Runtime:
+        """Return a runtime on these tables."""
+        return Runtime(
+            find_poll=self.find_poll,
+            tallies=self,
+            votes=self,
+            retention_days=self.retention_days,
+            now_ms=lambda: self.now_ms,
+            telemetry=self.telemetry,
+        )
+
+    def _look(self, what: str) -> None:
+        self.before(what)
+        if self.trouble is not None:
+            raise self.trouble
+
+    def find_poll(self, poll_id: str) -> Poll | None:
+        self._look("poll")
+        return self.polls.get(poll_id)
+
+    def final(self, poll_id: str) -> Final | None:
+        self._look("final")
+        return self.finals.get(poll_id)
+
+    def is_draining(self, poll_id: str) -> bool:
+        self._look("draining")
+        return poll_id in self.draining
+
+    def live(self, poll_id: str) -> LiveCounts:
+        self._look("live")
+        return self.live_rows.get(poll_id, LiveCounts())
+
+    def version(self, poll: Poll, voter: str) -> str | None:
+        self._look("version")
+        return self.versions.get((poll.poll_id, voter))
+
+
+def a_poll(**other: Any) -> Poll:
+    fields: dict[str, Any] = {
+        "poll_id": "poll-1",
+        "title": "A poll",
+        "options": [{"id": "choice-a", "label": 'Ä, "first"'}, {"id": "choice-b", "label": "B"}],
+        "announced_at": 5_000,
+        "opens_at": OPENS_AT,
+        "closes_at": CLOSES_AT,
+    }
+    return Poll.model_validate(fields | other)
+
+
+def a_final(**other: Any) -> Final:
+    fields: dict[str, Any] = {
+        "poll_id": "poll-1",
+        "counts": ({"option": "choice-a", "votes": 1}, {"option": "choice-b", "votes": 2}),
+        "voters": 3,
+        "live": {"accepted": 5, "repeated": 2},
+        "rejected": {},
+        "proof": {
+            "tally_id": "tally-1",
+            "shards": ("shardId-000000000000",),
+            "markers": {"vote_writer": {"expected": 1, "passed": 1}},
+            "started_at": 21_000,
+            "drained_at": 22_000,
+            "counted_at": 23_000,
+        },
+        "certified_at": 24_000,
+    }
+    return Final.model_validate(fields | other)
+
+
+@pytest.fixture
+def tables() -> Tables:
+    """Tables with one open poll, poll-1, that has some live counts."""
+    tables = Tables(polls={"poll-1": a_poll()})
+    rows = [
+        {"received": {"N": "4"}, "total": {"N": "3"}, "last_arrival": {"N": "12000"}, "last_version": {"S": "1"},
+         "option#choice-b": {"N": "3"}, "rejected#closed": {"N": "1"}},
+        {"received": {"N": "2"}, "total": {"N": "2"}, "last_arrival": {"N": "11000"}, "last_version": {"S": "2"},
+         "option#choice-a": {"N": "1"}, "option#choice-b": {"N": "1"}},
+    ]  # fmt: skip
+    tables.live_rows["poll-1"] = LiveCounts.of(rows)
+    return tables
+
+
+@pytest.fixture
+def request_event(raw_event: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Make a proxy event for ``GET`` on a resource (None: results)."""
+
+    def make(
+        resource: str = "/polls/{poll_id}/results",
+        poll_id: str = "poll-1",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, list[str]] | None = None,
+    ) -> dict[str, Any]:
+        event = raw_event("api_get_results")
+        event |= {"resource": resource, "pathParameters": {"poll_id": poll_id}}
+        if headers is not None:
+            event["headers"] = dict(headers)
+            event["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+        if query is not None:
+            event["queryStringParameters"] = {name: values[-1] for name, values in query.items() if values}
+            event["multiValueQueryStringParameters"] = dict(query)
+        return event
+
+    return make

@@ -1,0 +1,110 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from results_api.refusals import (
+    MALFORMED_POLL_ID,
+    MALFORMED_RECEIPT,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    Refusal,
+    Refused,
+)
+from results_api.requests import CSV, JSON, negotiate, read_receipt_question, read_request
+
+type MakeEvent = Callable[..., dict[str, Any]]
+
+
+def refusal_of(event: dict[str, Any], read: Callable[[dict[str, Any]], object] = read_request) -> Refusal:
+    with pytest.raises(Refused) as caught:
+        read(event)
+    return caught.value.refusal
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        pytest.param(None, JSON, id="no-header"),
+        pytest.param("", JSON, id="empty"),
+        pytest.param("*/*", JSON, id="anything"),
+        pytest.param("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON, id="browser"),
+        pytest.param("text/csv", CSV, id="csv"),
+        pytest.param("Text/CSV; charset=utf-8", CSV, id="csv-with-parameters"),
+        pytest.param("text/*", CSV, id="any-text"),
+        pytest.param("application/json, text/csv", JSON, id="both"),
+        pytest.param("application/json;q=0.5, text/csv", CSV, id="csv-preferred"),
+        pytest.param("text/csv;q=0.5, */*;q=0.1", CSV, id="csv-before-anything"),
+        pytest.param("application/json;q=0, */*", CSV, id="anything-but-json"),
+        pytest.param("text/html", None, id="html-only"),
+        pytest.param("application/json;q=0, text/csv;q=0", None, id="neither"),
+        pytest.param("text/csv;q=much", None, id="no-number"),
+        pytest.param("text/csv;q=nan", None, id="not-a-number"),
+        pytest.param(";;,=,/", None, id="nonsense"),
+    ],
+)
+def test_what_is_accepted_decides_the_format(accept: str | None, media_type: str | None) -> None:
+    assert negotiate(accept, (JSON, CSV)) == media_type
+
+
+@pytest.mark.parametrize("resource", ["/polls/{poll_id}", "/polls/{poll_id}/votes/me"])
+def test_only_results_can_be_had_as_csv(resource: str, request_event: MakeEvent) -> None:
+    event = request_event(resource, headers={"accept": "text/csv"})
+    assert refusal_of(event) is NOT_ACCEPTABLE
+
+
+def test_header_names_are_compared_without_case(request_event: MakeEvent) -> None:
+    assert read_request(request_event(headers={"ACCEPT": "text/csv"})).media_type == CSV
+
+
+def test_tags_that_the_asker_has_are_read_one_by_one_weak_or_strong(request_event: MakeEvent) -> None:
+    event = request_event(headers={"If-None-Match": '"a", W/"b" ,"c"'})
+    assert read_request(event).known_etags == {'"a"', '"b"', '"c"'}
+
+
+@pytest.mark.parametrize(
+    "poll_id", ["", "UPPER", "p" * 65, "a b", "a\n", "a%0A", "café", "_unattributed", "a/b", None]
+)
+def test_a_poll_id_that_is_none_is_refused(poll_id: str | None, request_event: MakeEvent) -> None:
+    event = request_event() | {"pathParameters": {"poll_id": poll_id}}
+    assert refusal_of(event) is MALFORMED_POLL_ID
+
+
+def test_a_resource_that_nobody_has_wired_is_not_found(request_event: MakeEvent) -> None:
+    assert refusal_of(request_event("/polls/{poll_id}/voters")) is NOT_FOUND
+
+
+def test_an_event_without_headers_parameters_and_query_is_read(request_event: MakeEvent) -> None:
+    event = request_event() | {"multiValueHeaders": None, "multiValueQueryStringParameters": None}
+    assert read_request(event).media_type == JSON
+    assert refusal_of(event | {"pathParameters": None}) is MALFORMED_POLL_ID
+    assert refusal_of(event, read_receipt_question) is MALFORMED_RECEIPT
+
+
+QUERY = {"voter": ["auth0|a+b/c=@x"], "shard": ["shardId-000000000000"], "sequence": ["4960"]}
+
+
+def test_a_receipt_is_read_from_the_query(request_event: MakeEvent) -> None:
+    question = read_receipt_question(request_event(query=QUERY))
+    assert question == ("auth0|a+b/c=@x", ("shardId-000000000000", "4960"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"voter": []}, id="no-voter"),
+        pytest.param({"voter": ["a b"]}, id="voter-with-a-space"),
+        pytest.param({"voter": ["v" * 129]}, id="voter-too-long"),
+        pytest.param({"voter": ["a", "b"]}, id="two-voters"),
+        pytest.param({"shard": ["shard-0"]}, id="no-shard"),
+        pytest.param({"sequence": ["-1"]}, id="negative"),
+        pytest.param({"sequence": ["1" * 57]}, id="too-long"),
+        pytest.param({"sequence": ["٣"]}, id="other-digits"),
+        pytest.param({"sequence": ["1\n"]}, id="newline"),
+        pytest.param({"sequence": [""]}, id="empty"),
+    ],
+)
+def test_a_receipt_that_is_none_is_refused_without_quoting_it(
+    wrong: dict[str, list[str]], request_event: MakeEvent
+) -> None:
+    assert refusal_of(request_event(query=QUERY | wrong), read_receipt_question) is MALFORMED_RECEIPT

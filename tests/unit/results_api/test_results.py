@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+
+from results_api.results import Status, are_visible, result_of, stage_of
+from unit.results_api.conftest import AFTER, CLOSES_AT, DURING, OPENS_AT, Tables, a_final, a_poll
+from voting.polls import Visibility
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "status"),
+    [
+        pytest.param(0, Status.SCHEDULED, id="before-it-is-announced"),
+        pytest.param(OPENS_AT - 1, Status.SCHEDULED, id="just-before-it-opens"),
+        pytest.param(OPENS_AT, Status.OPEN, id="when-it-opens"),
+        pytest.param(CLOSES_AT - 1, Status.OPEN, id="just-before-it-closes"),
+        pytest.param(CLOSES_AT, Status.CLOSING, id="when-it-closes"),
+    ],
+)
+def test_the_clock_says_how_far_a_poll_is(now_ms: int, status: Status, tables: Tables) -> None:
+    assert stage_of(a_poll(), tables, now_ms) == (status, None)
+
+
+def test_markers_on_their_way_mean_counting(tables: Tables) -> None:
+    tables.draining.add("poll-1")
+    assert stage_of(a_poll(), tables, AFTER).status is Status.COUNTING
+
+
+def test_a_certified_result_means_final_whatever_else_is_there(tables: Tables) -> None:
+    tables.draining.add("poll-1")
+    tables.finals["poll-1"] = a_final()
+    assert stage_of(a_poll(), tables, AFTER) == (Status.FINAL, a_final())
+
+
+def test_live_counts_are_the_sum_of_all_shards_in_the_polls_order(tables: Tables) -> None:
+    counts = result_of(a_poll(), tables, DURING).counts
+    assert counts is not None
+    assert [(line.option, line.votes) for line in counts.options] == [("choice-a", 1), ("choice-b", 4)]
+    assert (counts.total, counts.as_of) == (5, 12_000)
+
+
+def test_the_final_replaces_live_counts_and_is_never_mixed_with_them(tables: Tables) -> None:
+    """Certified between two looks at the tables: the answer is one of both, whole."""
+
+    def certify(what: str) -> None:
+        if what == "live":
+            tables.finals["poll-1"] = a_final()
+
+    tables.before = certify
+    during = result_of(a_poll(), tables, AFTER)
+    afterwards = result_of(a_poll(), tables, AFTER)
+    assert during.counts is not None
+    assert afterwards.counts is not None
+    assert (during.stage.status, during.counts.total) == (Status.CLOSING, 5)
+    assert (afterwards.stage.status, afterwards.counts.total) == (Status.FINAL, 3)
+    assert [line.votes for line in afterwards.counts.options] == [1, 2]
+    assert afterwards.counts.as_of == 24_000
+
+
+NOT_CLOSED = (Status.SCHEDULED, Status.OPEN)
+CLOSED = (Status.CLOSING, Status.COUNTING)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "visible"),
+    [
+        (Visibility.ALWAYS, {*NOT_CLOSED, *CLOSED, Status.FINAL}),
+        (Visibility.AFTER_CLOSE, {*CLOSED, Status.FINAL}),
+        (Visibility.NEVER, {Status.FINAL}),
+    ],
+)
+def test_counts_are_shown_only_when_the_poll_allows_it(visibility: Visibility, visible: set[Status]) -> None:
+    assert {status for status in Status if are_visible(visibility, status)} == visible
+
+
+@pytest.mark.parametrize("visibility", [Visibility.AFTER_CLOSE, Visibility.NEVER])
+def test_hidden_counts_are_not_even_read(visibility: Visibility, tables: Tables) -> None:
+    looked_at: list[str] = []
+    tables.before = looked_at.append
+    assert result_of(a_poll(visibility=visibility), tables, DURING).counts is None
+    assert "live" not in looked_at
+
+
+@pytest.mark.parametrize("visibility", list(Visibility))
+def test_whoever_runs_the_poll_sees_them_all_the_same(visibility: Visibility, tables: Tables) -> None:
+    counts: Any = result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True).counts
+    assert counts.total == 5

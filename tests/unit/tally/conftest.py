@@ -1,0 +1,205 @@
+"""A tally's surroundings in memory: a stream that can be resharded, tables, a failure bucket and a clock."""
+
+# ruff: noqa: ARG002, ARG005 - a fake does not need everything that it is given
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tally.closing import Shard
+from tally.counting import Page, Partial
+from tally.draining import Place
+from tally.state import State
+from tally.steps import Runtime
+from voting.errors import StoreUnavailable
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.markers import CONSUMERS
+from voting.metrics import Metric
+from voting.polls import Option, Poll
+
+CLOSES_AT = 1_000_000
+SETTLE_MS = 2_000
+
+POLL = Poll(
+    poll_id="poll",
+    title="A poll",
+    options=(Option(id="a", label="A"), Option(id="b", label="B")),
+    announced_at=0,
+    opens_at=0,
+    closes_at=CLOSES_AT,
+    bucket_count=3,
+)
+
+
+@dataclass
+class FakeStream:
+    """Shards by name; ``before_put`` runs before each put, and may reshard."""
+
+    shards: list[str] = field(default_factory=lambda: ["shard-1", "shard-2"])
+    children: dict[str, list[str]] = field(default_factory=dict)
+    put: list[tuple[str, str]] = field(default_factory=list)  # shard and marker
+    before_put: Callable[[int], None] = lambda number: None
+    before_list: Callable[[], None] = lambda: None
+
+    def open_shards(self) -> list[Shard]:
+        self.before_list()
+        return [Shard(name, name) for name in self.shards]
+
+    def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
+        landed = set()
+        for marker_id in ids:
+            self.before_put(len(self.put))
+            shard = hash_key
+            while shard in self.children:
+                shard = self.children[shard][0]
+            self.put.append((shard, marker_id))
+            landed.add(shard)
+        return landed
+
+    def split(self, shard: str) -> None:
+        self.children[shard] = [f"{shard}-left", f"{shard}-right"]
+        self.shards = [name for name in self.shards if name != shard] + self.children[shard]
+
+    def merge(self, one: str, other: str) -> None:
+        self.children[one] = self.children[other] = [f"{one}+{other}"]
+        self.shards = [name for name in self.shards if name not in (one, other)] + self.children[one]
+
+
+@dataclass
+class FakeRows:
+    """The tallies table."""
+
+    drain: dict[Place, frozenset[str]] = field(default_factory=dict)
+    counts: LiveCounts = field(default_factory=LiveCounts)
+    kept: dict[tuple[str, int], Partial] = field(default_factory=dict)
+    certificates: dict[str, Final] = field(default_factory=dict)
+    progress: list[Mapping[str, int | str]] = field(default_factory=list)
+
+    def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
+        for consumer in CONSUMERS:
+            self.drain.setdefault(Place(consumer, shard_id), frozenset())
+
+    def passed(self, poll_id: str) -> Mapping[Place, frozenset[str]]:
+        return dict(self.drain)
+
+    def live(self, poll_id: str) -> LiveCounts:
+        return self.counts
+
+    def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
+        there = self.kept.get((tally_id, bucket), Partial())
+        return replace(there, options=Counter(there.options))
+
+    def partials(self, poll_id: str, tally_id: str) -> Mapping[int, Partial]:
+        return {bucket: partial for (owner, bucket), partial in self.kept.items() if owner == tally_id}
+
+    def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
+        self.kept[tally_id, bucket] = partial
+
+    def final(self, poll_id: str, entry: str) -> Final | None:
+        return self.certificates.get(entry)
+
+    def certify(self, final: Final, entry: str) -> bool:
+        return self.certificates.setdefault(entry, final) is final
+
+    def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
+        self.progress.append(progress)
+
+    def pass_all(self, stream: FakeStream, consumers: Iterable[str] = CONSUMERS) -> None:
+        """Let consumers pass what is in the stream, where a row asks for it."""
+        for consumer in consumers:
+            for shard, marker_id in stream.put:
+                if Place(consumer, shard) in self.drain:
+                    self.drain[Place(consumer, shard)] |= {marker_id}
+
+
+@dataclass
+class FakeVotes:
+    """The votes table: pages of options by bucket; ``failures`` calls fail first."""
+
+    pages: dict[str, list[Counter[str]]] = field(default_factory=dict)
+    failures: int = 0
+    reads: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def page(self, poll_bucket: str, after: str | None) -> Page:
+        self.reads.append((poll_bucket, after))
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("throttled")
+        pages = self.pages.get(poll_bucket, [Counter()])
+        number = int(after) if after else 0
+        return Page(pages[number], str(number + 1) if number + 1 < len(pages) else None)
+
+
+class FakeFailures:
+    def __init__(self) -> None:
+        self.batches = 0
+
+    def waiting(self) -> int:
+        return self.batches
+
+
+class FakeTelemetry:
+    def __init__(self) -> None:
+        self.counts: Counter[Metric] = Counter()
+
+    def count(self, counts: Mapping[Metric, int]) -> None:
+        self.counts.update(counts)
+
+    def warn(self, message: str, **fields: object) -> None:
+        raise AssertionError(f"nothing to warn of: {message}")
+
+
+class World:
+    """Everything that a tally touches."""
+
+    def __init__(self) -> None:
+        self.now = CLOSES_AT + SETTLE_MS
+        self.polls: dict[str, Poll] = {POLL.poll_id: POLL}
+        self.stream = FakeStream()
+        self.rows = FakeRows()
+        self.votes = FakeVotes()
+        self.failures = FakeFailures()
+        self.telemetry = FakeTelemetry()
+        self.lanes = 1
+        self.slept: list[float] = []
+
+    @property
+    def runtime(self) -> Runtime:
+        return Runtime(
+            load_poll=self.polls.get,
+            stream=self.stream,
+            rows=self.rows,
+            votes=self.votes,
+            failures=self.failures,
+            telemetry=self.telemetry,
+            lanes=self.lanes,
+            groups=2,
+            settle_ms=SETTLE_MS,
+            now_ms=lambda: self.now,
+            sleep_ms=self.slept.append,
+        )
+
+    def stored(self, *buckets: Counter[str]) -> None:
+        """Store votes, and count them live."""
+        self.votes.pages = {f"poll#{number}": [bucket] for number, bucket in enumerate(buckets)}
+        options: Counter[str] = sum(buckets, Counter())
+        self.rows.counts = LiveCounts(
+            received=options.total(), total=options.total(), options=Counter(options)
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def state() -> Callable[..., State]:
+    def make(**changes: Any) -> State:
+        return State(poll_id="poll", execution="arn:execution:1").then(**changes)
+
+    return make

@@ -1,0 +1,347 @@
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tally import steps
+from tally.draining import Place
+from tally.errors import ImpossibleCount, NotDrained, PollChanged, UnknownPoll
+from tally.handler import handle
+from tally.state import State
+from unit.tally.conftest import CLOSES_AT, POLL, SETTLE_MS, World
+from voting.errors import StoreUnavailable
+from voting.live import LiveCounts
+from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
+from voting.metrics import Metric
+from voting.tallies import FINAL
+
+States = Callable[..., State]
+ENDLESS = 1_000_000
+
+
+def run(world: World, state: State, step: str, **more: Any) -> dict[str, Any]:
+    return handle(
+        {"step": step, "state": state.model_dump(mode="json"), **more}, lambda: ENDLESS, world.runtime
+    )
+
+
+def advance(world: World, state: State, step: str) -> State:
+    """Take a step twice, as a lost answer makes Step Functions do; both must say the same."""
+    first = run(world, state, step)
+    assert run(world, state, step) == first
+    return State.model_validate(first)
+
+
+def drained(world: World, state: State) -> State:
+    state = advance(world, advance(world, state, "begin"), "put_markers")
+    world.rows.pass_all(world.stream)
+    state = State.model_validate(run(world, state, "check_drain"))
+    assert not state.drained
+    world.now += SETTLE_MS
+    state = State.model_validate(run(world, state, "check_drain"))
+    assert state.drained
+    return state
+
+
+def counted(world: World, state: State) -> State:
+    assert state.groups == ((0, 2), (1,))
+    for group in state.groups:
+        assert run(world, state, "count", buckets=group) == {"done": True}
+    return state
+
+
+# begin
+
+
+@pytest.mark.parametrize(
+    ("now", "ready"),
+    [
+        pytest.param(CLOSES_AT - 1, False, id="open"),
+        pytest.param(CLOSES_AT + SETTLE_MS - 1, False, id="arrivals-not-certain-yet"),
+        pytest.param(CLOSES_AT + SETTLE_MS, True, id="over"),
+    ],
+)
+def test_a_tally_waits_until_no_vote_can_have_arrived_in_time_any_more(
+    world: World, state: States, now: int, ready: bool
+) -> None:
+    world.now = now
+    begun = advance(world, state(), "begin")
+    assert begun.ready is ready
+    assert begun.not_before == "1970-01-01T00:16:42Z"  # closes_at + settle, in seconds
+
+
+def test_a_tally_follows_a_closing_time_that_moves(world: World, state: States) -> None:
+    begun = advance(world, state(), "begin")
+    world.polls["poll"] = POLL.model_copy(update={"closes_at": CLOSES_AT + 60_000})
+    moved = advance(world, begun, "begin")
+    assert not moved.ready
+    assert moved.closes_at == CLOSES_AT + 60_000
+    assert moved.tally_id == begun.tally_id
+
+
+def test_a_poll_that_does_not_exist_is_named(world: World, state: States) -> None:
+    world.polls.clear()
+    with pytest.raises(UnknownPoll, match="poll"):
+        run(world, state(), "begin")
+
+
+def test_two_executions_are_two_tallies(world: World, state: States) -> None:
+    one = advance(world, state(), "begin")
+    other = advance(world, state(execution="arn:execution:2"), "begin")
+    assert one.tally_id != other.tally_id
+
+
+def test_a_poll_that_is_final_is_not_tallied_again_unless_somebody_asks(world: World, state: States) -> None:
+    world.stored(Counter(a=1))
+    done = counted(world, drained(world, state()))
+    run(world, done, "certify")
+    assert advance(world, state(execution="arn:execution:2"), "begin").already_final
+    assert not advance(world, state(execution="arn:execution:2", recount=True), "begin").already_final
+
+
+# put_markers
+
+
+def test_markers_wait_for_nobody_who_has_not_been_told_first(world: World, state: States) -> None:
+    closed = advance(world, advance(world, state(), "begin"), "put_markers")
+    assert closed.shards == ("shard-1", "shard-2")
+    assert set(world.rows.drain) == {
+        Place(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in closed.shards
+    }
+
+
+def test_a_poll_that_was_moved_after_all_is_not_closed(world: World, state: States) -> None:
+    begun = advance(world, state(), "begin")
+    world.polls["poll"] = POLL.model_copy(update={"closes_at": CLOSES_AT + 60_000})
+    with pytest.raises(PollChanged, match="start it again"):
+        run(world, begun, "put_markers")
+
+
+# check_drain
+
+
+@pytest.mark.parametrize("laggard", [VOTE_WRITER, VOTE_AGGREGATOR])
+def test_one_consumer_behind_in_one_shard_is_enough_to_wait(
+    world: World, state: States, laggard: str
+) -> None:
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    world.rows.pass_all(world.stream)
+    world.rows.drain[Place(laggard, "shard-2")] = frozenset()
+    for _ in range(3):
+        world.now += SETTLE_MS
+        state_ = State.model_validate(run(world, state_, "check_drain"))
+        assert not state_.drained
+    assert world.rows.progress[-1]["behind"] == f"{laggard} in shard-2"
+
+
+def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> None:
+    other = advance(world, advance(world, state(execution="arn:execution:2"), "begin"), "put_markers")
+    world.rows.pass_all(world.stream)
+    mine = advance(world, advance(world, state(), "begin"), "put_markers")
+    world.now += SETTLE_MS
+    for _ in range(3):
+        mine = State.model_validate(run(world, mine, "check_drain"))
+        world.now += SETTLE_MS
+        assert not mine.drained
+    assert State.model_validate(run(world, other, "check_drain")).passed_at is not None
+
+
+def test_what_the_writer_gave_up_on_has_to_be_redriven_first(world: World, state: States) -> None:
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    world.rows.pass_all(world.stream)
+    world.failures.batches = 2
+    for _ in range(3):
+        world.now += SETTLE_MS
+        state_ = State.model_validate(run(world, state_, "check_drain"))
+        assert not state_.drained
+    assert world.rows.progress[-1]["failed_batches"] == 2
+    world.failures.batches = 0
+    assert State.model_validate(run(world, state_, "check_drain")).drained
+
+
+def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World, state: States) -> None:
+    """Lambda goes on to the next batch, and writes what it gave up on a moment later."""
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    world.rows.pass_all(world.stream)
+    state_ = State.model_validate(run(world, state_, "check_drain"))
+    assert not state_.drained
+    world.failures.batches = 1
+    world.now += SETTLE_MS
+    assert not State.model_validate(run(world, state_, "check_drain")).drained
+
+
+def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World, state: States) -> None:
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    waits = []
+    while state_.checks < steps.MOST_CHECKS - 1:
+        state_ = State.model_validate(run(world, state_, "check_drain"))
+        waits.append(state_.wait_seconds)
+    with pytest.raises(NotDrained, match=r"vote_aggregator in shard-1.*start the tally again"):
+        run(world, state_, "check_drain")
+    assert waits[0] == 1
+    assert waits == sorted(waits)
+    assert waits[-1] == steps.LONGEST_WAIT_SECONDS
+    assert sum(waits) > 24 * 3_600
+    assert len(waits) * 10 < 25_000  # what an execution's history holds
+
+
+# count
+
+
+def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(
+    world: World, state: States
+) -> None:
+    world.votes.pages = {"poll#0": [Counter(a=2), Counter(b=1), Counter(a=1)]}
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    done, goes = False, 0
+    while not done:
+        time_left = iter([1, 0])
+        done = steps.count(state_, [0], world.runtime, lambda left=time_left: next(left, 0))  # type: ignore[misc]
+        goes += 1
+    assert goes == 3
+    (partial,) = world.rows.kept.values()
+    assert partial.options == Counter(a=3, b=1)
+    assert partial.last_voter is None
+    assert world.telemetry.counts[Metric.VOTES_COUNTED] == 4
+    assert [after for _, after in world.votes.reads] == [None, "1", "2"]
+
+
+def test_a_bucket_that_is_counted_is_not_read_again(world: World, state: States) -> None:
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
+    assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
+    assert len(world.votes.reads) == 1
+
+
+def test_a_table_that_throttles_is_asked_more_slowly(world: World, state: States) -> None:
+    world.votes.failures = 4
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
+    assert world.slept == [100, 200, 400, 800]
+
+
+def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World, state: States) -> None:
+    world.votes.failures = 1
+    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    assert not steps.count(state_, [0], world.runtime, lambda: 50)
+    assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
+
+
+# certify
+
+
+def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World, state: States) -> None:
+    world.stored(Counter(a=3), Counter(b=2), Counter(a=1))
+    world.rows.counts = LiveCounts(
+        received=9, total=8, options=Counter(a=5, b=3), rejected=Counter(closed=1), as_of=5
+    )
+    done = counted(world, drained(world, state()))
+    answer = run(world, done, "certify")
+    final = world.rows.certificates[FINAL]
+    assert {count.option: count.votes for count in final.counts} == {"a": 4, "b": 2}
+    assert (final.voters, final.live.accepted, final.live.repeated) == (6, 8, 2)
+    assert {reason.value: count for reason, count in final.rejected.items()} == {"closed": 1}
+    assert final.proof.shards == ("shard-1", "shard-2")
+    assert all((markers.expected, markers.passed) == (2, 2) for markers in final.proof.markers.values())
+    assert CLOSES_AT + SETTLE_MS <= final.proof.started_at <= final.proof.drained_at <= final.certified_at
+    assert answer == {
+        "poll_id": "poll",
+        "entry": "final",
+        "voters": 6,
+        "digest": final.digest,
+        "agrees": True,
+    }
+    assert world.rows.progress[-1]["step"] == "final"
+
+
+def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: World, state: States) -> None:
+    world.stored(Counter(a=3))
+    done = counted(world, drained(world, state()))
+    first = run(world, done, "certify")
+    world.now += 1
+    assert run(world, done, "certify") == first
+    assert list(world.rows.certificates) == ["final"]
+    assert world.telemetry.counts[Metric.RESULTS_CERTIFIED] == 1
+
+
+def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: World, state: States) -> None:
+    world.stored(Counter(a=3, b=1))
+    run(world, counted(world, drained(world, state())), "certify")
+    final = world.rows.certificates[FINAL]
+    again = counted(world, drained(world, state(execution="arn:execution:2", recount=True)))
+    assert run(world, again, "certify")["agrees"]
+    world.votes.pages = {"poll#0": [Counter(a=2, b=2)]}
+    world.rows.counts.options = Counter(a=2, b=2)
+    third = counted(world, drained(world, state(execution="arn:execution:3", recount=True)))
+    answer = run(world, third, "certify")
+    assert (answer["entry"], answer["agrees"]) == ("final#2", False)
+    assert world.rows.certificates[FINAL] is final
+    assert list(world.rows.certificates) == ["final", "final#1", "final#2"]
+    assert world.telemetry.counts[Metric.RECOUNTS_DISAGREEING] == 1
+
+
+def test_two_tallies_at_once_make_one_final_result(world: World, state: States) -> None:
+    """The schedule's and an operator's: who comes second finds the result and leaves it at that."""
+    world.stored(Counter(a=3, b=1))
+    one = counted(world, drained(world, state()))
+    other = counted(world, drained(world, state(execution="arn:execution:2")))
+    first = run(world, one, "certify")
+    assert run(world, other, "certify") == first
+    assert list(world.rows.certificates) == ["final"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "live", "complaint"),
+    [
+        pytest.param(
+            Counter(a=3), LiveCounts(2, 2, Counter(a=2)), "3 votes are stored for option 'a'", id="lost"
+        ),
+        pytest.param(
+            Counter(a=1, b=2), LiveCounts(4, 4, Counter(a=3, b=1)), "option 'b'", id="lost-in-one-option"
+        ),
+        pytest.param(Counter(z=1), LiveCounts(1, 1, Counter(a=1)), "does not have", id="unknown-option"),
+        pytest.param(Counter(a=1), LiveCounts(3, 1, Counter(a=1)), "don't add up", id="unexplained"),
+    ],
+)
+def test_impossible_numbers_are_never_certified(
+    world: World, state: States, stored: Counter[str], live: LiveCounts, complaint: str
+) -> None:
+    world.stored(stored)
+    world.rows.counts = live
+    done = counted(world, drained(world, state()))
+    with pytest.raises(ImpossibleCount, match=complaint):
+        run(world, done, "certify")
+    assert world.rows.certificates == {}
+
+
+def test_nothing_is_certified_with_a_bucket_missing(world: World, state: States) -> None:
+    done = drained(world, state())
+    run(world, done, "count", buckets=[0, 2])
+    with pytest.raises(ImpossibleCount, match="bucket 1 is not counted"):
+        run(world, done, "certify")
+
+
+def test_nothing_is_certified_without_a_drain(world: World, state: States) -> None:
+    closed = advance(world, advance(world, state(), "begin"), "put_markers")
+    counted(world, closed)
+    with pytest.raises(NotDrained):
+        run(world, closed, "certify")
+    with pytest.raises(NotDrained):
+        run(world, closed.then(drained=True), "certify")
+
+
+def test_an_unknown_step_is_a_wiring_mistake(world: World, state: States) -> None:
+    with pytest.raises(ValueError, match="no step 'sing'"):
+        run(world, state(), "sing")
+
+
+def test_a_stream_that_is_resharded_all_the_time_is_tried_again_later(world: World, state: States) -> None:
+    numbers = iter(range(1_000))
+
+    def reshard() -> None:
+        world.stream.shards = [f"shard-{next(numbers)}"]
+
+    world.stream.before_list = reshard
+    with pytest.raises(StoreUnavailable, match="resharded"):
+        run(world, advance(world, state(), "begin"), "put_markers")

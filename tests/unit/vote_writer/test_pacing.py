@@ -1,0 +1,140 @@
+"""The pace of one lane: even, never faster than its rate, never past a deadline."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vote_writer.folding import Ballot
+from vote_writer.pacing import Pace, unpaced
+from vote_writer.writing import STATEMENTS_PER_CALL, BallotWriter, Outcome, RecentVersions, Statement
+
+FOREVER_MS = 10**9
+
+
+class Time:
+    """A clock that goes on when somebody sleeps, and by what a call takes."""
+
+    def __init__(self) -> None:
+        self.now_ms = 5_000.0
+
+    def __call__(self) -> float:
+        return self.now_ms
+
+    def sleep(self, duration_ms: float) -> None:
+        self.now_ms += duration_ms
+
+
+class Table:
+    """Remembers when how many statements came, and answers what it is told to; then that they are written."""
+
+    def __init__(self, time: Time, answers: list[Outcome] | None = None, call_ms: float = 0) -> None:
+        self.sent: list[tuple[float, int]] = []
+        self._time = time
+        self._answers = answers or []
+        self._call_ms = call_ms
+
+    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+        self.sent.append((self._time.now_ms, len(statements)))
+        self._time.sleep(self._call_ms)
+        return [self._answers.pop(0) if self._answers else Outcome.WRITTEN] * len(statements)
+
+
+def ballots(count: int) -> list[Ballot]:
+    return [Ballot("poll#1", f"voter-{n}", "yes", "0" * 56, 0, None, "0" * 56) for n in range(count)]
+
+
+def writer(table: Table, time: Time, writes_per_second: float) -> BallotWriter:
+    pace = Pace(writes_per_second, time, time.sleep)
+    recent = RecentVersions(lambda: int(time.now_ms))
+    return BallotWriter(table, recent, map, time.sleep, jitter=lambda: 0.0, pace=pace)
+
+
+@given(
+    rate=st.floats(0.5, 5_000),
+    calls=st.lists(st.tuples(st.integers(1, 25), st.floats(0, 2_000)), min_size=1, max_size=40),
+)
+def test_no_stretch_of_time_has_more_writes_than_the_rate_and_one_call(
+    rate: float, calls: list[tuple[int, float]]
+) -> None:
+    time = Time()
+    pace = Pace(rate, time, time.sleep)
+    sent = []
+    for writes, idle_ms in calls:
+        time.sleep(idle_ms)
+        assert pace.admit(writes, lambda: FOREVER_MS)
+        sent.append((time.now_ms, writes))
+
+    for first, (begun, _) in enumerate(sent):
+        for last in range(first, len(sent)):
+            # The last call of a stretch is the "one more": its own writes are paid for by what follows.
+            before_it = sum(writes for _, writes in sent[first:last])
+            assert before_it <= rate * (sent[last][0] - begun) / 1000 * (1 + 1e-9) + 1e-6
+
+
+def test_a_backlog_drains_evenly() -> None:
+    time = Time()
+    table = Table(time, call_ms=7)
+
+    written = writer(table, time, writes_per_second=100).write(ballots(200), lambda: FOREVER_MS)
+
+    assert written.stored == 200
+    assert [moment - 5_000 for moment, _ in table.sent] == [250.0 * n for n in range(8)]
+
+
+def test_the_pace_goes_on_from_one_batch_to_the_next() -> None:
+    time = Time()
+    table = Table(time)
+    lane = writer(table, time, writes_per_second=100)
+
+    for batch in (ballots(25), ballots(60)[25:], ballots(70)[60:]):
+        lane.write(batch, lambda: FOREVER_MS)
+
+    assert [moment - 5_000 for moment, _ in table.sent] == [0, 250, 500, 600]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(Outcome.DUPLICATE, id="changed-vote"),
+        pytest.param(Outcome.THROTTLED, id="throttled"),
+        pytest.param(Outcome.UNAVAILABLE, id="failed-in-passing"),
+    ],
+)
+def test_what_is_sent_again_counts_again(first: Outcome) -> None:
+    time = Time()
+    table = Table(time, answers=[first])
+
+    writer(table, time, writes_per_second=10).write(ballots(20), lambda: FOREVER_MS)
+
+    assert [moment - 5_000 for moment, _ in table.sent] == [0, 2_000]
+
+
+def test_what_the_pace_lets_go_too_late_is_left_at_once_and_nothing_is_sent_past_the_deadline() -> None:
+    time = Time()
+    table = Table(time)
+    deadline = time.now_ms + 1_100
+
+    written = writer(table, time, writes_per_second=50).write(
+        ballots(500), lambda: round(deadline - time.now_ms)
+    )
+
+    assert [moment - 5_000 for moment, _ in table.sent] == [0, 500, 1_000]
+    assert written.unwritten == ballots(500)[3 * STATEMENTS_PER_CALL :]
+    assert time.now_ms == 6_000, "the rest is the next invocation's; nobody pays for waiting"
+
+
+def test_a_call_that_was_not_admitted_takes_no_turn() -> None:
+    time = Time()
+    pace = Pace(10, time, time.sleep)
+    assert pace.admit(10, lambda: FOREVER_MS)
+
+    assert not pace.admit(10, lambda: 1_000)
+
+    assert pace.wait_ms() == 1_000
+
+
+def test_without_a_pace_only_the_deadline_holds_back() -> None:
+    assert unpaced().admit(25, lambda: 1)
+    assert not unpaced().admit(25, lambda: 0)

@@ -1,0 +1,79 @@
+import csv
+import io
+import json
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from results_api.results import Result, result_of
+from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
+from votectl.results import Output, as_picture, as_text
+from voting.live import LiveCounts
+from voting.polls import Visibility
+
+
+@pytest.fixture
+def tables() -> Tables:
+    tables = Tables()
+    tables.live_rows["poll-1"] = LiveCounts(
+        received=1_005,
+        total=1_004,
+        options=Counter({"choice-a": 251, "choice-b": 753}),
+        rejected=Counter({"closed": 1}),
+        as_of=1_700_000_000_123,
+    )
+    return tables
+
+
+def drawn(result: Result) -> str:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(as_picture(result))
+    return console.export_text()
+
+
+def test_a_live_result_is_drawn_with_its_shares_and_what_was_rejected(tables: Tables) -> None:
+    picture = drawn(result_of(a_poll(), tables, DURING))
+    assert "A poll (poll-1), open" in picture
+    assert "25.0%" in picture
+    assert "1,004 accepted" in picture
+    assert "rejected: 1 closed; as of 22:13:20.123Z" in picture
+    assert "Hidden" not in picture
+
+
+@pytest.mark.parametrize(
+    ("visibility", "until"),
+    [(Visibility.NEVER, "until it is final"), (Visibility.AFTER_CLOSE, "until it has closed")],
+)
+def test_whoever_runs_the_poll_is_told_what_viewers_do_not_see(
+    visibility: Visibility, until: str, tables: Tables
+) -> None:
+    picture = drawn(result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True))
+    assert "1,004 accepted" in picture
+    assert f"Hidden from viewers {until}" in picture
+
+
+def test_a_final_result_is_drawn_with_what_it_rests_on(tables: Tables) -> None:
+    tables.finals["poll-1"] = a_final()
+    picture = drawn(result_of(a_poll(), tables, AFTER))
+    assert "3 voters, one vote each; 2 changes of mind and repeats" in picture
+    assert a_final().digest in picture
+
+
+def test_markup_in_a_title_is_only_text(tables: Tables) -> None:
+    assert "[red]A[/red]" in drawn(result_of(a_poll(title="[red]A[/red]"), tables, DURING))
+
+
+def test_before_the_first_vote_there_are_no_shares(tables: Tables) -> None:
+    tables.live_rows.clear()
+    picture = drawn(result_of(a_poll(), tables, DURING))
+    assert "0.0%" in picture
+    assert "nothing counted yet" in picture
+
+
+def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
+    result = result_of(a_poll(visibility=Visibility.NEVER), tables, DURING, show_hidden=True)
+    document = json.loads(as_text(result, Output.JSON))
+    assert (document["status"], document["total"]) == ("open", 1_004)
+    rows = list(csv.DictReader(as_text(result, Output.CSV).splitlines()))
+    assert [row["votes"] for row in rows] == ["251", "753"]
