@@ -24,6 +24,7 @@ _POINTS = 300  # of the arrival curve
 _DRAIN_POINTS = 100  # from the event's end until the queues are empty
 _MOST_DRAIN_STEPS = 20_000
 _EMPTY = 1e-6  # votes
+_LAST_BATCH = 1e-6  # the share of votes that is done only at the very end
 
 
 def table_meter(scenario: Scenario, table: Table, partition_units: float) -> Meter:
@@ -249,8 +250,9 @@ class _Integration:
         lag: Array = np.max(ages, axis=0) + most
         lag[emptied] = max(lag[emptied], last_wait)
         lag[times > times[emptied]] = 0.0
-        done = np.append(times[:emptied] + usual[:emptied], end)
-        return _Done(np.maximum.accumulate(done), np.append(served[:emptied], served[-1]), lag, end)
+        done = np.append(times[: emptied + 1] + usual[: emptied + 1], end)
+        votes = np.append(served[: emptied + 1] * (1 - _LAST_BATCH), served[-1])
+        return _Done(np.maximum.accumulate(done), votes, lag, end)
 
 
 class _Done(NamedTuple):

@@ -266,8 +266,8 @@ def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = 
     for reading in (Reading.MEAN, Reading.SHORT, Reading.FULL):
         other = scenario(facts, doubled_writes=doubled_writes, reading=reading)
         readings.append((reading, Outcome.of(flow(other))))
-    slopes = [(Slope.MIDDLE, batch_10.scenario.writer_time, batch_10.predicted)]
-    for slope in (Slope.LOW, Slope.HIGH):
+    slopes = []
+    for slope in Slope:
         other = scenario(facts, batch_size=10, doubled_writes=doubled_writes, slope=slope)
         slopes.append((slope, other.writer_time, Outcome.of(flow(other))))
     comparisons = [
