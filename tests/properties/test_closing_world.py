@@ -1,0 +1,67 @@
+"""Never final too early: whatever happens, a certificate says what the whole history comes to in the end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from tally.errors import ImpossibleCount, NotDrained
+from world.closing import ClosingWorld
+from world.closing_defects import CLOSING_DEFECTS
+from world.cloud import Violation
+from world.defects import Defect
+
+pytestmark = pytest.mark.usefixtures("small_calls")
+
+STEPS = 40
+FEWEST_SCHEDULES = 300
+
+# After how many schedules a defect must have been caught at the latest.
+ENOUGH_SCHEDULES = 3_000
+
+PATIENT = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
+
+
+def run(schedules: int, **others: Any) -> None:
+    """Run schedules; raise what the first violation raises, with its schedule in the shortest form found."""
+    settings = hypothesis.settings(
+        max_examples=schedules, stateful_step_count=STEPS, suppress_health_check=PATIENT, **others
+    )
+    run_state_machine_as_test(ClosingWorld, settings=settings)
+
+
+def test_no_schedule_of_faults_makes_a_result_final_too_early(
+    record_property: Callable[[str, object], None],
+) -> None:
+    before = ClosingWorld.finals
+    run(max(FEWEST_SCHEDULES, hypothesis.settings().max_examples))
+    finals = ClosingWorld.finals - before
+    record_property("finals", finals)
+    # Those are the ones certified amid the trouble, not when all of it was over: without some, nothing is shown.
+    assert finals > FEWEST_SCHEDULES / 10
+
+
+@pytest.mark.parametrize(
+    "defect", [pytest.param(install, id=name) for name, install in CLOSING_DEFECTS.items()]
+)
+def test_catches(
+    defect: Defect,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Each defect, built in on purpose, breaks a promise where the closing world can see it."""
+    before = ClosingWorld.schedules
+    defect(monkeypatch)
+    # The certificate itself refuses some of what a defect does.
+    with pytest.raises((Violation, ImpossibleCount, NotDrained)):
+        run(
+            ENOUGH_SCHEDULES,
+            derandomize=True,
+            database=None,
+            phases=[hypothesis.Phase.generate],
+            report_multiple_bugs=False,
+        )
+    record_property("caught", (request.node.callspec.id, ClosingWorld.schedules - before))

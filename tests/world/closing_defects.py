@@ -1,0 +1,119 @@
+"""Defects in what makes a result final, built in on purpose and only in tests: the closing world has to catch each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import tally.closing
+import tally.draining
+import tally.steps
+import vote_aggregator.handler
+import vote_writer.handler
+from tally.closing import Expectations, Stream
+from tally.state import State
+from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
+from world import tallying
+from world.defects import Defect
+
+CLOSING_DEFECTS: dict[str, Defect] = {}
+
+
+def defect(install: Defect) -> Defect:
+    """Register a defect under its function's name."""
+    CLOSING_DEFECTS[install.__name__.replace("_", "-")] = install
+    return install
+
+
+def _pass_whatever_is_undone(markers: Any, _done_before: str | None, *rest: Any) -> Passing:
+    return pass_markers(markers, None, *rest)
+
+
+@defect
+def the_writer_passes_markers_before_undone_votes(patch: pytest.MonkeyPatch) -> None:
+    """Then the drain proves nothing."""
+    patch.setattr(vote_writer.handler, "pass_markers", _pass_whatever_is_undone)
+
+
+@defect
+def the_aggregator_passes_markers_before_uncounted_votes(patch: pytest.MonkeyPatch) -> None:
+    """Then what the certificate says of the live result is not true."""
+    patch.setattr(vote_aggregator.handler, "pass_markers", _pass_whatever_is_undone)
+
+
+def _wait_for_one(patch: pytest.MonkeyPatch, consumer: str) -> None:
+    patch.setattr(tally.draining, "CONSUMERS", (consumer,))
+
+
+@defect
+def nobody_waits_for_the_writer(patch: pytest.MonkeyPatch) -> None:
+    """Votes may not be stored yet."""
+    _wait_for_one(patch, VOTE_AGGREGATOR)
+
+
+@defect
+def nobody_waits_for_the_aggregator(patch: pytest.MonkeyPatch) -> None:
+    """Votes may be stored that are not counted yet: the numbers contradict each other."""
+    _wait_for_one(patch, VOTE_WRITER)
+
+
+@defect
+def a_shard_has_one_marker_for_all_its_lanes(patch: pytest.MonkeyPatch) -> None:
+    """The other lanes may be far behind."""
+    patch.setattr(tally.closing, "markers_per_shard", lambda lanes: lanes // lanes)
+    patch.setattr(tally.steps, "markers_per_shard", lambda lanes: lanes // lanes)
+
+
+@defect
+def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch) -> None:
+    """A shard that is split while markers are put has two children, and one of them gets none."""
+
+    def put_once(
+        poll_id: str,
+        tally_id: str,
+        lanes: int,
+        stream: Stream,
+        rows: Expectations,
+        sleep_ms: Callable[[float], None],
+    ) -> Sequence[str]:
+        del sleep_ms
+        shards: set[str] = set()
+        for shard in stream.open_shards():
+            ids = marker_ids(tally_id, tally.closing.markers_per_shard(lanes))
+            landed = stream.put_markers(poll_id, ids, shard.hash_key)
+            for shard_id in landed:
+                rows.expect(poll_id, shard_id, tally_id)
+            shards |= landed
+        return sorted(shards)
+
+    patch.setattr(tally.steps, "put_markers", put_once)
+
+
+@defect
+def what_the_writer_gave_up_on_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """It is stored when it is redriven, and the result would be final by then."""
+    patch.setattr(tallying, "_Failures", lambda _count: _NoFailures())
+
+
+class _NoFailures:
+    def waiting(self) -> int:
+        """There are some, but nobody asks."""
+        return 0
+
+
+@defect
+def a_tally_begins_as_soon_as_its_own_clock_says(patch: pytest.MonkeyPatch) -> None:
+    """Votes still arrive that are stamped as in time."""
+    patch.setattr(tallying, "SETTLE_MS", -600)
+
+
+@defect
+def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
+    """The proof is there in the end, but of another moment than the count."""
+
+    def check(state: State, runtime: tally.steps.Runtime) -> State:
+        checked = original(state, runtime)
+        return checked.then(drained=True, drained_at=checked.drained_at or runtime.now_ms())
+
+    original = tally.steps.check_drain
+    patch.setattr(tally.steps, "check_drain", check)
