@@ -1,5 +1,7 @@
 """The hostile world with polls that end in it, and tallies that make them final while the trouble goes on."""
 
+from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -47,7 +49,11 @@ class ClosingWorld(HostileWorld):
 
     finals = 0  # how many results this process has seen certified before the trouble was over
 
-    @initialize(nature=natures, lasts_ms=st.sampled_from([3_000, 8_000, 60_000]), early=ballots)
+    @initialize(
+        nature=st.builds(replace, natures, writer_factor=st.sampled_from([1, 2, 4])),
+        lasts_ms=st.sampled_from([3_000, 8_000, 60_000]),
+        early=ballots,
+    )
     def a_world_begins(self, nature: Nature, lasts_ms: int, early: list[tuple[str, str, str]]) -> None:
         self.cloud = Cloud(nature)
         for poll_id in POLLS[:2]:
@@ -98,7 +104,7 @@ class ClosingWorld(HostileWorld):
         begins_at = cloud.polls[poll_id].closes_at + happens.begins_ms
         cloud.clock.pass_time(max(0, begins_at - cloud.clock.now_ms))
         tally = cloud.start_tally(poll_id, skew_ms)
-        puts = iter(range(1_000))
+        puts = count()
 
         def before_put() -> None:
             if next(puts) == reshard:
