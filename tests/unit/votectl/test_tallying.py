@@ -1,0 +1,140 @@
+import json
+from typing import Any
+
+import pytest
+
+from votectl.deployment import Deployment
+from votectl.tallying import Snapshot, Tallies, follow, what_now
+from voting.tallies import PROGRESS, count_entry
+
+type Row = dict[str, Any]
+
+
+class StepFunctions:
+    """Executions by ARN: input and, in turn, what is told of each."""
+
+    def __init__(self, **executions: list[Row]) -> None:
+        self.executions = executions
+        self.started: list[Row] = []
+
+    def list_executions(self, **_: Any) -> Row:
+        return {"executions": [{"executionArn": arn} for arn in self.executions]}
+
+    def describe_execution(self, *, executionArn: str) -> Row:  # noqa: N803 - boto3's name
+        told = self.executions[executionArn]
+        return told.pop(0) if len(told) > 1 else told[0]
+
+    def start_execution(self, **execution: Any) -> Row:
+        self.started.append(execution)
+        return {"executionArn": "new"}
+
+
+class Tables:
+    """The tallies table of one poll."""
+
+    def __init__(self, **rows: Row) -> None:
+        self.rows = rows
+
+    def get_item(self, *, Key: Row, **_: Any) -> Row:  # noqa: N803 - boto3's name
+        row = self.rows.get(Key["entry"]["S"])
+        return {"Item": row} if row else {}
+
+    def get_paginator(self, _operation: str) -> "Tables":
+        return self
+
+    def paginate(self, *, ExpressionAttributeValues: Row, **_: Any) -> list[Row]:  # noqa: N803 - boto3's name
+        prefix = ExpressionAttributeValues[":prefix"]["S"]
+        return [{"Items": [row for entry, row in self.rows.items() if entry.startswith(prefix)]}]
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    return Deployment.model_validate(
+        dict.fromkeys(Deployment.model_fields, "unused") | {"poll_cache_seconds": 5}
+    )
+
+
+def tallies(deployment: Deployment, sfn: StepFunctions, tables: Tables | None = None) -> Tallies:
+    return Tallies(deployment, sfn, tables or Tables())  # type: ignore[arg-type]
+
+
+def running(poll_id: str) -> list[Row]:
+    return [{"status": "RUNNING", "input": json.dumps({"poll_id": poll_id, "recount": False})}]
+
+
+def test_a_tally_that_runs_is_found_instead_of_started(deployment: Deployment) -> None:
+    sfn = StepFunctions(other=running("encore"), scheduled=running("finale"))
+    assert tallies(deployment, sfn).start("finale") == "scheduled"
+    assert sfn.started == []
+
+
+def test_a_recount_is_always_a_new_one(deployment: Deployment) -> None:
+    sfn = StepFunctions(scheduled=running("finale"))
+    assert tallies(deployment, sfn).start("finale", recount=True) == "new"
+    (started,) = sfn.started
+    assert json.loads(started["input"]) == {"poll_id": "finale", "recount": True}
+    assert started["name"].startswith("finale-")
+
+
+def test_a_name_fits_whatever_the_poll_is_called(deployment: Deployment) -> None:
+    sfn = StepFunctions()
+    tallies(deployment, sfn).start("p" * 64)
+    assert len(sfn.started[0]["name"]) <= 80  # Step Functions' limit
+
+
+def test_a_snapshot_says_how_far_the_execution_is(deployment: Deployment) -> None:
+    progress = {
+        "execution": {"S": "mine"},
+        "tally_id": {"S": "t1"},
+        "step": {"S": "counting"},
+        "markers_expected": {"N": "4"},
+        "markers_passed": {"N": "4"},
+        "buckets": {"N": "2"},
+        "failed_batches": {"N": "0"},
+        "behind": {"S": ""},
+    }
+    rows = {
+        PROGRESS: progress,
+        count_entry("t1", 0): {"option#a": {"N": "5"}, "option#b": {"N": "2"}, "counted_at": {"N": "9"}},
+        count_entry("t1", 1): {"option#a": {"N": "1"}, "last_voter": {"S": "somebody"}},
+        count_entry("t0", 0): {"option#a": {"N": "99"}, "counted_at": {"N": "1"}},
+    }
+    found = tallies(deployment, StepFunctions(mine=running("finale")), Tables(**rows)).snapshot(
+        "finale", "mine"
+    )
+    assert (found.step, found.buckets_counted, found.buckets, found.votes_counted) == ("counting", 1, 2, 8)
+    assert (found.markers_passed, found.markers_expected) == (4, 4)
+    assert what_now(found) == "8 votes counted"
+
+
+def test_the_progress_of_another_execution_is_not_shown_as_this_ones(deployment: Deployment) -> None:
+    rows = {PROGRESS: {"execution": {"S": "other"}, "step": {"S": "counting"}, "tally_id": {"S": "t"}}}
+    found = tallies(deployment, StepFunctions(mine=running("finale")), Tables(**rows)).snapshot(
+        "finale", "mine"
+    )
+    assert found == Snapshot("RUNNING")
+
+
+def test_a_functions_error_is_told_without_its_traceback(deployment: Deployment) -> None:
+    cause = json.dumps({"errorMessage": "bucket 1 is not counted", "stackTrace": ["…"]})
+    sfn = StepFunctions(mine=[*running("finale"), {"status": "FAILED", "input": "{}", "cause": cause}])
+    told = list(follow(tallies(deployment, sfn), "finale", "mine", sleep=lambda _seconds: None))
+    assert [snapshot.status for snapshot in told] == ["RUNNING", "FAILED"]
+    assert told[-1].problem == "bucket 1 is not counted"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "said"),
+    [
+        pytest.param(Snapshot("RUNNING"), "waiting", id="not-begun"),
+        pytest.param(Snapshot("RUNNING", "closing"), "putting closing markers", id="closing"),
+        pytest.param(
+            Snapshot("RUNNING", "draining", behind="vote_writer in s1"), "vote_writer in s1", id="behind"
+        ),
+        pytest.param(Snapshot("RUNNING", "draining", failed_batches=3), "votectl redrive", id="given-up"),
+        pytest.param(Snapshot("RUNNING", "draining"), "making sure", id="settling"),
+        pytest.param(Snapshot("RUNNING", "final", votes_counted=1_000), "1,000 votes counted", id="final"),
+    ],
+)
+def test_an_operator_is_told_what_a_tally_waits_for(snapshot: Snapshot, said: str) -> None:
+    assert said in what_now(snapshot)
