@@ -4,7 +4,8 @@ One zip per function goes to dist/<target>/ with a manifest.json that Terraform 
 repeatable, so that a deployment changes a function only when its code has changed:
 
 - dependencies are the hash-locked wheels of requirements/lambda.txt, for the target's platform and Python;
-- entries are sorted and carry one fixed date and mode; nothing compiled, nothing of this machine is packed;
+- entries are sorted and carry one fixed date and mode; nothing of this machine is packed;
+- modules are compiled here, in a form that knows neither dates nor places (bytecode.py); found .pyc files stay out;
 - the zip is written here, byte by byte, and compressed by libdeflate at a locked version. Python's own zlib
   is not used, because builds of Python differ in it (zlib, zlib-ng, vendors' patches), nor is zopfli, which
   computes with floating point and so differs between processors (github.com/google/zopfli/issues/20).
@@ -31,11 +32,13 @@ from pathlib import Path, PurePosixPath
 
 import deflate
 
+import bytecode
 from bootstrap import uv
 from bootstrap.console import Trouble
 from bootstrap.layout import HERE, Layout
 
 PYTHON = "3.13"
+_CACHE_TAG = "cpython-313"  # the same, as bytecode's file names spell it
 
 # Cold start downloads the archive; Lambda's own limit for direct uploads is 50 MB.
 BUDGET_BYTES = 5_000_000
@@ -146,7 +149,7 @@ def _is_needed(name: PurePosixPath) -> bool:
     return not name.parts[0].endswith(".dist-info") or name.parts[1] in _KEPT_METADATA
 
 
-def sources_of(function: str, functions: Iterable[str], sources: Mapping[str, Path]) -> dict[str, Path]:
+def sources_of[T](function: str, functions: Iterable[str], sources: Mapping[str, T]) -> dict[str, T]:
     """The project's own files for one function: its package and everything that belongs to no function."""
     others = set(functions) - {function}
     return {name: path for name, path in sources.items() if PurePosixPath(name).parts[0] not in others}
@@ -157,9 +160,10 @@ def inputs_digest(target: Target, lock: Path, sources: Mapping[str, Path]) -> st
     tool = importlib.metadata.version("deflate")
     parts = [
         target.identity.encode(),
-        PYTHON.encode(),
+        platform.python_version().encode(),
         tool.encode(),
         Path(__file__).read_bytes(),
+        Path(bytecode.__file__).read_bytes(),
         lock.read_bytes(),
     ]
     for name in sorted(sources):
@@ -190,6 +194,16 @@ def zip_bytes(entries: Mapping[str, Entry]) -> bytes:
     count = len(entries)
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
     return bytes(body + directory + end)
+
+
+def code_digest(entries: Mapping[str, Entry]) -> str:
+    """SHA-256, in base64, of what decides how a function behaves: all of an archive but bytecode, and how that is made.
+
+    Terraform deploys by it. Bytecode differs between releases of Python 3.13, and two machines with two of them
+    must not deploy one code in turns.
+    """
+    code = {name: entry for name, entry in entries.items() if not bytecode.is_bytecode(name)}
+    return _digest(zip_bytes(code) + Path(bytecode.__file__).read_bytes())
 
 
 def check_budget(file: str, size: int, entries: Mapping[str, Entry], budget: int) -> None:
@@ -260,15 +274,15 @@ def build(layout: Layout, target: Target, *, budget: int = BUDGET_BYTES) -> tupl
 
     with tempfile.TemporaryDirectory() as temporary:
         install_dependencies(layout, target, Path(temporary))
-        dependencies = {
-            name: Entry.of(path.read_bytes()) for name, path in runtime_files(Path(temporary)).items()
-        }
-    own = {name: Entry.of(path.read_bytes()) for name, path in sources.items()}
+        dependencies = _compiled_entries(runtime_files(Path(temporary)))
+    own = _compiled_entries(sources)
 
     archives: dict[str, bytes] = {}
+    code_digests: dict[str, str] = {}
     for function in functions:
-        entries = dependencies | {name: own[name] for name in sources_of(function, functions, sources)}
+        entries = dependencies | sources_of(function, functions, own)
         archives[f"{function}.zip"] = zip_bytes(entries)
+        code_digests[f"{function}.zip"] = code_digest(entries)
         check_budget(f"{function}.zip", len(archives[f"{function}.zip"]), entries, budget)
 
     manifest = {
@@ -276,7 +290,12 @@ def build(layout: Layout, target: Target, *, budget: int = BUDGET_BYTES) -> tupl
         "python": PYTHON,
         "inputs_sha256": inputs,
         "functions": {
-            Path(file).stem: {"file": file, "sha256_base64": _digest(content), "bytes": len(content)}
+            Path(file).stem: {
+                "file": file,
+                "sha256_base64": _digest(content),
+                "code_sha256_base64": code_digests[file],
+                "bytes": len(content),
+            }
             for file, content in archives.items()
         },
     }
@@ -288,6 +307,12 @@ def build(layout: Layout, target: Target, *, budget: int = BUDGET_BYTES) -> tupl
     # Last, so that a build that was interrupted is not taken for current.
     _replace(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return folder, True
+
+
+def _compiled_entries(files: Mapping[str, Path]) -> dict[str, Entry]:
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    compiled = bytecode.with_bytecode(contents, _CACHE_TAG)
+    return {name: Entry.of(content) for name, content in compiled.items()}
 
 
 def _digest(content: bytes) -> str:

@@ -30,7 +30,8 @@ PROJECT = {
     "functions/core/__init__.py": "",
     "functions/core/rules.py": "LIMIT = 1\n" * 50,
     "functions/core/data.json": "{}",
-    "functions/core/__pycache__/rules.cpython-313.pyc": "compiled",
+    "functions/core/__pycache__/rules.cpython-313.pyc": "compiled elsewhere",
+    "functions/core/__pycache__/gone.cpython-313.pyc": "of a module that is no more",
     "functions/project.egg-info/PKG-INFO": "",
     "requirements/lambda.txt": "library==1",
 }
@@ -101,13 +102,18 @@ def test_an_archive_carries_its_function_the_shared_packages_and_what_they_need(
     assert folder == project.root / "dist" / "arm64"
     assert names_in(folder / "writer.zip") == [
         "core/__init__.py",
+        "core/__pycache__/__init__.cpython-313.pyc",
+        "core/__pycache__/rules.cpython-313.pyc",
         "core/data.json",
         "core/rules.py",
         "library-1.dist-info/METADATA",
         "library-1.dist-info/licenses/LICENSE",
         "library/__init__.py",
+        "library/__pycache__/__init__.cpython-313.pyc",
         "library/native.so",
         "writer/__init__.py",
+        "writer/__pycache__/__init__.cpython-313.pyc",
+        "writer/__pycache__/handler.cpython-313.pyc",
         "writer/handler.py",
     ]
     assert "reader/handler.py" in names_in(folder / "reader.zip")
@@ -139,8 +145,36 @@ def test_the_manifest_says_what_terraform_needs(project: Layout) -> None:
     assert manifest["functions"]["writer"] == {
         "file": "writer.zip",
         "sha256_base64": base64.b64encode(hashlib.sha256(archive).digest()).decode(),
+        "code_sha256_base64": manifest["functions"]["writer"]["code_sha256_base64"],
         "bytes": len(archive),
     }
+
+
+def code_hashes(folder: Path) -> dict[str, str]:
+    functions = json.loads((folder / "manifest.json").read_text())["functions"]
+    return {name: function["code_sha256_base64"] for name, function in functions.items()}
+
+
+def test_the_code_hash_changes_with_the_code_and_not_with_pythons_release(
+    project: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = build_zip.build(project, ARM64)
+    archives, hashes = contents(folder), code_hashes(folder)
+    # Another release, whose compiler writes something else.
+    monkeypatch.setattr("platform.python_version", lambda: "3.13.99")
+    monkeypatch.setattr("marshal.dumps", lambda _code, _format: b"otherwise compiled")
+
+    _, built = build_zip.build(project, ARM64)
+
+    assert built
+    assert contents(folder)["writer.zip"] != archives["writer.zip"]
+    assert code_hashes(folder) == hashes
+
+    (project.root / "functions/reader/handler.py").write_text("import core.more")
+    build_zip.build(project, ARM64)
+
+    assert code_hashes(folder)["writer"] == hashes["writer"]
+    assert code_hashes(folder)["reader"] != hashes["reader"]
 
 
 def test_bytes_depend_on_neither_place_nor_order_nor_dates_nor_modes(project: Layout, tmp_path: Path) -> None:

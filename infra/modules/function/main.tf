@@ -7,6 +7,7 @@ locals {
   zip_hash      = try(filebase64sha256(local.zip), null)
   manifest_path = "${var.artifact_directory}/manifest.json"
   manifest      = try(jsondecode(file(local.manifest_path)), null)
+  artifact      = try(local.manifest.functions[var.name], null)
   make_package  = var.architecture == "arm64" ? "make package" : "make package ARCH=${var.architecture}"
 }
 
@@ -26,7 +27,7 @@ resource "aws_lambda_function" "this" {
   architectures                  = [var.architecture]
   handler                        = var.handler
   filename                       = local.zip
-  source_code_hash               = local.zip_hash
+  source_code_hash               = try(local.artifact.code_sha256_base64, null)
   memory_size                    = var.settings.memory_mb
   timeout                        = var.settings.timeout_seconds
   reserved_concurrent_executions = coalesce(var.settings.reserved_concurrency, -1)
@@ -54,7 +55,7 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = local.zip_hash == null || local.manifest == null || try(local.manifest.functions[var.name].sha256_base64 == local.zip_hash, false)
+      condition     = local.zip_hash == null || local.manifest == null || try(local.artifact.sha256_base64 == local.zip_hash, false)
       error_message = "${local.zip} is not the file that ${local.manifest_path} describes: one of them is left from another build. Build both with `${local.make_package}`."
     }
   }

@@ -17,12 +17,12 @@ variables {
   settings              = { memory_mb = 1024, timeout_seconds = 60 }
 }
 
-run "deploys_exactly_the_bytes_of_the_artifact" {
+run "deploys_when_the_artifacts_code_has_changed" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.this.source_code_hash == jsondecode(file("../../tests/fixtures/artifacts/arm64/manifest.json")).functions.vote_writer.sha256_base64
-    error_message = "The code hash is the manifest's, so the same bytes are never deployed twice and other bytes always are."
+    condition     = aws_lambda_function.this.source_code_hash == jsondecode(file("../../tests/fixtures/artifacts/arm64/manifest.json")).functions.vote_writer.code_sha256_base64
+    error_message = "The code hash is the manifest's, so the same code is never deployed twice, whoever built it, and other code always is."
   }
 
   assert {
