@@ -302,7 +302,8 @@ variable "vote_writer" {
     from which it can be redriven in any order, because versions decide which vote stays.
     write_concurrency: BatchExecuteStatement calls of 25 votes each that one invocation has under way at once.
     write_share: pace writing at this share of votes_table.write_units (0.8 keeps a fifth free), split evenly over shards and lanes,
-    so that a spike is drained at a flat rate without throttling; null means as fast as the table lets it.
+    so that a spike is drained at a flat rate without throttling; null means as fast as the table lets it. A batch has to fit into
+    an invocation at that pace: 2 x batch_size + 25 writes within timeout_seconds - 9.
   EOT
   default     = {}
   nullable    = false
@@ -320,6 +321,16 @@ variable "vote_writer" {
   validation {
     condition     = var.vote_writer.write_share == null ? true : var.votes_table.billing_mode == "PROVISIONED" && var.stream.mode == "PROVISIONED"
     error_message = "vote_writer.write_share paces writing at a share of votes_table.write_units, split over stream.shard_count: both must be PROVISIONED. Leave write_share out where AWS scales by itself."
+  }
+
+  # What a batch may take at its lane's pace: every vote is a change and needs two writes, and the call before it (25) is
+  # still being waited for. A batch that took longer would be cut, come again and be cut at the same vote, for ever.
+  validation {
+    condition = try(
+      (2 * var.vote_writer.batch_size + 25) * var.stream.shard_count * var.vote_writer.parallelization_factor
+      <= var.votes_table.write_units * var.vote_writer.write_share * (var.vote_writer.timeout_seconds - 9), true
+    )
+    error_message = "vote_writer.write_share gives each lane ${try(format("%.4g", var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)), 0)} writes/s (votes_table.write_units x write_share / shards / parallelization_factor): too few for a batch of ${var.vote_writer.batch_size} votes, which may need ${2 * var.vote_writer.batch_size + 25} of them, within timeout_seconds - 9 = ${var.vote_writer.timeout_seconds - 9} s. Lower vote_writer.batch_size to ${try(floor(max(0, var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor) * (var.vote_writer.timeout_seconds - 9) - 25) / 2), 0)}, or raise timeout_seconds, write_share or write_units."
   }
 }
 

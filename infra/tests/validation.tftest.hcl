@@ -294,3 +294,34 @@ run "rejects_a_write_share_of_an_on_demand_table" {
 
   expect_failures = [var.vote_writer]
 }
+
+run "accepts_a_paced_batch_that_just_fits_its_invocation" {
+  command = plan
+
+  variables {
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
+    vote_writer = { write_share = 0.5, parallelization_factor = 2, batch_size = 625, timeout_seconds = 213 }
+  }
+}
+
+run "rejects_a_paced_batch_of_one_vote_more" {
+  command = plan
+
+  variables {
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
+    vote_writer = { write_share = 0.5, parallelization_factor = 2, batch_size = 626, timeout_seconds = 213 }
+  }
+
+  expect_failures = [var.vote_writer]
+}
+
+run "rejects_a_pace_at_which_not_even_one_vote_fits" {
+  command = plan
+
+  variables {
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 1 }
+    vote_writer = { write_share = 0.1, batch_size = 1, timeout_seconds = 60 }
+  }
+
+  expect_failures = [var.vote_writer]
+}

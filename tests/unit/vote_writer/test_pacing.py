@@ -1,5 +1,6 @@
 """The pace of one lane: even, never faster than its rate, never past a deadline."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 
 from vote_writer.folding import Ballot
 from vote_writer.pacing import Pace, unpaced
-from vote_writer.writing import STATEMENTS_PER_CALL, BallotWriter, Outcome, RecentVersions, Statement
+from vote_writer.writing import (
+    STATEMENTS_PER_CALL,
+    BallotWriter,
+    Operation,
+    Outcome,
+    RecentVersions,
+    Statement,
+)
 
 FOREVER_MS = 10**9
 
@@ -123,6 +131,44 @@ def test_what_the_pace_lets_go_too_late_is_left_at_once_and_nothing_is_sent_past
     assert [moment - 5_000 for moment, _ in table.sent] == [0, 500, 1_000]
     assert written.unwritten == ballots(500)[3 * STATEMENTS_PER_CALL :]
     assert time.now_ms == 6_000, "the rest is the next invocation's; nobody pays for waiting"
+
+
+# As infra/variables.tf counts them: all votes of a batch are changes, and the call before the batch is waited for.
+WRITES_OF_A_BATCH = 2 * 500 + STATEMENTS_PER_CALL
+
+
+class TableOfOtherVotes(Table):
+    """Has a row of every voter, which another process wrote."""
+
+    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+        super().execute(statements)
+        return [
+            Outcome.DUPLICATE if statement.operation is Operation.INSERT else Outcome.WRITTEN
+            for statement in statements
+        ]
+
+
+@pytest.mark.parametrize(
+    ("writes_in_time", "unwritten"),
+    [
+        pytest.param(WRITES_OF_A_BATCH, 0, id="at-the-limit"),
+        pytest.param(WRITES_OF_A_BATCH - STATEMENTS_PER_CALL, 25, id="below-it"),
+    ],
+)
+@pytest.mark.parametrize("rate", [0.5, 20, 1_000])
+def test_a_batch_that_terraform_lets_pass_fits_its_invocation_even_if_every_vote_is_a_change(
+    rate: float, writes_in_time: int, unwritten: int
+) -> None:
+    time = Time()
+    lane = writer(TableOfOtherVotes(time), time, rate)
+    # The batch before: its last call is not paid for yet.
+    lane.write(ballots(1_000)[-25:], lambda: FOREVER_MS)
+    deadline = time.now_ms + writes_in_time / rate * 1_000
+
+    written = lane.write(ballots(500), lambda: math.ceil(deadline - time.now_ms))
+
+    assert len(written.unwritten) == unwritten
+    assert written.changed == 500 - unwritten
 
 
 def test_a_call_that_was_not_admitted_takes_no_turn() -> None:

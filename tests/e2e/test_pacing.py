@@ -1,0 +1,142 @@
+"""A spike is stored at the rate that tfvars choose: a flat line, however steep the spike, and not one vote is lost."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import batched, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+import pytest
+
+from bootstrap.layout import HERE
+from e2e.conftest import ENVIRONMENT
+from e2e.observing import wait_for
+from vote_writer.writing import STATEMENTS_PER_CALL
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from voting.polls import Poll
+
+pytestmark = pytest.mark.local_cloud  # elsewhere Terraform asks before it changes anything
+
+LANES = 2  # the local environment's shards, each with one lane
+WRITES_PER_SECOND = 100
+PACED = """
+votes_table = { billing_mode = "PROVISIONED", read_units = 1000, write_units = 125, point_in_time_recovery = false }
+vote_writer = { memory_mb = 512, timeout_seconds = 30, write_share = 0.8 }
+"""
+VOTES = 1_000
+RECORDS_PER_CALL = 500  # PutRecords' limit
+
+
+class Sample(NamedTuple):
+    """How many votes were stored at some moment between two, in seconds."""
+
+    asked: float
+    answered: float
+    stored: int
+
+
+@pytest.fixture
+def paced(tmp_path: Path) -> Iterator[None]:
+    """The environment with a small votes table and a share of it to write at; as it was afterwards."""
+    settings = tmp_path / "paced.tfvars"
+    settings.write_text(PACED)
+    with applied(f"-var-file={settings}"):
+        yield
+
+
+@contextmanager
+def applied(*arguments: str) -> Iterator[None]:
+    def apply(*more: str) -> None:
+        command = [
+            sys.executable,
+            str(HERE.root / "scripts" / "deploy.py"),
+            "apply",
+            ENVIRONMENT,
+            "--",
+            *more,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    try:
+        apply(*arguments)
+        yield
+    finally:
+        apply()
+
+
+@pytest.mark.usefixtures("paced")
+def test_a_spike_is_stored_at_a_flat_rate_and_no_vote_is_lost(
+    deployment: Deployment,
+    reader: CountReader,
+    open_poll: Callable[..., Poll],
+    record_property: Callable[[str, object], None],
+) -> None:
+    poll = open_poll("a", "b")
+    expected = Counter(a=VOTES // 2, b=VOTES // 2)
+
+    begun = time.monotonic()
+    put_spike(deployment.stream_name, poll)
+    spike_seconds = time.monotonic() - begun
+    samples = list(samples_until_stored(reader, poll))
+
+    record_property("seconds of the spike", round(spike_seconds, 1))
+    record_property("stored after seconds", [(round(s.answered - begun, 1), s.stored) for s in samples])
+    assert VOTES / spike_seconds > 2 * WRITES_PER_SECOND, "this is no spike"
+    # Never above the pace: in any stretch of time each lane sends its part of the rate and one call more.
+    for first, earlier in enumerate(samples):
+        for later in samples[first + 1 :]:
+            most = WRITES_PER_SECOND * (later.answered - earlier.asked) + LANES * STATEMENTS_PER_CALL
+            assert later.stored - earlier.stored <= most
+    # Nor much below it while both lanes have a backlog: every two seconds bring about what the pace lets through.
+    draining = [sample for sample in samples if 0 < sample.stored < 0.8 * VOTES]
+    stretches = list(pairwise(every(draining, seconds=2)))
+    assert stretches
+    for earlier, later in stretches:
+        rate = (later.stored - earlier.stored) / (later.asked - earlier.asked)
+        assert rate > 0.5 * WRITES_PER_SECOND, [(round(s.asked - begun, 1), s.stored) for s in samples]
+
+    assert reader.stored(poll) == expected
+    wait_for(lambda: reader.live(poll.poll_id).options == expected, 30)
+
+
+def put_spike(stream: str, poll: Poll) -> None:
+    """Put votes into the stream as fast as it takes them: the front door would be the slower part here."""
+    kinesis = boto3.client("kinesis")
+    for numbers in batched(range(VOTES), RECORDS_PER_CALL, strict=False):
+        records = [
+            {
+                "PartitionKey": f"in-a-hurry-{number}",
+                "Data": json.dumps({"poll_id": poll.poll_id, "option": "ab"[number % 2]}).encode(),
+            }
+            for number in numbers
+        ]
+        answer = kinesis.put_records(StreamName=stream, Records=records)  # type: ignore[arg-type]
+        assert answer["FailedRecordCount"] == 0
+
+
+def samples_until_stored(reader: CountReader, poll: Poll) -> Iterator[Sample]:
+    """Count the stored votes again and again until all are there, or much more time has passed than the pace takes."""
+    deadline = time.monotonic() + 4 * VOTES / WRITES_PER_SECOND
+    stored = 0
+    while stored < VOTES and time.monotonic() < deadline:
+        asked = time.monotonic()
+        stored = reader.stored(poll).total()
+        yield Sample(asked, time.monotonic(), stored)
+        time.sleep(0.2)
+
+
+def every(samples: list[Sample], seconds: float) -> Iterator[Sample]:
+    """Yield the first sample, and each that is so much later than the one yielded before."""
+    last = None
+    for sample in samples:
+        if last is None or sample.asked - last.asked >= seconds:
+            last = sample
+            yield sample
