@@ -28,6 +28,7 @@ LOCALCLOUD := $(BIN)/python -m localcloud
 UV := .tools/uv/installed-from
 VENV := .venv/.installed
 LOCALCLOUD_VENV := .venv-localcloud/.installed
+SCAN_VENV := .venv-scan/.installed
 PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
 
 MODULES := infra $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
@@ -52,6 +53,7 @@ demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was s
 test: prepare ## Run every check, from lint to the end-to-end test
 	@$(SUBMAKE) lint
 	@$(SUBMAKE) typecheck
+	@$(SUBMAKE) scan
 	@$(SUBMAKE) test-infra
 	@$(SUBMAKE) test-python
 	@$(SUBMAKE) test-e2e
@@ -63,7 +65,7 @@ down: local-down ## Stop the local cloud and forget what was deployed to it
 ##@ Set up
 
 .PHONY: install
-install: $(VENV) $(LOCALCLOUD_VENV) ## Create both virtual environments from their locks
+install: $(VENV) $(LOCALCLOUD_VENV) $(SCAN_VENV) ## Create the virtual environments from their locks
 
 # What a first run downloads, side by side.
 .PHONY: prepare
@@ -85,6 +87,10 @@ $(LOCALCLOUD_VENV): requirements/localcloud.txt | $(UV)
 	@$(BOOTSTRAP) venv .venv-localcloud localcloud
 	@touch $@
 
+$(SCAN_VENV): requirements/scan.txt | $(UV)
+	@$(BOOTSTRAP) venv .venv-scan scan
+	@touch $@
+
 ##@ Check
 
 .PHONY: format
@@ -102,6 +108,14 @@ lint: $(VENV) ## Check style and likely bugs of Python and Terraform files
 .PHONY: typecheck
 typecheck: $(VENV) ## Check types (mypy, strict)
 	@$(BIN)/mypy
+
+.PHONY: scan
+scan: $(VENV) $(SCAN_VENV) ## Look for weaknesses in infra/ (checkov), each exception with its reason; needs no network
+	@$(BIN)/python scripts/scan.py infra
+
+.PHONY: audit
+audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the published vulnerabilities; needs the network
+	@$(BIN)/python scripts/scan.py audit
 
 .PHONY: test-python
 test-python: $(VENV) $(LOCALCLOUD_VENV) ## Run unit, property, contract and integration tests, with branch coverage
@@ -196,4 +210,4 @@ clean: ## Remove what was built and every cache; brought tools and environments 
 
 .PHONY: distclean
 distclean: local-down clean ## Remove everything that make has brought or built
-	@rm -rf .localcloud .tools .venv .venv-localcloud
+	@rm -rf .localcloud .tools .venv .venv-localcloud .venv-scan

@@ -7,7 +7,7 @@ from bootstrap.console import say
 from bootstrap.layout import Layout
 
 # In this order: dev.in is constrained by lambda.txt. uv itself has to install on whatever Python a machine has.
-LOCKS = {"lambda": "3.13", "dev": "3.13", "localcloud": "3.13", "tools": "3.8"}
+LOCKS = {"lambda": "3.13", "dev": "3.13", "localcloud": "3.13", "scan": "3.13", "tools": "3.8"}
 
 
 def compile_all(layout: Layout, *, upgrade: bool) -> None:

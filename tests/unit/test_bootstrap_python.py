@@ -308,7 +308,8 @@ def test_an_environment_that_works_is_kept(
 def test_locks_are_compiled_in_the_order_in_which_they_depend(layout: Layout, uv_runs: list[str]) -> None:
     locks.compile_all(layout, upgrade=True)
 
-    assert [run.split()[-1] for run in uv_runs] == ["lambda.in", "dev.in", "localcloud.in", "tools.in"]
+    compiled = [run.split()[-1] for run in uv_runs]
+    assert compiled == ["lambda.in", "dev.in", "localcloud.in", "scan.in", "tools.in"]
     assert all("--generate-hashes --no-header" in run and "--upgrade" in run for run in uv_runs)
 
 

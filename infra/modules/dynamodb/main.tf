@@ -74,6 +74,10 @@ resource "aws_dynamodb_table" "this" {
       enabled        = true
     }
   }
+
+  # checkov:skip=CKV_AWS_28: on unless the tfvars decline it: point_in_time_recovery
+  # checkov:skip=CKV_AWS_119: encrypted with DynamoDB's own key, at no cost
+  # checkov:skip=CKV2_AWS_16: on demand, or with units that the tfvars set for the event: autoscaling is there, but follows too late
 }
 
 locals {

@@ -1,0 +1,226 @@
+"""Looks for weaknesses: `scan.py infra` in the Terraform files, `scan.py audit` in what we depend on.
+
+An exception to one of checkov's rules is a comment in the resource that it is about, in checkov's own form, and says
+why:
+
+    # checkov:skip=CKV_AWS_117: it talks to AWS's own endpoints only
+
+checkov itself takes such a comment without looking whether anything still fails. So it is shown the files without
+these comments, and what fails is held against them here, both ways: what fails has to have a reason, and a reason
+something that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.console import Trouble, say
+from bootstrap.layout import HERE, Layout
+
+# Read with the values of the environment that matters, where a rule depends on a variable.
+VARIABLES = "environments/prod.tfvars"
+
+# Shorter ones say "not needed" and leave the reader where he was.
+_SHORTEST_REASON = 25
+
+_SKIP = re.compile(r"#\s*checkov:skip=(?P<check>CKV\w+)(?P<reason>.*)")
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """A rule that a resource breaks; lines are those of its block, the file is relative to infra/."""
+
+    check: str
+    rule: str
+    resource: str
+    file: str
+    lines: range
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A comment that takes a resource out of a rule."""
+
+    check: str
+    reason: str
+    file: str
+    line: int
+
+
+def exemptions(folder: Path) -> Iterator[Exemption]:
+    """Every exception in the Terraform files below a folder."""
+    for file in sorted(folder.rglob("*.tf")):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if found := _SKIP.search(line):
+                name = file.relative_to(folder).as_posix()
+                yield Exemption(found["check"], found["reason"].lstrip(": ").strip(), name, number)
+
+
+def copy_without_exemptions(folder: Path, to: Path) -> None:
+    """Copy Terraform's files; every line keeps its number."""
+    shutil.copytree(folder, to, ignore=shutil.ignore_patterns(".terraform", "tests"))
+    for file in to.rglob("*.tf"):
+        file.write_text(_SKIP.sub("#", file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def weaknesses(report: dict[str, Any]) -> Iterator[Weakness]:
+    """What checkov's JSON report says has failed."""
+    for failed in report["results"]["failed_checks"]:
+        first, last = failed["file_line_range"]
+        yield Weakness(
+            check=failed["check_id"],
+            rule=failed["check_name"],
+            resource=failed["resource"],
+            file=failed["file_path"].lstrip("/"),
+            lines=range(first, last + 1),
+        )
+
+
+def complaints(found: Iterable[Weakness], exempted: Iterable[Exemption]) -> list[str]:
+    """What has to be mended: weaknesses without a reason, reasons that say nothing, and reasons without a weakness."""
+    exempted, used, lines = list(exempted), set(), []
+    for weakness in found:
+        reasons = [
+            exemption
+            for exemption in exempted
+            if exemption.check == weakness.check
+            and exemption.file == weakness.file
+            and exemption.line in weakness.lines
+        ]
+        used.update(reasons)
+        if not reasons:
+            place = f"infra/{weakness.file}:{weakness.lines.start}"
+            lines.append(f"{place}: {weakness.check} {weakness.rule} ({weakness.resource})")
+    for exemption in exempted:
+        place = f"infra/{exemption.file}:{exemption.line}"
+        if len(exemption.reason) < _SHORTEST_REASON:
+            lines.append(f"{place}: {exemption.check} is left out without a reason; write one behind a colon")
+        if exemption not in used:
+            lines.append(f"{place}: {exemption.check} fails nothing in this resource: remove its exception")
+    return lines
+
+
+def scan_infra(layout: Layout) -> int:
+    """Hold infra/ against checkov's rules; returns 1 if anything is to be mended.
+
+    Raises:
+        Trouble: checkov did not run to its end.
+    """
+    infra = layout.root / "infra"
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "infra"
+        copy_without_exemptions(infra, copy)
+        report = _run_checkov(layout, copy)
+    summary, exempted = report["summary"], list(exemptions(infra))
+    # A file that checkov can't read is one that nobody has looked at.
+    unread = [
+        f"infra/{Path(file).relative_to(copy)}: checkov can't read it"
+        for file in report["results"]["parsing_errors"]
+    ]
+    lines = unread + complaints(weaknesses(report), exempted)
+    for line in lines:
+        print(line)
+    if lines:
+        say(f"{len(lines)} findings; mend each, or leave it out with a reason: see scripts/scan.py")
+        return 1
+    print(
+        f"checkov {summary['checkov_version']}: {summary['resource_count']} resources, "
+        f"{summary['passed']} checks passed, {summary['failed']} under {len(exempted)} reasoned exceptions"
+    )
+    return 0
+
+
+def _run_checkov(layout: Layout, folder: Path) -> dict[str, Any]:
+    """Run it without network; its report."""
+    command: list[str | Path] = [
+        layout.root / ".venv-scan/bin/checkov",
+        *("--directory", folder, "--var-file", folder / VARIABLES, "--framework", "terraform"),
+        *("--output", "json", "--skip-download", "--download-external-modules", "false"),
+    ]
+    # Its own settings of a person or a pipeline must not change the outcome, nor may it send the outcome anywhere.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BC_", "CKV_", "CHECKOV_", "PRISMA_"))
+    }
+    done = subprocess.run(
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    try:
+        report: dict[str, Any] = json.loads(done.stdout)
+        report["results"]["failed_checks"]
+    except (ValueError, KeyError, TypeError):
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it printed nothing"]
+        raise Trouble(f"checkov gave no report: {last[0]}") from None
+    return report
+
+
+def audit(layout: Layout) -> int:
+    """Look up everything that is locked; returns 1 if anything has a known vulnerability.
+
+    Raises:
+        Trouble: somebody has to look elsewhere, because here not everything could be looked up.
+    """
+    vulnerable = False
+    for lock in sorted(layout.requirements.glob("*.txt")):
+        packages = _run_pip_audit(layout, lock)
+        if unknown := [package["name"] for package in packages if "skip_reason" in package]:
+            # pip-audit itself is content with that.
+            raise Trouble(
+                f"{len(unknown)} of {len(packages)} packages in requirements/{lock.name} could not be looked up "
+                f"({', '.join(unknown[:3])}, ...): pip-audit asks PyPI's JSON API, which does not answer here. "
+                "Run it where that can be reached"
+            )
+        for package in packages:
+            for flaw in package["vulns"]:
+                vulnerable = True
+                mended = ", ".join(flaw["fix_versions"]) or "no version yet"
+                what = f"{package['name']} {package['version']}: {flaw['id']}, mended in {mended}"
+                print(f"requirements/{lock.name}: {what}")
+        print(f"requirements/{lock.name}: {len(packages)} packages looked up", flush=True)
+    return int(vulnerable)
+
+
+def _run_pip_audit(layout: Layout, lock: Path) -> list[dict[str, Any]]:
+    command: list[str | Path] = [
+        layout.root / ".venv-scan/bin/pip-audit",
+        *("--requirement", lock, "--require-hashes", "--disable-pip"),
+        *("--progress-spinner", "off", "--format", "json"),
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    try:
+        packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError, TypeError):
+        last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
+        raise Trouble(
+            f"nobody has looked at requirements/{lock.name}: "
+            f"pip-audit asks PyPI's JSON API and got no answer ({last[0][:200]})"
+        ) from None
+    return packages
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what is asked; returns 1 after what was found, or one clear line if it can't look."""
+    parser = argparse.ArgumentParser(description="Look for weaknesses.")
+    parser.add_argument("what", choices=["infra", "audit"])
+    asked = parser.parse_args(arguments)
+    try:
+        return scan_infra(HERE) if asked.what == "infra" else audit(HERE)
+    except Trouble as trouble:
+        say(str(trouble))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
