@@ -21,6 +21,7 @@ resource "aws_ssm_parameter" "deployment" {
     tally_state_machine_arn        = module.tally.state_machine_arn
     tally_schedule_group           = module.tally.schedule_group_name
     tally_schedule_role_arn        = module.tally.schedule_role_arn
+    vote_retention_days            = var.vote_retention_days
   })
 
   # checkov:skip=CKV2_AWS_34: names and addresses that outputs show as well, no secret

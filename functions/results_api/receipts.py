@@ -70,5 +70,5 @@ def state_of(
         return State.STORED if stored == version else State.SUPERSEDED
     if status is not Status.FINAL:
         return State.PENDING
-    expires_at = poll.votes_expire_at(retention_days)
+    expires_at = poll.first_votes_expire_at(retention_days)
     return State.EXPIRED if expires_at is not None and now_ms >= expires_at else State.REFUSED

@@ -39,6 +39,8 @@ class Poll(BaseModel):
     ``announced_at`` is the arrival time from which the poll exists for votes. It lies a little after
     the moment at which the row was written, so that "unknown_poll" is a matter of a vote's arrival and
     never of when a consumer looked: a redelivered record is judged the way it was the first time.
+    ``earliest_closes_at`` is there when ``closes_at`` has been moved while votes came in: the earliest that
+    it has been since, and so what the first votes expire by.
     Additional attributes are ignored, so that an older consumer can read a newer row.
     """
 
@@ -50,6 +52,7 @@ class Poll(BaseModel):
     announced_at: Annotated[int, Field(ge=0)]
     opens_at: int
     closes_at: int
+    earliest_closes_at: int | None = None
     bucket_count: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_BUCKETS
     visibility: Visibility = Visibility.ALWAYS
     version: Annotated[int, Field(ge=1)] = 1
@@ -70,8 +73,18 @@ class Poll(BaseModel):
         return frozenset(option.id for option in self.options)
 
     def votes_expire_at(self, retention_days: int) -> int | None:
-        """Return when this poll's stored votes may be deleted (epoch ms), or None for never (0 days)."""
+        """Return when a vote that is written now may be deleted (epoch ms), or None for never (0 days)."""
         return self.closes_at + retention_days * MS_PER_DAY if retention_days else None
+
+    def first_votes_expire_at(self, retention_days: int) -> int | None:
+        """Return from when on a stored vote of this poll may be deleted (epoch ms), or None for never (0 days).
+
+        A row keeps the date that it was written with, however the closing time is moved afterwards.
+        """
+        if not retention_days:
+            return None
+        first = self.closes_at if self.earliest_closes_at is None else self.earliest_closes_at
+        return min(first, self.closes_at) + retention_days * MS_PER_DAY
 
 
 def bucket_of(voter: str, bucket_count: int) -> int:

@@ -11,7 +11,7 @@ from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.moments import show_moment
 from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk
-from voting.polls import Poll, PollCache
+from voting.polls import MS_PER_DAY, Poll, PollCache
 
 TIMES = ("opens_at", "closes_at")
 
@@ -75,7 +75,8 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
     """Change a poll that was seen like this; return it as stored.
 
     Votes are judged by their arrival, whenever that happens: so the opening and the closing time can be
-    changed only while both the old and the new one are still ahead for every consumer.
+    changed only while both the old and the new one are still ahead for every consumer. Stored votes keep the
+    date at which they may be deleted, so the closing time can't be moved too close to that of the first ones.
 
     Raises:
         OperatorError: the change is impossible or too late, or somebody else has edited the poll meanwhile;
@@ -90,6 +91,8 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
         if name in changes:
             _must_be_ahead(seen, name, getattr(seen, name), earliest, now)
             _must_be_ahead(seen, name, changes[name], earliest, now)
+    if "closes_at" in changes:
+        changes |= _first_votes_kept(seen, changes["closes_at"], earliest, deployment.vote_retention_days)
     poll = desk.change(seen, **changes)
     if "closes_at" in changes:
         schedules.set(poll)
@@ -111,6 +114,34 @@ def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Po
     # A second on top: edit reads the clock once more, and it tells whole seconds.
     soonest = now + lead_ms(deployment) + 1_000
     return edit(desk, schedules, deployment, seen, closes_at=soonest if at is None else at)
+
+
+def _first_votes_kept(
+    seen: Poll, closes_at: int, earliest: int, retention_days: int
+) -> dict[str, int | None]:
+    """Return what the poll has to remember of its closing times, if the votes that it may have allow the new one.
+
+    Half of their time has to be left after the new end: for the count, and for receipts and recounts.
+    """
+    if seen.opens_at >= earliest:
+        return {
+            "earliest_closes_at": None
+        }  # it has no votes yet, nor will it before everybody knows the new time
+    moved = seen.model_copy(
+        update={
+            "earliest_closes_at": min(seen.earliest_closes_at or seen.closes_at, seen.closes_at, closes_at)
+        }
+    )
+    expire_at = moved.first_votes_expire_at(retention_days)
+    if expire_at is not None:
+        latest = expire_at - retention_days * MS_PER_DAY // 2
+        if closes_at > latest:
+            raise OperatorError(
+                f"poll {seen.poll_id!r}: its closing time can't be moved past {show_moment(latest)}. The first votes "
+                f"are stored until {show_moment(expire_at)} (vote_retention_days was {retention_days}), whatever is "
+                "edited now, and half of that time is kept for the count"
+            )
+    return {"earliest_closes_at": moved.earliest_closes_at}
 
 
 def _must_be_ahead(poll: Poll, name: str, moment: int, earliest: int, now: int) -> None:

@@ -35,6 +35,7 @@ class Deployment(BaseModel):
     tally_state_machine_arn: str
     tally_schedule_group: str
     tally_schedule_role_arn: str
+    vote_retention_days: int
 
     @property
     def front_door(self) -> str:

@@ -98,5 +98,6 @@ def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
         "tallies_table": tallies,
         "vote_writer_failure_bucket": bucket,
         "poll_cache_seconds": 1,
+        "vote_retention_days": 0,
     }
     return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | used)

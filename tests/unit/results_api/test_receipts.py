@@ -62,6 +62,13 @@ def test_nobody_is_told_that_a_deleted_vote_was_refused(now_ms: int, state: Stat
     assert ask(tables, stored=None, now_ms=now_ms, retention_days=2) is state
 
 
+def test_nor_if_it_was_stored_when_the_poll_was_to_close_earlier(tables: Tables) -> None:
+    tables.finals["poll-1"] = a_final()
+    poll = a_poll().model_copy(update={"earliest_closes_at": CLOSES_AT - MS_PER_DAY})
+    now_ms = CLOSES_AT + MS_PER_DAY  # two days after that end, one after the poll's
+    assert state_of(RECEIPT, "voter-1", poll, tables, tables, now_ms, 2) is State.EXPIRED
+
+
 def test_a_vote_that_has_outlived_its_time_is_still_found(tables: Tables) -> None:
     tables.finals["poll-1"] = a_final()
     now_ms = CLOSES_AT + 3 * MS_PER_DAY

@@ -1,15 +1,19 @@
 import json
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from votectl.closing import Schedules
+from votectl.closing import Schedules, edit, lead_ms
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from voting.polls import Option, Poll
+from votectl.polls import PollDesk
+from voting.polls import MS_PER_DAY, Option, Poll
 
+RETENTION_DAYS = 30
 POLL = Poll(
     poll_id="finale",
     title="The finale",
@@ -45,14 +49,38 @@ class Scheduler:
         self.schedules[schedule["Name"]] = schedule
 
 
-@pytest.fixture
-def deployment() -> Deployment:
+def deployment_like() -> Deployment:
     used = {
         "tally_state_machine_arn": "arn:the-tally",
         "tally_schedule_group": "closings",
         "poll_cache_seconds": 5,
+        "vote_retention_days": RETENTION_DAYS,
     }
     return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | used)
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    return deployment_like()
+
+
+class Desk:
+    """The polls table, as far as edits go, and a clock."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now = now_ms
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def change(self, seen: Poll, **changes: Any) -> Poll:
+        return Poll.model_validate(seen.model_dump() | changes | {"version": seen.version + 1})
+
+
+def moved(poll: Poll, closes_at: int, now_ms: int) -> Poll:
+    deployment = deployment_like()
+    desk, schedules = cast("PollDesk", Desk(now_ms)), Schedules(deployment, Scheduler())
+    return edit(desk, schedules, deployment, poll, closes_at=closes_at)
 
 
 def test_a_poll_is_tallied_when_it_closes_not_before(deployment: Deployment) -> None:
@@ -79,3 +107,56 @@ def test_a_schedule_moves_with_its_poll(deployment: Deployment) -> None:
 def test_a_poll_that_could_not_be_scheduled_says_how_to_tally_it(deployment: Deployment) -> None:
     with pytest.raises(OperatorError, match=r"votectl tally finale` after 2023-11-14 22:13:20Z"):
         Schedules(deployment, Scheduler(refuses=True)).set(POLL)
+
+
+NOW = 100 * MS_PER_DAY
+OPEN = POLL.model_copy(update={"closes_at": NOW + MS_PER_DAY})
+HALF = RETENTION_DAYS * MS_PER_DAY // 2
+
+
+def test_a_closing_time_moves_as_long_as_half_of_the_first_votes_time_is_left() -> None:
+    assert moved(OPEN, OPEN.closes_at + HALF, NOW).closes_at == OPEN.closes_at + HALF
+
+    with pytest.raises(OperatorError, match=r"past 1970-04-27 .* stored until 1970-05-12 .*was 30"):
+        moved(OPEN, OPEN.closes_at + HALF + 1, NOW)
+
+
+def test_a_closing_time_moved_in_many_steps_gets_no_further_than_in_one() -> None:
+    poll = moved(OPEN, OPEN.closes_at + HALF - 1, NOW)
+
+    with pytest.raises(OperatorError, match="first votes are stored until"):
+        moved(poll, OPEN.closes_at + HALF + 1, NOW)
+
+
+def test_the_earliest_end_counts_though_it_was_moved_back_since() -> None:
+    earlier = moved(OPEN, OPEN.closes_at - 3_600_000, NOW)
+    poll = moved(earlier, OPEN.closes_at, NOW)
+
+    assert poll.earliest_closes_at == OPEN.closes_at - 3_600_000
+    with pytest.raises(OperatorError, match="first votes are stored until"):
+        moved(poll, OPEN.closes_at + HALF, NOW)
+
+
+def test_a_poll_without_votes_moves_freely() -> None:
+    ahead = OPEN.model_copy(update={"opens_at": NOW + lead_ms(deployment_like())})
+
+    poll = moved(ahead, OPEN.closes_at + 10 * RETENTION_DAYS * MS_PER_DAY, NOW)
+
+    assert poll.first_votes_expire_at(RETENTION_DAYS) == poll.votes_expire_at(RETENTION_DAYS)
+
+
+@given(st.lists(st.tuples(st.integers(-20, 40), st.floats(0, 0.9)), max_size=8))
+def test_no_vote_expires_before_its_poll_can_have_been_counted(steps: list[tuple[int, float]]) -> None:
+    """Each step tries to move the end by so many days, after that part of the time until the end has passed."""
+    poll, now, expiries = OPEN, NOW, [OPEN.votes_expire_at(RETENTION_DAYS)]
+    for days, passed in steps:
+        now += int((poll.closes_at - now) * passed)
+        try:
+            poll = moved(poll, poll.closes_at + days * MS_PER_DAY, now)
+        except OperatorError:
+            continue
+        expiries.append(poll.votes_expire_at(RETENTION_DAYS))  # of votes written from now on
+
+    first = min(expiry for expiry in expiries if expiry is not None)
+    assert first >= poll.closes_at + HALF
+    assert first == poll.first_votes_expire_at(RETENTION_DAYS)
