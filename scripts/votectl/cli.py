@@ -1,6 +1,7 @@
 """The commands. Each parses, calls one function, and shows what it returned."""
 
 import functools
+import os
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -33,17 +34,30 @@ from voting.errors import VotestreamError
 from voting.polls import Option, Poll, Visibility
 from voting.tallies import FINAL
 
-app = typer.Typer(no_args_is_help=True, help="Run polls on a Votestream deployment.")
+app = typer.Typer(no_args_is_help=True)
 poll_app = typer.Typer(no_args_is_help=True, help="Create polls and look at them.")
 app.add_typer(poll_app, name="poll")
 app.add_typer(sizing_app)  # plan, simulate and calibrate, beside the others
 
 console = Console()
 
+ENVIRONMENT_VARIABLE = "VOTECTL_ENVIRONMENT"
 Environment = Annotated[
     str,
-    typer.Option("--environment", "-e", envvar="VOTECTL_ENVIRONMENT", help="Which deployment to work on."),
+    typer.Option("--environment", "-e", envvar=ENVIRONMENT_VARIABLE, help="Which deployment to work on."),
 ]
+
+
+@app.callback()
+def before_the_command(
+    environment: Annotated[
+        str | None,
+        typer.Option("--environment", "-e", help="Which deployment to work on; after the command, too."),
+    ] = None,
+) -> None:
+    """Run polls on a Votestream deployment."""
+    if environment is not None:
+        os.environ[ENVIRONMENT_VARIABLE] = environment  # where every command looks, its own option aside
 
 
 def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
