@@ -206,7 +206,7 @@ local-env: $(VENV) ## Print the variables that aim tools at it, for: eval "$$(ma
 .PHONY: clean
 clean: ## Remove what was built and every cache; brought tools and environments stay
 	@rm -rf dist .state .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov ./*.egg-info
-	@find functions infra scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find benchmarks functions infra scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
 distclean: local-down clean ## Remove everything that make has brought or built
