@@ -41,8 +41,9 @@ def init(
 ) -> None:
     """Runs `terraform init` quietly.
 
-    The provider comes from the directory that TERRAFORM_PLUGIN_DIR names, or else from its registry, through a
-    cache in .tools that every initialisation shares (the provider has some 700 MB).
+    The provider comes from the directory that TERRAFORM_PLUGIN_DIR names or has named (set to nothing, it is
+    forgotten), or else from its registry, through a cache in .tools that every initialisation shares (the provider
+    has some 700 MB).
 
     Args:
         layout: the checkout.
@@ -71,7 +72,7 @@ def init(
     ):
         # The committed lock decides; OpenTofu has to add its own registry's name for the same provider to it.
         command.append("-lockfile=readonly")
-    mirror = os.environ.get(PLUGIN_DIR_VARIABLE)
+    mirror = _plugin_dir(layout)
     cache = layout.tools / "terraform-plugins"
     if mirror:
         if not (Path(mirror) / PROVIDER).is_dir():
@@ -95,6 +96,26 @@ def init(
                 f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (all of it: {log})"
             ) from None
         raise Trouble(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None
+    if mirror:
+        layout.tools.mkdir(parents=True, exist_ok=True)
+        _remembered_plugin_dir(layout).write_text(str(Path(mirror).resolve()), encoding="utf-8")
+
+
+def _plugin_dir(layout: Layout) -> str | None:
+    """The directory with the provider that TERRAFORM_PLUGIN_DIR names, or named at the last time that it was of use."""
+    remembered = _remembered_plugin_dir(layout)
+    named = os.environ.get(PLUGIN_DIR_VARIABLE)
+    if named is None and remembered.exists():
+        before = remembered.read_text(encoding="utf-8")
+        if (Path(before) / PROVIDER).is_dir():
+            return before
+    if not named:
+        remembered.unlink(missing_ok=True)
+    return named or None
+
+
+def _remembered_plugin_dir(layout: Layout) -> Path:
+    return layout.tools / "terraform-plugin-dir"
 
 
 def init_for_tests(layout: Layout, module: str) -> None:

@@ -68,6 +68,50 @@ def test_a_named_plugin_directory_is_used(
     assert "cache= " in log.read_text()
 
 
+def test_a_plugin_directory_is_remembered_until_it_is_gone_or_unset(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / infra.PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    log = play("")
+
+    def named() -> bool:
+        infra.init_for_tests(layout, "infra")
+        return f"-plugin-dir={mirror}" in log.read_text().splitlines()[-1]
+
+    assert named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    assert named()
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, "")
+    assert not named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    assert not named()
+
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    assert named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    mirror.rename(tmp_path / "elsewhere")
+    assert not named()
+
+
+def test_a_plugin_directory_that_was_of_no_use_is_not_remembered(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / infra.PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    play("exit 1")
+    with pytest.raises(Trouble):
+        infra.init_for_tests(layout, "infra")
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    log = play("")
+
+    infra.init_for_tests(layout, "infra")
+
+    assert str(mirror) not in log.read_text().splitlines()[-1]
+
+
 def test_a_plugin_directory_without_the_provider_is_refused(
     layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
