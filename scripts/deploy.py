@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import build_zip
+import check_tfvars
 import localcloud
 from bootstrap import infra, terraform
 from bootstrap.console import Trouble, say
@@ -210,12 +211,15 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     """Does what was asked for with Terraform; returns its exit code.
 
     Raises:
-        Trouble: something it needs is missing.
+        Trouble: something it needs is missing, or a tfvars file sets what is not there.
     """
     variables = variables_file(layout, environment)
     local = environment == LOCAL
     tool = terraform.ensure(layout)
     if what in ("plan", "apply", "destroy"):
+        more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
+        for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
+            check_tfvars.check(file, layout.root / "infra" / "variables.tf")
         target = target_of(layout, environment)
         folder = build_zip.build_and_report(layout, target)
     settings = init(layout, environment, tool, force=what == "init")

@@ -24,6 +24,10 @@ def layout(tmp_path: Path) -> Layout:
     environments = root / "infra" / "environments"
     environments.mkdir(parents=True)
     (root / "infra" / "main.tf").touch()
+    (root / "infra" / "variables.tf").write_text(
+        'variable "environment" {}\nvariable "lambda_architecture" {}\nvariable "stream" {\n'
+        "  type = object({ shard_count = number })\n}\n"
+    )
     (root / "infra" / ".terraform.lock.hcl").touch()
     (environments / "local.tfvars").write_text('environment = "local"\n')
     (environments / "local.s3.tfbackend").write_text('bucket       = "state"\n')
@@ -102,6 +106,30 @@ def test_archives_are_built_for_the_architecture_in_the_tfvars(
 @pytest.mark.usefixtures("runs")
 def test_terraforms_exit_code_is_passed_on() -> None:
     assert deploy.main(["plan", "dev"]) == 3
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "destroy"])
+def test_a_misspelt_setting_stops_before_anything_is_done(
+    command: str, runs: Path, layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (layout.root / "infra/environments/dev.tfvars").write_text("stream = { shards_count = 2 }\n")
+
+    assert deploy.main([command, "dev"]) == 1
+
+    assert "stream.shards_count: did you mean shard_count?" in capsys.readouterr().err
+    assert not runs.exists()
+
+
+def test_a_misspelt_setting_in_a_file_on_top_is_found_too(
+    runs: Path, layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = layout.root / "big.tfvars"
+    more.write_text("streams = { shard_count = 2 }\n")
+
+    assert deploy.main(["apply", "dev", "--", f"-var-file={more}"]) == 1
+
+    assert "streams: did you mean stream?" in capsys.readouterr().err
+    assert not runs.exists()
 
 
 def test_initialising_is_repeated_only_when_something_has_changed(runs: Path, layout: Layout) -> None:
