@@ -16,6 +16,7 @@ from rich.progress import track
 from sizing.cli import app as sizing_app
 from votectl import demo as demonstration
 from votectl import deployment, display
+from votectl import smoke as smoke_test
 from votectl.auditing import audit as take_audit
 from votectl.auditing import audit_tables
 from votectl.closing import Schedules
@@ -219,6 +220,17 @@ def demo(
     """Send votes of every kind to two new polls and hold the results against what was sent."""
     if not demonstration.run(find(environment), voters, seed, console):
         raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def smoke(environment: Environment = deployment.LOCAL) -> None:
+    """Take a small poll from its creation to its final result, and fail if the API answers anything else."""
+    if not smoke_test.run(find(environment), console):
+        raise OperatorError(
+            f"environment {environment!r} does not do what it should: see the rows marked above"
+        )
+    console.print("[green]The platform works, from a vote to a final result.[/green]")
 
 
 @app.command()

@@ -1,0 +1,171 @@
+"""The smoke test: one small poll through the whole platform, from opening to its final result.
+
+Everything is judged by what the API answers, so that passing says what a voter and a viewer would see.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+from rich.console import Console
+
+from results_api.results import Status
+from votectl.closing import Schedules, close
+from votectl.demo import Check, checks_table
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies
+from votectl.traffic import Account, Kind, Request, send
+from voting.polls import Option, Poll
+from voting.rules import Reason
+
+VOTERS = 20
+CONCURRENCY = 4
+# Closed after a minute; whatever becomes of this process, the poll does not stay open for long.
+OPEN_FOR_MS = 3_600_000
+# A cold start of every function, a batching window and a viewer's cache are in the first, the poll's end, the
+# drain proof and the count in the second.
+LIVE_WITHIN_SECONDS = 120
+FINAL_WITHIN_SECONDS = 300
+LOOK_EVERY_SECONDS = 0.5
+
+
+class Clock(Protocol):
+    """What of time is used, for tests that do not wait."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+
+
+@dataclass
+class Viewer:
+    """Reads a poll's results as anybody does."""
+
+    client: httpx.Client
+    clock: Clock = field(default_factory=lambda: time)
+
+    def wait_for(
+        self, poll_id: str, condition: Callable[[dict[str, Any]], bool], seconds: float
+    ) -> dict[str, Any]:
+        """Read until the condition holds or the time is up; return the last result that was answered.
+
+        Raises:
+            OperatorError: nothing was answered but refusals and errors.
+        """
+        deadline, result, problem = self.clock.monotonic() + seconds, None, "no answer"
+        while True:
+            try:
+                answer = self.client.get(f"/polls/{poll_id}/results")
+                if answer.status_code == httpx.codes.OK:
+                    result = dict(answer.json())
+                    if condition(result):
+                        return result
+                else:
+                    problem = f"{answer.status_code} {answer.text[:200]}"
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            if self.clock.monotonic() > deadline:
+                break
+            self.clock.sleep(LOOK_EVERY_SECONDS)
+        if result is None:
+            raise OperatorError(
+                f"the results of {poll_id!r} could not be read within {seconds:.0f} s: {problem}"
+            )
+        return result
+
+
+def requests(poll_id: str) -> list[list[Request]]:
+    """Return what is sent: first votes, a change of mind, a repeat, an unknown option and a body that is no vote."""
+    options = ("yes", "no")
+    talks = [
+        [Request(Kind.FIRST, poll_id, {"option": options[number % 3 == 0], "voter": f"smoke-{number}"})]
+        for number in range(VOTERS)
+    ]
+    talks[0].append(Request(Kind.CHANGE, poll_id, {"option": "yes", "voter": "smoke-0"}))
+    talks[1].append(Request(Kind.REPEAT, poll_id, talks[1][0].body))
+    talks[2].append(Request(Kind.UNKNOWN_OPTION, poll_id, {"option": "perhaps", "voter": "smoke-2"}))
+    talks[3].append(Request(Kind.MALFORMED, poll_id, {"option": "yes"}))
+    return talks
+
+
+def run(deployment: Deployment, console: Console) -> bool:
+    """Take a poll from its creation to its final result; return whether every number is as it was sent.
+
+    The poll is named ``smoke-`` and something random, and stays, like every poll. Only this deployment's own names and
+    addresses are used, so it runs with the permissions of an operator.
+
+    Raises:
+        OperatorError: the platform can't be asked, or does not answer at all.
+    """
+    desk, schedules = PollDesk(deployment.polls_table), Schedules(deployment)
+    now = desk.now_ms()
+    answers = [Option(id="yes", label="Yes"), Option(id="no", label="No")]
+    poll = desk.create(f"smoke-{secrets.token_hex(4)}", "Is anybody there?", answers, None, now + OPEN_FOR_MS)
+    schedules.set(poll)
+    console.print(f"poll {poll.poll_id} in {deployment.environment}", highlight=False)
+    while desk.now_ms() <= poll.opens_at:
+        time.sleep(0.2)
+
+    account = Account()
+    asyncio.run(send(deployment.front_door, requests(poll.poll_id), account, CONCURRENCY))
+    console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
+    with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
+        viewer = Viewer(client)
+        accepted = account.live.get(poll.poll_id, Counter()).total()
+        live = viewer.wait_for(poll.poll_id, lambda result: result["total"] == accepted, LIVE_WITHIN_SECONDS)
+        console.print(f"{live['total']} votes in the live result")
+
+        closed = close(desk, schedules, deployment, desk.get(poll.poll_id), None)
+        while desk.now_ms() < closed.closes_at:
+            time.sleep(0.2)
+        Tallies(deployment).start(poll.poll_id)  # or finds the one that the schedule started
+        final = viewer.wait_for(poll.poll_id, is_final, FINAL_WITHIN_SECONDS)
+
+    found = checks(poll, account, live, final)
+    console.print(checks_table(found))
+    return all(check.agrees for check in found)
+
+
+def is_final(result: dict[str, Any]) -> bool:
+    """Whether a result is final."""
+    return bool(result["status"] == Status.FINAL)
+
+
+def checks(poll: Poll, account: Account, live: dict[str, Any], final: dict[str, Any]) -> list[Check]:
+    """Hold what viewers were answered against what was sent."""
+    sent, poll_id = account.sent, poll.poll_id
+    well_formed = Counter({kind.value: count for kind, count in sent.items() if kind is not Kind.MALFORMED})
+    acknowledged = Counter({kind.value: count for kind, count in account.acknowledged.items()})
+    certificate = (final["final"] or {}).get("certificate", {})
+    return [
+        Check("", "status at the end", Status.FINAL.value, final["status"]),
+        Check("", "well-formed requests acknowledged", well_formed, acknowledged),
+        Check(
+            "",
+            "malformed requests refused with 400",
+            sent[Kind.MALFORMED],
+            account.refused[Kind.MALFORMED, 400],
+        ),
+        Check("", "live counts", account.live.get(poll_id, Counter()), _counts(live)),
+        Check("", "final counts", account.stored(poll_id), _counts(final)),
+        Check("", "turnout", len(account.last.get(poll_id, {})), final["turnout"]),
+        Check(
+            "",
+            "rejected: unknown option",
+            account.rejected.get(poll_id, Counter())[Reason.UNKNOWN_OPTION],
+            certificate.get("rejected", {}).get(Reason.UNKNOWN_OPTION),
+        ),
+    ]
+
+
+def _counts(result: dict[str, Any]) -> Counter[str]:
+    return Counter({line["option"]: line["votes"] for line in result["counts"] or [] if line["votes"]})

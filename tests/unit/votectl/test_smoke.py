@@ -1,0 +1,148 @@
+"""What the smoke test expects, and what it makes of a platform that answers something else."""
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+from votectl.errors import OperatorError
+from votectl.smoke import VOTERS, Viewer, checks, is_final, requests
+from votectl.traffic import Account, Kind, Request
+from voting.polls import Option, Poll
+
+POLL = Poll(
+    poll_id="smoke-1",
+    title="Is anybody there?",
+    options=(Option(id="yes", label="Yes"), Option(id="no", label="No")),
+    announced_at=1,
+    opens_at=1,
+    closes_at=10,
+    bucket_count=1,
+)
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def account_of_all() -> Account:
+    """What a sender knows after a platform has answered as it should."""
+    account = Account()
+    for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
+        account.note(request, answer_to(request, number))
+    return account
+
+
+def answer_to(request: Request, number: int) -> httpx.Response:
+    if request.kind is Kind.MALFORMED:
+        return httpx.Response(400)
+    return httpx.Response(202, json={"receipt": {"shard": "shardId-0", "sequence": str(1 + number)}})
+
+
+def result(status: str, **counts: int) -> dict[str, Any]:
+    final = {"certificate": {"rejected": {"unknown_option": 1}}} if status == "final" else None
+    lines = [{"option": option, "label": option, "votes": votes} for option, votes in counts.items()]
+    return {
+        "status": status,
+        "counts": lines,
+        "total": sum(counts.values()),
+        "turnout": final and sum(counts.values()),
+        "final": final,
+    }
+
+
+LIVE, FINAL = result("open", yes=15, no=7), result("final", yes=14, no=6)
+
+
+def test_every_kind_of_answer_is_asked_for() -> None:
+    kinds = Counter(request.kind for talk in requests("smoke-1") for request in talk)
+
+    assert kinds == {
+        Kind.FIRST: VOTERS,
+        Kind.CHANGE: 1,
+        Kind.REPEAT: 1,
+        Kind.UNKNOWN_OPTION: 1,
+        Kind.MALFORMED: 1,
+    }
+
+
+def test_a_platform_that_answers_as_it_should_passes() -> None:
+    assert [check.name for check in checks(POLL, account_of_all(), LIVE, FINAL) if not check.agrees] == []
+
+
+@pytest.mark.parametrize(
+    ("live", "final", "wrong"),
+    [
+        pytest.param(result("open", yes=14, no=7), FINAL, {"live counts"}, id="a-vote-lost-live"),
+        pytest.param(LIVE, result("final", yes=15, no=6), {"final counts", "turnout"}, id="a-vote-too-many"),
+        pytest.param(LIVE, result("final", yes=13, no=7), {"final counts"}, id="an-older-vote-won"),
+        pytest.param(
+            LIVE,
+            result("counting", yes=15, no=7),
+            {"status at the end", "final counts", "turnout", "rejected: unknown option"},
+            id="never-final",
+        ),
+        pytest.param(LIVE | {"counts": None}, FINAL, {"live counts"}, id="hidden"),
+    ],
+)
+def test_a_platform_that_answers_something_else_fails(
+    live: dict[str, Any], final: dict[str, Any], wrong: set[str]
+) -> None:
+    assert {check.name for check in checks(POLL, account_of_all(), live, final) if not check.agrees} == wrong
+
+
+def test_votes_that_are_refused_fail() -> None:
+    account = Account()
+    for talk in requests("smoke-1"):
+        for request in talk:
+            account.note(request, httpx.Response(503))
+
+    assert {
+        "well-formed requests acknowledged",
+        "malformed requests refused with 400",
+    } <= {check.name for check in checks(POLL, account, result("open"), FINAL) if not check.agrees}
+
+
+def viewer(*answers: httpx.Response | Exception) -> Viewer:
+    """A viewer who is answered this, and the last of it again and again."""
+    left = list(answers)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        next_ = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(next_, Exception):
+            raise next_
+        return next_
+
+    return Viewer(httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer)), Clock())
+
+
+def test_a_viewer_waits_through_hiccups() -> None:
+    patient = viewer(
+        httpx.Response(503, text="busy"),
+        httpx.ConnectError("refused"),
+        httpx.Response(200, json=LIVE),
+        httpx.Response(200, json=FINAL),
+    )
+
+    assert patient.wait_for("smoke-1", is_final, seconds=10) == FINAL
+
+
+def test_a_viewer_who_waits_in_vain_has_the_last_result() -> None:
+    assert viewer(httpx.Response(200, json=LIVE)).wait_for("smoke-1", is_final, seconds=10) == LIVE
+
+
+def test_a_viewer_who_is_never_answered_says_what_came_instead() -> None:
+    with pytest.raises(OperatorError, match=r"'smoke-1' could not be read within 10 s: 404 .*unknown_poll"):
+        viewer(httpx.Response(404, text='{"error": "unknown_poll"}')).wait_for(
+            "smoke-1", is_final, seconds=10
+        )
