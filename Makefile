@@ -12,6 +12,9 @@ ARCH ?= arm64
 EMULATOR ?=
 # How long `make chaos` goes on having faults.
 CHAOS_SECONDS ?= 180
+# For `make deploy`: archives of this release (`make release` names it), and only if this is what would change.
+export RELEASE ?=
+PLAN ?=
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
@@ -22,6 +25,7 @@ PYTHON = $(shell for python in $(PYTHONS); do \
 BOOTSTRAP = PYTHONPATH=scripts $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m bootstrap
 BIN := .venv/bin
 DEPLOY := $(BIN)/python scripts/deploy.py
+PIPELINE := PYTHONPATH=scripts $(BIN)/python -m pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
 
 # A stamp lies in the folder it vouches for where there is one: who removes the folder removes the stamp.
@@ -31,6 +35,7 @@ LOCALCLOUD_VENV := .venv-localcloud/.installed
 SCAN_VENV := .venv-scan/.installed
 PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
 
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 MODULES := infra $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
 INFRA_TESTS := $(MODULES:%=test-infra/%)
 # Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
@@ -42,7 +47,7 @@ SUBMAKE := $(MAKE) --no-print-directory
 .PHONY: help
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } { gsub(/\$$\$$/, "$$") } \
-		/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was sent with what was counted
@@ -69,7 +74,7 @@ install: $(VENV) $(LOCALCLOUD_VENV) $(SCAN_VENV) ## Create the virtual environme
 
 # What a first run downloads, side by side.
 .PHONY: prepare
-prepare: $(UV)
+prepare: $(UV) ## Bring everything that is needed: tools, environments, provider
 	@$(SUBMAKE) -s -j3 $(TOGETHER) $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp
 
 .PHONY: lock
@@ -104,6 +109,15 @@ lint: $(VENV) ## Check style and likely bugs of Python and Terraform files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -check -diff -recursive infra
+	@$(SUBMAKE) -s lint-workflows
+
+.PHONY: lint-workflows
+lint-workflows: $(VENV) ## Check the GitHub workflows: syntax, weaknesses, schema
+	@$(BIN)/actionlint -shellcheck= -pyflakes= $(WORKFLOWS)
+	@$(BIN)/zizmor --offline --quiet --no-progress --persona=pedantic .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/shellcheck .ci/run
 
 .PHONY: typecheck
 typecheck: $(VENV) ## Check types (mypy, strict)
@@ -181,6 +195,28 @@ destroy: need-env ## Remove an environment (ENV=)
 output: need-env ## Print an environment's outputs (ENV=)
 init plan apply destroy output:
 	@$(DEPLOY) $@ $(ENV) $(if $(ARGS),-- $(ARGS))
+
+.PHONY: smoke
+smoke: need-env ## Take a small poll through a deployment, from its creation to its final result (ENV=)
+	@$(BIN)/votectl smoke --environment $(ENV)
+
+##@ The pipeline's steps (.github/workflows), to be run by hand just the same
+
+.PHONY: release
+release: $(VENV) ## Build the archives of all environments, and name them by one SHA-256
+	@$(PIPELINE) release
+
+.PHONY: review
+review: need-env ## Show what a deployment would change, without a string that could be a secret (ENV=)
+	@$(PIPELINE) review $(ENV)
+
+.PHONY: deploy
+deploy: need-env ## Apply without asking (ENV=, RELEASE=<SHA-256>; PLAN=<SHA-256>: only what was reviewed)
+	@$(PIPELINE) deploy $(ENV) $(if $(PLAN),--plan $(PLAN))
+
+.PHONY: drift
+drift: need-env ## Fail if an environment is not what the code says (ENV=)
+	@$(PIPELINE) drift $(ENV)
 
 # The local environment needs its cloud running; starting one that runs changes nothing.
 .PHONY: need-env

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,12 @@ from bootstrap import infra, terraform
 from bootstrap.console import Trouble, say
 from bootstrap.layout import HERE, Layout
 from localcloud.environment import CLEARED, external_endpoint
+from pipeline import release
 
 LOCAL = "local"
+
+# SHA-256 of the release whose archives are to be deployed, as `make release` prints it.
+RELEASE_VARIABLE = "RELEASE"
 
 # Terraform would wait for hours for what an emulator never finishes.
 LOCAL_TIMEOUT_SECONDS = 300
@@ -134,6 +138,37 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
     return terraform.environment(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1")
 
 
+def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) -> list[str]:
+    """What an environment is planned from: its variables, and the functions' archives, which are built first.
+
+    With the variable RELEASE set, they are those of a release that was built before, and no others.
+
+    Args:
+        layout: the checkout.
+        environment: its name.
+        more: further arguments for Terraform; variable files among them are checked, too.
+
+    Raises:
+        Trouble: there is no such environment, a tfvars file sets what is not there, or archives cannot be built, or
+            are not those of the release.
+    """
+    variables, target = variables_file(layout, environment), target_of(layout, environment)
+    more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
+    for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
+        check_tfvars.check(file, layout.root / "infra" / "variables.tf")
+    expected = os.environ.get(RELEASE_VARIABLE)
+    folder = (
+        release.folder(layout, target, expected) if expected else build_zip.build_and_report(layout, target)
+    )
+    arguments = [f"-var-file={variables}"]
+    if environment == LOCAL:
+        arguments += [
+            f"-var=artifact_directory={folder}",
+            f"-var=lambda_architecture={target.architecture}",
+        ]
+    return arguments
+
+
 def run_terraform(command: list[str], variables: Mapping[str, str]) -> int:
     """Runs Terraform in the foreground, and returns its exit code."""
     process = subprocess.Popen(command, env=variables)
@@ -213,27 +248,14 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     Raises:
         Trouble: something it needs is missing, or a tfvars file sets what is not there.
     """
-    variables = variables_file(layout, environment)
-    local = environment == LOCAL
+    variables_file(layout, environment)
     tool = terraform.ensure(layout)
-    if what in ("plan", "apply", "destroy"):
-        more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
-        for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
-            check_tfvars.check(file, layout.root / "infra" / "variables.tf")
-        target = target_of(layout, environment)
-        folder = build_zip.build_and_report(layout, target)
+    inputs = input_arguments(layout, environment, more) if what in ("plan", "apply", "destroy") else []
     settings = init(layout, environment, tool, force=what == "init")
     if what == "init":
         return 0
-    command = [str(tool), f"-chdir={layout.root / 'infra'}", what]
-    if what != "output":
-        command += [f"-var-file={variables}"]
-        if local:
-            command += [
-                f"-var=artifact_directory={folder}",
-                f"-var=lambda_architecture={target.architecture}",
-            ]
-    if local and what in ("apply", "destroy"):
+    command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
+    if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
         return run_terraform_briefly(
             [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS

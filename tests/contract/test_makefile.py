@@ -1,0 +1,30 @@
+"""`make help` names everything, and everything that it names is there."""
+
+import subprocess
+
+from contract.makefile import commands, phony
+from contract.terraform_source import PROJECT
+
+
+def test_every_target_that_a_person_may_type_has_a_line_of_help() -> None:
+    # need-… is what other targets ask for, and no command.
+    missing = {name for name in phony() - commands().keys() if not name.startswith("need-")}
+    assert missing == set()
+
+
+def test_every_command_is_declared_as_one() -> None:
+    assert commands().keys() - phony() == set()
+
+
+def test_help_prints_each_command_with_what_it_does() -> None:
+    printed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    lines = {
+        words[1]: words[2]
+        for line in printed.splitlines()
+        if line.startswith("  make ")
+        for words in [line.split(None, 2)]
+    }
+    assert lines.keys() == commands().keys()
+    for name, said in commands().items():
+        assert lines[name].startswith(said[:20].replace("$$", "$")), name
