@@ -15,6 +15,10 @@ CHAOS_SECONDS ?= 180
 # For `make deploy`: archives of this release (`make release` names it), and only if this is what would change.
 export RELEASE ?=
 PLAN ?=
+# What `make loadtest` sends: for how long, how many votes a second at the highest, and in which shape.
+MINUTES ?= 15
+RATE ?= 60
+SHAPE ?= spike
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
@@ -27,6 +31,7 @@ BIN := .venv/bin
 DEPLOY := $(BIN)/python scripts/deploy.py
 PIPELINE := PYTHONPATH=scripts $(BIN)/python -m pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
+LOADTEST = $(BIN)/python -m loadtest run --minutes $(MINUTES) --rate $(RATE) --shape $(SHAPE) $(ARGS)
 
 # A stamp lies in the folder it vouches for where there is one: who removes the folder removes the stamp.
 UV := .tools/uv/installed-from
@@ -165,6 +170,10 @@ plan-is-empty: ## Fail if Terraform would change what was just applied to the lo
 chaos: $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed, frozen and restarted, for CHAOS_SECONDS
 	@export VOTESTREAM_CHAOS_SECONDS=$(CHAOS_SECONDS); \
 		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_faults.py $(ARGS))
+
+.PHONY: loadtest
+loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify each of them (ENV=local, RATE=60, SHAPE=flat, ramp or spike)
+	@$(if $(filter-out local,$(ENV)),$(LOADTEST) --environment $(ENV),$(call on_local_cloud,$(LOADTEST)))
 
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)

@@ -62,6 +62,21 @@ class CountReader:
                 counts += part
         return counts
 
+    def stored_by_voter(self, poll: Poll) -> Iterator[tuple[str, str, str]]:
+        """Yield voter, version and option of every stored vote of a poll.
+
+        For polls whose voters are made up, and for nothing else: ballots are private.
+        """
+        for bucket in range(poll.bucket_count):
+            for row in self._rows(
+                TableName=self._deployment.votes_table,
+                KeyConditionExpression="poll_bucket = :bucket",
+                ExpressionAttributeValues={":bucket": {"S": poll_bucket(poll.poll_id, bucket)}},
+                ProjectionExpression="voter, version, #option",
+                ExpressionAttributeNames={"#option": "option"},
+            ):
+                yield row["voter"]["S"], row["version"]["S"], row["option"]["S"]
+
     def _rows(self, **query: Any) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator("query").paginate(ConsistentRead=True, **query):
             yield from page["Items"]

@@ -1,0 +1,5 @@
+"""Run with `python -m loadtest`."""
+
+from loadtest.cli import app
+
+app()

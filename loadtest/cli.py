@@ -1,0 +1,215 @@
+"""`python -m loadtest run`, `worker` and `verify`."""
+
+import os
+import subprocess
+import sys
+import time
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+
+from loadtest.answers import read_journal, split
+from loadtest.measuring import Timing, drained_after, lag_of, latencies_of
+from loadtest.report import Report, summary, write_document, write_page
+from loadtest.run import Files
+from loadtest.scenario import Plan, Shape, steps_expected
+from loadtest.staging import Stage
+from loadtest.verification import Verdict, expect, verify
+from votectl import deployment as deployments
+from votectl.cli import Environment, find, reported
+from votectl.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = ROOT / ".state" / "loadtest"
+LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
+
+# How long users may finish what they have begun.
+STOP_TIMEOUT_SECONDS = 40
+
+# What `verify` and `run` exit with: 2 is what a wrong option ends in.
+EXIT_CODES = {Verdict.EXACT: 0, Verdict.WRONG: 1, Verdict.UNDECIDED: 3}
+
+app = typer.Typer(
+    no_args_is_help=True, help="Send load to a deployment, and verify that every vote counted once."
+)
+console = Console()
+
+
+@app.command()
+@reported
+def run(
+    environment: Environment = deployments.LOCAL,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long to send")] = 15,
+    rate: Annotated[float, typer.Option(min=1, help="Votes per second at the highest")] = 60,
+    shape: Annotated[Shape, typer.Option(help="How the rate goes over the run")] = Shape.SPIKE,
+    viewers: Annotated[float, typer.Option(min=0, max=1, help="Viewers for each voter under way")] = 0.1,
+    seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Front door, instead of the one that the deployment names")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that send, on this machine")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Wait for so many `loadtest worker` of other machines, and send from there"),
+    ] = 0,
+    sign: Annotated[
+        bool,
+        typer.Option("--sign", help="Sign requests with AWS credentials, for a front door that asks for it"),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Don't ask before sending to a deployment on AWS")
+    ] = False,
+) -> None:
+    """Send votes, wait for the final result, and compare."""
+    target = find(environment)
+    run_id = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    plan = Plan(
+        run=run_id,
+        environment=environment,
+        front_door=(host or target.front_door).rstrip("/"),
+        seed=time.time_ns() // 1_000_000_000 if seed is None else seed,
+        shape=shape,
+        rate=rate,
+        seconds=minutes * 60,
+        viewers=viewers,
+        signed=target.region if sign else None,
+    )
+    _make_sure(plan, yes=yes)
+    files = Files(RUNS / run_id)
+    files.begin(plan)
+    console.print(
+        f"Run {run_id}: about {steps_expected(plan):,.0f} votes to {plan.front_door}, seed {plan.seed}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _send(files, plan, processes=processes, workers=workers)
+    _finish(files, Stage(target), goes_on=True)
+
+
+@app.command()
+@reported
+def worker(
+    master: Annotated[str, typer.Option(help="Where `loadtest run --workers` runs")],
+    processes: Annotated[int, typer.Option(min=1, help="Processes that send, on this machine")] = 1,
+) -> None:
+    """Send for a run on another machine, until it ends."""
+    more = ["--processes", str(processes)] if processes > 1 else []
+    raise typer.Exit(_locust("--worker", "--master-host", master, *more))
+
+
+@app.command("verify")
+@reported
+def verify_again(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, .state/loadtest/…")],
+) -> None:
+    """Compare once more what a run sent with what was counted."""
+    if not folder.is_dir():
+        raise OperatorError(f"there is no folder {folder}: name the one of a run, below {_shown(RUNS)}")
+    files = Files(folder)
+    _finish(files, Stage(find(files.scenario().plan.environment)), goes_on=False)
+
+
+def _make_sure(plan: Plan, *, yes: bool) -> None:
+    """Ask before anything is sent that costs money."""
+    if yes or _is_loopback(plan.front_door):
+        return
+    typer.confirm(
+        f"This sends about {steps_expected(plan):,.0f} votes to {plan.front_door}, which costs money: go on?",
+        abort=True,
+    )
+
+
+def _is_loopback(url: str) -> bool:
+    name = urlsplit(url).hostname or ""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _send(files: Files, plan: Plan, *, processes: int, workers: int) -> None:
+    options = [
+        "--headless",
+        "--only-summary",
+        "--html",
+        str(files.locust),
+        "--host",
+        plan.front_door,
+        "--stop-timeout",
+        str(STOP_TIMEOUT_SECONDS),
+        "--loadtest-folder",
+        str(files.root),
+    ]
+    if workers:
+        options += ["--master", "--expect-workers", str(workers)]
+    elif processes > 1:
+        options += ["--processes", str(processes)]
+    code = _locust(*options)
+    if code:
+        raise OperatorError(f"Locust ended with exit code {code}: what it said is above; nothing is verified")
+
+
+def _locust(*options: str) -> int:
+    """Run Locust in the foreground; return its exit code."""
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--loglevel", "WARNING", *options]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The terminal has told Locust, too: it lets its users finish. What was sent is verified then.
+            console.print("ending the run")
+
+
+def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
+    """Wait for the final results, compare, write the report; exit with what the tally says."""
+    scenario = stage.close(files.scenario())
+    files.write_scenario(scenario)
+    answers, readings = split(read_journal(files.journal))
+    expected = expect(scenario, answers)
+    before = files.unattributed_before()
+
+    def say(words: str) -> None:
+        console.print(words, highlight=False, soft_wrap=True)
+
+    def counted() -> int:
+        now = stage.counted(scenario, before)
+        if goes_on:  # the curve of a run that ended long ago is complete
+            files.note_sample(round(time.time() * 1000), now)
+        return now
+
+    acknowledged = expected.sent.acknowledged.total()
+    stage.wait_until_counted(counted, acknowledged, say)
+    stage.wait_until_final(scenario, say)
+    observed = stage.observe(scenario, before)
+    verification = verify(expected, observed, readings)
+    samples = files.samples()
+    timing = Timing(
+        acknowledged=latencies_of(answer.micros for answer in answers if answer.acknowledged),
+        refused=latencies_of(answer.micros for answer in answers if answer.refused),
+        read=latencies_of(reading.micros for reading in readings if reading.status == HTTPStatus.OK),
+        live_lag=lag_of(answers, samples),
+        counted_after=drained_after(answers, samples),
+        final_after={
+            poll.poll_id: (final.certified_at - poll.closes_at) / 1000
+            for poll in scenario.polls
+            if (final := observed.polls[poll.poll_id].final) is not None
+        },
+    )
+    report = Report(scenario, verification, timing, answers, readings, samples)
+    write_document(report, files.document)
+    write_page(report, files.page)
+    for renderable in summary(report):
+        console.print(renderable)
+    for file in (files.page, files.document, files.locust):
+        console.print(f"  {_shown(file)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(EXIT_CODES[verification.verdict])
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)

@@ -1,0 +1,360 @@
+"""The load, for Locust: voters who do what their number says, viewers who look at results, and the journal.
+
+`python -m loadtest run` starts it and verifies afterwards. Workers on other machines need nothing but the front
+door: which polls there are and which seed they use comes from the master with the order to start.
+"""
+# mypy: disable-error-code="untyped-decorator"
+
+import itertools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import gevent
+import httpx
+from gevent.pool import Group
+from locust import FastHttpUser, LoadTestShape, constant_pacing, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from loadtest.answers import NO_ANSWER, Answer, Entry, Reading, from_line, to_line
+from loadtest.run import Files
+from loadtest.scenario import Scenario, users_at
+from loadtest.signing import Signer
+from loadtest.staging import Stage, cloud_ahead_ms
+from loadtest.voters import Step, conversation, voters_of_worker
+from votectl import deployment as deployments
+from votectl.traffic import TIMEOUT_SECONDS, Kind, Request
+
+LOG = logging.getLogger("loadtest")
+LOG.setLevel(logging.INFO)
+SAMPLE_SECONDS = 1.0
+SAY_SECONDS = 10.0
+
+
+class Sender:
+    """What the users of one process share: the scenario, the cloud's time, the voters' numbers, the journal."""
+
+    def __init__(
+        self, scenario: Scenario, worker: int, ahead_ms: float, write: Callable[[Entry], None]
+    ) -> None:
+        self.scenario = scenario
+        self.voters = voters_of_worker(worker)
+        self.write = write
+        self.signer = Signer(scenario.plan.signed) if scenario.plan.signed else None
+        self._ahead_ms = ahead_ms
+
+    def now_ms(self) -> int:
+        """Return the cloud's time, give or take half a second."""
+        return round(time.time() * 1000 + self._ahead_ms)
+
+
+class State:
+    """What this process has. Locust gives no place for it that its typed interface knows."""
+
+    def __init__(self) -> None:
+        self.sender: Sender | None = None
+        self.begun = False
+        self.pending: list[str] = []  # a worker's lines that the master does not have yet
+
+
+state = State()
+
+
+def sender() -> Sender:
+    """Return what the users share, once the run has begun."""
+    while state.sender is None:
+        gevent.sleep(0.05)
+    return state.sender
+
+
+class Voter(FastHttpUser):
+    """Sends for one voter after the other, one step a second."""
+
+    abstract = False
+    wait_time = constant_pacing(1)
+    network_timeout = TIMEOUT_SECONDS
+    connection_timeout = TIMEOUT_SECONDS
+    # A request is never sent twice behind our back: geventhttpclient repeats no POST that it has begun to send.
+    max_retries = 0
+
+    def on_start(self) -> None:
+        """Have nothing begun."""
+        self.steps: Iterator[tuple[int, int, Step]] = iter(())
+
+    @task
+    def take_a_step(self) -> None:
+        """Send what the voter sends next; several requests at the same moment."""
+        shared = sender()
+        voter, number, step = self._next(shared)
+        if any(shared.scenario.is_quiet(request.poll_id, shared.now_ms()) for request in step):
+            return
+        together = Group()
+        for offset, request in enumerate(step):
+            together.spawn(self._send, shared, voter, number + offset, request)
+        together.join()
+
+    def _next(self, shared: Sender) -> tuple[int, int, Step]:
+        while True:
+            with suppress(StopIteration):
+                return next(self.steps)
+            voter = next(shared.voters)
+            steps = conversation(shared.scenario, voter)
+            numbers = itertools.accumulate((len(step) for step in steps), initial=0)
+            self.steps = ((voter, number, step) for number, step in zip(numbers, steps, strict=False))
+
+    def _send(self, shared: Sender, voter: int, number: int, request: Request) -> None:
+        path = f"/polls/{request.poll_id}/votes"
+        body = request.body if isinstance(request.body, bytes) else json.dumps(request.body).encode()
+        headers = {"Content-Type": request.content_type}
+        if shared.signer is not None:
+            url = f"{shared.scenario.plan.front_door}{path}"
+            headers = shared.signer.headers("POST", url, body, request.content_type)
+        sent_ms, began = shared.now_ms(), time.perf_counter()
+        status, receipt = NO_ANSWER, {"shard": "", "sequence": ""}
+        try:
+            with self.client.post(
+                path,
+                data=body,  # type: ignore[arg-type] # bytes go as they are; the annotation knows text only
+                headers=headers,
+                name=f"vote: {request.kind}",
+                catch_response=True,
+            ) as answer:
+                status = answer.status_code
+                if status == HTTPStatus.ACCEPTED:
+                    receipt = json.loads(answer.text or "")["receipt"]
+                if _as_it_should_be(request, status):
+                    answer.success()
+        finally:
+            # Also when the run ends in the middle: the vote may have arrived.
+            micros = round((time.perf_counter() - began) * 1_000_000)
+            shared.write(
+                Answer(voter, number, sent_ms, micros, status, receipt["shard"], receipt["sequence"])
+            )
+
+
+def _as_it_should_be(request: Request, status: int) -> bool:
+    if request.kind is Kind.MALFORMED:
+        return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return status == HTTPStatus.ACCEPTED
+
+
+class Viewer(FastHttpUser):
+    """Looks at the results of one poll after the other, and notices when a count goes back."""
+
+    abstract = False
+    wait_time = constant_pacing(1)
+    network_timeout = TIMEOUT_SECONDS
+    connection_timeout = TIMEOUT_SECONDS
+
+    def on_start(self) -> None:
+        """Have seen nothing."""
+        self.seen: dict[str, dict[str, int]] = {}
+        self.polls = itertools.cycle(sender().scenario.polls)
+
+    @task
+    def look(self) -> None:
+        """Read a result."""
+        shared, poll_id = sender(), next(self.polls).poll_id
+        sent_ms, began = shared.now_ms(), time.perf_counter()
+        status, went_back = NO_ANSWER, False
+        try:
+            with self.client.get(
+                f"/polls/{poll_id}/results",
+                name="result",
+                catch_response=True,
+            ) as answer:
+                status = answer.status_code
+                if status == HTTPStatus.OK:
+                    went_back = self._went_back(poll_id, json.loads(answer.text or ""))
+        finally:
+            micros = round((time.perf_counter() - began) * 1_000_000)
+            shared.write(Reading(sent_ms, micros, status, went_back))
+
+    def _went_back(self, poll_id: str, result: dict[str, Any]) -> bool:
+        if result["status"] == "final":  # one vote per voter from now on: lower, once
+            return False
+        counts = {line["option"]: line["votes"] for line in result["counts"]}
+        before = self.seen.get(poll_id, {})
+        self.seen[poll_id] = counts
+        return any(votes < before.get(option, 0) for option, votes in counts.items())
+
+
+class Shape(LoadTestShape):
+    """The plan's rate over time, from the moment at which its polls open."""
+
+    abstract = False
+
+    def tick(self) -> tuple[int, float] | None:
+        """Say how many users there should be now; None at the end."""
+        shared = state.sender
+        if shared is None or not state.begun:
+            # Locust begins a run with its first user, and fires `test_start` before it makes any. A change
+            # meanwhile would make it begin once more.
+            return 1, 1.0
+        plan = shared.scenario.plan
+        seconds = (shared.now_ms() - shared.scenario.polls[0].opens_at) / 1000
+        if seconds >= plan.seconds:
+            return None
+        users = sum(users_at(plan, max(seconds, 0.0)))
+        return users, float(users)
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: LocustArgumentParser) -> None:
+    """Take the folder of the run."""
+    parser.add_argument(
+        "--loadtest-folder", default="", help="Where `python -m loadtest run` wants the journal"
+    )
+
+
+@events.init.add_listener
+def prepare(environment: Environment, **_: object) -> None:
+    """Share the users between voters and viewers as the plan says."""
+    # Locust's tables of statistics say less than our report, and are in its own.
+    logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
+    if not isinstance(environment.runner, WorkerRunner):
+        plan = _files(environment).plan()
+        Voter.weight, Viewer.weight = 100, round(100 * plan.viewers)
+
+
+@events.test_start.add_listener
+def begin(environment: Environment, **_: object) -> None:
+    """Make the polls, once, where the run is directed from; begin in each process that sends."""
+    options, runner = environment.parsed_options, environment.runner
+    assert options is not None  # noqa: S101 - Locust gives a run its options
+    if isinstance(runner, WorkerRunner):
+        scenario, write = Scenario.model_validate_json(options.loadtest_scenario), _send_to_master
+    else:
+        scenario, write = _direct(_files(environment)), _write_journal
+        # Goes to the workers with the order to start.
+        options.loadtest_scenario = scenario.model_dump_json()
+    # The master sends nothing, but its shape needs the time.
+    worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+    state.sender = Sender(scenario, worker, _ahead_ms(scenario), write)
+    _wait_until_open(state.sender)
+    state.begun = True
+
+
+def _files(environment: Environment) -> Files:
+    assert environment.parsed_options is not None  # noqa: S101 - Locust gives a run its options
+    return Files(Path(environment.parsed_options.loadtest_folder))
+
+
+def _direct(folder: Files) -> Scenario:
+    """Set up the run, and watch it from the side that voters don't see."""
+    plan = folder.plan()
+    deployments.aim(plan.environment)
+    stage = Stage(deployments.find(plan.environment))
+    before = stage.unattributed()
+    folder.note_unattributed(before)
+    scenario = stage.set_up(plan)
+    folder.write_scenario(scenario)
+    journal.open(folder)
+    gevent.spawn(_watch, lambda: stage.counted(scenario, before), scenario, folder)
+    return scenario
+
+
+def _watch(count: Callable[[], int], scenario: Scenario, folder: Files) -> None:
+    """Sample the live counts, and say how far the run is."""
+    shared, said = sender(), 0.0
+    while True:
+        try:
+            counted = count()
+        except Exception as error:  # noqa: BLE001 - a sample that fails must not end the run
+            LOG.warning("live counts can't be read: %s", error)
+        else:
+            now = shared.now_ms()
+            folder.note_sample(now, counted)
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                seconds = max(0, now - scenario.polls[0].opens_at) / 1000
+                LOG.info(
+                    "%.0f of %.0f s: %d sent, %d acknowledged, %d throttled, %d without answer; %d counted live",
+                    seconds,
+                    scenario.plan.seconds,
+                    journal.sent,
+                    journal.acknowledged,
+                    journal.throttled,
+                    journal.unknown,
+                    counted,
+                )
+        gevent.sleep(SAMPLE_SECONDS)
+
+
+def _ahead_ms(scenario: Scenario) -> float:
+    """Ask the front door for the time: the machines that send may be seconds off."""
+    sent_ms = time.time() * 1000
+    answer = httpx.get(
+        f"{scenario.plan.front_door}/polls/{scenario.polls[0].poll_id}", timeout=TIMEOUT_SECONDS
+    )
+    return cloud_ahead_ms(answer.headers.get("date"), sent_ms, time.time() * 1000)
+
+
+def _wait_until_open(shared: Sender) -> None:
+    # A second more: the time is known to half a second, and a vote that comes too early does not count.
+    while shared.now_ms() < shared.scenario.polls[0].opens_at + 1_000:
+        gevent.sleep(0.1)
+
+
+class Journal:
+    """The journal of the run, where it is directed from."""
+
+    def __init__(self) -> None:
+        """Have nothing written."""
+        self.sent = self.acknowledged = self.throttled = self.unknown = 0
+        self._write: Callable[[str], object] = self._not_open
+
+    def open(self, folder: Files) -> None:
+        """Begin."""
+        # Line-buffered: a run that is killed leaves all that it knew.
+        self._write = folder.journal.open("a", buffering=1, encoding="ascii").write
+
+    def add(self, line: str, entry: Entry) -> None:
+        """Write an entry."""
+        self._write(line)
+        if isinstance(entry, Answer):
+            self.sent += 1
+            self.acknowledged += entry.acknowledged
+            self.throttled += entry.status == HTTPStatus.TOO_MANY_REQUESTS
+            self.unknown += entry.unknown
+
+    @staticmethod
+    def _not_open(_: str) -> None:
+        raise RuntimeError("an answer came before the run began")
+
+
+journal = Journal()
+
+
+def _write_journal(entry: Entry) -> None:
+    journal.add(to_line(entry), entry)
+
+
+def _send_to_master(entry: Entry) -> None:
+    state.pending.append(to_line(entry))
+
+
+@events.report_to_master.add_listener
+def report(data: dict[str, Any], **_: object) -> None:
+    """Give the master what has been answered since the last report."""
+    data["loadtest"], state.pending = state.pending, []
+
+
+@events.worker_report.add_listener
+def take_report(data: dict[str, Any], **_: object) -> None:
+    """Write what a worker has reported."""
+    for line in data.get("loadtest", []):
+        journal.add(line, from_line(line))
+
+
+@events.quitting.add_listener
+def end(environment: Environment, **_: object) -> None:
+    """Leave the verdict to the verification: votes refused with 429 are no failure of the run."""
+    environment.process_exit_code = 0

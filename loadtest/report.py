@@ -1,0 +1,241 @@
+"""What a run came to: for the terminal, as JSON, and as one page that needs nothing else."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import RenderableType
+from rich.table import Table
+
+from loadtest.answers import Answer, Reading
+from loadtest.measuring import PERCENTILES, Curves, Latencies, Sample, Timing, curves_of
+from loadtest.scenario import Scenario
+from loadtest.verification import Verdict, Verification
+
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
+_BLUE, _ORANGE, _RED, _GREY, _GREEN = "#0b6fa4", "#d1690e", "#b3261e", "#777777", "#3a8f3a"
+
+WORDS = {
+    Verdict.EXACT: "Exact: every acknowledged vote counted once, and every voter's last one is stored.",
+    Verdict.UNDECIDED: "Undecided: every number is possible, but votes without an answer leave room.",
+    Verdict.WRONG: "Wrong: what was counted is not what was sent.",
+}
+
+
+class Report(NamedTuple):
+    """A run and its outcome."""
+
+    scenario: Scenario
+    verification: Verification
+    timing: Timing
+    answers: Sequence[Answer]
+    readings: Sequence[Reading]
+    samples: Sequence[Sample]
+
+    @property
+    def began_ms(self) -> int:
+        """When the polls opened."""
+        return self.scenario.polls[0].opens_at
+
+
+def summary(report: Report) -> Iterator[RenderableType]:
+    """Yield the outcome for the terminal."""
+    found, sent = report.verification, report.verification.sent
+    requests = Table("requests", "sent", "acknowledged", "refused", "without answer", title="What was sent")
+    for column in requests.columns[1:]:
+        column.justify = "right"
+    for kind in sorted(sent.sent):
+        requests.add_row(*(str(cell) for cell in _request_row(report, kind)))
+    yield requests
+    places = Table(
+        "poll", "counted where", "votes", "lost", "doubled", "miscounted", title="What became of it"
+    )
+    for column in places.columns[2:]:
+        column.justify = "right"
+    for poll_id, of_poll in found.places.items():
+        for place in of_poll:
+            total = place.lines[-1].actual if poll_id else sum(line.actual for line in place.lines)
+            numbers = (str(number) for number in place.differences)
+            style = "red" if place.differences else None
+            places.add_row(_short(report, poll_id), place.name, f"{total:,}", *numbers, style=style)
+    yield places
+    for poll_places in found.places.values():
+        for place in poll_places:
+            yield from (f"[red]  {example}[/red]" for example in place.examples)
+    for finding in found.findings:
+        if not finding.holds:
+            yield f"[red]DOES NOT HOLD:[/red] {finding.what} ({finding.detail})"
+    yield from _timing_lines(report)
+    lost, doubled, miscounted = found.differences
+    colour = {Verdict.EXACT: "green", Verdict.UNDECIDED: "yellow", Verdict.WRONG: "red"}[found.verdict]
+    yield (
+        f"[bold]{sent.acknowledged.total():,} acknowledged: {lost:,} lost, {doubled:,} doubled, "
+        f"{miscounted:,} miscounted[/bold]; {sent.throttled:,} throttled (429), "
+        f"{found.unknown:,} unknown, {sent.late:,} late"
+    )
+    yield f"[{colour}]{WORDS[found.verdict]}[/{colour}]"
+
+
+def _short(report: Report, poll_id: str) -> str:
+    """Return a poll's id without what all polls of the run have in common."""
+    return poll_id.removeprefix(f"loadtest-{report.scenario.plan.run}-") or "none"
+
+
+def _timing_lines(report: Report) -> Iterator[str]:
+    timing = report.timing
+    for what, latencies in _latencies(timing):
+        if latencies.answers:
+            values = ", ".join(f"{_name(p)} {v:,.0f}" for p, v in zip(PERCENTILES, latencies.at, strict=True))
+            yield f"{what}: {values} ms"
+    if timing.live_lag is not None:
+        yield f"live counts behind: median {timing.live_lag.median:.1f} s, at worst {timing.live_lag.worst:.1f} s"
+    drained = "never" if timing.counted_after is None else f"{timing.counted_after:.1f} s after the last vote"
+    yield f"all acknowledged records counted: {drained}"
+    for poll_id, seconds in timing.final_after.items():
+        yield f"{_short(report, poll_id)}: final {seconds:.1f} s after its end"
+
+
+def _latencies(timing: Timing) -> Sequence[tuple[str, Latencies]]:
+    return (
+        ("votes acknowledged", timing.acknowledged),
+        ("votes refused", timing.refused),
+        ("results read", timing.read),
+    )
+
+
+def _name(percentile: int) -> str:
+    return "max" if percentile == 100 else f"p{percentile}"
+
+
+def _request_row(report: Report, kind: str) -> tuple[str, int, int, str, int]:
+    sent = report.verification.sent
+    refused = {status: count for (of, status), count in sorted(sent.refused.items()) if of == kind}
+    words = ", ".join(f"{count:,} with {status}" for status, count in refused.items())
+    return kind, sent.sent[kind], sent.acknowledged[kind], words, sent.unknown[kind]
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the outcome as JSON's types. Times are epoch ms, latencies ms, durations s."""
+    found, timing = report.verification, report.timing
+    sent = found.sent
+    return {
+        "verdict": found.verdict,
+        "lost": found.differences.lost,
+        "doubled": found.differences.doubled,
+        "miscounted": found.differences.miscounted,
+        "unknown": found.unknown,
+        "sent": sent.sent.total(),
+        "acknowledged": sent.acknowledged.total(),
+        "throttled": sent.throttled,
+        "late": sent.late,
+        "readings": len(report.readings),
+        "kinds": {
+            kind: {
+                "sent": sent.sent[kind],
+                "acknowledged": sent.acknowledged[kind],
+                "refused": {str(status): n for (of, status), n in sorted(sent.refused.items()) if of == kind},
+                "unknown": sent.unknown[kind],
+            }
+            for kind in sorted(sent.sent)
+        },
+        "polls": {
+            poll_id: {
+                place.name: {
+                    **place.differences._asdict(),
+                    "numbers": {
+                        line.what: {
+                            "low": line.expected.low,
+                            "high": line.expected.high,
+                            "counted": line.actual,
+                        }
+                        for line in place.lines
+                    },
+                }
+                for place in places
+            }
+            for poll_id, places in found.places.items()
+        },
+        "findings": [finding.__dict__ for finding in found.findings],
+        "latency_ms": {
+            what: {
+                "answers": latencies.answers,
+                **{_name(p): round(v, 1) for p, v in zip(PERCENTILES, latencies.at, strict=True)},
+            }
+            for what, latencies in _latencies(timing)
+        },
+        "live_lag_s": timing.live_lag and timing.live_lag._asdict(),
+        "counted_after_s": timing.counted_after,
+        "final_after_s": dict(timing.final_after),
+        "scenario": report.scenario.model_dump(mode="json"),
+    }
+
+
+def write_document(report: Report, path: Path) -> None:
+    """Write the outcome as JSON."""
+    path.write_text(json.dumps(document(report), indent=2) + "\n", "utf-8")
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Write the outcome as one HTML file, pictures inside."""
+    curves = curves_of(report.answers, report.samples, report.began_ms)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.from_string(_TEMPLATE.read_text("utf-8")).render(
+        found=report.verification,
+        sent=report.verification.sent,
+        words=WORDS[report.verification.verdict],
+        scenario=report.scenario,
+        began=datetime.fromtimestamp(report.began_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+        rows=[_request_row(report, kind) for kind in sorted(report.verification.sent.sent)],
+        timing_lines=list(_timing_lines(report)),
+        readings=len(report.readings),
+        picture=_svg(picture(curves, report.scenario, report.began_ms)),
+    )
+    path.write_text(page, "utf-8")
+
+
+def picture(curves: Curves, scenario: Scenario, began_ms: int) -> Figure:
+    """Return the run's curves: rates, latencies, what was counted when, how far live counts were behind."""
+    figure = Figure(figsize=(9, 9), layout="constrained")
+    rates, latency, counted, lag = axes = figure.subplots(4, 1, sharex=True)
+    rates.plot(curves.seconds, curves.acknowledged, color=_BLUE, label="acknowledged")
+    rates.plot(curves.seconds, curves.refused, color=_ORANGE, label="refused")
+    rates.plot(curves.seconds, curves.unknown, color=_RED, label="without answer")
+    rates.set_ylabel("votes/s")
+    for (percentile, values), colour in zip(curves.latency.items(), (_GREEN, _BLUE, _ORANGE), strict=True):
+        latency.plot(curves.seconds, values, color=colour, label=f"p{percentile}")
+    latency.set_ylabel("answer, ms")
+    counted.plot(curves.sampled_at, curves.sent_by_then, color=_GREY, label="acknowledged so far")
+    counted.plot(curves.sampled_at, curves.counted_by_then, color=_GREEN, label="counted live")
+    counted.set_ylabel("records")
+    lag.plot(curves.sampled_at, curves.lag, color=_ORANGE, label="live counts behind")
+    lag.set_ylabel("s")
+    lag.set_xlabel("seconds since the polls opened")
+    for axis in axes:
+        _finish(axis)
+        for poll in scenario.polls:
+            axis.axvline((poll.closes_at - began_ms) / 1000, color=_GREY, lw=0.8, ls=":")
+    return figure
+
+
+def _finish(axis: Axes) -> None:
+    axis.set_ylim(bottom=0)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", lw=0.4, alpha=0.6)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=8, frameon=False, borderpad=0)
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "votestream"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,459 @@
+"""Whether every vote counted once: what was sent and answered, held against what was counted.
+
+Pure, so that tests can tamper with every number. What must be counted is known exactly where the front door
+answered 202 or refused. Without an answer (a timeout, a 5xx) a vote may be stored or not, and one on its way when its
+poll closed may have arrived on either side: such votes make a number a range. The verdict says so then, and is not
+"exact".
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from http import HTTPStatus
+from typing import NamedTuple
+
+from loadtest.answers import Answer, Reading
+from loadtest.scenario import Ballot, Scenario
+from loadtest.voters import requests_of, voter_name
+from votectl.traffic import Kind, Request
+from voting.final import Final
+from voting.live import LiveCounts
+from voting.records import version_of
+from voting.rules import Reason
+
+# How many voters a report names whose stored vote is wrong.
+EXAMPLES = 10
+
+
+class Verdict(StrEnum):
+    """What can be said of a run."""
+
+    EXACT = "exact"  # every number is what it has to be
+    UNDECIDED = "undecided"  # every number is possible, but votes without an answer leave room
+    WRONG = "wrong"  # something is lost, doubled or miscounted
+
+
+class Stored(NamedTuple):
+    """The stored vote of one voter."""
+
+    version: str
+    option: str
+
+
+@dataclass(frozen=True)
+class PollObserved:
+    """What the platform says of one poll in the end.
+
+    Attributes:
+        live: its live rows, summed up.
+        stored: its rows in the votes table, by voter.
+        final: its certificate; None if it did not become final.
+        shown: what the API answers to everybody, votes by option; None if it shows no final result.
+    """
+
+    live: LiveCounts
+    stored: Mapping[str, Stored]
+    final: Final | None
+    shown: Mapping[str, int] | None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the platform says. ``unattributed``: records of no poll since the run began, by reason."""
+
+    polls: Mapping[str, PollObserved]
+    unattributed: Mapping[str, int]
+
+
+@dataclass
+class Range:
+    """How often something must have been counted at least, and can have been at most."""
+
+    low: int = 0
+    high: int = 0
+
+    def add(self, *, certain: bool) -> None:
+        """Enter one that must be there, or one that may be."""
+        self.low += certain
+        self.high += 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether only one number is right."""
+        return self.low == self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:,}" if self.exact else f"{self.low:,} to {self.high:,}"
+
+
+@dataclass
+class Claim:
+    """What a voter's stored vote has to be: the last that was acknowledged, or one of those that are uncertain.
+
+    Attributes:
+        last: the acknowledged vote with the greatest version; None if none was.
+        possible: uncertain votes; the version is None where no receipt told it.
+    """
+
+    last: Stored | None = None
+    possible: list[tuple[str | None, str]] = field(default_factory=list)
+
+    def options(self) -> set[str]:
+        """Return the options that the stored vote may be for."""
+        found = {self.last.option} if self.last else set()
+        return found | {option for version, option in self.possible if self._may_win(version)}
+
+    def allows(self, stored: Stored) -> bool:
+        """Say whether this may be what is stored."""
+        if stored == self.last:
+            return True
+        return self._may_win(stored.version) and any(
+            option == stored.option and version in (None, stored.version) for version, option in self.possible
+        )
+
+    def _may_win(self, version: str | None) -> bool:
+        return version is None or self.last is None or version > self.last.version
+
+
+@dataclass
+class PollExpected:
+    """What has to be counted of one poll."""
+
+    received: Range = field(default_factory=Range)
+    options: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
+    rejected: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
+    claims: defaultdict[str, Claim] = field(default_factory=lambda: defaultdict(Claim))
+
+    def final(self) -> tuple[dict[str, Range], Range]:
+        """Return the voters of each option, and of all of them, in a correct final result."""
+        votes: dict[str, Range] = defaultdict(Range)
+        voters = Range()
+        for claim in self.claims.values():
+            options = claim.options()
+            for option in options:
+                votes[option].add(certain=claim.last is not None and len(options) == 1)
+            voters.add(certain=claim.last is not None)
+        return votes, voters
+
+
+@dataclass
+class Sent:
+    """What was sent, by kind, and how it was answered."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, int]] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    late: int = 0  # acknowledged, and arrived after the poll's end
+    uncertain: int = 0  # acknowledged, on the way when the poll closed
+    receipts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def throttled(self) -> int:
+        """Votes refused with 429."""
+        return sum(
+            count for (_, status), count in self.refused.items() if status == HTTPStatus.TOO_MANY_REQUESTS
+        )
+
+    @property
+    def refused_without_reason(self) -> int:
+        """Well-formed votes refused with anything but 429."""
+        return sum(
+            count
+            for (kind, status), count in self.refused.items()
+            if kind != Kind.MALFORMED and status != HTTPStatus.TOO_MANY_REQUESTS
+        )
+
+
+@dataclass
+class Expected:
+    """What a correct platform makes of the answers that were given."""
+
+    sent: Sent
+    polls: dict[str, PollExpected]
+    unattributed: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
+
+
+def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
+    """Return what has to be counted. The answers may come in any order."""
+    expected = Expected(Sent(), {poll.poll_id: PollExpected() for poll in scenario.polls})
+    ballots = {poll.poll_id: poll for poll in scenario.polls}
+    requests: list[Request] = []
+    requests_voter = -1
+    # Sorted by voter, so that each conversation is made up once.
+    for answer in sorted(answers):
+        if answer.voter != requests_voter:
+            requests, requests_voter = requests_of(scenario, answer.voter), answer.voter
+        _enter(expected, scenario, requests[answer.number], answer, ballots)
+    return expected
+
+
+def _enter(
+    expected: Expected, scenario: Scenario, request: Request, answer: Answer, ballots: Mapping[str, Ballot]
+) -> None:
+    sent, kind = expected.sent, request.kind
+    sent.sent[kind] += 1
+    if answer.refused:
+        sent.refused[kind, answer.status] += 1
+        return
+    if answer.unknown:
+        sent.unknown[kind] += 1
+    else:
+        sent.acknowledged[kind] += 1
+        sent.receipts[answer.shard, answer.sequence] += 1
+    certain = answer.acknowledged
+    if kind is Kind.UNKNOWN_POLL:
+        expected.unattributed[Reason.UNKNOWN_POLL].add(certain=certain)
+        return
+    if kind is Kind.MALFORMED:
+        # The front door should have refused it. What gets through must at least be rejected.
+        expected.unattributed[Reason.MALFORMED].add(certain=certain)
+        return
+    ballot, poll = ballots[request.poll_id], expected.polls[request.poll_id]
+    poll.received.add(certain=certain)
+    in_time = _in_time(ballot, scenario.quiet_ms, answer)
+    if answer.acknowledged:
+        sent.late += in_time is False
+        sent.uncertain += in_time is None
+    option = str(request.body["option"])
+    if in_time is not True:
+        poll.rejected[Reason.CLOSED].add(certain=certain and in_time is False)
+    if in_time is False:
+        return
+    if kind is Kind.UNKNOWN_OPTION:
+        poll.rejected[Reason.UNKNOWN_OPTION].add(certain=certain and in_time is True)
+        return
+    poll.options[option].add(certain=certain and in_time is True)
+    claim = poll.claims[voter_name(scenario.plan.seed, answer.voter)]
+    version = version_of(answer.sequence) if answer.acknowledged else None
+    if version is not None and in_time is True:
+        claim.last = max(claim.last or Stored("", ""), Stored(version, option))
+    else:
+        claim.possible.append((version, option))
+
+
+def _in_time(ballot: Ballot, quiet_ms: int, answer: Answer) -> bool | None:
+    """Say whether a vote arrived before its poll's end; None where the sender can't know.
+
+    An answer bounds the arrival from above. Without one the request may still be under way for long.
+    """
+    if answer.sent_ms >= ballot.closes_at + quiet_ms // 2:
+        return False
+    answered_ms = answer.sent_ms + answer.micros / 1000
+    if answer.acknowledged and answered_ms < ballot.closes_at - quiet_ms // 2:
+        return True
+    return None
+
+
+class Line(NamedTuple):
+    """A number that has to be in a range."""
+
+    what: str
+    expected: Range
+    actual: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is."""
+        return self.expected.low <= self.actual <= self.expected.high
+
+
+class Differences(NamedTuple):
+    """How many votes are wrong. ``doubled``: counted more often than sent, or never sent at all."""
+
+    lost: int = 0
+    doubled: int = 0
+    miscounted: int = 0
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+
+def differences_of(lines: Sequence[Line], total: Line) -> Differences:
+    """Return what is wrong with counts: what one line lacks and another has too much is miscounted."""
+    lacking = sum(max(0, line.expected.low - line.actual) for line in lines)
+    too_many = sum(max(0, line.actual - line.expected.high) for line in lines)
+    moved = min(lacking, too_many)
+    # Where lines are ranges, only the sum may show it.
+    return Differences(
+        lost=max(lacking - moved, total.expected.low - total.actual, 0),
+        doubled=max(too_many - moved, total.actual - total.expected.high, 0),
+        miscounted=moved,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place where a poll's votes are counted, with every number of it."""
+
+    name: str
+    lines: Sequence[Line]
+    differences: Differences
+    examples: Sequence[str] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether only these numbers were possible."""
+        return all(line.expected.exact for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something else that has to hold."""
+
+    what: str
+    holds: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome of a run."""
+
+    sent: Sent
+    places: Mapping[str, Sequence[Place]]  # by poll; "" for what belongs to none
+    findings: Sequence[Finding]
+
+    @cached_property
+    def differences(self) -> Differences:
+        """The worst of each kind that any place shows, over all polls: a lost vote is missing in several places."""
+        worst = [
+            [max(getattr(place.differences, kind) for place in places) for kind in Differences._fields]
+            for places in self.places.values()
+        ]
+        return Differences(*(sum(column) for column in zip(*worst, strict=True)))
+
+    @property
+    def unknown(self) -> int:
+        """Votes of which the sender can't say whether they count."""
+        return self.sent.unknown.total() + self.sent.uncertain
+
+    @property
+    def verdict(self) -> Verdict:
+        """What can be said."""
+        if self.differences or not all(finding.holds for finding in self.findings):
+            return Verdict.WRONG
+        if all(place.exact for places in self.places.values() for place in places):
+            return Verdict.EXACT
+        return Verdict.UNDECIDED
+
+
+def verify(expected: Expected, observed: Observed, readings: Sequence[Reading] = ()) -> Verification:
+    """Hold what was counted against what was sent."""
+    places: dict[str, Sequence[Place]] = {}
+    findings: list[Finding] = []
+    for poll_id, poll in expected.polls.items():
+        seen = observed.polls[poll_id]
+        places[poll_id] = [_live(poll, seen.live), _stored(poll, seen.stored)]
+        if seen.final is not None:
+            places[poll_id] = [*places[poll_id], _final(poll, seen.final)]
+        findings += _of_poll(poll_id, seen)
+    reasons = expected.unattributed.keys() | observed.unattributed.keys()
+    lines = [
+        Line(f"rejected: {reason}", expected.unattributed[reason], observed.unattributed.get(reason, 0))
+        for reason in sorted(reasons)
+    ]
+    places[""] = [Place("live, of no poll", lines, differences_of(lines, _sum("all", lines)))]
+    return Verification(expected.sent, places, [*findings, *_of_traffic(expected.sent, readings)])
+
+
+def _sum(what: str, lines: Sequence[Line]) -> Line:
+    low, high = sum(line.expected.low for line in lines), sum(line.expected.high for line in lines)
+    return Line(what, Range(low, high), sum(line.actual for line in lines))
+
+
+def _live(poll: PollExpected, live: LiveCounts) -> Place:
+    lines = [
+        Line(option, poll.options[option], live.options[option])
+        for option in sorted(poll.options.keys() | live.options.keys())
+    ]
+    lines += [
+        Line(f"rejected: {reason}", poll.rejected[reason], live.rejected[reason])
+        for reason in sorted(poll.rejected.keys() | live.rejected.keys())
+    ]
+    received = Line("received", poll.received, live.received)
+    return Place("live", [*lines, received], differences_of(lines, received))
+
+
+def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> Place:
+    lost: list[str] = []
+    wrong: list[str] = []
+    for voter, claim in poll.claims.items():
+        row = stored.get(voter)
+        if row is None:
+            if claim.last is not None:
+                lost.append(voter)
+        elif not claim.allows(row):
+            wrong.append(voter)
+    never_sent = sorted(stored.keys() - poll.claims.keys())
+    counts = Counter(row.option for row in stored.values())
+    votes, voters = poll.final()
+    lines = [
+        Line(option, votes.get(option, Range()), counts[option])
+        for option in sorted(votes.keys() | counts.keys())
+    ]
+    examples = [
+        *(f"{voter}: lost" for voter in lost[:EXAMPLES]),
+        *(f"{voter}: not the last acknowledged vote" for voter in wrong[:EXAMPLES]),
+        *(f"{voter}: never sent" for voter in never_sent[:EXAMPLES]),
+    ]
+    return Place(
+        "stored",
+        [*lines, Line("voters", voters, len(stored))],
+        Differences(len(lost), len(never_sent), len(wrong)),
+        examples,
+    )
+
+
+def _final(poll: PollExpected, final: Final) -> Place:
+    certified = Counter({count.option: count.votes for count in final.counts})
+    votes, voters = poll.final()
+    lines = [
+        Line(option, votes.get(option, Range()), certified[option])
+        for option in sorted(votes.keys() | certified.keys())
+    ]
+    total = Line("voters", voters, final.voters)
+    return Place("final", [*lines, total], differences_of(lines, total))
+
+
+def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
+    final, stored = seen.final, Counter(row.option for row in seen.stored.values())
+    if final is None:
+        return [Finding(f"{poll_id} is final", False, "it has no certificate")]
+    certified = {count.option: count.votes for count in final.counts}
+    return [
+        Finding(f"{poll_id} is final", True, final.digest),
+        Finding(
+            f"{poll_id}: the final is what is stored",
+            stored == Counter(certified),
+            f"{final.voters:,} certified, {stored.total():,} stored",
+        ),
+        Finding(
+            f"{poll_id}: the API shows the final",
+            seen.shown == certified,
+            "the same counts" if seen.shown == certified else f"it shows {seen.shown}",
+        ),
+    ]
+
+
+def _of_traffic(sent: Sent, readings: Sequence[Reading]) -> list[Finding]:
+    twice = sum(1 for count in sent.receipts.values() if count > 1)
+    let_in, back = sent.acknowledged[Kind.MALFORMED], sum(reading.went_back for reading in readings)
+    refused = sent.refused_without_reason
+    return [
+        Finding(
+            "something was acknowledged", sent.acknowledged.total() > 0, f"{sent.acknowledged.total():,}"
+        ),
+        Finding("no two votes have one receipt", twice == 0, f"{twice:,} receipts were given twice"),
+        Finding("no malformed vote was acknowledged", let_in == 0, f"{let_in:,} were"),
+        Finding(
+            "well-formed votes were refused with 429 only",
+            refused == 0,
+            f"{refused:,} were refused otherwise",
+        ),
+        Finding(
+            "no viewer saw a count go back", back == 0, f"{len(readings):,} readings, {back:,} went back"
+        ),
+    ]
