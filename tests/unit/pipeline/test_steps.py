@@ -70,6 +70,9 @@ class Stage:
         environments = self.layout.root / "infra" / "environments"
         environments.mkdir(parents=True)
         (self.layout.root / "infra" / "main.tf").touch()
+        (self.layout.root / "infra" / "variables.tf").write_text(
+            'variable "lambda_architecture" { type = string }\n'
+        )
         (self.layout.root / "infra" / ".terraform.lock.hcl").touch()
         for name, architecture in (("dev", "arm64"), ("local", "arm64"), ("prod", "x86_64")):
             (environments / f"{name}.tfvars").write_text(f'lambda_architecture = "{architecture}"\n')
