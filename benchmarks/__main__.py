@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import scenarios
 from benchmarks.function import BenchmarkAborted
-from benchmarks.plot import plot
+from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report
 from benchmarks.results import Results
 from benchmarks.scenarios import FULL, QUICK, Bench
@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         results.save(RESULTS / "results.json", versions())
         results = Results.load(RESULTS / "results.json")  # as they are kept: rounded
         (RESULTS / "report.md").write_text(kept_report(results))
-        plot(results, RESULTS / "cpu_per_vote.svg")
+        plot_batch_sizes(results, RESULTS / "cpu_per_vote.svg")
+        plot_drains(results, RESULTS / "drain.svg")
     print(report(results))
     return 0
 

@@ -1,8 +1,11 @@
-"""CPU per vote over batch size, as an SVG."""
+"""CPU per vote over batch size, and a backlog's draining over time, as SVG."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import subjects
@@ -19,15 +22,44 @@ _COLOURS = {
 }
 
 
-def plot(results: Results, path: Path) -> None:
-    """Draw CPU per first vote, in terms of one conditional put_item a vote; the same results, the same bytes."""
+@contextmanager
+def _drawn(path: Path) -> Iterator[Axes]:
+    """Give axes to draw on and save them; the same drawing, the same bytes."""
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "votestream", "font.family": "sans-serif"}):
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        yield axes
+        axes.grid(visible=True, alpha=0.25)
+        axes.legend(frameon=False, fontsize="small")
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def plot_drains(results: Results, path: Path) -> None:
+    """Draw write units of each second while a backlog drains, in terms of what the table takes."""
+    if not results.drains:
+        return
+    with _drawn(path) as axes:
+        axes.axhline(1, color=_COLOURS[subjects.PUT_ITEM], linestyle="--", label="what the table takes")
+        for drain in results.drains:
+            paced = drain.writes_per_second_of_a_lane > 0
+            axes.stairs(
+                [units / drain.write_units for units in drain.units_by_second],
+                color=_COLOURS[subjects.VOTE_WRITER if paced else subjects.BATCH_WRITE_ITEM],
+                linewidth=2,
+                label="two lanes, paced" if paced else "two lanes, as fast as it goes",
+            )
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("write units in a second\n(1 = the table's)")
+
+
+def plot_batch_sizes(results: Results, path: Path) -> None:
+    """Draw CPU per first vote, in terms of one conditional put_item a vote."""
     unit = find(results.batch_sizes, subjects.PUT_ITEM, BATCH_SIZE, FIRST_VOTES)
     if unit is None:
         return
     one = Spread.of(unit.cpu_us_per_vote).median
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "votestream", "font.family": "sans-serif"}):
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-        axes = figure.subplots()
+    with _drawn(path) as axes:
         for subject, colour in _COLOURS.items():
             rows = [row for row in results.batch_sizes if row.subject == subject]
             sizes = [row.batch_size for row in rows]
@@ -57,6 +89,3 @@ def plot(results: Results, path: Path) -> None:
         axes.minorticks_off()
         axes.set_xlabel("votes in a batch")
         axes.set_ylabel(f"CPU per vote\n(1 = one conditional put_item a vote, batches of {BATCH_SIZE})")
-        axes.grid(visible=True, alpha=0.25)
-        axes.legend(frameon=False, fontsize="small")
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks import subjects
 from benchmarks.results import Results, Spread, find
-from benchmarks.scenarios import BATCH_SIZE, FIRST_VOTES, Series
+from benchmarks.scenarios import AGGREGATOR_BATCH_SIZE, BATCH_SIZE, FIRST_VOTES, Series, scaled
 from benchmarks.targets import targets
 
 TITLES = {
@@ -29,6 +29,7 @@ def report(results: Results) -> str:
         _lanes(results),
         _drains(results),
         _scales(results.scales),
+        _further_polls(results.scales),
         _starts(results),
     ]
     return "\n\n".join(section for section in sections if section)
@@ -53,7 +54,8 @@ def _targets(results: Results) -> str:
         ]
         for target in targets(results)
     ]
-    return _table("Targets", ["", "target", "measured", ""], rows)
+    met = sum(row[-1] == "met" for row in rows)
+    return _table(f"Targets: {met} of {len(rows)} met", ["", "target", "measured", ""], rows)
 
 
 def _cpu_by_batch_size(series: Sequence[Series]) -> str:
@@ -161,6 +163,22 @@ def _scales(series: Sequence[Series]) -> str:
             )
     header = ["", "batch", "", "CPU per vote (1 = at 1x)", "requests a vote", "write units a vote"]
     return _table("Scale", header, rows)
+
+
+def _further_polls(series: Sequence[Series]) -> str:
+    """What each poll beyond the first adds to a batch of the aggregator's, as so many votes of one poll."""
+    rows = []
+    one = find(series, subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, scaled("polls", 1))
+    for row in series:
+        factor, _, dimension = row.condition.partition("x ")
+        if one is None or row.subject != one.subject or dimension != "polls" or row is one:
+            continue
+        added = (
+            (many / single - 1) * row.batch_size / (int(factor) - 1)
+            for many, single in zip(row.cpu_us_per_vote, one.cpu_us_per_vote, strict=True)
+        )
+        rows.append([f"{factor} polls in a batch of {row.batch_size:,}", _number(Spread.of(added))])
+    return _table("vote_aggregator: what a further poll in a batch takes", ["", "CPU (1 = one vote)"], rows)
 
 
 def _starts(results: Results) -> str:

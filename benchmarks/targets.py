@@ -5,9 +5,18 @@ from dataclasses import dataclass
 
 from benchmarks import subjects
 from benchmarks.results import Results, Spread, find
-from benchmarks.scenarios import AGGREGATOR_BATCH_SIZE, BATCH_SIZE, FIRST_VOTES, changed_cold
+from benchmarks.scenarios import (
+    AGGREGATOR_BATCH_SIZE,
+    BATCH_SIZE,
+    DIMENSIONS,
+    FIRST_VOTES,
+    WINDOW_BATCH_SIZE,
+    changed_cold,
+    scaled,
+)
 
 MB = 1_000_000
+FLAT = 1.25  # a quarter, because runs of the very same differ by half as much
 START_BUDGET_MS = 450  # of the machine that measures: the one target that is no ratio of two measurements
 
 
@@ -31,6 +40,7 @@ def targets(results: Results) -> Iterator[Target]:
     """Yield each target that the results say something about."""
     yield from _writer(results)
     yield from _aggregator(results)
+    yield from _scale(results)
     for lane in results.lanes:
         if (lane.subject, lane.store_latency_ms) == (subjects.VOTE_WRITER, 20) and lane.write_concurrency > 1:
             promise = "one lane on one processor, store at 20 ms: of a shard's 1,000 votes/s"
@@ -76,11 +86,33 @@ def _writer(results: Results) -> Iterator[Target]:
 
 def _aggregator(results: Results) -> Iterator[Target]:
     """The aggregator at its own batches: small ones pay for their one live row, which the report's table shows."""
-    size = AGGREGATOR_BATCH_SIZE
-    aggregator = find(results.batch_sizes, subjects.VOTE_AGGREGATOR, size, FIRST_VOTES)
-    floor = find(results.batch_sizes, subjects.JSON_LOADS, size, FIRST_VOTES)
-    if aggregator and floor:
-        ratio = Spread.of_ratios(aggregator.cpu_us_per_vote, floor.cpu_us_per_vote)
-        yield Target("vote_aggregator's CPU, in terms of json.loads of the event alone", 4, ratio)
-        batches = aggregator.votes / size
-        yield Target("live rows written for a poll in a batch", 1, Spread.of([aggregator.requests / batches]))
+    for size in (WINDOW_BATCH_SIZE, AGGREGATOR_BATCH_SIZE):
+        aggregator = find(results.batch_sizes, subjects.VOTE_AGGREGATOR, size, FIRST_VOTES)
+        floor = find(results.batch_sizes, subjects.JSON_LOADS, size, FIRST_VOTES)
+        if aggregator and floor:
+            ratio = Spread.of_ratios(aggregator.cpu_us_per_vote, floor.cpu_us_per_vote)
+            promise = (
+                f"vote_aggregator's CPU at {size:,} votes a batch, in terms of json.loads of the event alone"
+            )
+            yield Target(promise, 4, ratio)
+
+
+def _scale(results: Results) -> Iterator[Target]:
+    """The most of everything beside the least of it, at the same number of votes."""
+    factor = max((int(row.condition.partition("x ")[0]) for row in results.scales), default=1)
+    for subject, size in (
+        (subjects.VOTE_WRITER, BATCH_SIZE),
+        (subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE),
+    ):
+        for dimension in DIMENSIONS:
+            one = find(results.scales, subject, size, scaled(dimension, 1))
+            many = find(results.scales, subject, size, scaled(dimension, factor))
+            if one is None or many is None or factor == 1:
+                continue
+            if (subject, dimension) == (subjects.VOTE_AGGREGATOR, "polls"):
+                # Each poll of a batch has a live row of its own: what may not grow is the rows for each.
+                rows = many.requests / (many.votes / size) / factor
+                yield Target(f"live rows written for each poll of a batch, of {factor}", 1, Spread.of([rows]))
+                continue
+            ratio = Spread.of_ratios(many.cpu_us_per_vote, one.cpu_us_per_vote)
+            yield Target(f"{subject}'s CPU a vote over {factor} times the {dimension}", FLAT, ratio)

@@ -6,10 +6,19 @@ import pytest
 
 from benchmarks import subjects
 from benchmarks.__main__ import RESULTS
-from benchmarks.plot import plot
+from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report
 from benchmarks.results import Results, Spread
-from benchmarks.scenarios import BATCH_SIZE, FIRST_VOTES, Drain, Lane, Memory, Series, Start
+from benchmarks.scenarios import (
+    AGGREGATOR_BATCH_SIZE,
+    BATCH_SIZE,
+    FIRST_VOTES,
+    Drain,
+    Lane,
+    Memory,
+    Series,
+    Start,
+)
 from benchmarks.targets import Target, targets
 
 
@@ -19,6 +28,9 @@ def results() -> Results:
 
     def series(subject: str, cpu: float, requests: int = 0, units: float = 0) -> Series:
         return Series(subject, BATCH_SIZE, FIRST_VOTES, [cpu] * 3, [1.0] * 3, 1500, requests, units)
+
+    def scale(subject: str, size: int, condition: str, cpu: list[float], requests: int = 0) -> Series:
+        return Series(subject, size, condition, cpu, [1.0] * 3, 3 * size, requests, requests)
 
     return Results(
         batch_sizes=[
@@ -33,6 +45,12 @@ def results() -> Results:
         starts=[
             Start(subjects.VOTE_WRITER, 3_000_000, [400], [410], [60], [60]),
             Start(subjects.PUT_ITEM, 0, [230], [230], [0], [0]),
+        ],
+        scales=[
+            scale(subjects.VOTE_WRITER, BATCH_SIZE, "1x shards", [10, 10, 10]),
+            scale(subjects.VOTE_WRITER, BATCH_SIZE, "100x shards", [11, 13, 12]),
+            scale(subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, "1x polls", [2, 2, 2], requests=3),
+            scale(subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, "100x polls", [6, 6, 6], requests=300),
         ],
         memory=[Memory(subjects.VOTE_WRITER, 1000, 21, 600_000, 80_000_000)],
     )
@@ -60,6 +78,8 @@ def test_results_come_back_as_they_were_kept(results: Results, tmp_path: Path) -
         ("throttled", 0, True),
         ("import and first client", 460 / 450, False),
         ("peak memory", 80, True),
+        ("vote_writer's CPU a vote over 100 times the shards", 1.2, True),
+        ("live rows written for each poll of a batch, of 100", 1, True),
     ],
     ids=str,
 )
@@ -92,18 +112,32 @@ def test_the_report_tells_ratios(results: Results) -> None:
     assert start.split("|")[2].strip() == "2", "460 of 230"
 
 
+def test_a_further_poll_is_told_in_votes(results: Results) -> None:
+    (line,) = [line for line in report(results).splitlines() if line.startswith("| 100 polls in a batch")]
+    assert line.split("|")[2].strip() == "101", "99 polls more take the time of 10,000 votes"
+
+
+def test_the_report_says_how_many_targets_are_met(results: Results) -> None:
+    found = list(targets(results))
+    met = sum(target.met for target in found)
+    assert met < len(found)
+    assert f"Targets: {met} of {len(found)} met" in report(results)
+
+
 def test_nothing_measured_is_nothing_told() -> None:
     assert report(Results()) == ""
 
 
 def test_the_same_results_draw_the_same_picture(results: Results, tmp_path: Path) -> None:
-    for name in ("one.svg", "two.svg"):
-        plot(results, tmp_path / name)
+    for draw, label in ((plot_batch_sizes, b"vote_writer"), (plot_drains, b"two lanes, paced")):
+        for name in ("one.svg", "two.svg"):
+            draw(results, tmp_path / name)
 
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    assert b"vote_writer" in (tmp_path / "one.svg").read_bytes()
+        assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+        assert label in (tmp_path / "one.svg").read_bytes()
 
 
 def test_the_kept_report_is_that_of_the_kept_results() -> None:
     assert (RESULTS / "report.md").read_text() == kept_report(Results.load(RESULTS / "results.json"))
-    assert (RESULTS / "cpu_per_vote.svg").stat().st_size < 100_000
+    for name in ("cpu_per_vote.svg", "drain.svg"):
+        assert (RESULTS / name).stat().st_size < 100_000

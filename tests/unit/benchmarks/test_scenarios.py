@@ -60,7 +60,7 @@ def test_live_rows_are_written_once_for_each_poll_of_a_batch(
     assert rows == pytest.approx(
         {
             scenarios.scaled(dimension, factor): factor if dimension == "polls" else 1
-            for dimension in ("polls", "options", "shards")
+            for dimension in scenarios.DIMENSIONS
             for factor in (1, 3)
         }
     )
