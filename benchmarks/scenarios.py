@@ -449,7 +449,9 @@ def starts(bench: Bench) -> list[Start]:
 def memory(bench: Bench) -> list[Memory]:
     """Peak memory: of the writer until its memory of versions is full, of the aggregator at the largest event."""
     record_bytes = len(bench.stream.event(bench.stream.new_voters(1_000), bench.polls)) / 1_000
-    record_bytes += 2  # an event's arrival time, the same in all its records, may have been short of so many digits
+    record_bytes += (
+        2  # an event's arrival time, the same in all its records, may have been short of so many digits
+    )
     largest = min(MAX_RECORDS, int(MAX_EVENT_BYTES / record_bytes))
     results = []
     batches = bench.effort.memory_batches

@@ -1,7 +1,6 @@
 """Entry point of the vote aggregator."""
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +13,12 @@ from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
 from voting.markers import VOTE_AGGREGATOR, DrainRows, pass_markers
 from voting.metrics import Metric, Telemetry, judged_counts
-from voting.polls import PollCache
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import AggregatorSettings
 from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
 from voting_aws.markers import DrainTable
-from voting_aws.polls import PollTable
+from voting_aws.polls import cached_polls
 from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_AGGREGATOR
@@ -47,11 +45,7 @@ def runtime() -> Runtime:
     settings = AggregatorSettings.from_env(os.environ)
     client = dynamodb_client()
     return Runtime(
-        polls=PollCache(
-            PollTable(client, settings.polls_table).load,
-            now_ms=lambda: time.time_ns() // 1_000_000,
-            ttl_ms=settings.poll_cache_seconds * 1000,
-        ),
+        polls=cached_polls(client, settings),
         rows=TallyTable(client, settings.tallies_table),
         drain=DrainTable(client, settings.tallies_table, VOTE_AGGREGATOR),
         telemetry=PowertoolsTelemetry(SERVICE, settings),

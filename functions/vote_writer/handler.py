@@ -16,13 +16,12 @@ from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
 from voting.markers import VOTE_WRITER, DrainRows, pass_markers
 from voting.metrics import Metric, Telemetry, judged_counts
-from voting.polls import PollCache
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import WriterSettings
 from voting_aws.clients import SLOWEST_CALL_MS, dynamodb_client
 from voting_aws.markers import DrainTable
-from voting_aws.polls import PollTable
+from voting_aws.polls import cached_polls
 from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_WRITER
@@ -54,21 +53,16 @@ def runtime() -> Runtime:
 def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
     """Build a runtime: a container's, or one outside Lambda that brings failed batches back."""
 
-    def now_ms() -> int:
-        return time.time_ns() // 1_000_000
-
     def sleep_ms(duration: float) -> None:
         time.sleep(duration / 1000)
 
     client = dynamodb_client(max_connections=settings.write_concurrency)
     return Runtime(
         settings=settings,
-        polls=PollCache(
-            PollTable(client, settings.polls_table).load, now_ms, settings.poll_cache_seconds * 1000
-        ),
+        polls=cached_polls(client, settings),
         writer=BallotWriter(
             VoteTable(client, settings.votes_table),
-            RecentVersions(now_ms),
+            RecentVersions(lambda: time.time_ns() // 1_000_000),
             ThreadPoolExecutor(settings.write_concurrency, thread_name_prefix="votes").map,
             sleep_ms,
             pace=Pace(settings.max_writes_per_second, lambda: time.monotonic() * 1000, sleep_ms),

@@ -1,5 +1,6 @@
 """Reading polls from the polls table."""
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from voting.errors import InvalidPoll, StoreRefused, StoreUnavailable
-from voting.polls import Poll
+from voting.polls import Poll, PollCache
+from voting.settings import ConsumerSettings
 from voting_aws.clients import code_of, error_passes
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, KeysAndAttributesTypeDef
 
 KEYS_PER_CALL = 100  # BatchGetItem's limit
+
+
+def cached_polls(client: "DynamoDBClient", settings: ConsumerSettings) -> PollCache:
+    """Return the polls as a consumer sees them: from the table, and remembered for a while."""
+    load = PollTable(client, settings.polls_table).load
+    return PollCache(load, lambda: time.time_ns() // 1_000_000, settings.poll_cache_seconds * 1000)
 
 
 class PollTable:

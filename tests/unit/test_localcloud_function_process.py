@@ -13,25 +13,7 @@ import pytest
 from localcloud.emulator.function_process import Folders, Function, FunctionProcess
 from localcloud.emulator.runtime_api import InitFailedError
 from localcloud.processes import identify, wait_until
-
-# As little of awslambdaric as a handler needs.
-RUNTIME_CLIENT = """
-import importlib, json, os, sys
-import runtime_client
-
-def main(arguments):
-    module, name = arguments[1].rsplit(".", 1)
-    handler = getattr(importlib.import_module(module), name)
-    while True:
-        body, headers = runtime_client.next()
-        request = headers["Lambda-Runtime-Aws-Request-Id"]
-        try:
-            answer = json.dumps(handler(json.loads(body), None)).encode()
-        except Exception as error:
-            runtime_client.post_error(request, json.dumps({"errorType": type(error).__name__}))
-        else:
-            runtime_client.post_invocation_result(request, answer)
-"""
+from unit import runtime_client
 
 HANDLER = """
 import os, sys, time
@@ -60,9 +42,7 @@ def function(tmp_path: Path, folders: Folders) -> Iterator[Callable[..., Functio
     """Make a function from code; its processes end with the test."""
     made: list[FunctionProcess] = []
     code, runtime = tmp_path / "code", tmp_path / "runtime"
-    (runtime / "awslambdaric").mkdir(parents=True)
-    (runtime / "awslambdaric/__init__.py").touch()
-    (runtime / "awslambdaric/__main__.py").write_text(RUNTIME_CLIENT)
+    runtime_client.install(runtime)
     code.mkdir()
 
     def make(source: str = HANDLER, timeout_seconds: float = 10) -> FunctionProcess:

@@ -9,28 +9,9 @@ import pytest
 from benchmarks.scenarios import Bench, Effort
 from benchmarks.store import Store, running_store
 from benchmarks.subjects import VOTE_AGGREGATOR, VOTE_WRITER, Subjects
+from unit import runtime_client
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-
-# As little of awslambdaric as a handler needs.
-RUNTIME_CLIENT = """
-import importlib, json, time, types
-import runtime_client
-
-def main(arguments):
-    module, name = arguments[1].rsplit(".", 1)
-    handler = getattr(importlib.import_module(module), name)
-    while True:
-        body, headers = runtime_client.next()
-        request, deadline = headers["Lambda-Runtime-Aws-Request-Id"], int(headers["Lambda-Runtime-Deadline-Ms"])
-        context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: deadline - time.time() * 1000)
-        try:
-            answer = json.dumps(handler(json.loads(body), context)).encode()
-        except Exception as error:
-            runtime_client.post_error(request, json.dumps({"errorType": type(error).__name__}))
-        else:
-            runtime_client.post_invocation_result(request, answer)
-"""
 
 TINY = Effort(
     runs=1,
@@ -55,9 +36,7 @@ def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runtime")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         (folder / entry.name).symlink_to(entry)
-    (folder / "awslambdaric").mkdir()
-    (folder / "awslambdaric" / "__init__.py").touch()
-    (folder / "awslambdaric" / "__main__.py").write_text(RUNTIME_CLIENT)
+    runtime_client.install(folder)
     return folder
 
 
