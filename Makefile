@@ -179,6 +179,10 @@ loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify eac
 soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/test_hostile_world.py $(ARGS)
 
+.PHONY: soak-sizing
+soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 random events (a dozen are in `make test`)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/sizing/test_plan_and_simulation.py $(ARGS)
+
 .PHONY: bench
 bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memory per vote (ARGS=--quick is short)
 	@$(BIN)/python -m benchmarks $(ARGS)

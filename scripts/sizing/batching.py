@@ -44,6 +44,11 @@ class Lane:
         """How long a full batch occupies a lane."""
         return self.time.of(self.limit) + self.overhead.value
 
+    @property
+    def on_its_way(self) -> float:
+        """How long a vote is under way to an open window, or to a push (s): propagation, and a poll just missed."""
+        return self.propagation.value + (self.poll_interval or 0.0) * (self.window > 0)
+
     def batches_per_second(self, rate: Array) -> Array:
         """Return how many batches a second one lane forms while it keeps up with ``rate`` votes/s."""
         rate = np.maximum(rate, 1e-12)
@@ -57,8 +62,9 @@ class Lane:
 
     def gathered(self, rate: Array) -> Array:
         """Return the votes that come from one flush to the next, with a window and no batch limit."""
-        size = np.maximum(rate * self.window, 1.0)
-        for _ in range(3):  # the invocation's time depends on its batch; this converges at once
+        load = np.minimum(rate * self.time.slope, 0.999)
+        size: Array = np.clip(rate * (self.window + self.time.mean_base(1.0)) / (1 - load), 1.0, self.limit)
+        for _ in range(3):  # calls come in whole rounds, so the time is no straight line
             busy = self.time.seconds(np.minimum(size, self.limit))
             # The window waits for a first vote: where none came during the invocation, one more gap.
             size = rate * (self.window + busy) + np.exp(-np.minimum(rate * busy, 700.0))
@@ -66,7 +72,7 @@ class Lane:
 
     def pushed(self, rate: Array) -> Array:
         """Return the batch that forms under enhanced fan-out: what comes while the previous one runs."""
-        load = np.minimum(rate * self.time.per_vote.value, 0.999)
+        load = np.minimum(rate * self.time.slope, 0.999)
         fixed = self.time.mean_base(1.0) + self.overhead.value
         size: Array = np.clip(rate * fixed / (1 - load), 1.0, self.limit)
         return size

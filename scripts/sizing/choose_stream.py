@@ -2,14 +2,12 @@
 
 from math import ceil
 
-import numpy as np
-
 from sizing.batching import live_row_units, whole
 from sizing.deployment import Aggregator, Api, Stream, StreamMode, Table
 from sizing.desk import Desk
 from sizing.errors import Impossible
 from sizing.explain import Figure, computed, derived, given
-from sizing.predict import settling
+from sizing.predict import longest
 from sizing.scenario import our_writing
 
 AGGREGATOR_BATCH = 10_000
@@ -107,22 +105,21 @@ def _shards_for(desk: Desk, candidate: Aggregator, needed: Figure) -> Figure:
 def _window(desk: Desk, candidate: Aggregator, shards: Figure) -> tuple[int | None, str]:
     """Return the longest window that keeps live results fresh, or None and why there is none."""
     facts, goal = desk.facts, desk.goals.live_lag_seconds
-    rate = np.asarray(desk.event.peak_votes_per_second / shards.value)
+    rate = desk.event.peak_votes_per_second / shards.value
     units = live_row_units(desk.event, our_writing(facts), facts)
     key_units = facts.value("dynamodb.partition_write_units")
     # All shards write to one poll's rows, and those share a partition key.
     in_a_second = shards.value * units.value * desk.event.poll_shares[0]
     shortest = max(1, ceil(in_a_second / (key_units * desk.partition_target.value)))
-    longest = int(min(facts.value("mapping.window_max_seconds"), goal))
+    most_window = int(min(facts.value("mapping.window_max_seconds"), goal))
     why = "Nothing is left for a window."
-    for window in range(longest, shortest - 1, -1):
+    for window in range(most_window, shortest - 1, -1):
         windowed = candidate.model_copy(update={"batching_window_seconds": window})
         lane = desk.lanes(windowed, shards).aggregator
-        # At the peak batches may be full before the window is over; at some other time they are not.
-        _, most = settling(lane, np.minimum(rate, lane.limit / (window + lane.full_seconds)))
-        if float(most) <= goal:
+        most = longest(lane, rate)
+        if most <= goal:
             return window, ""
-        why = f"With a window of {window} s it is {float(most):.1f} s."
+        why = f"With a window of {window} s it is {most:.1f} s."
     if shortest > 1:
         why = (
             f"{shards.value:,.0f} shards write to one poll's live rows, which share a partition key of "
@@ -139,7 +136,7 @@ def _with_window(desk: Desk, candidate: Aggregator, window: int, shards: Figure)
             "vote_aggregator: batching_window_seconds",
             window,
             "s",
-            "the longest whole window with propagation + poll + window + invocation <= live_lag",
+            "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag",
             live_lag=goal,
             propagation=lane.propagation,
             poll=given("poll interval", lane.poll_interval or 0.0, "s", "0 with enhanced fan-out"),

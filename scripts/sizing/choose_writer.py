@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from math import floor, log
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from sizing.errors import Impossible
 from sizing.explain import Figure, assumed, computed, derived, given
 from sizing.function_time import expected_writer
 from sizing.goals import Preference
-from sizing.predict import settling
+from sizing.predict import longest
 from sizing.scenario import Scenario
 
 BATCH_SIZES = (5, 10, 25, 50, 100, 250, 500, 1000)
@@ -24,6 +25,17 @@ PARALLELIZATION_FACTORS = (1, 2, 3, 4, 5, 6, 8, 10)
 MEMORIES_MB = (256, 512, 1024, 1769)
 SHORTEST_DRAIN = 2.0  # s
 SHORTEST_COUNT = 2.0  # s
+LONGEST_PACED_INVOCATION = 60.0  # s that a full batch may be held back
+_WORTH_PACING = 0.9  # of what would be written unpaced
+
+# The writer's settings that are decided here, with their units.
+_DECIDED = {
+    "batch_size": "votes",
+    "batching_window_seconds": "s",
+    "parallelization_factor": "lanes",
+    "memory_mb": "MB",
+    "write_share": "",
+}
 
 
 class Choice(NamedTuple):
@@ -49,15 +61,15 @@ class _Candidate:
     """One setting of the writer and the votes table."""
 
     way: _Way
-    writer: Writer
+    writer: Writer  # write_share is set where it is paced
     level: float  # votes/s written at most
     cost: float  # USD, of what differs between candidates
 
     def rank(self) -> tuple[float, ...]:
-        """Return what to compare by: whole cents, then what is simpler and holds more."""
+        """Return what to compare by: cost, and within 5 % of it what is simpler and holds more."""
         writer = self.writer
         return (
-            round(self.cost, 2),
+            floor(log(self.cost + 0.01) / log(1.05)),
             writer.batching_window_seconds,
             writer.parallelization_factor,
             -writer.batch_size,
@@ -111,20 +123,20 @@ def choose(desk: Desk, shards: Figure, aggregator: Aggregator) -> Choice:
 def _time_left(desk: Desk, aggregator: Aggregator, shards: Figure) -> Figure:
     """Return the time for draining and counting: what the drain proof leaves of the deadline."""
     lane = desk.lanes(aggregator, shards).aggregator
-    _, most = settling(lane, np.asarray(desk.event.peak_votes_per_second / shards.value))
+    most = longest(lane, desk.event.peak_votes_per_second / shards.value)
     left = derived(
         "time to drain and count",
         "s",
         "deadline - proof",
         deadline=given("final_deadline_seconds", desk.goals.final_deadline_seconds, "s"),
         proof=computed(
-            "proof", 2 * float(most), "s", "the last vote and then the closing markers pass the aggregator"
+            "proof", 2 * most, "s", "the last vote and then the closing markers pass the aggregator"
         ),
     )
     if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
         raise Impossible(
             "the aggregator's window and the mapping's poll, which the closing markers have to pass",
-            f"a proved final result takes {2 * float(most):.1f} s after the last vote before anything is "
+            f"a proved final result takes {2 * most:.1f} s after the last vote before anything is "
             f"counted, and {desk.goals.final_deadline_seconds:g} s leave too little. A fresher live "
             "result shortens the window.",
         )
@@ -204,6 +216,31 @@ def _candidates(
         batches = float(played.writer.batches_per_second(np.asarray(mean_rate / factor)))
         running = _running_cost(desk, played, batches * factor * shards.value)
         yield _Candidate(way, writer, level, running + _table_cost(desk, level, units, way.billing_mode))
+        paced = _paced(desk, way, played, writer, level)
+        if paced is not None:
+            yield paced
+
+
+def _paced(desk: Desk, way: _Way, scenario: Scenario, writer: Writer, level: float) -> _Candidate | None:
+    """Return the setting held back to what is needed, where that is less than it could write.
+
+    A backlog then drains at a flat rate, without throttles, from a smaller table; a function that waits is paid.
+    """
+    event, shards = desk.event, scenario.shards
+    slow = min(way.needed.value * desk.spare_units.value, event.peak_votes_per_second)
+    per_lane = slow / (shards * writer.parallelization_factor)
+    full = writer.batch_size / per_lane
+    hot = event.peak_votes_per_second * event.hot_voter_share
+    if way.billing_mode is BillingMode.PAY_PER_REQUEST or slow > _WORTH_PACING * level:
+        return None
+    if full > LONGEST_PACED_INVOCATION or per_lane < hot * desk.headroom.value:
+        return None
+    units = scenario.units_per_vote.value
+    table = _table_cost(desk, slow / desk.write_share.value, units, way.billing_mode)
+    waiting = event.votes / slow * shards * writer.parallelization_factor  # s, of all lanes
+    running = _price_of(desk, scenario, event.votes / writer.batch_size, waiting)
+    paced = writer.model_copy(update={"write_share": desk.write_share.value})
+    return _Candidate(way, paced, slow, table + running)
 
 
 def _with_writer(desk: Desk, scenario: Scenario, writer: Writer) -> Scenario:
@@ -214,11 +251,19 @@ def _with_writer(desk: Desk, scenario: Scenario, writer: Writer) -> Scenario:
 
 def _running_cost(desk: Desk, scenario: Scenario, batches_per_second: float) -> float:
     """Return what the writer's invocations cost, roughly: enough to rank candidates."""
-    event, writer = desk.event, scenario.deployment.vote_writer
-    batches = batches_per_second * event.duration_seconds
-    seconds = batches * scenario.writer_time.of(event.votes / batches)
+    batches = batches_per_second * desk.event.duration_seconds
+    return _price_of(desk, scenario, batches, batches * scenario.writer_time.of(desk.event.votes / batches))
+
+
+def _price_of(desk: Desk, scenario: Scenario, batches: float, seconds: float) -> float:
+    memory_gb = scenario.deployment.vote_writer.memory_mb / 1024
     price = desk.facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
-    return batches / 1e6 * desk.facts.value("lambda.requests") + seconds * writer.memory_mb / 1024 * price
+    logged_gb = batches * desk.facts.value("lambda.log_bytes_per_invocation") / 1024**3
+    return (
+        batches / 1e6 * desk.facts.value("lambda.requests")
+        + seconds * memory_gb * price
+        + logged_gb * desk.facts.value("logs.ingest_per_gb")
+    )
 
 
 def _table_cost(desk: Desk, level: float, units: float, mode: BillingMode) -> float:
@@ -242,36 +287,21 @@ def _chosen(
     shards: Figure,
     aggregator: Aggregator,
 ) -> Choice:
-    writer = best.writer
-    needed = desk.decide(best.way.needed)
-    scenario = _with_writer(desk, desk.lanes(aggregator, shards, writer), writer)
-    lane_rate = scenario.lane_rate(scenario.writer)
-    why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
-    for name in ("batch_size", "batching_window_seconds", "parallelization_factor", "memory_mb"):
-        unit = {"batch_size": "votes", "memory_mb": "MB", "batching_window_seconds": "s"}.get(name, "lanes")
-        desk.decide(
-            computed(
-                f"vote_writer: {name}",
-                getattr(writer, name),
-                unit,
-                why,
-                needed=needed,
-                headroom=desk.headroom,
-                lane_rate=lane_rate,
-            )
-        )
-    level = desk.decide(
-        derived(
-            "votes table: write units at the peak",
-            "units/s",
-            "min(peak, lane_rate * lanes * shards) * units_per_vote",
-            peak=desk.demand["peak"],
-            lane_rate=lane_rate,
-            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
-            shards=shards,
-            units_per_vote=units,
-        )
+    writer, needed = best.writer, desk.decide(best.way.needed)
+    unpaced = _with_writer(
+        desk, desk.lanes(aggregator, shards), writer.model_copy(update={"write_share": None})
     )
+    lane_rate = unpaced.lane_rate(unpaced.writer)
+    why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
+    for name, unit in _DECIDED.items():
+        value = getattr(writer, name)
+        if value is not None:
+            figure = computed(
+                f"vote_writer: {name}", value, unit, why,
+                needed=needed, headroom=desk.headroom, unpaced_lane_rate=lane_rate,
+            )  # fmt: skip
+            desk.decide(figure)
+    level = _level(desk, writer, needed, units, shards, lane_rate)
     buckets = desk.decide(
         derived(
             "polls: bucket_count",
@@ -284,29 +314,56 @@ def _chosen(
             target=desk.partition_target,
         )
     )
-    timeout = timeout_seconds(scenario.writer_time.of(writer.batch_size))
-    return Choice(
-        writer.model_copy(update={"timeout_seconds": timeout}),
-        _votes_table(desk, best.way, level),
-        whole(buckets.value),
-    )
+    table = _votes_table(desk, best.way, writer, level)
+    played = _with_writer(desk, desk.lanes(aggregator, shards, votes_table=table), writer)
+    timeout = timeout_seconds(played.writer.time.of(played.writer.limit))
+    return Choice(writer.model_copy(update={"timeout_seconds": timeout}), table, whole(buckets.value))
 
 
-def _votes_table(desk: Desk, way: _Way, level: Figure) -> Table:
-    spare = assumed("spare units", 1.1, "", "seconds differ; what is above burst would be throttled")
-    if way.billing_mode is BillingMode.PAY_PER_REQUEST:
-        ceiling = desk.decide(
+def _level(
+    desk: Desk, writer: Writer, needed: Figure, units: Figure, shards: Figure, lane_rate: Figure
+) -> Figure:
+    """Decide the units that are written at the peak: what all lanes do, or what they are held back to."""
+    name = "votes table: write units at the peak"
+    if writer.write_share is not None:
+        return desk.decide(
             derived(
-                "votes_table: max_write_units",
+                name,
                 "units/s",
-                "ceil(2 * level + 100)",
-                level=level,
+                "min(peak, needed * spare) * units_per_vote",
+                peak=desk.demand["peak"],
+                needed=needed,
+                spare=desk.spare_units,
+                units_per_vote=units,
             )
         )
-        return Table(max_write_units=whole(ceiling.value))
-    writes = desk.decide(
-        derived("votes_table: write_units", "units/s", "ceil(level * spare)", level=level, spare=spare)
+    return desk.decide(
+        derived(
+            name,
+            "units/s",
+            "min(peak, lane_rate * lanes * shards) * units_per_vote",
+            peak=desk.demand["peak"],
+            lane_rate=lane_rate,
+            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
+            shards=shards,
+            units_per_vote=units,
+        )
     )
+
+
+def _votes_table(desk: Desk, way: _Way, writer: Writer, level: Figure) -> Table:
+    if way.billing_mode is BillingMode.PAY_PER_REQUEST:
+        ceiling = desk.decide(
+            derived("votes_table: max_write_units", "units/s", "ceil(2 * level + 100)", level=level)
+        )
+        return Table(max_write_units=whole(ceiling.value))
+    if writer.write_share is None:
+        spare = {"spare": desk.spare_units}
+        writes = derived("votes_table: write_units", "units/s", "ceil(level * spare)", level=level, **spare)
+    else:
+        share = {"share": desk.write_share}
+        writes = derived("votes_table: write_units", "units/s", "ceil(level / share)", level=level, **share)
+    desk.decide(writes)
     reads = desk.decide(
         derived(
             "votes_table: read_units",

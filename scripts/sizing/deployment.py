@@ -100,11 +100,16 @@ class Consumer(Settings):
 
 
 class Writer(Consumer):
-    """The vote writer. ``write_concurrency``: calls to the votes table under way in one invocation."""
+    """The vote writer.
+
+    ``write_concurrency``: calls to the votes table under way in one invocation. ``write_share``: all lanes
+    together write no faster than this share of the table's write units; None: as fast as they can.
+    """
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     batching_window_seconds: Annotated[int, Field(ge=0, le=300)] = 1
     write_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    write_share: Annotated[float | None, Field(gt=0, le=1)] = None
 
 
 class Aggregator(Consumer):
@@ -127,6 +132,15 @@ class Deployment(Settings):
     vote_aggregator: Aggregator = Aggregator()
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
+
+    @model_validator(mode="after")
+    def _pace_has_units_and_shards(self) -> Self:
+        sized = self.votes_table.provisioned is not None and self.stream.shard_count is not None
+        if self.vote_writer.write_share is not None and not sized:
+            raise ValueError(
+                "write_share is a share of provisioned write units, split over provisioned shards"
+            )
+        return self
 
 
 class Surroundings(Settings):

@@ -2,7 +2,7 @@
 
 from sizing.cost import Keeping
 from sizing.demand import Event
-from sizing.deployment import Aggregator, Deployment, Stream, Writer
+from sizing.deployment import Aggregator, Deployment, Stream, Table, Writer
 from sizing.explain import Figure, assumed, derived
 from sizing.facts import Facts
 from sizing.function_time import FunctionTimes
@@ -36,6 +36,13 @@ class Desk:
         self.headroom = assumed(
             "headroom of the writer", 1.25, "", "calls to the store may take longer than expected"
         )
+        self.spare_units = assumed("spare units", 1.1, "", "seconds differ, and lanes get votes unevenly")
+        self.write_share = assumed(
+            "share of the table that is written at",
+            0.8,
+            "",
+            "a fifth is left for redrives and what runs twice",
+        )
         # Votes come by chance, and a small crowd all at once; four deviations of a Poisson rate.
         self.crest = derived(
             "highest second",
@@ -52,11 +59,18 @@ class Desk:
         self.decisions[figure.name] = figure
         return figure
 
-    def lanes(self, aggregator: Aggregator, shards: Figure, writer: Writer | None = None) -> Scenario:
+    def lanes(
+        self,
+        aggregator: Aggregator,
+        shards: Figure,
+        writer: Writer | None = None,
+        votes_table: Table | None = None,
+    ) -> Scenario:
         """Return a scenario of which only the consumers' lanes matter."""
         return self.scenario(
             Deployment(
                 stream=Stream(shard_count=round(shards.value)),
+                votes_table=votes_table or Table(),
                 vote_writer=writer or Writer(),
                 vote_aggregator=aggregator,
             )

@@ -12,7 +12,7 @@ from sizing.desk import Desk
 from sizing.errors import Impossible
 from sizing.explain import Figure, computed, derived, given
 from sizing.function_time import FunctionTime
-from sizing.predict import flow, settling
+from sizing.predict import flow, longest
 from sizing.scenario import Scenario
 
 
@@ -60,9 +60,8 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
         return computed(name, value, unit, words, **inputs)
 
     shards = computed("shards", outcome.shards_peak, "shards", how)
-    _, proof = settling(
-        scenario.aggregator, np.asarray(desk.event.rate(np.array(desk.event.duration_seconds)) / shards.value)
-    )
+    last_rate = float(desk.event.rate(np.array(desk.event.duration_seconds)))
+    proof = longest(scenario.aggregator, last_rate / shards.value)
     drained = computed(
         "drained",
         max(outcome.storing_drain, outcome.live_drain),
@@ -77,7 +76,7 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
         "s",
         "drained + proof + count",
         drained=drained,
-        proof=computed("proof", float(proof), "s", "the closing markers pass the aggregator's window"),
+        proof=computed("proof", proof, "s", "the closing markers pass the aggregator's window"),
         count=count,
     )
     if final.value > desk.goals.final_deadline_seconds:

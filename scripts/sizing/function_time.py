@@ -5,7 +5,7 @@ so its time is one call's latency. The writer's rounds grow with its statements,
 the polls in its batch. Measured times (``calibration``) come as base and slope alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from sizing.facts import Facts
 
 @dataclass(frozen=True)
 class FunctionTime:
-    """Seconds per invocation; rounds = min(most_rounds, ceil(statements / statements_per_round))."""
+    """Seconds per invocation; rounds = min(most_rounds, ceil(statements / statements_per_round)).
+
+    ``pace``: seconds that an invocation takes per vote at least, because it holds its writes back.
+    """
 
     base: Figure  # s
     per_vote: Figure  # s per vote
@@ -25,12 +28,23 @@ class FunctionTime:
     statements_per_round: float = np.inf
     statements_per_vote: float = 1.0
     most_rounds: float = np.inf
+    pace: Figure | None = None
+
+    def paced(self, pace: Figure | None) -> "FunctionTime":
+        """Return the time of a function that is held back to a pace."""
+        return replace(self, pace=pace)
+
+    @property
+    def slope(self) -> float:
+        """What one more vote in a large batch takes (s)."""
+        return max(self.per_vote.value, 0.0 if self.pace is None else self.pace.value)
 
     def seconds(self, votes: Array) -> Array:
         """Return the time of invocations with so many votes each."""
         rounds = np.ceil(votes * self.statements_per_vote / self.statements_per_round - 1e-9)
         rounds = np.clip(rounds, 0, self.most_rounds)
-        return self.base.value + self.per_vote.value * votes + self.per_round.value * rounds
+        unpaced: Array = self.base.value + self.per_vote.value * votes + self.per_round.value * rounds
+        return unpaced if self.pace is None else np.maximum(unpaced, self.pace.value * votes)
 
     def of(self, votes: float) -> float:
         """Return the time of one invocation."""
@@ -38,6 +52,15 @@ class FunctionTime:
 
     def figure(self, name: str, votes: Figure) -> Figure:
         """Return the time of one invocation with so many votes, explained."""
+        if self.pace is not None:
+            return derived(
+                name,
+                "s",
+                "max(unpaced, pace * votes)",
+                unpaced=self.paced(None).figure(f"{name}, unpaced", votes),
+                pace=self.pace,
+                votes=votes,
+            )
         if np.isinf(self.statements_per_round):
             return derived(
                 name, "s", "base + per_vote * votes", base=self.base, per_vote=self.per_vote, votes=votes
@@ -57,7 +80,7 @@ class FunctionTime:
 
     def mean_base(self, batch: float) -> float:
         """Return what does not grow with the batch, around this batch size (s)."""
-        return max(self.of(batch) - self.per_vote.value * batch, 0.0)
+        return max(self.of(batch) - self.slope * batch, 0.0)
 
 
 @dataclass(frozen=True)

@@ -161,10 +161,10 @@ class _Integration:
         lanes, volume = self._spread(lane, hot, rest)
         due = queues.backlog + volume
         wanted = np.minimum(due, lanes * queues.lane_rate * seconds)
-        rates = wanted / seconds / np.maximum(lanes, 1.0)
-        behind = due - wanted > _EMPTY
-        per_second = np.where(behind, rates / lane.limit, lane.batches_per_second(rates))
-        batches = np.where(wanted > 0, per_second * lanes * seconds, 0.0)
+        # What waited goes in full batches, and so does everything where more waits; the rest as it comes.
+        full = np.where(due - wanted > _EMPTY, wanted, np.minimum(queues.backlog, wanted))
+        per_second = lane.batches_per_second((wanted - full) / seconds / np.maximum(lanes, 1.0))
+        batches = full / lane.limit + np.where(wanted > full, per_second * lanes * seconds, 0.0)
         sizes = wanted / np.maximum(batches, 1e-12)
         units = self._units(queues, wanted, batches, sizes)
         granted = queues.meter.grant(units, now, seconds)
@@ -235,22 +235,26 @@ class _Integration:
         volumes, backlogs = np.array(queues.volumes), np.array(queues.backlogs)
         lane_rates = event.rate(np.minimum(times, event.duration_seconds)) / shards / queues.lane.per_shard
         mean, most = settling(queues.lane, np.minimum(lane_rates, queues.lane_rate))
-        busy = (times <= event.duration_seconds) | (backlogs.sum(axis=1) >= _EMPTY)
-        last = int(np.flatnonzero(busy)[-1])
-        emptied = last if backlogs[last].sum() < _EMPTY else min(last + 1, len(times) - 1)
-        # Nothing fills the last batch: it waits for its whole window.
-        filled_after = queues.lane.limit / max(float(lane_rates[emptied]), 1e-9)
-        last_wait = float(most[emptied]) + max(0.0, queues.lane.window - filled_after)
-        end = float(times[emptied]) + last_wait
+        waits = backlogs.sum(axis=1) >= _EMPTY
+        last = int(np.flatnonzero((times <= event.duration_seconds) | waits)[-1])
+        emptied = min(last + 1, len(times) - 1) if waits[last] else last
+        # The last vote passes a lane that keeps up, or is the end of its backlog, whichever takes longer.
+        settled = event.duration_seconds + longest(
+            queues.lane, min(float(lane_rates[emptied]), queues.lane_rate)
+        )
+        end = max(settled, float(times[emptied]) + queues.lane.window + queues.lane.on_its_way)
         served = (volumes - backlogs).sum(axis=1)
         # How much waits swings with every batch; many lanes are hardly ever at their highest together.
         lanes = float(np.max(shards)) * queues.lane.per_shard
         usual = mean + (most - queues.lane.propagation.value - mean) * min(1.0, 1.5 / sqrt(lanes))
         ages = [_age(times, volume, backlog) for volume, backlog in zip(volumes.T, backlogs.T, strict=True)]
-        lag: Array = np.max(ages, axis=0) + most
-        lag[emptied] = max(lag[emptied], last_wait)
+        # What waits in a backlog waits for no window: it is served, and then its batch has to end.
+        age = np.max(ages, axis=0)
+        lag: Array = np.maximum(age + queues.lane.full_seconds + queues.lane.on_its_way, most)
+        lag[emptied] = max(lag[emptied], end - float(times[emptied]))
         lag[times > times[emptied]] = 0.0
-        done = np.append(times[: emptied + 1] + usual[: emptied + 1], end)
+        delay = np.where(waits, np.minimum(usual, queues.lane.full_seconds / 2), usual)
+        done = np.append(np.minimum(times + delay, end)[: emptied + 1], end)
         votes = np.append(served[: emptied + 1] * (1 - _LAST_BATCH), served[-1])
         return _Done(np.maximum.accumulate(done), votes, lag, end)
 
@@ -275,19 +279,27 @@ def _age(times: Array, volume: Array, backlog: Array) -> Array:
 def settling(lane: Lane, rates: Array) -> tuple[Array, Array]:
     """Return how long a vote takes through a lane that keeps up (s): on average, and at most.
 
-    It waits for the poll, for the window (or until the batch is full), and for the invocation. A poll
-    that brings more than a batch holds is worked off in turn, those first that have waited longest.
-    With a window, "at most" counts a last poll just missed; the average does not, for the mapping reads
-    while a window is open. It leaves out propagation too: what is on its way is no backlog.
+    With a window it waits for the invocation before its own, for the window (or until the batch is full),
+    and for its own invocation; "at most" counts a last poll just missed besides. Without one it waits for the
+    poll; what a poll brings beyond a batch is worked off in turn, those first that have waited longest. The
+    average leaves out propagation: what is on its way is no backlog.
     """
     rates = np.maximum(rates, 1e-9)
     poll = lane.poll_interval or 0.0
     if lane.window > 0:
-        batch = np.minimum(lane.gathered(rates), lane.limit)
-        window = np.minimum(lane.window, lane.limit / rates)
-        busy = lane.time.seconds(batch) + lane.overhead.value
-        return (window + busy) / 2 + busy, lane.propagation.value + poll + window + busy
+        busy = lane.time.seconds(np.minimum(lane.gathered(rates), lane.limit)) + lane.overhead.value
+        gathering = np.minimum(lane.window + busy, np.maximum(lane.limit / rates, busy))
+        return gathering / 2 + busy, lane.propagation.value + poll + gathering + busy
     gathered = np.maximum(rates * poll, lane.pushed(rates))
     one = lane.time.seconds(np.minimum(gathered, lane.limit)) + lane.overhead.value
     turns = np.maximum(gathered / lane.limit, 1.0) * one
     return (poll + turns) / 2, lane.propagation.value + np.maximum(poll + one, turns)
+
+
+def longest(lane: Lane, rate: float) -> float:
+    """Return how long a vote takes at most (s) when the rate is this, and when it has just fallen.
+
+    At a high rate a batch may be full before its window is over; at some other time it is not.
+    """
+    unfilled = lane.limit / (lane.window + 2 * lane.full_seconds)
+    return max(float(settling(lane, np.asarray(each))[1]) for each in (rate, min(rate, unfilled)))

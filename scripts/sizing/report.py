@@ -56,7 +56,8 @@ def brief(found: Plan) -> RenderableType:
         (
             "vote writer",
             f"batches of {writer.batch_size}, window {writer.batching_window_seconds} s, "
-            f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB",
+            f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB"
+            + ("" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"),
         ),
         ("vote aggregator", f"window {aggregator.batching_window_seconds} s, {aggregator.memory_mb} MB"),
         ("votes table", _units(deployment.votes_table)),

@@ -118,7 +118,24 @@ class Scenario:
     @cached_property
     def writer(self) -> Lane:
         """The vote writer's lanes."""
-        return self._lane("writer", self.deployment.vote_writer, self.writer_time)
+        return self._lane("writer", self.deployment.vote_writer, self.writer_time.paced(self.pace))
+
+    @cached_property
+    def pace(self) -> Figure | None:
+        """Seconds per vote that each of the writer's lanes is held back to; None when it is not."""
+        writer, table = self.deployment.vote_writer, self.deployment.votes_table
+        if writer.write_share is None or table.provisioned is None:
+            return None
+        return derived(
+            "writer: least time per vote",
+            "s per vote",
+            "units_per_vote * shards * lanes / (write_units * share)",
+            units_per_vote=self.units_per_vote,
+            shards=given("shards", self.shards, "shards", "stream"),
+            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
+            write_units=given("write_units", table.provisioned[0], "units/s", "votes_table"),
+            share=given("write_share", writer.write_share, "", "vote_writer"),
+        )
 
     @cached_property
     def aggregator(self) -> Lane:

@@ -99,6 +99,7 @@ class _Lanes:
         self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: none waits
         self.batches = self.seconds = self.units = 0.0
         self.ended = 0.0  # when the last invocation so far ends
+        self._owed = 0.0  # units of running invocations that are still to be written, where they are paced
 
     def arrive(self, votes: Array, due: Array | None, now: float, end: float) -> Array:
         """Take a step's votes into the stream, and read what a mapping reads of it.
@@ -124,11 +125,16 @@ class _Lanes:
 
     def work(self, fresh: Array, now: float, end: float, units: "_Units", offset: float) -> None:
         """Form the batches of a step, write them as far as the table lets, and put the rest back."""
-        taken, started, last = self._form(fresh, now, end)
+        taken, started, last = self._form(fresh, now, end, offset)
         wanted = units.of(taken, started)
+        if self.lane.time.pace is not None:
+            wanted = self._due(wanted, now, end, units)
         granted = self.meter.grant(wanted, now, end - now)  # asked for nothing, it fills up
         share = granted / wanted if wanted > 0 else 1.0
         self.units += granted
+        if self.lane.time.pace is not None:
+            self._owed -= granted
+            share = 1.0  # what was refused stays owed
         self.batches += float(started.sum()) * share * self._attempts
         if share < 1:
             written = thin(taken.ravel(), share, offset).reshape(taken.shape)
@@ -139,7 +145,15 @@ class _Lanes:
         under_way = np.where(taken > 0, np.minimum(last, taken), self.running)
         self.running = np.where(self.free_at > end, under_way, 0.0)
 
-    def _form(self, fresh: Array, now: float, end: float) -> tuple[Array, Array, Array]:
+    def _due(self, units: float, now: float, end: float, rules: "_Units") -> float:
+        """Return the units that paced lanes ask for in a step: they spread a batch over its invocation."""
+        assert self.lane.time.pace is not None  # noqa: S101 - asked by the only caller
+        self._owed += units
+        running = np.count_nonzero(self.free_at > now)
+        at_pace = running * (end - now) / self.lane.time.pace.value * rules.per_vote
+        return min(self._owed, at_pace) if running else self._owed
+
+    def _form(self, fresh: Array, now: float, end: float, offset: float) -> tuple[Array, Array, Array]:
         """Start the batches that can start before ``end``.
 
         Returns:
@@ -149,7 +163,7 @@ class _Lanes:
         limit, taken = self.lane.limit, full * self.lane.limit
         ready = np.maximum(self.waiting_since, self.free_at) + self.lane.window
         at = np.minimum(np.maximum(ready, now), end)
-        came = np.where(small > 0, fresh, np.floor(fresh * (at - now) / (end - now)))
+        came = np.where(small > 0, fresh, np.floor(fresh * (at - now) / (end - now) + offset))
         rest = np.maximum(self.queue + came - taken, 0.0)
         flush = (rest > 0) & ((rest < limit) | (small > 0)) & (self.free_at < end) & (ready < end)
         flushed = np.where(flush, rest, 0.0)
@@ -161,8 +175,10 @@ class _Lanes:
         self.seconds += float((self.lane.time.seconds(size) * batches).sum()) * self._attempts
         self.queue = self.queue + fresh - taken - flushed
         moved = (full > 0) | flush
-        waits = self.queue + self.unpolled > 0
-        self.waiting_since = np.where(moved, np.where(waits, self.free_at, np.inf), self.waiting_since)
+        left = self.queue + self.unpolled
+        # A flush takes everything there is: what is left behind it came later, evenly until the step's end.
+        since = np.where(flush, np.maximum(self.free_at, at + (end - at) / (left + 1)), self.free_at)
+        self.waiting_since = np.where(moved, np.where(left > 0, since, np.inf), self.waiting_since)
         self.ended = max(self.ended, float(np.max(self.free_at, where=moved, initial=0.0)))
         return taken + flushed, full + batches, np.where(flush, size, np.where(full > 0, limit, self.running))
 
@@ -205,14 +221,14 @@ class _Units:
 
     def __init__(self, scenario: Scenario, *, live: bool) -> None:
         self._live = live
-        self._per_vote = scenario.units_per_vote.value
+        self.per_vote = scenario.units_per_vote.value  # of the votes table
         self._rows = LiveRows(scenario.event, scenario.writing)
         self._row_units = live_row_units(scenario.event, scenario.writing, scenario.facts).value
 
     def of(self, taken: Array, started: Array) -> float:
         """Return the units for these votes in so many batches."""
         if not self._live:
-            return float(taken.sum()) * self._per_vote
+            return float(taken.sum()) * self.per_vote
         lanes = started > 0
         rows = self._rows.in_batch(taken[lanes] / started[lanes])
         return float((rows * started[lanes]).sum()) * self._row_units
@@ -446,13 +462,13 @@ class _Simulation:
         """Return the age of a consumer's oldest unfinished vote; it was on its way for a while first."""
         waiting = lanes.waiting
         age = self._ages.oldest(pointers, self._came - waiting, waiting)
-        return age + lanes.lane.propagation.value if age > 0 else 0.0
+        return age + lanes.lane.on_its_way if age > 0 else 0.0
 
     def _course(self) -> Course:
         """Return the curves."""
         columns = dict(zip(_Sample._fields, np.array(self._samples).T, strict=True))
         own = columns.pop("times")
-        ends = [lanes.ended + lanes.lane.propagation.value for lanes in (self._writer, self._aggregator)]
+        ends = [lanes.ended + lanes.lane.on_its_way for lanes in (self._writer, self._aggregator)]
         times = np.union1d(own, ends)
         curves = {name: np.interp(times, own, column) for name, column in columns.items()}
         # The last vote of each consumer is done at the very moment at which its batch ends.

@@ -53,6 +53,7 @@ def write(plan: Plan, command: str) -> str:
                     "parallelization_factor",
                     "timeout_seconds",
                     "write_concurrency",
+                    "write_share",
                 ),
             ),
             # Half of what the stream remembers, as the module's default is: the other half is for redrives.

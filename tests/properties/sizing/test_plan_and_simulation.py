@@ -9,6 +9,7 @@ from math import sqrt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sizing.batching import live_row_units
 from sizing.cost import Keeping, Usage, itemise, total
 from sizing.course import Outcome
 from sizing.demand import Event
@@ -17,27 +18,42 @@ from sizing.facts import packaged
 from sizing.goals import Goals, Preference
 from sizing.plan import plan
 from sizing.scenario import Scenario
-from sizing.shapes import Shape
+from sizing.shapes import Points, Shape
 from sizing.simulate import simulate
 
 TOLERANCE = 0.10
 STEP = 0.5  # s
 
+# A run of its own (`make soak`) looks at hundreds.
+EXAMPLES = max(12, settings().max_examples // 25)
+
+
+def orders(low: float, high: float) -> st.SearchStrategy[float]:
+    """Numbers spread evenly over the orders of magnitude."""
+    return st.floats(low, high).map(lambda power: 10**power)
+
+
+POINTS: Points = ((0.0, 0.3), (0.5, 0.1), (0.6, 1.0), (1.0, 0.0))
+
 events = st.builds(
     Event,
-    # Evenly over the orders of magnitude.
-    peak_votes_per_second=st.floats(0, 4.5).map(lambda power: 10**power),
-    duration_seconds=st.floats(60, 150),
-    shape=st.sampled_from(Shape),
-    polls=st.sampled_from([1, 2, 4, 20]),
-    options_per_poll=st.sampled_from([2, 5, 50]),
+    peak_votes_per_second=orders(-1, 5),
+    duration_seconds=orders(1.3, 3.5),
+    shape=st.sampled_from([*Shape, POINTS]),
+    polls=st.sampled_from([1, 2, 4, 20, 100]),
+    options_per_poll=st.sampled_from([2, 5, 50, 200]),
+    busiest_poll_share=st.sampled_from([None, 1.0]),
     changed_minds=st.sampled_from([None, 0.05, 0.5]),
+    hot_voter_share=st.sampled_from([0.0, 0.001, 0.01, 0.2]),
     batch_endpoint_share=st.sampled_from([0.0, 0.5]),
+    voter_bytes=st.sampled_from([36, 128]),
+    viewers=st.sampled_from([0, 1_000_000]),
+    results_by_cdn=st.booleans(),
 )
 goals = st.builds(
     Goals,
-    final_deadline_seconds=st.sampled_from([90.0, 300.0, 1_800.0, 7_200.0]),
-    live_lag_seconds=st.sampled_from([3.0, 5.0, 10.0, 20.0]),
+    final_deadline_seconds=st.sampled_from([60.0, 90.0, 300.0, 900.0, 1_800.0, 7_200.0]),
+    live_lag_seconds=st.sampled_from([3.0, 5.0, 10.0, 20.0, 60.0]),
     prefer=st.sampled_from(Preference),
 )
 
@@ -50,6 +66,7 @@ def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
     # Whether a batch falls into the seconds of the peak or just beside them.
     in_a_batch = event.peak_votes_per_second * (writer.window + STEP) / (event.duration_seconds / 5)
     units = scenario.units_per_vote.value
+    row = live_row_units(event, scenario.writing, scenario.facts).value
     lanes = scenario.shards * writer.per_shard
     # "At most" is not reached by a few votes.
     few = event.votes < 200 * lanes
@@ -60,7 +77,7 @@ def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
         "votes_stored": by_chance,
         "vote_units": by_chance * units,
         "vote_units_peak": (in_a_second + in_a_batch) * units,
-        "live_units": 4 * scenario.shards * event.polls + 4 * sqrt(expected.live_units),
+        "live_units": row * (4 * scenario.shards * event.polls + 4 * sqrt(expected.live_units / row)),
         "writer_batches": 4 * lanes + 4 * sqrt(expected.writer_batches),
         "aggregator_batches": 4 * scenario.shards + 4 * sqrt(expected.aggregator_batches),
         "backlog_peak": 2 * event.peak_votes_per_second + in_a_second,
@@ -71,7 +88,7 @@ def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
     }
 
 
-@settings(max_examples=15)
+@settings(max_examples=EXAMPLES)
 @given(events, goals, st.integers(0, 2**32))
 def test_the_plans_numbers_are_the_simulations(event: Event, wanted: Goals, seed: int) -> None:
     try:

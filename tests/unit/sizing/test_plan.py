@@ -134,6 +134,19 @@ def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
     assert any(item.what == "votes table pre-warming" for item in found.items)
 
 
+def test_a_poll_too_large_for_its_buckets_is_written_at_a_pace(facts: Facts) -> None:
+    found = planned(facts, MILLION, final_deadline_seconds=3_600)
+    writer, table = found.deployment.vote_writer, found.deployment.votes_table
+    assert writer.write_share == 0.8
+    assert table.provisioned is not None
+    needed = found.decisions["rate to be written"].value
+    assert table.provisioned[0] * 0.8 == pytest.approx(needed * 1.1, rel=0.001)
+    # What holds it back is no guess: a slower store changes nothing.
+    usual = found.predictions["final result after the event"].value
+    slow = found.predictions["final result if calls to the store take twice as long"].value
+    assert slow == pytest.approx(usual, rel=0.001)
+
+
 def test_resizing_a_stream_takes_doublings_and_days(facts: Facts) -> None:
     found = planned(facts, MILLION, final_deadline_seconds=3_600, how={"current_shards": 1})
     assert any("11 step(s)" in step.what and step.when == "2 day(s) before" for step in found.steps)

@@ -108,6 +108,19 @@ def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., S
     assert found.votes_stored == found.votes_sent
 
 
+def test_a_paced_writer_makes_a_flat_line_without_throttles(scenario: Callable[..., Scenario]) -> None:
+    table = Table(billing_mode=BillingMode.PROVISIONED, write_units=500, read_units=1)
+    played = scenario(deployment={"votes_table": table, "vote_writer": Writer(write_share=0.8)})
+    course = simulate(played, 1, 0.5)
+    found = Outcome.of(course)
+    minutes = np.interp([30, 60, 90, 120], course.times, course.vote_units)
+    assert np.diff(minutes) == pytest.approx([400 * 30] * 3, rel=0.02)
+    assert found.vote_units_throttled == 0
+    assert found.storing_drain == pytest.approx(60_000 / 400 - 60, rel=0.05)
+    assert found.writer_seconds == pytest.approx(4 * 60_000 / 400, rel=0.05)  # four lanes that wait
+    assert found.vote_units == found.votes_stored
+
+
 def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., Scenario]) -> None:
     found = outcome(
         scenario(

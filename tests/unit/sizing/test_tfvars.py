@@ -20,6 +20,7 @@ PLANS = [
     ),
     pytest.param({"peak": 1_000, "duration": 60}, {"prefer": Preference.HANDS_OFF}, id="hands-off"),
     pytest.param({"peak": 5_000, "duration": 60}, {"live_lag_seconds": 2}, id="fan-out"),
+    pytest.param({"peak": 1e6, "duration": 600}, {"final_deadline_seconds": 3_600}, id="paced"),
 ]
 
 
@@ -88,6 +89,11 @@ def test_the_command_stands_in_the_file(facts: Facts) -> None:
             'stream = { shard_count = 1 }\nvotes_table = { billing_mode = "PROVISIONED" }',
             "belong to PROVISIONED",
             id="no-units",
+        ),
+        pytest.param(
+            "stream = { shard_count = 1 }\nvote_writer = { write_share = 0.8 }",
+            "share of provisioned write units",
+            id="pace-without-units",
         ),
         pytest.param("", "stream", id="empty"),
     ],
