@@ -91,6 +91,7 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
             Metric.VOTES_CHANGED: written.changed,
             Metric.VOTES_ALREADY_STORED: written.already_stored,
             Metric.VOTES_UNWRITTEN: len(written.unwritten),
+            Metric.STATEMENTS_ANSWERED: written.answered_statements,
             Metric.STATEMENTS_THROTTLED: written.throttled_statements,
             Metric.MARKERS_PASSED: passing.passed,
             Metric.MARKERS_IGNORED: passing.ignored,

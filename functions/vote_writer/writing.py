@@ -74,6 +74,7 @@ class Written:
     stored: int = 0
     changed: int = 0
     already_stored: int = 0
+    answered_statements: int = 0
     throttled_statements: int = 0
     unwritten: list[Ballot] = field(default_factory=list)
 
@@ -183,6 +184,7 @@ class BallotWriter:
         for call, outcomes in zip(calls, self._map_calls(execute, calls), strict=True):
             for statement, outcome in zip(call, outcomes, strict=True):
                 ballot = statement.ballot
+                written.answered_statements += outcome not in (Outcome.THROTTLED, Outcome.UNAVAILABLE)
                 match outcome:
                     case Outcome.WRITTEN:
                         if statement.operation is Operation.INSERT:

@@ -35,6 +35,7 @@ class Metric(StrEnum):
     VOTES_CHANGED = "VotesChanged"  # written over an older vote of the same voter
     VOTES_ALREADY_STORED = "VotesAlreadyStored"  # the table holds this very vote or a newer one
     VOTES_UNWRITTEN = "VotesUnwritten"  # could not be written in time: they come again
+    STATEMENTS_ANSWERED = "StatementsAnswered"  # taken or refused by the rows there are: a write unit each
     STATEMENTS_THROTTLED = "StatementsThrottled"  # statements that the table refused for capacity
 
     # vote_aggregator only

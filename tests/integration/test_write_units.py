@@ -53,6 +53,7 @@ class Process:
 
     def __init__(self, meter: Meter, table: str) -> None:
         self._meter = meter
+        self.answered_statements = 0
         self._writer = BallotWriter(
             VoteTable(meter.client, table), RecentVersions(lambda: 0), map, self._sleep
         )
@@ -66,6 +67,7 @@ class Process:
         before = self._meter.units
         written: Written = self._writer.write(ballots, lambda: 60_000)
         assert not written.unwritten
+        self.answered_statements += written.answered_statements
         return self._meter.units - before
 
 
@@ -115,6 +117,13 @@ def test_what_the_process_remembers_as_stored_costs_nothing(poll: Poll, processe
     process.units_for(ballots(poll, 2))
     assert process.units_for(ballots(poll, 2)) == 0
     assert process.units_for(ballots(poll, 1)) == 0
+
+
+def test_the_writer_knows_what_it_cost(poll: Poll, processes: Iterator[Process]) -> None:
+    first, other = next(processes), next(processes)
+    units = first.units_for(ballots(poll, 1)) + first.units_for(ballots(poll, 2))
+    assert first.answered_statements == units
+    assert other.units_for(ballots(poll, 3)) == other.answered_statements
 
 
 def test_writing_every_vote_twice_would_be_noticed(

@@ -107,6 +107,7 @@ def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event:
         Metric.VOTES_FOLDED: 1,
         Metric.VOTES_STORED: 1,
         Metric.VOTES_CHANGED: 1,
+        Metric.STATEMENTS_ANSWERED: 2,
     }
 
 

@@ -109,6 +109,7 @@ def test_trouble_is_waited_for_twice_as_long_every_time_up_to_a_limit(
     assert time.pauses == [min(FIRST_BACKOFF_MS * 2**n, LONGEST_BACKOFF_MS) for n in range(8)]
     assert written.stored == 1
     assert written.throttled_statements == (8 if trouble is Outcome.THROTTLED else 0)
+    assert written.answered_statements == 1
 
 
 def test_waiting_is_spread_by_chance(ballot: MakeBallot) -> None:
