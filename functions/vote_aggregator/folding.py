@@ -1,18 +1,13 @@
 """A batch as additions to live rows, one row per poll and shard."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from voting.rules import Judged
 from voting.tallies import OPTION_PREFIX, RECEIVED, REJECTED_PREFIX, TOTAL, UNATTRIBUTED
 
-
-class Counted(NamedTuple):
-    """One record as it goes into a live row: what to count besides ``received``, and its arrival."""
-
-    attribute: str
-    arrived_at: int
+# One record as it goes into a live row: the attribute to count besides ``received``, and its arrival.
+type Counted = tuple[str, int]
 
 
 @dataclass
@@ -36,11 +31,11 @@ class Addition:
     @property
     def last_arrival(self) -> int:
         """The latest arrival in it, epoch ms."""
-        return max(record.arrived_at for record in self.records.values())
+        return max(arrived_at for _, arrived_at in self.records.values())
 
     def counts(self) -> Counter[str]:
         """Return by how much each attribute grows: ``received`` = ``total`` + all ``rejected#…``."""
-        counts = Counter(record.attribute for record in self.records.values())
+        counts = Counter(attribute for attribute, _ in self.records.values())
         accepted = sum(n for name, n in counts.items() if name.startswith(OPTION_PREFIX))
         counts[RECEIVED] = len(self.records)
         if accepted:
@@ -55,21 +50,11 @@ class Addition:
 
 def fold(judged: Judged, shard: str) -> list[Addition]:
     """Return one addition per live row, ordered by the first record that each depends on."""
-    additions: dict[str, Addition] = {}
-
-    def add(poll_id: str, version: str, attribute: str, arrived_at: int) -> None:
-        addition = additions.get(poll_id)
-        if addition is None:
-            addition = additions[poll_id] = Addition(poll_id, shard)
-        addition.records[version] = Counted(attribute, arrived_at)
-
+    records: defaultdict[str, dict[str, Counted]] = defaultdict(dict)
     for vote, _poll in judged.accepted:
-        add(vote.poll_id, vote.version, OPTION_PREFIX + vote.option, vote.arrived_at)
+        records[vote.poll_id][vote.version] = (OPTION_PREFIX + vote.option, vote.arrived_at)
     for rejection in judged.rejected:
-        add(
-            rejection.poll_id or UNATTRIBUTED,
-            rejection.version,
-            REJECTED_PREFIX + rejection.reason,
-            rejection.arrived_at,
-        )
-    return sorted(additions.values(), key=lambda addition: addition.first_version)
+        attribute = REJECTED_PREFIX + rejection.reason
+        records[rejection.poll_id or UNATTRIBUTED][rejection.version] = (attribute, rejection.arrived_at)
+    additions = (Addition(poll_id, shard, of_poll) for poll_id, of_poll in records.items())
+    return sorted(additions, key=lambda addition: addition.first_version)

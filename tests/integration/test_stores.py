@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration.conftest import Store
-from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.folding import Addition
 from vote_aggregator.store import TallyTable
 from vote_writer.folding import Ballot
 from vote_writer.store import VoteTable
@@ -193,7 +193,7 @@ def test_any_calls_are_answered_alike_and_leave_the_same_rows(
 
 
 def addition(*numbers: int) -> Addition:
-    records = {v(number): Counted(f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
+    records = {v(number): (f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
     return Addition("poll-1", SHARD, records)
 
 

@@ -15,7 +15,7 @@ from tally.handler import handle
 from tally.state import State
 from tally.steps import Runtime
 from tally.store import REDRIVEN_PREFIX, TallyTable, VoteStream, VoteTable, WriterFailures
-from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.folding import Addition
 from vote_aggregator.store import TallyTable as LiveTable
 from votectl.auditing import audit
 from votectl.closing import edit, lead_ms
@@ -107,7 +107,7 @@ def vote(store: Store, bucket: int, voter: str, option: str) -> None:
 def accept(store: Store, options: Counter[str]) -> None:
     """Count votes live, as the aggregator does."""
     names = [option for option, votes in options.items() for _ in range(votes)]
-    records = {f"{number:056}": Counted(f"option#{name}", number) for number, name in enumerate(names)}
+    records = {f"{number:056}": (f"option#{name}", number) for number, name in enumerate(names)}
     assert LiveTable(store.client, store.tallies).add(Addition("poll-1", SHARD, records), None) is None
 
 

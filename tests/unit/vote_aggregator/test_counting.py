@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from vote_aggregator.counting import count
-from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.folding import Addition
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.records import version_of
 
@@ -15,7 +15,7 @@ def v(number: int) -> str:
 
 
 def addition(*numbers: int, poll_id: str = "poll-1") -> Addition:
-    return Addition(poll_id, SHARD, {v(number): Counted("option#choice-a", number) for number in numbers})
+    return Addition(poll_id, SHARD, {v(number): ("option#choice-a", number) for number in numbers})
 
 
 class Rows:

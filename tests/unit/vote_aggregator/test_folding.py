@@ -1,4 +1,4 @@
-from vote_aggregator.folding import Addition, Counted, fold
+from vote_aggregator.folding import Addition, fold
 from voting.polls import Option, Poll
 from voting.records import Vote, version_of
 from voting.rules import Accepted, Judged, Reason, Rejected
@@ -63,12 +63,12 @@ def test_additions_are_ordered_by_their_first_record() -> None:
 
 
 def test_an_addition_knows_its_ends() -> None:
-    addition = Addition("poll-1", SHARD, {v(9): Counted("x", 7), v(10): Counted("x", 5)})
+    addition = Addition("poll-1", SHARD, {v(9): ("x", 7), v(10): ("x", 5)})
     assert (addition.first_version, addition.last_version, addition.last_arrival) == (v(9), v(10), 7)
 
 
 def test_the_rest_is_what_lies_behind_a_version() -> None:
-    records = {v(number): Counted("x", number) for number in (9, 10, 11)}
+    records = {v(number): ("x", number) for number in (9, 10, 11)}
     rest = Addition("poll-1", SHARD, records).after(v(9))
     assert (rest.poll_id, rest.shard, list(rest.records)) == ("poll-1", SHARD, [v(10), v(11)])
     assert Addition("poll-1", SHARD, records).after(v(11)).records == {}

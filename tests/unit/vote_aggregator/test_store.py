@@ -1,6 +1,6 @@
 import pytest
 
-from vote_aggregator.folding import Addition, Counted
+from vote_aggregator.folding import Addition
 from vote_aggregator.store import TallyTable
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.records import version_of
@@ -16,7 +16,7 @@ def v(number: int) -> str:
 
 
 def addition(*numbers: int) -> Addition:
-    records = {v(number): Counted(f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
+    records = {v(number): (f"option#choice-{'ab'[number % 2]}", 1_000 + number) for number in numbers}
     return Addition("poll-1", SHARD, records)
 
 
