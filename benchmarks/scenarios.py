@@ -202,7 +202,7 @@ class Bench:
 
     def batches(self, size: int, most_votes: int = MAX_RECORDS) -> Iterator[list[str]]:
         """Yield the voters of a run's batches, who have not voted before."""
-        for _ in range(max(1, min(most_votes, self.effort.votes_per_run) // size)):
+        for _ in range(max(2, min(most_votes, self.effort.votes_per_run) // size)):
             yield self.stream.new_voters(size)
 
     def first_votes(self, size: int, most_votes: int = MAX_RECORDS) -> list[bytes]:
