@@ -56,7 +56,7 @@ help: ## List the commands
 
 .PHONY: demo
 demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was sent with what was counted
-	@$(SUBMAKE) apply ENV=local
+	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
 .PHONY: test
@@ -187,10 +187,11 @@ soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 ran
 bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memory per vote (ARGS=--quick is short)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# Deploys to the local cloud and runs a command; stops the cloud again only if it did not run before.
+# Deploys to the local cloud and runs a command; stops the cloud again only if it did not run before. ARGS are for the
+# command: a make inside would hand them to Terraform too.
 define on_local_cloud
 started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
-result=0; { $(SUBMAKE) apply ENV=local && $(1); } || result=$$?; \
+result=0; { $(SUBMAKE) apply ENV=local ARGS= && $(1); } || result=$$?; \
 [ -z "$$started" ] || $(SUBMAKE) down >/dev/null; exit $$result
 endef
 

@@ -1,6 +1,7 @@
 """The commands. Each parses, calls one function, and shows what it returned."""
 
 import functools
+import json
 import os
 import time
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from votectl.closing import Schedules
 from votectl.closing import close as close_early
 from votectl.closing import edit as edit_like
 from votectl.counts import CountReader
+from votectl.doctor import screen
+from votectl.doctor.checks import examine
+from votectl.doctor.findings import Health, worst
 from votectl.errors import OperatorError
 from votectl.ledger import take
 from votectl.moments import parse_moment, show_moment
@@ -332,6 +336,23 @@ def audit(poll_id: str, environment: Environment = deployment.LOCAL) -> None:
     for table in audit_tables(result):
         console.print(table)
     if not result.clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found for a script")] = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Check a deployment from the outside, and say what is wrong and what to do."""
+    deployment.aim(environment)
+    findings = examine(environment)
+    if as_json:
+        typer.echo(json.dumps([finding.as_document() for finding in findings], indent=2))
+    else:
+        console.print(screen.table(environment, findings), screen.summary(findings))
+    if worst(findings) is Health.WRONG:
         raise typer.Exit(1)
 
 

@@ -1,0 +1,125 @@
+"""What people see: the API, the polls and their tallies, the alarms."""
+
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import httpx
+
+from votectl.doctor.findings import Finding, ok, warning, wrong
+from votectl.doctor.site import Site
+from votectl.moments import show_moment
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies
+from voting.errors import InvalidFinal
+from voting.polls import Poll
+
+# A partition of a table takes so many write units a second; a poll's votes are spread over its buckets.
+PARTITION_WRITE_UNITS = 1_000
+# A tally is scheduled to the minute, waits for arrivals to settle, and counts.
+FINAL_WITHIN_MS = 10 * 60_000
+# Polls that ended before are history.
+LOOKED_BACK_MS = 7 * 24 * 3_600_000
+# Nobody has such a poll.
+NO_POLL = "doctor-" + "x" * 57
+
+
+def api(site: Site) -> Iterator[Finding]:
+    """Ask the API for a poll that can't exist: the answer comes from the function behind it."""
+    url = f"{site.deployment.front_door}/polls/{NO_POLL}"
+    began = time.monotonic()
+    answer = httpx.get(url, timeout=10)
+    took = (time.monotonic() - began) * 1000
+    try:
+        error = answer.json().get("error")
+    except (ValueError, AttributeError):
+        error = None
+    if answer.status_code == HTTPStatus.NOT_FOUND and error == "unknown_poll":
+        yield ok("API", f"answers in {took:.0f} ms")
+    else:
+        yield wrong(
+            "API",
+            f"answers {answer.status_code} where it must say 404 unknown_poll ({url})",
+            f"the results function's log, then {site.make_apply}",
+        )
+
+
+def tally(site: Site) -> Iterator[Finding]:
+    """Look at the state machine that makes results final."""
+    machine = site.deployment.tally_state_machine_arn
+    client = site.client("stepfunctions")
+    status = client.describe_state_machine(stateMachineArn=machine)["status"]
+    if status == "ACTIVE":
+        yield ok("state machine", f"{machine.rpartition(':')[2]} is {status}")
+    else:
+        yield wrong("state machine", f"is {status}: no poll becomes final", site.make_apply)
+
+
+def polls(site: Site) -> Iterator[Finding]:
+    """Look at the polls of the last days: what ended must be final, and what goes on must be scheduled."""
+    desk = PollDesk(site.deployment.polls_table, site.client("dynamodb"))
+    tallies = Tallies(site.deployment, site.client("stepfunctions"), site.client("dynamodb"))
+    now = desk.now_ms()
+    seen = [poll for poll in desk.list() if poll.closes_at > now - LOOKED_BACK_MS]
+    problems = 0
+    for poll in seen:
+        for finding in _poll(site, poll, tallies, now):
+            problems += 1
+            yield finding
+    if not problems:
+        yield ok("polls", f"{len(seen)} open or ended within a week, nothing wrong")
+
+
+def _poll(site: Site, poll: Poll, tallies: Tallies, now: int) -> Iterator[Finding]:
+    what = f"poll {poll.poll_id}"
+    if poll.closes_at + FINAL_WITHIN_MS < now:
+        try:
+            if tallies.final(poll.poll_id) is None:
+                yield warning(
+                    what,
+                    f"ended {show_moment(poll.closes_at)} and is not final",
+                    f"`votectl tally {poll.poll_id}` makes it so, or says what it waits for",
+                )
+        except InvalidFinal as error:
+            yield wrong(what, str(error), f"`votectl audit {poll.poll_id}`")
+    elif now < poll.closes_at:
+        scheduler = site.client("scheduler")
+        try:
+            scheduler.get_schedule(GroupName=site.deployment.tally_schedule_group, Name=poll.poll_id)
+        except scheduler.exceptions.ResourceNotFoundException:
+            yield warning(
+                what,
+                "its tally is not scheduled",
+                f"`votectl poll edit {poll.poll_id} --closes …`, or `votectl tally {poll.poll_id}` after its end",
+            )
+        yield from _buckets(site, poll, what)
+
+
+def _buckets(site: Site, poll: Poll, what: str) -> Iterator[Finding]:
+    if site.wanted is None:
+        return
+    rate = site.wanted.api.throttling_rate_limit
+    takes = poll.bucket_count * PARTITION_WRITE_UNITS
+    if takes < rate:
+        yield warning(
+            what,
+            f"its {poll.bucket_count} buckets take {takes:,} votes/s, and the API lets {rate:,.0f} in",
+            "create it anew with more buckets: their number is fixed for good",
+        )
+
+
+def alarms(site: Site) -> Iterator[Finding]:
+    """Look for alarms that ring."""
+    pages = (
+        site.client("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNamePrefix=f"{site.name_prefix}-")
+    )
+    seen = [alarm for page in pages for alarm in (*page["MetricAlarms"], *page.get("CompositeAlarms", ()))]
+    ringing = sorted(alarm["AlarmName"] for alarm in seen if alarm["StateValue"] == "ALARM")
+    if ringing:
+        yield wrong("alarms", f"ringing: {', '.join(ringing)}", "each alarm's description says what to do")
+    elif seen:
+        yield ok("alarms", f"{len(seen)}, none rings")
+    else:
+        yield warning("alarms", f"there are none named {site.name_prefix}-…", site.make_apply)
