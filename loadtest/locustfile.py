@@ -11,13 +11,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import gevent
 import httpx
-from gevent.pool import Group
 from locust import FastHttpUser, LoadTestShape, constant_pacing, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -28,6 +28,7 @@ from loadtest.run import Files
 from loadtest.scenario import Scenario, users_at
 from loadtest.signing import Signer
 from loadtest.staging import Stage, cloud_ahead_ms
+from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
 from votectl import deployment as deployments
 from votectl.traffic import TIMEOUT_SECONDS, Kind, Request
@@ -95,10 +96,13 @@ class Voter(FastHttpUser):
         voter, number, step = self._next(shared)
         if any(shared.scenario.is_quiet(request.poll_id, shared.now_ms()) for request in step):
             return
-        together = Group()
-        for offset, request in enumerate(step):
-            together.spawn(self._send, shared, voter, number + offset, request)
-        together.join()
+        all_at_once(
+            [
+                partial(self._send, shared, voter, number + offset, request)
+                for offset, request in enumerate(step)
+            ],
+            TIMEOUT_SECONDS,
+        )
 
     def _next(self, shared: Sender) -> tuple[int, int, Step]:
         while True:
