@@ -52,10 +52,11 @@ def mend() -> None:
     from localemu.services.apigateway.next_gen.execute_api.handlers.method_request import MethodRequestHandler
     from localemu.services.events.target import StatesTargetSender
 
-    from localcloud.emulator import kinesis, poller
+    from localcloud.emulator import kinesis, mapping_state, poller
 
     kinesis.install()
     poller.install()
+    mapping_state.install()
     StatesTargetSender.send_event = _start_execution
     MethodRequestHandler._is_body_valid = staticmethod(
         partial(_is_readable_and_valid, MethodRequestHandler._is_body_valid)

@@ -324,6 +324,36 @@ def test_a_mapping_that_was_disabled_goes_on_where_it_stopped(pipeline: Callable
     assert votes.stored()[0]["stored_at"] == first, "a record that was done came again"
 
 
+def test_a_mapping_that_is_resized_says_so_and_goes_on_where_it_was(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    # Its function takes longer than the new mapping takes to be enabled: the old one ends after that.
+    votes = pipeline(BatchSize=1, environment={"SLEEP": "2"})
+    functions = votes.cloud.client("lambda")
+    numbers = votes.put("1", "2", "3", "4")
+    votes.wait_for(1)
+
+    updated = functions.update_event_source_mapping(UUID=votes.mapping, BatchSize=2)
+
+    states = [updated["State"]]
+
+    def is_done() -> bool:
+        mapping = functions.get_event_source_mapping(UUID=votes.mapping)
+        if mapping["State"] != states[-1]:
+            states.append(mapping["State"])
+        return len(votes.stored()) == len(numbers)
+
+    assert wait_until(is_done, 30)
+    time.sleep(3)
+    is_done()
+    assert states[0] == "Updating"
+    assert states[-1] == "Enabled"
+    # What Terraform waits through; anything else it takes for a failure.
+    assert set(states) <= {"Updating", "Disabling", "Enabling", "Enabled"}
+    assert functions.get_event_source_mapping(UUID=votes.mapping)["BatchSize"] == 2
+    assert sorted(item["sequence"] for item in votes.stored()) == sorted(numbers)
+
+
 def test_votes_keep_their_order_over_a_reshard(pipeline: Callable[..., Pipeline]) -> None:
     votes = pipeline(shards=1)
     kinesis = votes.cloud.client("kinesis")
