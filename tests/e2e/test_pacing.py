@@ -1,12 +1,9 @@
 """A spike is stored at the rate that tfvars choose: a flat line, however steep the spike, and not one vote is lost."""
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import batched, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +11,7 @@ from typing import NamedTuple
 import boto3
 import pytest
 
-from bootstrap.layout import HERE
-from e2e.conftest import ENVIRONMENT
+from e2e.deploying import applied
 from e2e.observing import wait_for
 from vote_writer.writing import STATEMENTS_PER_CALL
 from votectl.counts import CountReader
@@ -49,27 +45,6 @@ def paced(tmp_path: Path) -> Iterator[None]:
     settings.write_text(PACED)
     with applied(f"-var-file={settings}"):
         yield
-
-
-@contextmanager
-def applied(*arguments: str) -> Iterator[None]:
-    def apply(*more: str) -> None:
-        command = [
-            sys.executable,
-            str(HERE.root / "scripts" / "deploy.py"),
-            "apply",
-            ENVIRONMENT,
-            "--",
-            *more,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    try:
-        apply(*arguments)
-        yield
-    finally:
-        apply()
 
 
 @pytest.mark.usefixtures("paced")

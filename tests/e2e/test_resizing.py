@@ -1,0 +1,159 @@
+"""Resizing by tfvars while votes flow: everything changes in place, there and back, and no vote is lost."""
+
+import asyncio
+import itertools
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from e2e.deploying import apply, deploy
+from e2e.observing import wait_for
+from votectl import demo
+from votectl.closing import Schedules, close
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies
+from votectl.traffic import Account, Kind, conversations, send
+from voting.polls import Poll
+
+pytestmark = pytest.mark.local_cloud  # elsewhere Terraform asks before it changes anything
+
+# Shards, write units, batch size, window, lanes and memory, each another than the local environment's.
+RESIZED = """
+stream      = { shard_count = 4, encryption_enabled = false }
+votes_table = { billing_mode = "PROVISIONED", read_units = 1000, write_units = 1500, point_in_time_recovery = false }
+vote_writer = {
+  batch_size              = 100
+  batching_window_seconds = 2
+  memory_mb               = 1024
+  parallelization_factor  = 2
+  timeout_seconds         = 30
+}
+vote_aggregator = { batch_size = 1000, batching_window_seconds = 2, memory_mb = 1024, timeout_seconds = 30 }
+"""
+VOTERS_PER_ROUND = 20
+
+
+@pytest.fixture
+def resized(tmp_path: Path) -> Path:
+    file = tmp_path / "resized.tfvars"
+    file.write_text(RESIZED)
+    return file
+
+
+def sizes(deployment: Deployment) -> dict[str, Any]:
+    """What has been resized, as the services have it."""
+    functions = (deployment.vote_writer_function, deployment.vote_aggregator_function)
+    client = boto3.client("lambda")
+    found: dict[str, Any] = {
+        "shards": boto3.client("kinesis").describe_stream_summary(StreamName=deployment.stream_name)[
+            "StreamDescriptionSummary"
+        ]["OpenShardCount"],
+        "write units": boto3.client("dynamodb").describe_table(TableName=deployment.votes_table)["Table"][
+            "ProvisionedThroughput"
+        ]["WriteCapacityUnits"],
+    }
+    for function in functions:
+        (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        found |= {
+            f"{function} uuid": mapping["UUID"],
+            f"{function} batch": mapping["BatchSize"],
+            f"{function} window": mapping["MaximumBatchingWindowInSeconds"],
+            f"{function} lanes": mapping["ParallelizationFactor"],
+            f"{function} memory": client.get_function_configuration(FunctionName=function)["MemorySize"],
+        }
+    return found
+
+
+@contextmanager
+def votes_flowing(deployment: Deployment, polls: dict[str, list[str]], account: Account) -> Iterator[None]:
+    """Let voters vote, one round after the other, until the block ends."""
+    over = threading.Event()
+
+    def keep_voting() -> None:
+        for round_number in itertools.count(1):
+            if over.is_set():
+                return
+            talks = list(conversations(polls, VOTERS_PER_ROUND, seed=round_number))
+            asyncio.run(send(deployment.front_door, talks, account, 4))
+
+    voting = threading.Thread(target=keep_voting)
+    voting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        voting.join()
+
+
+def assert_in_place(said: str) -> None:
+    planned = re.search(r"Plan: (\d+) to add, (\d+) to change, (\d+) to destroy", said)
+    assert planned, said
+    added, changed, destroyed = map(int, planned.groups())
+    assert (added, destroyed) == (0, 0), said
+    assert changed > 0
+
+
+def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
+    deployment: Deployment,
+    desk: PollDesk,
+    reader: CountReader,
+    open_poll: Callable[..., Poll],
+    resized: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    poll = open_poll("ada", "grace", "linus")
+    observation, account = demo.Observation(reader, [poll]), Account()
+    before, began = sizes(deployment), time.monotonic()
+    try:
+        with votes_flowing(deployment, {poll.poll_id: [o.id for o in poll.options]}, account):
+            wait_for(lambda: reader.live(poll.poll_id).total > 0, 30)
+            assert_in_place(apply(f"-var-file={resized}"))
+            larger = sizes(deployment)
+            at_most = account.sent.total()
+            wait_for(lambda: account.sent.total() > at_most + 2 * VOTERS_PER_ROUND, 60)
+            assert_in_place(apply())
+    finally:
+        back = sizes(deployment)
+        if back != before:
+            apply()
+    assert back == before
+    assert {what for what in before if larger[what] == before[what]} == {
+        # A mapping that were replaced would begin with the oldest record again.
+        f"{deployment.vote_writer_function} uuid",
+        f"{deployment.vote_aggregator_function} uuid",
+        # Its counts rest on order.
+        f"{deployment.vote_aggregator_function} lanes",
+    }
+    record_property("seconds", round(time.monotonic() - began))
+    record_property("acknowledged while resizing", account.acknowledged.total())
+
+    assert account.unanswered == 0
+    # A stream that is being resharded may throttle; such a vote's sender knows that it is not stored.
+    assert {status for kind, status in account.refused if kind is not Kind.MALFORMED} <= {429}
+    account.refused = Counter({key: n for key, n in account.refused.items() if key[0] is Kind.MALFORMED})
+
+    wait_for(lambda: all(check.agrees for check in demo.checks(account, observation, [poll])), 120)
+    time.sleep(3)  # what is counted twice comes late
+    assert [check for check in demo.checks(account, observation, [poll]) if not check.agrees] == []
+
+    tallies = Tallies(deployment)
+    close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+    tallies.start(
+        poll.poll_id
+    )  # at once, and not when the schedule comes: the tally waits for the poll's end
+    wait_for(lambda: tallies.final(poll.poll_id) is not None, 120)
+    final = tallies.final(poll.poll_id)
+    assert final is not None
+    assert Counter({count.option: count.votes for count in final.counts}) == account.stored(poll.poll_id)
+
+    assert deploy("plan", "-detailed-exitcode", "-compact-warnings").returncode == 0
