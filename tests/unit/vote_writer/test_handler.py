@@ -215,6 +215,23 @@ def test_no_call_is_started_that_might_outlive_the_function(
     assert "1 votes could not be stored in time" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("entry_point")
+def test_what_the_pace_lets_go_after_the_deadline_comes_again_from_its_first_vote_on(
+    database: FakeDynamoDB, kinesis_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOTESTREAM_MAX_WRITES_PER_SECOND", "0.5")
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 5_000)
+    event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in range(60)])
+
+    answer = lambda_handler(event, context)
+
+    # One call of 25; the next one's turn comes in 50 s, and nobody waits for it.
+    assert answer == {
+        "batchItemFailures": [{"itemIdentifier": event["Records"][25]["kinesis"]["sequenceNumber"]}]
+    }
+    assert len(stored(database)) == database.tables[VOTES].write_units == 25
+
+
 def test_a_wrong_environment_stops_the_function_at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime.cache_clear()
     monkeypatch.setenv("VOTESTREAM_ENVIRONMENT", "test")
