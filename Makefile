@@ -41,7 +41,7 @@ SCAN_VENV := .venv-scan/.installed
 PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
-MODULES := infra $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
+MODULES := infra infra/bootstrap $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
 INFRA_TESTS := $(MODULES:%=test-infra/%)
 # Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -153,6 +153,10 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-init infra
 	@mkdir -p $(@D) && touch $@
 
+.state/init/infra/bootstrap.stamp: $(wildcard infra/bootstrap/*.tf) .state/init/infra.stamp
+	@$(BOOTSTRAP) terraform-init infra/bootstrap
+	@mkdir -p $(@D) && touch $@
+
 .state/init/infra/modules/%.stamp: infra/modules/%/main.tf infra/modules/%/terraform.tf .state/init/infra.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
@@ -200,6 +204,10 @@ endef
 .PHONY: package
 package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
 	@$(BIN)/python scripts/build_zip.py $(ARCH)
+
+.PHONY: bootstrap
+bootstrap: need-env ## Make the state's bucket and the pipeline's roles, once for each environment (ENV=)
+	@$(PIPELINE) bootstrap $(ENV) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: init plan apply destroy output
 init: need-env ## Prepare Terraform for an environment (ENV=local, dev or prod)

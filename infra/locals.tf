@@ -2,8 +2,17 @@ locals {
   name_prefix        = "${var.project}-${var.environment}"
   artifact_directory = coalesce(var.artifact_directory, "${path.root}/../dist/${var.lambda_architecture}")
 
+  # bootstrap/ makes it under this name.
+  permissions_boundary_arn = !var.permissions_boundary ? null : (
+    "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/pipeline/${local.name_prefix}-boundary"
+  )
+
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (
     var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)
   )
 }
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}

@@ -10,6 +10,7 @@ module "api" {
   stream_name                    = module.stream.stream_name
   access_log_enabled             = var.api.access_log_enabled
   log_retention_days             = var.log_retention_days
+  permissions_boundary_arn       = local.permissions_boundary_arn
   results_throttling_burst_limit = var.results_api.throttling_burst_limit
   results_throttling_rate_limit  = var.results_api.throttling_rate_limit
   throttling_burst_limit         = var.api.throttling_burst_limit
@@ -48,6 +49,7 @@ module "vote_writer" {
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
   log_retention_days          = var.log_retention_days
+  permissions_boundary_arn    = local.permissions_boundary_arn
   failure_retention_days      = var.failure_retention_days
   deletion_protection_enabled = var.deletion_protection
 
@@ -101,6 +103,7 @@ module "vote_aggregator" {
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
   log_retention_days          = var.log_retention_days
+  permissions_boundary_arn    = local.permissions_boundary_arn
   failure_retention_days      = var.failure_retention_days
   deletion_protection_enabled = var.deletion_protection
 
@@ -137,13 +140,14 @@ module "tallies_table" {
 module "tally_function" {
   source = "./modules/function"
 
-  name               = "tally"
-  name_prefix        = local.name_prefix
-  description        = "Takes the steps that make a poll's result final"
-  handler            = "tally.handler.lambda_handler"
-  architecture       = var.lambda_architecture
-  artifact_directory = local.artifact_directory
-  log_retention_days = var.log_retention_days
+  name                     = "tally"
+  name_prefix              = local.name_prefix
+  description              = "Takes the steps that make a poll's result final"
+  handler                  = "tally.handler.lambda_handler"
+  architecture             = var.lambda_architecture
+  artifact_directory       = local.artifact_directory
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = local.permissions_boundary_arn
 
   settings = {
     memory_mb       = var.tally.memory_mb
@@ -190,9 +194,10 @@ module "tally_function" {
 module "tally" {
   source = "./modules/tally"
 
-  name_prefix       = local.name_prefix
-  count_concurrency = var.tally.count_concurrency
-  function_arn      = module.tally_function.function_arn
+  name_prefix              = local.name_prefix
+  count_concurrency        = var.tally.count_concurrency
+  function_arn             = module.tally_function.function_arn
+  permissions_boundary_arn = local.permissions_boundary_arn
 }
 
 # And back to whoever watches.
@@ -200,14 +205,15 @@ module "tally" {
 module "results_api" {
   source = "./modules/function"
 
-  name               = "results_api"
-  name_prefix        = local.name_prefix
-  description        = "Answers what viewers ask: polls, results, receipts"
-  handler            = "results_api.handler.lambda_handler"
-  architecture       = var.lambda_architecture
-  artifact_directory = local.artifact_directory
-  settings           = var.results_api
-  log_retention_days = var.log_retention_days
+  name                     = "results_api"
+  name_prefix              = local.name_prefix
+  description              = "Answers what viewers ask: polls, results, receipts"
+  handler                  = "results_api.handler.lambda_handler"
+  architecture             = var.lambda_architecture
+  artifact_directory       = local.artifact_directory
+  settings                 = var.results_api
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = local.permissions_boundary_arn
 
   environment_variables = {
     VOTESTREAM_ENVIRONMENT         = var.environment

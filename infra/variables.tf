@@ -106,6 +106,13 @@ variable "log_retention_days" {
   }
 }
 
+variable "permissions_boundary" {
+  type        = bool
+  description = "Whether every role is held within the policy that `make bootstrap` makes: what the pipeline deploys has to be. Changes in place."
+  default     = false
+  nullable    = false
+}
+
 variable "poll_cache_seconds" {
   type        = number
   description = "How long the consumers remember a poll before they read it again, in seconds. Closing a poll early takes effect after this time."

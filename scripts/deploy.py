@@ -119,6 +119,10 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
         Trouble: the provider or the state cannot be reached.
     """
     backend, data = backend_file(layout, environment), infra.data_dir(layout, environment)
+    if not setting(backend, "bucket"):
+        raise Trouble(
+            f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
+        )
     if environment == LOCAL and external_endpoint():
         ensure_state_bucket(backend)
     folder = layout.root / "infra"

@@ -1,11 +1,12 @@
 # Development: real AWS, idle most of the day. Costs the two shards (about $22 a month) and otherwise
 # what is used.
 
-environment         = "dev"
-deletion_protection = false
-log_level           = "DEBUG"
-log_retention_days  = 7
-vote_retention_days = 30
+environment          = "dev"
+deletion_protection  = false
+log_level            = "DEBUG"
+log_retention_days   = 7
+permissions_boundary = true # made by `make bootstrap`
+vote_retention_days  = 30
 
 api = {
   throttling_rate_limit  = 500

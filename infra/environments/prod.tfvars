@@ -1,10 +1,11 @@
 # A show: 10,000 votes/s let in, everything stored within minutes of the peak, live results two seconds behind.
 # Only this file is edited to resize; every change here is made in place while votes flow (README, "Resizing").
 
-environment         = "prod"
-deletion_protection = true
-log_retention_days  = 90
-vote_retention_days = 365
+environment          = "prod"
+deletion_protection  = true
+log_retention_days   = 90
+permissions_boundary = true # made by `make bootstrap`
+vote_retention_days  = 365
 
 # 10,000 requests/s and a burst of 5,000 are what an account starts with, over all its APIs in the region.
 # More needs a raised quota first (`terraform plan` warns); everybody above the limit gets 429 and Retry-After.

@@ -79,6 +79,28 @@ override_resource {
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
 }
 
+run "the_boundary_is_the_one_that_bootstrap_makes" {
+  command = plan
+
+  variables {
+    permissions_boundary = true
+  }
+
+  assert {
+    condition     = local.permissions_boundary_arn == "arn:aws:iam::111122223333:policy/pipeline/${local.name_prefix}-boundary"
+    error_message = "Roles must be held within the policy that bootstrap/ makes for this environment."
+  }
+}
+
+run "there_is_no_boundary_where_nobody_asked_for_one" {
+  command = plan
+
+  assert {
+    condition     = local.permissions_boundary_arn == null
+    error_message = "The local cloud has none, and needs none."
+  }
+}
+
 run "writer_is_told_exactly_what_its_settings_ask_for" {
   command = plan
 

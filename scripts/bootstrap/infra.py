@@ -67,7 +67,7 @@ def init(
     settings = terraform.environment(**(env or {}), TF_DATA_DIR=str(data))
     if (
         (folder / ".terraform.lock.hcl").exists()
-        and folder == layout.root / "infra"
+        and folder in (layout.root / "infra", layout.root / "infra" / "bootstrap")
         and tool.name == "terraform"
     ):
         # The committed lock decides; OpenTofu has to add its own registry's name for the same provider to it.

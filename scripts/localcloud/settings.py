@@ -31,7 +31,7 @@ class Settings:
     port: int = 4566
     dynamodb_port: int = 4567
     region: str = "us-east-1"
-    state_bucket: str = "votestream-local-tfstate"
+    state_bucket: str = "tfstate-votestream-local"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:

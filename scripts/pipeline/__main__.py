@@ -1,4 +1,4 @@
-"""The command line: `python -m pipeline {release,review,deploy,drift} …`, one step of a pipeline each."""
+"""The command line: `python -m pipeline {bootstrap,release,review,deploy,drift} …`, one step of a pipeline each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import deploy
 from bootstrap import terraform
 from bootstrap.console import Trouble, run, say
 from bootstrap.layout import HERE, Layout
-from pipeline import release
+from pipeline import foundation, release
 from pipeline.github import GitHub, tell
 from pipeline.plans import Plan, markdown
 
@@ -162,11 +162,14 @@ def main(arguments: list[str] | None = None) -> int:
         ("review", "show what a deployment would change"),
         ("deploy", "plan and apply without asking"),
         ("drift", "fail if an environment is not what the code says"),
+        ("bootstrap", "make what has to be there before a first deployment"),
     ):
         step = what.add_parser(name, help=help_text)
         step.add_argument("environment")
         if name == "deploy":
             step.add_argument("--plan", default="", help="only if this is what would change (its SHA-256)")
+        if name == "bootstrap":
+            step.add_argument("more", nargs="*", help="more arguments for terraform apply, after --")
     asked = parser.parse_args(arguments)
     try:
         if asked.what == "release":
@@ -177,6 +180,8 @@ def main(arguments: list[str] | None = None) -> int:
             return review(HERE, asked.environment)
         if asked.what == "deploy":
             return apply(HERE, asked.environment, asked.plan)
+        if asked.what == "bootstrap":
+            return foundation.main(HERE, asked.environment, asked.more)
         return drift(HERE, asked.environment)
     except Trouble as trouble:
         say(str(trouble))

@@ -1,7 +1,8 @@
 # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
 resource "aws_iam_role" "this" {
-  name        = "${var.name}-api"
-  description = "Lets the REST API ${var.name} put votes into the stream"
+  name                 = "${var.name}-api"
+  description          = "Lets the REST API ${var.name} put votes into the stream"
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

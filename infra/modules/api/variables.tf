@@ -27,6 +27,12 @@ variable "name" {
   }
 }
 
+variable "permissions_boundary_arn" {
+  type        = string
+  description = "Policy that bounds what the role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  default     = null
+}
+
 variable "results_function_name" {
   type        = string
   description = "Name of the function that answers what viewers ask; the API may call it for that and for nothing else."

@@ -36,9 +36,10 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name               = local.function_name
-  description        = "Execution role of ${local.function_name}"
-  assume_role_policy = local.trust_policy
+  name                 = local.function_name
+  description          = "Execution role of ${local.function_name}"
+  assume_role_policy   = local.trust_policy
+  permissions_boundary = var.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -86,6 +86,12 @@ variable "permissions" {
   }
 }
 
+variable "permissions_boundary_arn" {
+  type        = string
+  description = "Policy that bounds what the role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  default     = null
+}
+
 variable "settings" {
   type = object({
     memory_mb            = number

@@ -10,16 +10,17 @@ data "aws_caller_identity" "current" {}
 module "function" {
   source = "../function"
 
-  name                  = var.name
-  name_prefix           = var.name_prefix
-  description           = "Consumes votes from the stream: ${var.name}"
-  handler               = var.handler
-  architecture          = var.architecture
-  artifact_directory    = var.artifact_directory
-  environment_variables = var.environment_variables
-  log_retention_days    = var.log_retention_days
-  permissions           = merge(var.permissions, local.consumer_permissions)
-  settings              = var.settings
+  name                     = var.name
+  name_prefix              = var.name_prefix
+  description              = "Consumes votes from the stream: ${var.name}"
+  handler                  = var.handler
+  architecture             = var.architecture
+  artifact_directory       = var.artifact_directory
+  environment_variables    = var.environment_variables
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  permissions              = merge(var.permissions, local.consumer_permissions)
+  settings                 = var.settings
 }
 
 resource "aws_kinesis_stream_consumer" "this" {

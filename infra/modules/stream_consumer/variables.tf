@@ -79,6 +79,12 @@ variable "permissions" {
   nullable    = false
 }
 
+variable "permissions_boundary_arn" {
+  type        = string
+  description = "Policy that bounds what the function's role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  default     = null
+}
+
 variable "settings" {
   type = object({
     batch_size                     = number

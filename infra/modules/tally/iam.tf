@@ -35,9 +35,10 @@ locals {
 }
 
 resource "aws_iam_role" "state_machine" {
-  name               = "${var.name_prefix}-tally-steps"
-  description        = "Lets Step Functions take the steps of a tally"
-  assume_role_policy = local.trust_policies["states"]
+  name                 = "${var.name_prefix}-tally-steps"
+  description          = "Lets Step Functions take the steps of a tally"
+  assume_role_policy   = local.trust_policies["states"]
+  permissions_boundary = var.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "state_machine" {
@@ -47,9 +48,10 @@ resource "aws_iam_role_policy" "state_machine" {
 }
 
 resource "aws_iam_role" "schedule" {
-  name               = "${var.name_prefix}-closings"
-  description        = "Lets EventBridge Scheduler start a tally when a poll closes"
-  assume_role_policy = local.trust_policies["scheduler"]
+  name                 = "${var.name_prefix}-closings"
+  description          = "Lets EventBridge Scheduler start a tally when a poll closes"
+  assume_role_policy   = local.trust_policies["scheduler"]
+  permissions_boundary = var.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "schedule" {

@@ -25,3 +25,9 @@ variable "name_prefix" {
     error_message = "\"${var.name_prefix}-tally-steps\" is too long for a role, which has at most 64 characters: shorten project or environment."
   }
 }
+
+variable "permissions_boundary_arn" {
+  type        = string
+  description = "Policy that bounds what the roles may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  default     = null
+}

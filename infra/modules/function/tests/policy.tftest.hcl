@@ -23,6 +23,19 @@ override_resource {
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
 }
 
+run "role_is_held_within_the_boundary_that_it_is_given" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
+    error_message = "Whatever the role is given, it may do no more than the boundary."
+  }
+}
+
 run "role_may_write_its_log_and_do_what_it_was_given" {
   command = plan
 

@@ -1,0 +1,180 @@
+# What the roles may do, by service and by name: everything of the platform begins with project and environment.
+# jsonencode rather than the policy data source: the reason is in ../modules/function/iam.tf.
+#
+# Nobody here may read or write what voters did: no item of a table (but polls, for the smoke test), no record of the
+# stream, no object of a failure bucket, no line of a log.
+locals {
+  # "arn:aws:lambda:us-east-1:111122223333:"
+  arn = {
+    for service in [
+      "apigateway", "application-autoscaling", "cloudwatch", "cognito-idp", "dynamodb", "kinesis", "lambda", "logs",
+      "scheduler", "sns", "ssm", "states", "wafv2",
+    ] : service => "arn:${local.partition}:${service}:${var.aws_region}:${local.account_id}:"
+  }
+  iam_arn = "arn:${local.partition}:iam::${local.account_id}:"
+  # API Gateway's own ARNs name no account, and CloudFront's and CloudWatch's dashboards no region.
+  apigateway_arn = "arn:${local.partition}:apigateway:${var.aws_region}::"
+  cloudfront_arn = "arn:${local.partition}:cloudfront::${local.account_id}:"
+  dashboard_arn  = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/"
+
+  buckets    = "arn:${local.partition}:s3:::${local.name_prefix}-*"
+  tables     = "${local.arn["dynamodb"]}table/${local.name_prefix}-*"
+  polls      = "${local.arn["dynamodb"]}table/${local.name_prefix}-polls"
+  streams    = ["${local.arn["kinesis"]}stream/${local.name_prefix}-*"]
+  functions  = "${local.arn["lambda"]}function:${local.name_prefix}-*"
+  mappings   = "${local.arn["lambda"]}event-source-mapping:*"
+  parameters = "${local.arn["ssm"]}parameter/${var.project}/${var.environment}/*"
+  topics     = "${local.arn["sns"]}${local.name_prefix}-*"
+  machines   = "${local.arn["states"]}stateMachine:${local.name_prefix}-*"
+  executions = "${local.arn["states"]}execution:${local.name_prefix}-*"
+  groups     = "${local.arn["scheduler"]}schedule-group/${local.name_prefix}-*"
+  schedules  = "${local.arn["scheduler"]}schedule/${local.name_prefix}-*"
+  # /aws/lambda/<prefix>-…, /aws/api-gateway/<prefix>, aws-waf-logs-<prefix>: not <prefix>2, another environment's.
+  log_groups = flatten([
+    for name in ["/aws/*/${local.name_prefix}", "aws-waf-logs-${local.name_prefix}"] :
+    ["${local.arn["logs"]}log-group:${name}", "${local.arn["logs"]}log-group:${name}:*", "${local.arn["logs"]}log-group:${name}-*"]
+  ])
+  alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
+  # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
+  apis    = [for kind in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
+  cdn     = ["${local.cloudfront_arn}cache-policy/*", "${local.cloudfront_arn}distribution/*", "${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
+  pools   = "${local.arn["cognito-idp"]}userpool/*"
+  web_acl = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
+
+  boundary_arn      = "${local.iam_arn}policy${local.path}${local.name_prefix}-boundary"
+  platform_roles    = "${local.iam_arn}role/${local.name_prefix}-*"
+  platform_policies = "${local.iam_arn}policy/${local.name_prefix}-*"
+  tagged            = { StringEquals = { "aws:ResourceTag/Project" = var.project, "aws:ResourceTag/Environment" = var.environment } }
+  to_be_tagged      = { StringEquals = { "aws:RequestTag/Project" = var.project, "aws:RequestTag/Environment" = var.environment } }
+
+  # Each statement is [actions, resources] or [actions, resources, condition]; the policies' texts are made below.
+  statements = {
+    read = {
+      Find = [[
+        "application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource", "cloudwatch:DescribeAlarms",
+        "cognito-idp:DescribeUserPoolDomain", "dynamodb:ListTables", "kinesis:DescribeLimits", "kinesis:ListStreams",
+        "lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+        "sns:GetSubscriptionAttributes", "ssm:DescribeParameters", "states:ValidateStateMachineDefinition", "sts:GetCallerIdentity",
+      ], ["*"]]
+      Alarms     = [["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], local.alarms]
+      Apis       = [["apigateway:GET"], local.apis]
+      Buckets    = [["s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource"], [local.buckets]]
+      Cdn        = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
+      Functions  = [["lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
+      Groups     = [["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"], [local.groups]]
+      Logs       = [["logs:ListTagsForResource", "logs:ListTagsLogGroup"], local.log_groups]
+      Machines   = [["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"], [local.machines]]
+      Mappings   = [["lambda:ListTags"], [local.mappings]]
+      Parameters = [["ssm:GetParameter*", "ssm:ListTagsForResource"], [local.parameters]]
+      Pools      = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
+      Roles      = [["iam:GetRole*", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"], [local.platform_roles]]
+      Policies   = [["iam:GetPolicy*", "iam:ListPolicyTags", "iam:ListPolicyVersions"], [local.platform_policies]]
+      Streams    = [["kinesis:Describe*", "kinesis:ListShards", "kinesis:ListTags*"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
+      Tables     = [["dynamodb:Describe*", "dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource"], [local.tables]]
+      Topics     = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
+      WebAcls    = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.apis)]
+    }
+
+    # What faces people: API, firewall, sign-in, CDN, alarms.
+    front = {
+      Apis     = [["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:SetWebACL"], local.apis]
+      WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, ["${local.apigateway_arn}/restapis/*/stages/*"])]
+      NewPools = [["cognito-idp:CreateUserPool"], ["*"], local.to_be_tagged]
+      Pools    = [["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolDomain", "cognito-idp:DeleteUserPool", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool"], [local.pools], local.tagged]
+      Cdn      = [["cloudfront:Create*", "cloudfront:Delete*", "cloudfront:PublishFunction", "cloudfront:TagResource", "cloudfront:UntagResource", "cloudfront:Update*"], local.cdn]
+      Alarms   = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
+      Topics   = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
+    }
+
+    # What takes in, stores and counts votes.
+    back = {
+      Streams = [
+        ["kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "kinesis:DeregisterStreamConsumer", "kinesis:DisableEnhancedMonitoring", "kinesis:EnableEnhancedMonitoring", "kinesis:IncreaseStreamRetentionPeriod", "kinesis:RegisterStreamConsumer", "kinesis:RemoveTagsFromStream", "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:TagResource", "kinesis:UntagResource", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"],
+        concat(local.streams, ["${local.streams[0]}/consumer/*"]),
+      ]
+      Functions  = [["lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction*", "lambda:PublishVersion", "lambda:PutFunction*", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunction*"], [local.functions]]
+      Mappings   = [["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], ["*"], { ArnLike = { "lambda:FunctionArn" = local.functions } }]
+      TagMapping = [["lambda:TagResource", "lambda:UntagResource"], [local.mappings]]
+      Tables     = [["dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"], [local.tables]]
+      Scaling = [
+        ["application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget", "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
+        ["${local.arn["application-autoscaling"]}scalable-target/*"],
+        { StringEqualsIfExists = { "application-autoscaling:service-namespace" = "dynamodb" } },
+      ]
+      Buckets    = [["s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucket*", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:TagResource", "s3:UntagResource"], [local.buckets]]
+      Machines   = [["states:CreateStateMachine", "states:DeleteStateMachine", "states:TagResource", "states:UntagResource", "states:UpdateStateMachine"], [local.machines]]
+      Groups     = [["scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:TagResource", "scheduler:UntagResource"], [local.groups]]
+      Parameters = [["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"], [local.parameters]]
+      Logs       = [["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"], local.log_groups]
+      LogAccess  = [["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], ["*"]]
+    }
+
+    # The smoke test: a poll of its own, its schedule, its tally. Votes and results go through the API.
+    smoke = {
+      Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls]]
+      Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
+      Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
+    }
+
+    identities = {
+      # A role that nobody has held within the boundary can't be made, nor given permissions.
+      MakeRoles = [
+        ["iam:AttachRolePolicy", "iam:CreateRole", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+        [local.platform_roles],
+        { StringEquals = { "iam:PermissionsBoundary" = local.boundary_arn } },
+      ]
+      KeepRoles    = [["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"], [local.platform_roles]]
+      KeepPolicies = [["iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:TagPolicy", "iam:UntagPolicy"], [local.platform_policies]]
+      PassRoles = [
+        ["iam:PassRole"],
+        [local.platform_roles],
+        { StringEquals = { "iam:PassedToService" = ["apigateway.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"] } },
+      ]
+      # AWS's own, once in an account: API Gateway's domain, DynamoDB's autoscaling, the firewall's logs.
+      ServiceRoles = [
+        ["iam:CreateServiceLinkedRole"],
+        ["${local.iam_arn}role/aws-service-role/*"],
+        { StringEquals = { "iam:AWSServiceName" = ["dynamodb.application-autoscaling.amazonaws.com", "ops.apigateway.amazonaws.com", "wafv2.amazonaws.com"] } },
+      ]
+    }
+  }
+
+  # What running the platform takes, whichever role it is.
+  boundary_statements = {
+    Alarm      = [["sns:Publish"], [local.topics]]
+    Log        = [["logs:CreateLogStream", "logs:PutLogEvents"], local.log_groups]
+    Measure    = [["cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
+    Read       = [["ssm:GetParameter"], [local.parameters]]
+    Store      = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
+    Stream     = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
+    KeepFailed = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"], [local.buckets, "${local.buckets}/*"]]
+    TakeSteps  = [["lambda:InvokeFunction"], [local.functions]]
+    Start      = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
+  }
+
+  texts = {
+    for name, statements in merge(local.statements, { boundary = local.boundary_statements }) : name => jsonencode({
+      Version                                                  = "2012-10-17"
+      Statement = [
+        for sid, statement in statements : merge(
+          { Sid = sid, Effect = "Allow", Action = statement[0], Resource = statement[1] },
+          length(statement) < 3 ? {} : { Condition = statement[2] },
+        )
+      ]
+    })
+  }
+  policies = { for name in keys(local.statements) : name => local.texts[name] }
+  boundary = local.texts["boundary"]
+
+  state_bucket_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Action    = "s3:*"
+      Principal = "*"
+      Resource  = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}

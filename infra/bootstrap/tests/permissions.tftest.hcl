@@ -1,0 +1,150 @@
+# What the roles may do: what the platform is made of, under its own names, and nothing of what voters did.
+mock_provider "aws" {
+  source          = "../tests/mocks"
+  override_during = plan
+}
+
+override_resource {
+  target = aws_s3_bucket.state
+  values = {
+    id  = "tfstate-votestream-dev-111122223333"
+    arn = "arn:aws:s3:::tfstate-votestream-dev-111122223333"
+  }
+}
+
+variables {
+  aws_region        = "eu-west-1"
+  environment       = "dev"
+  github_repository = "somebody/votes"
+  state_bucket      = "tfstate-votestream-dev-111122223333"
+}
+
+run "fits_into_what_a_policy_may_hold_with_the_longest_names" {
+  command = plan
+
+  variables {
+    aws_region  = "ap-southeast-2"
+    environment = "production"
+    project     = "thirteen-long"
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_policy.pipeline : length(policy.policy) <= 6144]) && length(aws_iam_policy.boundary.policy) <= 6144
+    error_message = "A managed policy has at most 6,144 characters: split it."
+  }
+}
+
+run "makes_roles_within_the_boundary_only" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.pipeline["identities"].policy).Statement :
+      try(statement.Condition.StringEquals["iam:PermissionsBoundary"], "") == "arn:aws:iam::111122223333:policy/pipeline/votestream-dev-boundary"
+      if length(setintersection(statement.Action, ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"])) > 0
+    ])
+    error_message = "A role without the boundary could be given anything, and be passed to a function."
+  }
+
+  assert {
+    condition = length(setintersection(
+      flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action]]),
+      ["iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey", "iam:SetDefaultPolicyVersion"],
+    )) == 0
+    error_message = "Nobody here may take the boundary away, or make somebody who lasts."
+  }
+}
+
+run "gives_the_platforms_roles_nothing_to_do_with_identities" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for action in flatten([for statement in jsondecode(aws_iam_policy.boundary.policy).Statement : statement.Action]) :
+      !startswith(action, "iam:") && !startswith(action, "sts:") && action != "*"
+    ])
+    error_message = "The boundary is what stops a function from making itself more than it is."
+  }
+}
+
+run "stays_within_its_names_where_names_are_in_the_arns" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for resource in flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Resource]]) :
+      can(regex("votestream[-/]dev", resource)) || contains(
+        [
+          "*",
+          "arn:aws:apigateway:eu-west-1::/account",
+          "arn:aws:apigateway:eu-west-1::/apikeys",
+          "arn:aws:apigateway:eu-west-1::/apikeys/*",
+          "arn:aws:apigateway:eu-west-1::/restapis",
+          "arn:aws:apigateway:eu-west-1::/restapis/*",
+          "arn:aws:apigateway:eu-west-1::/restapis/*/stages/*",
+          "arn:aws:apigateway:eu-west-1::/tags/*",
+          "arn:aws:apigateway:eu-west-1::/usageplans",
+          "arn:aws:apigateway:eu-west-1::/usageplans/*",
+          "arn:aws:application-autoscaling:eu-west-1:111122223333:scalable-target/*",
+          "arn:aws:cloudfront::111122223333:cache-policy/*",
+          "arn:aws:cloudfront::111122223333:distribution/*",
+          "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/*",
+          "arn:aws:iam::111122223333:role/aws-service-role/*",
+          "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:*",
+          "arn:aws:wafv2:eu-west-1:111122223333:regional/managedruleset/*",
+        ],
+        resource,
+      )
+    ])
+    error_message = "What carries a name must be this environment's."
+  }
+
+  # votestream-dev2 is another environment.
+  assert {
+    condition = alltrue([
+      for resource in flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Resource]]) :
+      !can(regex("votestream-dev\\*", resource))
+    ])
+    error_message = "A * right behind the prefix takes in environments whose names begin alike."
+  }
+}
+
+run "does_what_has_no_name_only_under_a_condition_or_harmlessly" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in flatten([for name in ["back", "front", "smoke"] : jsondecode(aws_iam_policy.pipeline[name].policy).Statement]) :
+      can(statement.Condition) || statement.Sid == "LogAccess"
+      if contains(statement.Resource, "*")
+    ])
+    error_message = "Whatever changes something anywhere needs a condition."
+  }
+}
+
+run "sees_nothing_of_what_voters_did" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for pair in setproduct(
+        flatten([for name, policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action] if name != "smoke"]),
+        [
+          "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan",
+          "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ExportTableToPointInTime",
+          "kinesis:GetRecords", "kinesis:PutRecord", "kinesis:SubscribeToShard",
+          "lambda:InvokeFunction", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery",
+          "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "states:GetExecutionHistory",
+        ],
+      ) : !can(regex("^${replace(pair[0], "*", ".*")}$", pair[1]))
+    ])
+    error_message = "Neither who plans nor who deploys may read or change votes."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_policy.pipeline["smoke"].policy).Statement : statement.Resource if length([for action in statement.Action : action if startswith(action, "dynamodb:")]) > 0
+    ])) == toset(["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-dev-polls"])
+    error_message = "The smoke test makes a poll and reads no table but that of polls."
+  }
+}

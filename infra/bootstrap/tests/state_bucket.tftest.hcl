@@ -1,0 +1,74 @@
+# The bucket of the state: kept, private, and able to give back what was overwritten. The provider is mocked; what is
+# adopted has to be overridden, because a mock can't be asked for what exists.
+mock_provider "aws" {
+  source          = "../tests/mocks"
+  override_during = plan
+}
+
+override_resource {
+  target = aws_s3_bucket.state
+  values = {
+    id  = "tfstate-votestream-dev-111122223333"
+    arn = "arn:aws:s3:::tfstate-votestream-dev-111122223333"
+  }
+}
+
+variables {
+  aws_region   = "eu-west-1"
+  environment  = "dev"
+  state_bucket = "tfstate-votestream-dev-111122223333"
+}
+
+run "keeps_states_that_were_overwritten" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_bucket_versioning.state.versioning_configuration[0].status == "Enabled"
+    error_message = "A state that a mistake has overwritten must be there still."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.state.rule[0].noncurrent_version_expiration[0].newer_noncurrent_versions == 10
+    error_message = "The newest versions must stay, however old they are."
+  }
+}
+
+run "keeps_everybody_else_out" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.state.block_public_acls && aws_s3_bucket_public_access_block.state.block_public_policy && aws_s3_bucket_public_access_block.state.ignore_public_acls && aws_s3_bucket_public_access_block.state.restrict_public_buckets
+    error_message = "Nothing may make the state public."
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    error_message = "The state must be encrypted."
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.state.policy).Statement == [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Action    = "s3:*"
+      Principal = "*"
+      Resource  = ["arn:aws:s3:::tfstate-votestream-dev-111122223333", "arn:aws:s3:::tfstate-votestream-dev-111122223333/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "The state must not travel unencrypted."
+  }
+}
+
+run "makes_no_role_without_a_repository" {
+  command = plan
+
+  assert {
+    condition     = length(aws_iam_role.pipeline) == 0 && length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_policy.pipeline) == 0
+    error_message = "Who deploys by hand needs no role, and nobody else may get one."
+  }
+
+  assert {
+    condition     = aws_iam_policy.boundary.name == "votestream-dev-boundary" && aws_iam_policy.boundary.path == "/pipeline/"
+    error_message = "The boundary is there for who deploys by hand, too, under the name that the root module asks for."
+  }
+}

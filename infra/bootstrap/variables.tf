@@ -1,0 +1,64 @@
+variable "aws_region" {
+  type        = string
+  description = "Region of the state bucket and of everything that the roles may deploy."
+  nullable    = false
+}
+
+variable "environment" {
+  type        = string
+  description = "Environment that is prepared, as in ../environments."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*$", var.environment))
+    error_message = "environment is \"${var.environment}\": it must be lower-case letters and digits, starting with a letter, like the names in infra/environments."
+  }
+}
+
+variable "github_repository" {
+  type        = string
+  description = "Repository whose workflows may deploy, as owner/name. null makes no roles: whoever has credentials deploys."
+  default     = null
+
+  validation {
+    # A name with * in it would let other repositories in.
+    condition     = var.github_repository == null ? true : can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
+    error_message = "github_repository is \"${coalesce(var.github_repository, "null")}\": it must be owner/name, as in the repository's address."
+  }
+}
+
+variable "github_repository_id" {
+  type        = string
+  description = "Its number, which no other repository gets when this one is renamed or deleted (gh api repos/{owner}/{repo} --jq .id). null trusts the name alone."
+  default     = null
+
+  validation {
+    condition     = var.github_repository_id == null ? true : can(regex("^[0-9]+$", var.github_repository_id))
+    error_message = "github_repository_id is \"${coalesce(var.github_repository_id, "null")}\": it must be a number."
+  }
+}
+
+variable "owns_github_provider" {
+  type        = bool
+  description = "Whether the account's connection to GitHub is made here. false where another environment's bootstrap, or somebody else, has made it: an account has one."
+  default     = true
+  nullable    = false
+}
+
+variable "project" {
+  type        = string
+  description = "First part of all names, as in the root module."
+  default     = "votestream"
+  nullable    = false
+}
+
+variable "state_bucket" {
+  type        = string
+  description = "Bucket of the environment's state; it exists when this is applied, because this state lies in it, too."
+  nullable    = false
+
+  validation {
+    condition     = !startswith(var.state_bucket, "${var.project}-${var.environment}")
+    error_message = "state_bucket is \"${var.state_bucket}\": a name that begins like the environment's own buckets (${var.project}-${var.environment}) is one that the deploying role may delete. Put something before it."
+  }
+}
