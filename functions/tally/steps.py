@@ -160,13 +160,17 @@ def check_drain(state: State, runtime: Runtime) -> State:
     behind = ", ".join(str(place) for place in drain.behind[:NAMED]) + (
         f" and {len(drain.behind) - NAMED} more" if len(drain.behind) > NAMED else ""
     )
+    expected, passed = sum(drain.expected.values()), sum(drain.passed.values())
+    runtime.telemetry.count(
+        {Metric.MARKERS_AWAITED: expected - passed, Metric.FAILED_BATCHES_WAITING: waiting}
+    )
     _report(
         state,
         runtime,
         step="counting" if drained else "draining",
         execution=state.execution,
-        markers_expected=sum(drain.expected.values()),
-        markers_passed=sum(drain.passed.values()),
+        markers_expected=expected,
+        markers_passed=passed,
         behind=behind,
         failed_batches=waiting,
         buckets=state.buckets,

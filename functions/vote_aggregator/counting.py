@@ -38,12 +38,17 @@ class LiveRows(Protocol):
 
 @dataclass
 class Counting:
-    """What became of a batch's additions; ``uncounted`` have to come again."""
+    """What became of a batch's additions; ``uncounted`` have to come again.
+
+    Of these, a row may have counted some records before (``already_counted``): ``records_uncounted`` are the rest,
+    so that all records of a batch = counted + already counted + uncounted.
+    """
 
     counted: int = 0
     already_counted: int = 0
     rows_written: int = 0
     uncounted: Sequence[Addition] = ()
+    records_uncounted: int = 0
     cause: str = ""
 
 
@@ -67,6 +72,9 @@ def count(additions: Sequence[Addition], rows: LiveRows, remaining_ms: Callable[
                 # Rows before this one are complete, and their last versions protect what they hold
                 # from being counted again when the batch comes back from here on.
                 done.uncounted, done.cause = additions[position:], str(error)
+                done.records_uncounted = sum(
+                    len(addition.records) for addition in (rest, *additions[position + 1 :])
+                )
                 return done
             if reached is None:
                 done.rows_written += 1

@@ -68,6 +68,7 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
         | {
             Metric.RECORDS_COUNTED: counting.counted,
             Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
+            Metric.RECORDS_UNCOUNTED: counting.records_uncounted,
             Metric.LIVE_ROWS_WRITTEN: counting.rows_written,
             Metric.MARKERS_PASSED: passing.passed,
             Metric.MARKERS_IGNORED: passing.ignored,

@@ -38,13 +38,16 @@ class Metric(StrEnum):
     STATEMENTS_ANSWERED = "StatementsAnswered"  # taken or refused by the rows there are: a write unit each
     STATEMENTS_THROTTLED = "StatementsThrottled"  # statements that the table refused for capacity
 
-    # vote_aggregator only
+    # vote_aggregator only; received = counted + already counted + uncounted
     RECORDS_COUNTED = "RecordsCounted"  # added to live rows by this invocation
     RECORDS_ALREADY_COUNTED = "RecordsAlreadyCounted"  # dropped, because a live row holds them already
+    RECORDS_UNCOUNTED = "RecordsUncounted"  # could not be counted in time: they come again
     LIVE_ROWS_WRITTEN = "LiveRowsWritten"  # conditional updates that took effect
 
     # tally only
     MARKERS_PUT = "MarkersPut"  # closing markers put into the stream
+    MARKERS_AWAITED = "MarkersAwaited"  # at each look at the drain: markers that are still to be passed
+    FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each look: the writer's failed batches not redriven
     VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
     RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
     RECOUNTS_DISAGREEING = "RecountsDisagreeing"  # recounts with other counts than the final
@@ -80,7 +83,8 @@ class Telemetry(Protocol):
 def judged_counts(received: int, judged: Judged) -> dict[Metric, int]:
     """Return the counts that both consumers emit for a batch of ``received`` records, markers not among them.
 
-    Conservation, which an alarm watches: received = accepted + rejected by reason.
+    Conservation, which an alarm watches: received = accepted + rejected by reason. Each consumer says in the
+    same line what became of them, so that the sums hold in every minute, whatever is still on its way.
     """
     counts = dict.fromkeys(REJECTED.values(), 0)
     for rejection in judged.rejected:

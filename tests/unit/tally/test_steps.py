@@ -133,6 +133,8 @@ def test_one_consumer_behind_in_one_shard_is_enough_to_wait(
         state_ = State.model_validate(run(world, state_, "check_drain"))
         assert not state_.drained
     assert world.rows.progress[-1]["behind"] == f"{laggard} in shard-2"
+    assert world.telemetry.counts[Metric.MARKERS_AWAITED] == 3
+    assert world.telemetry.counts[Metric.FAILED_BATCHES_WAITING] == 0
 
 
 def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> None:
@@ -156,6 +158,7 @@ def test_what_the_writer_gave_up_on_has_to_be_redriven_first(world: World, state
         state_ = State.model_validate(run(world, state_, "check_drain"))
         assert not state_.drained
     assert world.rows.progress[-1]["failed_batches"] == 2
+    assert world.telemetry.counts[Metric.FAILED_BATCHES_WAITING] == 3 * 2
     world.failures.batches = 0
     assert State.model_validate(run(world, state_, "check_drain")).drained
 

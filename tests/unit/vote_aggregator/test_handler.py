@@ -113,6 +113,26 @@ def test_the_counts_of_a_batch_add_up(container: AggregatorContainer, kinesis_ev
     }
 
 
+def test_the_counts_of_a_batch_add_up_when_part_of_it_comes_again(
+    container: AggregatorContainer, kinesis_event: MakeEvent
+) -> None:
+    """An alarm watches this sum; what a row holds already is not uncounted, even if the row failed."""
+    votes = [
+        ("voter-1", "poll-1", "choice-a"),
+        ("voter-1", "poll-2", "choice-a"),
+        ("voter-2", "poll-2", "choice-a"),
+    ]
+    handle(container, kinesis_event(votes[:2]))
+    container.telemetry.counts.clear()
+    # poll-1 refuses the batch, as it holds the one record; poll-2 says what it holds, and then fails.
+    handle(container, kinesis_event(votes), Fault.NONE, Fault.NONE, Fault.CALL_THROTTLED)
+    counts = container.telemetry.counts[0]
+    assert counts[Metric.RECORDS_RECEIVED] == 3
+    assert counts[Metric.RECORDS_ALREADY_COUNTED] == 2
+    assert counts[Metric.RECORDS_UNCOUNTED] == 1
+    assert counts[Metric.RECORDS_COUNTED] == 0
+
+
 def test_the_batch_comes_again_from_the_first_record_of_the_row_that_failed(
     container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
