@@ -137,7 +137,7 @@ audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the publish
 	@$(BIN)/python scripts/scan.py audit
 
 .PHONY: test-python
-test-python: $(VENV) $(LOCALCLOUD_VENV) ## Run unit, property, contract and integration tests, with branch coverage
+test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, property, contract and integration tests, with branch coverage
 	@$(BIN)/pytest tests/unit tests/properties tests/contract tests/integration --cov --cov-report=term $(ARGS)
 
 .PHONY: test-infra

@@ -7,6 +7,20 @@ locals {
     "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/pipeline/${local.name_prefix}-boundary"
   )
 
+  consumers = { vote_aggregator = module.vote_aggregator, vote_writer = module.vote_writer }
+  function_names = {
+    results_api     = module.results_api.function_name
+    tally           = module.tally_function.function_name
+    vote_aggregator = module.vote_aggregator.function_name
+    vote_writer     = module.vote_writer.function_name
+  }
+
+  table_names = {
+    polls   = module.polls_table.table_name
+    tallies = module.tallies_table.table_name
+    votes   = module.votes_table.table_name
+  }
+
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (
     var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)

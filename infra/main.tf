@@ -255,3 +255,53 @@ module "cdn" {
   origin_shield_region = coalesce(var.results_api.cdn_origin_shield_region, var.aws_region)
   origin_stage         = module.api.stage_name
 }
+
+# Sees all of it, and says so.
+module "observability" {
+  source = "./modules/observability"
+
+  name_prefix         = local.name_prefix
+  environment         = var.environment
+  settings            = var.observability
+  schedule_group_name = module.tally.schedule_group_name
+  state_machine_arn   = module.tally.state_machine_arn
+
+  api = {
+    name                  = module.api.api_name
+    stage_name            = module.api.stage_name
+    throttling_rate_limit = var.api.throttling_rate_limit
+    votes_path            = module.api.votes_path
+    results_path          = module.api.results_path
+  }
+
+  consumers = {
+    for name, consumer in { vote_aggregator = var.vote_aggregator, vote_writer = var.vote_writer } : name => {
+      batching_window_seconds               = consumer.batching_window_seconds
+      event_source_mapping_id               = local.consumers[name].event_source_mapping_id
+      failure_bucket_name                   = local.consumers[name].failure_bucket_name
+      maximum_record_age_seconds            = consumer.maximum_record_age_seconds
+    }
+  }
+
+  functions = {
+    for name, settings in { results_api = var.results_api, tally = var.tally, vote_aggregator = var.vote_aggregator, vote_writer = var.vote_writer } : name => {
+      function_name                     = local.function_names[name]
+      memory_mb                         = settings.memory_mb
+      timeout_seconds                   = settings.timeout_seconds
+    }
+  }
+
+  stream = {
+    name            = module.stream.stream_name
+    retention_hours = var.stream.retention_hours
+    shard_count     = var.stream.shard_count
+  }
+
+  tables = {
+    for name, settings in { polls = var.polls_table, tallies = var.tallies_table, votes = var.votes_table } : name => {
+      name                        = local.table_names[name]
+      billing_mode                = settings.billing_mode
+      max_write_units             = settings.max_write_units
+    }
+  }
+}

@@ -1,6 +1,16 @@
+output "alarm_topic_arn" {
+  description = "SNS topic that alarms go to; null where alarms are off."
+  value       = module.observability.topic_arn
+}
+
 output "api_url" {
   description = "Where voters post: <api_url>/polls/{poll_id}/votes."
   value       = module.api.invoke_url
+}
+
+output "dashboard_name" {
+  description = "CloudWatch dashboard that shows the whole platform."
+  value       = module.observability.dashboard_name
 }
 
 output "deployment_parameter_name" {
@@ -18,11 +28,7 @@ output "failure_bucket_names" {
 
 output "function_names" {
   description = "Every function, by its name in the tfvars."
-  value = {
-    results_api     = module.results_api.function_name
-    vote_aggregator = module.vote_aggregator.function_name
-    vote_writer     = module.vote_writer.function_name
-  }
+  value       = local.function_names
 }
 
 output "results_url" {
@@ -37,9 +43,5 @@ output "stream_name" {
 
 output "table_names" {
   description = "Tables of polls, votes and tallies."
-  value = {
-    polls   = module.polls_table.table_name
-    tallies = module.tallies_table.table_name
-    votes   = module.votes_table.table_name
-  }
+  value       = local.table_names
 }

@@ -106,6 +106,28 @@ variable "log_retention_days" {
   }
 }
 
+variable "observability" {
+  type = object({
+    alarms_enabled      = optional(bool, true)
+    concurrency_percent = optional(number, 80)
+    emails              = optional(set(string), [])
+    front_door_percent  = optional(number, 90)
+    live_lag_seconds    = optional(number, 60)
+    refused_percent     = optional(number, 10)
+    rejected_percent    = optional(number, 20)
+    risk_percent        = optional(number, 25)
+    runbook_url         = optional(string, "docs/runbook.md")
+    storing_lag_seconds = optional(number, 900)
+    tally_minutes       = optional(number, 15)
+    throttled_percent   = optional(number, 1)
+    topic_arn           = optional(string)
+    unavailable_percent = optional(number, 1)
+  })
+  description = "Who is called by alarms, and from when on; each attribute is explained in modules/observability/README.md. What follows from other settings (retention, give-up age, the front door's rate) is derived from them."
+  default     = {}
+  nullable    = false
+}
+
 variable "permissions_boundary" {
   type        = bool
   description = "Whether every role is held within the policy that `make bootstrap` makes: what the pipeline deploys has to be. Changes in place."

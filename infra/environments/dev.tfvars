@@ -8,6 +8,11 @@ log_retention_days   = 7
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 30
 
+# Nobody is on call for it. The dashboard is there all the same.
+observability = {
+  alarms_enabled = false
+}
+
 api = {
   throttling_rate_limit  = 500
   throttling_burst_limit = 250

@@ -65,3 +65,10 @@ results_api = {
   cdn_enabled          = true
   reserved_concurrency = 50
 }
+
+# Whoever is on call: add addresses (each confirms once) or the topic of your paging service. Live results are on
+# television, so 30 seconds are late; and a peak has to be stored within ten minutes of it.
+observability = {
+  live_lag_seconds    = 30
+  storing_lag_seconds = 600
+}

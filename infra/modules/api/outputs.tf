@@ -3,12 +3,27 @@ output "api_id" {
   value       = aws_api_gateway_rest_api.this.id
 }
 
+output "api_name" {
+  description = "Name of the REST API: CloudWatch's dimension ApiName."
+  value       = aws_api_gateway_rest_api.this.name
+}
+
 output "invoke_url" {
   description = "URL of the stage; votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
   value       = aws_api_gateway_stage.this.invoke_url
 }
 
+output "results_path" {
+  description = "Resource that shows results (GET): CloudWatch's dimension Resource."
+  value       = "/${join("/", [for resource in [aws_api_gateway_resource.polls, aws_api_gateway_resource.poll, aws_api_gateway_resource.results] : resource.path_part])}"
+}
+
 output "stage_name" {
   description = "Name of the stage, the first segment of the path."
   value       = aws_api_gateway_stage.this.stage_name
+}
+
+output "votes_path" {
+  description = "Resource that takes votes (POST): CloudWatch's dimension Resource."
+  value       = "/${join("/", [for resource in [aws_api_gateway_resource.polls, aws_api_gateway_resource.poll, aws_api_gateway_resource.votes] : resource.path_part])}"
 }

@@ -44,6 +44,11 @@ resource "aws_lambda_event_source_mapping" "this" {
   # Without it one failed record would make Lambda deliver the whole batch again.
   function_response_types = ["ReportBatchItemFailures"]
 
+  # Alarms rest on what the mapping itself counts: that it polls, and what it gives up on.
+  metrics_config {
+    metrics = ["EventCount"]
+  }
+
   destination_config {
     on_failure {
       destination_arn = aws_s3_bucket.failures.arn

@@ -67,6 +67,12 @@ mock_resource "aws_cloudwatch_log_group" {
   }
 }
 
+mock_resource "aws_cloudwatch_metric_alarm" {
+  defaults = {
+    arn = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:mocked"
+  }
+}
+
 mock_resource "aws_dynamodb_table" {
   defaults = {
     arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked"
@@ -114,5 +120,11 @@ mock_resource "aws_s3_bucket" {
 mock_resource "aws_sfn_state_machine" {
   defaults = {
     arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
+  }
+}
+
+mock_resource "aws_sns_topic" {
+  defaults = {
+    arn = "arn:aws:sns:eu-west-1:111122223333:mocked"
   }
 }

@@ -48,6 +48,15 @@ run "reads_from_the_oldest_record_and_reports_partial_failures" {
   }
 }
 
+run "the_mapping_counts_what_alarms_watch" {
+  command = plan
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.this.metrics_config).metrics == toset(["EventCount"])
+    error_message = "That it polls, and what it gives up on, only the mapping knows; without this it does not say."
+  }
+}
+
 run "what_is_given_up_goes_to_its_own_bucket" {
   command = plan
 

@@ -1,0 +1,439 @@
+# What calls somebody. Each entry names one alarm: its key is the name behind the prefix, `section` the part of the
+# runbook that it sends people to. The description says what it means and what to do first, and goes out with it.
+#
+# Missing data is told apart on purpose: most of these metrics fall silent when there is nothing to do, and then all is
+# well (notBreaching). PolledEventCount is the one that never does, so there silence is the alarm (breaching).
+# Thresholds that follow from the deployment (retention, give-up age, the front door's rate) are worked out here.
+locals {
+  minute = 60
+
+  # AWS's own metrics by what they are about.
+  votes_method   = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "POST", Resource = var.api.votes_path }
+  results_method = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "GET", Resource = var.api.results_path }
+
+  # What the functions emit: namespace and dimensions as in functions/voting/metrics.py.
+  own_namespace  = "Votestream"
+  own_dimensions = { for service in keys(var.functions) : service => { environment = var.environment, service = service } }
+
+  # Seconds until a record is given up, or forgotten by the stream if that comes first.
+  seconds_to_live = {
+    for name, consumer in var.consumers : name => consumer.maximum_record_age_seconds == -1 ? var.stream.retention_hours * 3600 : min(
+      consumer.maximum_record_age_seconds, var.stream.retention_hours * 3600
+    )
+  }
+  lag_seconds = {
+    vote_aggregator = var.settings.live_lag_seconds
+    vote_writer     = var.settings.storing_lag_seconds
+  }
+
+  front_door_alarms = {
+    front-door-failing = {
+      section     = "front-door-failing"
+      means       = "More than ${var.settings.unavailable_percent} % of the votes posted are answered with 5xx: they may not be stored."
+      first       = "See whether the stream answers: aws kinesis describe-stream-summary --stream-name ${var.stream.name}"
+      metrics     = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.votes_method, stat = "Average" } }
+      threshold   = var.settings.unavailable_percent / 100
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    results-failing = {
+      section     = "results-failing"
+      means       = "More than ${var.settings.unavailable_percent} % of the requests for results are answered with 5xx. Votes are not touched."
+      first       = "Look into the log of ${var.functions["results_api"].function_name}."
+      metrics     = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.results_method, stat = "Average" } }
+      threshold   = var.settings.unavailable_percent / 100
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    # API Gateway counts no 429 of its own: 4XXError holds them together with malformed requests.
+    front-door-refusing = {
+      section     = "front-door-refusing"
+      means       = "More than ${var.settings.refused_percent} % of the votes posted are answered with 4xx: throttled (429) or malformed (400, 415)."
+      first       = "Tell the two apart: with front-door-full or stream-throttling beside it, it is throttling."
+      metrics     = { share = { namespace = "AWS/ApiGateway", name = "4XXError", dimensions = local.votes_method, stat = "Average" } }
+      threshold   = var.settings.refused_percent / 100
+      operator    = "GreaterThanThreshold"
+      datapoints  = 3
+      periods     = 5
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
+    front-door-full = {
+      section     = "front-door-full"
+      means       = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${var.api.throttling_rate_limit}/s that the front door lets in; above that voters get 429."
+      first       = "Raise api.throttling_rate_limit, and stream.shard_count with it, and apply."
+      metrics     = { posted = { namespace = "AWS/ApiGateway", name = "Count", dimensions = local.votes_method, stat = "Sum" } }
+      threshold   = var.settings.front_door_percent / 100 * var.api.throttling_rate_limit * local.minute
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = {}
+    }
+  }
+
+  stream_alarms = {
+    stream-throttling = {
+      section = "stream-throttling"
+      means   = "The stream refuses more than ${var.settings.throttled_percent} % of the records: voters get 429 and have to send again."
+      first   = "Raise stream.shard_count (at most double it in one step) and apply."
+      metrics = {
+        refused = { namespace = "AWS/Kinesis", name = "WriteProvisionedThroughputExceeded", dimensions = { StreamName = var.stream.name }, stat = "Sum" }
+        taken   = { namespace = "AWS/Kinesis", name = "IncomingRecords", dimensions = { StreamName = var.stream.name }, stat = "Sum" }
+      }
+      threshold   = var.settings.throttled_percent
+      operator    = "GreaterThanThreshold"
+      datapoints  = 3
+      periods     = 5
+      missing     = "notBreaching"
+      expressions = { share = { expression = "100 * refused / (refused + taken)", label = "refused, percent" } }
+    }
+  }
+
+  # WriteThrottleEvents counts each refused write of a batch; ThrottledRequests counts a batch only if all of it was refused.
+  # A votes table that is smaller than the peak is part of the design (the stream holds the rest), so it may be full
+  # for ten minutes; the other tables have no reason to be.
+  table_alarms = merge([
+    for direction in ["read", "write"] : {
+      for table, settings in var.tables : "table-throttling-${table}-${direction}s" => {
+        section     = "table-throttling"
+        means       = "DynamoDB has been refusing ${direction}s of the ${table} table for minutes. ${table == "votes" && direction == "write" ? "Votes wait in the stream meanwhile." : "Whoever needs it retries meanwhile."}"
+        first       = "Raise ${table}_table's ${settings.billing_mode == "PROVISIONED" ? "${direction}_units" : "max_${direction}_units"} and apply."
+        metrics     = { refused = { namespace = "AWS/DynamoDB", name = "${title(direction)}ThrottleEvents", dimensions = { TableName = settings.name }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = table == "votes" && direction == "write" ? 10 : 3
+        periods     = table == "votes" && direction == "write" ? 10 : 5
+        missing     = "notBreaching"
+        expressions = {}
+      }
+    }
+  ]...)
+
+  consumer_alarms = merge([
+    for name, consumer in var.consumers : {
+      # Lambda's IteratorAge, not Kinesis' GetRecords.IteratorAgeMilliseconds: that one mixes all consumers of the stream.
+      # Its last value is old when a backlog ends, so silence must not keep the alarm on.
+      "consumer-behind-${replace(name, "_", "-")}" = {
+        section     = "consumer-behind"
+        means       = "${name} is more than ${local.lag_seconds[name]} s behind the votes that arrive. ${name == "vote_aggregator" ? "Live results lag." : "Votes are safe in the stream, but not stored yet."}"
+        first       = "See on the dashboard whether it is slow (duration, concurrency), refused (throttles) or failing (errors)."
+        metrics     = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
+        threshold   = local.lag_seconds[name] * 1000
+        operator    = "GreaterThanThreshold"
+        datapoints  = 3
+        periods     = 3
+        missing     = "notBreaching"
+        expressions = {}
+      }
+      "votes-at-risk-${replace(name, "_", "-")}" = {
+        section     = "votes-at-risk"
+        means       = "Records are ${var.settings.risk_percent} % of the way to ${local.seconds_to_live[name]} s, when ${name == "vote_aggregator" ? "the stream forgets them and live results lack them for good" : "they are given up (failure bucket) or forgotten by the stream"}."
+        first       = "Raise stream.retention_hours and apply: that buys time at once. Then mend ${name}."
+        metrics     = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
+        threshold   = var.settings.risk_percent / 100 * local.seconds_to_live[name] * 1000
+        operator    = "GreaterThanThreshold"
+        datapoints  = 1
+        periods     = 1
+        missing     = "notBreaching"
+        expressions = {}
+      }
+      # A mapping that polls an empty stream says 0, one that is disabled, or may not read, says nothing. So this fires
+      # before the first vote has come, where a comparison of records in and invocations would need votes to be late.
+      "consumer-stopped-${replace(name, "_", "-")}" = {
+        section     = "consumer-stopped"
+        means       = "${name} does not read the stream: its event source mapping is disabled, gone, or may not."
+        first       = "aws lambda get-event-source-mapping --uuid ${consumer.event_source_mapping_id}"
+        metrics     = { polls = { namespace = "AWS/Lambda", name = "PolledEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "SampleCount" } }
+        threshold   = 1
+        operator    = "LessThanThreshold"
+        datapoints  = 5
+        periods     = 5
+        missing     = "breaching"
+        expressions = {}
+      }
+      # S3 counts a bucket's objects once a day; the mapping counts what it puts there as it does so.
+      "batches-given-up-${replace(name, "_", "-")}" = {
+        section     = "batches-given-up"
+        means       = "${name} has given up on records; they lie in ${consumer.failure_bucket_name}."
+        first       = "Mend the cause, then: votectl redrive --environment ${var.environment}"
+        metrics     = { records = { namespace = "AWS/Lambda", name = "OnFailureDestinationDeliveredEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = 1
+        periods     = 1
+        missing     = "notBreaching"
+        expressions = {}
+      }
+      # Dropped is what was given up and could not be put into the failure bucket either.
+      "records-lost-${replace(name, "_", "-")}" = {
+        section     = "records-lost"
+        means       = "${name} has given up on records that could not be put into ${consumer.failure_bucket_name}. The stream still holds them for a while."
+        first       = "Raise stream.retention_hours and apply, before anything else."
+        metrics     = { records = { namespace = "AWS/Lambda", name = "DroppedEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = 1
+        periods     = 1
+        missing     = "notBreaching"
+        expressions = {}
+      }
+    }
+  ]...)
+
+  function_alarms = merge([
+    for service, function in var.functions : {
+      # Single failures are retried by whoever calls, so it takes some minutes of them.
+      "function-failing-${replace(service, "_", "-")}" = {
+        section     = "function-failing"
+        means       = "${service} ends in errors or runs into its timeout of ${function.timeout_seconds} s, again and again."
+        first       = "aws logs tail /aws/lambda/${function.function_name} --since 15m"
+        metrics     = { errors = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = 3
+        periods     = 5
+        missing     = "notBreaching"
+        expressions = {}
+      }
+      "function-throttled-${replace(service, "_", "-")}" = {
+        section     = "function-throttled"
+        means       = "Lambda refuses to run ${service}: its reserved concurrency or the account's is used up."
+        first       = "Compare with concurrency-near-quota: if that is quiet, it is ${service}.reserved_concurrency."
+        metrics     = { refused = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = 3
+        periods     = 5
+        missing     = "notBreaching"
+        expressions = {}
+      }
+    }
+  ]...)
+
+  account_alarms = {
+    concurrency-near-quota = {
+      section = "concurrency-near-quota"
+      means   = "The account runs more than ${var.settings.concurrency_percent} % of the invocations that it may run at once, all its functions together."
+      first   = "Ask for a higher quota (Lambda, concurrent executions), and find out what else runs in the account."
+      metrics = {
+        running = { namespace = "AWS/Usage", name = "ResourceCount", dimensions = { Class = "None", Resource = "ConcurrentExecutions", Service = "Lambda", Type = "Resource" }, stat = "Maximum" }
+      }
+      threshold   = var.settings.concurrency_percent
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = { share = { expression = "100 * running / SERVICE_QUOTA(running)", label = "of the quota, percent" } }
+    }
+  }
+
+  # All metrics of one of these come from the same log line of the same invocation, so nothing is "still on its way"
+  # between them. The aggregator judges every record in order, so its shares are the voters' shares.
+  own_metrics = {
+    for service, dimensions in local.own_dimensions : service => {
+      for id, name in {
+        accepted        = "VotesAccepted"
+        already_counted = "RecordsAlreadyCounted"
+        already_stored  = "VotesAlreadyStored"
+        changed         = "VotesChanged"
+        closed          = "RejectedClosed"
+        counted         = "RecordsCounted"
+        folded          = "VotesFolded"
+        malformed       = "RejectedMalformed"
+        not_open_yet    = "RejectedNotOpenYet"
+        received        = "RecordsReceived"
+        stored          = "VotesStored"
+        uncounted       = "RecordsUncounted"
+        unknown_option  = "RejectedUnknownOption"
+        unknown_poll    = "RejectedUnknownPoll"
+        unwritten       = "VotesUnwritten"
+      } : id => { namespace = local.own_namespace, name = name, dimensions = dimensions, stat = "Sum" }
+    }
+  }
+  judged = ["accepted", "closed", "malformed", "not_open_yet", "received", "unknown_option", "unknown_poll"]
+
+  counting_alarms = {
+    votes-rejected = {
+      section    = "votes-rejected"
+      means      = "More than ${var.settings.rejected_percent} % of the records in the stream are no valid votes: unknown poll or option, too early, or malformed."
+      first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: somebody's front end is wrong."
+      metrics    = { for id in ["malformed", "not_open_yet", "received", "unknown_option", "unknown_poll"] : id => local.own_metrics["vote_aggregator"][id] }
+      threshold  = var.settings.rejected_percent
+      operator   = "GreaterThanThreshold"
+      datapoints = 3
+      periods    = 3
+      missing    = "notBreaching"
+      # A handful of odd records at night is no share.
+      expressions = { share = { expression = "IF(received >= 100, 100 * (malformed + not_open_yet + unknown_option + unknown_poll) / received, 0)", label = "rejected, percent" } }
+    }
+    # After a show everybody is late for a minute or two; ten minutes of it means that the poll was closed too early.
+    votes-late = {
+      section     = "votes-late"
+      means       = "For ten minutes most votes have come after their poll's end: it closed too early, or a front end still offers it."
+      first       = "votectl poll list --environment ${var.environment}"
+      metrics     = { for id in ["closed", "received"] : id => local.own_metrics["vote_aggregator"][id] }
+      threshold   = 50
+      operator    = "GreaterThanThreshold"
+      datapoints  = 10
+      periods     = 10
+      missing     = "notBreaching"
+      expressions = { share = { expression = "IF(received >= 100, 100 * closed / received, 0)", label = "late, percent" } }
+    }
+    conservation-broken-vote-aggregator = {
+      section    = "conservation-broken"
+      means      = "vote_aggregator has received records that it neither counted nor handed back: its sums do not add up."
+      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics    = { for id in concat(local.judged, ["already_counted", "counted", "uncounted"]) : id => local.own_metrics["vote_aggregator"][id] }
+      threshold  = 0
+      operator   = "GreaterThanThreshold"
+      datapoints = 2
+      periods    = 5
+      missing    = "notBreaching"
+      expressions = { missing = { label = "records unaccounted for", expression = join(" + ", [
+        "ABS(received - accepted - unknown_poll - unknown_option - not_open_yet - closed - malformed)",
+        "ABS(received - counted - already_counted - uncounted)",
+      ]) } }
+    }
+    conservation-broken-vote-writer = {
+      section    = "conservation-broken"
+      means      = "vote_writer has received votes that it neither stored nor handed back: its sums do not add up."
+      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics    = { for id in concat(local.judged, ["already_stored", "changed", "folded", "stored", "unwritten"]) : id => local.own_metrics["vote_writer"][id] }
+      threshold  = 0
+      operator   = "GreaterThanThreshold"
+      datapoints = 2
+      periods    = 5
+      missing    = "notBreaching"
+      expressions = { missing = { label = "records unaccounted for", expression = join(" + ", [
+        "ABS(received - accepted - unknown_poll - unknown_option - not_open_yet - closed - malformed)",
+        "ABS(accepted - folded - stored - changed - already_stored - unwritten)",
+      ]) } }
+    }
+  }
+
+  tally_alarms = {
+    tally-not-started = {
+      section     = "tally-not-started"
+      means       = "A schedule could not start the tally of a poll that has closed."
+      first       = "votectl tally <poll> --environment ${var.environment}"
+      metrics     = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = var.schedule_group_name }, stat = "Sum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 1
+      periods     = 1
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    tally-failed = {
+      section     = "tally-failed"
+      means       = "A tally ended without a result. Nothing is lost: it can be started again."
+      first       = "votectl tally <poll> --environment ${var.environment}"
+      metrics     = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 1
+      periods     = 1
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    # A tally looks once a minute at the least, and a look may slip into the next minute: hence two thirds.
+    tally-waiting = {
+      section     = "tally-waiting"
+      means       = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
+      first       = "votectl tally <poll> --environment ${var.environment}: it names who is behind."
+      metrics     = { markers = { namespace = local.own_namespace, name = "MarkersAwaited", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = ceil(var.settings.tally_minutes * 2 / 3)
+      periods     = var.settings.tally_minutes
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    tally-blocked = {
+      section     = "tally-blocked"
+      means       = "A tally waits, because batches that vote_writer gave up on have not been redriven."
+      first       = "votectl redrive --environment ${var.environment}"
+      metrics     = { batches = { namespace = local.own_namespace, name = "FailedBatchesWaiting", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = {}
+    }
+    recount-disagrees = {
+      section     = "recount-disagrees"
+      means       = "A recount has other counts than the final result."
+      first       = "votectl audit <poll> --environment ${var.environment}"
+      metrics     = { recounts = { namespace = local.own_namespace, name = "RecountsDisagreeing", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 1
+      periods     = 1
+      missing     = "notBreaching"
+      expressions = {}
+    }
+  }
+
+  alarms = merge(
+    local.front_door_alarms, local.stream_alarms, local.table_alarms, local.consumer_alarms, local.function_alarms,
+    local.account_alarms, local.counting_alarms, local.tally_alarms,
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = { for name, alarm in local.alarms : name => alarm if var.settings.alarms_enabled }
+
+  alarm_name          = "${var.name_prefix}-${each.key}"
+  alarm_description   = "${each.value.means} First: ${each.value.first} Runbook: ${var.settings.runbook_url}#${each.value.section}"
+  comparison_operator = each.value.operator
+  threshold           = each.value.threshold
+  datapoints_to_alarm = each.value.datapoints
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = each.value.missing
+  alarm_actions       = local.topic_arns
+  ok_actions          = local.topic_arns
+
+  # An alarm without an expression is a metric, one with an expression has only queries.
+  namespace   = length(each.value.expressions) > 0 ? null : one(values(each.value.metrics)).namespace
+  metric_name = length(each.value.expressions) > 0 ? null : one(values(each.value.metrics)).name
+  dimensions  = length(each.value.expressions) > 0 ? null : one(values(each.value.metrics)).dimensions
+  statistic   = length(each.value.expressions) > 0 ? null : one(values(each.value.metrics)).stat
+  period      = length(each.value.expressions) > 0 ? null : local.minute
+
+  dynamic "metric_query" {
+    for_each = each.value.expressions
+
+    content {
+      id          = metric_query.key
+      expression  = metric_query.value.expression
+      label       = metric_query.value.label
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = { for id, metric in each.value.metrics : id => metric if length(each.value.expressions) > 0 }
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        dimensions  = metric_query.value.dimensions
+        stat        = metric_query.value.stat
+        period      = local.minute
+      }
+    }
+  }
+}

@@ -1,0 +1,253 @@
+# Which alarms there are, and that each fires when it should: dimensions, periods, missing data, actions. That their
+# metrics exist, and what their expressions say, is tested in tests/contract.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment         = "test"
+  name_prefix         = "votestream-test"
+  schedule_group_name = "votestream-test-closings"
+  state_machine_arn   = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally"
+
+  api = {
+    name                  = "votestream-test"
+    stage_name            = "v1"
+    throttling_rate_limit = 1000
+    votes_path            = "/polls/{poll_id}/votes"
+    results_path          = "/polls/{poll_id}/results"
+  }
+
+  consumers = {
+    vote_aggregator = { batching_window_seconds = 2, event_source_mapping_id = "aggregator-mapping", failure_bucket_name = "aggregator-failures", maximum_record_age_seconds = -1 }
+    vote_writer     = { batching_window_seconds = 1, event_source_mapping_id = "writer-mapping", failure_bucket_name = "writer-failures", maximum_record_age_seconds = 43200 }
+  }
+
+  functions = {
+    results_api     = { function_name = "votestream-test-results-api", memory_mb = 512, timeout_seconds = 15 }
+    tally           = { function_name = "votestream-test-tally", memory_mb = 512, timeout_seconds = 60 }
+    vote_aggregator = { function_name = "votestream-test-vote-aggregator", memory_mb = 1024, timeout_seconds = 60 }
+    vote_writer     = { function_name = "votestream-test-vote-writer", memory_mb = 1024, timeout_seconds = 60 }
+  }
+
+  settings = {
+    alarms_enabled      = true
+    concurrency_percent = 80
+    emails              = []
+    front_door_percent  = 90
+    live_lag_seconds    = 60
+    refused_percent     = 10
+    rejected_percent    = 20
+    risk_percent        = 25
+    runbook_url         = "https://example.org/runbook.md"
+    storing_lag_seconds = 900
+    tally_minutes       = 15
+    throttled_percent   = 1
+    unavailable_percent = 1
+  }
+
+  stream = { name = "votestream-test-votes", retention_hours = 24, shard_count = 4 }
+
+  tables = {
+    polls   = { name = "votestream-test-polls", billing_mode = "PAY_PER_REQUEST" }
+    tallies = { name = "votestream-test-tallies", billing_mode = "PAY_PER_REQUEST", max_write_units = 500 }
+    votes   = { name = "votestream-test-votes", billing_mode = "PROVISIONED" }
+  }
+}
+
+run "everybody_on_call_hears_of_an_alarm_and_of_its_end" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this :
+      jsonencode([alarm.alarm_actions, alarm.ok_actions]) == jsonencode([["arn:aws:sns:eu-west-1:111122223333:mocked"], ["arn:aws:sns:eu-west-1:111122223333:mocked"]]) && alarm.actions_enabled != false
+    ])
+    error_message = "An alarm without an action calls nobody."
+  }
+
+  assert {
+    condition = jsondecode(one(values(aws_sns_topic_policy.alarms)).policy).Statement == [{
+      Sid       = "PublishedByAlarms"
+      Effect    = "Allow"
+      Action    = "sns:Publish"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Resource  = "arn:aws:sns:eu-west-1:111122223333:mocked"
+      Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+    }]
+    error_message = "CloudWatch, for this account, publishes to the topic, and nobody else by this policy."
+  }
+
+  assert {
+    condition     = one(aws_sns_topic.alarms).kms_master_key_id == null
+    error_message = "CloudWatch may not use alias/aws/sns: with it, no alarm would arrive."
+  }
+}
+
+run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.this :
+      can(regex("^.+ First: .+ Runbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
+    ])
+    error_message = "Whoever is woken reads nothing but this."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : startswith(name, regex("#([a-z-]+)$", alarm.alarm_description)[0])])
+    error_message = "An alarm's name begins with its section of the runbook."
+  }
+}
+
+run "silence_is_an_alarm_only_where_the_metric_never_falls_silent" {
+  command = plan
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.metric_name if alarm.treat_missing_data != "notBreaching" } == {
+      consumer-stopped-vote-aggregator = "PolledEventCount"
+      consumer-stopped-vote-writer     = "PolledEventCount"
+    }
+    error_message = "At night nobody votes, and nobody is to be woken for it."
+  }
+}
+
+run "each_consumer_is_watched_by_its_own_metrics" {
+  command = plan
+
+  assert {
+    condition = {
+      for name in ["consumer-behind", "votes-at-risk", "consumer-stopped", "batches-given-up", "records-lost"] : name => [
+        for consumer in ["vote-aggregator", "vote-writer"] : one(values(aws_cloudwatch_metric_alarm.this["${name}-${consumer}"].dimensions))
+      ]
+      } == {
+      consumer-behind  = ["votestream-test-vote-aggregator", "votestream-test-vote-writer"]
+      votes-at-risk    = ["votestream-test-vote-aggregator", "votestream-test-vote-writer"]
+      consumer-stopped = ["aggregator-mapping", "writer-mapping"]
+      batches-given-up = ["aggregator-mapping", "writer-mapping"]
+      records-lost     = ["aggregator-mapping", "writer-mapping"]
+    }
+    error_message = "Kinesis' own iterator age mixes all who read the stream."
+  }
+}
+
+run "thresholds_follow_from_the_deployment" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 43200 * 1000 && aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-aggregator"].threshold == 0.25 * 24 * 3600 * 1000
+    error_message = "The writer gives up at its maximum record age, the aggregator when the stream forgets."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["consumer-behind-vote-writer"].threshold == 900000 && aws_cloudwatch_metric_alarm.this["consumer-behind-vote-aggregator"].threshold == 60000
+    error_message = "Iterator age is in milliseconds."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 1000 * 60
+    error_message = "90 % of what the front door lets in, in a minute."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["tally-waiting"].evaluation_periods == 15 && aws_cloudwatch_metric_alarm.this["tally-waiting"].datapoints_to_alarm == 10
+    error_message = "A tally that waits looks once a minute at the least."
+  }
+}
+
+run "a_stream_that_forgets_before_the_writer_gives_up_decides" {
+  command = plan
+
+  variables {
+    consumers = {
+      vote_aggregator = { batching_window_seconds = 2, event_source_mapping_id = "aggregator-mapping", failure_bucket_name = "aggregator-failures", maximum_record_age_seconds = -1 }
+      vote_writer     = { batching_window_seconds = 1, event_source_mapping_id = "writer-mapping", failure_bucket_name = "writer-failures", maximum_record_age_seconds = -1 }
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 24 * 3600 * 1000
+    error_message = "-1 is no age: the stream's retention is."
+  }
+}
+
+run "without_alarms_there_is_the_dashboard_alone" {
+  command = plan
+
+  variables {
+    settings = {
+      alarms_enabled      = false
+      concurrency_percent = 80
+      emails              = ["somebody@example.org"]
+      front_door_percent  = 90
+      live_lag_seconds    = 60
+      refused_percent     = 10
+      rejected_percent    = 20
+      risk_percent        = 25
+      runbook_url         = "docs/runbook.md"
+      storing_lag_seconds = 900
+      tally_minutes       = 15
+      throttled_percent   = 1
+      unavailable_percent = 1
+    }
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
+    error_message = "Nothing that costs by the alarm."
+  }
+
+  assert {
+    condition     = output.dashboard_name == "votestream-test" && !anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.type == "alarm"])
+    error_message = "There is always something to look at, and no list of alarms that do not exist."
+  }
+}
+
+run "a_topic_that_is_given_gets_the_alarms" {
+  command = plan
+
+  variables {
+    settings = {
+      alarms_enabled      = true
+      concurrency_percent = 80
+      emails              = []
+      front_door_percent  = 90
+      live_lag_seconds    = 60
+      refused_percent     = 10
+      rejected_percent    = 20
+      risk_percent        = 25
+      runbook_url         = "docs/runbook.md"
+      storing_lag_seconds = 900
+      tally_minutes       = 15
+      throttled_percent   = 1
+      topic_arn           = "arn:aws:sns:eu-west-1:111122223333:on-call"
+      unavailable_percent = 1
+    }
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])
+    error_message = "Whoever has a topic for being called keeps it."
+  }
+}
+
+run "the_dashboard_fits_its_page" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24 && widget.height > 0])
+    error_message = "CloudWatch's page is 24 units wide."
+  }
+
+  assert {
+    condition     = length(distinct([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.x, widget.y]])) == length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets)
+    error_message = "No widget lies on another."
+  }
+
+  assert {
+    condition     = one([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"]) == length(aws_cloudwatch_metric_alarm.this)
+    error_message = "All alarms are on the page."
+  }
+}

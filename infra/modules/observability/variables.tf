@@ -1,0 +1,169 @@
+variable "api" {
+  type = object({
+    name                  = string
+    stage_name            = string
+    throttling_rate_limit = number
+    votes_path            = string
+    results_path          = string
+  })
+  description = <<-EOT
+    The front door.
+    name, stage_name: as CloudWatch knows it.
+    throttling_rate_limit: requests per second that it lets in.
+    votes_path, results_path: resources that take votes (POST) and show results (GET).
+  EOT
+  nullable    = false
+}
+
+variable "consumers" {
+  type = map(object({
+    batching_window_seconds    = number
+    event_source_mapping_id    = string
+    failure_bucket_name        = string
+    maximum_record_age_seconds = number
+  }))
+  description = <<-EOT
+    What reads the stream, by its name in the tfvars; both have a function of the same name in var.functions.
+    event_source_mapping_id: UUID of the mapping, which has to publish its event counts.
+    failure_bucket_name: where batches go that were given up.
+    maximum_record_age_seconds: age at which a batch is given up; -1 means when the stream forgets it.
+  EOT
+  nullable    = false
+
+  validation {
+    condition     = toset(keys(var.consumers)) == toset(["vote_aggregator", "vote_writer"])
+    error_message = "consumers must be vote_writer and vote_aggregator: each has sums of its own that an alarm watches."
+  }
+}
+
+variable "environment" {
+  type        = string
+  description = "Value of the dimension `environment` in the functions' own metrics."
+  nullable    = false
+}
+
+variable "functions" {
+  type = map(object({
+    function_name   = string
+    memory_mb       = number
+    timeout_seconds = number
+  }))
+  description = "Every function by its service name, which is the dimension `service` of its own metrics."
+  nullable    = false
+
+  validation {
+    condition     = toset(keys(var.functions)) == toset(["results_api", "tally", "vote_aggregator", "vote_writer"])
+    error_message = "functions must be results_api, tally, vote_aggregator and vote_writer: all that emit metrics of their own."
+  }
+}
+
+variable "name_prefix" {
+  type        = string
+  description = "Prefix of every physical name. Changing it replaces topic, dashboard and alarms; nothing is lost but alarm history."
+  nullable    = false
+}
+
+variable "settings" {
+  type = object({
+    alarms_enabled      = bool
+    concurrency_percent = number
+    emails              = set(string)
+    front_door_percent  = number
+    live_lag_seconds    = number
+    refused_percent     = number
+    rejected_percent    = number
+    risk_percent        = number
+    runbook_url         = string
+    storing_lag_seconds = number
+    tally_minutes       = number
+    throttled_percent   = number
+    topic_arn           = optional(string)
+    unavailable_percent = number
+  })
+  description = <<-EOT
+    Who is told, and from when on; all of it changes in place.
+    alarms_enabled: whether there are alarms at all; they cost $0.10 a month each.
+    concurrency_percent: invocations at once, in percent of the account's quota.
+    emails: addresses that get each alarm; each has to confirm once.
+    front_door_percent: votes posted, in percent of the rate that the front door lets in.
+    live_lag_seconds: how old a vote may be when it is counted live.
+    refused_percent: votes posted that are answered with 4xx, in percent.
+    rejected_percent: records in the stream that are no valid vote, those after a poll's end left out, in percent.
+    risk_percent: age of a record, in percent of the age at which it is given up or forgotten.
+    runbook_url: where people read docs/runbook.md; the alarm's section is appended as #section.
+    storing_lag_seconds: how old a vote may be when it is stored. The stream is there to hold a peak, so this is minutes.
+    tally_minutes: how long a tally may wait for its drain.
+    throttled_percent: records that the stream refuses, in percent.
+    topic_arn: SNS topic for alarms; null means one of its own.
+    unavailable_percent: requests answered with 5xx, in percent.
+  EOT
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for percent in [
+        var.settings.concurrency_percent, var.settings.front_door_percent, var.settings.refused_percent,
+        var.settings.rejected_percent, var.settings.risk_percent, var.settings.throttled_percent,
+        var.settings.unavailable_percent,
+      ] : percent > 0 && percent < 100
+    ])
+    error_message = "observability.*_percent must each be above 0 and below 100: at 0 an alarm never ends, and at 100 it never begins."
+  }
+
+  validation {
+    condition     = var.settings.live_lag_seconds >= var.consumers["vote_aggregator"].batching_window_seconds + 10 && var.settings.live_lag_seconds <= 3600
+    error_message = "observability.live_lag_seconds is ${var.settings.live_lag_seconds}: it must be from ${var.consumers["vote_aggregator"].batching_window_seconds + 10} to 3600, because a vote waits up to vote_aggregator.batching_window_seconds = ${var.consumers["vote_aggregator"].batching_window_seconds} on purpose, and a few seconds for the batch itself."
+  }
+
+  validation {
+    condition     = var.settings.storing_lag_seconds >= var.consumers["vote_writer"].batching_window_seconds + 10 && var.settings.storing_lag_seconds <= 86400
+    error_message = "observability.storing_lag_seconds is ${var.settings.storing_lag_seconds}: it must be from ${var.consumers["vote_writer"].batching_window_seconds + 10} (vote_writer.batching_window_seconds and a few seconds for the batch itself) to 86400."
+  }
+
+  validation {
+    condition     = var.settings.tally_minutes >= 5 && var.settings.tally_minutes <= 120 && floor(var.settings.tally_minutes) == var.settings.tally_minutes
+    error_message = "observability.tally_minutes is ${var.settings.tally_minutes}: it must be a whole number from 5 to 120. A tally looks at its drain once a minute at the least."
+  }
+
+  validation {
+    condition     = var.settings.topic_arn == null || length(var.settings.emails) == 0
+    error_message = "observability.emails and topic_arn are both set: whoever owns the topic subscribes to it. Leave one of them out."
+  }
+
+  validation {
+    condition     = alltrue([for email in var.settings.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "observability.emails holds something that is no e-mail address."
+  }
+}
+
+variable "state_machine_arn" {
+  type        = string
+  description = "ARN of the state machine that makes results final."
+  nullable    = false
+}
+
+variable "schedule_group_name" {
+  type        = string
+  description = "Group of the schedules that start it when a poll closes."
+  nullable    = false
+}
+
+variable "stream" {
+  type = object({
+    name            = string
+    retention_hours = number
+    shard_count     = optional(number)
+  })
+  description = "The stream: its name, how long it remembers, and how many shards it has (null when that is Kinesis' affair)."
+  nullable    = false
+}
+
+variable "tables" {
+  type = map(object({
+    name            = string
+    billing_mode    = string
+    max_write_units = optional(number)
+  }))
+  description = "The tables by what they hold (polls, tallies, votes), with how their capacity is paid and, on demand, its ceiling."
+  nullable    = false
+}

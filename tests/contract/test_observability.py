@@ -1,0 +1,263 @@
+"""Alarms and dashboard: about metrics that exist, and ringing when they should."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import results_api.handler
+import tally.handler
+import vote_aggregator.handler
+import vote_writer.handler
+from contract.cloudwatch import Minute, evaluate, names_in, rings
+from contract.planned import (
+    ENVIRONMENT,
+    Metric,
+    expression_of,
+    expressions_of_widget,
+    metrics_of_alarm,
+    metrics_of_widget,
+    observed,
+)
+from voting.metrics import NAMESPACE
+from voting.metrics import Metric as OwnMetric
+
+AWS_METRICS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("aws_metrics.json").read_text(encoding="utf-8")
+)
+SERVICES = {
+    module.SERVICE
+    for module in (results_api.handler, tally.handler, vote_aggregator.handler, vote_writer.handler)
+}
+
+
+def exists(metric: Metric) -> bool:
+    """Say whether a metric is one that a function emits, or one that AWS documents with these dimensions."""
+    dimensions = dict(metric.dimensions)
+    if metric.namespace == NAMESPACE:
+        return (
+            metric.name in list(OwnMetric)
+            and dimensions.keys() == {"environment", "service"}
+            and dimensions["environment"] == ENVIRONMENT
+            and dimensions["service"] in SERVICES
+        )
+    return any(
+        metric.namespace == entry.get("namespace", namespace)
+        and metric.name in entry["metrics"]
+        and sorted(dimensions) in entry["dimensions"]
+        for namespace, entry in AWS_METRICS.items()
+    )
+
+
+def test_every_alarm_is_about_metrics_that_exist() -> None:
+    alarms = observed().alarms
+    assert alarms
+    unknown = {
+        name: metric
+        for name, alarm in alarms.items()
+        for metric in metrics_of_alarm(alarm).values()
+        if not exists(metric)
+    }
+    assert unknown == {}
+
+
+def test_every_widget_is_about_metrics_that_exist() -> None:
+    shown = [
+        (widget["properties"].get("title"), metric)
+        for widget in observed().dashboard["widgets"]
+        for metric in metrics_of_widget(widget).values()
+    ]
+    assert shown
+    assert [(title, metric) for title, metric in shown if not exists(metric)] == []
+
+
+def test_an_alarm_named_after_somebody_is_about_them() -> None:
+    subjects = {
+        "vote-writer": {"writer-mapping", "votestream-test-vote-writer", "vote_writer"},
+        "vote-aggregator": {"aggregator-mapping", "votestream-test-vote-aggregator", "vote_aggregator"},
+        "results-api": {"votestream-test-results-api"},
+        "polls": {"votestream-test-polls"},
+        "tallies": {"votestream-test-tallies"},
+        "votes": {"votestream-test-votes"},
+    }
+    named = 0
+    for name, alarm in observed().alarms.items():
+        subject = name.removeprefix(section_of(name)).removesuffix("-reads").removesuffix("-writes").strip("-")
+        if subject in subjects:
+            named += 1
+            about = {value for metric in metrics_of_alarm(alarm).values() for _, value in metric.dimensions}
+            assert about & subjects[subject], name
+    assert named > 20
+
+
+def test_every_expression_uses_all_its_metrics_and_no_other() -> None:
+    for name, alarm in observed().alarms.items():
+        if (expression := expression_of(alarm)) is not None:
+            assert names_in(expression) == metrics_of_alarm(alarm).keys(), name
+    for widget in observed().dashboard["widgets"]:
+        for expression in expressions_of_widget(widget):
+            assert names_in(expression) <= metrics_of_widget(widget).keys(), widget["properties"]["title"]
+
+
+def test_an_expression_has_no_value_where_a_metric_has_none_or_it_divides_by_nought() -> None:
+    assert evaluate("100 * part / whole", {"part": 1, "whole": 4}) == 25
+    assert evaluate("100 * part / whole", {"part": 1}) is None
+    assert evaluate("100 * part / whole", {"part": 1, "whole": 0}) is None
+    assert evaluate("IF(whole >= 100, 100 * part / whole, 0)", {"part": 1, "whole": 0}) == 0
+
+
+def test_what_the_functions_count_is_on_the_dashboard() -> None:
+    shown = {
+        metric.name
+        for widget in observed().dashboard["widgets"]
+        for metric in metrics_of_widget(widget).values()
+    }
+    # Sums of what is shown, or a share of it.
+    left_out = {OwnMetric.RECORDS_RECEIVED, OwnMetric.MARKERS_IGNORED, OwnMetric.REQUESTS_ANSWERED}
+    assert set(OwnMetric) - shown == left_out
+
+
+# A minute in the middle of a show, by the statistic that the alarms take: sums, or a share of 1 (4XXError, 5XXError),
+# milliseconds (IteratorAge), polls (PolledEventCount), invocations at once (ResourceCount).
+BUSY: Minute = {
+    "Count": 200_000,
+    "4XXError": 0.02,
+    "5XXError": 0.0,
+    "IncomingRecords": 199_000,
+    "WriteProvisionedThroughputExceeded": 300,
+    "ReadThrottleEvents": 0,
+    "WriteThrottleEvents": 0,
+    "IteratorAge": 4_000,
+    "PolledEventCount": 960,
+    "OnFailureDestinationDeliveredEventCount": 0,
+    "DroppedEventCount": 0,
+    "Errors": 0,
+    "Throttles": 0,
+    "ResourceCount": 300,
+    # Both consumers: received = accepted + rejected.
+    "RecordsReceived": 199_000,
+    "VotesAccepted": 195_000,
+    "RejectedUnknownPoll": 1_000,
+    "RejectedUnknownOption": 1_000,
+    "RejectedNotOpenYet": 500,
+    "RejectedClosed": 1_000,
+    "RejectedMalformed": 500,
+    # vote_writer: accepted = all of these.
+    "VotesFolded": 20_000,
+    "VotesStored": 150_000,
+    "VotesChanged": 20_000,
+    "VotesAlreadyStored": 4_000,
+    "VotesUnwritten": 1_000,
+    # vote_aggregator: received = all of these.
+    "RecordsCounted": 190_000,
+    "RecordsAlreadyCounted": 6_000,
+    "RecordsUncounted": 3_000,
+}
+# Nobody votes: what AWS and the functions still say.
+NIGHT: Minute = {"PolledEventCount": 960}
+# A tally at work.
+CLOSING: Minute = NIGHT | {
+    "MarkersAwaited": 4,
+    "FailedBatchesWaiting": 0,
+    "RecountsDisagreeing": 0,
+    "ExecutionsFailed": 0,
+    "InvocationDroppedCount": 0,
+    "IteratorAge": 4_000,
+}
+# Everybody is late for the poll that has just closed.
+LATE: Minute = BUSY | {
+    "RejectedClosed": 190_000,
+    "VotesAccepted": 6_000,
+    "VotesFolded": 0,
+    "VotesStored": 6_000,
+    "VotesChanged": 0,
+    "VotesAlreadyStored": 0,
+    "VotesUnwritten": 0,
+}
+
+# A section of the runbook, and what happens: its alarms have to ring, and no others but those named beside it.
+TROUBLE: dict[str, tuple[Minute, set[str]]] = {
+    "front-door-failing": (BUSY | {"5XXError": 0.02}, {"results-failing"}),  # the metric is the same for both
+    "results-failing": (BUSY | {"5XXError": 0.02}, {"front-door-failing"}),
+    "front-door-refusing": (BUSY | {"4XXError": 0.12}, set()),
+    "front-door-full": (BUSY | {"Count": 230_000}, set()),
+    "stream-throttling": (BUSY | {"WriteProvisionedThroughputExceeded": 3_000}, set()),
+    "table-throttling": (BUSY | {"WriteThrottleEvents": 10, "ReadThrottleEvents": 10}, set()),
+    "consumer-behind": (BUSY | {"IteratorAge": 1_000_000}, set()),
+    "votes-at-risk": (BUSY | {"IteratorAge": 48 * 3_600_000}, {"consumer-behind"}),
+    "consumer-stopped": ({name: value for name, value in BUSY.items() if name != "PolledEventCount"}, set()),
+    "batches-given-up": (BUSY | {"OnFailureDestinationDeliveredEventCount": 25}, set()),
+    "records-lost": (BUSY | {"DroppedEventCount": 25}, set()),
+    "function-failing": (BUSY | {"Errors": 1}, set()),
+    "function-throttled": (BUSY | {"Throttles": 1}, set()),
+    "concurrency-near-quota": (BUSY | {"ResourceCount": 801}, set()),
+    "votes-rejected": (
+        BUSY
+        | {"RejectedUnknownOption": 61_000, "VotesAccepted": 135_000, "VotesStored": 90_000}
+        | {"RecordsCounted": 190_000},
+        set(),
+    ),
+    "votes-late": (LATE, set()),
+    "conservation-broken": (BUSY | {"VotesStored": 149_999, "RecordsCounted": 189_999}, set()),
+    "tally-not-started": (CLOSING | {"InvocationDroppedCount": 1}, {"tally-waiting"}),
+    "tally-failed": (CLOSING | {"ExecutionsFailed": 1}, {"tally-waiting"}),
+    "tally-waiting": (CLOSING, set()),
+    "tally-blocked": (CLOSING | {"MarkersAwaited": 0, "FailedBatchesWaiting": 1}, set()),
+    "recount-disagrees": (CLOSING | {"MarkersAwaited": 0, "RecountsDisagreeing": 1}, set()),
+}
+
+
+def ringing(minutes: Sequence[Minute]) -> set[str]:
+    """Return the names of the alarms that ring at the end of these minutes."""
+    return {name for name, alarm in observed().alarms.items() if rings(alarm, minutes)}
+
+
+def section_of(name: str) -> str:
+    """Return the section of the runbook that an alarm's description names."""
+    return str(observed().alarms[name]["alarm_description"]).rpartition("#")[2]
+
+
+def test_every_alarm_has_its_trouble_here() -> None:
+    assert {section_of(name) for name in observed().alarms} == TROUBLE.keys()
+
+
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        pytest.param([BUSY] * 30, id="a-show-that-goes-well"),
+        pytest.param([NIGHT] * 30, id="a-night-without-votes"),
+        pytest.param([NIGHT] * 30 + [CLOSING] * 5 + [NIGHT] * 5, id="a-tally"),
+        pytest.param([BUSY] * 30 + [LATE] * 4 + [NIGHT] * 4, id="the-end-of-a-poll"),
+        pytest.param([BUSY] * 30 + [BUSY | {"Errors": 1}] + [BUSY], id="one-failed-invocation"),
+        pytest.param([NIGHT | {"5XXError": 0.0, "4XXError": 1.0, "Count": 1}], id="one-bad-request"),
+        pytest.param([NIGHT | {"RecordsReceived": 1, "RejectedMalformed": 1}], id="one-odd-record"),
+    ],
+)
+def test_nobody_is_called_for(minutes: Sequence[Minute]) -> None:
+    assert ringing(minutes) == set()
+
+
+def test_a_votes_table_smaller_than_the_peak_calls_nobody_for_minutes() -> None:
+    full = ringing([BUSY] * 30 + [BUSY | {"WriteThrottleEvents": 1_000}] * 9)
+    assert full == {"table-throttling-polls-writes", "table-throttling-tallies-writes"}
+
+
+@pytest.mark.parametrize("section", TROUBLE)
+def test_trouble_rings_all_its_alarms_and_hardly_another(section: str) -> None:
+    minute, beside = TROUBLE[section]
+    rung = ringing([BUSY] * 30 + [minute] * 30)
+    assert {name for name in observed().alarms if section_of(name) == section} <= rung
+    assert {section_of(name) for name in rung} == {section} | beside
+
+
+@pytest.mark.parametrize("section", TROUBLE)
+def test_an_alarm_rings_within_its_datapoints_and_not_before(section: str) -> None:
+    minute, _ = TROUBLE[section]
+    for name, alarm in observed().alarms.items():
+        if section_of(name) == section:
+            needed = alarm["datapoints_to_alarm"]
+            assert rings(alarm, [BUSY] * 30 + [minute] * needed), name
+            assert not rings(alarm, [BUSY] * 30 + [minute] * (needed - 1)), name
+            assert not rings(alarm, [minute] * 30 + [NIGHT] * 30), f"{name} never ends"

@@ -1,0 +1,149 @@
+"""Alarms as they are deployed: about what the functions have really emitted, and heard by whoever listens."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+import localcloud
+from contract.planned import Metric, metrics_of_widget
+from e2e.observing import wait_for
+from votectl.closing import Schedules
+from votectl.deployment import PROJECT, Deployment
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies
+from voting.metrics import NAMESPACE
+from voting.metrics import Metric as OwnMetric
+from voting.polls import Option
+
+pytestmark = pytest.mark.local_cloud
+
+# Emitted in trouble alone: a batch comes again, a table can't be read.
+ONLY_IN_TROUBLE = {OwnMetric.RECORDS_REPORTED_FAILED, OwnMetric.REQUESTS_UNAVAILABLE}
+
+
+def emitted() -> set[Metric]:
+    """Return every metric that a function has written to its log in the embedded format, dimensions included."""
+    return {
+        Metric.of(directive["Namespace"], metric["Name"], {key: line[key] for key in dimensions})
+        for file in localcloud.function_log_folder().glob("*.log")
+        for text in file.read_text(encoding="utf-8").splitlines()
+        if text.startswith("{") and '"_aws"' in text
+        for line in [json.loads(text)]
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for dimensions in directive["Dimensions"]
+        for metric in directive["Metrics"]
+    }
+
+
+@pytest.fixture(scope="module")
+def alarms(deployment: Deployment) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("cloudwatch").describe_alarms(
+        AlarmNamePrefix=f"{PROJECT}-{deployment.environment}-", MaxRecords=100
+    )["MetricAlarms"]
+    return found
+
+
+def watched(alarms: list[dict[str, Any]]) -> set[Metric]:
+    """Return our own metrics that alarms read."""
+    read = [
+        query["MetricStat"]["Metric"]
+        for alarm in alarms
+        for query in alarm.get("Metrics") or [{"MetricStat": {"Metric": alarm}}]
+        if "MetricStat" in query
+    ]
+    return {
+        Metric.of(
+            metric["Namespace"], metric["MetricName"], {d["Name"]: d["Value"] for d in metric["Dimensions"]}
+        )
+        for metric in read
+        if metric["Namespace"] == NAMESPACE
+    }
+
+
+@pytest.fixture(scope="module")
+def everything_has_run(deployment: Deployment, desk: PollDesk) -> None:
+    """Let every function do its work once: a vote, a look at the results in four ways, a tally."""
+    opens_at = desk.now_ms() + 5_000
+    poll = desk.create(
+        f"watched-{time.time_ns() // 1_000_000}",
+        "A poll that is watched",
+        [Option(id=option, label=option) for option in ("a", "b")],
+        opens_at=opens_at,
+        closes_at=opens_at + 2_000,
+    )
+    Schedules(deployment).set(poll)
+    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
+        client.post(f"/polls/{poll.poll_id}/votes", json={"option": "a", "voter": "watched"})
+        etag = client.get(f"/polls/{poll.poll_id}").headers["ETag"]
+        client.get(f"/polls/{poll.poll_id}", headers={"If-None-Match": etag})
+        client.get("/polls/nobody-knows-this-one")
+    wait_for(lambda: desk.now_ms() > poll.closes_at, seconds=30)
+    Tallies(deployment).start(poll.poll_id)
+    wait_for(lambda: Tallies(deployment).final(poll.poll_id) is not None, seconds=120)
+
+
+@pytest.mark.usefixtures("everything_has_run")
+def test_every_metric_of_ours_in_an_alarm_has_been_emitted_with_these_dimensions(
+    alarms: list[dict[str, Any]],
+) -> None:
+    metrics = watched(alarms)
+    assert len(metrics) > 10
+    assert metrics - emitted() == set()
+
+
+@pytest.mark.usefixtures("everything_has_run")
+def test_every_metric_of_ours_on_the_dashboard_has_been_emitted_with_these_dimensions(
+    deployment: Deployment,
+) -> None:
+    body = json.loads(
+        boto3.client("cloudwatch").get_dashboard(DashboardName=f"{PROJECT}-{deployment.environment}")[
+            "DashboardBody"
+        ]
+    )
+    shown = {metric for widget in body["widgets"] for metric in metrics_of_widget(widget).values()}
+    ours = {metric for metric in shown if metric.namespace == NAMESPACE and metric.name not in ONLY_IN_TROUBLE}
+    assert len(ours) > 20
+    assert ours - emitted() == set()
+
+
+@pytest.fixture
+def listening(alarms: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Subscribe to the alarms' topic; return a function that returns what has come since."""
+    (topic,) = set(itertools.chain.from_iterable(alarm["AlarmActions"] for alarm in alarms))
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    queue = sqs.create_queue(QueueName=f"alarms-{time.time_ns()}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+
+    def heard() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+
+    yield heard
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def test_an_alarm_is_heard_and_says_where_to_read_on(
+    alarms: list[dict[str, Any]], listening: Callable[[], list[dict[str, Any]]]
+) -> None:
+    name = next(alarm["AlarmName"] for alarm in alarms if alarm["AlarmName"].endswith("-tally-failed"))
+    cloudwatch = boto3.client("cloudwatch")
+    came: list[dict[str, Any]] = []
+
+    def heard(state: str) -> bool:
+        came.extend(listening())
+        return any(message["NewStateValue"] == state for message in came)
+
+    for state in ("ALARM", "OK"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+        wait_for(lambda state=state: heard(state), seconds=30)  # type: ignore[misc]
+    assert {message["AlarmName"] for message in came} == {name}
+    assert "#tally-failed" in came[0]["AlarmDescription"]
