@@ -24,5 +24,12 @@ resource "aws_ssm_parameter" "deployment" {
     vote_retention_days            = var.vote_retention_days
   })
 
+  lifecycle {
+    precondition {
+      condition     = terraform_data.identity.output == local.identity
+      error_message = "This state holds ${terraform_data.identity.output}, and the tfvars now say ${local.identity}: project, environment and aws_region are part of every name, so all of it would be destroyed and built anew, stored votes included. Put them back; or give the new deployment a state and a tfvars of its own; or, if all of it may go, apply with deletion_protection = false first."
+    }
+  }
+
   # checkov:skip=CKV2_AWS_34: names and addresses that outputs show as well, no secret
 }

@@ -1,5 +1,6 @@
 locals {
   name_prefix        = "${var.project}-${var.environment}"
+  identity           = "${local.name_prefix} in ${var.aws_region}"
   artifact_directory = coalesce(var.artifact_directory, "${path.root}/../dist/${var.lambda_architecture}")
 
   # bootstrap/ makes it under this name.

@@ -25,7 +25,7 @@ variable "artifact_directory" {
 
 variable "aws_region" {
   type        = string
-  description = "Region of the deployment. Changing it builds a second one elsewhere and forgets the first: destroy before."
+  description = "Region of the deployment. Changing it replaces everything, the stored votes included; refused while deletion_protection is on."
   default     = "us-east-1"
   nullable    = false
 
@@ -44,7 +44,7 @@ variable "deletion_protection" {
 
 variable "environment" {
   type        = string
-  description = "Name of the environment, part of every name and tag. Changing it replaces everything, the stored votes included."
+  description = "Name of the environment, part of every name and tag. Changing it replaces everything, the stored votes included; refused while deletion_protection is on."
   nullable    = false
 
   validation {
