@@ -1,9 +1,9 @@
 """CloudWatch's alarms as far as ours go: enough to say which of them ring in a given course of minutes.
 
-From the user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Metric math syntax
-and functions": an expression has no value in a minute in which one of its metrics has none, or where it divides by nought;
-an alarm rings when M of the last N datapoints breach, where missing ones count as the alarm says. What the guide leaves
-open (older datapoints taken in the place of missing ones) does not occur in what the tests play.
+From the user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Metric math
+syntax and functions": an expression has no value in a minute in which one of its metrics has none, or where it
+divides by nought; an alarm rings when M of the last N datapoints breach, where missing ones count as the alarm says.
+What the guide leaves open (older datapoints taken in the place of missing ones) does not occur in what the tests play.
 """
 
 import ast
@@ -13,7 +13,8 @@ from typing import Any
 
 from contract.planned import expression_of, metrics_of_alarm
 
-type Minute = Mapping[str, float]  # what CloudWatch has of a minute: the value of the alarm's statistic, by metric name
+# What CloudWatch has of a minute: the value of the statistic that alarms take, by metric name.
+type Minute = dict[str, float]
 
 # An account starts with a thousand invocations at once.
 QUOTA = 1000.0
@@ -46,11 +47,11 @@ def rings(alarm: dict[str, Any], minutes: Sequence[Minute]) -> bool:
 
     def breaches(value: float | None) -> bool:
         if value is None:
-            return bool(alarm["treat_missing_data"] == "breaching")
-        return _COMPARISONS[alarm["comparison_operator"]](value, alarm["threshold"])
+            return str(alarm["treat_missing_data"]) == "breaching"
+        return _COMPARISONS[alarm["comparison_operator"]](value, float(alarm["threshold"]))
 
     last = [datapoint(minute) for minute in minutes[-alarm["evaluation_periods"] :]]
-    return sum(breaches(value) for value in last) >= alarm["datapoints_to_alarm"]
+    return sum(breaches(value) for value in last) >= int(alarm["datapoints_to_alarm"])
 
 
 def names_in(expression: str) -> set[str]:

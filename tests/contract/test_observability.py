@@ -84,7 +84,9 @@ def test_an_alarm_named_after_somebody_is_about_them() -> None:
     }
     named = 0
     for name, alarm in observed().alarms.items():
-        subject = name.removeprefix(section_of(name)).removesuffix("-reads").removesuffix("-writes").strip("-")
+        subject = (
+            name.removeprefix(section_of(name)).removesuffix("-reads").removesuffix("-writes").strip("-")
+        )
         if subject in subjects:
             named += 1
             about = {value for metric in metrics_of_alarm(alarm).values() for _, value in metric.dimensions}

@@ -43,10 +43,12 @@ def emitted() -> set[Metric]:
 
 @pytest.fixture(scope="module")
 def alarms(deployment: Deployment) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = boto3.client("cloudwatch").describe_alarms(
-        AlarmNamePrefix=f"{PROJECT}-{deployment.environment}-", MaxRecords=100
-    )["MetricAlarms"]
-    return found
+    cloudwatch = boto3.client("cloudwatch")
+    prefix = f"{PROJECT}-{deployment.environment}-"
+    return [
+        dict(alarm)
+        for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=prefix, MaxRecords=100)["MetricAlarms"]
+    ]
 
 
 def watched(alarms: list[dict[str, Any]]) -> set[Metric]:
@@ -108,7 +110,9 @@ def test_every_metric_of_ours_on_the_dashboard_has_been_emitted_with_these_dimen
         ]
     )
     shown = {metric for widget in body["widgets"] for metric in metrics_of_widget(widget).values()}
-    ours = {metric for metric in shown if metric.namespace == NAMESPACE and metric.name not in ONLY_IN_TROUBLE}
+    ours = {
+        metric for metric in shown if metric.namespace == NAMESPACE and metric.name not in ONLY_IN_TROUBLE
+    }
     assert len(ours) > 20
     assert ours - emitted() == set()
 

@@ -393,7 +393,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = { for name, alarm in local.alarms : name => alarm if var.settings.alarms_enabled }
 
   alarm_name          = "${var.name_prefix}-${each.key}"
-  alarm_description   = "${each.value.means} First: ${each.value.first} Runbook: ${var.settings.runbook_url}#${each.value.section}"
+  alarm_description   = "${each.value.means}\nFirst: ${each.value.first}\nRunbook: ${var.settings.runbook_url}#${each.value.section}"
   comparison_operator = each.value.operator
   threshold           = each.value.threshold
   datapoints_to_alarm = each.value.datapoints

@@ -91,7 +91,7 @@ run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
   assert {
     condition = alltrue([
       for name, alarm in aws_cloudwatch_metric_alarm.this :
-      can(regex("^.+ First: .+ Runbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
+      can(regex("^.+\nFirst: .+\nRunbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
     ])
     error_message = "Whoever is woken reads nothing but this."
   }
