@@ -205,12 +205,12 @@ def is_allowed(action: str, section: str) -> bool:
 
 
 def kinds() -> set[str]:
-    """Return every type of resource that the root and its modules make."""
+    """Return every type of resource that the root and its modules make in the account."""
     files = [*INFRA.glob("*.tf"), *INFRA.glob("modules/*/*.tf")]
     return {
         kind
         for file in files
-        for kind in re.findall(r'^resource "(\w+)"', file.read_text("utf-8"), re.MULTILINE)
+        for kind in re.findall(r'^resource "(aws_\w+)"', file.read_text("utf-8"), re.MULTILINE)
     }
 
 

@@ -111,10 +111,12 @@ locals {
           )
         } if table != "polls"],
         [
-          { title = "Refused reads and writes", unit = "a minute", stat = "Sum", marks = [], metrics = concat(
+          { title = "Refused reads and writes, and what the writer got through", unit = "a minute", stat = "Sum", marks = [], metrics = concat(
             [for table, settings in var.tables : ["AWS/DynamoDB", "ReadThrottleEvents", "TableName", settings.name, { label = "${table}, reads" }]],
             [["AWS/DynamoDB", "WriteThrottleEvents", "TableName", var.tables["polls"].name, { label = "polls, writes" }]],
-            [concat([local.own_namespace, "StatementsThrottled"], local.own["vote_writer"], [{ label = "votes, as vote_writer sees it" }])],
+            [for metric, label in { StatementsAnswered = "taken", StatementsThrottled = "refused" } :
+              concat([local.own_namespace, metric], local.own["vote_writer"], [{ label = "votes, ${label} as vote_writer sees it" }])
+            ],
           ) },
         ],
       )
