@@ -26,6 +26,7 @@ MEMORIES_MB = (256, 512, 1024, 1769)
 SHORTEST_DRAIN = 2.0  # s
 SHORTEST_COUNT = 2.0  # s
 LONGEST_PACED_INVOCATION = 60.0  # s that a full batch may be held back
+_STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of what would be written unpaced
 
 # The writer's settings that are decided here, with their units.
@@ -316,8 +317,22 @@ def _chosen(
     )
     table = _votes_table(desk, best.way, writer, level)
     played = _with_writer(desk, desk.lanes(aggregator, shards, votes_table=table), writer)
-    timeout = timeout_seconds(played.writer.time.of(played.writer.limit))
+    timeout = max(
+        timeout_seconds(played.writer.time.of(played.writer.limit)), _paced_timeout(writer, table, shards)
+    )
     return Choice(writer.model_copy(update={"timeout_seconds": timeout}), table, whole(buckets.value))
+
+
+def _paced_timeout(writer: Writer, table: Table, shards: Figure) -> int:
+    """Return the time-out that a paced batch needs (s), as infra/variables.tf insists; 0 where nothing is paced.
+
+    Every vote may be a change, which is two writes, and the call of 25 before it may still be under way; the
+    writer stops so many seconds before its time is over.
+    """
+    if writer.write_share is None or table.write_units is None:
+        return 0
+    of_lane = table.write_units * writer.write_share / (shards.value * writer.parallelization_factor)
+    return whole((2 * writer.batch_size + 25) / of_lane + _STOPS_EARLY)
 
 
 def _level(

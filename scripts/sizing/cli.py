@@ -1,13 +1,15 @@
-"""The commands as they are typed: plan, simulate, calibrate.
+"""The commands as they are typed: plan, simulate, calibrate, rehearse.
 
 What they do is in ``commands``, which is imported when one of them runs: numpy and the rest take a
 second, and whoever mounts this application has other commands.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +20,10 @@ from sizing.goals import Preference
 from sizing.shapes import Shape
 from votectl.deployment import LOCAL
 from votectl.errors import OperatorError
+
+if TYPE_CHECKING:
+    from sizing.commands import Chance, Given, Shown, Wish
+    from sizing.demand import Event
 
 app = typer.Typer(no_args_is_help=True, help="Size, price and simulate an event.")
 
@@ -39,123 +45,139 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-# What several commands ask for.
-EventFile = Annotated[
-    Path | None, typer.Option("--event", help="TOML or JSON file with any of these; options win over it")
-]
-Name = Annotated[str | None, typer.Option(help="What to call the event")]
-Votes = Annotated[str | None, typer.Option(help="Votes in all: 200k, 1.5B (two of votes, peak, duration)")]
-Peak = Annotated[str | None, typer.Option(help="Votes per second at the peak: 500, 50k, 1M")]
-Duration = Annotated[str | None, typer.Option(help="How long votes come: 90s, 10m, 1d")]
-ShapeOption = Annotated[Shape | None, typer.Option(help="The rate's course")]
-Polls = Annotated[int | None, typer.Option(help="Polls that are voted on at once")]
-Options = Annotated[int | None, typer.Option(help="Options per poll")]
-VotesPerVoter = Annotated[float | None, typer.Option(help="Votes that one voter sends, over all polls")]
-ChangedMinds = Annotated[
-    float | None, typer.Option(help="Share of votes that repeat one of the same voter in the same poll")
-]
-HotVoter = Annotated[float | None, typer.Option(help="Share of votes sent under one voter's id")]
-Batched = Annotated[float | None, typer.Option(help="Share of votes sent through the batch endpoint")]
-PerRequest = Annotated[int | None, typer.Option(help="Votes in a request to it, at most 500")]
-Viewers = Annotated[str | None, typer.Option(help="People who watch results")]
-ViewerTime = Annotated[str | None, typer.Option(help="How long each watches; the whole event if left out")]
-Refresh = Annotated[str | None, typer.Option(help="How often each asks")]
-Cdn = Annotated[
-    bool | None, typer.Option("--cdn/--no-cdn", help="Results through CloudFront, or the API alone")
-]
-Deadline = Annotated[str, typer.Option(help="From the event's end to the proved final result")]
-LiveLag = Annotated[str, typer.Option(help="Oldest vote that may be missing from live results")]
-Prefer = Annotated[Preference, typer.Option(help="Where several settings meet the deadline")]
-Before = Annotated[str, typer.Option(help="How long capacity is up before the event")]
-After = Annotated[str, typer.Option(help="How long it stays after")]
-CurrentShards = Annotated[int | None, typer.Option(help="Shards of the stream that exists")]
-Prices = Annotated[Path | None, typer.Option(help="Prices and limits in place of the packaged ones")]
-CalibrationFile = Annotated[Path | None, typer.Option("--calibration", help="What `calibrate` measured")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
-Explain = Annotated[bool, typer.Option("--explain", help="Formula, inputs and sources of every number")]
-Only = Annotated[list[str] | None, typer.Option(help="Explain only numbers whose name begins so")]
+@dataclass(frozen=True)
+class Option:
+    """What several commands ask for in the same words."""
+
+    annotation: Any
+    default: Any = None
+
+
+def _option(kind: Any, *names: str, words: str, default: Any = None, least: int | None = None) -> Option:
+    # Typer's option is made here, and no type checker can follow what it is made of.
+    return Option(Annotated[kind, typer.Option(*names, help=words, min=least)], default)
+
+
+# What commands are told, by the parameter that gets it; ``commands`` makes it of the options.
+_TOLD: Mapping[str, Mapping[str, Option]] = {
+    "event": {
+        "event_file": _option(
+            Path | None, "--event", words="TOML or JSON file with any of these; options win over it"
+        ),
+        "name": _option(str | None, words="What to call the event"),
+        "votes": _option(str | None, words="Votes in all: 200k, 1.5B (two of votes, peak, duration)"),
+        "peak": _option(str | None, words="Votes per second at the peak: 500, 50k, 1M"),
+        "duration": _option(str | None, words="How long votes come: 90s, 10m, 1d"),
+        "shape": _option(Shape | None, words="The rate's course"),
+        "polls": _option(int | None, words="Polls that are voted on at once"),
+        "busiest_poll_share": _option(
+            float | None, words="Share of the votes that the most popular poll gets"
+        ),
+        "options": _option(int | None, words="Options per poll"),
+        "votes_per_voter": _option(float | None, words="Votes that one voter sends, over all polls"),
+        "changed_minds": _option(
+            float | None, words="Share of votes that repeat one of the same voter in the same poll"
+        ),
+        "hot_voter_share": _option(float | None, words="Share of votes sent under one voter's id"),
+        "batch_share": _option(float | None, words="Share of votes sent through the batch endpoint"),
+        "votes_per_request": _option(int | None, words="Votes in a request to it, at most 500"),
+        "viewers": _option(str | None, words="People who watch results"),
+        "viewer_time": _option(str | None, words="How long each watches; the whole event if left out"),
+        "viewer_refresh": _option(str | None, words="How often each asks"),
+        "cdn": _option(bool | None, "--cdn/--no-cdn", words="Results through CloudFront, or the API alone"),
+    },
+    "wish": {
+        "deadline": _option(str, words="From the event's end to the proved final result", default="15m"),
+        "live_lag": _option(str, words="Oldest vote that may be missing from live results", default="10s"),
+        "prefer": _option(
+            Preference, words="Where several settings meet the deadline", default=Preference.COST
+        ),
+        "before": _option(str, words="How long capacity is up before the event", default="1h"),
+        "after": _option(str, words="How long it stays after", default="1h"),
+    },
+    "given": {
+        "prices": _option(Path | None, words="Prices and limits in place of the packaged ones"),
+        "calibration": _option(Path | None, words="What `calibrate` measured"),
+    },
+    "chance": {
+        "seed": _option(int, words="The same seed plays the same course", default=1, least=0),
+        "step": _option(float | None, words="Seconds; chosen by the event's length if left out"),
+    },
+    "shown": {
+        "as_json": _option(bool, "--json", words="JSON instead of tables", default=False),
+        "explain": _option(
+            bool, "--explain", words="Formula, inputs and sources of every number", default=False
+        ),
+        "only": _option(list[str] | None, words="Explain only numbers whose name begins so"),
+    },
+}
+
+
+def told(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take what its parameters are called after, each made of options of its own.
+
+    The event is made when the command asks for it: what is not about an event needs none.
+    """
+    own = inspect.signature(command).parameters
+    wanted = [name for name in own if name in _TOLD]
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        from sizing import commands
+
+        made = {
+            name: functools.partial(commands.MAKERS[name], **{key: options.pop(key) for key in _TOLD[name]})
+            for name in wanted
+        }
+        command(**{name: make if name == "event" else make() for name, make in made.items()}, **options)
+
+    shared = {key: option for name in wanted for key, option in _TOLD[name].items()}
+    parameters = [
+        *(
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation
+            )
+            for key, option in shared.items()
+        ),
+        *(own[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in own if name not in _TOLD),
+    ]
+    # What typer reads; without this it would follow functools.wraps to the command itself.
+    del run.__wrapped__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 @app.command()
+@told
 @reported
 def plan(
-    event_file: EventFile = None,
-    name: Name = None,
-    votes: Votes = None,
-    peak: Peak = None,
-    duration: Duration = None,
-    shape: ShapeOption = None,
-    polls: Polls = None,
-    options: Options = None,
-    votes_per_voter: VotesPerVoter = None,
-    changed_minds: ChangedMinds = None,
-    hot_voter_share: HotVoter = None,
-    batch_share: Batched = None,
-    votes_per_request: PerRequest = None,
-    viewers: Viewers = None,
-    viewer_time: ViewerTime = None,
-    viewer_refresh: Refresh = None,
-    cdn: Cdn = None,
-    deadline: Deadline = "15m",
-    live_lag: LiveLag = "10s",
-    prefer: Prefer = Preference.COST,
-    before: Before = "1h",
-    after: After = "1h",
-    current_shards: CurrentShards = None,
-    prices: Prices = None,
-    calibration: CalibrationFile = None,
+    event: "Callable[[], Event]",
+    wish: "Wish",
+    given: "Given",
+    shown: "Shown",
+    current_shards: Annotated[int | None, typer.Option(help="Shards of the stream that exists")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="The environment's tfvars, whose other settings --out keeps")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the settings as tfvars")] = None,
-    as_json: Json = False,
     brief: Annotated[bool, typer.Option("--brief", help="The main numbers in one table")] = False,
-    explain: Explain = False,
-    only: Only = None,
 ) -> None:
     """Choose shards, units, batches and throttles for an event; say what it will do and cost."""
     from sizing import commands
 
-    commands.plan(
-        event=commands.told_event(
-            event_file,
-            name=name, votes=votes, peak=peak, duration=duration, shape=shape, polls=polls, options=options,
-            votes_per_voter=votes_per_voter, changed_minds=changed_minds, hot_voter_share=hot_voter_share,
-            batch_share=batch_share, votes_per_request=votes_per_request, viewers=viewers,
-            viewer_time=viewer_time, viewer_refresh=viewer_refresh, cdn=cdn,
-        ),
-        wish=commands.Wish(deadline, live_lag, prefer, before, after),
-        given=commands.Given(prices, calibration),
-        current_shards=current_shards,
-        out=out,
-        shown=commands.Shown(as_json, explain, only or [], brief),
-    )  # fmt: skip
+    commands.plan(event(), wish, given, shown, current_shards=current_shards, keep=keep, out=out, brief=brief)
 
 
 @app.command()
+@told
 @reported
 def simulate(
-    event_file: EventFile = None,
-    name: Name = None,
-    votes: Votes = None,
-    peak: Peak = None,
-    duration: Duration = None,
-    shape: ShapeOption = None,
-    polls: Polls = None,
-    options: Options = None,
-    votes_per_voter: VotesPerVoter = None,
-    changed_minds: ChangedMinds = None,
-    hot_voter_share: HotVoter = None,
-    batch_share: Batched = None,
-    votes_per_request: PerRequest = None,
-    viewers: Viewers = None,
-    viewer_time: ViewerTime = None,
-    viewer_refresh: Refresh = None,
-    cdn: Cdn = None,
-    deadline: Deadline = "15m",
-    live_lag: LiveLag = "10s",
-    prefer: Prefer = Preference.COST,
-    before: Before = "1h",
-    after: After = "1h",
-    prices: Prices = None,
-    calibration: CalibrationFile = None,
+    event: "Callable[[], Event]",
+    wish: "Wish",
+    given: "Given",
+    chance: "Chance",
+    shown: "Shown",
     tfvars: Annotated[
         Path | None, typer.Option(help="The deployment; without it, what `plan` would choose")
     ] = None,
@@ -166,22 +188,13 @@ def simulate(
         bool, typer.Option("--doubled-writes", help="With the sample's writes instead of ours")
     ] = False,
     compare: Annotated[Path | None, typer.Option(help="A real run's file, instead of an event")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed plays the same course")] = 1,
-    step: Annotated[
-        float | None, typer.Option(help="Seconds; chosen by the event's length if left out")
-    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write pictures: a .png or .svg file, a directory for --published")
     ] = None,
-    as_json: Json = False,
-    explain: Explain = False,
-    only: Only = None,
 ) -> None:
     """Play an event through, step by step, and show what became of it."""
     from sizing import commands
 
-    given, shown = commands.Given(prices, calibration), commands.Shown(as_json, explain, only or [])
-    chance = commands.Chance(seed, step)
     if published:
         commands.simulate_published(given, chance, shown, plot, doubled_writes=doubled_writes)
     elif doubled_writes:
@@ -189,21 +202,12 @@ def simulate(
     elif compare is not None:
         commands.compare(compare, given, chance, shown)
     else:
-        commands.simulate(
-            event=commands.told_event(
-                event_file,
-                name=name, votes=votes, peak=peak, duration=duration, shape=shape, polls=polls, options=options,
-                votes_per_voter=votes_per_voter, changed_minds=changed_minds, hot_voter_share=hot_voter_share,
-                batch_share=batch_share, votes_per_request=votes_per_request, viewers=viewers,
-                viewer_time=viewer_time, viewer_refresh=viewer_refresh, cdn=cdn,
-            ),
-            wish=commands.Wish(deadline, live_lag, prefer, before, after),
-            given=given,
-            tfvars_file=tfvars,
-            chance=chance,
-            plot=plot,
-            shown=shown,
-        )  # fmt: skip
+        commands.simulate(event(), wish, given, chance, shown, tfvars_file=tfvars, plot=plot)
+
+
+Environment = Annotated[
+    str, typer.Option("--environment", "-e", envvar="VOTECTL_ENVIRONMENT", help="Which deployment")
+]
 
 
 @app.command()
@@ -214,11 +218,28 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Where to write the times, for --calibration")],
     batch_size: Annotated[list[int] | None, typer.Option(help="Votes in a batch; several")] = None,
     repeats: Annotated[int, typer.Option(min=1, max=100, help="Invocations per batch size")] = 5,
-    environment: Annotated[
-        str, typer.Option("--environment", "-e", envvar="VOTECTL_ENVIRONMENT", help="Which deployment")
-    ] = LOCAL,
+    environment: Environment = LOCAL,
 ) -> None:
     """Measure how long the functions take, batch size by batch size, on a deployment."""
     from sizing import commands
 
     commands.calibrate(environment, poll, option, batch_size or [10, 25, 100, 250, 500, 1000], repeats, out)
+
+
+@app.command()
+@told
+@reported
+def rehearse(
+    event: "Callable[[], Event]",
+    given: "Given",
+    chance: "Chance",
+    tfvars: Annotated[
+        Path | None, typer.Option(help="What is deployed; without it, the environment's own file")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the run, for `simulate --compare`")] = None,
+    environment: Environment = LOCAL,
+) -> None:
+    """Send a small event through a deployment that is otherwise idle; hold the run against its simulation."""
+    from sizing import commands
+
+    commands.rehearse(environment, event(), given, chance, tfvars_file=tfvars, out=out)

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from bootstrap.layout import HERE
 from sizing import calibration as calibrations
 from sizing import facts as fact_files
-from sizing import measure, plots, published, real_run, report, tfvars
+from sizing import measure, plots, published, real_run, rehearsal, report, tfvars
 from sizing.around import PREWARMING
 from sizing.calibration import Calibration
 from sizing.cost import Item, Keeping, Usage, itemise
@@ -31,12 +32,15 @@ from sizing.function_time import FunctionTimes
 from sizing.goals import Goals, Preference
 from sizing.plan import plan as make_plan
 from sizing.predict import flow
-from sizing.quantities import amount, seconds
+from sizing.quantities import amount, seconds, spoken
+from sizing.real_run import Compared, RealRun
 from sizing.scenario import Scenario
 from sizing.simulate import simulate as play
 from votectl import deployment as deployments
 
 console = Console()
+
+ENVIRONMENTS = HERE.root / "infra" / "environments"
 
 # What options and files call a field, where ``demand.Event`` calls it something else.
 _NAMES = {
@@ -133,8 +137,7 @@ class Shown(NamedTuple):
 
     as_json: bool
     explain: bool
-    only: Sequence[str]
-    brief: bool = False
+    only: Sequence[str] | None
 
     def explained(self, figures: dict[str, Figure]) -> str:
         """Return where the figures come from.
@@ -143,19 +146,19 @@ class Shown(NamedTuple):
             Nonsense: there is no figure of a name that was asked for.
         """
         try:
-            return report.explanation(figures, self.only)
+            return report.explanation(figures, self.only or ())
         except KeyError as error:
             raise Nonsense(f"--only {error}: there are {', '.join(figures)}") from None
 
 
-def told_event(path: Path | None, **options: Any) -> Event:
+def told_event(event_file: Path | None = None, **options: Any) -> Event:
     """Return the event of a file and of the options, which win.
 
     Raises:
         BadFile: the file can't be read.
         Nonsense: it can't be meant.
     """
-    told = {} if path is None else _fields(path)
+    told = {} if event_file is None else _fields(event_file)
     told |= {key: value for key, value in options.items() if value is not None}
     for key, read in _READERS.items():
         if isinstance(told.get(key), str):
@@ -174,8 +177,26 @@ def _fields(path: Path) -> dict[str, Any]:
     return read
 
 
+# What makes the parameters of a command out of its options (``cli``).
+MAKERS: Mapping[str, Callable[..., Any]] = {
+    "event": told_event,
+    "wish": Wish,
+    "given": Given,
+    "chance": Chance,
+    "shown": Shown,
+}
+
+
 def plan(
-    *, event: Event, wish: Wish, given: Given, current_shards: int | None, out: Path | None, shown: Shown
+    event: Event,
+    wish: Wish,
+    given: Given,
+    shown: Shown,
+    *,
+    current_shards: int | None,
+    keep: Path | None,
+    out: Path | None,
+    brief: bool,
 ) -> None:
     """Plan an event; write the settings and show the rest."""
     found = make_plan(
@@ -187,24 +208,24 @@ def plan(
         current_shards=current_shards,
     )
     if out is not None:
-        _write(out, tfvars.write(found, _command()))
+        _write(out, tfvars.write(found, _command(), None if keep is None else tfvars.parsed(keep)))
     if shown.explain:
         _print_plain(shown.explained(found.figures()))
     elif shown.as_json:
         _print_plain(report.plan_json(found))
     else:
-        console.print(report.brief(found) if shown.brief else report.plan(found))
+        console.print(report.brief(found) if brief else report.plan(found))
 
 
 def simulate(
-    *,
     event: Event,
     wish: Wish,
     given: Given,
-    tfvars_file: Path | None,
     chance: Chance,
-    plot: Path | None,
     shown: Shown,
+    *,
+    tfvars_file: Path | None,
+    plot: Path | None,
 ) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
     facts, times, keeping = given.facts(), given.times(), wish.keeping()
@@ -267,22 +288,58 @@ def compare(path: Path, given: Given, chance: Chance, shown: Shown) -> None:
     Raises:
         Disagreement: they differ.
     """
-    run, times = real_run.load(path), given.times()
+    rows = _beside_simulation(real_run.load(path), given, chance)
+    if shown.as_json:
+        _print_plain(report.compared_json(rows))
+    else:
+        console.print(report.compared(rows))
+    _check_agreement(rows)
+
+
+def _beside_simulation(run: RealRun, given: Given, chance: Chance) -> Sequence[Compared]:
+    times, measured = given.times(), run.function_times()
     scenario = Scenario.expected(
         run.event,
         run.deployment,
         given.facts(),
         surroundings=run.surroundings,
-        writer_time=times.writer,
-        aggregator_time=times.aggregator,
+        writer_time=times.writer or measured.writer,
+        aggregator_time=times.aggregator or measured.aggregator,
     )
-    rows = real_run.compare(run, play(scenario, *chance.checked()))
-    if shown.as_json:
-        _print_plain(report.compared_json(rows))
-    else:
-        console.print(report.compared(rows))
+    return real_run.compare(run, play(scenario, *chance.checked()))
+
+
+def _check_agreement(rows: Sequence[Compared]) -> None:
     if differing := [row.quantity for row in rows if not row.agrees]:
         raise Disagreement(f"run and simulation differ in {', '.join(differing)}")
+
+
+def rehearse(
+    environment: str,
+    event: Event,
+    given: Given,
+    chance: Chance,
+    *,
+    tfvars_file: Path | None,
+    out: Path | None,
+) -> None:
+    """Send an event's votes through a deployment, and hold what became of them against the simulation.
+
+    Raises:
+        Disagreement: they differ.
+        Nonsense: the event is too large for a rehearsal.
+    """
+    rehearsal.check(event)
+    settings = tfvars.read(tfvars_file or ENVIRONMENTS / f"{environment}.tfvars")
+    deployments.aim(environment)
+    target = deployments.find(environment)
+    with console.status(f"sending {event.votes:,.0f} votes in {spoken(event.duration_seconds)}"):
+        run = rehearsal.rehearse(target, event, settings, chance.seed)
+    if out is not None:
+        _write(out, run.model_dump_json(indent=2) + "\n")
+    rows = _beside_simulation(run, given, chance)
+    console.print(run.description, report.compared(rows), sep="\n")
+    _check_agreement(rows)
 
 
 def calibrate(

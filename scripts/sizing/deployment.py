@@ -158,7 +158,9 @@ class Surroundings(Settings):
     votes_table_previous_peak: float | None = None
     # The share of invocations that fail before they write anything, and are retried.
     function_error_share: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
+    # Of an emulator, where they are not AWS's: between reads of a shard, and between two invocations of a lane.
     mapping_poll_interval_seconds: Annotated[float | None, Field(gt=0)] = None
+    mapping_overhead_seconds: Annotated[float | None, Field(ge=0)] = None
 
 
 class LiveWrites(StrEnum):

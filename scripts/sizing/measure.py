@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sizing.calibration import FunctionMeasurement, Sample
 from sizing.errors import SizingError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 # Lambda's own line about an invocation: its time without what the network adds.
-_REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
+REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
 
 REPORTED, TIMED = "Lambda's REPORT line", "a clock at the caller"
 
@@ -95,22 +95,34 @@ def measure(
     for size in batch_sizes:
         times = []
         for number, event in zip(range(repeats + 1), batch_events(size), strict=False):
-            duration, clock = _invoke(client, function, event, seconds)
+            taken = invoke(client, function, event, seconds)
+            clock = TIMED if taken.reported is None else REPORTED
             if number:
-                times.append(duration)
+                times.append((taken.reported or taken.elapsed) * 1000)
             progress()
         samples.append(Sample(batch_size=size, milliseconds=tuple(times)))
     return FunctionMeasurement(memory_mb=memory, clock=clock, samples=tuple(samples))
 
 
-def _invoke(
+class Invocation(NamedTuple):
+    """An invocation's time in seconds: at the caller, and as Lambda reports it (None: it does not)."""
+
+    elapsed: float
+    reported: float | None
+
+
+def invoke(
     client: "LambdaClient", function: str, event: dict[str, Any], seconds: Callable[[], float]
-) -> tuple[float, str]:
-    """Return an invocation's time in ms, and what measured it."""
+) -> Invocation:
+    """Invoke a function and return how long it took.
+
+    Raises:
+        InvocationFailed: the function failed or handed records back.
+    """
     payload = json.dumps(event, separators=(",", ":")).encode()
     began = seconds()
     answer = client.invoke(FunctionName=function, Payload=payload, LogType="Tail")
-    elapsed = (seconds() - began) * 1000
+    elapsed = seconds() - began
     result = answer["Payload"].read()
     if answer.get("FunctionError"):
         raise InvocationFailed(f"{function} failed: {result[:500].decode(errors='replace')}")
@@ -119,5 +131,6 @@ def _invoke(
         raise InvocationFailed(
             f"{function} handed back a batch of {len(event['Records'])}: throttled, or the poll is not open"
         )
-    reported = _REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
-    return (elapsed, TIMED) if reported is None else (float(reported[1]), REPORTED)
+    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+    reported = REPORT.search(log)
+    return Invocation(elapsed, None if reported is None else float(reported[1]) / 1000)

@@ -15,6 +15,7 @@ from sizing import files
 from sizing.course import Course, Outcome
 from sizing.demand import Event
 from sizing.deployment import Deployment, Surroundings
+from sizing.function_time import FunctionTime, FunctionTimes, measured
 
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -33,6 +34,9 @@ class Measured(_Model):
     vote_write_units: Number
     aggregator_batches: Annotated[float, Field(gt=0)]
     live_rows_written: Number
+    # Time of all invocations. How fast the machine is is not what is compared: the simulation takes it over.
+    writer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    aggregator_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
 
 class RealRun(_Model):
@@ -43,6 +47,20 @@ class RealRun(_Model):
     deployment: Deployment
     surroundings: Surroundings = Surroundings()
     measured: Measured
+
+    def function_times(self) -> FunctionTimes:
+        """Return the functions' mean times in this run, where they were measured: the same for every batch."""
+        done = self.measured
+
+        def mean(name: str, seconds: float | None, batches: float) -> FunctionTime | None:
+            return (
+                None if seconds is None else measured(name, seconds / batches, 0.0, "this run's invocations")
+            )
+
+        return FunctionTimes(
+            writer=mean("writer", done.writer_seconds, done.writer_batches),
+            aggregator=mean("aggregator", done.aggregator_seconds, done.aggregator_batches),
+        )
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,11 @@ class Scenario:
         interval = self.surroundings.mapping_poll_interval_seconds
         if interval is None:
             interval = self.facts.value("mapping.poll_interval_seconds")
+        overhead = self.facts["mapping.overhead_seconds"]
+        if self.surroundings.mapping_overhead_seconds is not None:
+            overhead = given(
+                "between invocations", self.surroundings.mapping_overhead_seconds, "s", "surroundings"
+            )
         key = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
         return Lane(
             name=name,
@@ -156,7 +161,7 @@ class Scenario:
             propagation=self.facts[key],
             per_shard=consumer.parallelization_factor,
             time=time,
-            overhead=self.facts["mapping.overhead_seconds"],
+            overhead=overhead,
         )
 
     @cached_property

@@ -25,42 +25,38 @@ OBJECTS: Mapping[str, type[Settings]] = {
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 
+# What a plan decides of each object that it writes.
+_CAPACITY = ("billing_mode", "max_read_units", "max_write_units", "read_units", "write_units")
+_CONSUMER = ("batch_size", "batching_window_seconds", "enhanced_fan_out", "memory_mb", "timeout_seconds")
+DECIDED: Mapping[str, tuple[str, ...]] = {
+    "api": ("throttling_burst_limit", "throttling_rate_limit"),
+    "stream": ("mode", "retention_hours", "shard_count"),
+    "tallies_table": _CAPACITY,
+    "vote_aggregator": _CONSUMER,
+    "vote_writer": (*_CONSUMER, "parallelization_factor", "write_concurrency", "write_share"),
+    "votes_table": _CAPACITY,
+}
+# What follows from that, and so is not kept from another file either.
+_FOLLOWING = ("autoscaling", "maximum_record_age_seconds")
+
 _LONGEST_RECORD_AGE = 604_800  # s: Lambda's
 
 
-def write(plan: Plan, command: str) -> str:
-    """Return the variables that a plan decides, with what made them."""
+def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> str:
+    """Return the variables that a plan decides, with what made them.
+
+    Args:
+        plan: what to write.
+        command: what was typed.
+        kept: an environment's variables (``parsed``); what its objects set and a plan does not decide stays.
+    """
     deployment, event = plan.deployment, plan.event
-    objects = {
-        "api": {
-            "throttling_burst_limit": deployment.api.throttling_burst_limit,
-            "throttling_rate_limit": deployment.api.throttling_rate_limit,
-        },
-        "stream": _chosen(deployment.stream, ("mode", "retention_hours", "shard_count")),
-        "tallies_table": _table(deployment.tallies_table),
-        "vote_aggregator": _chosen(
-            deployment.vote_aggregator,
-            ("batch_size", "batching_window_seconds", "enhanced_fan_out", "memory_mb", "timeout_seconds"),
-        ),
-        "vote_writer": {
-            **_chosen(
-                deployment.vote_writer,
-                (
-                    "batch_size",
-                    "batching_window_seconds",
-                    "enhanced_fan_out",
-                    "memory_mb",
-                    "parallelization_factor",
-                    "timeout_seconds",
-                    "write_concurrency",
-                    "write_share",
-                ),
-            ),
-            # Half of what the stream remembers, as the module's default is: the other half is for redrives.
-            "maximum_record_age_seconds": min(deployment.stream.retention_hours * 1800, _LONGEST_RECORD_AGE),
-        },
-        "votes_table": _table(deployment.votes_table),
-    }
+    objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
+    # Half of what the stream remembers, as the module's default is: the other half is for redrives.
+    objects["vote_writer"]["maximum_record_age_seconds"] = min(
+        deployment.stream.retention_hours * 1800, _LONGEST_RECORD_AGE
+    )
+    besides = "goes back to its default" if kept is None else "is repeated here"
     header = (
         f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak_votes_per_second:,.0f} a second, in "
         f"{event.duration_seconds:,.0f} s; final result within {plan.goals.final_deadline_seconds:,.0f} s,",
@@ -68,9 +64,15 @@ def write(plan: Plan, command: str) -> str:
         f"#   {command}",
         "# Give it after the environment's own file, which would win otherwise:",
         "#   terraform plan -var-file=environments/<env>.tfvars -var-file=<this file>",
-        "# Each object replaces the environment's whole object: what it had besides goes back to its default.",
+        f"# Each object replaces the environment's whole object: what it had besides {besides}.",
     )
-    blocks = [_block(name, attributes) for name, attributes in objects.items()]
+    blocks = []
+    for name, attributes in objects.items():
+        written = {key: _literal(value) for key, value in attributes.items()}
+        for key, value in (kept or {}).get(name, {}).items():
+            if key not in DECIDED[name] and key not in _FOLLOWING:
+                written[key] = _as_parsed(value)
+        blocks.append(_block(name, written))
     return "\n".join(header) + "\n\n" + "\n".join(blocks)
 
 
@@ -80,12 +82,7 @@ def read(path: Path) -> Deployment:
     Raises:
         BadFile: it can't be read, is no HCL, or describes no possible deployment.
     """
-    try:
-        values = hcl2.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadFile(f"tfvars: {path} can't be read: {error.strerror}") from None
-    except (LarkError, ValueError) as error:
-        raise BadFile(f"tfvars: {path} is no HCL: {str(error).splitlines()[0]}") from None
+    values = parsed(path)
     fields: dict[str, Any] = {name: _plain(values[name]) for name in PLAIN if name in values}
     for name, model in OBJECTS.items():
         if name in values:
@@ -97,6 +94,20 @@ def read(path: Path) -> Deployment:
         raise BadFile(f"tfvars: {path}: {first_problem(error)}") from None
 
 
+def parsed(path: Path) -> dict[str, Any]:
+    """Return a file's variables as the parser leaves them: text in its quotes.
+
+    Raises:
+        BadFile: it can't be read, or is no HCL.
+    """
+    try:
+        return dict(hcl2.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise BadFile(f"tfvars: {path} can't be read: {error.strerror}") from None
+    except (LarkError, ValueError) as error:
+        raise BadFile(f"tfvars: {path} is no HCL: {str(error).splitlines()[0]}") from None
+
+
 def _plain(value: Any) -> Any:
     """Return a value without the quotes that the parser leaves around text."""
     return value[1:-1] if isinstance(value, str) and value[:1] == value[-1:] == '"' else value
@@ -106,13 +117,9 @@ def _chosen(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
 
 
-def _table(table: Table) -> dict[str, Any]:
-    return _chosen(table, ("billing_mode", "max_read_units", "max_write_units", "read_units", "write_units"))
-
-
-def _block(name: str, attributes: Mapping[str, Any]) -> str:
+def _block(name: str, attributes: Mapping[str, str]) -> str:
     width = max(map(len, attributes))
-    lines = [f"  {key:{width}} = {_literal(attributes[key])}" for key in sorted(attributes)]
+    lines = [f"  {key:{width}} = {attributes[key]}" for key in sorted(attributes)]
     return f"{name} = {{\n" + "\n".join(lines) + "\n}\n"
 
 
@@ -122,3 +129,15 @@ def _literal(value: Any) -> str:
     if isinstance(value, (int, float)):
         return f"{value:g}" if value < 1e5 else f"{value:.0f}"
     return f'"{value}"'
+
+
+def _as_parsed(value: Any) -> str:
+    """Return a parsed value as it stood in the file."""
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_parsed, value))}]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_as_parsed(item)}" for key, item in value.items())
+        return f"{{ {inner} }}"
+    return value if isinstance(value, str) else _literal(value)

@@ -69,6 +69,39 @@ def test_defaults_are_terraforms(variables: dict[str, dict[str, str]]) -> None:
             assert ours.lower() == default.lower(), f"{name}.{attribute}"
 
 
+def test_what_an_environment_sets_besides_is_kept(facts: Facts, tmp_path: Path) -> None:
+    base = tmp_path / "base.tfvars"
+    base.write_text(
+        'stream = { shard_count = 15, shard_level_metrics = ["IncomingRecords"] }\n'
+        "votes_table = { max_write_units = 7, point_in_time_recovery = false, autoscaling = "
+        "{ max_read_units = 1, max_write_units = 2 } }\n"
+        "vote_writer = { reserved_concurrency = 50, memory_mb = 1769 }\n"
+    )
+    found = plan(event(votes=30, duration=120), Goals(), facts)
+    written = hcl2.loads(tfvars.write(found, "votectl plan", tfvars.parsed(base)))
+    assert written["stream"]["shard_level_metrics"] == ['"IncomingRecords"']
+    assert written["stream"]["shard_count"] == 1
+    assert written["votes_table"]["point_in_time_recovery"] is False
+    assert "autoscaling" not in written["votes_table"]
+    assert written["vote_writer"]["reserved_concurrency"] == 50
+    assert written["vote_writer"]["memory_mb"] == found.deployment.vote_writer.memory_mb
+
+
+def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
+    """As infra/variables.tf insists, however low the pace."""
+    found = plan(
+        event(peak=20_000, duration=30, shape=((0, 0.3), (0.6, 1), (1, 0))),
+        Goals(final_deadline_seconds=7_200),
+        facts,
+    )
+    writer, table, shards = (
+        found.deployment.vote_writer, found.deployment.votes_table, found.deployment.stream.shard_count
+    )  # fmt: skip
+    assert writer.write_share and table.write_units and shards
+    writes = table.write_units * writer.write_share * (writer.timeout_seconds - 9)
+    assert (2 * writer.batch_size + 25) * shards * writer.parallelization_factor <= writes
+
+
 @pytest.mark.parametrize("environment", ["local", "dev", "prod"])
 def test_every_environment_can_be_simulated(environment: str) -> None:
     assert tfvars.read(INFRA / "environments" / f"{environment}.tfvars").stream.shard_count

@@ -1,0 +1,109 @@
+"""Sizing beside a real run: what calibrate and rehearse measure, and what plan writes, against a deployment."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.layout import HERE
+from e2e.conftest import ENVIRONMENT
+from sizing import calibration, real_run
+from sizing.real_run import RealRun
+
+pytestmark = pytest.mark.usefixtures("deployment")
+
+DEPLOY = str(HERE.root / "scripts" / "deploy.py")
+EVENT = ("--peak", "40", "--duration", "20s", "--polls", "2", "--changed-minds", "0.05")
+
+
+def votectl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("votectl"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"VOTECTL_ENVIRONMENT": ENVIRONMENT},
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A rehearsal's file, and what was printed."""
+    path = tmp_path_factory.mktemp("rehearsal") / "run.json"
+    done = votectl("rehearse", *EVENT, "--out", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path, done.stdout
+
+
+def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
+    path, printed = run
+    assert printed.count("agrees") == 4
+    measured = real_run.load(path).measured
+    # A vote costs a unit, and a changed one at most two.
+    assert 0.95 * measured.votes_accepted < measured.vote_write_units <= 1.06 * measured.votes_accepted
+    # One row per poll and batch, where a batch has votes of both.
+    assert measured.aggregator_batches < measured.live_rows_written <= 2 * measured.aggregator_batches
+
+
+def test_a_run_on_other_settings_is_told_apart(run: tuple[Path, str], tmp_path: Path) -> None:
+    path, _ = run
+    told = json.loads(path.read_text())
+    told["deployment"]["vote_aggregator"]["batching_window_seconds"] = 2
+    RealRun.model_validate(told)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(told))
+    done = votectl("simulate", "--compare", str(other))
+    assert done.returncode == 1
+    assert "run and simulation differ in votes per aggregator batch" in done.stderr
+
+
+def test_function_times_are_measured_and_planned_with(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    poll = f"calibration-{os.getpid()}-{tmp_path.stat().st_ino}"
+    done = votectl(
+        "poll", "create", poll, "--title", "x", "--option", "a=A", "--option", "b=B", "--closes", "+30m"
+    )
+    assert done.returncode == 0, done.stderr
+    sizes = ("--batch-size", "10", "--batch-size", "400", "--repeats", "3")
+    done = votectl("calibrate", "--poll", poll, "--option", "a", *sizes, "--out", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = calibration.load(path)
+    for measured in (found.vote_writer, found.vote_aggregator):
+        assert measured is not None
+        base, slope = measured.line()
+        assert base >= 0
+        assert slope >= 0
+        assert 0 < base + 400 * slope < 60
+    done = votectl(
+        "plan", "--peak", "500", "--duration", "5m", "--calibration", str(path),
+        "--explain", "--only", "vote_writer: batch_size",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"least squares over batches of 10, 400 at 512 MB in '{ENVIRONMENT}'" in done.stdout
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize(
+    "wished",
+    [
+        pytest.param(("--peak", "1M", "--duration", "10m", "--deadline", "1h"), id="paced"),
+        pytest.param(("--peak", "1k", "--duration", "10m", "--prefer", "hands-off"), id="hands-off"),
+    ],
+)
+def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...]) -> None:
+    path = tmp_path / "show.tfvars"
+    done = votectl("plan", *wished, "--viewers", "1M", "--out", str(path), "--brief")
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Plan: " in done.stdout
