@@ -182,6 +182,18 @@ class TestDoubled:
         found = check(scenario, answers, changed(observed, "finale", **recounted(poll, rows)))
         assert found.verdict is Verdict.WRONG
         assert found.differences.doubled == 1
+        stored = found.places["finale"][1]
+        assert stored.differences == Differences(doubled=1)
+        assert list(stored.examples) == ["voter-7-5 again: never sent"]
+
+    def test_an_option_that_has_more_than_was_received(
+        self, scenario: Scenario, answers: list[Answer], platform: Platform
+    ) -> None:
+        observed = platform(answers)
+        live = with_live(observed.polls["finale"], "ada", +1)
+        live.received -= 1
+        found = check(scenario, answers, changed(observed, "finale", live=live))
+        assert found.differences == Differences(doubled=1)
 
     def test_a_vote_of_a_throttled_voter_that_is_stored_all_the_same(
         self, scenario: Scenario, answers: list[Answer], platform: Platform
