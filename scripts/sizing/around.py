@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from sizing.batching import whole
+from sizing.cost import asked_per_second
 from sizing.deployment import BillingMode
 from sizing.desk import Desk
 from sizing.explain import Figure, derived, given
+from sizing.function_time import expected_answer
 from sizing.scenario import Scenario
 
 PREWARMING = "votes table pre-warming"
@@ -36,28 +38,30 @@ class Step:
 
 
 def concurrency(scenario: Scenario) -> Figure:
-    """Return how many invocations run at once at most: one per lane of both consumers."""
+    """Return how many invocations run at once at most: one per lane of both consumers, and viewers' answers."""
+    results_api = scenario.deployment.results_api
     return derived(
         "concurrent executions",
         "",
-        "shards * (writer_lanes + 1)",
+        "ceil(shards * (writer_lanes + 1) + asked * answer)",
         shards=given("shards", scenario.shards, "shards", "decided"),
         writer_lanes=given(
             "parallelization_factor", scenario.deployment.vote_writer.parallelization_factor, "lanes"
         ),
+        asked=asked_per_second(scenario.event, scenario.facts, by_cdn=results_api.cdn_enabled),
+        answer=expected_answer(results_api, scenario.facts),
     )
 
 
 def quotas(desk: Desk, scenario: Scenario) -> list[Quota]:
     """Return the quotas that the deployment comes near, with what it needs of each."""
     facts, deployment = desk.facts, scenario.deployment
-    results = 0.0 if desk.event.results_by_cdn else desk.event.viewers / desk.event.viewer_refresh_seconds
     requests = derived(
         "requests at the peak",
         "requests/s",
         "votes + results",
         votes=desk.decisions["api: throttling_rate_limit"],
-        results=given("requests for results", results, "requests/s", "viewers who ask the API directly"),
+        results=asked_per_second(desk.event, facts, by_cdn=deployment.results_api.cdn_enabled),
     )
     found = [
         Quota("API Gateway requests per second, account", requests, facts["api.account_requests_per_second"]),

@@ -3,10 +3,11 @@
 from math import ceil
 
 from sizing.batching import live_row_units, whole
-from sizing.deployment import Aggregator, Api, Stream, StreamMode, Table
+from sizing.cost import answer_units, asked_per_second
+from sizing.deployment import Aggregator, Api, BillingMode, ResultsApi, Stream, StreamMode, Table
 from sizing.desk import Desk
 from sizing.errors import Impossible
-from sizing.explain import Figure, computed, derived, given
+from sizing.explain import Figure, assumed, computed, derived, given
 from sizing.predict import longest
 from sizing.scenario import our_writing
 
@@ -195,20 +196,87 @@ def api(desk: Desk, needed: Figure) -> Api:
     return Api(throttling_rate_limit=rate.value, throttling_burst_limit=whole(burst.value))
 
 
-def tallies_table(desk: Desk, needed: Figure) -> Table:
-    """Return the tallies table: on demand, for it is written a few times a second.
-
-    Its ceiling lets all shards write in the same second: where the rate fills their batches they do,
-    because votes began to come to all of them at the same moment.
-    """
-    ceiling = desk.decide(
+def results_api(desk: Desk) -> ResultsApi:
+    """Return what answers viewers: limits above what they ask, so that they use up nothing let in for votes."""
+    event, usual = desk.event, ResultsApi()
+    if not event.viewers:
+        return usual
+    rate = desk.decide(
         derived(
-            "tallies_table: max_write_units",
-            "units/s",
-            "shards * polls * units + 100",
-            shards=needed,
-            polls=given("polls", desk.event.polls, ""),
-            units=live_row_units(desk.event, our_writing(desk.facts), desk.facts),
+            "results_api: throttling_rate_limit",
+            "requests/s",
+            "max(usual, ceil(asked * spare))",
+            usual=given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf"),
+            asked=asked_per_second(event, desk.facts, by_cdn=event.results_by_cdn),
+            spare=assumed("spare rate of viewers", 1.25, "", "they do not ask evenly"),
         )
     )
-    return Table(max_write_units=whole(ceiling.value))
+    burst = desk.decide(
+        derived(
+            "results_api: throttling_burst_limit",
+            "requests",
+            "max(usual, min(rate, account_burst))",
+            usual=given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf"),
+            rate=rate,
+            account_burst=desk.facts["api.account_burst"],
+        )
+    )
+    return ResultsApi(
+        cdn_enabled=event.results_by_cdn,
+        throttling_rate_limit=rate.value,
+        throttling_burst_limit=whole(burst.value),
+    )
+
+
+def tallies_table(desk: Desk, needed: Figure) -> Table:
+    """Return the tallies table: on demand, unless a new one could not take what is written to it.
+
+    The ceiling lets all shards write in the same second: where the rate fills their batches they do,
+    because votes began to come to all of them at the same moment.
+    """
+    units = live_row_units(desk.event, our_writing(desk.facts), desk.facts)
+    polls = given("polls", desk.event.polls, "")
+    level = derived(
+        "tallies table: write units at the peak",
+        "units/s",
+        "shards * polls * units / window",
+        shards=needed,
+        polls=polls,
+        units=units,
+        window=desk.decisions["vote_aggregator: batching_window_seconds"],
+    )
+    new = desk.facts["dynamodb.on_demand.initial_write_units"]
+    if level.value <= new.value * desk.partition_target.value:
+        ceiling = desk.decide(
+            derived(
+                "tallies_table: max_write_units",
+                "units/s",
+                "shards * polls * units + 100",
+                shards=needed,
+                polls=polls,
+                units=units,
+            )
+        )
+        return Table(max_write_units=whole(ceiling.value))
+    writes = desk.decide(
+        derived(
+            "tallies_table: write_units",
+            "units/s",
+            "ceil(level * spare)",
+            level=level,
+            spare=desk.spare_units,
+        )
+    )
+    reads = desk.decide(
+        derived(
+            "tallies_table: read_units",
+            "units/s",
+            "max(100, ceil(asked * units * spare))",
+            asked=asked_per_second(desk.event, desk.facts, by_cdn=desk.event.results_by_cdn),
+            units=answer_units(desk.event, needed, desk.facts),
+            spare=desk.spare_units,
+        )
+    )
+    return Table(
+        billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
+    )

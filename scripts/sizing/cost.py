@@ -16,6 +16,7 @@ from sizing.demand import Array, Event
 from sizing.deployment import Consumer, Deployment, StreamMode, Table
 from sizing.explain import Figure, computed, derived, given
 from sizing.facts import Facts
+from sizing.function_time import expected_answer
 
 _GB = 1024**3
 
@@ -129,6 +130,37 @@ def count_units(votes_stored: float, event: Event, facts: Facts) -> Figure:
     )
 
 
+def asked_per_second(event: Event, facts: Facts, *, by_cdn: bool) -> Figure:
+    """Return how often the API is asked for results: by everybody, or by a CDN that keeps them for a second."""
+    inputs = {
+        "viewers": given("viewers", event.viewers, ""),
+        "refresh": given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s"),
+    }
+    name, formula = "requests for results", "viewers / refresh"
+    if by_cdn:
+        formula = "min(viewers / refresh, polls / fresh)"
+        inputs |= {
+            "polls": given("polls", event.polls, ""),
+            "fresh": facts["votestream.result_fresh_seconds"],
+        }
+    return derived(name, "requests/s", formula, **inputs)
+
+
+def answer_units(event: Event, shards: Figure, facts: Facts) -> Figure:
+    """Return the read units of one answer: every live row of a poll, strongly consistent."""
+    return derived(
+        "read units of an answer",
+        "units",
+        "ceil(shards * (row + options * (per_option + option)) / unit)",
+        shards=shards,
+        row=facts["votestream.live_row_bytes"],
+        options=given("options per poll", event.options_per_poll, ""),
+        per_option=facts["votestream.live_row_bytes_per_option"],
+        option=given("option id", event.option_bytes, "bytes"),
+        unit=facts["dynamodb.read_unit_bytes"],
+    )
+
+
 class _Bill:
     """Builds the items; every input is a figure with a source."""
 
@@ -139,18 +171,21 @@ class _Bill:
         self._facts = facts
         self._hours = self._used("hours that capacity is paid", usage.hours, "h")
         self._shards = self._used("shards", usage.shards, "shards")
+        through_batches = usage.votes * event.batch_endpoint_share
+        self._single = self._used("single requests", usage.votes - through_batches, "requests")
+        self._batched = self._used(
+            "batch requests", through_batches / event.votes_per_batch_request, "requests"
+        )
+        self._voting = derived(
+            "requests", "requests", "single + batched", single=self._single, batched=self._batched
+        )
 
     def _used(self, name: str, value: float, unit: str) -> Figure:
         return computed(name, value, unit, f"read off the {self._usage.source}")
 
     def front_door(self) -> list[Item]:
         """Requests, answers, access log."""
-        event, facts, votes = self._event, self._facts, self._usage.votes
-        single = self._used("single requests", votes * (1 - event.batch_endpoint_share), "requests")
-        batched = self._used(
-            "batch requests", votes * event.batch_endpoint_share / event.votes_per_batch_request, "requests"
-        )
-        everything = derived("requests", "requests", "single + batched", single=single, batched=batched)
+        event, facts, single, batched = self._event, self._facts, self._single, self._batched
         alone = self._tiered("single votes", single)
         items = [
             Item("API Gateway", "single votes", alone),
@@ -158,7 +193,7 @@ class _Bill:
                 "API Gateway",
                 "batch endpoint",
                 derived(
-                    "batch endpoint", "USD", "all - alone", all=self._tiered("all", everything), alone=alone
+                    "batch endpoint", "USD", "all - alone", all=self._tiered("all", self._voting), alone=alone
                 ),
             ),
             Item(
@@ -167,16 +202,19 @@ class _Bill:
                 derived(
                     "answers out",
                     "USD",
-                    "requests * size / gb * price",
-                    requests=everything,
+                    "(requests * size + batched * votes_each * entry) / gb * price",
+                    requests=self._voting,
                     size=facts["api.response_bytes"],
+                    batched=batched,
+                    votes_each=given("votes per batch request", event.votes_per_batch_request, "votes"),
+                    entry=facts["api.batch_answer_bytes_per_vote"],
                     gb=_gb(),
                     price=facts["api.egress_per_gb"],
                 ),
             ),
         ]
         if self._deployment.api.access_log_enabled:
-            items.append(self._log("access log", everything, facts["api.access_log_bytes"]))
+            items.append(self._log("access log", self._voting, facts["api.access_log_bytes"]))
         return items
 
     def _tiered(self, name: str, requests: Figure) -> Figure:
@@ -269,15 +307,22 @@ class _Bill:
         ]
 
     def function(self, name: str, consumer: Consumer, batches: float, seconds: float) -> list[Item]:
-        """Invocations, memory over time, log lines."""
+        """Invocations, memory over time, log lines of a consumer."""
+        return self._invocations(
+            name,
+            consumer.memory_mb,
+            self._used(f"{name}: invocations", batches, "invocations"),
+            self._used(f"{name}: time", seconds, "s"),
+        )
+
+    def _invocations(self, name: str, memory_mb: int, invocations: Figure, seconds: Figure) -> list[Item]:
         facts, architecture = self._facts, self._deployment.lambda_architecture.value
-        invocations = self._used(f"{name}: invocations", batches, "invocations")
         gb_seconds = derived(
             f"{name}: memory over time",
             "GB-s",
             "seconds * memory / 1024",
-            seconds=self._used(f"{name}: time", seconds, "s"),
-            memory=given("memory_mb", consumer.memory_mb, "MB"),
+            seconds=seconds,
+            memory=given("memory_mb", memory_mb, "MB"),
         )
         prefix = f"lambda.{architecture}.gb_second.tier_"
         compute = derived(
@@ -379,29 +424,83 @@ class _Bill:
         ]
 
     def results(self) -> list[Item]:
-        """Viewers who ask for results while the event lasts."""
-        event, facts = self._event, self._facts
-        asked = derived(
-            "requests for results",
+        """Viewers who ask for results while the event lasts; through a CDN, few of them reach the API."""
+        event, facts, settings = self._event, self._facts, self._deployment.results_api
+        seconds = event.viewer_seconds or event.duration_seconds
+        viewed = derived(
+            "requests of viewers",
             "requests",
             "viewers * seconds * share / refresh",
             viewers=given("viewers", event.viewers, ""),
-            seconds=given("viewer_seconds", event.viewer_seconds or event.duration_seconds, "s"),
+            seconds=given("viewer_seconds", seconds, "s"),
             share=self._used("share of the event", self._usage.event_share, ""),
             refresh=given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s"),
         )
-        size = facts["votestream.result_bytes"]
-        if event.results_by_cdn:
-            price = facts["cdn.https_requests"]
-            requests = derived("results requests", "USD", "n / 10000 * price", n=asked, price=price)
-            egress, service = facts["cdn.egress_per_gb"], "CloudFront"
-        else:
-            requests = self._tiered("results requests", asked)
-            egress, service = facts["api.egress_per_gb"], "API Gateway"
-        out = derived(
-            "results out", "USD", "n * size / gb * price", n=asked, size=size, gb=_gb(), price=egress
+        if not settings.cdn_enabled:
+            return [*self._results_out("API Gateway", viewed, "api.egress_per_gb"), *self._answered(viewed)]
+        asked = derived(
+            "requests that reach the API",
+            "requests",
+            "min(viewed, rate * seconds * share)",
+            viewed=viewed,
+            rate=asked_per_second(event, facts, by_cdn=True),
+            seconds=given("duration", event.duration_seconds, "s"),
+            share=self._used("share of the event", self._usage.event_share, ""),
         )
-        return [Item(service, "results requests", requests), Item(service, "results out", out)]
+        requests = derived(
+            "viewers' requests", "USD", "n / 10000 * price", n=viewed, price=facts["cdn.https_requests"]
+        )
+        return [
+            Item("CloudFront", "viewers' requests", requests),
+            *self._results_out("CloudFront", viewed, "cdn.egress_per_gb"),
+            *self._answered(asked),
+        ]
+
+    def _results_out(self, service: str, answers: Figure, price: str) -> list[Item]:
+        out = derived(
+            "results out", "USD", "n * size / gb * price",
+            n=answers, size=self._facts["votestream.result_bytes"], gb=_gb(), price=self._facts[price],
+        )  # fmt: skip
+        return [Item(service, "results out", out)]
+
+    def _answered(self, asked: Figure) -> list[Item]:
+        """What an answer of the API costs: a request on top of the votes', an invocation, its reads, its log."""
+        facts, deployment = self._facts, self._deployment
+        together = derived(
+            "requests, with results", "requests", "votes + asked", votes=self._voting, asked=asked
+        )
+        seconds = derived(
+            "results_api: time", "s", "asked * answer",
+            asked=asked, answer=expected_answer(deployment.results_api, facts),
+        )  # fmt: skip
+        free = given("read units", 0, "units", "provisioned: paid by the hour")
+        one = given("read units", 1, "units", "the poll's row")
+        polls, tallies = deployment.polls_table, deployment.tallies_table
+        units = derived(
+            "read units of all answers", "units", "asked * (poll + live)",
+            asked=asked,
+            poll=free if polls.provisioned else one,
+            live=free if tallies.provisioned else answer_units(self._event, self._shards, facts),
+        )  # fmt: skip
+        return [
+            Item(
+                "API Gateway",
+                "results requests",
+                derived(
+                    "results requests", "USD", "all - votes",
+                    all=self._tiered("with results", together), votes=self._tiered("votes alone", self._voting),
+                ),
+            ),
+            *self._invocations("results_api", deployment.results_api.memory_mb, asked, seconds),
+            Item(
+                "DynamoDB",
+                "results reads",
+                derived(
+                    "results reads", "USD", "units / 1e6 * price",
+                    units=units, price=facts["dynamodb.read_request_units"],
+                ),
+            ),
+        ]  # fmt: skip
 
 
 def _gb() -> Figure:

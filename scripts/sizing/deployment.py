@@ -47,6 +47,15 @@ class Api(Settings):
     access_log_enabled: bool = False
 
 
+class ResultsApi(Settings):
+    """What answers viewers: its function's memory, limits of each of its reads, and whether CloudFront is in front."""
+
+    cdn_enabled: bool = False
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
+    throttling_rate_limit: Annotated[float, Field(gt=0)] = 1_000
+    throttling_burst_limit: Count = 500
+
+
 class Stream(Settings):
     """The stream."""
 
@@ -130,6 +139,7 @@ class Deployment(Settings):
     polls_table: Table = Table()
     vote_writer: Writer = Writer()
     vote_aggregator: Aggregator = Aggregator()
+    results_api: ResultsApi = ResultsApi()
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sizing.demand import Array, Event
-from sizing.deployment import Consumer, Writer
+from sizing.deployment import Consumer, ResultsApi, Writer
 from sizing.explain import Figure, computed, derived, given
 from sizing.facts import Facts
 
@@ -93,13 +93,13 @@ class FunctionTimes:
     aggregator_memory_mb: int | None = None
 
 
-def _vcpu(consumer: Consumer, facts: Facts) -> Figure:
+def _vcpu(function: Consumer | ResultsApi, facts: Facts) -> Figure:
     """Return the share of a core: Lambda gives processor by memory, and Python uses one core at most."""
     return derived(
         "processor share",
         "vCPU",
         "min(1, memory / memory_per_vcpu)",
-        memory=given("memory_mb", consumer.memory_mb, "MB"),
+        memory=given("memory_mb", function.memory_mb, "MB"),
         memory_per_vcpu=facts["lambda.memory_mb_per_vcpu"],
     )
 
@@ -158,6 +158,20 @@ def expected_aggregator(aggregator: Consumer, event: Event, facts: Facts) -> Fun
         ),
         statements_per_round=1,
         most_rounds=event.polls,
+    )
+
+
+def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
+    """Return how long the results API's function takes to answer (s): its reads, one after the other."""
+    return derived(
+        "time of an answer",
+        "s",
+        "(invocation_ms + reads * (call_ms + cpu_ms / vcpu)) / 1000",
+        invocation_ms=facts["lambda.invocation_ms"],
+        reads=facts["votestream.result_reads"],
+        call_ms=facts["dynamodb.call_ms"],
+        cpu_ms=facts["cpu.update_item_ms"],
+        vcpu=_vcpu(results_api, facts),
     )
 
 

@@ -85,6 +85,7 @@ def plan(
         tallies_table=choose_stream.tallies_table(desk, shards),
         vote_writer=writer,
         vote_aggregator=aggregator,
+        results_api=choose_stream.results_api(desk),
     )
     scenario = _surrounded(desk, desk.scenario(deployment), buckets)
     course = flow(scenario)

@@ -8,7 +8,7 @@ import hcl2
 from lark.exceptions import LarkError
 from pydantic import BaseModel, ValidationError
 
-from sizing.deployment import Aggregator, Api, Deployment, Settings, Stream, Table, Writer
+from sizing.deployment import Aggregator, Api, Deployment, ResultsApi, Settings, Stream, Table, Writer
 from sizing.errors import BadFile
 from sizing.files import first_problem
 from sizing.plan import Plan
@@ -22,6 +22,7 @@ OBJECTS: Mapping[str, type[Settings]] = {
     "tallies_table": Table,
     "vote_writer": Writer,
     "vote_aggregator": Aggregator,
+    "results_api": ResultsApi,
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 
@@ -30,6 +31,7 @@ _CAPACITY = ("billing_mode", "max_read_units", "max_write_units", "read_units", 
 _CONSUMER = ("batch_size", "batching_window_seconds", "enhanced_fan_out", "memory_mb", "timeout_seconds")
 DECIDED: Mapping[str, tuple[str, ...]] = {
     "api": ("throttling_burst_limit", "throttling_rate_limit"),
+    "results_api": ("cdn_enabled", "throttling_burst_limit", "throttling_rate_limit"),
     "stream": ("mode", "retention_hours", "shard_count"),
     "tallies_table": _CAPACITY,
     "vote_aggregator": _CONSUMER,
@@ -52,6 +54,8 @@ def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> st
     """
     deployment, event = plan.deployment, plan.event
     objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
+    if not event.viewers:  # nothing is known of who asks for results
+        del objects["results_api"]
     # Half of what the stream remembers, as the module's default is: the other half is for redrives.
     objects["vote_writer"]["maximum_record_age_seconds"] = min(
         deployment.stream.retention_hours * 1800, _LONGEST_RECORD_AGE

@@ -9,6 +9,7 @@ from sizing.deployment import (
     Api,
     BillingMode,
     Deployment,
+    ResultsApi,
     Stream,
     StreamMode,
     Table,
@@ -37,6 +38,7 @@ ON_DEMAND = Deployment(
     stream=Stream(shard_count=10),
     vote_writer=Writer(memory_mb=1024),
     vote_aggregator=Aggregator(memory_mb=512),
+    results_api=ResultsApi(cdn_enabled=True),
 )
 FLAT = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
 
@@ -67,8 +69,14 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "votes table backup, one month": 1e6 * 200 / gb * 0.20,
             "tallies table writes": 1_000 / 1e6 * 0.625,
             "polls table reads": 10 * 2 * 1 * 3 * 3600 / 5 / 1e6 * 0.125,
-            "results requests": 10_000 * 500 / 5 / 10_000 * 0.01,
+            "viewers' requests": 10_000 * 500 / 5 / 10_000 * 0.01,
             "results out": 10_000 * 500 / 5 * 700 / gb * 0.085,
+            # The CDN keeps an answer for a second, and the event lasts a thousand.
+            "results requests": 1_000 / 1e6 * 3.50,
+            "results reads": 1_000 * (1 + 1) / 1e6 * 0.125,
+            "results_api compute": 1_000 * (0.002 + 2 * (0.008 + 0.00067 * 1769 / 512)) * 0.5 * 1.33334e-5,
+            "results_api requests": 0.0002,
+            "results_api log": 1_000 * 1200 / gb * 0.5,
         }
     )
 
@@ -115,10 +123,34 @@ def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
 
 def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
     direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500, results_by_cdn=False)
-    items = itemise(USED, direct, ON_DEMAND, facts)
-    asked = next(item for item in items if item.what == "results requests")
-    assert asked.service == "API Gateway"
-    assert asked.cost.value == pytest.approx(3.50)
+    items = itemise(USED, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts)
+    assert "CloudFront" not in {item.service for item in items}
+    found = bill(items)
+    assert found["results requests"] == pytest.approx(3.50)
+    assert found["results out"] == pytest.approx(1e6 * 700 / 1024**3 * 0.09)
+    assert found["results_api requests"] == pytest.approx(0.20)
+    assert found["results reads"] == pytest.approx(2 * 0.125)
+
+
+def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
+    """They are what a month's tiers make of them there, not what the first million costs."""
+    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
+    many = Usage(**{**vars(USED), "votes": 333e6})
+    found = bill(itemise(many, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts))
+    assert found["results requests"] == pytest.approx(2.80)
+
+
+def test_an_answer_reads_every_live_row(facts: Facts) -> None:
+    many = Usage(**{**vars(USED), "shards": 1_000})
+    assert bill(itemise(many, FLAT, ON_DEMAND, facts))["results reads"] == pytest.approx(
+        1_000 * (1 + 68) / 1e6 * 0.125  # 1,000 rows of 276 bytes are 67.4 units
+    )
+
+
+def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
+    batched = event(votes=1e6, peak=1_000, batch_endpoint_share=1.0)
+    found = bill(itemise(USED, batched, ON_DEMAND, facts))
+    assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
 
 
 def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., Scenario], facts: Facts) -> None:

@@ -183,3 +183,34 @@ def test_a_small_crowd_may_vote_all_at_once(facts: Facts) -> None:
     assert found.deployment.api.throttling_burst_limit >= 30
     assert found.deployment.votes_table.max_write_units is not None
     assert found.deployment.votes_table.max_write_units >= 60
+
+
+def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts) -> None:
+    few, many = (
+        planned(
+            facts,
+            {"peak": 50_000, "duration": 60, "polls": polls, "options_per_poll": 50},
+            live_lag_seconds=5,
+        )
+        for polls in (1, 100)
+    )
+    assert few.deployment.tallies_table.billing_mode is BillingMode.PAY_PER_REQUEST
+    assert many.deployment.tallies_table.billing_mode is BillingMode.PROVISIONED
+    played = Outcome.of(simulate(many.scenario, 1, 0.5))
+    assert played.live_units_peak > 4_000
+    assert played.live_lag_peak < 7
+
+
+@pytest.mark.parametrize(
+    ("cdn", "rate", "invocations"),
+    [pytest.param(True, 1_000, 3, id="cdn"), pytest.param(False, 250_000, 5_300, id="api")],
+)
+def test_viewers_have_limits_and_invocations_of_their_own(
+    facts: Facts, cdn: bool, rate: float, invocations: float
+) -> None:
+    told = {"peak": 500, "duration": 300, "viewers": 1_000_000, "results_by_cdn": cdn}
+    found = planned(facts, told)
+    assert found.deployment.results_api.cdn_enabled is cdn
+    assert found.deployment.results_api.throttling_rate_limit == rate
+    needed = {quota.name: quota.needed.value for quota in found.quotas}
+    assert needed["Lambda concurrent executions, account"] == pytest.approx(invocations, rel=0.2)

@@ -83,15 +83,10 @@ def test_what_is_put_are_votes_that_the_functions_read(poll: Poll) -> None:
     ticks = list(rehearsal.ballots(event(peak=700, duration=0.2), seed=1))
     sent = rehearsal.send(cast(Any, client), "stream", [poll], ticks)
     assert sent.votes == sent.rows == len(client.records) > 0
+    data = [b64encode(record["Data"]).decode() for record in client.records]
     records = [
-        StreamRecord(
-            "shardId-000000000000",
-            str(10**50 + number),
-            put["PartitionKey"],
-            b64encode(put["Data"]).decode(),
-            5,
-        )
-        for number, put in enumerate(client.records)
+        StreamRecord("shardId-000000000000", str(10**50 + number), record["PartitionKey"], text, 5)
+        for number, (record, text) in enumerate(zip(client.records, data, strict=True))
     ]
     votes = [read_vote(record) for record in records_in(event_of(records))]
     assert {vote.poll_id for vote in votes} == {poll.poll_id}

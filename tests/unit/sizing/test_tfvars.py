@@ -97,7 +97,9 @@ def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
     writer, table, shards = (
         found.deployment.vote_writer, found.deployment.votes_table, found.deployment.stream.shard_count
     )  # fmt: skip
-    assert writer.write_share and table.write_units and shards
+    assert writer.write_share is not None
+    assert table.write_units is not None
+    assert shards is not None
     writes = table.write_units * writer.write_share * (writer.timeout_seconds - 9)
     assert (2 * writer.batch_size + 25) * shards * writer.parallelization_factor <= writes
 
