@@ -19,6 +19,8 @@ PLAN ?=
 MINUTES ?= 15
 RATE ?= 60
 SHAPE ?= spike
+# Which one `make drill` does.
+DRILL ?=
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
@@ -178,6 +180,10 @@ chaos: $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed,
 .PHONY: loadtest
 loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify each of them (ENV=local, RATE=60, SHAPE=flat, ramp or spike)
 	@$(if $(filter-out local,$(ENV)),$(LOADTEST) --environment $(ENV),$(call on_local_cloud,$(LOADTEST)))
+
+.PHONY: drill
+drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while people vote (DRILL=; without it, a list)
+	@$(BIN)/python -m drills $(or $(DRILL),--help) $(ARGS)
 
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from contract.planned import observed
 from contract.terraform_source import INFRA, PROJECT
+from drills.drill import DRILLS
 from votectl.cli import app
 
 RUNBOOK = (PROJECT / "docs/runbook.md").read_text(encoding="utf-8")
@@ -161,6 +162,14 @@ def check_aws(arguments: list[str]) -> None:
     assert operation in names, f"{service} has no {operation}"
     members = {xform_name(name, "-") for name in model.operation_model(names[operation]).input_shape.members}
     assert options <= members, f"{operation} takes {sorted(members)}"
+
+
+def test_every_drill_is_in_the_runbook_and_is_about_an_alarm() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (.+?) \| .+\| \[([a-z-]+)\]\(#.+\) \|$", section(RUNBOOK, "Drills"), re.M
+    )
+    assert rows == [(name, drill.breaks, drill.alarm) for name, drill in DRILLS.items()]
+    assert {alarm for _, _, alarm in rows} <= set(headings(section(RUNBOOK, "Alarms"), 3))
 
 
 def test_names_in_the_runbook_are_those_of_prod() -> None:
