@@ -3,7 +3,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -49,33 +48,18 @@ def stay_on_this_machine() -> None:
 def mend() -> None:
     """Put the mended stream, and the reader that keeps Lambda's promises, in place before the first request."""
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
-    from localemu.services.apigateway.next_gen.execute_api.handlers.method_request import MethodRequestHandler
     from localemu.services.events.target import StatesTargetSender
 
-    from localcloud.emulator import kinesis, mapping_state, poller
+    from localcloud.emulator import front_door, kinesis, mapping_state, poller
 
+    front_door.install()
     kinesis.install()
     poller.install()
     mapping_state.install()
     StatesTargetSender.send_event = _start_execution
-    MethodRequestHandler._is_body_valid = staticmethod(
-        partial(_is_readable_and_valid, MethodRequestHandler._is_body_valid)
-    )
     # `$input.json('$')` and `$input.path('$')` build the grammar of JSONPath anew each time they are evaluated,
     # which is half of what a vote costs here. The parsed expressions hold no state.
     template_mapping.parse = lru_cache(maxsize=1024)(template_mapping.parse)
-
-
-def _is_readable_and_valid(is_valid: Callable[..., bool], *request: Any) -> bool:
-    """Say whether a request's body is what its model asks for.
-
-    LocalEmu takes an error of the JSON parser for no. Bytes that are no UTF-8, and lists nested too deep, raise
-    another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500.
-    """
-    try:
-        return is_valid(*request)
-    except (UnicodeDecodeError, RecursionError):
-        return False
 
 
 def _start_execution(sender: Any, event: dict[str, Any], trace_header: object) -> None:
