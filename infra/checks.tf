@@ -15,6 +15,20 @@ check "front_door_fits_account" {
   }
 }
 
+check "somebody_says_who_votes" {
+  assert {
+    condition     = var.voter_auth.mode != "none"
+    error_message = "voter_auth.mode is \"none\": the voter is whatever a request says, so that anybody can vote as anybody, as often as they like. Fine for a demo or a trusted network; for the open internet choose \"cognito\" (voters sign in) or \"iam\" (your back ends vouch for them)."
+  }
+}
+
+check "firewall_counts_voters" {
+  assert {
+    condition     = var.firewall == null || var.voter_auth.mode != "iam"
+    error_message = "firewall.requests_per_client counts votes by address, and with voter_auth.mode = \"iam\" all of them come from your back ends' few addresses: it would stop those. Send batches, which it does not count, or leave the firewall out."
+  }
+}
+
 check "consumers_fit_account" {
   assert {
     condition     = try(var.stream.shard_count * (var.vote_writer.parallelization_factor + 1), 0) <= 1000

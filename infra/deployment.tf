@@ -22,6 +22,7 @@ resource "aws_ssm_parameter" "deployment" {
     tally_schedule_group           = module.tally.schedule_group_name
     tally_schedule_role_arn        = module.tally.schedule_role_arn
     vote_retention_days            = var.vote_retention_days
+    voter_auth                     = var.voter_auth.mode
   })
 
   lifecycle {

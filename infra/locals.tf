@@ -22,6 +22,10 @@ locals {
     votes   = module.votes_table.table_name
   }
 
+  # Voters sign in to a pool of ours unless the tfvars name another.
+  user_pool_created = var.voter_auth.mode == "cognito" && var.voter_auth.user_pool_arn == null
+  user_pool_arn     = local.user_pool_created ? module.voters[0].user_pool_arn : var.voter_auth.user_pool_arn
+
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (
     var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)

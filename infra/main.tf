@@ -1,9 +1,32 @@
 # In the order a vote travels.
 
+module "voters" {
+  source = "./modules/voters"
+  count  = local.user_pool_created ? 1 : 0
+
+  name                        = local.name_prefix
+  settings                    = var.voter_auth
+  token_scopes                = var.voter_auth.token_scopes
+  deletion_protection_enabled = var.deletion_protection
+}
+
+module "firewall" {
+  source = "./modules/firewall"
+  count  = var.firewall == null ? 0 : 1
+
+  name            = local.name_prefix
+  allowed_origins = var.api.allowed_origins
+  settings        = var.firewall
+  stage_arn       = module.api.stage_arn
+}
+
 module "api" {
   source = "./modules/api"
 
   name                           = local.name_prefix
+  allowed_origins                = var.api.allowed_origins
+  batch_enabled                  = var.api.batch_enabled
+  clients                        = var.api.clients
   results_function_name          = module.results_api.function_name
   results_invoke_arn             = module.results_api.invoke_arn
   stream_arn                     = module.stream.stream_arn
@@ -15,6 +38,9 @@ module "api" {
   results_throttling_rate_limit  = var.results_api.throttling_rate_limit
   throttling_burst_limit         = var.api.throttling_burst_limit
   throttling_rate_limit          = var.api.throttling_rate_limit
+  token_scopes                   = var.voter_auth.token_scopes
+  user_pool_arn                  = local.user_pool_arn
+  voter_auth                     = var.voter_auth.mode
 }
 
 module "stream" {
@@ -221,6 +247,7 @@ module "results_api" {
     VOTESTREAM_POLLS_TABLE         = module.polls_table.table_name
     VOTESTREAM_TALLIES_TABLE       = module.tallies_table.table_name
     VOTESTREAM_VOTE_RETENTION_DAYS = var.vote_retention_days
+    VOTESTREAM_VOTER_AUTH          = var.voter_auth.mode
     VOTESTREAM_VOTES_TABLE         = module.votes_table.table_name
   }
 

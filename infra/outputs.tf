@@ -3,9 +3,19 @@ output "alarm_topic_arn" {
   value       = module.observability.topic_arn
 }
 
+output "api_key_ids" {
+  description = "Key of each client in api.clients; `aws apigateway get-api-key --include-value --api-key <id>` shows it."
+  value       = module.api.api_key_ids
+}
+
 output "api_url" {
   description = "Where voters post: <api_url>/polls/{poll_id}/votes."
   value       = module.api.invoke_url
+}
+
+output "back_end_policy_arn" {
+  description = "Policy for the roles of back ends that vouch for their voters; null where none may."
+  value       = module.api.back_end_policy_arn
 }
 
 output "dashboard_name" {
@@ -44,4 +54,13 @@ output "stream_name" {
 output "table_names" {
   description = "Tables of polls, votes and tallies."
   value       = local.table_names
+}
+
+output "voter_pool" {
+  description = "Where voters sign in: id of the pool, of the client for pages and apps, and address of Cognito's own pages. Null where the tfvars name a pool, or nobody signs in."
+  value = one([for pool in module.voters : {
+    client_id   = pool.user_pool_client_id
+    id          = pool.user_pool_id
+    sign_in_url = pool.sign_in_url
+  }])
 }

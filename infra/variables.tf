@@ -3,13 +3,23 @@
 
 variable "api" {
   type = object({
-    access_log_enabled     = optional(bool, false)
+    access_log_enabled = optional(bool, false)
+    allowed_origins    = optional(list(string), [])
+    batch_enabled      = optional(bool, false)
+    clients = optional(map(object({
+      requests_per_day       = optional(number)
+      throttling_burst_limit = number
+      throttling_rate_limit  = number
+    })), {})
     throttling_burst_limit = optional(number, 5000)
     throttling_rate_limit  = optional(number, 10000)
   })
   description = <<-EOT
     The front door.
     access_log_enabled: one line per request in CloudWatch, without body, voter or address; needs the account's API Gateway role, see modules/api/README.md.
+    allowed_origins: origins whose pages may vote from a browser; none means that no page may.
+    batch_enabled: trusted back ends may send up to 500 votes in one signed request.
+    clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given). With any, every vote needs a key.
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
   EOT
@@ -68,6 +78,22 @@ variable "failure_retention_days" {
     condition     = var.failure_retention_days >= 0 && floor(var.failure_retention_days) == var.failure_retention_days
     error_message = "failure_retention_days is ${var.failure_retention_days}: it must be a whole number of days from 1 up, because S3 expires objects by the day, or 0 to keep them for ever."
   }
+}
+
+variable "firewall" {
+  type = object({
+    forwarded_ip_header = optional(string)
+    max_body_bytes      = optional(number, 4096)
+    requests_per_client = number
+    window_seconds      = optional(number, 300)
+  })
+  description = <<-EOT
+    AWS WAF in front of the API; null means none. Each attribute is explained in modules/firewall/README.md.
+    requests_per_client: votes of one address in window_seconds (60, 120, 300 or 600).
+    max_body_bytes: largest body of a single vote.
+    forwarded_ip_header: the header with the client's address, only behind a proxy that nobody can go around; null means the connection's own.
+  EOT
+  default     = null
 }
 
 variable "lambda_architecture" {
@@ -380,4 +406,34 @@ variable "votes_table" {
   description = "Capacity of the votes table; each attribute is explained in modules/dynamodb/README.md. The first vote of a voter costs one write unit: these units are the speed at which votes are stored, while the stream holds the rest."
   default     = {}
   nullable    = false
+}
+
+variable "voter_auth" {
+  type = object({
+    callback_urls          = optional(list(string), [])
+    mode                   = optional(string, "iam")
+    sign_up_enabled        = optional(bool, false)
+    token_scopes           = optional(list(string), [])
+    token_validity_minutes = optional(number, 60)
+    user_pool_arn          = optional(string)
+  })
+  description = <<-EOT
+    Who says who votes.
+    mode: "none" (the body: anybody may vote as anybody), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
+    user_pool_arn: with cognito, the pool whose users vote; null means that one is made.
+    token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
+    sign_up_enabled, token_validity_minutes, callback_urls: of the pool that is made, see modules/voters/README.md.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.voter_auth.user_pool_arn == null || var.voter_auth.mode == "cognito"
+    error_message = "voter_auth.user_pool_arn needs voter_auth.mode = \"cognito\": with \"${var.voter_auth.mode}\" nobody signs in to a pool."
+  }
+
+  validation {
+    condition     = var.voter_auth.user_pool_arn == null ? true : can(regex("^arn:[a-z-]+:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$", var.voter_auth.user_pool_arn))
+    error_message = "voter_auth.user_pool_arn is \"${coalesce(var.voter_auth.user_pool_arn, " ")}\": it must be a user pool's ARN, as in arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_abcdefghi."
+  }
 }

@@ -21,7 +21,7 @@ from results_api.store import TallyTable, VoteTable
 from voting.errors import StoreUnavailable
 from voting.metrics import Metric, Telemetry
 from voting.polls import Poll
-from voting.settings import ResultsSettings
+from voting.settings import ResultsSettings, VoterAuth
 from voting_aws.clients import dynamodb_client
 from voting_aws.polls import PollTable
 from voting_aws.telemetry import PowertoolsTelemetry
@@ -37,6 +37,7 @@ class Runtime:
     tallies: Tallies
     votes: StoredVotes
     retention_days: int
+    voter_auth: VoterAuth
     now_ms: Callable[[], int]
     telemetry: Telemetry
 
@@ -57,6 +58,7 @@ def runtime() -> Runtime:
         tallies=TallyTable(client, settings.tallies_table),
         votes=VoteTable(client, settings.votes_table),
         retention_days=settings.vote_retention_days,
+        voter_auth=settings.voter_auth,
         now_ms=lambda: time.time_ns() // 1_000_000,
         telemetry=PowertoolsTelemetry(SERVICE, settings),
     )
@@ -83,7 +85,7 @@ def respond(event: dict[str, Any], runtime: Runtime) -> ProxyAnswer:
         StoreUnavailable: a table can't be read at the moment.
     """
     request = read_request(event)
-    question = read_receipt_question(event) if request.route is Route.RECEIPT else None
+    question = read_receipt_question(event, runtime.voter_auth) if request.route is Route.RECEIPT else None
     poll = runtime.find_poll(request.poll_id)
     if poll is None:
         raise Refused(UNKNOWN_POLL)

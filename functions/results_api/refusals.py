@@ -23,6 +23,12 @@ MALFORMED_RECEIPT = Refusal(
     "Send voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -, percent-encoded), and shard and sequence as they are "
     "in the vote's receipt, each exactly once.",
 )
+MALFORMED_OWN_RECEIPT = Refusal(
+    400,
+    "malformed",
+    "Send shard and sequence as they are in the vote's receipt, each exactly once, and no voter: whose vote it is "
+    "says who has signed in.",
+)
 NOT_FOUND = Refusal(404, "not_found", "There is nothing under this method and path.")
 UNKNOWN_POLL = Refusal(404, "unknown_poll", "There is no poll with this id.")
 NOT_ACCEPTABLE = Refusal(

@@ -9,8 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from results_api.receipts import Receipt, ShardId
 from results_api.receipts import Sequence as SequenceNumber
-from results_api.refusals import MALFORMED_POLL_ID, MALFORMED_RECEIPT, NOT_ACCEPTABLE, NOT_FOUND, Refused
+from results_api.refusals import (
+    MALFORMED_OWN_RECEIPT,
+    MALFORMED_POLL_ID,
+    MALFORMED_RECEIPT,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    Refused,
+)
 from voting.records import PollId, Voter
+from voting.settings import VoterAuth
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -77,26 +85,34 @@ def read_request(event: Mapping[str, Any]) -> Request:
     return Request(route, poll_id, media_type, _etags(headers.get("if-none-match", "")))
 
 
-def read_receipt_question(event: Mapping[str, Any]) -> ReceiptQuestion:
-    """Return the question in a proxy event's query.
+def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> ReceiptQuestion:
+    """Return the question in a proxy event: whose vote it is about, and which.
+
+    Where voters sign in, whose vote it is says the token that API Gateway has checked, and the query must not.
+    A KeyError means that it has checked none: a wiring mistake, which must not turn into an answer.
 
     Raises:
-        Refused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none.
+        Refused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none, or ``voter`` is given by
+            somebody who has signed in.
     """
     query = event.get("multiValueQueryStringParameters") or {}
+    signed_in = voter_auth is VoterAuth.COGNITO
 
     def single(name: str) -> str | None:
         values = query.get(name) or []
         return values[0] if len(values) == 1 else None
 
+    if signed_in and "voter" in query:
+        raise Refused(MALFORMED_OWN_RECEIPT)
+    voter = event["requestContext"]["authorizer"]["claims"]["sub"] if signed_in else single("voter")
     try:
         return ReceiptQuestion(
-            _voter.validate_python(single("voter")),
+            _voter.validate_python(voter),
             Receipt(_shard.validate_python(single("shard")), _sequence.validate_python(single("sequence"))),
         )
     # "from None": pydantic's message quotes the input, and the input names a voter.
     except ValidationError:
-        raise Refused(MALFORMED_RECEIPT) from None
+        raise Refused(MALFORMED_OWN_RECEIPT if signed_in else MALFORMED_RECEIPT) from None
 
 
 def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:

@@ -5,6 +5,7 @@ handler passes ``os.environ`` in. (pydantic-settings would do the same, 45 ms de
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +16,14 @@ PREFIX = "VOTESTREAM_"
 
 Name = Annotated[str, Field(min_length=1)]
 RetentionDays = Annotated[int, Field(ge=0, le=3650)]  # 0: for good
+
+
+class VoterAuth(StrEnum):
+    """Who says who votes."""
+
+    NONE = "none"  # the request: anybody may vote as anybody
+    IAM = "iam"  # the request, which a trusted back end has signed
+    COGNITO = "cognito"  # the token of a voter who has signed in
 
 
 class FunctionSettings(BaseModel):
@@ -78,6 +87,7 @@ class ResultsSettings(FunctionSettings):
 
     tallies_table: Name
     vote_retention_days: RetentionDays
+    voter_auth: VoterAuth
     votes_table: Name
 
 

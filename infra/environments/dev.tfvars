@@ -13,6 +13,11 @@ observability = {
   alarms_enabled = false
 }
 
+# Whoever has credentials of the account may vote as anybody, votectl among them; nobody else may.
+voter_auth = {
+  mode = "iam"
+}
+
 api = {
   throttling_rate_limit  = 500
   throttling_burst_limit = 250

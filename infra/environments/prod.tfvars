@@ -7,6 +7,18 @@ log_retention_days   = 90
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 365
 
+# Voters sign in. Accounts are made for them, by whoever knows that they are different people; with
+# sign_up_enabled = true everybody makes their own, and as many as they have addresses.
+voter_auth = {
+  mode = "cognito"
+}
+
+# Enough for a campus or a mobile carrier's gateway, too little for a machine that tries accounts.
+firewall = {
+  requests_per_client = 10000
+  window_seconds      = 300
+}
+
 # 10,000 requests/s and a burst of 5,000 are what an account starts with, over all its APIs in the region.
 # More needs a raised quota first (`terraform plan` warns); everybody above the limit gets 429 and Retry-After.
 api = {

@@ -86,3 +86,33 @@ run "warns_of_a_writer_that_is_held_back" {
 
   expect_failures = [check.reserved_concurrency_reaches_every_shard]
 }
+
+run "warns_where_anybody_may_vote_as_anybody" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "none" }
+  }
+
+  expect_failures = [check.somebody_says_who_votes]
+}
+
+run "is_silent_where_voters_sign_in_behind_a_firewall" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito" }
+    firewall   = { requests_per_client = 1000 }
+  }
+}
+
+run "warns_of_a_firewall_that_would_stop_back_ends" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "iam" }
+    firewall   = { requests_per_client = 1000 }
+  }
+
+  expect_failures = [check.firewall_counts_voters]
+}

@@ -245,6 +245,7 @@ run "results_api_is_told_exactly_what_its_settings_ask_for" {
       VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
       VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
       VOTESTREAM_VOTE_RETENTION_DAYS = "30"
+      VOTESTREAM_VOTER_AUTH          = "iam"
       VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
     })
     error_message = "The function refuses to start with a variable missing or left over."
@@ -265,6 +266,53 @@ run "results_api_may_read_and_never_what_anybody_chose" {
       }])
     }
     error_message = "What viewers can reach writes nothing but its log, and of a vote it may read the version alone."
+  }
+}
+
+run "whoever_says_nothing_about_voters_has_a_closed_door" {
+  command = plan
+
+  assert {
+    condition     = module.api.back_end_policy_arn != null && length(module.voters) == 0 && length(module.firewall) == 0 && output.voter_pool == null
+    error_message = "By default only who has signed a request may vote."
+  }
+}
+
+run "voters_sign_in_to_a_pool_that_is_made_for_them" {
+  command = plan
+
+  variables {
+    deletion_protection = true
+    voter_auth          = { mode = "cognito", callback_urls = ["https://vote.example.org/"] }
+  }
+
+  override_resource {
+    target          = module.voters[0].aws_cognito_user_pool.this
+    override_during = plan
+    values          = { arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made", id = "eu-west-1_made" }
+  }
+
+  assert {
+    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made" && output.voter_pool.id == "eu-west-1_made"
+    error_message = "The front door trusts this pool's tokens, and tells where to sign in."
+  }
+
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_VOTER_AUTH"] == "cognito"
+    error_message = "Receipts take the voter from the token, as votes do."
+  }
+}
+
+run "voters_sign_in_to_a_pool_of_your_own" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
+  }
+
+  assert {
+    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
+    error_message = "Where a pool is named none is made."
   }
 }
 
@@ -323,6 +371,7 @@ run "tools_find_the_deployment_by_project_and_environment" {
       tally_state_machine_arn        = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
       tally_schedule_group           = "votestream-test-closings"
       tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
+      voter_auth                     = "iam"
     }
     error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
   }

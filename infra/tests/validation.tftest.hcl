@@ -325,3 +325,23 @@ run "rejects_a_pace_at_which_not_even_one_vote_fits" {
 
   expect_failures = [var.vote_writer]
 }
+
+run "rejects_a_pool_where_nobody_signs_in" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "iam", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
+  }
+
+  expect_failures = [var.voter_auth]
+}
+
+run "rejects_a_pool_that_is_named_by_its_id" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito", user_pool_arn = "eu-west-1_voters" }
+  }
+
+  expect_failures = [var.voter_auth]
+}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import httpx
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -16,9 +17,11 @@ from votectl import display
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.polls import PollDesk
+from votectl.signing import for_voters_of
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
+from voting.settings import VoterAuth
 
 OPEN_FOR_MS = 24 * 3_600_000  # long enough for votes by hand afterwards
 CONCURRENCY = 16
@@ -27,6 +30,11 @@ REFRESH_SECONDS = 0.5
 SETTLE_SECONDS = 2
 # How long the counts may stand still, short of what was acknowledged, before the demo gives up.
 PATIENCE_SECONDS = 60
+
+CURL_SIGNS = (
+    '--aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
+    '-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
+)
 
 POLLS: dict[str, tuple[str, dict[str, str]]] = {
     "finale": ("Who wins the finale?", {"ada": "Ada", "grace": "Grace", "linus": "Linus", "alan": "Alan"}),
@@ -101,6 +109,7 @@ def checks(account: Account, observation: Observation, polls: Sequence[Poll]) ->
 
 def run(deployment: Deployment, voters: int, seed: int | None, console: Console) -> bool:
     """Run the demonstration; return whether every single number agrees."""
+    auth = for_voters_of(deployment)
     seed = time.time_ns() // 1_000_000_000 if seed is None else seed
     desk = PollDesk(deployment.polls_table)
     closes_at = desk.now_ms() + OPEN_FOR_MS
@@ -120,7 +129,7 @@ def run(deployment: Deployment, voters: int, seed: int | None, console: Console)
     observation = Observation(CountReader(deployment), polls)
     account = Account()
     started = time.monotonic()
-    asyncio.run(_send_and_watch(deployment, talks, account, observation, polls, console))
+    asyncio.run(_send_and_watch(deployment, talks, account, observation, polls, console, auth))
     console.print(
         f"\n{account.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
     )
@@ -142,6 +151,7 @@ async def _send_and_watch(
     observation: Observation,
     polls: Sequence[Poll],
     console: Console,
+    auth: httpx.Auth | None,
 ) -> None:
     """Send everything, showing progress and live counts, then wait until all of it is counted and stored."""
     progress = Progress(
@@ -179,7 +189,7 @@ async def _send_and_watch(
                 await asyncio.sleep(REFRESH_SECONDS)
 
         sender = asyncio.create_task(
-            send(deployment.front_door, talks, account, CONCURRENCY, lambda: progress.advance(sending))
+            send(deployment.front_door, talks, account, CONCURRENCY, lambda: progress.advance(sending), auth)
         )
         await asyncio.gather(sender, watch())
 
@@ -235,8 +245,12 @@ def _invite(deployment: Deployment, poll: Poll, console: Console) -> None:
     url = f"{deployment.front_door}/polls/{poll.poll_id}/votes"
     body = f'{{"option": "{poll.options[0].id}", "voter": "me"}}'
     console.print("\nVote by hand, and watch:", highlight=False)
+    # curl signs with keys; those of a role have a token besides.
+    signed = (
+        f"{CURL_SIGNS.format(region=deployment.region)} " if deployment.voter_auth is VoterAuth.IAM else ""
+    )
     for line in (
-        f"curl -i -H 'Content-Type: application/json' -d '{body}' {url}",
+        f"curl -i {signed}-H 'Content-Type: application/json' -d '{body}' {url}",
         f".venv/bin/votectl results {poll.poll_id} --watch",
     ):
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

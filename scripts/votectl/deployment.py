@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import localcloud
 from votectl.errors import OperatorError
+from voting.settings import VoterAuth
 
 PROJECT = "votestream"
 LOCAL = "local"
@@ -36,6 +37,7 @@ class Deployment(BaseModel):
     tally_schedule_group: str
     tally_schedule_role_arn: str
     vote_retention_days: int
+    voter_auth: VoterAuth
 
     @property
     def front_door(self) -> str:

@@ -20,10 +20,12 @@ from votectl.demo import Check, checks_table
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.polls import PollDesk
+from votectl.signing import for_voters_of
 from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, Request, send
 from voting.polls import Option, Poll
 from voting.rules import Reason
+from voting.settings import VoterAuth
 
 VOTERS = 20
 CONCURRENCY = 4
@@ -101,7 +103,8 @@ def run(deployment: Deployment, console: Console) -> bool:
     """Take a poll from its creation to its final result; return whether every number is as it was sent.
 
     The poll is named ``smoke-`` and something random, and stays, like every poll. Only this deployment's own names and
-    addresses are used, so it runs with the permissions of an operator.
+    addresses are used, so it runs with the permissions of an operator. Where voters sign in it has none: it sends the
+    same requests, and nobody may be let in.
 
     Raises:
         OperatorError: the platform can't be asked, or does not answer at all.
@@ -116,7 +119,8 @@ def run(deployment: Deployment, console: Console) -> bool:
         time.sleep(0.2)
 
     account = Account()
-    asyncio.run(send(deployment.front_door, requests(poll.poll_id), account, CONCURRENCY))
+    auth = None if deployment.voter_auth is VoterAuth.COGNITO else for_voters_of(deployment)
+    asyncio.run(send(deployment.front_door, requests(poll.poll_id), account, CONCURRENCY, auth=auth))
     console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
     with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
         viewer = Viewer(client)
@@ -130,7 +134,7 @@ def run(deployment: Deployment, console: Console) -> bool:
         Tallies(deployment).start(poll.poll_id)  # or finds the one that the schedule started
         final = viewer.wait_for(poll.poll_id, is_final, FINAL_WITHIN_SECONDS)
 
-    found = checks(poll, account, live, final)
+    found = checks(poll, account, live, final, deployment.voter_auth)
     console.print(checks_table(found))
     return all(check.agrees for check in found)
 
@@ -140,21 +144,31 @@ def is_final(result: dict[str, Any]) -> bool:
     return bool(result["status"] == Status.FINAL)
 
 
-def checks(poll: Poll, account: Account, live: dict[str, Any], final: dict[str, Any]) -> list[Check]:
+def checks(
+    poll: Poll,
+    account: Account,
+    live: dict[str, Any],
+    final: dict[str, Any],
+    voter_auth: VoterAuth = VoterAuth.NONE,
+) -> list[Check]:
     """Hold what viewers were answered against what was sent."""
     sent, poll_id = account.sent, poll.poll_id
     well_formed = Counter({kind.value: count for kind, count in sent.items() if kind is not Kind.MALFORMED})
     acknowledged = Counter({kind.value: count for kind, count in account.acknowledged.items()})
     certificate = (final["final"] or {}).get("certificate", {})
+    unauthorized = sum(count for (_, status), count in account.refused.items() if status == 401)
+    malformed = account.refused[Kind.MALFORMED, 400]
+    let_in = (
+        [Check("", "requests of nobody refused with 401", sent.total(), unauthorized)]
+        if voter_auth is VoterAuth.COGNITO
+        else [
+            Check("", "well-formed requests acknowledged", well_formed, acknowledged),
+            Check("", "malformed requests refused with 400", sent[Kind.MALFORMED], malformed),
+        ]
+    )
     return [
         Check("", "status at the end", Status.FINAL.value, final["status"]),
-        Check("", "well-formed requests acknowledged", well_formed, acknowledged),
-        Check(
-            "",
-            "malformed requests refused with 400",
-            sent[Kind.MALFORMED],
-            account.refused[Kind.MALFORMED, 400],
-        ),
+        *let_in,
         Check("", "live counts", account.live.get(poll_id, Counter()), _counts(live)),
         Check("", "final counts", account.stored(poll_id), _counts(final)),
         Check("", "turnout", len(account.last.get(poll_id, {})), final["turnout"]),
@@ -162,7 +176,7 @@ def checks(poll: Poll, account: Account, live: dict[str, Any], final: dict[str, 
             "",
             "rejected: unknown option",
             account.rejected.get(poll_id, Counter())[Reason.UNKNOWN_OPTION],
-            certificate.get("rejected", {}).get(Reason.UNKNOWN_OPTION),
+            certificate.get("rejected", {}).get(Reason.UNKNOWN_OPTION, 0),
         ),
     ]
 

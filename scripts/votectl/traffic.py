@@ -156,6 +156,7 @@ async def send(
     account: Account,
     concurrency: int,
     on_answer: Callable[[], None] = lambda: None,
+    auth: httpx.Auth | None = None,
 ) -> None:
     """Send conversations, several at a time, each voter's requests one after the other; enter the answers.
 
@@ -165,7 +166,9 @@ async def send(
     todo = iter(conversations)
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
 
-    async with httpx.AsyncClient(base_url=front_door, limits=limits, timeout=TIMEOUT_SECONDS) as client:
+    async with httpx.AsyncClient(
+        base_url=front_door, auth=auth, limits=limits, timeout=TIMEOUT_SECONDS
+    ) as client:
 
         async def worker() -> None:
             for conversation in todo:

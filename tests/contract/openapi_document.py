@@ -1,5 +1,6 @@
 """openapi.yaml as data, and answers held against it."""
 
+import copy
 import json
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ import jsonschema_rs
 import yaml
 
 from contract.terraform_source import PROJECT
+from voting.settings import VoterAuth
 
 PATH = PROJECT / "openapi.yaml"
 
@@ -17,6 +19,33 @@ def document() -> dict[str, Any]:
     """Return the whole description."""
     loaded: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
     return loaded
+
+
+def of_mode(voter_auth: VoterAuth, *, batch_enabled: bool) -> dict[str, Any]:
+    """Return what the description says of one deployment: which body, and whether a receipt's query names the voter.
+
+    The file describes every deployment; what is invented from it for one of them has to be right or wrong there.
+    """
+    narrowed = copy.deepcopy(document())
+    paths = narrowed["paths"]
+    own = voter_auth is VoterAuth.COGNITO
+    body = "OwnVote" if own else "Vote"
+    content = paths["/polls/{poll_id}/votes"]["post"]["requestBody"]["content"]["application/json"]
+    content["schema"] = {"$ref": f"#/components/schemas/{body}"}
+    receipt = paths["/polls/{poll_id}/votes/me"]["get"]
+    (voter,) = (parameter for parameter in receipt["parameters"] if parameter.get("name") == "voter")
+    if own:
+        receipt["parameters"].remove(voter)
+    else:
+        voter["required"] = True
+    if not batch_enabled:
+        del paths["/polls/{poll_id}/votes/batch"]
+    for item in paths.values():
+        for method, operation in item.items():
+            if method != "parameters":
+                # Tests bring credentials themselves; without any, everything but 401 would be a surprise.
+                operation.pop("security", None)
+    return narrowed
 
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:

@@ -80,6 +80,8 @@ def test_an_environment_sets_nothing_that_terraform_would_pass_over(file: Path) 
 
 def test_the_check_of_tfvars_knows_every_attribute_of_every_variable() -> None:
     def names(shape: check_tfvars.Shape) -> set[str]:
+        if isinstance(shape, check_tfvars.Elements):
+            return names(shape.shape)
         if not isinstance(shape, Mapping):
             return set()
         return set(shape) | {name for inner in shape.values() for name in names(inner)}

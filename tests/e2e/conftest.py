@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from e2e.doors import Doors, in_front_of
 from e2e.observing import wait_for
 from votectl import deployment as deployments
 from votectl.counts import CountReader
@@ -42,6 +43,13 @@ def reader(deployment: Deployment) -> CountReader:
 def front_door(deployment: Deployment) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def doors(deployment: Deployment) -> Iterator[Doors]:
+    """Front doors that ask who votes, in front of the same stream."""
+    with in_front_of(deployment) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,8 +3,15 @@ locals {
   # All texts are fixed. API Gateway's own explanations quote the request, and with it the ballot.
   refusals = {
     malformed = {
-      status  = "400"
-      message = "Send a JSON object with exactly two strings: option (1-64 of A-Z a-z 0-9 _ . -) and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), to a poll_id of 1-64 of a-z 0-9 -."
+      status = "400"
+      message = join(" ", compact([
+        local.body_names_voter
+        ? "Send a JSON object with exactly two strings: option (1-64 of A-Z a-z 0-9 _ . -) and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), to a poll_id of 1-64 of a-z 0-9 -."
+        : "Send a JSON object with exactly one string: option (1-64 of A-Z a-z 0-9 _ . -), to a poll_id of 1-64 of a-z 0-9 -. Who votes is who has signed in: leave voter out.",
+        var.batch_enabled
+        ? "A batch is {\"votes\": [...]} with 1-${local.batch_size} objects of exactly option and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), each voter once; of one that is refused nothing is stored."
+        : "",
+      ]))
     }
     unauthorized = {
       status  = "401"
@@ -15,8 +22,12 @@ locals {
       message = "These credentials may not do this. Renew them, or ask whoever runs this poll."
     }
     not_found = {
-      status  = "404"
-      message = "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results."
+      status = "404"
+      # API Gateway has one answer for a path that does not exist and for a request without a signature.
+      message = join(" ", compact([
+        "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results.",
+        length(local.vouched_calls) > 0 ? "What only back ends may call answers this to requests that are not signed (AWS Signature Version 4, service execute-api)." : "",
+      ]))
     }
     too_large = {
       status  = "413"
@@ -24,7 +35,7 @@ locals {
     }
     unsupported_media_type = {
       status  = "415"
-      message = "Send the vote as JSON, with the header Content-Type: application/json."
+      message = "Send it as JSON, with the header Content-Type: application/json."
     }
     throttled = {
       status  = "429"
@@ -66,9 +77,12 @@ locals {
 resource "aws_api_gateway_gateway_response" "this" {
   for_each = local.gateway_responses
 
-  rest_api_id         = aws_api_gateway_rest_api.this.id
-  response_type       = each.key
-  status_code         = local.refusals[each.value].status
-  response_templates  = { "application/json" = local.bodies[each.value] }
-  response_parameters = each.value == "throttled" ? { "gatewayresponse.header.Retry-After" = "'${local.retry_after_seconds}'" } : {}
+  rest_api_id        = aws_api_gateway_rest_api.this.id
+  response_type      = each.key
+  status_code        = local.refusals[each.value].status
+  response_templates = { "application/json" = local.bodies[each.value] }
+  response_parameters = merge(
+    local.refusal_cors,
+    each.value == "throttled" ? { "gatewayresponse.header.Retry-After" = "'${local.retry_after_seconds}'" } : {},
+  )
 }

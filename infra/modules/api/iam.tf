@@ -25,7 +25,7 @@ resource "aws_iam_role_policy" "this" {
     Statement = [{
       Sid      = "PutVotes"
       Effect   = "Allow"
-      Action   = "kinesis:PutRecord"
+      Action   = var.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
       Resource = var.stream_arn
     }]
   })

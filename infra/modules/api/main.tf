@@ -10,9 +10,26 @@ locals {
   # Waiting a second is enough: the token bucket and a shard's limits refill every second.
   retry_after_seconds = 1
 
+  # What every string of a body has to be: its length is in the pattern, too, and said for validators that stop at it.
+  string_schemas = {
+    option = { type = "string", minLength = 1, maxLength = 64, pattern = "^${local.patterns.option}(?![\\s\\S])" }
+    voter  = { type = "string", minLength = 1, maxLength = 128, pattern = "^${local.patterns.voter}(?![\\s\\S])" }
+  }
+
+  # A body says what; it says who only where nobody else does (authorizer.tf).
+  vote_schema = {
+    type                 = "object"
+    additionalProperties = false
+    required             = local.body_names_voter ? ["option", "voter"] : ["option"]
+    properties           = { for name, schema in local.string_schemas : name => schema if name != "voter" || local.body_names_voter }
+  }
+
   shape = {
     source = [for file in setunion(fileset(path.module, "*.tf"), fileset(path.module, "templates/*.vtl")) : filesha256("${path.module}/${file}")]
-    inputs = [var.stream_name, local.put_record_uri, aws_iam_role.this.arn, var.results_invoke_arn]
+    inputs = [
+      var.stream_name, local.put_record_uri, aws_iam_role.this.arn, var.results_invoke_arn,
+      var.voter_auth, var.user_pool_arn, var.token_scopes, var.allowed_origins, var.batch_enabled, local.api_key_required,
+    ]
   }
 
   put_record_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}:kinesis:action/PutRecord"
@@ -21,6 +38,8 @@ locals {
     poll_id_pattern = local.patterns.poll_id
     option_pattern  = local.patterns.option
     voter_pattern   = local.patterns.voter
+    voter           = local.voter_expression
+    other_voter     = local.other_voter_expression
   })
   refused_template = templatefile("${path.module}/templates/refused.vtl", {
     retry_after_seconds = local.retry_after_seconds
@@ -68,17 +87,10 @@ resource "aws_api_gateway_model" "vote" {
   name         = "Vote"
   description  = "Body of POST /polls/{poll_id}/votes"
   content_type = "application/json"
-  schema = jsonencode({
-    "$schema"            = "http://json-schema.org/draft-04/schema#"
-    title                = "Vote"
-    type                 = "object"
-    additionalProperties = false
-    required             = ["option", "voter"]
-    properties = {
-      option = { type = "string", minLength = 1, maxLength = 64, pattern = "^${local.patterns.option}(?![\\s\\S])" }
-      voter  = { type = "string", minLength = 1, maxLength = 128, pattern = "^${local.patterns.voter}(?![\\s\\S])" }
-    }
-  })
+  schema = jsonencode(merge(local.vote_schema, {
+    "$schema" = "http://json-schema.org/draft-04/schema#"
+    title     = "Vote"
+  }))
 }
 
 resource "aws_api_gateway_request_validator" "this" {
@@ -92,13 +104,14 @@ resource "aws_api_gateway_method" "cast_vote" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.votes.id
   http_method          = "POST"
-  authorization        = "NONE"
+  authorization        = local.authorization
+  authorizer_id        = one(aws_api_gateway_authorizer.voters[*].id)
+  authorization_scopes = local.authorization_scopes
+  api_key_required     = local.api_key_required
   operation_name       = "CastVote"
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_models       = { "application/json" = aws_api_gateway_model.vote.name }
   request_parameters   = { "method.request.path.poll_id" = true }
-
-  # checkov:skip=CKV_AWS_59: who may vote is for the tfvars to say
 }
 
 resource "aws_api_gateway_integration" "put_record" {
@@ -138,7 +151,7 @@ resource "aws_api_gateway_integration_response" "stored" {
   http_method        = aws_api_gateway_method.cast_vote.http_method
   status_code        = aws_api_gateway_method_response.cast_vote["202"].status_code
   selection_pattern  = "200"
-  response_templates = { "application/json" = file("${path.module}/templates/stored.vtl") }
+  response_templates = { "application/json" = "${local.cors_template}${file("${path.module}/templates/stored.vtl")}" }
 
   depends_on = [aws_api_gateway_integration.put_record]
 }
@@ -149,7 +162,7 @@ resource "aws_api_gateway_integration_response" "refused" {
   http_method        = aws_api_gateway_method.cast_vote.http_method
   status_code        = aws_api_gateway_method_response.cast_vote["400"].status_code
   selection_pattern  = "4\\d{2}"
-  response_templates = { "application/json" = local.refused_template }
+  response_templates = { "application/json" = "${local.cors_template}${local.refused_template}" }
 
   depends_on = [aws_api_gateway_integration.put_record]
 }
@@ -160,7 +173,7 @@ resource "aws_api_gateway_integration_response" "unavailable" {
   resource_id        = aws_api_gateway_resource.votes.id
   http_method        = aws_api_gateway_method.cast_vote.http_method
   status_code        = aws_api_gateway_method_response.cast_vote["503"].status_code
-  response_templates = { "application/json" = local.bodies.unavailable }
+  response_templates = { "application/json" = "${local.cors_template}${local.bodies.unavailable}" }
 
   depends_on = [aws_api_gateway_integration.put_record]
 }
@@ -183,6 +196,10 @@ resource "aws_api_gateway_deployment" "this" {
   depends_on = [
     aws_api_gateway_gateway_response.this,
     aws_api_gateway_integration.read,
+    aws_api_gateway_integration_response.batch_refused,
+    aws_api_gateway_integration_response.batch_stored,
+    aws_api_gateway_integration_response.batch_unavailable,
+    aws_api_gateway_integration_response.preflight,
     aws_api_gateway_integration_response.refused,
     aws_api_gateway_integration_response.stored,
     aws_api_gateway_integration_response.unavailable,

@@ -3,9 +3,19 @@ output "api_id" {
   value       = aws_api_gateway_rest_api.this.id
 }
 
+output "api_key_ids" {
+  description = "Id of each client's key, by client; `aws apigateway get-api-key --include-value --api-key <id>` shows the key."
+  value       = { for name, key in aws_api_gateway_api_key.client : name => key.id }
+}
+
 output "api_name" {
   description = "Name of the REST API: CloudWatch's dimension ApiName."
   value       = aws_api_gateway_rest_api.this.name
+}
+
+output "back_end_policy_arn" {
+  description = "Policy to attach to the role of a back end that vouches for its voters; null where none may."
+  value       = one(aws_iam_policy.back_end[*].arn)
 }
 
 output "invoke_url" {
@@ -16,6 +26,11 @@ output "invoke_url" {
 output "results_path" {
   description = "Resource that shows results (GET): CloudWatch's dimension Resource."
   value       = "/${join("/", [for resource in [aws_api_gateway_resource.polls, aws_api_gateway_resource.poll, aws_api_gateway_resource.results] : resource.path_part])}"
+}
+
+output "stage_arn" {
+  description = "ARN of the stage, for a firewall in front of it."
+  value       = aws_api_gateway_stage.this.arn
 }
 
 output "stage_name" {

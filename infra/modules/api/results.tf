@@ -7,6 +7,9 @@ locals {
     results = { resource = aws_api_gateway_resource.results, operation = "GetResults" }
     receipt = { resource = aws_api_gateway_resource.receipt, operation = "CheckReceipt" }
   }
+
+  # Results are for everybody. What became of a vote is for its voter, or for the back end that vouched for it.
+  public_reads = ["poll", "results"]
 }
 
 resource "aws_api_gateway_resource" "results" {
@@ -24,14 +27,15 @@ resource "aws_api_gateway_resource" "receipt" {
 resource "aws_api_gateway_method" "read" {
   for_each = local.reads
 
-  rest_api_id        = aws_api_gateway_rest_api.this.id
-  resource_id        = each.value.resource.id
-  http_method        = "GET"
-  authorization      = "NONE"
-  operation_name     = each.value.operation
-  request_parameters = { "method.request.path.poll_id" = true }
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  resource_id          = each.value.resource.id
+  http_method          = "GET"
+  authorization        = contains(local.public_reads, each.key) ? "NONE" : local.authorization
+  authorizer_id        = contains(local.public_reads, each.key) ? null : one(aws_api_gateway_authorizer.voters[*].id)
+  authorization_scopes = contains(local.public_reads, each.key) ? null : local.authorization_scopes
+  operation_name       = each.value.operation
+  request_parameters   = { "method.request.path.poll_id" = true }
 
-  # checkov:skip=CKV_AWS_59: results are for everybody who watches
   # checkov:skip=CKV2_AWS_53: the function checks and refuses by itself, so that a message can say what is wrong
 }
 

@@ -5,6 +5,51 @@ variable "access_log_enabled" {
   nullable    = false
 }
 
+variable "allowed_origins" {
+  type        = list(string)
+  description = "Origins whose pages may vote from a browser, as in https://vote.example.org; none means that no page may. Changes in place."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", origin))])
+    error_message = "api.allowed_origins has ${jsonencode(var.allowed_origins)}: each must be scheme and host as a browser sends them, as in https://vote.example.org: lower case, no path, no slash at the end, no *."
+  }
+}
+
+variable "batch_enabled" {
+  type        = bool
+  description = "Let trusted back ends send up to 500 votes in one signed request (POST /polls/{poll_id}/votes/batch). Changes in place."
+  default     = false
+  nullable    = false
+}
+
+variable "clients" {
+  type = map(object({
+    requests_per_day       = optional(number)
+    throttling_burst_limit = number
+    throttling_rate_limit  = number
+  }))
+  description = "Known clients, by name: each gets a key and limits of its own, and votes need a key (X-Api-Key) then. Empty: no keys. Changes in place."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.clients) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name))])
+    error_message = "api.clients has ${jsonencode(keys(var.clients))}: a client's name is lower-case letters and digits, with single hyphens between them."
+  }
+
+  validation {
+    condition     = alltrue([for client in values(var.clients) : client.throttling_rate_limit >= 1 && client.throttling_burst_limit >= 1 && floor(client.throttling_burst_limit) == client.throttling_burst_limit])
+    error_message = "api.clients has a throttling_rate_limit below 1, or a throttling_burst_limit that is no whole number from 1 up: 0 refuses every vote with 429."
+  }
+
+  validation {
+    condition     = alltrue([for client in values(var.clients) : client.requests_per_day == null ? true : client.requests_per_day >= 1 && floor(client.requests_per_day) == client.requests_per_day])
+    error_message = "api.clients has a requests_per_day that is no whole number from 1 up; leave it out for no quota."
+  }
+}
+
 variable "log_retention_days" {
   type        = number
   description = "How long CloudWatch keeps the access log, in days. Changes in place."
@@ -98,5 +143,39 @@ variable "throttling_rate_limit" {
   validation {
     condition     = var.throttling_rate_limit >= 1
     error_message = "api.throttling_rate_limit is ${var.throttling_rate_limit}: it must be 1 request per second or more, because 0 refuses every vote with 429. An account starts with 10,000."
+  }
+}
+
+variable "token_scopes" {
+  type        = list(string)
+  description = "With voter_auth cognito: none means that voters send ID tokens; otherwise access tokens that have one of these scopes. Changes in place."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = var.voter_auth == "cognito" || length(var.token_scopes) == 0
+    error_message = "voter_auth.token_scopes needs voter_auth.mode = \"cognito\": with \"${var.voter_auth}\" there are no tokens."
+  }
+}
+
+variable "user_pool_arn" {
+  type        = string
+  description = "With voter_auth cognito: ARN of the user pool whose users vote. Null otherwise. Changes in place."
+  default     = null
+
+  validation {
+    condition     = (var.voter_auth == "cognito") == (var.user_pool_arn != null)
+    error_message = "user_pool_arn goes with voter_auth \"cognito\" and with no other: without a pool there are no tokens to check."
+  }
+}
+
+variable "voter_auth" {
+  type        = string
+  description = "Who says who votes: none (the body, anybody's), iam (the body, of a signed request) or cognito (a user pool's token). Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "iam", "cognito"], var.voter_auth)
+    error_message = "voter_auth.mode is \"${var.voter_auth}\": it must be \"none\" (anybody may vote as anybody), \"iam\" (back ends vouch for voters) or \"cognito\" (voters sign in)."
   }
 }

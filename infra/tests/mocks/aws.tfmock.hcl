@@ -35,6 +35,12 @@ mock_data "aws_region" {
   }
 }
 
+mock_resource "aws_api_gateway_authorizer" {
+  defaults = {
+    id = "auth00"
+  }
+}
+
 mock_resource "aws_api_gateway_deployment" {
   defaults = {
     id = "deploy"
@@ -51,6 +57,7 @@ mock_resource "aws_api_gateway_rest_api" {
 
 mock_resource "aws_api_gateway_stage" {
   defaults = {
+    arn        = "arn:aws:apigateway:eu-west-1::/restapis/abcdef1234/stages/v1"
     invoke_url = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
   }
 }
@@ -73,9 +80,28 @@ mock_resource "aws_cloudwatch_metric_alarm" {
   }
 }
 
+mock_resource "aws_cognito_user_pool" {
+  defaults = {
+    arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_mocked"
+    id  = "eu-west-1_mocked"
+  }
+}
+
+mock_resource "aws_cognito_user_pool_client" {
+  defaults = {
+    id = "mockedclient"
+  }
+}
+
 mock_resource "aws_dynamodb_table" {
   defaults = {
     arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked"
+  }
+}
+
+mock_resource "aws_iam_policy" {
+  defaults = {
+    arn = "arn:aws:iam::111122223333:policy/mocked"
   }
 }
 
@@ -126,5 +152,11 @@ mock_resource "aws_sfn_state_machine" {
 mock_resource "aws_sns_topic" {
   defaults = {
     arn = "arn:aws:sns:eu-west-1:111122223333:mocked"
+  }
+}
+
+mock_resource "aws_wafv2_web_acl" {
+  defaults = {
+    arn = "arn:aws:wafv2:eu-west-1:111122223333:regional/webacl/mocked/00000000-0000-0000-0000-000000000000"
   }
 }

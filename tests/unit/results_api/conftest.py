@@ -10,6 +10,7 @@ from results_api.handler import Runtime
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll
+from voting.settings import VoterAuth
 from world.containers import RecordingTelemetry
 
 OPENS_AT, CLOSES_AT = 10_000, 20_000
@@ -27,6 +28,7 @@ class Tables:
     live_rows: dict[str, LiveCounts] = field(default_factory=dict)
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     retention_days: int = 0
+    voter_auth: VoterAuth = VoterAuth.NONE
     trouble: Exception | None = None
     # Called before each look at a table, with what is looked at: so that things can change meanwhile.
     before: Callable[[str], None] = lambda _what: None
@@ -39,6 +41,7 @@ class Tables:
             tallies=self,
             votes=self,
             retention_days=self.retention_days,
+            voter_auth=self.voter_auth,
             now_ms=lambda: self.now_ms,
             telemetry=self.telemetry,
         )
@@ -124,8 +127,11 @@ def request_event(raw_event: Callable[[str], dict[str, Any]]) -> Callable[..., d
         poll_id: str = "poll-1",
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, list[str]] | None = None,
+        claims: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         event = raw_event("api_get_results")
+        if claims is not None:
+            event["requestContext"] = event["requestContext"] | {"authorizer": {"claims": dict(claims)}}
         event |= {"resource": resource, "pathParameters": {"poll_id": poll_id}}
         if headers is not None:
             event["headers"] = dict(headers)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from results_api.refusals import (
+    MALFORMED_OWN_RECEIPT,
     MALFORMED_POLL_ID,
     MALFORMED_RECEIPT,
     NOT_ACCEPTABLE,
@@ -11,9 +12,20 @@ from results_api.refusals import (
     Refusal,
     Refused,
 )
-from results_api.requests import CSV, JSON, negotiate, read_receipt_question, read_request
+from results_api.requests import CSV, JSON, ReceiptQuestion, negotiate, read_receipt_question, read_request
+from voting.settings import VoterAuth
 
 type MakeEvent = Callable[..., dict[str, Any]]
+
+
+def read_named(event: dict[str, Any]) -> ReceiptQuestion:
+    """Read a receipt's question where the query names the voter."""
+    return read_receipt_question(event, VoterAuth.NONE)
+
+
+def read_own(event: dict[str, Any]) -> ReceiptQuestion:
+    """Read a receipt's question where voters sign in."""
+    return read_receipt_question(event, VoterAuth.COGNITO)
 
 
 def refusal_of(event: dict[str, Any], read: Callable[[dict[str, Any]], object] = read_request) -> Refusal:
@@ -78,14 +90,14 @@ def test_an_event_without_headers_parameters_and_query_is_read(request_event: Ma
     event = request_event() | {"multiValueHeaders": None, "multiValueQueryStringParameters": None}
     assert read_request(event).media_type == JSON
     assert refusal_of(event | {"pathParameters": None}) is MALFORMED_POLL_ID
-    assert refusal_of(event, read_receipt_question) is MALFORMED_RECEIPT
+    assert refusal_of(event, read_named) is MALFORMED_RECEIPT
 
 
 QUERY = {"voter": ["auth0|a+b/c=@x"], "shard": ["shardId-000000000000"], "sequence": ["4960"]}
 
 
 def test_a_receipt_is_read_from_the_query(request_event: MakeEvent) -> None:
-    question = read_receipt_question(request_event(query=QUERY))
+    question = read_named(request_event(query=QUERY))
     assert question == ("auth0|a+b/c=@x", ("shardId-000000000000", "4960"))
 
 
@@ -107,4 +119,36 @@ def test_a_receipt_is_read_from_the_query(request_event: MakeEvent) -> None:
 def test_a_receipt_that_is_none_is_refused_without_quoting_it(
     wrong: dict[str, list[str]], request_event: MakeEvent
 ) -> None:
-    assert refusal_of(request_event(query=QUERY | wrong), read_receipt_question) is MALFORMED_RECEIPT
+    assert refusal_of(request_event(query=QUERY | wrong), read_named) is MALFORMED_RECEIPT
+
+
+OWN_QUERY = {name: values for name, values in QUERY.items() if name != "voter"}
+CLAIMS = {"sub": "8f1c0f3e-3c0b-4a53-9a63-2f8e7f1f6f11", "email": "somebody@example.org"}
+
+
+def test_a_back_end_names_the_voter_that_it_vouches_for(request_event: MakeEvent) -> None:
+    assert read_receipt_question(request_event(query=QUERY), VoterAuth.IAM).voter == "auth0|a+b/c=@x"
+
+
+def test_whose_receipt_it_is_says_the_token_of_who_has_signed_in(request_event: MakeEvent) -> None:
+    question = read_own(request_event(query=OWN_QUERY, claims=CLAIMS))
+    assert question == (CLAIMS["sub"], ("shardId-000000000000", "4960"))
+
+
+@pytest.mark.parametrize("voter", [CLAIMS["sub"], "somebody-else", ""], ids=["oneself", "another", "nobody"])
+def test_who_has_signed_in_cannot_name_a_voter(voter: str, request_event: MakeEvent) -> None:
+    event = request_event(query=OWN_QUERY | {"voter": [voter]}, claims=CLAIMS)
+    assert refusal_of(event, read_own) is MALFORMED_OWN_RECEIPT
+
+
+def test_a_receipt_that_is_none_is_refused_to_who_has_signed_in(request_event: MakeEvent) -> None:
+    event = request_event(query=OWN_QUERY | {"shard": ["shard-0"]}, claims=CLAIMS)
+    assert refusal_of(event, read_own) is MALFORMED_OWN_RECEIPT
+
+
+@pytest.mark.parametrize("claims", [None, {}], ids=["no-authorizer", "no-subject"])
+def test_without_a_checked_token_nobody_is_answered(
+    claims: dict[str, str] | None, request_event: MakeEvent
+) -> None:
+    with pytest.raises(KeyError):
+        read_own(request_event(query=OWN_QUERY, claims=claims))

@@ -51,6 +51,7 @@ class Scheduler:
 
 def deployment_like() -> Deployment:
     used = {
+        "voter_auth": "none",
         "tally_state_machine_arn": "arn:the-tally",
         "tally_schedule_group": "closings",
         "poll_cache_seconds": 5,

@@ -10,6 +10,7 @@ from votectl.errors import OperatorError
 from votectl.smoke import VOTERS, Viewer, checks, is_final, requests
 from votectl.traffic import Account, Kind, Request
 from voting.polls import Option, Poll
+from voting.settings import VoterAuth
 
 POLL = Poll(
     poll_id="smoke-1",
@@ -111,6 +112,21 @@ def test_votes_that_are_refused_fail() -> None:
         "well-formed requests acknowledged",
         "malformed requests refused with 400",
     } <= {check.name for check in checks(POLL, account, result("open"), FINAL) if not check.agrees}
+
+
+def test_where_voters_sign_in_nobody_else_may_be_let_in() -> None:
+    refused, let_in = Account(), Account()
+    for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
+        refused.note(request, httpx.Response(401))
+        let_in.note(request, answer_to(request, number) if number == 0 else httpx.Response(401))
+    live, final = result("open"), result("final") | {"final": {"certificate": {"rejected": {}}}, "turnout": 0}
+
+    def wrong(account: Account) -> set[str]:
+        found = checks(POLL, account, live, final, VoterAuth.COGNITO)
+        return {check.name for check in found if not check.agrees}
+
+    assert wrong(refused) == set()
+    assert "requests of nobody refused with 401" in wrong(let_in)
 
 
 def viewer(*answers: httpx.Response | Exception) -> Viewer:

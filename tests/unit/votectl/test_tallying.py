@@ -50,7 +50,8 @@ class Tables:
 @pytest.fixture
 def deployment() -> Deployment:
     return Deployment.model_validate(
-        dict.fromkeys(Deployment.model_fields, "unused") | {"poll_cache_seconds": 5, "vote_retention_days": 0}
+        dict.fromkeys(Deployment.model_fields, "unused")
+        | {"poll_cache_seconds": 5, "vote_retention_days": 0, "voter_auth": "none"}
     )
 
 

@@ -15,6 +15,7 @@ variables {
   stream_name                    = "votestream-test-votes"
   throttling_burst_limit         = 5000
   throttling_rate_limit          = 10000
+  voter_auth                     = "none"
 }
 
 run "a_vote_goes_straight_into_the_stream" {
@@ -66,7 +67,7 @@ run "the_record_is_built_from_checked_and_escaped_values" {
   command = plan
 
   assert {
-    condition     = strcontains(local.put_record_template, "#if($poll_id.matches('[a-z0-9-]{1,64}') && $option.matches('[A-Za-z0-9_.-]{1,64}') && $voter.matches('[A-Za-z0-9_.:@|+=/-]{1,128}'))")
+    condition     = strcontains(local.put_record_template, "#if($other_voter == '' && $poll_id.matches('[a-z0-9-]{1,64}') && $option.matches('[A-Za-z0-9_.-]{1,64}') && $voter.matches('[A-Za-z0-9_.:@|+=/-]{1,128}'))")
     error_message = "The template checks poll, option and voter once more: the model sees no path and trusts a validator's idea of '$'."
   }
 

@@ -15,6 +15,7 @@ variables {
   stream_name                    = "votestream-test-votes"
   throttling_burst_limit         = 5000
   throttling_rate_limit          = 10000
+  voter_auth                     = "none"
 }
 
 run "role_may_put_single_records_into_this_stream_and_nothing_else" {
@@ -24,7 +25,7 @@ run "role_may_put_single_records_into_this_stream_and_nothing_else" {
     condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [{
       Sid      = "PutVotes"
       Effect   = "Allow"
-      Action   = "kinesis:PutRecord"
+      Action   = ["kinesis:PutRecord"]
       Resource = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
     }]
     error_message = "The front door writes one stream, one record at a time, and reads nothing."

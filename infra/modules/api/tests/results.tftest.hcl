@@ -15,6 +15,7 @@ variables {
   stream_name                    = "votestream-test-votes"
   throttling_burst_limit         = 5000
   throttling_rate_limit          = 10000
+  voter_auth                     = "none"
 }
 
 override_resource {

@@ -1,0 +1,51 @@
+# Who votes. Whoever it is, the template makes it the partition key, and takes it from one place only.
+#
+# none: the body says so, and anybody may say anything. iam: the body says so, and whoever sent it has signed the
+# request as a principal of this account: a back end that vouches for its voters. cognito: the token says so; the user
+# pool has signed it, and a voter in the body is refused.
+locals {
+  authorization = { none = "NONE", iam = "AWS_IAM", cognito = "COGNITO_USER_POOLS" }[var.voter_auth]
+
+  # Without scopes API Gateway takes ID tokens, with scopes access tokens that have one of them.
+  authorization_scopes = var.voter_auth == "cognito" && length(var.token_scopes) > 0 ? var.token_scopes : null
+
+  body_names_voter = var.voter_auth != "cognito"
+
+  # In the template: the voter, and whom a body names although it may not. The quotes make a string of what may not be
+  # there; what is in the body must be one by itself.
+  voter_expression       = local.body_names_voter ? "$vote.voter" : "\"$!context.authorizer.claims.sub\""
+  other_voter_expression = local.body_names_voter ? "''" : "\"$!vote.voter\""
+
+  # What a back end may call, under the stage.
+  vouched_calls = concat(
+    var.voter_auth == "iam" ? ["POST/polls/*/votes", "GET/polls/*/votes/me"] : [],
+    var.batch_enabled ? ["POST/polls/*/votes/batch"] : [],
+  )
+}
+
+resource "aws_api_gateway_authorizer" "voters" {
+  count = var.voter_auth == "cognito" ? 1 : 0
+
+  rest_api_id     = aws_api_gateway_rest_api.this.id
+  name            = "voters"
+  type            = "COGNITO_USER_POOLS"
+  identity_source = "method.request.header.Authorization"
+  provider_arns   = [var.user_pool_arn]
+}
+
+# For the roles of back ends: attached to one, it lets it vouch for voters here and do nothing else.
+resource "aws_iam_policy" "back_end" {
+  count = length(local.vouched_calls) > 0 ? 1 : 0
+
+  name        = "${var.name}-back-end"
+  description = "Lets a trusted back end vote in its voters' names at the REST API ${var.name}"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "VouchForVoters"
+      Effect   = "Allow"
+      Action   = "execute-api:Invoke"
+      Resource = [for call in local.vouched_calls : "${aws_api_gateway_rest_api.this.execution_arn}/${aws_api_gateway_stage.this.stage_name}/${call}"]
+    }]
+  })
+}

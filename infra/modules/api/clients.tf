@@ -1,0 +1,46 @@
+# Keys for known clients, each with limits of its own. A key is no secret that protects votes (it is in every copy of an
+# app): it says which client a request is counted for.
+locals {
+  api_key_required = length(var.clients) > 0
+}
+
+resource "aws_api_gateway_api_key" "client" {
+  for_each = var.clients
+
+  name        = "${var.name}-${each.key}"
+  description = "Votes from ${each.key}"
+}
+
+resource "aws_api_gateway_usage_plan" "client" {
+  for_each = var.clients
+
+  name        = "${var.name}-${each.key}"
+  description = "Limits of ${each.key}"
+
+  api_stages {
+    api_id = aws_api_gateway_rest_api.this.id
+    stage  = aws_api_gateway_stage.this.stage_name
+  }
+
+  throttle_settings {
+    burst_limit = each.value.throttling_burst_limit
+    rate_limit  = each.value.throttling_rate_limit
+  }
+
+  dynamic "quota_settings" {
+    for_each = each.value.requests_per_day[*]
+
+    content {
+      limit  = quota_settings.value
+      period = "DAY"
+    }
+  }
+}
+
+resource "aws_api_gateway_usage_plan_key" "client" {
+  for_each = var.clients
+
+  key_id        = aws_api_gateway_api_key.client[each.key].id
+  key_type      = "API_KEY"
+  usage_plan_id = aws_api_gateway_usage_plan.client[each.key].id
+}

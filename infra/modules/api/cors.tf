@@ -1,0 +1,68 @@
+# So that a page in a browser may vote, from the origins in the tfvars and from no other. A browser asks first
+# (OPTIONS), and shows the answer to the page only if it names the page's origin.
+#
+# No answer allows credentials: the API knows no cookies, and a page has to have a voter's token to use it.
+locals {
+  # Single votes and receipts. Results need no leave, they are for everybody; batches are not for browsers.
+  preflights = length(var.allowed_origins) == 0 ? {} : {
+    cast_vote = { resource = aws_api_gateway_resource.votes, method = "POST" }
+    receipt   = { resource = aws_api_gateway_resource.receipt, method = "GET" }
+  }
+
+  # Put in front of each response's template. Two headers, because browsers may write it either way.
+  cors_template = length(var.allowed_origins) == 0 ? "" : templatefile("${path.module}/templates/cors.vtl", {
+    origins = join(", ", [for origin in var.allowed_origins : "'${origin}'"])
+  })
+
+  # What API Gateway answers by itself is no template and can't compare. These texts are fixed and say nothing about
+  # anybody, so that with several origins every page may read them.
+  refusal_origin = length(var.allowed_origins) == 1 ? one(var.allowed_origins) : "*"
+  refusal_cors = length(var.allowed_origins) == 0 ? {} : {
+    "gatewayresponse.header.Access-Control-Allow-Origin"   = "'${local.refusal_origin}'"
+    "gatewayresponse.header.Access-Control-Expose-Headers" = "'Retry-After'"
+  }
+}
+
+resource "aws_api_gateway_method" "preflight" {
+  for_each = local.preflights
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  resource_id   = each.value.resource.id
+  http_method   = "OPTIONS"
+  authorization = "NONE" # a browser sends no token with the question whether it may
+
+  # checkov:skip=CKV2_AWS_53: a preflight has neither body nor parameters, and its answer is a fixed one
+}
+
+resource "aws_api_gateway_integration" "preflight" {
+  for_each = local.preflights
+
+  rest_api_id       = aws_api_gateway_rest_api.this.id
+  resource_id       = each.value.resource.id
+  http_method       = aws_api_gateway_method.preflight[each.key].http_method
+  type              = "MOCK"
+  request_templates = { "application/json" = jsonencode({ statusCode = 200 }) }
+}
+
+resource "aws_api_gateway_method_response" "preflight" {
+  for_each = local.preflights
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = each.value.resource.id
+  http_method = aws_api_gateway_method.preflight[each.key].http_method
+  status_code = "200"
+}
+
+resource "aws_api_gateway_integration_response" "preflight" {
+  for_each = local.preflights
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = each.value.resource.id
+  http_method = aws_api_gateway_method.preflight[each.key].http_method
+  status_code = aws_api_gateway_method_response.preflight[each.key].status_code
+  response_templates = {
+    "application/json" = "${local.cors_template}${templatefile("${path.module}/templates/preflight.vtl", { method = each.value.method })}"
+  }
+
+  depends_on = [aws_api_gateway_integration.preflight]
+}

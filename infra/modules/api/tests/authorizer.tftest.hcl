@@ -1,0 +1,181 @@
+# Who says who votes, in each mode. The local cloud checks tokens and signatures; that AWS is asked to, and that a
+# template takes the voter from one place only, is tested here.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name                           = "votestream-test"
+  log_retention_days             = 30
+  results_function_name          = "votestream-test-results-api"
+  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
+  results_throttling_burst_limit = 500
+  results_throttling_rate_limit  = 1000
+  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
+  stream_name                    = "votestream-test-votes"
+  throttling_burst_limit         = 5000
+  throttling_rate_limit          = 10000
+  voter_auth                     = "none"
+}
+
+run "the_body_names_the_voter_where_nobody_signs_in" {
+  command = plan
+
+  assert {
+    condition     = aws_api_gateway_method.cast_vote.authorization == "NONE" && length(aws_api_gateway_authorizer.voters) == 0 && length(aws_iam_policy.back_end) == 0
+    error_message = "none asks for nothing."
+  }
+
+  assert {
+    condition     = strcontains(local.put_record_template, "#set($voter = $vote.voter)\n") && strcontains(local.put_record_template, "#set($other_voter = '')\n")
+    error_message = "The voter is the body's, unquoted, so that nothing but a string passes the check."
+  }
+}
+
+run "a_back_end_signs_and_names_the_voter" {
+  command = plan
+
+  variables {
+    voter_auth = "iam"
+  }
+
+  assert {
+    condition     = [aws_api_gateway_method.cast_vote.authorization, aws_api_gateway_method.read["receipt"].authorization] == ["AWS_IAM", "AWS_IAM"]
+    error_message = "Votes and receipts are for who has signed the request."
+  }
+
+  assert {
+    condition     = strcontains(local.put_record_template, "#set($voter = $vote.voter)\n") && jsondecode(aws_api_gateway_model.vote.schema).required == ["option", "voter"]
+    error_message = "The back end names the voter."
+  }
+
+  assert {
+    condition = jsondecode(one(aws_iam_policy.back_end[*].policy)).Statement == [{
+      Sid      = "VouchForVoters"
+      Effect   = "Allow"
+      Action   = "execute-api:Invoke"
+      Resource = ["arn:aws:execute-api:eu-west-1:111122223333:abcdef1234/v1/POST/polls/*/votes", "arn:aws:execute-api:eu-west-1:111122223333:abcdef1234/v1/GET/polls/*/votes/me"]
+    }]
+    error_message = "A back end may vote and ask for receipts at this API, and nothing else."
+  }
+
+  assert {
+    condition     = strcontains(local.refusals.not_found.message, "not signed")
+    error_message = "API Gateway has one answer for unknown paths and unsigned requests: its text has to speak of both."
+  }
+}
+
+run "who_has_signed_in_votes_as_themselves" {
+  command = plan
+
+  variables {
+    voter_auth    = "cognito"
+    user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
+  }
+
+  assert {
+    condition     = [aws_api_gateway_method.cast_vote.authorization, aws_api_gateway_method.cast_vote.authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
+    error_message = "Votes go past the authorizer."
+  }
+
+  assert {
+    condition     = [aws_api_gateway_method.read["receipt"].authorization, aws_api_gateway_method.read["receipt"].authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
+    error_message = "So do receipts: they are about one voter."
+  }
+
+  assert {
+    condition     = one(aws_api_gateway_authorizer.voters[*].provider_arns) == toset(["arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"]) && one(aws_api_gateway_authorizer.voters[*].identity_source) == "method.request.header.Authorization"
+    error_message = "Only this pool's tokens count."
+  }
+
+  assert {
+    condition     = strcontains(local.put_record_template, "#set($voter = \"$!context.authorizer.claims.sub\")\n")
+    error_message = "The voter is the verified subject."
+  }
+
+  assert {
+    condition     = length(regexall("\\$!?vote\\.voter", local.put_record_template)) == 1 && strcontains(local.put_record_template, "#set($other_voter = \"$!vote.voter\")\n") && strcontains(local.put_record_template, "#if($other_voter == '' && ")
+    error_message = "The template looks at a voter in the body for one reason: to refuse it."
+  }
+
+  assert {
+    condition     = keys(jsondecode(aws_api_gateway_model.vote.schema).properties) == ["option"] && jsondecode(aws_api_gateway_model.vote.schema).required == ["option"] && !jsondecode(aws_api_gateway_model.vote.schema).additionalProperties
+    error_message = "The model refuses a voter in the body, too."
+  }
+
+  assert {
+    condition     = strcontains(local.refusals.malformed.message, "leave voter out")
+    error_message = "The answer says what to do."
+  }
+}
+
+run "results_are_for_everybody_whoever_may_vote" {
+  command = plan
+
+  variables {
+    voter_auth    = "cognito"
+    user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
+  }
+
+  assert {
+    condition     = alltrue([for read in ["poll", "results"] : aws_api_gateway_method.read[read].authorization == "NONE" && aws_api_gateway_method.read[read].authorizer_id == null])
+    error_message = "Viewers do not sign in."
+  }
+}
+
+run "without_scopes_id_tokens_with_scopes_access_tokens" {
+  command = plan
+
+  variables {
+    voter_auth    = "cognito"
+    user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
+    token_scopes  = ["votes/cast"]
+  }
+
+  assert {
+    condition     = aws_api_gateway_method.cast_vote.authorization_scopes == toset(["votes/cast"]) && aws_api_gateway_method.read["receipt"].authorization_scopes == toset(["votes/cast"])
+    error_message = "Scopes are what makes API Gateway ask for access tokens."
+  }
+}
+
+run "rejects_an_unknown_mode" {
+  command = plan
+
+  variables {
+    voter_auth = "jwt"
+  }
+
+  expect_failures = [var.voter_auth]
+}
+
+run "rejects_signing_in_without_a_pool" {
+  command = plan
+
+  variables {
+    voter_auth = "cognito"
+  }
+
+  expect_failures = [var.user_pool_arn]
+}
+
+run "rejects_a_pool_where_nobody_signs_in" {
+  command = plan
+
+  variables {
+    voter_auth    = "iam"
+    user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
+  }
+
+  expect_failures = [var.user_pool_arn]
+}
+
+run "rejects_scopes_where_there_are_no_tokens" {
+  command = plan
+
+  variables {
+    token_scopes = ["votes/cast"]
+  }
+
+  expect_failures = [var.token_scopes]
+}

@@ -1,0 +1,109 @@
+# Which pages may vote from a browser.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name                           = "votestream-test"
+  log_retention_days             = 30
+  results_function_name          = "votestream-test-results-api"
+  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
+  results_throttling_burst_limit = 500
+  results_throttling_rate_limit  = 1000
+  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
+  stream_name                    = "votestream-test-votes"
+  throttling_burst_limit         = 5000
+  throttling_rate_limit          = 10000
+  voter_auth                     = "none"
+}
+
+run "no_page_may_unless_its_origin_is_named" {
+  command = plan
+
+  assert {
+    condition     = length(aws_api_gateway_method.preflight) == 0 && local.cors_template == "" && length(local.refusal_cors) == 0
+    error_message = "Without origins nothing of CORS is there."
+  }
+}
+
+run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.org", "http://localhost:5173"]
+  }
+
+  assert {
+    condition     = { for name, method in aws_api_gateway_method.preflight : name => [method.http_method, method.authorization] } == { cast_vote = ["OPTIONS", "NONE"], receipt = ["OPTIONS", "NONE"] }
+    error_message = "A browser asks without a token; and it has no business with batches."
+  }
+
+  assert {
+    condition     = strcontains(local.cors_template, "#set($allowed = ['https://vote.example.org', 'http://localhost:5173'])") && strcontains(local.cors_template, "#if($allowed.contains($origin))")
+    error_message = "An origin is compared as a whole, and answered only if it is one of these."
+  }
+
+  assert {
+    condition     = alltrue([for response in [aws_api_gateway_integration_response.stored, aws_api_gateway_integration_response.refused, aws_api_gateway_integration_response.unavailable] : startswith(response.response_templates["application/json"], local.cors_template)])
+    error_message = "A page can read every answer to a vote: one that it can't read looks like a broken network."
+  }
+
+  assert {
+    condition     = !strcontains(join("", [for response in aws_api_gateway_integration_response.preflight : response.response_templates["application/json"]]), "Allow-Credentials")
+    error_message = "Nobody votes by a cookie."
+  }
+
+  assert {
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.this : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"])
+    error_message = "What API Gateway answers by itself can't compare origins: fixed texts, for every page."
+  }
+}
+
+run "a_single_origin_is_named_everywhere" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.org"]
+  }
+
+  assert {
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.this : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://vote.example.org'"])
+    error_message = "With one origin there is nothing to compare."
+  }
+
+  assert {
+    condition     = aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Retry-After"] == "'1'" && aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
+    error_message = "A page is told when to come back, and may read it."
+  }
+}
+
+run "rejects_every_origin_at_once" {
+  command = plan
+
+  variables {
+    allowed_origins = ["*"]
+  }
+
+  expect_failures = [var.allowed_origins]
+}
+
+run "rejects_an_origin_with_a_path" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.org/"]
+  }
+
+  expect_failures = [var.allowed_origins]
+}
+
+run "rejects_an_origin_that_would_end_its_string_in_the_template" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.org', 'https://evil.example"]
+  }
+
+  expect_failures = [var.allowed_origins]
+}

@@ -1,0 +1,215 @@
+# In front of the API: what is one client's too many, or too large, costs the API nothing and the others nothing.
+# The answers have the API's own shape.
+locals {
+  answers = {
+    throttled = { error = "throttled", message = "Too many votes from this address at this moment; a vote that is answered with this is not stored. Send it again after the seconds in Retry-After." }
+    too_large = { error = "too_large", message = "The request is too large. Send only option and voter." }
+  }
+
+  # Where pages may vote they may read why not.
+  cors_headers = length(var.allowed_origins) == 0 ? {} : {
+    Access-Control-Allow-Origin   = length(var.allowed_origins) == 1 ? one(var.allowed_origins) : "*"
+    Access-Control-Expose-Headers = "Retry-After"
+  }
+  headers = {
+    throttled = merge(local.cors_headers, { Retry-After = tostring(var.settings.window_seconds) })
+    too_large = local.cors_headers
+  }
+
+  # A batch is as large as 500 votes, and comes from a back end that has signed it.
+  batch_path = "/votes/batch"
+}
+
+resource "aws_wafv2_web_acl" "this" {
+  name        = var.name
+  description = "Limits of one client at the REST API ${var.name}"
+  scope       = "REGIONAL"
+
+  default_action {
+    allow {}
+  }
+
+  dynamic "custom_response_body" {
+    for_each = local.answers
+
+    content {
+      key          = custom_response_body.key
+      content      = jsonencode(custom_response_body.value)
+      content_type = "APPLICATION_JSON"
+    }
+  }
+
+  rule {
+    name     = "body-too-large"
+    priority = 0
+
+    action {
+      block {
+        custom_response {
+          custom_response_body_key = "too_large"
+          response_code            = 413
+
+          dynamic "response_header" {
+            for_each = local.headers.too_large
+
+            content {
+              name  = response_header.key
+              value = response_header.value
+            }
+          }
+        }
+      }
+    }
+
+    statement {
+      and_statement {
+        statement {
+          size_constraint_statement {
+            comparison_operator = "GT"
+            size                = var.settings.max_body_bytes
+
+            field_to_match {
+              body {
+                # Of a body above 16 KB the firewall sees the first part only: too large whatever that is.
+                oversize_handling = "MATCH"
+              }
+            }
+
+            text_transformation {
+              priority = 0
+              type     = "NONE"
+            }
+          }
+        }
+
+        statement {
+          not_statement {
+            statement {
+              byte_match_statement {
+                positional_constraint = "ENDS_WITH"
+                search_string         = local.batch_path
+
+                field_to_match {
+                  uri_path {}
+                }
+
+                text_transformation {
+                  priority = 0
+                  type     = "NONE"
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "${var.name}-body-too-large"
+      sampled_requests_enabled   = false # samples would keep headers, and with them voters' tokens
+    }
+  }
+
+  rule {
+    name     = "too-many-votes"
+    priority = 1
+
+    action {
+      block {
+        custom_response {
+          custom_response_body_key = "throttled"
+          response_code            = 429
+
+          dynamic "response_header" {
+            for_each = local.headers.throttled
+
+            content {
+              name  = response_header.key
+              value = response_header.value
+            }
+          }
+        }
+      }
+    }
+
+    statement {
+      rate_based_statement {
+        aggregate_key_type    = var.settings.forwarded_ip_header == null ? "IP" : "FORWARDED_IP"
+        evaluation_window_sec = var.settings.window_seconds
+        limit                 = var.settings.requests_per_client
+
+        dynamic "forwarded_ip_config" {
+          for_each = var.settings.forwarded_ip_header[*]
+
+          content {
+            # Whoever comes without a readable address has not come through the proxy.
+            fallback_behavior = "MATCH"
+            header_name       = forwarded_ip_config.value
+          }
+        }
+
+        # Only votes, and no batches: reads come from a CDN's few addresses, batches from a back end's.
+        scope_down_statement {
+          and_statement {
+            statement {
+              byte_match_statement {
+                positional_constraint = "EXACTLY"
+                search_string         = "POST"
+
+                field_to_match {
+                  method {}
+                }
+
+                text_transformation {
+                  priority = 0
+                  type     = "NONE"
+                }
+              }
+            }
+
+            statement {
+              not_statement {
+                statement {
+                  byte_match_statement {
+                    positional_constraint = "ENDS_WITH"
+                    search_string         = local.batch_path
+
+                    field_to_match {
+                      uri_path {}
+                    }
+
+                    text_transformation {
+                      priority = 0
+                      type     = "NONE"
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "${var.name}-too-many-votes"
+      sampled_requests_enabled   = false
+    }
+  }
+
+  visibility_config {
+    cloudwatch_metrics_enabled = true
+    metric_name                = var.name
+    sampled_requests_enabled   = false
+  }
+
+  # checkov:skip=CKV_AWS_192: there is no Java behind it; templates and Python read what comes in
+  # checkov:skip=CKV2_AWS_31: its log keeps headers and addresses, and so would tell who voted, and when
+}
+
+resource "aws_wafv2_web_acl_association" "this" {
+  resource_arn = var.stage_arn
+  web_acl_arn  = aws_wafv2_web_acl.this.arn
+}

@@ -1,0 +1,112 @@
+# Nothing is created: the provider is mocked, and no local engine applies these rules. So they are read as planned.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name      = "votestream-test"
+  settings  = { requests_per_client = 1000 }
+  stage_arn = "arn:aws:apigateway:eu-west-1::/restapis/abcdef1234/stages/v1"
+}
+
+run "it_stands_in_front_of_the_stage_and_lets_everybody_else_in" {
+  command = plan
+
+  assert {
+    condition     = [aws_wafv2_web_acl_association.this.resource_arn, aws_wafv2_web_acl_association.this.web_acl_arn] == [var.stage_arn, aws_wafv2_web_acl.this.arn]
+    error_message = "The rules apply to the API's stage."
+  }
+
+  assert {
+    condition     = length(one(aws_wafv2_web_acl.this.default_action).allow) == 1
+    error_message = "Who is within the limits passes."
+  }
+}
+
+run "only_single_votes_are_counted_and_by_address" {
+  command = plan
+
+  assert {
+    condition     = [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].limit == 1000 && [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].evaluation_window_sec == 300
+    error_message = "So many votes in so many seconds."
+  }
+
+  assert {
+    condition     = [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].aggregate_key_type == "IP"
+    error_message = "The connection's own address can't be forged."
+  }
+
+  assert {
+    condition     = [for statement in one(one([for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].scope_down_statement).and_statement).statement : try(one(statement.byte_match_statement).search_string, one(one(one(statement.not_statement).statement).byte_match_statement).search_string)] == ["POST", "/votes/batch"]
+    error_message = "Reads come from a CDN's few addresses and batches from a back end's: neither is counted."
+  }
+}
+
+run "who_is_stopped_is_told_why_and_for_how_long" {
+  command = plan
+
+  assert {
+    condition     = { for rule in aws_wafv2_web_acl.this.rule : rule.name => one(one(one(rule.action).block).custom_response).response_code } == { body-too-large = 413, too-many-votes = 429 }
+    error_message = "As the API itself would say it."
+  }
+
+  assert {
+    condition     = [for header in [for rule in aws_wafv2_web_acl.this.rule : one(one(one(rule.action).block).custom_response).response_header if rule.name == "too-many-votes"][0] : "${header.name}: ${header.value}"] == ["Retry-After: 300"]
+    error_message = "After the window the count has gone down."
+  }
+
+  assert {
+    condition     = { for body in aws_wafv2_web_acl.this.custom_response_body : body.key => jsondecode(body.content).error } == { throttled = "throttled", too_large = "too_large" }
+    error_message = "The codes are the API's."
+  }
+}
+
+run "pages_may_read_why_they_were_stopped" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.org"]
+  }
+
+  assert {
+    condition     = contains([for header in [for rule in aws_wafv2_web_acl.this.rule : one(one(one(rule.action).block).custom_response).response_header if rule.name == "too-many-votes"][0] : "${header.name}: ${header.value}"], "Access-Control-Allow-Origin: https://vote.example.org")
+    error_message = "An answer that a page can't read looks like a broken network."
+  }
+}
+
+run "a_body_that_is_too_large_to_see_is_too_large" {
+  command = plan
+
+  assert {
+    condition     = one([for rule in aws_wafv2_web_acl.this.rule : one(one(one(one(rule.statement).and_statement).statement[0].size_constraint_statement).field_to_match).body if rule.name == "body-too-large"][0]).oversize_handling == "MATCH"
+    error_message = "The firewall sees the first 16 KB only."
+  }
+
+  assert {
+    condition     = one([for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).and_statement if rule.name == "body-too-large"][0]).statement[0].size_constraint_statement[0].size == 4096
+    error_message = "A vote has 230 bytes at most, and some room for spaces."
+  }
+}
+
+run "behind_a_proxy_its_header_counts_and_nobody_comes_without_it" {
+  command = plan
+
+  variables {
+    settings = { requests_per_client = 1000, forwarded_ip_header = "X-Forwarded-For" }
+  }
+
+  assert {
+    condition     = [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].aggregate_key_type == "FORWARDED_IP" && one([for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].forwarded_ip_config).fallback_behavior == "MATCH"
+    error_message = "Who has no address there has gone around the proxy."
+  }
+}
+
+run "no_sample_keeps_a_token" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for rule in aws_wafv2_web_acl.this.rule : !one(rule.visibility_config).sampled_requests_enabled]) && !one(aws_wafv2_web_acl.this.visibility_config).sampled_requests_enabled
+    error_message = "Samples keep headers, and with them voters' tokens."
+  }
+}

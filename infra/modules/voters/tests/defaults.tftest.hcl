@@ -1,0 +1,84 @@
+# Nothing is created: the provider is mocked.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name                        = "votestream-test"
+  deletion_protection_enabled = true
+}
+
+run "nobody_lets_themselves_in_unless_it_is_said" {
+  command = plan
+
+  assert {
+    condition     = one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only
+    error_message = "One account a person is what one vote a person rests on."
+  }
+}
+
+run "everybody_may_come_where_it_is_said" {
+  command = plan
+
+  variables {
+    settings = { sign_up_enabled = true }
+  }
+
+  assert {
+    condition     = !one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only && contains(aws_cognito_user_pool.this.auto_verified_attributes, "email")
+    error_message = "Who comes by themselves has at least shown that the address is theirs."
+  }
+}
+
+run "a_pool_with_voters_in_it_stays" {
+  command = plan
+
+  assert {
+    condition     = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
+    error_message = "With the pool go the voters' identities."
+  }
+}
+
+run "a_browser_has_no_secret_and_sends_no_password" {
+  command = plan
+
+  assert {
+    condition     = !aws_cognito_user_pool_client.browser.generate_secret && aws_cognito_user_pool_client.browser.explicit_auth_flows == toset(["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"])
+    error_message = "SRP proves a password without sending it."
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool_client.browser.prevent_user_existence_errors == "ENABLED" && aws_cognito_user_pool_client.browser.enable_token_revocation
+    error_message = "Nobody finds out who has an account, and who signs out is signed out."
+  }
+
+  assert {
+    condition     = [aws_cognito_user_pool_client.browser.id_token_validity, one(aws_cognito_user_pool_client.browser.token_validity_units).id_token] == [60, "minutes"]
+    error_message = "A stolen token is good for an hour."
+  }
+
+  assert {
+    condition     = !aws_cognito_user_pool_client.browser.allowed_oauth_flows_user_pool_client && length(aws_cognito_user_pool_domain.this) == 0
+    error_message = "Cognito's own pages are there only where they may send people back."
+  }
+}
+
+run "cognitos_own_pages_give_codes_and_never_tokens" {
+  command = plan
+
+  variables {
+    settings     = { callback_urls = ["https://vote.example.org/signed-in", "http://localhost:5173/"] }
+    token_scopes = ["votes/cast"]
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool_client.browser.allowed_oauth_flows == toset(["code"]) && aws_cognito_user_pool_client.browser.allowed_oauth_scopes == toset(["openid", "votes/cast"])
+    error_message = "A code is worth nothing without the verifier that the browser kept (PKCE); a token in an address is worth a vote."
+  }
+
+  assert {
+    condition     = one(aws_cognito_user_pool_domain.this[*].domain) == "votestream-test-111122223333" && output.sign_in_url == "https://votestream-test-111122223333.auth.eu-west-1.amazoncognito.com"
+    error_message = "A domain is unique in its region, so it carries the account."
+  }
+}

@@ -1,0 +1,139 @@
+# Front doors that ask who votes, in front of the stream and the tables of the deployment under test: the same modules
+# as in infra/main.tf, with the settings that the deployment has not.
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+
+  backend "local" {}
+}
+
+variable "architecture" {
+  type = string
+}
+
+variable "artifact_directory" {
+  type = string
+}
+
+variable "deployment" {
+  type        = string
+  description = "The deployment's SSM parameter."
+}
+
+variable "name_prefix" {
+  type = string
+}
+
+locals {
+  deployment = jsondecode(nonsensitive(data.aws_ssm_parameter.deployment.value))
+  table_arns = {
+    for table in ["polls_table", "tallies_table", "votes_table"] :
+    table => "arn:aws:dynamodb:${local.deployment.region}:${data.aws_caller_identity.current.account_id}:table/${local.deployment[table]}"
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_ssm_parameter" "deployment" {
+  name = var.deployment
+}
+
+data "aws_kinesis_stream" "votes" {
+  name = local.deployment.stream_name
+}
+
+module "voters" {
+  source = "../../../infra/modules/voters"
+
+  name                        = var.name_prefix
+  deletion_protection_enabled = false
+}
+
+module "receipts" {
+  source = "../../../infra/modules/function"
+
+  name               = "results_api"
+  name_prefix        = var.name_prefix
+  description        = "Answers what viewers and signed-in voters ask"
+  handler            = "results_api.handler.lambda_handler"
+  architecture       = var.architecture
+  artifact_directory = var.artifact_directory
+  log_retention_days = 1
+  settings           = { memory_mb = 512, timeout_seconds = 28 }
+
+  environment_variables = {
+    VOTESTREAM_ENVIRONMENT         = "e2e"
+    VOTESTREAM_LOG_LEVEL           = "INFO"
+    VOTESTREAM_POLLS_TABLE         = local.deployment.polls_table
+    VOTESTREAM_TALLIES_TABLE       = local.deployment.tallies_table
+    VOTESTREAM_VOTE_RETENTION_DAYS = 0
+    VOTESTREAM_VOTER_AUTH          = "cognito"
+    VOTESTREAM_VOTES_TABLE         = local.deployment.votes_table
+  }
+
+  permissions = {
+    ReadTables = {
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+      resources = values(local.table_arns)
+    }
+  }
+}
+
+# Voters sign in, pages of two origins may vote, and a back end may send batches.
+module "cognito" {
+  source = "../../../infra/modules/api"
+
+  name                           = "${var.name_prefix}-cognito"
+  allowed_origins                = ["https://vote.example.org", "https://example.org"]
+  batch_enabled                  = true
+  log_retention_days             = 1
+  results_function_name          = module.receipts.function_name
+  results_invoke_arn             = module.receipts.invoke_arn
+  results_throttling_burst_limit = 500
+  results_throttling_rate_limit  = 1000
+  stream_arn                     = data.aws_kinesis_stream.votes.arn
+  stream_name                    = local.deployment.stream_name
+  throttling_burst_limit         = 1000
+  throttling_rate_limit          = 2000
+  user_pool_arn                  = module.voters.user_pool_arn
+  voter_auth                     = "cognito"
+}
+
+# A back end vouches for voters, and has a key.
+module "iam" {
+  source = "../../../infra/modules/api"
+
+  name                           = "${var.name_prefix}-iam"
+  clients                        = { back-end = { throttling_burst_limit = 1000, throttling_rate_limit = 2000 } }
+  log_retention_days             = 1
+  results_function_name          = module.receipts.function_name
+  results_invoke_arn             = module.receipts.invoke_arn
+  results_throttling_burst_limit = 500
+  results_throttling_rate_limit  = 1000
+  stream_arn                     = data.aws_kinesis_stream.votes.arn
+  stream_name                    = local.deployment.stream_name
+  throttling_burst_limit         = 1000
+  throttling_rate_limit          = 2000
+  voter_auth                     = "iam"
+}
+
+output "doors" {
+  value = {
+    cognito = { api_id = module.cognito.api_id, api_url = module.cognito.invoke_url }
+    iam     = { api_id = module.iam.api_id, api_url = module.iam.invoke_url }
+  }
+}
+
+output "api_key_id" {
+  value = module.iam.api_key_ids["back-end"]
+}
+
+output "user_pool_id" {
+  value = module.voters.user_pool_id
+}

@@ -1,0 +1,281 @@
+"""Who may vote, and as whom: where voters sign in, where back ends vouch for them, and from pages in a browser.
+
+The local cloud checks tokens (signature, expiry, pool) and signatures; it does not look at policies, nor tell ID tokens
+from access tokens. What AWS does beyond is tested as it is planned (infra/modules/api/tests/authorizer.tftest.hcl).
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from contract.openapi_document import answer_problems
+from e2e.doors import ORIGINS, Doors, Voter, claims_of
+from e2e.observing import read_stream, wait_for
+from votectl.deployment import Deployment
+from votectl.signing import Signing
+from voting.polls import Poll
+
+VOTES, BATCH, RECEIPT = "/polls/{poll_id}/votes", "/polls/{poll_id}/votes/batch", "/polls/{poll_id}/votes/me"
+
+
+@pytest.fixture
+def cognito(doors: Doors) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=doors.cognito, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def voter(doors: Doors) -> Voter:
+    return doors.pool.voter()
+
+
+@pytest.fixture(scope="session")
+def another_voter(doors: Doors) -> Voter:
+    return doors.pool.voter()
+
+
+def described(method: str, resource: str, answer: httpx.Response) -> httpx.Response:
+    """Return an answer that openapi.yaml describes."""
+    headers = dict(answer.headers)
+    assert answer_problems(method, resource, answer.status_code, headers, answer.text) == []
+    return answer
+
+
+def partition_key_of(deployment: Deployment, answer: httpx.Response) -> str:
+    receipt = answer.json()["receipt"]
+    return read_stream(deployment)[receipt["shard"], receipt["sequence"]][0]
+
+
+# Voters who sign in
+
+
+def test_who_has_signed_in_votes_as_themselves(
+    deployment: Deployment, cognito: httpx.Client, voter: Voter
+) -> None:
+    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=voter.headers)
+    assert described("POST", VOTES, answer).status_code == 202
+    assert partition_key_of(deployment, answer) == voter.sub
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"option": "a", "voter": "victim"}, id="another"),
+        pytest.param({"option": "a", "voter": ""}, id="nobody"),
+        pytest.param({"option": "a", "voter": None}, id="null"),
+        pytest.param({"option": "a", "PartitionKey": "victim"}, id="partition-key"),
+        pytest.param({"option": "a", "context": {"authorizer": {"claims": {"sub": "victim"}}}}, id="context"),
+        pytest.param({"option": "a", "sub": "victim"}, id="claim"),
+    ],
+)
+def test_who_has_signed_in_cannot_name_a_voter(
+    body: Any, deployment: Deployment, cognito: httpx.Client, voter: Voter
+) -> None:
+    before = read_stream(deployment)
+    answer = cognito.post("/polls/some-poll/votes", json=body, headers=voter.headers)
+    assert described("POST", VOTES, answer).status_code == 400
+    assert "leave voter out" in answer.json()["message"]
+    assert read_stream(deployment) == before
+
+
+def forged(token: str, **claims: str) -> str:
+    """Return a token with other claims and the old signature."""
+    header, _, signature = token.split(".")
+    changed = claims_of(token) | claims
+    return (
+        f"{header}.{base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip('=')}.{signature}"
+    )
+
+
+def unsigned(token: str, **claims: str) -> str:
+    """Return a token that says that it needs no signature."""
+    _, payload, _ = forged(token, **claims).split(".")
+    header = base64.urlsafe_b64encode(b'{"alg": "none", "typ": "JWT"}').decode().rstrip("=")
+    return f"{header}.{payload}."
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        pytest.param(lambda _token: {}, id="nothing"),
+        pytest.param(lambda _token: {"Authorization": ""}, id="empty"),
+        pytest.param(lambda _token: {"Authorization": "Bearer nonsense"}, id="nonsense"),
+        pytest.param(lambda token: {"Authorization": token[:-8]}, id="cut"),
+        pytest.param(lambda token: {"Authorization": forged(token, sub="victim")}, id="forged"),
+        pytest.param(lambda token: {"Authorization": unsigned(token, sub="victim")}, id="unsigned"),
+        pytest.param(lambda token: {"X-Authorization": token}, id="other-header"),
+    ],
+)
+def test_without_a_token_that_the_pool_has_signed_nobody_votes(
+    credentials: Callable[[str], dict[str, str]],
+    deployment: Deployment,
+    cognito: httpx.Client,
+    another_voter: Voter,
+) -> None:
+    before = read_stream(deployment)
+    headers = credentials(another_voter.id_token)
+    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=headers)
+    assert described("POST", VOTES, answer).status_code == 401
+    assert read_stream(deployment) == before
+
+
+def test_headers_and_query_change_nothing_about_who_votes(
+    deployment: Deployment, cognito: httpx.Client, voter: Voter
+) -> None:
+    headers = voter.headers | {"X-Amz-Target": "Kinesis_20131202.PutRecords", "X-Voter": "victim"}
+    query = {"voter": "victim", "Authorization": "victim", "sub": "victim", "poll_id": "another-poll"}
+    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=headers, params=query)
+    assert answer.status_code == 202
+    receipt = answer.json()["receipt"]
+    key, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+    assert key == voter.sub
+    assert json.loads(data) == {"poll_id": "some-poll", "option": "a"}
+
+
+def test_a_receipt_is_for_the_voter_who_has_signed_in(
+    open_poll: Callable[..., Poll], cognito: httpx.Client, voter: Voter, another_voter: Voter
+) -> None:
+    poll = open_poll("a", "b")
+    path = f"/polls/{poll.poll_id}/votes"
+    receipt = cognito.post(path, json={"option": "a"}, headers=voter.headers).json()["receipt"]
+
+    def state(asker: Voter) -> str:
+        answer = described("GET", RECEIPT, cognito.get(f"{path}/me", params=receipt, headers=asker.headers))
+        return str(answer.json()["state"])
+
+    wait_for(lambda: state(voter) == "stored", seconds=20)
+    assert state(another_voter) == "pending"
+    assert cognito.get(f"{path}/me", params=receipt).status_code == 401
+    named = cognito.get(f"{path}/me", params=receipt | {"voter": voter.sub}, headers=another_voter.headers)
+    assert described("GET", RECEIPT, named).status_code == 400
+
+
+def test_results_are_for_everybody(open_poll: Callable[..., Poll], cognito: httpx.Client) -> None:
+    assert cognito.get(f"/polls/{open_poll('a', 'b').poll_id}/results").status_code == 200
+
+
+# Back ends that vouch
+
+
+@pytest.fixture
+def back_end(doors: Doors) -> Iterator[httpx.Client]:
+    with doors.signed(doors.iam, headers={"X-Api-Key": doors.api_key}) as client:
+        yield client
+
+
+def test_a_back_end_votes_in_its_voters_names(deployment: Deployment, back_end: httpx.Client) -> None:
+    answer = back_end.post("/polls/some-poll/votes", json={"option": "a", "voter": "auth0|a+b/c=@x"})
+    assert described("POST", VOTES, answer).status_code == 202
+    assert partition_key_of(deployment, answer) == "auth0|a+b/c=@x"
+
+
+@pytest.mark.local_cloud
+@pytest.mark.parametrize(
+    ("key", "secret", "status"),
+    [
+        pytest.param(None, None, 404, id="unsigned"),
+        pytest.param("test", "guessed", 403, id="wrong-secret"),
+        pytest.param("AKIAIOSFODNN7EXAMPLE", "test", 403, id="unknown-key"),
+    ],
+)
+def test_without_a_valid_signature_nobody_vouches(
+    key: str | None, secret: str | None, status: int, deployment: Deployment, doors: Doors
+) -> None:
+    before = read_stream(deployment)
+    auth = Signing(boto3.Session(key, secret)) if key else None
+    with httpx.Client(auth=auth, headers={"X-Api-Key": doors.api_key}, timeout=30) as client:
+        vote = client.post(f"{doors.iam}/polls/some-poll/votes", json={"option": "a", "voter": "victim"})
+        batch = client.post(
+            f"{doors.cognito}/polls/some-poll/votes/batch",
+            json={"votes": [{"option": "a", "voter": "victim"}]},
+        )
+        receipt = client.get(f"{doors.iam}/polls/some-poll/votes/me", params={"voter": "victim"})
+    assert described("POST", VOTES, vote).status_code == status
+    assert described("POST", BATCH, batch).status_code == status
+    assert described("GET", RECEIPT, receipt).status_code == status
+    if status == 404:
+        assert "not signed" in vote.json()["message"]
+    assert read_stream(deployment) == before
+
+
+@pytest.mark.local_cloud
+def test_a_signature_is_for_one_body_only(deployment: Deployment, back_end: httpx.Client) -> None:
+    before = read_stream(deployment)
+    request = back_end.build_request("POST", "/polls/some-poll/votes", json={"option": "a", "voter": "x"})
+    signed = next(Signing().auth_flow(request))
+    other = back_end.build_request(
+        "POST", request.url, content=request.content.replace(b'"x"', b'"y"'), headers=signed.headers
+    )
+    answer = back_end.send(other, auth=None)
+    assert answer.status_code == 403
+    assert read_stream(deployment) == before
+
+
+@pytest.mark.parametrize("key", [None, "guessed"])
+def test_where_clients_have_keys_nobody_votes_without_one(
+    key: str | None, deployment: Deployment, doors: Doors
+) -> None:
+    before = read_stream(deployment)
+    with doors.signed(doors.iam, headers={"X-Api-Key": key} if key else {}) as client:
+        answer = client.post("/polls/some-poll/votes", json={"option": "a", "voter": "x"})
+    assert described("POST", VOTES, answer).status_code == 403
+    assert read_stream(deployment) == before
+
+
+# Pages in a browser
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize(("path", "method"), [("votes", "POST"), ("votes/me", "GET")])
+def test_a_page_of_a_known_origin_may_ask(origin: str, path: str, method: str, cognito: httpx.Client) -> None:
+    question = {"Origin": origin, "Access-Control-Request-Method": method}
+    answer = cognito.options(f"/polls/some-poll/{path}", headers=question)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["access-control-allow-methods"] == method
+    assert "Authorization" in answer.headers["access-control-allow-headers"]
+    assert answer.headers["vary"] == "Origin"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://vote.example.org",
+        "https://vote.example.org.evil.example",
+        "https://vote.example.org:8443",
+        "null",
+        "*",
+    ],
+)
+def test_a_page_of_another_origin_may_not(origin: str, cognito: httpx.Client, voter: Voter) -> None:
+    for answer in (
+        cognito.options("/polls/some-poll/votes", headers={"Origin": origin}),
+        cognito.post(
+            "/polls/some-poll/votes", json={"option": "a"}, headers=voter.headers | {"Origin": origin}
+        ),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"option": "a"}, 202), ({"option": "a b"}, 400)], ids=["vote", "malformed"]
+)
+def test_a_page_can_read_every_answer(body: Any, status: int, cognito: httpx.Client, voter: Voter) -> None:
+    headers = voter.headers | {"Origin": ORIGINS[0]}
+    answer = cognito.post("/polls/some-poll/votes", json=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["access-control-allow-origin"] in {ORIGINS[0], "*"}
+    assert answer.headers["access-control-expose-headers"] == "Retry-After"
+
+
+def test_where_no_origin_is_known_no_page_may_ask(front_door: httpx.Client) -> None:
+    answer = front_door.options("/polls/some-poll/votes", headers={"Origin": ORIGINS[0]})
+    assert answer.status_code == 404
+    assert not [name for name in answer.headers if name.startswith("access-control-")]

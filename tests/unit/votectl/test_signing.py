@@ -1,0 +1,68 @@
+"""Signatures that AWS would accept, and when there are none to give."""
+
+import boto3
+import httpx
+import pytest
+
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.signing import Signing, for_voters_of
+from voting.settings import VoterAuth
+
+
+@pytest.fixture
+def session() -> boto3.Session:
+    return boto3.Session("AKIDEXAMPLE", "secret", "token", region_name="eu-west-1")
+
+
+def signed(session: boto3.Session, **given: object) -> httpx.Request:
+    request = httpx.Request("POST", "https://api.example.org/v1/polls/lunch/votes", **given)  # type: ignore[arg-type]
+    return next(Signing(session).auth_flow(request))
+
+
+def test_a_request_is_signed_for_the_api_in_its_region(session: boto3.Session) -> None:
+    headers = signed(session, json={"option": "a"}).headers
+    date = headers["X-Amz-Date"][:8]
+    assert headers["Authorization"].startswith(
+        f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{date}/eu-west-1/execute-api/aws4_request, "
+        "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature="
+    )
+    assert headers["X-Amz-Security-Token"] == "token"
+
+
+def test_a_signature_is_for_one_body(session: boto3.Session) -> None:
+    signatures = {
+        signed(session, json={"option": option}).headers["Authorization"].rpartition("=")[2]
+        for option in "ab"
+    }
+    assert len(signatures) == 2
+
+
+def test_without_credentials_an_operator_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session(region_name="eu-west-1")
+    monkeypatch.setattr(session, "get_credentials", lambda: None)
+    with pytest.raises(OperatorError, match="credentials"):
+        Signing(session)
+
+
+def deployment_of(voter_auth: VoterAuth) -> Deployment:
+    unused = dict.fromkeys(Deployment.model_fields, "unused")
+    return Deployment.model_validate(
+        unused | {"poll_cache_seconds": 5, "vote_retention_days": 0, "voter_auth": voter_auth}
+    )
+
+
+def test_where_anybody_may_vote_nothing_is_signed() -> None:
+    assert for_voters_of(deployment_of(VoterAuth.NONE)) is None
+
+
+def test_where_back_ends_vouch_requests_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert isinstance(for_voters_of(deployment_of(VoterAuth.IAM)), Signing)
+
+
+def test_where_voters_sign_in_nobody_invents_any() -> None:
+    with pytest.raises(OperatorError, match="voters sign in themselves"):
+        for_voters_of(deployment_of(VoterAuth.COGNITO))
