@@ -15,6 +15,7 @@ from sizing.deployment import Api, BillingMode, Stream, Table, Writer
 from sizing.deployment import Deployment as Wanted
 from votectl.deployment import Deployment
 from votectl.doctor.site import Site
+from voting.settings import VoterAuth
 
 PREFIX = "votestream-test"
 
@@ -41,6 +42,7 @@ DEPLOYMENT = Deployment(
     vote_aggregator_failure_bucket=f"{PREFIX}-vote-aggregator-failures-1",
     poll_cache_seconds=5,
     vote_retention_days=30,
+    voter_auth=VoterAuth.NONE,
     tally_state_machine_arn="arn:aws:states:eu-west-1:1:stateMachine:tally",
     tally_schedule_group="group",
     tally_schedule_role_arn="arn:aws:iam::1:role/schedule",
