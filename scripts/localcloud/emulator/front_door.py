@@ -4,8 +4,9 @@
 import datetime
 import hashlib
 import hmac
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,15 +35,19 @@ _AUTHORIZATION = re.compile(
 )
 
 
-def is_readable_and_valid(is_valid: Callable[..., bool], *request: Any) -> bool:
+def is_readable_and_valid(
+    is_valid: Callable[..., bool], method: Any, rest_api: Any, request: Mapping[str, Any]
+) -> bool:
     """Say whether a request's body is what its model asks for.
 
     LocalEmu takes an error of the JSON parser for no. Bytes that are no UTF-8, and lists nested too deep, raise
-    another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500.
+    another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500. So does a
+    template for bytes that Python's parser reads because it guesses their encoding: UTF-16, or with a mark in front.
     """
     try:
-        return is_valid(*request)
-    except (UnicodeDecodeError, RecursionError):
+        json.loads((request.get("body") or b"{}").decode("utf-8"))
+        return is_valid(method, rest_api, request)
+    except (ValueError, RecursionError):
         return False
 
 

@@ -282,9 +282,20 @@ def create_stream(response: Any) -> str:
 _create_stream: Callable[[Any], str] = KinesisResponse.create_stream
 
 
+def put_records(response: Any) -> str:
+    """Put several records, or refuse a request without any as AWS does; moto answers 500 to it."""
+    if not response._get_param("Records"):
+        raise InvalidArgumentError("Records must have from 1 to 500 members.")
+    return _put_records(response)
+
+
+_put_records: Callable[[Any], str] = KinesisResponse.put_records
+
+
 def install() -> None:
     """Put all of the above in the place of moto's own."""
     KinesisResponse.create_stream = create_stream
+    KinesisResponse.put_records = put_records
     models.Shard = MendedShard
     models.Stream.get_shard_for_key = get_shard_for_key
     models.Stream.put_record = put_record
