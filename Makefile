@@ -21,6 +21,8 @@ RATE ?= 60
 SHAPE ?= spike
 # Which one `make drill` does.
 DRILL ?=
+# How many requests `make fuzz` sends.
+FUZZ_REQUESTS ?= 10000
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
@@ -184,6 +186,11 @@ loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify eac
 .PHONY: drill
 drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while people vote (DRILL=; without it, a list)
 	@$(BIN)/python -m drills $(or $(DRILL),--help) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
+	@export VOTESTREAM_FUZZ_REQUESTS=$(FUZZ_REQUESTS); \
+		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_fuzz.py $(ARGS))
 
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)

@@ -1,0 +1,218 @@
+"""Hostile requests to every front door, and then every record in the stream. `make fuzz` sends 10,000.
+
+Checked: no answer is a 5xx, each is one that openapi.yaml describes, and the stream holds exactly the votes that were
+acknowledged: as the rules want them, each under the name of who sent it.
+"""
+
+import base64
+import itertools
+import json
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
+
+from contract.openapi_document import answer_problems, of_mode
+from e2e.doors import Doors, Voter
+from e2e.hostile import Attempt, Ballot, Door, attempts, meant
+from e2e.observing import read_stream
+from votectl.deployment import Deployment
+from votectl.signing import Signing
+from voting.records import Record, read_vote
+from voting.settings import VoterAuth
+
+REQUESTS = int(os.environ.get("VOTESTREAM_FUZZ_REQUESTS", "1250"))
+SEED = int(os.environ.get("VOTESTREAM_FUZZ_SEED", "1"))
+# Of all requests; the others are invented from openapi.yaml, evenly for its seven kinds.
+HOSTILE = REQUESTS * 4 // 5
+INVENTED_OF_A_KIND = max(1, (REQUESTS - HOSTILE) // 7)
+CONCURRENCY = 8
+
+RESOURCES = {
+    Door.OPEN: "/polls/{poll_id}/votes",
+    Door.SIGNED_IN: "/polls/{poll_id}/votes",
+    Door.BATCH: "/polls/{poll_id}/votes/batch",
+}
+
+
+class Ledger:
+    """What was acknowledged, and what the stream held before."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Read the stream as it is."""
+        self._deployment = deployment
+        self._before = read_stream(deployment).keys()
+        self._lock = threading.Lock()
+        self.acknowledged: dict[tuple[str, str], Ballot] = {}
+        self.statuses: Counter[tuple[str, int]] = Counter()
+
+    def note(self, door: str, status: int, body: str, ballots: Sequence[Ballot]) -> None:
+        """Enter an answer to what may have become these votes."""
+        with self._lock:
+            self.statuses[door, status] += 1
+        if status != 202:
+            return
+        answer = json.loads(body)
+        receipts = (
+            [entry["receipt"] for entry in answer["votes"]] if "votes" in answer else [answer["receipt"]]
+        )
+        assert len(receipts) == len(ballots), f"{len(receipts)} receipts for {ballots}"
+        with self._lock:
+            for receipt, ballot in zip(receipts, ballots, strict=True):
+                self.acknowledged[receipt["shard"], receipt["sequence"]] = ballot
+
+    def hold_against_the_stream(self) -> None:
+        """Find every acknowledged vote in the stream as it was meant, and nothing else."""
+        found = {}
+        for place, (key, data) in read_stream(self._deployment).items():
+            if place in self._before:
+                continue
+            vote = read_vote(Record(place[1], key, base64.b64encode(data).decode(), 0))
+            found[place] = Ballot(vote.poll_id, vote.voter, vote.option)
+        assert found == self.acknowledged
+
+    def report(self) -> str:
+        """Say what was answered how often."""
+        lines = [
+            f"{count:6,} x {status} to {door}" for (door, status), count in sorted(self.statuses.items())
+        ]
+        return "\n".join(
+            [*lines, f"{len(self.acknowledged):6,} records in the stream, each one acknowledged"]
+        )
+
+
+@pytest.fixture(scope="module")
+def voters(doors: Doors) -> Sequence[Voter]:
+    return [doors.pool.voter() for _ in range(4)]
+
+
+def test_nothing_hostile_gets_into_the_stream(
+    deployment: Deployment, doors: Doors, voters: Sequence[Voter], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger(deployment)
+    signing = Signing()
+    bases = {Door.OPEN: deployment.front_door, Door.SIGNED_IN: doors.cognito, Door.BATCH: doors.cognito}
+
+    with httpx.Client(timeout=60, limits=httpx.Limits(max_connections=CONCURRENCY)) as client:
+
+        def send(attempt: Attempt) -> list[str]:
+            resource = RESOURCES[attempt.door]
+            poll_id = quote(attempt.poll_id, safe="", errors="surrogatepass")
+            headers = dict(attempt.headers)
+            if attempt.content_type is not None:
+                headers["Content-Type"] = attempt.content_type
+            if attempt.voter and attempt.credentials:
+                headers |= attempt.voter.headers
+            url = bases[attempt.door] + resource.replace("{poll_id}", poll_id)
+            request = client.build_request(
+                "POST", url, content=attempt.body, headers=headers, params=attempt.query
+            )
+            signed = attempt.door is Door.BATCH and attempt.credentials
+            answer = client.send(request, auth=signing if signed else None)
+            ledger.note(attempt.door, answer.status_code, answer.text, attempt.ballots)
+            if answer.status_code == 400 and str(attempt.content_type).startswith("multipart/"):
+                return []  # the local web server reads such a body itself, and refuses it without a word
+            problems = answer_problems(
+                "POST", resource, answer.status_code, dict(answer.headers), answer.text
+            )
+            if answer.status_code >= 500 or (answer.is_success and not attempt.ballots):
+                problems.append(f"{answer.status_code}")
+            return [f"{problem}: {attempt}"[:500] for problem in problems]
+
+        with ThreadPoolExecutor(CONCURRENCY) as pool:
+            hostile = itertools.islice(attempts(SEED, voters), HOSTILE)
+            problems = [problem for found in pool.map(send, hostile) for problem in found]
+    assert problems == []
+    ledger.hold_against_the_stream()
+    # Not in vain: at each door something was let in, and something was not.
+    for door in Door:
+        assert ledger.statuses[door, 202] > 0
+        assert ledger.statuses[door, 400] > 0
+    with capsys.disabled():
+        sys.stdout.write(f"\n{ledger.report()}\n")
+
+
+# Invented from the description, for a deployment of each kind
+
+
+open_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.NONE, batch_enabled=False))
+signed_in_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.COGNITO, batch_enabled=True))
+as_many_as_asked = hypothesis.settings(
+    max_examples=INVENTED_OF_A_KIND,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    derandomize=True,
+)
+
+
+@pytest.fixture(scope="module")
+def ledger(deployment: Deployment) -> Iterator[Ledger]:
+    """What the invented requests were answered; held against the stream after the last of them."""
+    ledger = Ledger(deployment)
+    yield ledger
+    ledger.hold_against_the_stream()
+
+
+def body_of(request: requests.PreparedRequest) -> bytes:
+    """Return the bytes that are sent."""
+    body = request.body or b""
+    content = body.encode() if isinstance(body, str) else body
+    assert isinstance(content, bytes)
+    return content
+
+
+class SigningWithRequests(requests.auth.AuthBase):
+    """The same signature for the other HTTP library."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        headers = {"Content-Type": str(request.headers.get("Content-Type", ""))}
+        same = httpx.Request(
+            request.method or "", request.url or "", headers=headers, content=body_of(request)
+        )
+        for name, value in next(Signing().auth_flow(same)).headers.items():
+            if name.lower() in {"authorization", "x-amz-date"}:
+                request.headers[name] = value
+        return request
+
+
+def invented(case: Any, door: str, ledger: Ledger, voter: Voter | None) -> None:
+    batch = case.operation.path.endswith("/batch")
+    more: dict[str, Any] = {"auth": SigningWithRequests()} if batch else {}
+    if voter and not batch:
+        more["headers"] = voter.headers
+    response = case.call(base_url=door, **more)
+    # API Gateway has no 405: a method that is not there is answered like a path that is not. And what a schema can't
+    # say is that no two votes of a batch are of one voter.
+    excluded = [unsupported_method, *([positive_data_acceptance] if batch else [])]
+    case.validate_response(response, excluded_checks=excluded)
+    if case.method == "POST" and "votes" in case.operation.path:
+        kind = Door.BATCH if batch else Door.SIGNED_IN if voter else Door.OPEN
+        ballots = meant(kind, str(case.path_parameters.get("poll_id")), body_of(response.request), voter)
+        ledger.note(kind, response.status_code, response.text, ballots)
+
+
+@open_schema.include(method="POST").parametrize()
+@as_many_as_asked
+def test_what_is_invented_for_an_open_door_is_answered_as_described(
+    case: "schemathesis.Case[Any]", deployment: Deployment, ledger: Ledger
+) -> None:
+    invented(case, deployment.front_door, ledger, None)
+
+
+@signed_in_schema.parametrize()
+@as_many_as_asked
+def test_what_is_invented_for_a_door_with_voters_is_answered_as_described(
+    case: "schemathesis.Case[Any]", doors: Doors, ledger: Ledger, voters: Sequence[Voter]
+) -> None:
+    invented(case, doors.cognito, ledger, voters[0])

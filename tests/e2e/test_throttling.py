@@ -1,0 +1,115 @@
+"""While the stream throttles: who is told to come back, and that nothing of theirs is counted meanwhile."""
+
+import itertools
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from e2e.doors import Doors
+from e2e.observing import read_stream, wait_for
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from voting.polls import Poll
+
+pytestmark = pytest.mark.local_cloud
+
+_numbers = itertools.count(time.time_ns())
+
+
+@pytest.fixture
+def throttled() -> Iterator[Callable[[float], None]]:
+    """Return what makes the stream refuse this share of all calls until the test ends."""
+
+    def throttle(share: float) -> None:
+        answer = httpx.post(
+            f"{os.environ['AWS_ENDPOINT_URL']}/_localemu/config",
+            json={"variable": "KINESIS_ERROR_PROBABILITY", "value": share},
+        )
+        assert answer.status_code == 200
+
+    yield throttle
+    throttle(0.0)
+
+
+def assert_told_to_come_back(answer: httpx.Response) -> None:
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json()["error"] == "throttled"
+    assert "not stored" in answer.json()["message"]
+
+
+def new_votes(deployment: Deployment, before: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return what has come into the stream: place to voter and option."""
+    return {
+        place: (key, json.loads(data)["option"])
+        for place, (key, data) in read_stream(deployment).items()
+        if place not in before
+    }
+
+
+def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
+    deployment: Deployment,
+    front_door: httpx.Client,
+    open_poll: Callable[..., Poll],
+    reader: CountReader,
+    throttled: Callable[[float], None],
+) -> None:
+    poll = open_poll("a", "b")
+    before = set(read_stream(deployment))
+    throttled(0.5)
+
+    def vote(number: int) -> tuple[str, httpx.Response]:
+        voter = f"throttled-{next(_numbers)}"
+        body = {"option": "ab"[number % 2], "voter": voter}
+        return voter, front_door.post(f"/polls/{poll.poll_id}/votes", json=body)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(vote, range(200)))
+    throttled(0.0)
+    acknowledged = {}
+    for number, (voter, answer) in enumerate(answers):
+        if answer.status_code == 202:
+            receipt = answer.json()["receipt"]
+            acknowledged[receipt["shard"], receipt["sequence"]] = (voter, "ab"[number % 2])
+        else:
+            assert_told_to_come_back(answer)
+    assert 0 < len(acknowledged) < 200
+    assert new_votes(deployment, before) == acknowledged
+    expected = Counter(option for _, option in acknowledged.values())
+    wait_for(lambda: reader.live(poll.poll_id).total >= len(acknowledged), seconds=30)
+    assert reader.live(poll.poll_id).options == expected
+    wait_for(lambda: reader.stored(poll).total() >= len(acknowledged), seconds=30)
+    assert reader.stored(poll) == expected
+
+
+def test_a_batch_that_the_stream_refuses_is_told_so_and_none_of_it_is_counted(
+    deployment: Deployment, doors: Doors, throttled: Callable[[float], None]
+) -> None:
+    before = set(read_stream(deployment))
+    throttled(0.5)
+
+    with doors.signed(doors.cognito) as client:
+
+        def send(_number: int) -> tuple[list[str], httpx.Response]:
+            voters = [f"throttled-{next(_numbers)}" for _ in range(5)]
+            body = {"votes": [{"option": "a", "voter": voter} for voter in voters]}
+            return voters, client.post("/polls/some-poll/votes/batch", json=body)
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(send, range(40)))
+    throttled(0.0)
+    acknowledged = {}
+    for voters, answer in answers:
+        if answer.status_code == 202:
+            for voter, entry in zip(voters, answer.json()["votes"], strict=True):
+                acknowledged[entry["receipt"]["shard"], entry["receipt"]["sequence"]] = (voter, "a")
+        else:
+            assert_told_to_come_back(answer)
+    assert 0 < len(acknowledged) < 200
+    assert new_votes(deployment, before) == acknowledged
