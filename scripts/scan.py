@@ -6,8 +6,8 @@ why:
     # checkov:skip=CKV_AWS_117: it talks to AWS's own endpoints only
 
 checkov itself takes such a comment without looking whether anything still fails. So it is shown the files without
-these comments, and what fails is held against them here, both ways: what fails has to have a reason, and a reason
-something that fails.
+these comments, and what fails is held against them here, both ways: what fails has to have a reason, and what passes
+must not have one any more.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _SKIP = re.compile(r"#\s*checkov:skip=(?P<check>CKV\w+)(?P<reason>.*)")
 
 
 @dataclass(frozen=True)
-class Weakness:
-    """A rule that a resource breaks; lines are those of its block, the file is relative to infra/."""
+class Verdict:
+    """What a rule says of a resource; lines are those of its block, the file is relative to infra/."""
 
     check: str
     rule: str
@@ -56,6 +56,10 @@ class Exemption:
     reason: str
     file: str
     line: int
+
+    def is_about(self, verdict: Verdict) -> bool:
+        """Whether the comment stands in the block that the verdict is on."""
+        return self.check == verdict.check and self.file == verdict.file and self.line in verdict.lines
 
 
 def exemptions(folder: Path) -> Iterator[Exemption]:
@@ -74,39 +78,38 @@ def copy_without_exemptions(folder: Path, to: Path) -> None:
         file.write_text(_SKIP.sub("#", file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def weaknesses(report: dict[str, Any]) -> Iterator[Weakness]:
-    """What checkov's JSON report says has failed."""
-    for failed in report["results"]["failed_checks"]:
-        first, last = failed["file_line_range"]
-        yield Weakness(
-            check=failed["check_id"],
-            rule=failed["check_name"],
-            resource=failed["resource"],
-            file=failed["file_path"].lstrip("/"),
+def verdicts(report: dict[str, Any], kind: str) -> Iterator[Verdict]:
+    """What checkov's JSON report lists as "failed_checks" or "passed_checks"."""
+    for found in report["results"][kind]:
+        first, last = found["file_line_range"]
+        yield Verdict(
+            check=found["check_id"],
+            rule=found["check_name"],
+            resource=found["resource"],
+            file=found["file_path"].lstrip("/"),
             lines=range(first, last + 1),
         )
 
 
-def complaints(found: Iterable[Weakness], exempted: Iterable[Exemption]) -> list[str]:
-    """What has to be mended: weaknesses without a reason, reasons that say nothing, and reasons without a weakness."""
-    exempted, used, lines = list(exempted), set(), []
-    for weakness in found:
-        reasons = [
-            exemption
-            for exemption in exempted
-            if exemption.check == weakness.check
-            and exemption.file == weakness.file
-            and exemption.line in weakness.lines
-        ]
-        used.update(reasons)
-        if not reasons:
-            place = f"infra/{weakness.file}:{weakness.lines.start}"
-            lines.append(f"{place}: {weakness.check} {weakness.rule} ({weakness.resource})")
+def complaints(
+    failed: Iterable[Verdict], passed: Iterable[Verdict], exempted: Iterable[Exemption]
+) -> list[str]:
+    """What has to be mended: weaknesses without a reason, reasons that say nothing, and reasons without a weakness.
+
+    A rule that neither fails nor passes needs its exception: checkov can't follow every variable into every module,
+    and which ones it can may change with any line.
+    """
+    failed, passed, exempted = list(failed), list(passed), list(exempted)
+    lines = [
+        f"infra/{weakness.file}:{weakness.lines.start}: {weakness.check} {weakness.rule} ({weakness.resource})"
+        for weakness in failed
+        if not any(exemption.is_about(weakness) for exemption in exempted)
+    ]
     for exemption in exempted:
         place = f"infra/{exemption.file}:{exemption.line}"
         if len(exemption.reason) < _SHORTEST_REASON:
             lines.append(f"{place}: {exemption.check} is left out without a reason; write one behind a colon")
-        if exemption not in used:
+        if any(map(exemption.is_about, passed)) and not any(map(exemption.is_about, failed)):
             lines.append(f"{place}: {exemption.check} fails nothing in this resource: remove its exception")
     return lines
 
@@ -128,7 +131,9 @@ def scan_infra(layout: Layout) -> int:
         f"infra/{Path(file).relative_to(copy)}: checkov can't read it"
         for file in report["results"]["parsing_errors"]
     ]
-    lines = unread + complaints(weaknesses(report), exempted)
+    lines = unread + complaints(
+        verdicts(report, "failed_checks"), verdicts(report, "passed_checks"), exempted
+    )
     for line in lines:
         print(line)
     if lines:

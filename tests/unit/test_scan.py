@@ -9,9 +9,9 @@ import pytest
 import scan
 from bootstrap.console import Trouble
 from bootstrap.layout import Layout
-from scan import Exemption, Weakness
+from scan import Exemption, Verdict
 
-WEAKNESS = Weakness("CKV_AWS_1", "Lock the door", "aws_door.front", "doors.tf", range(3, 9))
+WEAKNESS = Verdict("CKV_AWS_1", "Lock the door", "aws_door.front", "doors.tf", range(3, 9))
 EXEMPTION = Exemption("CKV_AWS_1", "the house has no door, only a window", "doors.tf", 8)
 
 
@@ -31,11 +31,13 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_a_weakness_without_a_reason_is_named_with_its_place() -> None:
-    assert scan.complaints([WEAKNESS], []) == ["infra/doors.tf:3: CKV_AWS_1 Lock the door (aws_door.front)"]
+    assert scan.complaints([WEAKNESS], [], []) == [
+        "infra/doors.tf:3: CKV_AWS_1 Lock the door (aws_door.front)"
+    ]
 
 
 def test_a_weakness_with_a_reason_is_accepted() -> None:
-    assert scan.complaints([WEAKNESS], [EXEMPTION]) == []
+    assert scan.complaints([WEAKNESS], [], [EXEMPTION]) == []
 
 
 @pytest.mark.parametrize(
@@ -47,18 +49,25 @@ def test_a_weakness_with_a_reason_is_accepted() -> None:
     ],
 )
 def test_a_reason_counts_for_its_rule_and_resource_only(elsewhere: Exemption) -> None:
-    failed, stale = scan.complaints([WEAKNESS], [elsewhere])
-    assert "Lock the door" in failed
-    assert "fails nothing" in stale
+    (line,) = scan.complaints([WEAKNESS], [], [elsewhere])
+    assert "Lock the door" in line
 
 
 def test_an_exception_that_nothing_needs_any_more_has_to_go() -> None:
-    (line,) = scan.complaints([], [EXEMPTION])
+    (line,) = scan.complaints([], [WEAKNESS], [EXEMPTION])
     assert line == "infra/doors.tf:8: CKV_AWS_1 fails nothing in this resource: remove its exception"
 
 
+def test_an_exception_to_a_rule_that_could_not_be_decided_stays() -> None:
+    assert scan.complaints([], [], [EXEMPTION]) == []
+
+
+def test_one_resource_that_fails_keeps_the_exception_of_a_block_that_is_used_twice() -> None:
+    assert scan.complaints([WEAKNESS], [WEAKNESS], [EXEMPTION]) == []
+
+
 def test_an_exception_has_to_say_why() -> None:
-    (line,) = scan.complaints([WEAKNESS], [Exemption("CKV_AWS_1", "not needed", "doors.tf", 8)])
+    (line,) = scan.complaints([WEAKNESS], [], [Exemption("CKV_AWS_1", "not needed", "doors.tf", 8)])
     assert "without a reason" in line
 
 
@@ -86,7 +95,7 @@ def test_a_report_is_read_and_counted(layout: Layout, capsys: pytest.CaptureFixt
         "file_line_range": [1, 3],
     }
     report = {
-        "results": {"failed_checks": [failed], "parsing_errors": []},
+        "results": {"failed_checks": [failed], "passed_checks": [], "parsing_errors": []},
         "summary": {"checkov_version": "9", "resource_count": 1, "passed": 4, "failed": 1},
     }
     play(layout.root / ".venv-scan/bin/checkov", json.dumps(report))
