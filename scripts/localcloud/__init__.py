@@ -9,7 +9,12 @@ from pathlib import Path
 from localcloud.environment import environment
 from localcloud.settings import Settings
 
-__all__ = ["environment", "function_log_folder", "function_pids", "part_pids"]
+__all__ = ["call_log", "environment", "function_log_folder", "function_pids", "part_pids"]
+
+
+def call_log() -> Path:
+    """What was done with which role since the local cloud was started, a JSON object a line (`emulator/calls.py`)."""
+    return Settings.from_environment().logs / "calls.jsonl"
 
 
 def function_log_folder() -> Path:

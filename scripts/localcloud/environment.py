@@ -14,7 +14,7 @@ OWN_ENDPOINT = "LOCALCLOUD_ENDPOINT_URL"
 CLEARED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 # The keys of account 000000000000 in every emulator. Never valid on AWS.
-_TEST_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+TEST_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 # Terraform's provider retries 25 times by default: many minutes for an emulator that answers 500.
 _MAX_ATTEMPTS = "3"
@@ -41,7 +41,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_MAX_ATTEMPTS": _MAX_ATTEMPTS,
-            **({} if "AWS_PROFILE" in environ else _TEST_KEYS),
+            **({} if "AWS_PROFILE" in environ else TEST_KEYS),
         }
         missing = {name: value for name, value in wanted.items() if not environ.get(name)}
         return missing | {
@@ -53,7 +53,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         "AWS_ENDPOINT_URL": settings.endpoint_url,
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,
-        **_TEST_KEYS,
+        **TEST_KEYS,
         "AWS_MAX_ATTEMPTS": _MAX_ATTEMPTS,
         "AWS_EC2_METADATA_DISABLED": "true",
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.emulator.settings import PluginSettings
+from localcloud.environment import TEST_KEYS
 from localcloud.settings import PROJECT_ROOT, Settings
 
 # How often a shard is read. Lambda does it once a second; here a person is watching.
@@ -108,6 +109,9 @@ def _localemu_environment(settings: Settings) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         # Longer than what our executor allows, which says more about what went wrong.
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
+        # What a role may not do is refused here as it would be on AWS. Whoever has the keys of `env` may do everything.
+        "IAM_ENFORCEMENT": os.environ.get("IAM_ENFORCEMENT", "1"),
+        "ROOT_ACCESS_KEYS": os.environ.get("ROOT_ACCESS_KEYS", TEST_KEYS["AWS_ACCESS_KEY_ID"]),
         # Lets tests inject throttling while it runs, by POST /_localemu/config.
         "ENABLE_CONFIG_UPDATES": "1",
         **plugin.to_environment(),
@@ -141,8 +145,7 @@ def _clean_environment() -> dict[str, str]:
     return {
         **kept,
         # Emulators use AWS's SDK among themselves: never with a person's keys, nor with those of the machine.
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **TEST_KEYS,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

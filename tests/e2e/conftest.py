@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +20,23 @@ from voting.polls import Option, Poll
 HOUR_MS = 3_600_000
 ENVIRONMENT = os.environ.get("VOTECTL_ENVIRONMENT", deployments.LOCAL)
 
+# Has to come last: it is about what the others have done.
+LAST = "test_privileges.py"
+ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
+
 _numbers = itertools.count(time.time_ns() // 1_000_000)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests of what was done with the roles behind all others."""
+    items.sort(key=lambda item: item.path.name == LAST)
+    collected = {item.path for item in items}
+    chosen = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
+    if chosen or not collected.issuperset(Path(__file__).parent.glob("test_*.py")):
+        left_out = [item for item in items if item.name == ONLY_AFTER_ALL]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

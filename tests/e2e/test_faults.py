@@ -8,14 +8,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import boto3
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from e2e import faults
 from e2e.observing import wait_for
 from votectl import demo
+from votectl.cli import app
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
+from votectl.redrive import FailureDestination
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.polls import Poll
 
@@ -99,3 +103,34 @@ def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
     assert account.acknowledged.total() == 40
     wait_for(lambda: reader.stored(poll) == Counter(a=40), 60)
     wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=40), 60)
+
+
+def test_what_the_consumers_give_up_lands_in_their_buckets_and_the_votes_can_be_brought_back(
+    deployment: Deployment, front_door: httpx.Client, reader: CountReader, open_poll: Callable[..., Poll]
+) -> None:
+    poll = open_poll("a", "b")
+    buckets = [deployment.vote_writer_failure_bucket, deployment.vote_aggregator_failure_bucket]
+
+    def given_up() -> list[int]:
+        return [
+            sum(len(batch.records or ()) for batch in FailureDestination(bucket).batches())
+            for bucket in buckets
+        ]
+
+    assert given_up() == [0, 0]
+    with faults.consumers_give_up(deployment, wait_for):
+        for number in range(5):
+            answer = front_door.post(
+                f"/polls/{poll.poll_id}/votes", json={"option": "b", "voter": f"v{number}"}
+            )
+            assert answer.status_code == 202
+        wait_for(lambda: given_up() == [5, 5], 90)
+    assert reader.stored(poll) == Counter()
+
+    s3 = boto3.client("s3")
+    brought_back = CliRunner().invoke(app, ["redrive", "--environment", deployment.environment])
+    assert brought_back.exit_code == 0, brought_back.output
+    assert reader.stored(poll) == Counter(b=5)
+    assert reader.live(poll.poll_id).received == 0, "what the aggregator gives up is lost to live counts"
+    for listed in s3.list_objects_v2(Bucket=buckets[1])["Contents"]:
+        s3.delete_object(Bucket=buckets[1], Key=listed["Key"])

@@ -1,6 +1,7 @@
 """What a function process runs: AWS's runtime interface client, in surroundings like Lambda's.
 
-Started as `python -I -S bootstrap.py <code folder> <runtime folder> <handler>` with a pipe on stdin.
+Started as `python -I -S bootstrap.py <code folder> <runtime folder> <handler> [<call log> <role>]`, with a pipe on
+stdin.
 `-I -S` keep LocalEmu's packages out: the handler sees the standard library, its own archive, and what Lambda's
 Python runtime ships (boto3 and the runtime client, linked into the runtime folder). A package that is missing
 in the archive is therefore missing here too.
@@ -12,6 +13,8 @@ import http.client
 import os
 import sys
 import threading
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 
 _PREFIX = "/2018-06-01/runtime"
@@ -19,8 +22,11 @@ _PREFIX = "/2018-06-01/runtime"
 
 def main() -> None:
     """Import the handler, then serve invocations until the local cloud ends."""
-    code_folder, runtime_folder, handler = sys.argv[1:]
+    code_folder, runtime_folder, handler, *recorded = sys.argv[1:]
     sys.path[:0] = [code_folder, runtime_folder]
+    if recorded:
+        call_log, role_arn = recorded
+        _calls().record(Path(call_log), role_arn)
     threading.Thread(target=_end_with_the_local_cloud, daemon=True).start()
     try:
         import runtime_client  # noqa: F401
@@ -30,6 +36,15 @@ def main() -> None:
     from awslambdaric.__main__ import main as serve
 
     serve(["awslambdaric", handler])
+
+
+def _calls() -> ModuleType:
+    """The module beside this one, which the handler can't import, as there is none beside it on Lambda."""
+    spec = spec_from_file_location("_localcloud_calls", Path(__file__).with_name("calls.py"))
+    assert spec is not None and spec.loader is not None, "a file that is there"  # noqa: PT018, S101 - narrows the types
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _end_with_the_local_cloud() -> None:

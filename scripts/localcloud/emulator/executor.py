@@ -52,8 +52,9 @@ class ProcessExecutor(RuntimeExecutor):
             environment=environment,
             timeout_seconds=config.timeout,
             memory_mb=config.memory_size,
+            role_arn=config.role,
         )
-        folders = Folders(pids=settings.pid_folder, logs=settings.log_folder)
+        folders = Folders(pids=settings.pid_folder, logs=settings.log_folder, calls=settings.call_log)
         self._process = FunctionProcess(self.id[:8], function, folders)
         try:
             self._process.start()

@@ -30,7 +30,10 @@ INIT_TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a process is started from. `runtime_folder` holds the packages that Lambda's runtime ships."""
+    """What a process is started from. `runtime_folder` holds the packages that Lambda's runtime ships.
+
+    With `role_arn`, the calls that it makes with this role are noted.
+    """
 
     name: str
     handler: str
@@ -39,14 +42,16 @@ class Function:
     environment: Mapping[str, str]
     timeout_seconds: float
     memory_mb: int
+    role_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where processes leave traces: `pids/<function>-<id>.pid` and `logs/<function>.log`."""
+    """Where processes leave traces: `pids/<function>-<id>.pid`, `logs/<function>.log`, and the file `calls`."""
 
     pids: Path
     logs: Path
+    calls: Path = Path(os.devnull)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class FunctionProcess:
         self._function = function
         self._log_path = folders.logs / f"{function.name}.log"
         self._pid_path = folders.pids / f"{function.name}-{process_id}.pid"
+        self._call_log = folders.calls
         self._process: subprocess.Popen[bytes] | None = None
         self._api: RuntimeApi | None = None
         self._log: _ProcessLog | None = None
@@ -146,7 +152,9 @@ class FunctionProcess:
         for folder in (self._log_path.parent, self._pid_path.parent):
             folder.mkdir(parents=True, exist_ok=True)
         api = RuntimeApi()
-        arguments = (function.code_folder, function.runtime_folder, function.handler)
+        arguments: list[str | Path] = [function.code_folder, function.runtime_folder, function.handler]
+        if function.role_arn:
+            arguments += [self._call_log, function.role_arn]
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", _BOOTSTRAP, *arguments],
             cwd=function.code_folder,

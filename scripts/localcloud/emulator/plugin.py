@@ -50,10 +50,11 @@ def mend() -> None:
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
     from localemu.services.events.target import StatesTargetSender
 
-    from localcloud.emulator import front_door, kinesis, mapping_state, poller
+    from localcloud.emulator import front_door, kinesis, mapping_state, permissions, poller
 
     front_door.install()
     kinesis.install()
+    permissions.install()
     poller.install()
     mapping_state.install()
     StatesTargetSender.send_event = _start_execution

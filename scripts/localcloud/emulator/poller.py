@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from localemu.aws.connect import connect_to
 from localemu.services.lambda_.event_source_mapping import esm_worker_factory
+from localemu.services.lambda_.event_source_mapping.pollers import stream_poller
 from localemu.services.lambda_.event_source_mapping.pollers.kinesis_poller import KinesisPoller
 from localemu.services.lambda_.event_source_mapping.pollers.poller import get_batch_item_failures
 from localemu.services.lambda_.event_source_mapping.senders.sender import (
@@ -15,6 +17,7 @@ from localemu.services.lambda_.event_source_mapping.senders.sender import (
     SenderError,
 )
 from localemu.utils.aws.arns import parse_arn
+from localemu.utils.aws.client_types import ServicePrincipal
 
 from localcloud.emulator import kinesis
 from localcloud.emulator.settings import PluginSettings
@@ -24,6 +27,7 @@ from localcloud.emulator.stream_reader import ShardReader, shards_to_start
 LOG = logging.getLogger(__name__)
 
 PAGE_LIMIT = 10_000
+S3_ARN = "arn:aws:s3:::"
 # A mapping is not called disabled, and its successor does not start, before running invocations are over.
 STOP_TIMEOUT_SECONDS = 60.0
 
@@ -36,6 +40,8 @@ class StreamMappingPoller(KinesisPoller):
     """Keeps a `ShardReader` for each shard that may be read. LocalEmu calls `poll_events` about once a second."""
 
     mapping: Mapping[str, Any]
+    # The function's: Lambda reads the stream and writes to the destination with it.
+    role_arn: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -154,9 +160,31 @@ class StreamMappingPoller(KinesisPoller):
         )
         self.send_events_to_dlq(shard_id, [event.body for event in events], context=context)
 
+    def send_events_to_dlq(
+        self, shard_id: str, events: list[dict[str, Any]], context: dict[str, Any]
+    ) -> None:
+        """Write to a bucket with the function's role, as Lambda does. Other destinations are LocalEmu's affair."""
+        destination = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
+        if not destination.startswith(S3_ARN):
+            super().send_events_to_dlq(shard_id, events, context)
+            return
+        now = stream_poller.get_current_time()
+        failure = self.create_dlq_event(shard_id, events, context, now) | {"payload": {"Records": events}}
+        self._client("s3").put_object(
+            Bucket=destination.removeprefix(S3_ARN),
+            Key=stream_poller.get_failure_s3_object_key(self.esm_uuid, shard_id, now),
+            Body=json.dumps(failure),
+        )
+
+    def _client(self, service: str) -> Any:
+        return connect_to.with_assumed_role(
+            role_arn=self.role_arn, service_principal=ServicePrincipal.lambda_, region_name=self.aws_region
+        ).get_client(service)
+
     # The mapping.
 
     def _take_over(self) -> None:
+        self._check_role()
         uuid = self.mapping["UUID"]
         with _pollers_lock:
             predecessor, _pollers[uuid] = _pollers.get(uuid), self
@@ -166,8 +194,16 @@ class StreamMappingPoller(KinesisPoller):
             self._shards_seen = predecessor._shards_seen
         self._took_over = True
 
+    def _check_role(self) -> None:
+        """Do once what Lambda's documentation wants the role to be able to do, and what nothing below does."""
+        self.source_client.describe_stream(StreamARN=self.source_arn)
+        self.source_client.describe_stream_summary(StreamARN=self.source_arn)
+        destination = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
+        if destination.startswith(S3_ARN):
+            self._client("s3").head_bucket(Bucket=destination.removeprefix(S3_ARN))
+
     def _list_shards(self) -> dict[str, list[str]]:
-        shards = self.source_client.describe_stream(StreamARN=self.source_arn)["StreamDescription"]["Shards"]
+        shards = self.source_client.list_shards(StreamARN=self.source_arn)["Shards"]
         return {
             shard["ShardId"]: [
                 shard[name] for name in ("ParentShardId", "AdjacentParentShardId") if shard.get(name)
@@ -211,6 +247,7 @@ def install() -> None:
         worker = get_esm_worker(factory)
         if isinstance(worker.poller, StreamMappingPoller):
             worker.poller.mapping = worker.esm_config
+            worker.poller.role_arn = factory.function_role_arn
         return worker
 
     esm_worker_factory.KinesisPoller = StreamMappingPoller

@@ -38,6 +38,11 @@ class PluginSettings:
         return Path(self.directory, "logs", "functions")
 
     @property
+    def call_log(self) -> Path:
+        """What was done with which role, see `calls`."""
+        return Path(self.directory, "logs", "calls.jsonl")
+
+    @property
     def temporary_folder(self) -> Path:
         """What /tmp is to a function."""
         return Path(self.directory, "tmp")

@@ -176,6 +176,16 @@ def pipeline(cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Pipe
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
         )
+        allowed = {
+            "Effect": "Allow",
+            "Action": ["kinesis:*", "logs:*", "s3:*"],
+            "Resource": "*",
+        }
+        cloud.client("iam").put_role_policy(
+            RoleName=name,
+            PolicyName="work",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+        )
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("handler.py", HANDLER)
@@ -245,13 +255,13 @@ def test_every_acknowledged_put_is_in_the_stream_exactly_once(cloud: Cloud) -> N
 def test_a_function_killed_in_a_batch_gets_that_batch_again(pipeline: Callable[..., Pipeline]) -> None:
     votes = pipeline(environment={"SLEEP": "0.5"})
     votes.put(*map(str, range(50)))
-    assert wait_until(lambda: votes.cloud.function_pids(votes.name) != [], 20)
-    time.sleep(0.5)
+    log = votes.cloud.directory / f"logs/functions/{votes.name}.log"
+    # In the batch, and not while it is still importing its handler.
+    assert wait_until(lambda: log.exists() and "START" in log.read_text(), 20, 0.05)
     for pid in votes.cloud.function_pids(votes.name):
         os.kill(pid, signal.SIGKILL)
     votes.wait_for(50)
-    log = (votes.cloud.directory / f"logs/functions/{votes.name}.log").read_text()
-    assert "Runtime exited with error: signal: SIGKILL" in log
+    assert "Runtime exited with error: signal: SIGKILL" in log.read_text()
 
 
 def test_a_function_that_runs_out_of_time_is_tried_again_until_it_does_not(
