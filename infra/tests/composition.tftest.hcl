@@ -371,6 +371,7 @@ run "tools_find_the_deployment_by_project_and_environment" {
       tally_state_machine_arn        = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
       tally_schedule_group           = "votestream-test-closings"
       tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
+      vote_retention_days            = 0
       voter_auth                     = "iam"
     }
     error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
