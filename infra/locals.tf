@@ -26,6 +26,9 @@ locals {
   user_pool_created = var.voter_auth.mode == "cognito" && var.voter_auth.user_pool_arn == null
   user_pool_arn     = local.user_pool_created ? module.voters[0].user_pool_arn : var.voter_auth.user_pool_arn
 
+  # The key for what is at rest; null where each service takes its own.
+  kms_key = var.encryption.kms_key_arn != null ? { arn = var.encryption.kms_key_arn } : one([for key in module.encryption_key : { arn = key.key_arn }])
+
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (
     var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)

@@ -32,6 +32,7 @@ module "api" {
   stream_arn                     = module.stream.stream_arn
   stream_name                    = module.stream.stream_name
   access_log_enabled             = var.api.access_log_enabled
+  kms_key                        = local.kms_key
   log_retention_days             = var.log_retention_days
   permissions_boundary_arn       = local.permissions_boundary_arn
   results_throttling_burst_limit = var.results_api.throttling_burst_limit
@@ -43,11 +44,20 @@ module "api" {
   voter_auth                     = var.voter_auth.mode
 }
 
+module "encryption_key" {
+  source = "./modules/encryption_key"
+  count  = var.encryption.customer_managed_key ? 1 : 0
+
+  name            = local.name_prefix
+  log_group_names = ["/aws/lambda/${local.name_prefix}-*", "/aws/api-gateway/${local.name_prefix}"]
+}
+
 module "stream" {
   source = "./modules/kinesis"
 
   name                = "${local.name_prefix}-votes"
   encryption_enabled  = var.stream.encryption_enabled
+  kms_key             = local.kms_key
   mode                = var.stream.mode
   retention_hours     = var.stream.retention_hours
   shard_count         = var.stream.shard_count
@@ -60,6 +70,7 @@ module "polls_table" {
   name_prefix                 = local.name_prefix
   table                       = "polls"
   settings                    = var.polls_table
+  kms_key                     = local.kms_key
   deletion_protection_enabled = var.deletion_protection
 }
 
@@ -72,6 +83,8 @@ module "vote_writer" {
   architecture                = var.lambda_architecture
   artifact_directory          = local.artifact_directory
   settings                    = var.vote_writer
+  kms_key                     = local.kms_key
+  key_uses                    = { dynamodb = ["kms:Decrypt"] }
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
   log_retention_days          = var.log_retention_days
@@ -113,6 +126,7 @@ module "votes_table" {
   name_prefix                 = local.name_prefix
   table                       = "votes"
   settings                    = var.votes_table
+  kms_key                     = local.kms_key
   deletion_protection_enabled = var.deletion_protection
 }
 
@@ -125,6 +139,8 @@ module "vote_aggregator" {
   architecture                = var.lambda_architecture
   artifact_directory          = local.artifact_directory
   settings                    = var.vote_aggregator
+  kms_key                     = local.kms_key
+  key_uses                    = { dynamodb = ["kms:Decrypt"] }
   order_required              = true
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
@@ -159,6 +175,7 @@ module "tallies_table" {
   name_prefix                 = local.name_prefix
   table                       = "tallies"
   settings                    = var.tallies_table
+  kms_key                     = local.kms_key
   deletion_protection_enabled = var.deletion_protection
 }
 
@@ -172,6 +189,8 @@ module "tally_function" {
   handler                  = "tally.handler.lambda_handler"
   architecture             = var.lambda_architecture
   artifact_directory       = local.artifact_directory
+  kms_key                  = local.kms_key
+  key_uses                 = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = local.permissions_boundary_arn
 
@@ -238,6 +257,8 @@ module "results_api" {
   architecture             = var.lambda_architecture
   artifact_directory       = local.artifact_directory
   settings                 = var.results_api
+  kms_key                  = local.kms_key
+  key_uses                 = { dynamodb = ["kms:Decrypt"] }
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = local.permissions_boundary_arn
 

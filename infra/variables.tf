@@ -52,6 +52,35 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "encryption" {
+  type = object({
+    customer_managed_key = optional(bool, false)
+    kms_key_arn          = optional(string)
+  })
+  description = <<-EOT
+    What stream, tables, failure buckets and logs are encrypted with. By default each service's own key, which has no monthly fee.
+    customer_managed_key: make a key of one's own, rotated every year. A destroy deletes it in 30 days, and with it what backups still hold.
+    kms_key_arn: a key that is there already; modules/encryption_key/README.md says what its policy has to allow.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = !(var.encryption.customer_managed_key && var.encryption.kms_key_arn != null)
+    error_message = "encryption asks for a key of its own (customer_managed_key) and names one that is there already (kms_key_arn): set one of them."
+  }
+
+  validation {
+    condition     = var.encryption.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:${var.aws_region}:[0-9]{12}:key/", var.encryption.kms_key_arn))
+    error_message = "encryption.kms_key_arn is \"${coalesce(var.encryption.kms_key_arn, "-")}\": it must be the ARN of a key in ${var.aws_region} (arn:aws:kms:${var.aws_region}:<account>:key/<id>). An alias won't do, because policies name keys."
+  }
+
+  validation {
+    condition     = var.stream.encryption_enabled || !(var.encryption.customer_managed_key || var.encryption.kms_key_arn != null)
+    error_message = "encryption asks for a key, but stream.encryption_enabled is false: the votes would lie in the stream unencrypted. Remove one of the two."
+  }
+}
+
 variable "environment" {
   type        = string
   description = "Name of the environment, part of every name and tag. Changing it replaces everything, the stored votes included; refused while deletion_protection is on."
@@ -250,7 +279,7 @@ variable "stream" {
     mode: PROVISIONED (shard_count shards of 1,000 records/s and 1 MiB/s) or ON_DEMAND.
     shard_count: required for PROVISIONED, not allowed for ON_DEMAND; one change may at most double or halve it.
     retention_hours: 24 to 8760; the time there is to mend a consumer before votes are lost.
-    encryption_enabled: at rest, with Kinesis' own key.
+    encryption_enabled: at rest, with Kinesis' own key or the one of encryption.
     shard_level_metrics: per-shard metrics for finding a hot shard, paid each.
   EOT
   nullable    = false

@@ -44,7 +44,7 @@ locals {
   # Which policies each role has: permissions.tf.
   granted = {
     plan   = ["read"]
-    deploy = ["read", "front", "back", "smoke", "identities"]
+    deploy = ["read", "front", "back", "keys", "smoke", "identities"]
   }
 
   roles = { for name, condition in local.trusted : name => condition if var.github_repository != null }

@@ -7,7 +7,7 @@ locals {
   # "arn:aws:lambda:us-east-1:111122223333:"
   arn = {
     for service in [
-      "apigateway", "application-autoscaling", "cloudwatch", "cognito-idp", "dynamodb", "kinesis", "lambda", "logs",
+      "apigateway", "application-autoscaling", "cloudwatch", "cognito-idp", "dynamodb", "kinesis", "kms", "lambda", "logs",
       "scheduler", "sns", "ssm", "states", "wafv2",
     ] : service => "arn:${local.partition}:${service}:${var.aws_region}:${local.account_id}:"
   }
@@ -41,6 +41,12 @@ locals {
   pools   = "${local.arn["cognito-idp"]}userpool/*"
   web_acl = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
 
+  # Ids are in the ARNs of keys, too; the key of `encryption.kms_key_arn` may be another account's.
+  keys          = "${local.arn["kms"]}key/*"
+  any_keys      = "arn:${local.partition}:kms:${var.aws_region}:*:key/*"
+  key_alias     = "${local.arn["kms"]}alias/${local.name_prefix}"
+  through_store = [for service in ["dynamodb", "kinesis", "s3"] : "${service}.${var.aws_region}.amazonaws.com"]
+
   boundary_arn      = "${local.iam_arn}policy${local.path}${local.name_prefix}-boundary"
   platform_roles    = "${local.iam_arn}role/${local.name_prefix}-*"
   platform_policies = "${local.iam_arn}policy/${local.name_prefix}-*"
@@ -52,7 +58,7 @@ locals {
     read = {
       Find = [[
         "application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource", "cloudwatch:DescribeAlarms",
-        "cognito-idp:DescribeUserPoolDomain", "dynamodb:ListTables", "kinesis:DescribeLimits", "kinesis:ListStreams",
+        "cognito-idp:DescribeUserPoolDomain", "dynamodb:ListTables", "kinesis:DescribeLimits", "kinesis:ListStreams", "kms:ListAliases",
         "lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
         "sns:GetSubscriptionAttributes", "ssm:DescribeParameters", "states:ValidateStateMachineDefinition", "sts:GetCallerIdentity",
       ], ["*"]]
@@ -62,6 +68,7 @@ locals {
       Cdn        = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
       Functions  = [["lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
       Groups     = [["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"], [local.groups]]
+      Keys       = [["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], [local.keys], local.tagged]
       Logs       = [["logs:ListTagsForResource", "logs:ListTagsLogGroup"], local.log_groups]
       Machines   = [["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"], [local.machines]]
       Mappings   = [["lambda:ListTags"], [local.mappings]]
@@ -109,6 +116,16 @@ locals {
       LogAccess  = [["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], ["*"]]
     }
 
+    # A key of one's own, where tfvars ask for it (`encryption`), and what encrypting a table with it takes. A key that
+    # was made elsewhere is opened to this role by its own policy.
+    keys = {
+      NewKeys   = [["kms:CreateKey"], ["*"], local.to_be_tagged]
+      Keys      = [["kms:CreateAlias", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"], [local.keys], local.tagged]
+      Aliases   = [["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [local.key_alias]]
+      TableKeys = [["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
+      LogKeys   = [["logs:AssociateKmsKey", "logs:DisassociateKmsKey"], local.log_groups]
+    }
+
     # The smoke test: a poll of its own, its schedule, its tally. Votes and results go through the API.
     smoke = {
       Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls]]
@@ -147,6 +164,7 @@ locals {
     Read       = [["ssm:GetParameter"], [local.parameters]]
     Store      = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
     Stream     = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
+    UseKey     = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
     KeepFailed = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"], [local.buckets, "${local.buckets}/*"]]
     TakeSteps  = [["lambda:InvokeFunction"], [local.functions]]
     Start      = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]

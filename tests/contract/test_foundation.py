@@ -18,9 +18,19 @@ MODULES = sorted(INFRA.glob("modules/*"))
 OF_NO_ROLE = {
     "aws:SecureTransport",
     "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:kms",
     "dynamodb:Attributes",
     "dynamodb:Select",
     "execute-api:Invoke",
+    "kms:ViaService",
+    # What a key's own policy allows to the account and to CloudWatch Logs.
+    "kms:*",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
 }
 
 # What making, reading and removing a resource takes; of one kind, or of all whose type begins so. From AWS's service
@@ -120,6 +130,22 @@ TAKES: dict[str, set[str]] = {
         "kinesis:DescribeStreamConsumer",
         "kinesis:DeregisterStreamConsumer",
     },
+    "aws_kms_alias": {"kms:CreateAlias", "kms:ListAliases", "kms:UpdateAlias", "kms:DeleteAlias"},
+    "aws_kms_key": {
+        "kms:CreateKey",
+        "kms:DescribeKey",
+        "kms:EnableKeyRotation",
+        "kms:GetKeyPolicy",
+        "kms:GetKeyRotationStatus",
+        "kms:ListResourceTags",
+        "kms:PutKeyPolicy",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UpdateKeyDescription",
+        # What DynamoDB asks of whoever encrypts a table with it, and Logs of whoever does so with a log group.
+        "kms:CreateGrant",
+        "logs:AssociateKmsKey",
+    },
     "aws_lambda_event_source_mapping": {
         "lambda:CreateEventSourceMapping",
         "lambda:GetEventSourceMapping",
@@ -189,6 +215,8 @@ TAKES: dict[str, set[str]] = {
         "wafv2:DisassociateWebACL",
         "apigateway:SetWebACL",
     },
+    # Lies in the state alone.
+    "terraform_data": set(),
 }
 
 

@@ -22,12 +22,21 @@ resource "aws_iam_role_policy" "this" {
   role = aws_iam_role.this.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid      = "PutVotes"
-      Effect   = "Allow"
-      Action   = var.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
-      Resource = var.stream_arn
-    }]
+    Statement = concat(
+      [{
+        Sid      = "PutVotes"
+        Effect   = "Allow"
+        Action   = var.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
+        Resource = var.stream_arn
+      }],
+      [for key in var.kms_key == null ? [] : [var.kms_key] : {
+        Sid       = "UseKeyThroughKinesis"
+        Effect    = "Allow"
+        Action    = "kms:GenerateDataKey"
+        Resource  = key.arn
+        Condition = { StringEquals = { "kms:ViaService" = "kinesis.${data.aws_region.current.id}.amazonaws.com" } }
+      }],
+    )
   })
 }
 

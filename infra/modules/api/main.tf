@@ -260,6 +260,7 @@ resource "aws_cloudwatch_log_group" "access" {
 
   name              = "/aws/api-gateway/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = try(var.kms_key.arn, null)
 
-  # checkov:skip=CKV_AWS_158: encrypted with the key of CloudWatch Logs, and holds nobody's vote or address
+  # checkov:skip=CKV_AWS_338: what proves a result is in the tables; how long logs are kept is for the tfvars to say
 }

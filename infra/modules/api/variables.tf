@@ -50,6 +50,12 @@ variable "clients" {
   }
 }
 
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key that the stream and the access log are encrypted with; null means the services' own. Changes in place."
+  default     = null
+}
+
 variable "log_retention_days" {
   type        = number
   description = "How long CloudWatch keeps the access log, in days. Changes in place."

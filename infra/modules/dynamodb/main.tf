@@ -33,7 +33,7 @@ data "aws_dynamodb_table" "scaled" {
   name = each.value
 }
 
-# Encryption at rest is DynamoDB's default, with a key of its own: always on, and free.
+# Encryption at rest is DynamoDB's default, with a key of its own: always on, and free. kms_key takes its place.
 resource "aws_dynamodb_table" "this" {
   name                        = local.name
   billing_mode                = var.settings.billing_mode
@@ -66,6 +66,15 @@ resource "aws_dynamodb_table" "this" {
     enabled = var.settings.point_in_time_recovery
   }
 
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value.arn
+    }
+  }
+
   dynamic "ttl" {
     for_each = compact([local.schema.ttl_attribute])
 
@@ -76,7 +85,6 @@ resource "aws_dynamodb_table" "this" {
   }
 
   # checkov:skip=CKV_AWS_28: on unless the tfvars decline it: point_in_time_recovery
-  # checkov:skip=CKV_AWS_119: encrypted with DynamoDB's own key, at no cost
   # checkov:skip=CKV2_AWS_16: on demand, or with units that the tfvars set for the event: autoscaling is there, but follows too late
 }
 

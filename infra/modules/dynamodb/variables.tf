@@ -5,6 +5,12 @@ variable "deletion_protection_enabled" {
   nullable    = false
 }
 
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key for the table; null means DynamoDB's own. Whoever uses the table needs kms:Decrypt for it. Changes in place, in the background."
+  default     = null
+}
+
 variable "name_prefix" {
   type        = string
   description = "The table is called `<name_prefix>-<table>`. Changing it replaces the table and loses its items."

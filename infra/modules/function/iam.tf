@@ -31,6 +31,14 @@ locals {
         },
         { for key, condition in { Condition = permission.condition } : key => condition if condition != null },
       )],
+      # Never directly: only for what the function may already have that service do.
+      [for service, actions in var.kms_key == null ? {} : var.key_uses : {
+        Sid       = "UseKeyThrough${title(service)}"
+        Effect    = "Allow"
+        Action    = actions
+        Resource  = [var.kms_key.arn]
+        Condition = { StringEquals = { "kms:ViaService" = "${service}.${data.aws_region.current.id}.amazonaws.com" } }
+      }],
     )
   })
 }

@@ -13,12 +13,14 @@ locals {
 
 data "aws_caller_identity" "current" {}
 
+data "aws_region" "current" {}
+
 # Owned here so that it has a retention. Lambda would make one that keeps every line for ever.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = try(var.kms_key.arn, null)
 
-  # checkov:skip=CKV_AWS_158: encrypted with the key of CloudWatch Logs, and holds nobody's vote
   # checkov:skip=CKV_AWS_338: what proves a result is in the tables; how long logs are kept is for the tfvars to say
 }
 

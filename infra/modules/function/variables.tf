@@ -33,6 +33,24 @@ variable "handler" {
   nullable    = false
 }
 
+variable "key_uses" {
+  type        = map(list(string))
+  description = "What may be done with kms_key for the function, by the service that does it: { dynamodb = [\"kms:Decrypt\"] }. Without kms_key it grants nothing."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for action in flatten(values(var.key_uses)) : startswith(action, "kms:") && !strcontains(action, "*")])
+    error_message = "key_uses must name each action of KMS: a wildcard grants what nobody has looked at."
+  }
+}
+
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key for the function's log; null means CloudWatch's own. The key's policy must allow it. Changes in place: lines that are there stay as they are."
+  default     = null
+}
+
 variable "log_retention_days" {
   type        = number
   description = "How long CloudWatch keeps the function's log, in days. Changes in place."

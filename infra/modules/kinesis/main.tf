@@ -8,9 +8,10 @@ resource "aws_kinesis_stream" "this" {
 
   # Kinesis' own key has no monthly fee, and its key policy lets every principal in that may use the
   # stream, so no role needs a KMS permission. What is billed are the data-key requests, one every
-  # five minutes and set of credentials: a few dollars a month at most.
+  # five minutes and set of credentials: a few dollars a month at most. A key of one's own costs the same, and
+  # a dollar a month.
   encryption_type = var.encryption_enabled ? "KMS" : "NONE"
-  kms_key_id      = var.encryption_enabled ? "alias/aws/kinesis" : null
+  kms_key_id      = var.encryption_enabled ? try(var.kms_key.arn, "alias/aws/kinesis") : null
 
   stream_mode_details {
     stream_mode = var.mode

@@ -1,8 +1,14 @@
 variable "encryption_enabled" {
   type        = bool
-  description = "Encrypt records at rest with Kinesis' own key (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
+  description = "Encrypt records at rest, without kms_key with Kinesis' own key (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
   default     = true
   nullable    = false
+}
+
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key for the records; null means Kinesis' own. Whoever puts or reads needs a permission for it. Changes in place."
+  default     = null
 }
 
 variable "mode" {

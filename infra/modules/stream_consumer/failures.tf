@@ -7,7 +7,6 @@ resource "aws_s3_bucket" "failures" {
   # checkov:skip=CKV_AWS_18: written by Lambda and read by votectl only; CloudTrail has data events for whoever wants more
   # checkov:skip=CKV_AWS_21: no object is ever written over, and deleted votes have to be gone
   # checkov:skip=CKV_AWS_144: batches wait here for days, in the region of the tables that they are to go back to
-  # checkov:skip=CKV_AWS_145: encrypted with the key of S3, at no cost
   # checkov:skip=CKV2_AWS_62: the tally and votectl look for batches themselves; no event has to wake anybody
 }
 
@@ -24,8 +23,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "failures" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.kms_key == null ? "AES256" : "aws:kms"
+      kms_master_key_id = try(var.kms_key.arn, null)
     }
+
+    # One key of the bucket's instead of one for each object: fewer requests to KMS.
+    bucket_key_enabled = var.kms_key != null
   }
 }
 

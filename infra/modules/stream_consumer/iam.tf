@@ -27,6 +27,9 @@ locals {
     } },
   )
 
+  # Records come encrypted, and Lambda puts what it gives up into an encrypted bucket.
+  consumer_key_uses = { kinesis = ["kms:Decrypt"], s3 = ["kms:GenerateDataKey"] }
+
   # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
   failures_policy = jsonencode({
     Version = "2012-10-17"

@@ -17,6 +17,8 @@ module "function" {
   architecture             = var.architecture
   artifact_directory       = var.artifact_directory
   environment_variables    = var.environment_variables
+  kms_key                  = var.kms_key
+  key_uses                 = merge(var.key_uses, local.consumer_key_uses)
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = var.permissions_boundary_arn
   permissions              = merge(var.permissions, local.consumer_permissions)

@@ -40,6 +40,19 @@ variable "handler" {
   nullable    = false
 }
 
+variable "key_uses" {
+  type        = map(list(string))
+  description = "What may be done with kms_key for the function, besides reading the stream and reporting failures, as in modules/function."
+  default     = {}
+  nullable    = false
+}
+
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key for the failure bucket and the log, and the one that the stream is encrypted with; null means the services' own. Changes in place: objects that are there stay as they are."
+  default     = null
+}
+
 variable "log_retention_days" {
   type        = number
   description = "How long CloudWatch keeps the function's log, in days. Changes in place."

@@ -1,14 +1,24 @@
 # Step Functions may take a step; EventBridge Scheduler may start a tally. Neither may do anything else.
 locals {
+  # For whom each service may take its role: its own documentation says which resource it names.
+  acts_for = {
+    scheduler = aws_scheduler_schedule_group.this.arn
+    # Not the resource's own ARN, which exists only after the role.
+    states = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.state_machine_name}"
+  }
+
   trust_policies = {
-    for service in ["scheduler", "states"] : service => jsonencode({
+    for service, arn in local.acts_for : service => jsonencode({
       Version = "2012-10-17"
       Statement = [{
         Sid       = "AssumedBy${title(service)}"
         Effect    = "Allow"
         Action    = "sts:AssumeRole"
         Principal = { Service = "${service}.amazonaws.com" }
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = arn }
+          StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id }
+        }
       }]
     })
   }

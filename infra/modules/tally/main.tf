@@ -1,5 +1,7 @@
 # What runs a tally and when. What a step does is functions/tally; here is the order, the waiting and the retries.
 locals {
+  state_machine_name = "${var.name_prefix}-tally"
+
   # What passes: the step is taken again with the same input, which every step allows. Fifty times, at most a
   # minute apart, is longer than an outage of a table usually lasts.
   retry = [{
@@ -98,8 +100,10 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
+data "aws_region" "current" {}
+
 resource "aws_sfn_state_machine" "this" {
-  name       = "${var.name_prefix}-tally"
+  name       = local.state_machine_name
   type       = "STANDARD"
   role_arn   = aws_iam_role.state_machine.arn
   definition = jsonencode(local.definition)

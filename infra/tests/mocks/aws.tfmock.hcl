@@ -124,6 +124,13 @@ mock_resource "aws_kinesis_stream_consumer" {
   }
 }
 
+mock_resource "aws_kms_key" {
+  defaults = {
+    arn    = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
+    key_id = "mocked"
+  }
+}
+
 mock_resource "aws_lambda_event_source_mapping" {
   defaults = {
     uuid = "14e0db71-xmpl-4eb5-b481-8945cf9d10c2"
@@ -140,6 +147,12 @@ mock_resource "aws_s3_bucket" {
   defaults = {
     arn = "arn:aws:s3:::mocked"
     id  = "mocked"
+  }
+}
+
+mock_resource "aws_scheduler_schedule_group" {
+  defaults = {
+    arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/mocked"
   }
 }
 

@@ -44,16 +44,16 @@ run "a_schedule_may_start_a_tally_and_nothing_else" {
   }
 }
 
-run "each_role_is_for_its_service_in_this_account" {
+run "each_role_is_for_its_service_and_for_what_belongs_to_this_deployment" {
   command = plan
 
   assert {
     condition = {
-      for role in [aws_iam_role.schedule, aws_iam_role.state_machine] : role.name => [for statement in jsondecode(role.assume_role_policy).Statement : [statement.Principal.Service, statement.Condition.StringEquals["aws:SourceAccount"]]]
+      for role in [aws_iam_role.schedule, aws_iam_role.state_machine] : role.name => [for statement in jsondecode(role.assume_role_policy).Statement : [statement.Principal.Service, statement.Condition.StringEquals["aws:SourceAccount"], statement.Condition.ArnEquals["aws:SourceArn"]]]
       } == {
-      votestream-test-closings    = [["scheduler.amazonaws.com", "111122223333"]]
-      votestream-test-tally-steps = [["states.amazonaws.com", "111122223333"]]
+      votestream-test-closings    = [["scheduler.amazonaws.com", "111122223333", "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/mocked"]]
+      votestream-test-tally-steps = [["states.amazonaws.com", "111122223333", "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally"]]
     }
-    error_message = "A service may take the role on behalf of this account only."
+    error_message = "A service may take the role for this account's schedules or for this state machine only."
   }
 }

@@ -1,0 +1,53 @@
+# A key of one's own for what is at rest, for whoever has to be able to say who used it, and to take it away.
+# Roles get their part of it where they are made: only through the one service that uses it for them.
+resource "aws_kms_key" "this" {
+  description             = "Votes at rest: ${var.name}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = local.policy
+}
+
+resource "aws_kms_alias" "this" {
+  name          = "alias/${var.name}"
+  target_key_id = aws_kms_key.this.key_id
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # Without it nobody could change the key's policy any more. It lets the account's own policies decide, and
+      # allows nothing by itself. In a key's policy, every resource is this key.
+      {
+        Sid       = "AccountDecides"
+        Effect    = "Allow"
+        Action    = "kms:*"
+        Resource  = "*"
+        Principal = { AWS = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root" }
+      },
+      # CloudWatch Logs uses a key as itself, not for the role that writes: so it says here for which log groups.
+      {
+        Sid       = "EncryptLogs"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+        Resource  = "*"
+        Principal = { Service = "logs.${data.aws_region.current.id}.amazonaws.com" }
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for group in var.log_group_names :
+              "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:log-group:${group}"
+            ]
+          }
+        }
+      },
+    ]
+  })
+}

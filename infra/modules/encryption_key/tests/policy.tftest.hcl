@@ -1,0 +1,60 @@
+# Who may use the key. Nothing is created: the provider is mocked.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+variables {
+  name            = "votestream-test"
+  log_group_names = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
+}
+
+run "the_key_is_rotated_and_is_not_gone_at_once" {
+  command = plan
+
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
+    error_message = "A key is changed every year, and a destroy can be regretted for 30 days."
+  }
+
+  assert {
+    condition     = aws_kms_alias.this.name == "alias/votestream-test"
+    error_message = "People find it by the deployment's name."
+  }
+}
+
+run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
+  command = plan
+
+  assert {
+    condition     = { for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Sid => statement.Principal } == { AccountDecides = { AWS = "arn:aws:iam::111122223333:root" }, EncryptLogs = { Service = "logs.eu-west-1.amazonaws.com" } }
+    error_message = "This account, and CloudWatch Logs in this region."
+  }
+
+  assert {
+    condition = jsondecode(aws_kms_key.this.policy).Statement[1].Condition == {
+      ArnLike = {
+        "kms:EncryptionContext:aws:logs:arn" = [
+          "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-*",
+          "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/api-gateway/votestream-test",
+        ]
+      }
+    }
+    error_message = "Logs of other deployments are none of this key's business."
+  }
+
+  assert {
+    condition     = !anytrue([for action in jsondecode(aws_kms_key.this.policy).Statement[1].Action : strcontains(action, "*")])
+    error_message = "What CloudWatch Logs may do is named."
+  }
+}
+
+run "refuses_a_log_group_that_is_no_full_name" {
+  command = plan
+
+  variables {
+    log_group_names = ["*"]
+  }
+
+  expect_failures = [var.log_group_names]
+}

@@ -1,0 +1,16 @@
+variable "log_group_names" {
+  type        = list(string)
+  description = "Log groups that CloudWatch Logs may encrypt with the key; * stands for any characters. Changes in place."
+  nullable    = false
+
+  validation {
+    condition     = length(var.log_group_names) > 0 && alltrue([for name in var.log_group_names : startswith(name, "/")])
+    error_message = "log_group_names must name log groups by their full names, which begin with /: any other one is somebody else's."
+  }
+}
+
+variable "name" {
+  type        = string
+  description = "Name of the key's alias. Changing it replaces the alias, not the key."
+  nullable    = false
+}

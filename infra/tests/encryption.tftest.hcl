@@ -1,0 +1,97 @@
+# Which key is for what. How a module uses it is tested there.
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment        = "test"
+  aws_region         = "eu-west-1"
+  artifact_directory = "tests/fixtures/artifacts/arm64"
+  stream             = { shard_count = 4 }
+  api                = { throttling_rate_limit = 4000 }
+}
+
+run "by_default_no_role_needs_a_key" {
+  command = plan
+
+  assert {
+    condition     = length(module.encryption_key) == 0 && !strcontains(join("", [module.vote_writer.execution_policy_json, module.vote_aggregator.execution_policy_json, module.tally_function.execution_policy_json, module.results_api.execution_policy_json]), "kms:")
+    error_message = "The services' own keys cost nothing and need no permission."
+  }
+}
+
+run "each_function_may_use_the_key_for_what_it_does" {
+  command = plan
+
+  variables {
+    encryption = { customer_managed_key = true }
+  }
+
+  assert {
+    condition = {
+      for name, policy in { vote_writer = module.vote_writer.execution_policy_json, vote_aggregator = module.vote_aggregator.execution_policy_json, tally = module.tally_function.execution_policy_json, results_api = module.results_api.execution_policy_json } :
+      name => { for statement in jsondecode(policy).Statement : trimprefix(statement.Sid, "UseKeyThrough") => statement.Action if startswith(statement.Sid, "UseKey") && statement.Resource == ["arn:aws:kms:eu-west-1:111122223333:key/mocked"] }
+      } == {
+      vote_writer     = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      vote_aggregator = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      tally           = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:GenerateDataKey"] }
+      results_api     = { Dynamodb = ["kms:Decrypt"] }
+    }
+    error_message = "Tables are read and written with a key that has to be decrypted; who puts records has to encrypt, who reads them to decrypt."
+  }
+}
+
+run "a_key_that_is_there_is_used_and_none_is_made" {
+  command = plan
+
+  variables {
+    encryption = { kms_key_arn = "arn:aws:kms:eu-west-1:444455556666:key/theirs" }
+  }
+
+  assert {
+    condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
+    error_message = "A key that was named takes the place of one that would be made."
+  }
+}
+
+run "refuses_two_keys" {
+  command = plan
+
+  variables {
+    encryption = { customer_managed_key = true, kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  }
+
+  expect_failures = [var.encryption]
+}
+
+run "refuses_a_key_of_another_region" {
+  command = plan
+
+  variables {
+    encryption = { kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/own" }
+  }
+
+  expect_failures = [var.encryption]
+}
+
+run "refuses_an_alias" {
+  command = plan
+
+  variables {
+    encryption = { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:alias/own" }
+  }
+
+  expect_failures = [var.encryption]
+}
+
+run "refuses_a_key_for_a_stream_that_is_not_encrypted" {
+  command = plan
+
+  variables {
+    encryption = { customer_managed_key = true }
+    stream     = { shard_count = 4, encryption_enabled = false }
+  }
+
+  expect_failures = [var.encryption]
+}
