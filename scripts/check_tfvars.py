@@ -124,5 +124,5 @@ def _unquoted(name: str) -> str:
 
 
 def _advice(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"

@@ -84,6 +84,7 @@ def test_what_is_declared_passes(settings: str, tmp_path: Path) -> None:
             "table.frobnicate: there are autoscaling, kinds, note, units",
             id="nothing-like-it",
         ),
+        pytest.param("table = { kind_list = [] }", "table.kind_list: did you mean kinds?", id="half-alike"),
         pytest.param("tables = { a = { units = 1, b = 2 } }", "tables.b: there are units", id="in-a-map"),
         pytest.param(
             "rows = [{ units = 1 }, { unit = 2 }]", "rows.unit: did you mean units?", id="in-a-list"
