@@ -1,7 +1,11 @@
-"""One fault after the other, at random; what each of them is, is in scripts/drills."""
+"""One fault after the other, at random (what each of them is, is in scripts/drills), and one that only a test wants."""
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
 
 from drills.faults import (
     WaitFor,
@@ -16,6 +20,7 @@ from votectl.deployment import Deployment
 __all__ = [
     "chaos",
     "consumers_away",
+    "consumers_give_up",
     "freeze_dynamodb",
     "kill_function_processes",
     "kinesis_throttles",
