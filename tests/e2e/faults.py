@@ -10,6 +10,7 @@ import boto3
 from drills.faults import (
     WaitFor,
     consumers_away,
+    consumers_give_up,
     freeze_dynamodb,
     kill_function_processes,
     kinesis_throttles,
@@ -50,43 +51,3 @@ def chaos(deployment: Deployment, seconds: float, seed: int, wait_for: WaitFor) 
                 happened[kind] += 1
         time.sleep(chance.uniform(0.5, 2))
     return happened
-
-
-@contextmanager
-def consumers_give_up(deployment: Deployment, wait_for: WaitFor) -> Iterator[None]:
-    """Let both consumers fail at whatever they get, and their mappings give it up at once."""
-    client = boto3.client("lambda")
-    broken = [
-        (function, client.get_function_configuration(FunctionName=function)["Environment"]["Variables"])
-        for function in (deployment.vote_writer_function, deployment.vote_aggregator_function)
-    ]
-    mappings = {
-        mapping["UUID"]: mapping["MaximumRetryAttempts"]
-        for function, _ in broken
-        for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    }
-
-    def configure(variables: dict[str, dict[str, str]], attempts: dict[str, int]) -> None:
-        for function, environment in variables.items():
-            client.update_function_configuration(
-                FunctionName=function, Environment={"Variables": environment}
-            )
-            client.get_waiter("function_updated_v2").wait(FunctionName=function)
-        for uuid, number in attempts.items():
-            client.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=number)
-        wait_for(
-            lambda: all(
-                client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled" for uuid in mappings
-            ),
-            90,
-        )
-
-    # A function refuses to start with a variable that it does not know.
-    configure(
-        {function: {**variables, "VOTESTREAM_BROKEN": "1"} for function, variables in broken},
-        dict.fromkeys(mappings, 0),
-    )
-    try:
-        yield
-    finally:
-        configure(dict(broken), mappings)
