@@ -73,6 +73,18 @@ def backend_file(layout: Layout, environment: str) -> Path:
     return layout.root / "infra" / "environments" / f"{environment}.s3.tfbackend"
 
 
+def require_place(layout: Layout, environment: str) -> None:
+    """Checks that an environment's state has a place, before anything is built for it.
+
+    Raises:
+        Trouble: it has none.
+    """
+    if not setting(backend_file(layout, environment), "bucket"):
+        raise Trouble(
+            f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
+        )
+
+
 def aim_at_local_cloud() -> None:
     """Aims this process and what it starts at the local cloud, or completes what aims it elsewhere."""
     if external_endpoint() is None:
@@ -119,10 +131,7 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
         Trouble: the provider or the state cannot be reached.
     """
     backend, data = backend_file(layout, environment), infra.data_dir(layout, environment)
-    if not setting(backend, "bucket"):
-        raise Trouble(
-            f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
-        )
+    require_place(layout, environment)
     if environment == LOCAL and external_endpoint():
         ensure_state_bucket(backend)
     folder = layout.root / "infra"
@@ -253,6 +262,7 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
         Trouble: something it needs is missing, or a tfvars file sets what is not there.
     """
     variables_file(layout, environment)
+    require_place(layout, environment)
     tool = terraform.ensure(layout)
     inputs = input_arguments(layout, environment, more) if what in ("plan", "apply", "destroy") else []
     settings = init(layout, environment, tool, force=what == "init")

@@ -30,6 +30,8 @@ class Terraform:
         Raises:
             Trouble: something it needs is missing.
         """
+        deploy.variables_file(layout, environment)
+        deploy.require_place(layout, environment)
         tool = terraform.ensure(layout)
         self._inputs = deploy.input_arguments(layout, environment)
         self._settings = deploy.init(layout, environment, tool)
