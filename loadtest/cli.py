@@ -187,7 +187,7 @@ def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
     stage.wait_until_counted(counted, acknowledged, say)
     stage.wait_until_final(scenario, say)
     observed = stage.observe(scenario, before)
-    verification = verify(expected, observed, readings)
+    verification = verify(expected, observed, readings, files.missing())
     samples = files.samples()
     timing = Timing(
         acknowledged=latencies_of(answer.micros for answer in answers if answer.acknowledged),

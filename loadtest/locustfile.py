@@ -21,9 +21,10 @@ import httpx
 from locust import FastHttpUser, LoadTestShape, constant_pacing, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.answers import NO_ANSWER, Answer, Entry, Reading, from_line, to_line
+from loadtest.books import Books
 from loadtest.run import Files
 from loadtest.scenario import Scenario, users_at
 from loadtest.signing import Signer
@@ -37,6 +38,8 @@ LOG = logging.getLogger("loadtest")
 LOG.setLevel(logging.INFO)
 SAMPLE_SECONDS = 1.0
 SAY_SECONDS = 10.0
+# How long the end of a run waits for answers, and for the workers to report them.
+LAST_REPORTS_SECONDS = TIMEOUT_SECONDS + 15
 
 
 class Sender:
@@ -49,6 +52,7 @@ class Sender:
         self.voters = voters_of_worker(worker)
         self.write = write
         self.signer = Signer(scenario.plan.signed) if scenario.plan.signed else None
+        self.begun = 0
         self._ahead_ms = ahead_ms
 
     def now_ms(self) -> int:
@@ -120,6 +124,7 @@ class Voter(FastHttpUser):
         if shared.signer is not None:
             url = f"{shared.scenario.plan.front_door}{path}"
             headers = shared.signer.headers("POST", url, body, request.content_type)
+        shared.begun += 1
         sent_ms, began = shared.now_ms(), time.perf_counter()
         status, receipt = NO_ANSWER, {"shard": "", "sequence": ""}
         try:
@@ -166,6 +171,7 @@ class Viewer(FastHttpUser):
     def look(self) -> None:
         """Read a result."""
         shared, poll_id = sender(), next(self.polls).poll_id
+        shared.begun += 1
         sent_ms, began = shared.now_ms(), time.perf_counter()
         status, went_back = NO_ANSWER, False
         try:
@@ -194,6 +200,7 @@ class Shape(LoadTestShape):
     """The plan's rate over time, from the moment at which its polls open."""
 
     abstract = False
+    without_users_since: float | None = None
 
     def tick(self) -> tuple[int, float] | None:
         """Say how many users there should be now; None at the end."""
@@ -204,10 +211,23 @@ class Shape(LoadTestShape):
             return 1, 1.0
         plan = shared.scenario.plan
         seconds = (shared.now_ms() - shared.scenario.polls[0].opens_at) / 1000
-        if seconds >= plan.seconds:
+        if seconds < plan.seconds:
+            users = sum(users_at(plan, max(seconds, 0.0)))
+            return users, float(users)
+        if seconds > plan.seconds + LAST_REPORTS_SECONDS or self._is_all_entered(shared):
             return None
-        users = sum(users_at(plan, max(seconds, 0.0)))
-        return users, float(users)
+        # First without users, until the journal has everything.
+        return 0, 100.0
+
+    def _is_all_entered(self, shared: Sender) -> bool:
+        runner = self.runner
+        if runner is None or runner.user_count:
+            return False
+        if not isinstance(runner, MasterRunner):
+            return journal.entries == shared.begun
+        if self.without_users_since is None:
+            self.without_users_since = time.monotonic()
+        return books.are_closed(list(runner.clients), self.without_users_since)
 
 
 @events.init_command_line_parser.add_listener
@@ -312,7 +332,7 @@ class Journal:
 
     def __init__(self) -> None:
         """Have nothing written."""
-        self.sent = self.acknowledged = self.throttled = self.unknown = 0
+        self.entries = self.sent = self.acknowledged = self.throttled = self.unknown = 0
         self._write: Callable[[str], object] = self._not_open
 
     def open(self, folder: Files) -> None:
@@ -323,6 +343,7 @@ class Journal:
     def add(self, line: str, entry: Entry) -> None:
         """Write an entry."""
         self._write(line)
+        self.entries += 1
         if isinstance(entry, Answer):
             self.sent += 1
             self.acknowledged += entry.acknowledged
@@ -334,7 +355,7 @@ class Journal:
         raise RuntimeError("an answer came before the run began")
 
 
-journal = Journal()
+journal, books = Journal(), Books()
 
 
 def _write_journal(entry: Entry) -> None:
@@ -347,18 +368,25 @@ def _send_to_master(entry: Entry) -> None:
 
 @events.report_to_master.add_listener
 def report(data: dict[str, Any], **_: object) -> None:
-    """Give the master what has been answered since the last report."""
-    data["loadtest"], state.pending = state.pending, []
+    """Give the master what has been answered since the last report, and how much has been begun in all."""
+    lines, state.pending = state.pending, []
+    data["loadtest"] = {"begun": state.sender.begun if state.sender else 0, "lines": lines}
 
 
 @events.worker_report.add_listener
-def take_report(data: dict[str, Any], **_: object) -> None:
+def take_report(client_id: str, data: dict[str, Any], **_: object) -> None:
     """Write what a worker has reported."""
-    for line in data.get("loadtest", []):
+    reported = data["loadtest"]
+    for line in reported["lines"]:
         journal.add(line, from_line(line))
+    books.report(client_id, reported["begun"], len(reported["lines"]), time.monotonic())
 
 
 @events.quitting.add_listener
 def end(environment: Environment, **_: object) -> None:
-    """Leave the verdict to the verification: votes refused with 429 are no failure of the run."""
+    """Say what the journal lacks, and leave the verdict to the verification: a vote refused with 429 is no failure."""
     environment.process_exit_code = 0
+    if isinstance(environment.runner, WorkerRunner) or state.sender is None:
+        return
+    here = 0 if isinstance(environment.runner, MasterRunner) else state.sender.begun - journal.entries
+    _files(environment).note_missing(books.missing + here)

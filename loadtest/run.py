@@ -25,6 +25,7 @@ class Files:
         self._plan = root / "plan.json"
         self._scenario = root / "scenario.json"
         self._samples = root / "samples.csv"
+        self._missing = root / "missing.txt"
         self._unattributed = root / "unattributed-before.json"
 
     def begin(self, plan: Plan) -> None:
@@ -63,6 +64,14 @@ class Files:
         """Return what was rejected without a poll before the run."""
         counts: dict[str, int] = json.loads(self._unattributed.read_text("utf-8"))
         return counts
+
+    def note_missing(self, requests: int) -> None:
+        """Keep how many requests were begun and have no entry in the journal. The last thing that a run does."""
+        self._missing.write_text(f"{requests}\n", "ascii")
+
+    def missing(self) -> int | None:
+        """Return how many requests have no entry; None if the run did not come to its end."""
+        return int(self._missing.read_text("ascii")) if self._missing.exists() else None
 
     def note_sample(self, at_ms: int, counted: int) -> None:
         """Keep how many records were counted at a time."""

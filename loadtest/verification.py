@@ -340,8 +340,17 @@ class Verification:
         return Verdict.UNDECIDED
 
 
-def verify(expected: Expected, observed: Observed, readings: Sequence[Reading] = ()) -> Verification:
-    """Hold what was counted against what was sent."""
+def verify(
+    expected: Expected, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
+) -> Verification:
+    """Hold what was counted against what was sent.
+
+    Args:
+        expected: what has to be counted.
+        observed: what was.
+        readings: what viewers saw.
+        missing: requests that were begun and have no answer in the journal; None if nobody knows.
+    """
     places: dict[str, Sequence[Place]] = {}
     findings: list[Finding] = []
     for poll_id, poll in expected.polls.items():
@@ -356,7 +365,9 @@ def verify(expected: Expected, observed: Observed, readings: Sequence[Reading] =
         for reason in sorted(reasons)
     ]
     places[""] = [Place("live, of no poll", lines, differences_of(lines, _sum("all", lines)))]
-    return Verification(expected.sent, places, [*findings, *_of_traffic(expected.sent, readings)])
+    return Verification(
+        expected.sent, places, [*findings, *_of_traffic(expected.sent, readings), _of_journal(missing)]
+    )
 
 
 def _sum(what: str, lines: Sequence[Line]) -> Line:
@@ -436,6 +447,15 @@ def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
             "the same counts" if seen.shown == certified else f"it shows {seen.shown}",
         ),
     ]
+
+
+def _of_journal(missing: int | None) -> Finding:
+    what = "every request that was begun has an entry"
+    if missing is None:
+        return Finding(what, False, "the run did not come to its end: what it sent at last may seem doubled")
+    return Finding(
+        what, missing == 0, f"{missing:,} have none" + (", and may seem doubled" if missing else "")
+    )
 
 
 def _of_traffic(sent: Sent, readings: Sequence[Reading]) -> list[Finding]:

@@ -401,6 +401,15 @@ def test_a_viewer_who_saw_counts_go_back_is_believed(
     assert check(scenario, answers, platform(answers), readings).verdict is Verdict.WRONG
 
 
+@pytest.mark.parametrize("missing", [3, None])
+def test_a_journal_that_is_not_complete_proves_nothing(
+    scenario: Scenario, answers: list[Answer], platform: Platform, missing: int | None
+) -> None:
+    found = verify(expect(scenario, answers), platform(answers), missing=missing)
+    assert found.verdict is Verdict.WRONG
+    assert [f.what for f in found.findings if not f.holds] == ["every request that was begun has an entry"]
+
+
 def test_a_run_that_sent_nothing_proves_nothing(scenario: Scenario, platform: Platform) -> None:
     assert check(scenario, [], platform([])).verdict is Verdict.WRONG
 

@@ -1,0 +1,39 @@
+"""A run may end when everything that was begun is entered, and not before."""
+
+import pytest
+
+from loadtest.books import Books
+
+
+@pytest.fixture
+def books() -> Books:
+    books = Books()
+    books.report("w1", begun=10, entered=8, now=1)
+    books.report("w2", begun=5, entered=5, now=2)
+    return books
+
+
+def test_a_report_on_its_way_keeps_them_open(books: Books) -> None:
+    assert books.missing == 2
+    assert not books.are_closed(["w1", "w2"], since=0)
+    books.report("w1", begun=10, entered=2, now=3)
+    assert books.missing == 0
+    assert books.are_closed(["w1", "w2"], since=0)
+
+
+def test_a_report_from_before_the_last_user_left_does_not_close_them(books: Books) -> None:
+    """What it lacks is only what nobody had begun when it was written."""
+    books.report("w1", begun=10, entered=2, now=3)
+    assert not books.are_closed(["w1", "w2"], since=2.5)
+    books.report("w2", begun=9, entered=4, now=4)
+    assert books.are_closed(["w1", "w2"], since=2.5)
+
+
+def test_a_worker_that_never_reported_keeps_them_open(books: Books) -> None:
+    books.report("w1", begun=10, entered=2, now=3)
+    assert not books.are_closed(["w1", "w2", "w3"], since=0)
+
+
+def test_a_worker_that_is_gone_holds_nobody_up_and_is_missed(books: Books) -> None:
+    assert books.are_closed(["w2"], since=0)
+    assert books.missing == 2
