@@ -23,6 +23,7 @@ from loadtest.verification import Verdict, expect, verify
 from votectl import deployment as deployments
 from votectl.cli import Environment, find, reported
 from votectl.errors import OperatorError
+from votectl.signing import for_voters_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".state" / "loadtest"
@@ -57,10 +58,6 @@ def run(
         int,
         typer.Option(min=0, help="Wait for so many `loadtest worker` of other machines, and send from there"),
     ] = 0,
-    sign: Annotated[
-        bool,
-        typer.Option("--sign", help="Sign requests with AWS credentials, for a front door that asks for it"),
-    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Don't ask before sending to a deployment on AWS")
     ] = False,
@@ -77,7 +74,7 @@ def run(
         rate=rate,
         seconds=minutes * 60,
         viewers=viewers,
-        signed=target.region if sign else None,
+        signed=for_voters_of(target) is not None,
     )
     _make_sure(plan, yes=yes)
     files = Files(RUNS / run_id)

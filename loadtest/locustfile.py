@@ -51,7 +51,7 @@ class Sender:
         self.scenario = scenario
         self.voters = voters_of_worker(worker)
         self.write = write
-        self.signer = Signer(scenario.plan.signed) if scenario.plan.signed else None
+        self.signer = Signer() if scenario.plan.signed else None
         self.begun = 0
         self._ahead_ms = ahead_ms
 

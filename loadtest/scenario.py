@@ -34,7 +34,7 @@ class Plan(_Part):
         rate: steps of voters per second where the shape is highest; a step is one request, now and then two.
         seconds: how long.
         viewers: readers of results, as a share of the voters under way at once.
-        signed: whether requests carry an AWS signature, and of which region.
+        signed: whether requests carry an AWS signature.
     """
 
     run: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -45,7 +45,7 @@ class Plan(_Part):
     rate: Annotated[float, Field(gt=0)]
     seconds: Annotated[float, Field(gt=0)]
     viewers: Annotated[float, Field(ge=0, le=1)] = 0.1
-    signed: str | None = None
+    signed: bool = False
 
 
 class Ballot(_Part):

@@ -1,34 +1,24 @@
-"""AWS signatures for requests, where the front door asks for them (AWS_IAM)."""
+"""What a request needs where back ends vouch for voters (voter_auth iam)."""
 
-import boto3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+import httpx
 
-from votectl.errors import OperatorError
-
-SERVICE = "execute-api"
+from votectl.signing import Signing
 
 
 class Signer:
-    """Signs requests with this machine's AWS credentials (Signature Version 4)."""
+    """Signs requests as `votectl` does. Locust's client is not httpx, so it is given the headers."""
 
-    def __init__(self, region: str) -> None:
-        """Take the region of the API.
+    def __init__(self) -> None:
+        """Find this machine's credentials.
 
         Raises:
-            OperatorError: there are no credentials.
+            OperatorError: there are none.
         """
-        credentials = boto3.Session().get_credentials()
-        if credentials is None:
-            raise OperatorError(
-                "the front door takes signed requests only (AWS_IAM), and this machine has no AWS credentials"
-            )
-        # Frozen for each request: credentials of a role are renewed while a run goes on.
-        self._credentials = credentials
-        self._region = region
+        self._signing = Signing()
 
     def headers(self, method: str, url: str, body: bytes, content_type: str) -> dict[str, str]:
-        """Return the headers that a request needs."""
-        request = AWSRequest(method=method, url=url, data=body, headers={"Content-Type": content_type})
-        SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(request)
-        return dict(request.headers.items())
+        """Return the headers that a request needs, its content type among them."""
+        request = httpx.Request(method, url, content=body, headers={"Content-Type": content_type})
+        signed = next(self._signing.auth_flow(request))
+        names = ("Content-Type", "Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+        return {name: signed.headers[name] for name in names if name in signed.headers}
