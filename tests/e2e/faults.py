@@ -1,11 +1,7 @@
-"""One fault after the other, at random (what each of them is, is in scripts/drills), and one that only a test wants."""
+"""One fault after the other, at random; what each of them is, is in scripts/drills."""
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import boto3
 
 from drills.faults import (
     WaitFor,
