@@ -102,7 +102,7 @@ def compare(run: RealRun, course: Course) -> Sequence[Compared]:
             outcome.aggregator_batch_mean,
         ),
         Compared(
-            "live rows written per shard and window",
+            "live rows per shard and window",
             real.live_rows_written / shards / windows,
             outcome.live_units / shards / windows,
         ),

@@ -47,7 +47,7 @@ def test_a_run_like_the_model_agrees(
         "write units per vote",
         "votes per writer batch",
         "votes per aggregator batch",
-        "live rows written per shard and window",
+        "live rows per shard and window",
     }
     assert all(row["agrees"] for row in found)
 
