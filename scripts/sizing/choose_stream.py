@@ -193,7 +193,11 @@ def api(desk: Desk, needed: Figure) -> Api:
             account_burst=desk.facts["api.account_burst"],
         )
     )
-    return Api(throttling_rate_limit=rate.value, throttling_burst_limit=whole(burst.value))
+    return Api(
+        batch_enabled=desk.event.batch_endpoint_share > 0,
+        throttling_rate_limit=rate.value,
+        throttling_burst_limit=whole(burst.value),
+    )
 
 
 def results_api(desk: Desk) -> ResultsApi:

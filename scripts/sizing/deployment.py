@@ -40,11 +40,12 @@ class Architecture(StrEnum):
 
 
 class Api(Settings):
-    """The stage's throttle, in requests per second and in a bucket, and its access log."""
+    """The stage's throttle, in requests per second and in a bucket, its batch endpoint and its access log."""
 
     throttling_rate_limit: Annotated[float, Field(gt=0)] = 10_000
     throttling_burst_limit: Count = 5_000
     access_log_enabled: bool = False
+    batch_enabled: bool = False
 
 
 class ResultsApi(Settings):

@@ -68,6 +68,7 @@ def course(played: Course, scenario: Scenario, keeping: Keeping, title: str) -> 
     _rates(throttles, played, edges, "votes refused by the stream", played.refused_by_stream, _ORANGE)
     _rates(throttles, played, edges, "units refused by the tables", throttled, _GREY)
     throttles.set_ylabel("per second")
+    throttles.set_ylim(top=max(1.0, throttles.get_ylim()[1]))  # nothing is shown as nothing
     moments = np.linspace(played.times[0], played.times[-1], _COST_POINTS)
     spent = [_cost(played, scenario, keeping, float(moment)) for moment in moments]
     cost.plot(_minutes(moments), spent, color=_BLUE, label="cost so far")

@@ -54,6 +54,8 @@ def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> st
     """
     deployment, event = plan.deployment, plan.event
     objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
+    if deployment.api.batch_enabled:  # where nobody needs it, an environment may have it all the same
+        objects["api"]["batch_enabled"] = True
     if not event.viewers:  # nothing is known of who asks for results
         del objects["results_api"]
     # Half of what the stream remembers, as the module's default is: the other half is for redrives.
@@ -74,7 +76,7 @@ def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> st
     for name, attributes in objects.items():
         written = {key: _literal(value) for key, value in attributes.items()}
         for key, value in (kept or {}).get(name, {}).items():
-            if key not in DECIDED[name] and key not in _FOLLOWING:
+            if key not in {*DECIDED[name], *_FOLLOWING, *written}:
                 written[key] = _as_parsed(value)
         blocks.append(_block(name, written))
     return "\n".join(header) + "\n\n" + "\n".join(blocks)

@@ -90,7 +90,9 @@ def test_function_times_are_measured_and_planned_with(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wished",
     [
-        pytest.param(("--peak", "1M", "--duration", "10m", "--deadline", "1h"), id="paced"),
+        pytest.param(
+            ("--peak", "1M", "--duration", "10m", "--deadline", "1h", "--batch-share", "0.5"), id="paced"
+        ),
         pytest.param(("--peak", "1k", "--duration", "10m", "--prefer", "hands-off"), id="hands-off"),
     ],
 )

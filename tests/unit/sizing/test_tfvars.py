@@ -20,6 +20,9 @@ PLANS = [
     ),
     pytest.param({"peak": 1_000, "duration": 60}, {"prefer": Preference.HANDS_OFF}, id="hands-off"),
     pytest.param({"peak": 5_000, "duration": 60}, {"live_lag_seconds": 2}, id="fan-out"),
+    pytest.param(
+        {"peak": 5_000, "duration": 60, "batch_endpoint_share": 0.5, "viewers": 10_000}, {}, id="batches"
+    ),
     pytest.param({"peak": 1e6, "duration": 600}, {"final_deadline_seconds": 3_600}, id="paced"),
 ]
 
