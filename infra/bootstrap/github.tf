@@ -43,8 +43,8 @@ locals {
 
   # Which policies each role has: permissions.tf.
   granted = {
-    plan   = ["read"]
-    deploy = ["read", "front", "back", "keys", "smoke", "identities"]
+    plan   = ["read", "read-front"]
+    deploy = ["read", "read-front", "front", "back", "keys", "smoke", "identities"]
   }
 
   roles = { for name, condition in local.trusted : name => condition if var.github_repository != null }

@@ -62,10 +62,7 @@ locals {
         "lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
         "sns:GetSubscriptionAttributes", "ssm:DescribeParameters", "states:ValidateStateMachineDefinition", "sts:GetCallerIdentity",
       ], ["*"]]
-      Alarms     = [["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], local.alarms]
-      Apis       = [["apigateway:GET"], local.apis]
       Buckets    = [["s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource"], [local.buckets]]
-      Cdn        = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
       Functions  = [["lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
       Groups     = [["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"], [local.groups]]
       Keys       = [["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], [local.keys], local.tagged]
@@ -73,13 +70,19 @@ locals {
       Machines   = [["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"], [local.machines]]
       Mappings   = [["lambda:ListTags"], [local.mappings]]
       Parameters = [["ssm:GetParameter*", "ssm:ListTagsForResource"], [local.parameters]]
-      Pools      = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
       Roles      = [["iam:GetRole*", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"], [local.platform_roles]]
       Policies   = [["iam:GetPolicy*", "iam:ListPolicyTags", "iam:ListPolicyVersions"], [local.platform_policies]]
       Streams    = [["kinesis:Describe*", "kinesis:ListShards", "kinesis:ListTags*"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
       Tables     = [["dynamodb:Describe*", "dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource"], [local.tables]]
-      Topics     = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
-      WebAcls    = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.apis)]
+    }
+
+    read-front = {
+      Alarms  = [["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], local.alarms]
+      Apis    = [["apigateway:GET"], local.apis]
+      Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
+      Pools   = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
+      Topics  = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
+      WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.apis)]
     }
 
     # What faces people: API, firewall, sign-in, CDN, alarms.
@@ -131,6 +134,8 @@ locals {
       Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls]]
       Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
       Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
+      # Where back ends vouch for voters, a vote has to be signed: for polls of the smoke test only.
+      Vote = [["execute-api:Invoke"], ["arn:${local.partition}:execute-api:${var.aws_region}:${local.account_id}:*/*/POST/polls/smoke-*/votes"]]
     }
 
     identities = {

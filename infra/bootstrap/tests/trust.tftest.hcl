@@ -98,7 +98,7 @@ run "gives_the_reading_role_nothing_that_writes" {
   command = plan
 
   assert {
-    condition     = [for key, attachment in aws_iam_role_policy_attachment.pipeline : key if startswith(key, "plan-")] == ["plan-read"]
+    condition     = [for key, attachment in aws_iam_role_policy_attachment.pipeline : key if startswith(key, "plan-")] == ["plan-read", "plan-read-front"]
     error_message = "Code that nobody has reviewed runs with this role."
   }
 
