@@ -16,6 +16,7 @@ variables {
   stream_name                    = "votestream-test-votes"
   throttling_burst_limit         = 5000
   throttling_rate_limit          = 10000
+  voter_auth                     = "none"
   kms_key                        = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
 }
 
