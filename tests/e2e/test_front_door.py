@@ -68,6 +68,16 @@ def test_a_body_of_a_megabyte_is_refused(front_door: httpx.Client) -> None:
     assert answer.status_code in {400, 413}
 
 
+def test_a_body_that_api_gateway_takes_none_of_is_413(
+    deployment: Deployment, front_door: httpx.Client
+) -> None:
+    before = read_stream(deployment)
+    answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 11_000_000})
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "too_large"
+    assert read_stream(deployment) == before
+
+
 def test_an_unknown_path_is_404_with_an_explanation(front_door: httpx.Client) -> None:
     answer = front_door.get("/no/such/path")
     assert answer.status_code in {403, 404}
