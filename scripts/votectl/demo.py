@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from votectl import display
+from votectl.closing import Schedules
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.polls import PollDesk
@@ -123,6 +124,9 @@ def run(deployment: Deployment, voters: int, seed: int | None, console: Console)
         )
         for name, (title, options) in POLLS.items()
     ]
+    schedules = Schedules(deployment)
+    for poll in polls:
+        schedules.set(poll)
     console.print(display.poll_table(polls))
     _wait_until(desk, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))

@@ -117,6 +117,57 @@ def test_every_metric_of_ours_on_the_dashboard_has_been_emitted_with_these_dimen
     assert ours - emitted() == set()
 
 
+# What makes an alarm about one metric what it is.
+CONDITION = (
+    "Namespace",
+    "MetricName",
+    "Dimensions",
+    "Statistic",
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+)
+
+
+def state_of_a_copy(alarm: dict[str, Any]) -> str:
+    """Return how an alarm is that looks at the same: made anew, it is evaluated at once, not minutes later."""
+    cloudwatch = boto3.client("cloudwatch")
+    name = f"copy-{time.time_ns()}"
+    cloudwatch.put_metric_alarm(AlarmName=name, **{key: alarm[key] for key in CONDITION if key in alarm})
+
+    def state() -> str:
+        (copy,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(copy["StateValue"])
+
+    try:
+        wait_for(lambda: state() != "INSUFFICIENT_DATA", seconds=30)
+        return state()
+    finally:
+        cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+def test_a_mapping_that_polls_keeps_its_alarm_quiet(
+    deployment: Deployment, alarms: list[dict[str, Any]]
+) -> None:
+    stopped = {
+        alarm["AlarmName"].partition("consumer-stopped-")[2]: alarm
+        for alarm in alarms
+        if "consumer-stopped-" in alarm["AlarmName"]
+    }
+    assert stopped.keys() == {"vote-writer", "vote-aggregator"}
+    for consumer, alarm in stopped.items():
+        (mapping,) = boto3.client("lambda").list_event_source_mappings(
+            FunctionName=getattr(deployment, f"{consumer.replace('-', '_')}_function")
+        )["EventSourceMappings"]
+        assert alarm["Dimensions"] == [{"Name": "EventSourceMappingUUID", "Value": mapping["UUID"]}]
+        wait_for(lambda alarm=alarm: state_of_a_copy(alarm) == "OK", seconds=60)  # type: ignore[misc]
+    nobody = alarm | {"Dimensions": [{"Name": "EventSourceMappingUUID", "Value": "nobody's"}]}
+    assert state_of_a_copy(nobody) == "ALARM"
+
+
 @pytest.fixture
 def listening(alarms: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Subscribe to the alarms' topic; return a function that returns what has come since."""

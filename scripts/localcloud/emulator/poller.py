@@ -20,6 +20,14 @@ from localemu.utils.aws.arns import parse_arn
 from localemu.utils.aws.client_types import ServicePrincipal
 
 from localcloud.emulator import kinesis
+from localcloud.emulator.mapping_metrics import (
+    NAMESPACE,
+    Datum,
+    EventCounts,
+    MappingMetric,
+    Publisher,
+    wants_event_counts,
+)
 from localcloud.emulator.settings import PluginSettings
 from localcloud.emulator.stream_mapping import BatchFailedError, Event, Page, Policy, Position
 from localcloud.emulator.stream_reader import ShardReader, shards_to_start
@@ -56,6 +64,8 @@ class StreamMappingPoller(KinesisPoller):
         self._closed = False
         # What an event weighs as JSON besides its key and data.
         self._envelope_bytes = 0
+        self._counts = EventCounts(self.esm_uuid)
+        self._publisher: Publisher | None = None
 
     def poll_events(self) -> None:
         """Start readers for new shards, and for the children of shards that are read to their end."""
@@ -82,6 +92,8 @@ class StreamMappingPoller(KinesisPoller):
                 reader.join(STOP_TIMEOUT_SECONDS)
             self._resume_at |= {shard_id: reader.position for shard_id, reader in self._readers.items()}
             self._readers.clear()
+            if self._publisher is not None:
+                self._publisher.stop()
 
     # A reader's source.
 
@@ -101,11 +113,13 @@ class StreamMappingPoller(KinesisPoller):
     def read(self, shard_id: str, iterator: str) -> Page:
         """The next records, as the function gets them."""
         if not kinesis.has_news(self._account_id, self.aws_region, iterator):
+            self._counts.add(MappingMetric.POLLED, 0)
             return Page([], iterator)
         answer = self.source_client.get_records(
             StreamARN=self.source_arn, ShardIterator=iterator, Limit=PAGE_LIMIT
         )
         records = answer["Records"]
+        self._counts.add(MappingMetric.POLLED, len(records))
         bodies = self.add_source_metadata(self.transform_into_events(records, shard_id))
         if bodies and not self._envelope_bytes:
             record = bodies[0]["kinesis"]
@@ -132,18 +146,30 @@ class StreamMappingPoller(KinesisPoller):
         bodies = [event.body for event in events]
         if self.filter_patterns:
             bodies = self.post_filter(self.filter_events(self.pre_filter(bodies)))
+            self._counts.add(MappingMetric.FILTERED_OUT, len(events) - len(bodies))
         if not bodies:
             return
         try:
             self.processor.sender.send_events(bodies)
+            self._count_invoked(len(bodies), failed=0)
         except PartialFailureSenderError as failure:
             known = {event.sequence for event in events}
             reported = get_batch_item_failures(failure.partial_failure_payload, known)
             # Lambda goes on at the lowest one; an answer that makes no sense fails the whole batch.
             first = min(reported, key=int) if reported else None
+            self._count_invoked(len(bodies), failed=len(reported) if reported else len(bodies))
             raise BatchFailedError(failure.error, first) from failure
         except SenderError as failure:
+            self._count_invoked(len(bodies), failed=len(bodies))
             raise BatchFailedError(failure.error) from failure
+        except Exception:
+            self._counts.add(MappingMetric.FAILED_INVOKE, len(bodies))
+            raise
+
+    def _count_invoked(self, events: int, failed: int) -> None:
+        self._counts.add(MappingMetric.INVOKED, events)
+        if failed:
+            self._counts.add(MappingMetric.FAILED_INVOKE, failed)
 
     def give_up(
         self,
@@ -159,12 +185,14 @@ class StreamMappingPoller(KinesisPoller):
             abort_condition=condition, error=error or {"requestId": None}, attempts_count=attempts
         )
         self.send_events_to_dlq(shard_id, [event.body for event in events], context=context)
+        kept = bool(self._destination)
+        self._counts.add(MappingMetric.DELIVERED_ON_FAILURE if kept else MappingMetric.DROPPED, len(events))
 
     def send_events_to_dlq(
         self, shard_id: str, events: list[dict[str, Any]], context: dict[str, Any]
     ) -> None:
         """Write to a bucket with the function's role, as Lambda does. Other destinations are LocalEmu's affair."""
-        destination = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
+        destination = self._destination
         if not destination.startswith(S3_ARN):
             super().send_events_to_dlq(shard_id, events, context)
             return
@@ -175,6 +203,12 @@ class StreamMappingPoller(KinesisPoller):
             Key=stream_poller.get_failure_s3_object_key(self.esm_uuid, shard_id, now),
             Body=json.dumps(failure),
         )
+
+    @property
+    def _destination(self) -> str:
+        """The ARN that what is given up goes to; empty when there is none."""
+        destination: str = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
+        return destination
 
     def _client(self, service: str) -> Any:
         return connect_to.with_assumed_role(
@@ -192,13 +226,21 @@ class StreamMappingPoller(KinesisPoller):
             predecessor.close()
             self._resume_at, self._finished = dict(predecessor._resume_at), set(predecessor._finished)
             self._shards_seen = predecessor._shards_seen
+        if wants_event_counts(self.mapping):
+            self._publisher = Publisher(self._counts, self._put_metrics)
+            self._publisher.start()
         self._took_over = True
+
+    def _put_metrics(self, data: list[Datum]) -> None:
+        """Publish as Lambda itself: the function's role has no part in it."""
+        client = connect_to(aws_access_key_id=self._account_id, region_name=self.aws_region).cloudwatch
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
     def _check_role(self) -> None:
         """Do once what Lambda's documentation wants the role to be able to do, and what nothing below does."""
         self.source_client.describe_stream(StreamARN=self.source_arn)
         self.source_client.describe_stream_summary(StreamARN=self.source_arn)
-        destination = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
+        destination = self._destination
         if destination.startswith(S3_ARN):
             self._client("s3").head_bucket(Bucket=destination.removeprefix(S3_ARN))
 

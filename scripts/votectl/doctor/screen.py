@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from votectl.doctor.findings import Finding, Health, worst
 
@@ -17,8 +17,13 @@ _SHOWN = {
 
 def table(environment: str, findings: Sequence[Finding]) -> Table:
     """Return every finding as a line: how it is, and below it what to do."""
+    # Names of resources are long words: half of one is none.
     screen = Table(
-        "", "", "how it is, and what to do", title=f"votectl doctor: {environment}", title_justify="left"
+        "",
+        Column(overflow="fold"),
+        Column("how it is, and what to do", overflow="fold"),
+        title=f"votectl doctor: {environment}",
+        title_justify="left",
     )
     for finding in findings:
         lines = [escape(finding.detail)]

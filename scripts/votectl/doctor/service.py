@@ -1,8 +1,10 @@
 """What people see: the API, the polls and their tallies, the alarms."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -20,6 +22,8 @@ PARTITION_WRITE_UNITS = 1_000
 FINAL_WITHIN_MS = 10 * 60_000
 # Polls that ended before are history.
 LOOKED_BACK_MS = 7 * 24 * 3_600_000
+# Metrics come to CloudWatch some minutes late.
+METRICS_LATE = timedelta(minutes=3)
 # Nobody has such a poll.
 NO_POLL = "doctor-" + "x" * 57
 
@@ -109,17 +113,51 @@ def _buckets(site: Site, poll: Poll, what: str) -> Iterator[Finding]:
 
 
 def alarms(site: Site) -> Iterator[Finding]:
-    """Look for alarms that ring."""
+    """Look for alarms that ring about something that has happened since they are there."""
     pages = (
         site.client("cloudwatch")
         .get_paginator("describe_alarms")
         .paginate(AlarmNamePrefix=f"{site.name_prefix}-")
     )
     seen = [alarm for page in pages for alarm in (*page["MetricAlarms"], *page.get("CompositeAlarms", ()))]
-    ringing = sorted(alarm["AlarmName"] for alarm in seen if alarm["StateValue"] == "ALARM")
+    now = datetime.now(UTC)
+    too_new = {alarm["AlarmName"]: until for alarm in seen if (until := _rings_about_before(alarm)) > now}
+    ringing = sorted(
+        alarm["AlarmName"]
+        for alarm in seen
+        if alarm["StateValue"] == "ALARM" and alarm["AlarmName"] not in too_new
+    )
     if ringing:
         yield wrong("alarms", f"ringing: {', '.join(ringing)}", "each alarm's description says what to do")
+    elif too_new:
+        settled = show_moment(int(max(too_new.values()).timestamp() * 1000))
+        yield ok(
+            "alarms",
+            f"{len(seen)}, none rings but {', '.join(sorted(too_new))}: too new to mean anything before {settled}",
+        )
     elif seen:
         yield ok("alarms", f"{len(seen)}, none rings")
     else:
         yield warning("alarms", f"there are none named {site.name_prefix}-…", site.make_apply)
+
+
+def _rings_about_before(alarm: Mapping[str, Any]) -> datetime:
+    """Return until when a ringing alarm may be about the time before it was there; long ago for any other one.
+
+    An alarm for which silence is trouble looks back at minutes in which there was nothing yet to speak, and rings
+    until the first metrics come.
+    """
+    made, state_of = alarm.get("AlarmConfigurationUpdatedTimestamp"), alarm.get("StateUpdatedTimestamp")
+    if (
+        alarm["StateValue"] != "ALARM"
+        or alarm.get("TreatMissingData") != "breaching"
+        or "Period" not in alarm
+        or made is None
+        or state_of is None
+        # It rang before somebody changed it: a change of an alarm leaves its state as it was.
+        or state_of < made
+    ):
+        return datetime.min.replace(tzinfo=UTC)
+    looks_back = timedelta(seconds=alarm["Period"] * alarm["EvaluationPeriods"])
+    until: datetime = made + looks_back + METRICS_LATE
+    return until

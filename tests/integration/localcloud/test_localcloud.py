@@ -24,6 +24,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from localcloud.emulator.mapping_metrics import DIMENSION, NAMESPACE, MappingMetric
 from localcloud.processes import identify, is_port_free, wait_until
 
 # Writes what it was given; takes its time, fails on poison and reports what it is told to report.
@@ -286,6 +287,7 @@ def test_poison_that_outlives_its_retries_is_kept_whole_in_the_destination(
         MaximumRetryAttempts=1,
         BisectBatchOnFunctionError=True,
         DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
+        MetricsConfig={"Metrics": ["EventCount"]},
     )
     numbers = votes.put("a", "b", "poison", "c")
     votes.wait_for(3)
@@ -295,6 +297,29 @@ def test_poison_that_outlives_its_retries_is_kept_whole_in_the_destination(
     assert kept["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert kept["KinesisBatchInfo"]["startSequenceNumber"] == numbers[2]
     assert [record["kinesis"]["sequenceNumber"] for record in kept["payload"]["Records"]] == [numbers[2]]
+
+    # What is counted is published at once when a mapping stops.
+    cloud.client("lambda").update_event_source_mapping(UUID=votes.mapping, Enabled=False)
+    assert wait_until(lambda: counted(votes, MappingMetric.POLLED) == 4, 20)
+    assert counted(votes, MappingMetric.INVOKED) - counted(votes, MappingMetric.FAILED_INVOKE) == 3
+    assert counted(votes, MappingMetric.DELIVERED_ON_FAILURE) == 1
+    assert counted(votes, MappingMetric.DROPPED) == 0
+
+
+def counted(pipeline: Pipeline, metric: MappingMetric) -> float:
+    """Return the events that a mapping has counted in the last minutes."""
+    now = time.time()
+    points = pipeline.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName=metric,
+        Dimensions=[{"Name": DIMENSION, "Value": pipeline.mapping}],
+        StartTime=now - 600,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    total: float = sum(point["Sum"] for point in points)
+    return total
 
 
 def test_lanes_keep_the_order_of_each_key(pipeline: Callable[..., Pipeline]) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from typing import Any
 
@@ -24,6 +25,10 @@ type Check = Callable[[Site], Iterator[Finding]]
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_800_000_000_000
+
+
+def ago(minutes: int) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=minutes)
 
 
 def one(check: Check, site: Site, what: str) -> Finding:
@@ -294,6 +299,47 @@ class TestService:
         found = one(service.alarms, site, "alarms")
         assert found.health is Health.WRONG
         assert f"{PREFIX}-lag" in found.detail
+
+    @pytest.mark.parametrize(
+        ("minutes_ago", "changed", "health"),
+        [
+            pytest.param(2, {}, Health.OK, id="looks-back-before-it-was-there"),
+            pytest.param(9, {}, Health.WRONG, id="is-there-for-long-enough"),
+            pytest.param(2, {"TreatMissingData": "notBreaching"}, Health.WRONG, id="rings-about-what-it-saw"),
+            pytest.param(2, {"StateUpdatedTimestamp": ago(3)}, Health.WRONG, id="rang-before-it-was-changed"),
+        ],
+    )
+    def test_a_new_alarm_that_rings_about_silence(
+        self, world: World, minutes_ago: int, changed: dict[str, Any], health: Health
+    ) -> None:
+        alarm = {
+            "AlarmName": f"{PREFIX}-consumer-stopped",
+            "StateValue": "ALARM",
+            "TreatMissingData": "breaching",
+            "Period": 60,
+            "EvaluationPeriods": 5,
+            "AlarmConfigurationUpdatedTimestamp": ago(minutes_ago),
+            "StateUpdatedTimestamp": ago(minutes_ago - 1),
+        }
+        site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": [alarm | changed]})
+        found = one(service.alarms, site, "alarms")
+        assert found.health is health
+        assert f"{PREFIX}-consumer-stopped" in found.detail
+
+    def test_a_new_alarm_keeps_no_other_one_from_being_heard(self, world: World) -> None:
+        new = {
+            "AlarmName": f"{PREFIX}-new",
+            "StateValue": "ALARM",
+            "TreatMissingData": "breaching",
+            "Period": 60,
+            "EvaluationPeriods": 5,
+            "AlarmConfigurationUpdatedTimestamp": ago(2),
+            "StateUpdatedTimestamp": ago(1),
+        }
+        old = {"AlarmName": f"{PREFIX}-lag", "StateValue": "ALARM"}
+        site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": [new, old]})
+        found = one(service.alarms, site, "alarms")
+        assert (found.health, found.detail) == (Health.WRONG, f"ringing: {PREFIX}-lag")
 
     def test_no_alarms_at_all(self, world: World) -> None:
         site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": []})

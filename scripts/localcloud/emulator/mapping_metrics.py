@@ -1,0 +1,125 @@
+"""What an event source mapping counts, as it does on AWS when its MetricsConfig asks for EventCount.
+
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "AWS/Lambda"
+DIMENSION = "EventSourceMappingUUID"
+# Alarms look at whole minutes, so that each of them has to see some.
+PUBLISH_SECONDS = 15.0
+
+type Datum = dict[str, object]
+
+
+class MappingMetric(StrEnum):
+    """What is counted, each in events; those of SQS alone are missing."""
+
+    POLLED = "PolledEventCount"
+    """What was read: a sample for each read, 0 when there was nothing."""
+    FILTERED_OUT = "FilteredOutEventCount"
+    INVOKED = "InvokedEventCount"
+    """What reached the function, whatever it made of it."""
+    FAILED_INVOKE = "FailedInvokeEventCount"
+    """What the function failed on or reported, or was not reached with."""
+    DELIVERED_ON_FAILURE = "OnFailureDestinationDeliveredEventCount"
+    DROPPED = "DroppedEventCount"
+    """What was given up and kept nowhere."""
+
+
+def wants_event_counts(mapping: Mapping[str, object]) -> bool:
+    """Whether a mapping, as Lambda's API describes it, asks for these metrics."""
+    config = mapping.get("MetricsConfig")
+    return isinstance(config, Mapping) and "EventCount" in config.get("Metrics", ())
+
+
+@dataclass(slots=True)
+class _Samples:
+    count: int
+    total: int
+    lowest: int
+    highest: int
+
+    def add(self, events: int) -> None:
+        self.count += 1
+        self.total += events
+        self.lowest = min(self.lowest, events)
+        self.highest = max(self.highest, events)
+
+
+class EventCounts:
+    """A mapping's samples since they were last taken. Any thread may add."""
+
+    def __init__(self, mapping_id: str) -> None:
+        self._mapping_id = mapping_id
+        self._lock = threading.Lock()
+        self._samples: dict[MappingMetric, _Samples] = {}
+
+    def add(self, metric: MappingMetric, events: int) -> None:
+        """Add a sample."""
+        with self._lock:
+            if samples := self._samples.get(metric):
+                samples.add(events)
+            else:
+                self._samples[metric] = _Samples(1, events, events, events)
+
+    def take(self) -> list[Datum]:
+        """Return them as MetricData of PutMetricData, and begin anew."""
+        with self._lock:
+            taken, self._samples = self._samples, {}
+        return [
+            {
+                "MetricName": metric.value,
+                "Dimensions": [{"Name": DIMENSION, "Value": self._mapping_id}],
+                "StatisticValues": {
+                    "SampleCount": samples.count,
+                    "Sum": samples.total,
+                    "Minimum": samples.lowest,
+                    "Maximum": samples.highest,
+                },
+            }
+            for metric, samples in taken.items()
+        ]
+
+
+class Publisher:
+    """Publishes a mapping's counts now and then, in a thread of its own: whatever it meets, reading goes on."""
+
+    def __init__(
+        self,
+        counts: EventCounts,
+        put: Callable[[list[Datum]], object],
+        every_seconds: float = PUBLISH_SECONDS,
+    ) -> None:
+        self._counts = counts
+        self._put = put
+        self._every_seconds = every_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mapping-metrics", daemon=True)
+
+    def start(self) -> None:
+        """Start to publish."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what is left and end, without making the caller wait."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_seconds):
+            self._publish()
+        self._publish()
+
+    def _publish(self) -> None:
+        if data := self._counts.take():
+            try:
+                self._put(data)
+            except Exception as error:  # noqa: BLE001 - a count that is missing must not end the counting
+                LOG.warning("a mapping's metrics were not published: %s", error)
