@@ -29,6 +29,9 @@ locals {
   # The key for what is at rest; null where each service takes its own.
   kms_key = var.encryption.kms_key_arn != null ? { arn = var.encryption.kms_key_arn } : one([for key in module.encryption_key : { arn = key.key_arn }])
 
+  # Only a key whose policy is ours: with one that does not let CloudWatch in, alarms call nobody, and nothing says so.
+  alarms_kms_key = one([for key in module.encryption_key : { arn = key.key_arn }])
+
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (
     var.votes_table.write_units * var.vote_writer.write_share / (var.stream.shard_count * var.vote_writer.parallelization_factor)

@@ -310,6 +310,7 @@ module "observability" {
 
   name_prefix         = local.name_prefix
   environment         = var.environment
+  kms_key             = local.alarms_kms_key
   settings            = var.observability
   schedule_group_name = module.tally.schedule_group_name
   state_machine_arn   = module.tally.state_machine_arn

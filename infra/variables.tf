@@ -59,7 +59,7 @@ variable "encryption" {
   })
   description = <<-EOT
     What stream, tables, failure buckets and logs are encrypted with. By default each service's own key, which has no monthly fee.
-    customer_managed_key: make a key of one's own, rotated every year. A destroy deletes it in 30 days, and with it what backups still hold.
+    customer_managed_key: make a key of one's own, rotated every year; alarms are encrypted with it, too. A destroy deletes it in 30 days, and with it what backups still hold.
     kms_key_arn: a key that is there already; modules/encryption_key/README.md says what its policy has to allow.
   EOT
   default     = {}

@@ -19,6 +19,11 @@ run "by_default_no_role_needs_a_key" {
     condition     = length(module.encryption_key) == 0 && !strcontains(join("", [module.vote_writer.execution_policy_json, module.vote_aggregator.execution_policy_json, module.tally_function.execution_policy_json, module.results_api.execution_policy_json]), "kms:")
     error_message = "The services' own keys cost nothing and need no permission."
   }
+
+  assert {
+    condition     = local.alarms_kms_key == null
+    error_message = "SNS' own key would keep CloudWatch out."
+  }
 }
 
 run "each_function_may_use_the_key_for_what_it_does" {
@@ -40,6 +45,11 @@ run "each_function_may_use_the_key_for_what_it_does" {
     }
     error_message = "Tables are read and written with a key that has to be decrypted; who puts records has to encrypt, who reads them to decrypt."
   }
+
+  assert {
+    condition     = local.alarms_kms_key == { arn = "arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "Alarms are encrypted with the key whose policy lets CloudWatch in."
+  }
 }
 
 run "a_key_that_is_there_is_used_and_none_is_made" {
@@ -52,6 +62,11 @@ run "a_key_that_is_there_is_used_and_none_is_made" {
   assert {
     condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
     error_message = "A key that was named takes the place of one that would be made."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == null
+    error_message = "Nobody knows whether somebody else's key lets CloudWatch in; if it does not, alarms call nobody."
   }
 }
 

@@ -48,6 +48,15 @@ locals {
           }
         }
       },
+      # CloudWatch publishes alarms as itself, too.
+      {
+        Sid       = "EncryptAlarms"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"]
+        Resource  = "*"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+      },
     ]
   })
 }

@@ -1,10 +1,11 @@
-# Where alarms go. Not encrypted: the free key alias/aws/sns does not let CloudWatch in ("CloudWatch Alarms does not
-# have authorization to access the SNS topic encryption key"), a key of one's own costs $1 a month, and no alarm
-# carries a voter or a choice.
+# Where alarms go. Encrypted only with a key of the deployment's own: the free one, alias/aws/sns, does not let CloudWatch
+# in ("CloudWatch Alarms does not have authorization to access the SNS topic encryption key"), and then nobody is called.
+# No alarm carries a voter or a choice.
 resource "aws_sns_topic" "alarms" {
   count = var.settings.alarms_enabled && var.settings.topic_arn == null ? 1 : 0
 
-  name = "${var.name_prefix}-alarms"
+  name              = "${var.name_prefix}-alarms"
+  kms_master_key_id = one(var.kms_key[*].arn)
 }
 
 resource "aws_sns_topic_policy" "alarms" {

@@ -57,6 +57,17 @@ variable "functions" {
   }
 }
 
+variable "kms_key" {
+  type        = object({ arn = string })
+  description = "Key for alarms on their way; null leaves the topic unencrypted. Its policy must let CloudWatch use it, or alarms call nobody. Changes in place."
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null ? true : !strcontains(coalesce(var.kms_key.arn, "-"), "alias/aws/")
+    error_message = "kms_key must not be a key of AWS's own: CloudWatch may not use it, and alarms would call nobody. Name one of yours, or none."
+  }
+}
+
 variable "name_prefix" {
   type        = string
   description = "Prefix of every physical name. Changing it replaces topic, dashboard and alarms; nothing is lost but alarm history."

@@ -27,8 +27,8 @@ run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
   command = plan
 
   assert {
-    condition     = { for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Sid => statement.Principal } == { AccountDecides = { AWS = "arn:aws:iam::111122223333:root" }, EncryptLogs = { Service = "logs.eu-west-1.amazonaws.com" } }
-    error_message = "This account, and CloudWatch Logs in this region."
+    condition     = { for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Sid => statement.Principal } == { AccountDecides = { AWS = "arn:aws:iam::111122223333:root" }, EncryptAlarms = { Service = "cloudwatch.amazonaws.com" }, EncryptLogs = { Service = "logs.eu-west-1.amazonaws.com" } }
+    error_message = "This account, CloudWatch Logs in this region, and CloudWatch."
   }
 
   assert {
@@ -46,6 +46,20 @@ run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
   assert {
     condition     = !anytrue([for action in jsondecode(aws_kms_key.this.policy).Statement[1].Action : strcontains(action, "*")])
     error_message = "What CloudWatch Logs may do is named."
+  }
+}
+
+run "cloudwatch_may_use_it_for_this_account_only" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_kms_key.this.policy).Statement[2].Condition == { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+    error_message = "Another account's alarms are none of this key's business."
+  }
+
+  assert {
+    condition     = toset(jsondecode(aws_kms_key.this.policy).Statement[2].Action) == toset(["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"])
+    error_message = "An encrypted topic asks whoever publishes for both: a data key, and the right to decrypt it."
   }
 }
 

@@ -205,6 +205,19 @@ run "without_alarms_there_is_the_dashboard_alone" {
   }
 }
 
+run "the_topic_takes_a_key_of_ones_own" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  }
+
+  assert {
+    condition     = one(aws_sns_topic.alarms).kms_master_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
+    error_message = "Alarms are encrypted with the key that was passed."
+  }
+}
+
 run "a_topic_that_is_given_gets_the_alarms" {
   command = plan
 

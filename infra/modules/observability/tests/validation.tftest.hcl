@@ -363,3 +363,13 @@ run "rejects_what_is_no_address" {
 
   expect_failures = [var.settings]
 }
+
+run "refuses_the_key_that_keeps_cloudwatch_out" {
+  command = plan
+
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:alias/aws/sns" }
+  }
+
+  expect_failures = [var.kms_key]
+}
