@@ -5,7 +5,8 @@ costs the same at a thousand votes a second and at a million. One seed gives one
 
 A vote's way in a step: it comes by chance (Poisson, each lane its share) → the front door's throttle →
 its shard's limit → the lane's queue, once a poll has brought it → a batch, when the lane is free and the
-batch is full or its window is over → the table's units. What the table refuses goes back to the queue.
+batch is full or its window is over → the table's units. What the votes table refuses goes back to the
+queue; for what the tallies table refuses, the aggregator's invocation waits.
 """
 
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class _Lanes:
     def work(self, fresh: Array, now: float, end: float, units: "_Units", offset: float) -> None:
         """Form the batches of a step, write them as far as the table lets, and put the rest back."""
         taken, started, last = self._form(fresh, now, end, offset)
-        wanted = units.of(taken, started)
+        wanted = float(units.of(taken, started).sum())
         if self.lane.time.pace is not None:
             wanted = self._due(wanted, now, end, units)
         granted = self.meter.grant(wanted, now, end - now)  # asked for nothing, it fills up
@@ -142,6 +143,10 @@ class _Lanes:
             self.queue = self.queue + back
             self.waiting_since = np.where(back > 0, now, self.waiting_since)
             taken = written
+        self._go_on(taken, last, end)
+
+    def _go_on(self, taken: Array, last: Array, end: float) -> None:
+        """Keep the votes of invocations that are under way when a step ends."""
         under_way = np.where(taken > 0, np.minimum(last, taken), self.running)
         self.running = np.where(self.free_at > end, under_way, 0.0)
 
@@ -216,6 +221,44 @@ class _Lanes:
         self.waiting_since = np.pad(self.waiting_since, more, constant_values=np.inf)
 
 
+class _CountingLanes(_Lanes):
+    """The aggregator's lanes: an invocation writes its live rows one after the other and ends with the last.
+
+    A row that the table refuses is asked for again by the same invocation. Nothing goes back to the queue,
+    where it would touch all rows once more: the invocation comes to its end later.
+    """
+
+    def __init__(self, lane: Lane, scenario: Scenario, meter: Meter, random: np.random.Generator) -> None:
+        super().__init__(lane, scenario, meter, random)
+        self._unwritten = np.zeros_like(self.queue)  # units that the invocation under way has still to write
+
+    def work(self, fresh: Array, now: float, end: float, units: "_Units", offset: float) -> None:
+        """Form the batches of a step, and let every invocation write its share of rows."""
+        taken, started, last = self._form(fresh, now, end, offset)
+        self.batches += float(started.sum()) * self._attempts
+        self._unwritten += units.of(taken, started)
+        left = np.maximum(self.free_at - now, 0.0)  # s that the invocations still take
+        in_step = np.minimum(left, end - now)
+        wanted = np.where(left > in_step, self._unwritten * in_step / np.maximum(left, 1e-9), self._unwritten)
+        asked = float(wanted.sum())
+        granted = self.meter.grant(asked, now, end - now)
+        self.units += granted
+        refused = 1 - granted / asked if asked > 0 else 0.0
+        self._unwritten = self._unwritten - wanted * (1 - refused)
+        if refused > 0:
+            waits = (wanted > 0) & (in_step > 0)
+            until = np.maximum(self.free_at, end) + refused * in_step
+            self.seconds += float(np.where(waits, until - self.free_at, 0.0).sum())
+            self.free_at = np.where(waits, until, self.free_at)
+            self.ended = max(self.ended, float(np.max(self.free_at, where=waits, initial=0.0)))
+        self._go_on(taken, last, end)
+
+    def spread_to(self, shards: int) -> None:
+        """Add lanes for shards that a growing stream has got."""
+        self._unwritten = np.pad(self._unwritten, ((0, shards - len(self._unwritten)), (0, 0)))
+        super().spread_to(shards)
+
+
 class _Units:
     """Write units of a step's batches: by votes, or by the live rows that the batches touch."""
 
@@ -225,13 +268,14 @@ class _Units:
         self._rows = LiveRows(scenario.event, scenario.writing)
         self._row_units = live_row_units(scenario.event, scenario.writing, scenario.facts).value
 
-    def of(self, taken: Array, started: Array) -> float:
-        """Return the units for these votes in so many batches."""
+    def of(self, taken: Array, started: Array) -> Array:
+        """Return each lane's units for so many votes in so many batches."""
         if not self._live:
-            return float(taken.sum()) * self.per_vote
-        lanes = started > 0
+            return taken * self.per_vote
+        units, lanes = np.zeros_like(taken), started > 0
         rows = self._rows.in_batch(taken[lanes] / started[lanes])
-        return float((rows * started[lanes]).sum()) * self._row_units
+        units[lanes] = rows * started[lanes] * self._row_units
+        return units
 
 
 class _Sample(NamedTuple):
@@ -326,7 +370,7 @@ class _Simulation:
         votes_table = table_meter(scenario, deployment.votes_table, scenario.partition_units.value)
         tallies_table = table_meter(scenario, deployment.tallies_table, scenario.key_units)
         self._writer = _Lanes(scenario.writer, scenario, votes_table, self._random)
-        self._aggregator = _Lanes(scenario.aggregator, scenario, tallies_table, self._random)
+        self._aggregator = _CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
         self._vote_units = _Units(scenario, live=False)
         self._live_units = _Units(scenario, live=True)
         self._totals = _Totals()

@@ -24,7 +24,7 @@ from sizing.simulate import simulate
 TOLERANCE = 0.10
 STEP = 0.5  # s
 
-# A run of its own (`make soak`) looks at hundreds.
+# A run of its own (`make soak-sizing`) looks at hundreds.
 EXAMPLES = max(12, settings().max_examples // 25)
 
 

@@ -132,6 +132,23 @@ def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., Scenario
     assert found.storing_drain == pytest.approx(60, abs=5)
 
 
+def test_an_invocation_waits_for_live_rows_that_the_table_refuses(scenario: Callable[..., Scenario]) -> None:
+    event = {"polls": 10, "options_per_poll": 200, "duration_seconds": 300.0}
+
+    def counted(units: int) -> tuple[Outcome, float]:
+        table = Table(billing_mode=BillingMode.PROVISIONED, write_units=units, read_units=1)
+        course = simulate(scenario(event=event, deployment={"tallies_table": table}), 1, 0.5)
+        return Outcome.of(course), float(course.live_units_throttled[-1])
+
+    (enough, never), (scarce, often) = counted(10_000), counted(10)
+    assert never == 0 < often
+    assert scarce.live_lag_peak > 2 * enough.live_lag_peak
+    # Longer invocations leave more votes to the next: fewer batches, and no row is written twice.
+    assert scarce.aggregator_batches < enough.aggregator_batches
+    for found in (enough, scarce):
+        assert found.live_units / found.aggregator_batches == pytest.approx(10 * 6, rel=0.02)  # rows x units
+
+
 def test_a_repeated_vote_costs_two_units(scenario: Callable[..., Scenario]) -> None:
     found = outcome(scenario(event={"changed_minds": 0.25}))
     assert found.vote_units / found.votes_stored == pytest.approx(1.25)
