@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from sizing.batching import live_row_units, whole
+from sizing.batching import Lane, live_row_units, whole
 from sizing.cost import answer_units, asked_per_second
 from sizing.deployment import Aggregator, Api, BillingMode, ResultsApi, Stream, StreamMode, Table
 from sizing.desk import Desk
@@ -153,13 +153,29 @@ def _with_window(desk: Desk, candidate: Aggregator, window: int, shards: Figure)
             live_lag=goal,
         )
     )
-    timeout = timeout_seconds(lane.time.of(lane.limit))
-    return candidate.model_copy(update={"batching_window_seconds": window, "timeout_seconds": timeout})
+    desk.decide(
+        given(
+            "vote_aggregator: batch_size",
+            candidate.batch_size,
+            "votes",
+            "the most that Lambda takes: the window is to end a batch",
+        )
+    )
+    timeout = desk.decide(timeout_seconds("vote_aggregator: timeout_seconds", lane))
+    return candidate.model_copy(
+        update={"batching_window_seconds": window, "timeout_seconds": whole(timeout.value)}
+    )
 
 
-def timeout_seconds(invocation: float) -> int:
-    """Return a time-out with room for throttles and retries within an invocation (s)."""
-    return int(min(max(60, ceil(5 * invocation)), LONGEST_TIMEOUT))
+def timeout_seconds(name: str, lane: Lane) -> Figure:
+    """Return a time-out with room for throttles and retries within an invocation."""
+    return derived(
+        name,
+        "s",
+        "min(max(60, ceil(5 * invocation)), longest)",
+        invocation=lane.time.figure(f"{lane.name}: time of a full batch", lane.batch_limit),
+        longest=given("longest time-out", LONGEST_TIMEOUT, "s", "Lambda's"),
+    )
 
 
 def stream(desk: Desk, needed: Figure) -> Stream:

@@ -317,22 +317,42 @@ def _chosen(
     )
     table = _votes_table(desk, best.way, writer, level)
     played = _with_writer(desk, desk.lanes(aggregator, shards, votes_table=table), writer)
-    timeout = max(
-        timeout_seconds(played.writer.time.of(played.writer.limit)), _paced_timeout(writer, table, shards)
+    desk.decide(
+        given(
+            "vote_writer: write_concurrency",
+            writer.write_concurrency,
+            "calls",
+            "default of infra/variables.tf",
+        )
     )
-    return Choice(writer.model_copy(update={"timeout_seconds": timeout}), table, whole(buckets.value))
+    timeout = desk.decide(_timeout(played, shards))
+    return Choice(
+        writer.model_copy(update={"timeout_seconds": whole(timeout.value)}), table, whole(buckets.value)
+    )
 
 
-def _paced_timeout(writer: Writer, table: Table, shards: Figure) -> int:
-    """Return the time-out that a paced batch needs (s), as infra/variables.tf insists; 0 where nothing is paced.
+def _timeout(scenario: Scenario, shards: Figure) -> Figure:
+    """Return the writer's time-out, which leaves a paced batch its time, as infra/variables.tf insists.
 
     Every vote may be a change, which is two writes, and the call of 25 before it may still be under way; the
     writer stops so many seconds before its time is over.
     """
+    name, writer = "vote_writer: timeout_seconds", scenario.deployment.vote_writer
+    table = scenario.deployment.votes_table
     if writer.write_share is None or table.write_units is None:
-        return 0
-    of_lane = table.write_units * writer.write_share / (shards.value * writer.parallelization_factor)
-    return whole((2 * writer.batch_size + 25) / of_lane + _STOPS_EARLY)
+        return timeout_seconds(name, scenario.writer)
+    return derived(
+        name,
+        "s",
+        "max(unpaced, ceil((2 * batch_size + 25) * shards * lanes / (write_units * share) + early - 1e-9))",
+        unpaced=timeout_seconds("time-out of an unpaced writer", scenario.writer),
+        batch_size=given("batch_size", writer.batch_size, "votes"),
+        shards=shards,
+        lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
+        write_units=given("write_units", table.write_units, "units/s", "votes_table"),
+        share=given("write_share", writer.write_share, "", "vote_writer"),
+        early=given("stops early", _STOPS_EARLY, "s", "the writer, before its time is over"),
+    )
 
 
 def _level(

@@ -21,7 +21,7 @@ from sizing import facts as fact_files
 from sizing import measure, plots, published, real_run, rehearsal, report, tfvars
 from sizing.around import PREWARMING
 from sizing.calibration import Calibration
-from sizing.cost import Item, Keeping, Usage, itemise
+from sizing.cost import Item, Keeping, Usage, itemise, total
 from sizing.course import Outcome
 from sizing.demand import Event, event
 from sizing.errors import BadFile, Disagreement, Nonsense
@@ -251,7 +251,10 @@ def simulate(
     if shown.explain:
         how = f"simulated step by step, seed {chance.seed}"
         figures = report.course_figures(scenario, simulated, how)
+        flows = report.course_figures(scenario, predicted, "expected flows along the arrival curve")
+        figures |= {f"predicted: {name}": figure for name, figure in flows.items()}
         figures |= {f"cost: {item.service}, {item.what}": item.cost for item in items}
+        figures["total cost"] = total(items)
         _print_plain(shown.explained(figures))
     elif shown.as_json:
         _print_plain(report.course_json(scenario, predicted, simulated, items, chance.seed))

@@ -15,6 +15,8 @@ from sizing.function_time import FunctionTime
 from sizing.predict import flow, longest
 from sizing.scenario import Scenario
 
+LONGEST_RECORD_AGE = 604_800  # s: Lambda's
+
 
 def with_retention(desk: Desk, scenario: Scenario, outcome: Outcome) -> Scenario:
     """Return the scenario with a stream that remembers four times as long as votes will wait.
@@ -37,6 +39,15 @@ def with_retention(desk: Desk, scenario: Scenario, outcome: Outcome) -> Scenario
             f"{most.value:,.0f} h of retention (Kinesis)",
             f"votes would wait for {outcome.storing_lag_peak / 3600:,.0f} h. An earlier deadline helps.",
         )
+    desk.decide(
+        derived(
+            "vote_writer: maximum_record_age_seconds",
+            "s",
+            "min(hours * 3600 / 2, longest)",
+            hours=hours,
+            longest=given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives"),
+        )
+    )
     stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
     return replace(scenario, deployment=scenario.deployment.model_copy(update={"stream": stream}))
 
@@ -47,17 +58,16 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
     Raises:
         Impossible: the final result would come too late after all.
     """
-    writer_rate, live_rate = scenario.lane_rate(scenario.writer), scenario.lane_rate(scenario.aggregator)
-    inputs = {
-        "peak": desk.demand["peak"],
-        "duration": desk.demand["duration"],
-        "lane_rate": writer_rate,
-        "units_per_vote": scenario.units_per_vote,
-    }
+    arrivals = {"peak": desk.demand["peak"], "duration": desk.demand["duration"]}
+    inputs = arrivals | scenario.writer_inputs()
+    live_inputs = arrivals | scenario.aggregator_inputs()
     how = "expected flows along the arrival curve"
 
     def read(name: str, value: float, unit: str, words: str = how) -> Figure:
         return computed(name, value, unit, words, **inputs)
+
+    def read_live(name: str, value: float, unit: str, words: str = how) -> Figure:
+        return computed(name, value, unit, words, **live_inputs)
 
     shards = computed("shards", outcome.shards_peak, "shards", how)
     last_rate = float(desk.event.rate(np.array(desk.event.duration_seconds)))
@@ -68,7 +78,7 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
         "s",
         f"{how}: when the slower consumer is done with the last vote",
         **inputs,
-        live_lane_rate=live_rate,
+        live_lane_rate=live_inputs["lane_rate"],
     )
     count = _counting(desk, scenario)
     final = derived(
@@ -94,14 +104,14 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
             read("refused votes", outcome.votes_refused_by_api + outcome.votes_refused_by_stream, "votes"),
             read("peak of the votes table's writes", outcome.vote_units_peak, "WCU/s"),
             read("writes to the votes table", outcome.vote_units, "WCU"),
-            read("peak of the tallies table's writes", outcome.live_units_peak, "WCU/s"),
-            read("writes to the tallies table", outcome.live_units, "WCU"),
+            read_live("peak of the tallies table's writes", outcome.live_units_peak, "WCU/s"),
+            read_live("writes to the tallies table", outcome.live_units, "WCU"),
             read("largest backlog", outcome.backlog_peak, "votes"),
             read("oldest unstored vote", outcome.storing_lag_peak, "s"),
             read("stored after the event", outcome.storing_drain, "s"),
-            read("live-result lag", outcome.live_lag_peak, "s", f"{how}: poll + window + invocation"),
+            read_live("live-result lag", outcome.live_lag_peak, "s", f"{how}: poll + window + invocation"),
             read("votes per writer batch", outcome.writer_batch_mean, "votes"),
-            read("votes per aggregator batch", outcome.aggregator_batch_mean, "votes"),
+            read_live("votes per aggregator batch", outcome.aggregator_batch_mean, "votes"),
             final,
             computed(
                 "final result if calls to the store take twice as long",

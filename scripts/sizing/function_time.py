@@ -75,7 +75,9 @@ class FunctionTime:
             per_round=self.per_round,
             statements=given("statements per vote", self.statements_per_vote, ""),
             per_call=given("statements in a round", self.statements_per_round, "", "statements at once"),
-            most_rounds=given("most rounds", self.most_rounds, "", "polls, for the aggregator"),
+            most_rounds=given(
+                "most rounds", self.most_rounds, "", "no limit" if np.isinf(self.most_rounds) else "polls"
+            ),
         )
 
     def mean_base(self, batch: float) -> float:

@@ -47,7 +47,9 @@ class Plan:
         """Return every number of the plan by name, for ``--explain``."""
         costs = {f"cost: {item.service}, {item.what}": item.cost for item in self.items}
         needed = {f"quota: {quota.name}": quota.needed for quota in self.quotas}
-        return {**self.decisions, **self.predictions, **costs, **needed}
+        defaults = {f"default of quota: {quota.name}": quota.default for quota in self.quotas}
+        voters = self.event.figures()["voters"]
+        return {**self.decisions, **self.predictions, voters.name: voters, **costs, **needed, **defaults}
 
 
 def plan(

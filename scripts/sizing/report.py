@@ -141,14 +141,18 @@ def plan(found: Plan) -> RenderableType:
 
 
 def course_figures(scenario: Scenario, outcome: Outcome, how: str) -> dict[str, Figure]:
-    """Return a course's numbers as figures, by name; they rest on the lanes' rates and units per vote."""
-    inputs = {
-        "writer_lane_rate": scenario.lane_rate(scenario.writer),
-        "aggregator_lane_rate": scenario.lane_rate(scenario.aggregator),
-        "units_per_vote": scenario.units_per_vote,
-    }
+    """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
+    told = scenario.event.figures()
+    arrivals = {"peak": told["peak"], "duration": told["duration"]}
+    storing, counting = arrivals | scenario.writer_inputs(), arrivals | scenario.aggregator_inputs()
     return {
-        name: computed(name.replace("_", " "), value, _unit(name), how, **inputs)
+        name: computed(
+            name.replace("_", " "),
+            value,
+            _unit(name),
+            how,
+            **(counting if name.startswith(("live_", "aggregator_")) else storing),
+        )
         for name, value in outcome.as_dict().items()
     }
 

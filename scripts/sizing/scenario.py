@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from sizing.batching import Lane, batch_limit
+from sizing.batching import Lane, batch_limit, live_row_units
 from sizing.capacity import Growth
 from sizing.demand import Event
 from sizing.deployment import (
@@ -199,20 +199,42 @@ class Scenario:
             lanes_per_shard=given("parallelization_factor", lane.per_shard, "lanes"),
         )
 
+    def writer_inputs(self) -> dict[str, Figure]:
+        """Return what a course's numbers about storing rest on, besides the arrivals."""
+        return {"lane_rate": self.lane_rate(self.writer), "units_per_vote": self.units_per_vote}
+
+    def aggregator_inputs(self) -> dict[str, Figure]:
+        """Return what a course's numbers about counting rest on, besides the arrivals."""
+        return {
+            "lane_rate": self.lane_rate(self.aggregator),
+            "window": given("batching_window_seconds", self.aggregator.window, "s", "vote_aggregator"),
+            "poll": given(
+                "poll interval", self.aggregator.poll_interval or 0.0, "s", "0 with enhanced fan-out"
+            ),
+            "propagation": self.aggregator.propagation,
+            "polls": given("polls", self.event.polls, ""),
+            "units_per_row": live_row_units(self.event, self.writing, self.facts),
+        }
+
     # The tables
 
     @cached_property
     def units_per_vote(self) -> Figure:
         """Write units of the votes table per vote, on average."""
+        first = given("units of a first vote", self.writing.first_vote_units, "units", "writing rules")
+        repeated = given(
+            "units of a repeated vote", self.writing.repeated_vote_units, "units", "writing rules"
+        )
+        if self.writing == our_writing(self.facts):
+            first = self.facts["votestream.first_vote_write_units"]
+            repeated = self.facts["votestream.repeated_vote_write_units"]
         return derived(
             "write units per vote",
             "units",
             "(1 - repeats) * first + repeats * repeated",
             repeats=self.event.figures()["repeats"],
-            first=given("units of a first vote", self.writing.first_vote_units, "units", "writing rules"),
-            repeated=given(
-                "units of a repeated vote", self.writing.repeated_vote_units, "units", "writing rules"
-            ),
+            first=first,
+            repeated=repeated,
         )
 
     @cached_property

@@ -8,6 +8,7 @@ import hcl2
 from lark.exceptions import LarkError
 from pydantic import BaseModel, ValidationError
 
+from sizing.batching import whole
 from sizing.deployment import Aggregator, Api, Deployment, ResultsApi, Settings, Stream, Table, Writer
 from sizing.errors import BadFile
 from sizing.files import first_problem
@@ -41,8 +42,6 @@ DECIDED: Mapping[str, tuple[str, ...]] = {
 # What follows from that, and so is not kept from another file either.
 _FOLLOWING = ("autoscaling", "maximum_record_age_seconds")
 
-_LONGEST_RECORD_AGE = 604_800  # s: Lambda's
-
 
 def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> str:
     """Return the variables that a plan decides, with what made them.
@@ -59,9 +58,8 @@ def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> st
     if not event.viewers:  # nothing is known of who asks for results
         del objects["results_api"]
     # Half of what the stream remembers, as the module's default is: the other half is for redrives.
-    objects["vote_writer"]["maximum_record_age_seconds"] = min(
-        deployment.stream.retention_hours * 1800, _LONGEST_RECORD_AGE
-    )
+    record_age = plan.decisions["vote_writer: maximum_record_age_seconds"]
+    objects["vote_writer"]["maximum_record_age_seconds"] = whole(record_age.value)
     besides = "goes back to its default" if kept is None else "is repeated here"
     header = (
         f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak_votes_per_second:,.0f} a second, in "

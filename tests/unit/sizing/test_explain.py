@@ -1,12 +1,15 @@
 from math import isclose
+from typing import Any
 
+import hcl2
 import pytest
 
+from sizing import tfvars
 from sizing.demand import event
 from sizing.explain import Figure, Origin, assumed, derived, given, lines, number
 from sizing.facts import Facts
 from sizing.formulas import evaluate
-from sizing.goals import Goals
+from sizing.goals import Goals, Preference
 from sizing.plan import plan
 
 
@@ -23,6 +26,40 @@ def test_every_number_of_a_plan_ends_in_sources(figures: list[Figure]) -> None:
         else:
             assert figure.source, figure.name
             assert not figure.inputs, figure.name
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param({"votes": 30, "duration": 120}, id="classroom"),
+        pytest.param({"votes": 1e7, "peak": 20_000, "shape": "show", "viewers": 1_000_000}, id="paced"),
+        pytest.param(
+            {"peak": 50_000, "duration": 600, "polls": 100, "options_per_poll": 200}, id="many-rows"
+        ),
+    ],
+)
+@pytest.mark.parametrize("prefer", Preference)
+def test_every_number_that_terraform_gets_can_be_asked_why(
+    facts: Facts, told: dict[str, Any], prefer: Preference
+) -> None:
+    found = plan(event(**told), Goals(prefer=prefer), facts)
+    figures, written = found.figures(), hcl2.loads(tfvars.write(found, "votectl plan"))
+    numbers = {
+        f"{name}: {key}": value
+        for name, attributes in written.items()
+        if isinstance(attributes, dict)  # the header is a list
+        for key, value in attributes.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+    assert len(numbers) > 10
+    for name, value in numbers.items():
+        assert figures[name].value == pytest.approx(value), name
+
+
+def test_what_is_counted_rests_on_the_aggregator(facts: Facts) -> None:
+    found = plan(event(votes=200_000, peak=500), Goals(), facts).predictions
+    assert found["live-result lag"].inputs["lane_rate"].name == "aggregator: rate of a lane"
+    assert found["largest backlog"].inputs["lane_rate"].name == "writer: rate of a lane"
 
 
 def test_every_formula_printed_is_the_one_computed(figures: list[Figure]) -> None:
