@@ -41,7 +41,7 @@ def shards(desk: Desk) -> Figure:
     needed = derived(
         "stream: shard_count",
         "shards",
-        "ceil((peak - hot) / (per_shard * target - hot))",
+        "max(1, ceil((peak - hot) / (per_shard * target - hot)))",
         peak=desk.demand["peak"],
         hot=hot,
         per_shard=per_shard,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.markup import escape
 
 from sizing.errors import Nonsense, SizingError
 from sizing.goals import Preference
@@ -39,7 +40,7 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
             problem = str(error)
         except (ClientError, BotoCoreError) as error:
             problem = f"the cloud refused: {error}"
-        Console(stderr=True).print(f"[red]error:[/red] {problem}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/red] {escape(problem)}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
     return run
@@ -148,6 +149,12 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _described(event: "Callable[[], Event]") -> bool:
+    """Tell whether any option describes an event."""
+    assert isinstance(event, functools.partial)  # noqa: S101 - as ``told`` makes it
+    return any(value is not None for value in event.keywords.values())
+
+
 @app.command()
 @told
 @reported
@@ -195,6 +202,13 @@ def simulate(
     """Play an event through, step by step, and show what became of it."""
     from sizing import commands
 
+    if published and compare is not None:
+        raise Nonsense("--published and --compare each play something of their own; give one of them")
+    if (published or compare is not None) and (tfvars is not None or _described(event)):
+        raise Nonsense(
+            f"{'--published' if published else '--compare'} plays runs that are known; "
+            "leave out what describes an event or a deployment"
+        )
     if published:
         commands.simulate_published(given, chance, shown, plot, doubled_writes=doubled_writes)
     elif doubled_writes:

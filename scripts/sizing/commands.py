@@ -1,6 +1,7 @@
 """What the commands do: read what was typed, call, show."""
 
 import json
+import re
 import shlex
 import sys
 import time
@@ -23,7 +24,7 @@ from sizing.around import PREWARMING
 from sizing.calibration import Calibration
 from sizing.cost import Item, Keeping, Usage, itemise, total
 from sizing.course import Outcome
-from sizing.demand import Event, event
+from sizing.demand import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Event, event
 from sizing.errors import BadFile, Disagreement, Nonsense
 from sizing.explain import Figure
 from sizing.facts import Facts
@@ -50,6 +51,13 @@ _NAMES = {
     "viewer_time": "viewer_seconds",
     "viewer_refresh": "viewer_refresh_seconds",
     "cdn": "results_by_cdn",
+}
+# What error messages call a field, besides.
+_SPOKEN = {
+    "peak": "peak_votes_per_second",
+    "duration": "duration_seconds",
+    "deadline": "final_deadline_seconds",
+    "live_lag": "live_lag_seconds",
 }
 _READERS: dict[str, Callable[[str], float]] = {
     "votes": amount,
@@ -87,11 +95,19 @@ class Wish(NamedTuple):
                 prefer=self.prefer,
             )
         except ValidationError as error:
-            raise Nonsense("; ".join(problems(error))) from None
+            raise Nonsense(_as_typed("; ".join(problems(error)))) from None
 
     def keeping(self) -> Keeping:
-        """Return how long capacity is kept."""
-        return Keeping(seconds(self.before) / 3600, seconds(self.after) / 3600)
+        """Return how long capacity is kept.
+
+        Raises:
+            Nonsense: a time that nobody keeps it.
+        """
+        kept = {"before": seconds(self.before), "after": seconds(self.after)}
+        for name, value in kept.items():
+            if value > LONGEST_EVENT_SECONDS:
+                raise Nonsense(f"{name}: {spoken(value)} are more than 30 days; price everyday use instead")
+        return Keeping(kept["before"] / 3600, kept["after"] / 3600)
 
 
 class Given(NamedTuple):
@@ -139,6 +155,18 @@ class Shown(NamedTuple):
     explain: bool
     only: Sequence[str] | None
 
+    def checked(self) -> "Shown":
+        """Return itself.
+
+        Raises:
+            Nonsense: options that contradict each other.
+        """
+        if self.as_json and self.explain:
+            raise Nonsense("--json and --explain both say how to show the result; give one of them")
+        if self.only and not self.explain:
+            raise Nonsense("--only belongs to --explain")
+        return self
+
     def explained(self, figures: dict[str, Figure]) -> str:
         """Return where the figures come from.
 
@@ -160,20 +188,43 @@ def told_event(event_file: Path | None = None, **options: Any) -> Event:
     """
     told = {} if event_file is None else _fields(event_file)
     told |= {key: value for key, value in options.items() if value is not None}
-    for key, read in _READERS.items():
+    for key in _READERS:
         if isinstance(told.get(key), str):
-            told[key] = read(told[key])
-    return event(**{_NAMES.get(key, key): value for key, value in told.items()})
+            told[key] = _read(key, told[key])
+        elif isinstance(told.get(key), bool) or not isinstance(told.get(key), float | int | None):
+            raise Nonsense(f"{key}: {told[key]!r} is no number")
+    if (told.get("viewers") or 0) > WORLD_POPULATION:
+        raise Nonsense(f"viewers: {told['viewers']:.3g} are more than there are people")
+    try:
+        return event(**{_NAMES.get(key, key): value for key, value in told.items()})
+    except Nonsense as error:
+        raise Nonsense(_as_typed(str(error))) from None
+
+
+def _read(name: str, text: str) -> float:
+    try:
+        return _READERS[name](text)
+    except Nonsense as error:
+        raise Nonsense(f"{name}: {error}") from None
+
+
+def _as_typed(message: str) -> str:
+    """Return a message with the names under which fields were typed."""
+    for typed, field in (_NAMES | _SPOKEN).items():
+        message = re.sub(rf"\b{field}\b", typed, message)
+    return message
 
 
 def _fields(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
-        read: dict[str, Any] = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        read: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise BadFile(f"event: {path} can't be read: {error.strerror}") from None
     except ValueError as error:
         raise BadFile(f"event: {path}: {error}") from None
+    if not isinstance(read, dict):
+        raise BadFile(f'event: {path} holds no names and values, as in {{"peak": 500, "duration": 600}}')
     return read
 
 
@@ -199,6 +250,9 @@ def plan(
     brief: bool,
 ) -> None:
     """Plan an event; write the settings and show the rest."""
+    shown.checked()
+    if keep is not None and out is None:
+        raise Nonsense("--keep belongs to --out: it says what that file repeats")
     found = make_plan(
         event,
         wish.goals(),
@@ -228,6 +282,7 @@ def simulate(
     plot: Path | None,
 ) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
+    shown.checked()
     facts, times, keeping = given.facts(), given.times(), wish.keeping()
     beforehand: list[Item] = []
     if tfvars_file is None:
@@ -266,6 +321,7 @@ def simulate_published(
     given: Given, chance: Chance, shown: Shown, plot: Path | None, *, doubled_writes: bool
 ) -> None:
     """Play the published sample's runs, with its writes or with ours."""
+    shown.checked()
     seed, step = chance.checked()
     found = published.play(given.facts(), doubled_writes=doubled_writes, seed=seed, step=step)
     if plot is not None:

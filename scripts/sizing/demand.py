@@ -216,6 +216,8 @@ def event(
     for name, value in (("votes", votes), ("peak", peak), ("duration", duration)):
         if value is not None and not value > 0:
             raise Nonsense(f"{name}: {value:g} is not positive")
+    if votes is not None and votes < 1:
+        raise Nonsense(f"votes: {votes:g} are less than one vote")
     # Any event of this shape tells how full it is.
     fill = _event(peak_votes_per_second=1.0, duration_seconds=1.0, **_only_shape(rest)).fill
     match votes, peak, duration:

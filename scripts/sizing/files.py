@@ -22,6 +22,8 @@ def load[Model: BaseModel](model: type[Model], path: Path, what: str) -> Model:
         return model.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise BadFile(f"{what}: {path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{what}: {path} is no text in UTF-8") from None
     except ValidationError as error:
         raise BadFile(f"{what}: {path}: {first_problem(error)}") from None
 
@@ -37,5 +39,7 @@ def problems(error: ValidationError) -> list[str]:
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "there is no such field; is it misspelt?"
         lines.append(f"{where}: {message}" if where else message)
     return lines

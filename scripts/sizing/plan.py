@@ -75,8 +75,9 @@ def plan(
         Impossible: no setting meets the goals; the binding limit is named.
         Nonsense: ``current_shards`` is no number of shards.
     """
-    if current_shards is not None and current_shards < 1:
-        raise Nonsense(f"current_shards: {current_shards} is no number of shards")
+    most = facts.value("kinesis.shards_per_stream")
+    if current_shards is not None and not 1 <= current_shards <= most:
+        raise Nonsense(f"current_shards: {current_shards} is no number of shards: 1 to {most:,.0f} are")
     desk = Desk(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
     aggregator, shards = choose_stream.aggregator(desk, choose_stream.shards(desk))
     writer, votes_table, buckets = choose_writer.choose(desk, shards, aggregator)

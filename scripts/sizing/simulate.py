@@ -20,13 +20,15 @@ from sizing.batching import Lane, LiveRows, live_row_units, whole
 from sizing.capacity import Bucket, GrowingCapacity, Meter
 from sizing.course import Course
 from sizing.demand import Array
-from sizing.errors import Impossible
+from sizing.errors import Impossible, Nonsense
 from sizing.predict import flow, table_meter
+from sizing.quantities import spoken
 from sizing.scenario import Scenario
 
 _STEPS_A_SECOND = (10, 5, 4, 2, 1)  # whole, so that polls and samples fall on steps
 _STEPS_AIMED_AT = 6_000
 _SAMPLES_AIMED_AT = 4_000
+_MOST_STEPS = 1_500_000  # a few minutes
 _LONGEST_DRAIN_SECONDS = 7 * 86_400
 
 
@@ -48,6 +50,7 @@ def simulate(scenario: Scenario, seed: int = 0, step: float | None = None) -> Co
 
     Raises:
         Impossible: the queues would not be empty within a week of the event's end.
+        Nonsense: it would take so many steps that nobody waits for them.
     """
     expected, event_seconds = roughly_seconds(scenario), scenario.event.duration_seconds
     if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
@@ -57,7 +60,13 @@ def simulate(scenario: Scenario, seed: int = 0, step: float | None = None) -> Co
             "the consumers' rate, or their tables' write units",
             "the last vote would be stored more than a week after the event.",
         )
-    return _Simulation(scenario, seed, step or step_seconds(expected)).run()
+    step = step or step_seconds(expected)
+    if expected > _MOST_STEPS * step:
+        raise Nonsense(
+            f"step: {spoken(expected)} in steps of {step:g} s are too many; "
+            "simulate the busiest part of the event, or give a larger step (1 s at most)"
+        )
+    return _Simulation(scenario, seed, step).run()
 
 
 def roughly_seconds(scenario: Scenario) -> float:

@@ -30,7 +30,7 @@ def test_a_plan_is_json_for_programs(votectl: Typed) -> None:
 def test_every_number_can_be_asked_why(votectl: Typed) -> None:
     code, output = votectl(["plan", *CITY, "--explain", "--only", "stream: shard"])
     assert code == 0
-    assert "= ceil((peak - hot) / (per_shard * target - hot))" in output
+    assert "= max(1, ceil((peak - hot) / (per_shard * target - hot)))" in output
     assert "kinesis.shard_write_records_per_second = 1,000 records/s  [fact: boto/botocore" in output
 
 
@@ -101,7 +101,9 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["plan", "--peak", "3", "--duration", "soon"], "no duration", id="no-duration"),
         pytest.param(["plan", "--peak", "3"], "two of votes, peak", id="too-little"),
         pytest.param(["plan", *CITY, "--deadline", "0s"], "deadline: 0 s is not positive", id="no-deadline"),
-        pytest.param(["plan", *CITY, "--deadline", "60d"], "final_deadline_seconds", id="absurd-deadline"),
+        pytest.param(
+            ["plan", *CITY, "--deadline", "60d"], "deadline: Input should be less", id="absurd-deadline"
+        ),
         pytest.param(["plan", *CITY, "--live-lag", "1s"], "Binding limit", id="impossible"),
         pytest.param(["plan", *CITY, "--prices", "none.json"], "prices: none.json", id="no-prices"),
         pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
@@ -109,6 +111,21 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["simulate", *CITY, "--step", "0.3"], "must make a second", id="odd-step"),
         pytest.param(["simulate", *CITY, "--doubled-writes"], "belongs to --published", id="not-published"),
         pytest.param(["simulate", *CITY, "--tfvars", "none.tfvars"], "tfvars: none.tfvars", id="no-tfvars"),
+        pytest.param(["plan", "--peak", "[/red]", "--duration", "1m"], "peak: '[/red]' is no", id="markup"),
+        pytest.param(["plan", *CITY, "--name", "A"], "'^[a-z0-9][a-z0-9-]{0,40}$'", id="brackets"),
+        pytest.param(["plan", "--votes", "0.5", "--peak", "3"], "less than one vote", id="half-a-vote"),
+        pytest.param(["plan", "--peak", "1e400", "--duration", "1m"], "error: peak: Input", id="infinite"),
+        pytest.param(["plan", *CITY, "--options", "1"], "error: options: Input", id="name-as-typed"),
+        pytest.param(["plan", *CITY, "--viewers", "1e30"], "more than there are people", id="viewers"),
+        pytest.param(["plan", *CITY, "--before", "9999d"], "before: 2.4e+05 h are more", id="kept-for-ever"),
+        pytest.param(["plan", *CITY, "--current-shards", "999999"], "1 to 10,000 are", id="absurd-shards"),
+        pytest.param(["plan", *CITY, "--only", "votes"], "--only belongs to --explain", id="only"),
+        pytest.param(["plan", *CITY, "--explain", "--json"], "give one of them", id="two-ways-to-show"),
+        pytest.param(["plan", *CITY, "--keep", "x.tfvars"], "--keep belongs to --out", id="nothing-to-keep"),
+        pytest.param(["simulate", *CITY, "--step", "1e-9"], "too many", id="endless-steps"),
+        pytest.param(["simulate", "--peak", "1", "--duration", "30d"], "too many", id="endless-event"),
+        pytest.param(["simulate", *CITY, "--published"], "leave out what describes", id="event-published"),
+        pytest.param(["simulate", "--published", "--compare", "x"], "give one of them", id="two-sources"),
         pytest.param(["plan", *CITY, "--out", "none/x.tfvars"], "can't be written", id="nowhere-to-write"),
         pytest.param(
             ["calibrate", "--poll", "p", "--option", "o", "--out", "x", "--batch-size", "10"],
@@ -121,5 +138,42 @@ def test_nonsense_is_answered_with_one_clear_line(votectl: Typed, arguments: lis
     code, output = votectl(arguments)
     assert code == 1
     assert output.startswith("error: ")
+    assert output.count("\n") == 1
     assert message in output
-    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"[1]", "holds no names and values", id="list"),
+        pytest.param(b'{"peak": true, "duration": 60}', "peak: True is no number", id="truth"),
+        pytest.param(b'{"peak": 5, "duration": [60]}', "duration: [60] is no number", id="several"),
+        pytest.param(
+            b'{"peak": 5, "duration": 60, "pols": 2}', "pols: there is no such field", id="misspelt"
+        ),
+        pytest.param(b"\xb0", "can't decode", id="binary"),
+    ],
+)
+def test_a_file_that_describes_no_event_is_refused(
+    votectl: Typed, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_bytes(content)
+    code, output = votectl(["plan", "--event", str(path)])
+    assert code == 1
+    assert output.count("\n") == 1
+    assert message in output
+
+
+@pytest.mark.parametrize("option", ["--prices", "--calibration"])
+def test_a_binary_file_is_refused(votectl: Typed, tmp_path: Path, option: str) -> None:
+    path = tmp_path / "some.json"
+    path.write_bytes(b"\xb0\x00")
+    code, output = votectl(["plan", *CITY, option, str(path)])
+    assert (code, output) == (1, f"error: {option[2:]}: {path} is no text in UTF-8\n")
+
+
+def test_one_voter_may_send_all_votes(votectl: Typed) -> None:
+    code, output = votectl(["plan", "--peak", "100", "--duration", "10m", "--hot-voter-share", "1", "--json"])
+    assert code == 0
+    assert json.loads(output)["deployment"]["stream"]["shard_count"] == 1
