@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from sizing.batching import whole
-from sizing.cost import asked_per_second
 from sizing.deployment import BillingMode
 from sizing.desk import Desk
 from sizing.explain import Figure, derived, given
 from sizing.function_time import expected_answer
+from sizing.reading import asked_per_second
 from sizing.scenario import Scenario
 
 PREWARMING = "votes table pre-warming"

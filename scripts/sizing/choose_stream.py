@@ -3,12 +3,12 @@
 from math import ceil
 
 from sizing.batching import Lane, live_row_units, whole
-from sizing.cost import answer_units, asked_per_second
 from sizing.deployment import Aggregator, Api, BillingMode, ResultsApi, Stream, StreamMode, Table
 from sizing.desk import Desk
 from sizing.errors import Impossible
 from sizing.explain import Figure, assumed, computed, derived, given
 from sizing.predict import longest
+from sizing.reading import answer_units, asked_per_second
 from sizing.scenario import our_writing
 
 AGGREGATOR_BATCH = 10_000

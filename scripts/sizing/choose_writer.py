@@ -10,7 +10,6 @@ import numpy as np
 
 from sizing.batching import whole
 from sizing.choose_stream import timeout_seconds
-from sizing.cost import count_units
 from sizing.deployment import Aggregator, BillingMode, Table, Writer
 from sizing.desk import Desk
 from sizing.errors import Impossible
@@ -18,6 +17,7 @@ from sizing.explain import Figure, assumed, computed, derived, given
 from sizing.function_time import expected_writer
 from sizing.goals import Preference
 from sizing.predict import longest
+from sizing.reading import count_units
 from sizing.scenario import Scenario
 
 BATCH_SIZES = (5, 10, 25, 50, 100, 250, 500, 1000)

@@ -22,7 +22,7 @@ from sizing import facts as fact_files
 from sizing import measure, plots, published, real_run, rehearsal, report, tfvars
 from sizing.around import PREWARMING
 from sizing.calibration import Calibration
-from sizing.cost import Item, Keeping, Usage, itemise, total
+from sizing.cost import Item, itemise, total
 from sizing.course import Outcome
 from sizing.demand import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Event, event
 from sizing.errors import BadFile, Disagreement, Nonsense
@@ -37,6 +37,7 @@ from sizing.quantities import amount, seconds, spoken
 from sizing.real_run import Compared, RealRun
 from sizing.scenario import Scenario
 from sizing.simulate import simulate as play
+from sizing.usage import Keeping, Usage
 from votectl import deployment as deployments
 
 console = Console()

@@ -8,15 +8,13 @@ services are not, nor is the final count's state machine (a few hundred transiti
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from sizing.batching import whole
-from sizing.course import Course
-from sizing.demand import Array, Event
+from sizing.demand import Event
 from sizing.deployment import Consumer, Deployment, StreamMode, Table
 from sizing.explain import Figure, computed, derived, given
 from sizing.facts import Facts
 from sizing.function_time import expected_answer
+from sizing.reading import answer_units, asked_per_second, count_units
+from sizing.usage import Usage
 
 _GB = 1024**3
 
@@ -28,68 +26,12 @@ _THREE_STEPS = "min(n, a) * p1 + max(0, min(n, b) - a) * p2 + max(0, n - b) * p3
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """How long capacity is kept around the event, in hours."""
-
-    before: float = 1.0
-    after: float = 1.0
-
-
-@dataclass(frozen=True)
 class Item:
     """One line of the bill, in USD."""
 
     service: str
     what: str
     cost: Figure
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What was used, up to some moment."""
-
-    votes: float  # admitted by the front door
-    accepted: float
-    vote_units: float
-    live_units: float
-    writer_batches: float
-    writer_seconds: float
-    aggregator_batches: float
-    aggregator_seconds: float
-    shards: float
-    hours: float  # for which capacity is paid
-    event_share: float  # of the event, by time
-    source: str
-
-    @classmethod
-    def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
-        """Return what a course uses up to a time (s from the event's beginning), or in all.
-
-        Hours are begun hours, for the whole; on the way they run on evenly.
-        """
-        now = float(course.times[-1]) if until is None else until
-
-        def at(curve: Array) -> float:
-            return float(np.interp(now, course.times, curve))
-
-        if until is None:
-            hours = float(whole(keeping.before + now / 3600 + keeping.after))
-        else:
-            hours = keeping.before + now / 3600
-        return cls(
-            votes=at(course.sent - course.refused_by_api),
-            accepted=at(course.accepted),
-            vote_units=at(course.vote_units),
-            live_units=at(course.live_units),
-            writer_batches=at(course.writer_batches),
-            writer_seconds=at(course.writer_seconds),
-            aggregator_batches=at(course.aggregator_batches),
-            aggregator_seconds=at(course.aggregator_seconds),
-            shards=float(np.max(course.shards[course.times <= now])),
-            hours=hours,
-            event_share=min(now / course.event_seconds, 1.0),
-            source=source,
-        )
 
 
 def total(items: Sequence[Item]) -> Figure:
@@ -115,50 +57,6 @@ def itemise(usage: Usage, event: Event, deployment: Deployment, facts: Facts) ->
         *bill.results(),
     ]
     return [item for item in items if item.cost.value > 0]
-
-
-def count_units(votes_stored: float, event: Event, facts: Facts) -> Figure:
-    """Return the read units of the final count: every stored row once, strongly consistent."""
-    return derived(
-        "read units of the final count",
-        "units",
-        "votes * (1 - repeats) * row / unit",
-        votes=given("votes stored", votes_stored, "votes", "the course"),
-        repeats=event.figures()["repeats"],
-        row=facts["votestream.vote_row_bytes"],
-        unit=facts["dynamodb.read_unit_bytes"],
-    )
-
-
-def asked_per_second(event: Event, facts: Facts, *, by_cdn: bool) -> Figure:
-    """Return how often the API is asked for results: by everybody, or by a CDN that keeps them for a second."""
-    inputs = {
-        "viewers": given("viewers", event.viewers, ""),
-        "refresh": given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s"),
-    }
-    name, formula = "requests for results", "viewers / refresh"
-    if by_cdn:
-        formula = "min(viewers / refresh, polls / fresh)"
-        inputs |= {
-            "polls": given("polls", event.polls, ""),
-            "fresh": facts["votestream.result_fresh_seconds"],
-        }
-    return derived(name, "requests/s", formula, **inputs)
-
-
-def answer_units(event: Event, shards: Figure, facts: Facts) -> Figure:
-    """Return the read units of one answer: every live row of a poll, strongly consistent."""
-    return derived(
-        "read units of an answer",
-        "units",
-        "ceil(shards * (row + options * (per_option + option)) / unit)",
-        shards=shards,
-        row=facts["votestream.live_row_bytes"],
-        options=given("options per poll", event.options_per_poll, ""),
-        per_option=facts["votestream.live_row_bytes_per_option"],
-        option=given("option id", event.option_bytes, "bytes"),
-        unit=facts["dynamodb.read_unit_bytes"],
-    )
 
 
 class _Bill:

@@ -1,6 +1,5 @@
 """Where decisions are taken: what is known, the margins that are kept, and what has been decided so far."""
 
-from sizing.cost import Keeping
 from sizing.demand import Event
 from sizing.deployment import Aggregator, Deployment, Stream, Table, Writer
 from sizing.explain import Figure, assumed, derived
@@ -8,6 +7,7 @@ from sizing.facts import Facts
 from sizing.function_time import FunctionTimes
 from sizing.goals import Goals, Preference
 from sizing.scenario import Scenario
+from sizing.usage import Keeping
 
 
 class Desk:

@@ -6,13 +6,13 @@ import numpy as np
 
 from sizing.around import concurrency
 from sizing.batching import whole
-from sizing.cost import count_units
 from sizing.course import Outcome
 from sizing.desk import Desk
 from sizing.errors import Impossible
 from sizing.explain import Figure, computed, derived, given
 from sizing.function_time import FunctionTime
 from sizing.predict import flow, longest
+from sizing.reading import count_units
 from sizing.scenario import Scenario
 
 LONGEST_RECORD_AGE = 604_800  # s: Lambda's

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sizing import choose_stream, choose_writer, expect
 from sizing.around import Quota, Step, prewarming, quotas, steps
-from sizing.cost import Item, Keeping, Usage, itemise, total
+from sizing.cost import Item, itemise, total
 from sizing.course import Course, Outcome
 from sizing.demand import Event
 from sizing.deployment import BillingMode, Deployment, Surroundings
@@ -22,6 +22,7 @@ from sizing.function_time import FunctionTimes
 from sizing.goals import Goals
 from sizing.predict import flow
 from sizing.scenario import Scenario
+from sizing.usage import Keeping, Usage
 
 
 @dataclass(frozen=True)

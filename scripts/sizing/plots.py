@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import FuncFormatter
 
-from sizing.cost import Keeping, Usage, itemise, total
+from sizing.cost import itemise, total
 from sizing.course import Course
 from sizing.demand import Array
 from sizing.errors import BadFile
 from sizing.published import Experiments
 from sizing.scenario import Scenario
+from sizing.usage import Keeping, Usage
 
 FORMATS = (".png", ".svg")
 _BINS = 300  # points per curve: a screen shows no more

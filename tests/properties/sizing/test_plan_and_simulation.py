@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sizing.batching import live_row_units
-from sizing.cost import Keeping, Usage, itemise, total
+from sizing.cost import itemise, total
 from sizing.course import Outcome
 from sizing.demand import Event
 from sizing.errors import Impossible
@@ -20,6 +20,7 @@ from sizing.plan import plan
 from sizing.scenario import Scenario
 from sizing.shapes import Points, Shape
 from sizing.simulate import simulate
+from sizing.usage import Keeping, Usage
 
 TOLERANCE = 0.10
 STEP = 0.5  # s

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sizing.cost import Item, Keeping, Usage, itemise, total
+from sizing.cost import Item, itemise, total
 from sizing.demand import event
 from sizing.deployment import (
     Aggregator,
@@ -18,6 +18,7 @@ from sizing.deployment import (
 from sizing.facts import Facts
 from sizing.predict import flow
 from sizing.scenario import Scenario
+from sizing.usage import Keeping, Usage
 
 USED = Usage(
     votes=1e6,

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from sizing import facts as fact_files
-from sizing.cost import Keeping, Usage, itemise, total
+from sizing.cost import itemise, total
 from sizing.errors import BadFile
 from sizing.facts import Facts, Status
 from sizing.predict import flow
 from sizing.scenario import Scenario
+from sizing.usage import Keeping, Usage
 
 Edit = Callable[[dict[str, Any]], object]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from sizing import plots
-from sizing.cost import Keeping
 from sizing.errors import BadFile
 from sizing.published import Experiments
 from sizing.scenario import Scenario
 from sizing.simulate import simulate
+from sizing.usage import Keeping
 
 LARGEST = 200_000  # bytes: they live in the repository
 
