@@ -100,12 +100,15 @@ class _Lanes:
         # A failing invocation takes its time and writes nothing; a lane that may not run waits.
         self._attempts = 1 / (1 - scenario.surroundings.function_error_share)
         self._slowdown = self._attempts / scenario.concurrency_share
+        # From one full batch to the next: its invocation, or reading as many votes, if that takes longer.
         self._full = lane.limit / scenario.lane_rate(lane).value
+        self._full_busy = min(self._full, float(self._busy(np.asarray(lane.limit))))
         self.unpolled = np.zeros(shape)  # in the stream, not read yet
         self.queue = np.zeros(shape)  # read, in no batch yet
         self.running = np.zeros(shape)  # in the invocation under way
         # When that ends. The mappings' windows are not in step with each other before the first vote.
         self.free_at = -random.random(shape) * lane.window
+        self.read_at = np.full(shape, -np.inf)  # when as many votes as fill another batch can have been read
         self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: none waits
         self.batches = self.seconds = self.units = 0.0
         self.ended = 0.0  # when the last invocation so far ends
@@ -206,10 +209,12 @@ class _Lanes:
             calm = visible / limit * self._full <= end - begin
             small = np.where(calm, visible / self.lane.pushed(visible / (end - now)), 0.0)
         filled = now + (end - now) * np.clip((limit - self.queue) / np.maximum(fresh, 1e-9), 0.0, 1.0)
-        begin = np.maximum(begin, filled)
+        begin = np.maximum(np.maximum(begin, filled), self.read_at)
         room = np.ceil(np.maximum(end - begin, 0.0) / self._full - 1e-9)
         full = np.where(small > 0, 0.0, np.minimum(np.floor(visible / limit), room))
-        self.free_at = np.where(full > 0, begin + full * self._full, self.free_at)
+        # The next batch is read while this one's invocation runs.
+        self.read_at = np.where(full > 0, begin + full * self._full, self.read_at)
+        self.free_at = np.where(full > 0, self.read_at - self._full + self._full_busy, self.free_at)
         self.seconds += float(full.sum()) * self.lane.time.of(limit) * self._attempts
         return full, small
 
@@ -225,7 +230,7 @@ class _Lanes:
     def spread_to(self, shards: int) -> None:
         """Add lanes for shards that a growing stream has got."""
         more = ((0, shards - len(self.queue)), (0, 0))
-        for name in ("unpolled", "queue", "running", "free_at"):
+        for name in ("unpolled", "queue", "running", "free_at", "read_at"):
             setattr(self, name, np.pad(getattr(self, name), more))
         self.waiting_since = np.pad(self.waiting_since, more, constant_values=np.inf)
 

@@ -6,6 +6,7 @@ import pytest
 
 from sizing.course import Outcome
 from sizing.deployment import (
+    Aggregator,
     Api,
     BillingMode,
     Stream,
@@ -147,6 +148,21 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(scenario: Call
     assert scarce.aggregator_batches < enough.aggregator_batches
     for found in (enough, scarce):
         assert found.live_units / found.aggregator_batches == pytest.approx(10 * 6, rel=0.02)  # rows x units
+
+
+def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
+    scenario: Callable[..., Scenario],
+) -> None:
+    event = {"peak_votes_per_second": 2_000.0, "duration_seconds": 120.0, "voter_bytes": 128}
+    aggregator = Aggregator(batch_size=10_000, batching_window_seconds=60)
+    played = scenario(event=event, deployment={"vote_aggregator": aggregator})
+    lane = played.aggregator
+    to_read = lane.limit / played.readable_per_shard.value
+    assert to_read > 1 > lane.full_seconds
+    filling = lane.limit / 500
+    course = simulate(played, 1, 0.1)
+    highest = float(np.max(course.live_lag[course.times < 100]))  # later, a last batch waits for its window
+    assert highest == pytest.approx(filling + lane.full_seconds + lane.on_its_way, abs=0.6)
 
 
 def test_a_repeated_vote_costs_two_units(scenario: Callable[..., Scenario]) -> None:
