@@ -23,15 +23,15 @@ def read_stream(deployment: Deployment) -> dict[tuple[str, str], tuple[str, byte
     kinesis = boto3.client("kinesis")
     records: dict[tuple[str, str], tuple[str, bytes]] = {}
     for shard in kinesis.list_shards(StreamName=deployment.stream_name)["Shards"]:
-        iterator = kinesis.get_shard_iterator(
+        iterator: str | None = kinesis.get_shard_iterator(
             StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        while True:
+        while iterator:
             page = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
             for record in page["Records"]:
                 place = (shard["ShardId"], record["SequenceNumber"])
                 records[place] = (record["PartitionKey"], record["Data"])
             if not page["Records"] and page.get("MillisBehindLatest", 0) == 0:
                 break
-            iterator = page["NextShardIterator"]
+            iterator = page.get("NextShardIterator")  # a shard that was closed has an end
     return records
