@@ -37,6 +37,7 @@ locals {
   alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
   # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
   apis    = [for kind in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
+  stages  = "${local.apigateway_arn}/restapis/*/stages/*"
   cdn     = ["${local.cloudfront_arn}cache-policy/*", "${local.cloudfront_arn}distribution/*", "${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
   pools   = "${local.arn["cognito-idp"]}userpool/*"
   web_acl = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
@@ -82,26 +83,29 @@ locals {
       Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
       Pools   = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
       Topics  = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
-      WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.apis)]
+      WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, [local.stages])]
     }
 
     # What faces people: API, firewall, sign-in, CDN, alarms.
     front = {
       Apis     = [["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:SetWebACL"], local.apis]
-      WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, ["${local.apigateway_arn}/restapis/*/stages/*"])]
+      WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, [local.stages])]
       NewPools = [["cognito-idp:CreateUserPool"], ["*"], local.to_be_tagged]
       Pools    = [["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolDomain", "cognito-idp:DeleteUserPool", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool"], [local.pools], local.tagged]
-      Cdn      = [["cloudfront:Create*", "cloudfront:Delete*", "cloudfront:PublishFunction", "cloudfront:TagResource", "cloudfront:UntagResource", "cloudfront:Update*"], local.cdn]
-      Alarms   = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
-      Topics   = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
+      # CloudFront and Kinesis ask for these without naming what they are for: a statement that names it allows nothing.
+      NewCdn = [["cloudfront:CreateCachePolicy", "cloudfront:CreateDistribution", "cloudfront:CreateFunction"], ["*"]]
+      Cdn    = [["cloudfront:Delete*", "cloudfront:PublishFunction", "cloudfront:TagResource", "cloudfront:UntagResource", "cloudfront:Update*"], local.cdn]
+      Alarms = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
+      Topics = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
     }
 
     # What takes in, stores and counts votes.
     back = {
       Streams = [
-        ["kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "kinesis:DeregisterStreamConsumer", "kinesis:DisableEnhancedMonitoring", "kinesis:EnableEnhancedMonitoring", "kinesis:IncreaseStreamRetentionPeriod", "kinesis:RegisterStreamConsumer", "kinesis:RemoveTagsFromStream", "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:TagResource", "kinesis:UntagResource", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"],
+        ["kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "kinesis:DeregisterStreamConsumer", "kinesis:IncreaseStreamRetentionPeriod", "kinesis:RegisterStreamConsumer", "kinesis:RemoveTagsFromStream", "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:TagResource", "kinesis:UntagResource"],
         concat(local.streams, ["${local.streams[0]}/consumer/*"]),
       ]
+      Resharding = [["kinesis:DisableEnhancedMonitoring", "kinesis:EnableEnhancedMonitoring", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"], ["*"], { StringEquals = { "aws:RequestedRegion" = var.aws_region } }]
       Functions  = [["lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction*", "lambda:PublishVersion", "lambda:PutFunction*", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunction*"], [local.functions]]
       Mappings   = [["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], ["*"], { ArnLike = { "lambda:FunctionArn" = local.functions } }]
       TagMapping = [["lambda:TagResource", "lambda:UntagResource"], [local.mappings]]
@@ -164,7 +168,7 @@ locals {
   # What running the platform takes, whichever role it is.
   boundary_statements = {
     Alarm      = [["sns:Publish"], [local.topics]]
-    Log        = [["logs:CreateLogStream", "logs:PutLogEvents"], local.log_groups]
+    Log        = [["logs:CreateLogStream", "logs:PutLogEvents"], ["${local.arn["logs"]}log-group:/aws/lambda/${local.name_prefix}-*"]]
     Measure    = [["cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
     Read       = [["ssm:GetParameter"], [local.parameters]]
     Store      = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]

@@ -1,4 +1,4 @@
-"""What Terraform would deploy, as data: the plan of one run of the root's own tests, made without a cloud."""
+"""What Terraform would deploy, as data: what a run of its own tests plans, made without a cloud."""
 
 import json
 import subprocess
@@ -9,8 +9,9 @@ from bootstrap import infra, terraform
 from bootstrap.layout import Layout
 from contract.terraform_source import PROJECT
 
-TEST_FILE = "tests/observability.tftest.hcl"
-RUN = "alarms_and_dashboard_as_they_are_deployed"
+# Runs whose plans are of use: of the platform, and of what `make bootstrap` makes.
+PLATFORM = ("infra", "observability", "alarms_and_dashboard_as_they_are_deployed")
+FOUNDATION = ("infra/bootstrap", "permissions", "makes_roles_within_the_boundary_only")
 ENVIRONMENT = "test"
 
 
@@ -36,7 +37,12 @@ class Observed(NamedTuple):
 @cache
 def observed() -> Observed:
     """Return what module.observability plans to deploy."""
-    resources = _planned_resources("module.observability.")
+    module = "module.observability."
+    resources = {
+        address.removeprefix(module): after
+        for address, after in resources_of(*PLATFORM).items()
+        if address.startswith(module)
+    }
     prefix = 'aws_cloudwatch_metric_alarm.this["'
     return Observed(
         alarms={
@@ -84,18 +90,19 @@ def expressions_of_widget(widget: dict[str, Any]) -> list[str]:
     return [entry[0]["expression"] for entry in widget["properties"].get("metrics", []) if len(entry) == 1]
 
 
-def _planned_resources(module: str) -> dict[str, dict[str, Any]]:
-    """Return the resources of a module that the run plans, by their address in it.
+@cache
+def resources_of(folder: str, test_file: str, run: str) -> dict[str, dict[str, Any]]:
+    """Return the resources that a run of the tests in a folder plans, by their address.
 
     `terraform test` prints a run's plan only with -verbose, and as data only with -json.
     """
     layout = Layout(PROJECT)
-    data = infra.data_dir(layout, "test-infra")
+    data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
     if not data.is_dir():
-        infra.init_for_tests(layout, "infra")
-    command = ["test", "-json", "-verbose", f"-filter={TEST_FILE}"]
+        infra.init_for_tests(layout, folder)
+    command = ["test", "-json", "-verbose", f"-filter=tests/{test_file}.tftest.hcl"]
     done = subprocess.run(
-        [str(terraform.ensure(layout, for_tests=True)), f"-chdir={PROJECT / 'infra'}", *command],
+        [str(terraform.ensure(layout, for_tests=True)), f"-chdir={PROJECT / folder}", *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -107,10 +114,6 @@ def _planned_resources(module: str) -> dict[str, dict[str, Any]]:
     (plan,) = [
         message["test_plan"]
         for message in messages
-        if message["type"] == "test_plan" and message["@testrun"] == RUN
+        if message["type"] == "test_plan" and message["@testrun"] == run
     ]
-    return {
-        change["address"].removeprefix(module): change["change"]["after"]
-        for change in plan["resource_changes"]
-        if change["address"].startswith(module)
-    }
+    return {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
