@@ -50,13 +50,14 @@ def mend() -> None:
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
     from localemu.services.events.target import StatesTargetSender
 
-    from localcloud.emulator import front_door, kinesis, mapping_state, permissions, poller
+    from localcloud.emulator import front_door, kinesis, mapping_state, permissions, poller, stage
 
     front_door.install()
     kinesis.install()
     permissions.install()
     poller.install()
     mapping_state.install()
+    stage.install()
     StatesTargetSender.send_event = _start_execution
     # `$input.json('$')` and `$input.path('$')` build the grammar of JSONPath anew each time they are evaluated,
     # which is half of what a vote costs here. The parsed expressions hold no state.

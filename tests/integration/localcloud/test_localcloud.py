@@ -225,6 +225,35 @@ def test_it_listens_to_this_machine_only(cloud: Cloud) -> None:
             probe.bind((address if not address.startswith("127.0.0.1") else "127.0.0.2", port))
 
 
+def test_the_settings_of_each_method_stay_whoever_sets_others_and_can_be_taken_back(cloud: Cloud) -> None:
+    client = cloud.client("apigateway")
+    api = client.create_rest_api(name="settings")["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    client.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    client.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
+    deployment = client.create_deployment(restApiId=api)["id"]
+    client.create_stage(restApiId=api, stageName="v1", deploymentId=deployment)
+    stage = {"restApiId": api, "stageName": "v1"}
+    methods = ["*/*", *(f"~1polls~1{number}/GET" for number in range(12))]
+
+    def change(operation: dict[str, str]) -> None:
+        client.update_stage(**stage, patchOperations=[operation])
+
+    limits = [
+        {"op": "replace", "path": f"/{method}/throttling/burstLimit", "value": "7"} for method in methods
+    ]
+    with ThreadPoolExecutor(len(limits)) as everybody:
+        list(everybody.map(change, limits))
+    settings = client.get_stage(**stage)["methodSettings"]
+    assert {method: setting["throttlingBurstLimit"] for method, setting in settings.items()} == dict.fromkeys(
+        methods, 7
+    )
+
+    for method in methods[:2]:
+        change({"op": "remove", "path": f"/{method}"})
+    assert client.get_stage(**stage)["methodSettings"].keys() == set(methods[2:])
+
+
 def test_every_acknowledged_put_is_in_the_stream_exactly_once(cloud: Cloud) -> None:
     kinesis = cloud.client("kinesis")
     kinesis.create_stream(StreamName="concurrent", ShardCount=2)

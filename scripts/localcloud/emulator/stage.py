@@ -1,0 +1,46 @@
+"""Changes of an API's stage, as API Gateway makes them: one after the other, and each can be taken back."""
+# mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partialmethod
+from typing import Any
+
+from localemu.services.apigateway.helpers import get_moto_rest_api
+from localemu.services.apigateway.next_gen.provider import ApigatewayNextGenProvider
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def update_stage(
+    provider: Any,
+    update: Callable[..., Any],
+    context: Any,
+    rest_api_id: str,
+    stage_name: str,
+    patch_operations: Sequence[dict[str, Any]] | None = None,
+    **more: Any,
+) -> Any:
+    """Change a stage.
+
+    LocalEmu changes a copy and puts it in the place of the stage, whatever somebody else has changed meanwhile:
+    Terraform sets several methods at once, and then finds one of them missing ("empty result"). And it takes back the
+    settings of all methods ("*/*"), but not of one: "Invalid method setting path", and nothing could be destroyed.
+    """
+    with _ONE_AT_A_TIME:
+        stage = get_moto_rest_api(context, rest_api_id).stages.get(stage_name)
+        settings = stage.method_settings if stage else {}
+        left = []
+        for operation in patch_operations or ():
+            method = operation["path"].removeprefix("/")
+            if operation["op"] == "remove" and method in settings:
+                del settings[method]
+            else:
+                left.append(operation)
+        return update(provider, context, rest_api_id, stage_name, left, **more)
+
+
+def install() -> None:
+    """Put it in the place of LocalEmu's own."""
+    provider = ApigatewayNextGenProvider
+    provider.update_stage = partialmethod(update_stage, provider.update_stage)
