@@ -12,10 +12,13 @@ What is wrong there (moto-ext 5.1.54, `moto/kinesis/models.py`), and what our pr
 - A closed shard that is read to its end still answers an iterator, so that no reader goes on to the children.
 - The last shard ends at 2**128, one past the last hash key, and the last hash key of each shard belongs to none.
 - CreateStream forgets the stream's tags, which Terraform sends with it, so that no plan was ever empty.
+- PutRecords is throttled (KINESIS_ERROR_PROBABILITY) as a whole: none of 500 votes, or all. On AWS each by itself.
 - An iterator made with StreamARN names the stream "None" and works with StreamARN only.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
+import json
+import random
 import threading
 import time
 from bisect import bisect_left, bisect_right
@@ -23,6 +26,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from localemu import config
+from localemu.services.kinesis.provider import KinesisProvider
 from moto.kinesis import models
 from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.responses import KinesisResponse
@@ -33,6 +38,10 @@ from moto.kinesis.utils import (
 )
 
 GREATEST_HASH_KEY = 2**128 - 1
+THROTTLED = {
+    "ErrorCode": "ProvisionedThroughputExceededException",
+    "ErrorMessage": "Rate exceeded for shard X in stream Y under account Z.",
+}
 GET_RECORDS_LIMIT = 10_000
 
 # Splits and merges, of which two at once would close a shard twice.
@@ -283,19 +292,34 @@ _create_stream: Callable[[Any], str] = KinesisResponse.create_stream
 
 
 def put_records(response: Any) -> str:
-    """Put several records, or refuse a request without any as AWS does; moto answers 500 to it."""
-    if not response._get_param("Records"):
+    """Put several records; with KINESIS_ERROR_PROBABILITY each of them is throttled by itself, as AWS does it.
+
+    LocalEmu throttles all of a call or none, and moto answers 500 to a request without records.
+    """
+    records = response._get_param("Records")
+    if not records:
         raise InvalidArgumentError("Records must have from 1 to 500 members.")
-    return _put_records(response)
+    chance = random.SystemRandom()
+    throttled = [chance.random() < config.KINESIS_ERROR_PROBABILITY for _ in records]
+    taken = [record for record, refused in zip(records, throttled, strict=True) if not refused]
+    answer = response.kinesis_backend.put_records(
+        response._get_param("StreamARN"), response._get_param("StreamName"), taken
+    )
+    stored = iter(answer["Records"])
+    entries = [THROTTLED if refused else next(stored) for refused in throttled]
+    return json.dumps({"FailedRecordCount": sum(throttled), "Records": entries})
 
 
-_put_records: Callable[[Any], str] = KinesisResponse.put_records
+def leave_to_moto(*_: object, **__: object) -> None:
+    """Let an operation through to moto's response; this is how a provider of LocalEmu says it."""
+    raise NotImplementedError
 
 
 def install() -> None:
     """Put all of the above in the place of moto's own."""
     KinesisResponse.create_stream = create_stream
     KinesisResponse.put_records = put_records
+    KinesisProvider.put_records = leave_to_moto
     models.Shard = MendedShard
     models.Stream.get_shard_for_key = get_shard_for_key
     models.Stream.put_record = put_record

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 
@@ -79,6 +80,13 @@ class Cloud:
             aws_secret_access_key="test",
             config=Config(max_pool_connections=40),
         )
+
+    def configure(self, variable: str, value: float) -> None:
+        answer = httpx.post(
+            f"{self.variables['AWS_ENDPOINT_URL']}/_localemu/config",
+            json={"variable": variable, "value": value},
+        )
+        assert answer.status_code == 200
 
     def function_pids(self, function: str) -> list[int]:
         return [int(file.read_text()) for file in self.directory.glob(f"functions/{function}-*.pid")]
@@ -280,6 +288,32 @@ def test_every_acknowledged_put_is_in_the_stream_exactly_once(cloud: Cloud) -> N
         found += [(shard["ShardId"], record["SequenceNumber"], record["Data"]) for record in records]
     assert sorted(found) == sorted(acknowledged)
     assert {len(number) for _, number, _ in found} == {56}
+
+
+def test_a_stream_throttles_each_record_of_a_call_by_itself(cloud: Cloud) -> None:
+    kinesis = cloud.client("kinesis")
+    kinesis.create_stream(StreamName="throttled", ShardCount=1)
+    records = [{"PartitionKey": "key", "Data": f"{number}".encode()} for number in range(200)]
+    cloud.configure("KINESIS_ERROR_PROBABILITY", 0.5)
+    try:
+        answer = kinesis.put_records(StreamName="throttled", Records=records)
+    finally:
+        cloud.configure("KINESIS_ERROR_PROBABILITY", 0.0)
+    codes = [entry.get("ErrorCode") for entry in answer["Records"]]
+    assert set(codes) == {None, "ProvisionedThroughputExceededException"}
+    assert answer["FailedRecordCount"] == 200 - codes.count(None)
+    iterator = kinesis.get_shard_iterator(
+        StreamName="throttled", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    stored = [
+        (entry["SequenceNumber"], entry["Data"])
+        for entry in kinesis.get_records(ShardIterator=iterator)["Records"]
+    ]
+    assert stored == [
+        (entry["SequenceNumber"], record["Data"])
+        for entry, record in zip(answer["Records"], records, strict=True)
+        if "SequenceNumber" in entry
+    ]
 
 
 def test_a_function_killed_in_a_batch_gets_that_batch_again(pipeline: Callable[..., Pipeline]) -> None:
