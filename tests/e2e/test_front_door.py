@@ -63,6 +63,44 @@ def test_a_poll_id_that_is_no_slug_is_refused_and_reaches_no_stream(
     assert read_stream(deployment) == before
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json; charset=UTF-8",
+        "application/json;charset=utf-8",
+        "application/json;charset=UTF-8",
+    ],
+)
+def test_json_is_taken_however_a_client_declares_it_and_always_checked(
+    content_type: str | None, deployment: Deployment, front_door: httpx.Client
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+
+    def post(body: bytes) -> httpx.Response:
+        return front_door.post("/polls/some-poll/votes", content=body, headers=headers)
+
+    before = read_stream(deployment)
+    answer = post(b'{"option": "a", "voter": "somebody"}')
+    assert answer.status_code == 202
+    receipt = answer.json()["receipt"]
+    assert read_stream(deployment).keys() - before.keys() == {(receipt["shard"], receipt["sequence"])}
+    for body in (b"no json", b'{"option": "a", "voter": "somebody", "marker": "tally-0"}'):
+        assert post(body).status_code == 400
+
+
+def test_what_is_not_declared_as_json_is_415_whatever_it_holds(front_door: httpx.Client) -> None:
+    for content_type in ("text/plain", "application/x-amz-json-1.1", "application/json; charset=utf-16"):
+        for body in (b'{"option": "a", "voter": "somebody"}', b"no json"):
+            answer = front_door.post(
+                "/polls/some-poll/votes", content=body, headers={"Content-Type": content_type}
+            )
+            assert answer.status_code == 415
+            assert answer.json()["error"] == "unsupported_media_type"
+
+
 def test_a_body_of_a_megabyte_is_refused(front_door: httpx.Client) -> None:
     answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 1_000_000})
     assert answer.status_code in {400, 413}

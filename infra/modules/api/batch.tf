@@ -65,7 +65,7 @@ resource "aws_api_gateway_method" "cast_votes" {
   api_key_required     = local.api_key_required
   operation_name       = "CastVotes"
   request_validator_id = aws_api_gateway_request_validator.this.id
-  request_models       = { "application/json" = aws_api_gateway_model.vote_batch[0].name }
+  request_models       = { for type in local.json_types : type => aws_api_gateway_model.vote_batch[0].name }
   request_parameters   = { "method.request.path.poll_id" = true }
 }
 
@@ -81,7 +81,7 @@ resource "aws_api_gateway_integration" "put_records" {
   credentials             = aws_iam_role.this.arn
   passthrough_behavior    = "NEVER"
   request_parameters      = { "integration.request.header.Content-Type" = "'application/x-amz-json-1.1'" }
-  request_templates       = { "application/json" = local.put_records_template }
+  request_templates       = { for type in local.json_types : type => local.put_records_template }
   timeout_milliseconds    = 10000
 
   depends_on = [aws_iam_role_policy.this]

@@ -7,6 +7,10 @@ locals {
     voter   = "[A-Za-z0-9_.:@|+=/-]{1,128}"
   }
 
+  # What JSON is called. API Gateway compares a request's Content-Type with these letter by letter, and HTTP libraries
+  # (OkHttp, older axios) write the charset behind it, in one of these ways: 415 would be all that they ever get.
+  json_types = toset(concat(["application/json"], formatlist("application/json;%s", ["charset=utf-8", "charset=UTF-8", " charset=utf-8", " charset=UTF-8"])))
+
   # Waiting a second is enough: the token bucket and a shard's limits refill every second.
   retry_after_seconds = 1
 
@@ -110,8 +114,9 @@ resource "aws_api_gateway_method" "cast_vote" {
   api_key_required     = local.api_key_required
   operation_name       = "CastVote"
   request_validator_id = aws_api_gateway_request_validator.this.id
-  request_models       = { "application/json" = aws_api_gateway_model.vote.name }
-  request_parameters   = { "method.request.path.poll_id" = true }
+  # For every type that has a template: what matches no model is not validated.
+  request_models     = { for type in local.json_types : type => aws_api_gateway_model.vote.name }
+  request_parameters = { "method.request.path.poll_id" = true }
 }
 
 resource "aws_api_gateway_integration" "put_record" {
@@ -125,7 +130,7 @@ resource "aws_api_gateway_integration" "put_record" {
   # Any other content type is refused with 415. Passing it through would hand the body to Kinesis as it is.
   passthrough_behavior = "NEVER"
   request_parameters   = { "integration.request.header.Content-Type" = "'application/x-amz-json-1.1'" }
-  request_templates    = { "application/json" = local.put_record_template }
+  request_templates    = { for type in local.json_types : type => local.put_record_template }
   # A put takes milliseconds. Whoever waits for five seconds is better served by 503 and a second try:
   # the same voter's second record replaces the first.
   timeout_milliseconds = 5000

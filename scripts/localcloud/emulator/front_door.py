@@ -13,6 +13,7 @@ from typing import Any
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from localemu.constants import APPLICATION_JSON
 from localemu.services.apigateway.next_gen.execute_api.gateway_response import (
     InvalidSignatureError,
     MissingAuthTokenError,
@@ -40,10 +41,16 @@ def is_readable_and_valid(
 ) -> bool:
     """Say whether a request's body is what its model asks for.
 
+    LocalEmu holds every body against the model for JSON. AWS goes by the request's type, letter by letter, and
+    validates nothing of a type that has no model: such a request gets 415, unless a template takes it in.
+
     LocalEmu takes an error of the JSON parser for no. Bytes that are no UTF-8, and lists nested too deep, raise
     another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500. So does a
     template for bytes that Python's parser reads because it guesses their encoding: UTF-16, or with a mark in front.
     """
+    models = method.get("requestModels") or {}
+    if models and not {request["headers"].get("Content-Type", APPLICATION_JSON), "$default"} & models.keys():
+        return True
     try:
         json.loads((request.get("body") or b"{}").decode("utf-8"))
         return is_valid(method, rest_api, request)

@@ -36,8 +36,18 @@ run "only_json_reaches_the_template" {
   command = plan
 
   assert {
-    condition     = aws_api_gateway_integration.put_record.passthrough_behavior == "NEVER" && keys(aws_api_gateway_integration.put_record.request_templates) == tolist(["application/json"])
+    condition     = aws_api_gateway_integration.put_record.passthrough_behavior == "NEVER" && alltrue([for type in keys(aws_api_gateway_integration.put_record.request_templates) : can(regex("^application/json(; ?charset=(utf-8|UTF-8))?$", type))])
     error_message = "A body of another type must be refused with 415: passed through, it would be the PutRecord request itself."
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_integration.put_record.request_templates) == 5 && length(distinct(values(aws_api_gateway_integration.put_record.request_templates))) == 1
+    error_message = "JSON is JSON, with and without its charset, however that is written."
+  }
+
+  assert {
+    condition     = keys(aws_api_gateway_integration.put_record.request_templates) == keys(aws_api_gateway_method.cast_vote.request_models)
+    error_message = "No type may reach the template without the model's check: API Gateway validates nothing of a type that has no model."
   }
 }
 
