@@ -9,6 +9,7 @@ resource "aws_ssm_parameter" "deployment" {
     api_id                         = module.api.api_id
     api_stage                      = module.api.stage_name
     api_url                        = module.api.invoke_url
+    api_key_ids                    = module.api.api_key_ids
     stream_name                    = module.stream.stream_name
     polls_table                    = module.polls_table.table_name
     votes_table                    = module.votes_table.table_name

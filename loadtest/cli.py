@@ -21,9 +21,9 @@ from loadtest.scenario import Plan, Shape, steps_expected
 from loadtest.staging import Stage
 from loadtest.verification import Verdict, expect, verify
 from votectl import deployment as deployments
-from votectl.cli import Environment, find, reported
+from votectl.cli import Client, Environment, find, reported
+from votectl.credentials import for_voters_of
 from votectl.errors import OperatorError
-from votectl.signing import for_voters_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".state" / "loadtest"
@@ -50,6 +50,7 @@ def run(
     shape: Annotated[Shape, typer.Option(help="How the rate goes over the run")] = Shape.SPIKE,
     viewers: Annotated[float, typer.Option(min=0, max=1, help="Viewers for each voter under way")] = 0.1,
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes")] = None,
+    client: Client = None,
     host: Annotated[
         str | None, typer.Option(help="Front door, instead of the one that the deployment names")
     ] = None,
@@ -64,6 +65,8 @@ def run(
 ) -> None:
     """Send votes, wait for the final result, and compare."""
     target = find(environment)
+    credentials = for_voters_of(target, client)
+    credentials.find()  # what is missing is said before there are polls
     run_id = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     plan = Plan(
         run=run_id,
@@ -74,7 +77,7 @@ def run(
         rate=rate,
         seconds=minutes * 60,
         viewers=viewers,
-        signed=for_voters_of(target) is not None,
+        credentials=credentials,
     )
     _make_sure(plan, yes=yes)
     files = Files(RUNS / run_id)

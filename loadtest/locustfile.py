@@ -25,9 +25,9 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.answers import NO_ANSWER, Answer, Entry, Reading, from_line, to_line
 from loadtest.books import Books
+from loadtest.carrying import Headers
 from loadtest.run import Files
 from loadtest.scenario import Scenario, users_at
-from loadtest.signing import Signer
 from loadtest.staging import Stage, cloud_ahead_ms
 from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
@@ -51,7 +51,7 @@ class Sender:
         self.scenario = scenario
         self.voters = voters_of_worker(worker)
         self.write = write
-        self.signer = Signer() if scenario.plan.signed else None
+        self.headers = Headers(scenario.plan.credentials.find())
         self.begun = 0
         self._ahead_ms = ahead_ms
 
@@ -120,10 +120,8 @@ class Voter(FastHttpUser):
     def _send(self, shared: Sender, voter: int, number: int, request: Request) -> None:
         path = f"/polls/{request.poll_id}/votes"
         body = request.body if isinstance(request.body, bytes) else json.dumps(request.body).encode()
-        headers = {"Content-Type": request.content_type}
-        if shared.signer is not None:
-            url = f"{shared.scenario.plan.front_door}{path}"
-            headers = shared.signer.headers("POST", url, body, request.content_type)
+        url = f"{shared.scenario.plan.front_door}{path}"
+        headers = shared.headers.of("POST", url, body, request.content_type)
         shared.begun += 1
         sent_ms, began = shared.now_ms(), time.perf_counter()
         status, receipt = NO_ANSWER, {"shard": "", "sequence": ""}

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from votectl.credentials import Credentials
+
 # A spike is this much of a run, in its middle, and stands on this much of its height.
 SPIKE_FROM, SPIKE_UNTIL, SPIKE_BASE = 0.4, 0.6, 0.25
 
@@ -34,7 +36,7 @@ class Plan(_Part):
         rate: steps of voters per second where the shape is highest; a step is one request, now and then two.
         seconds: how long.
         viewers: readers of results, as a share of the voters under way at once.
-        signed: whether requests carry an AWS signature.
+        credentials: what requests carry.
     """
 
     run: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -45,7 +47,7 @@ class Plan(_Part):
     rate: Annotated[float, Field(gt=0)]
     seconds: Annotated[float, Field(gt=0)]
     viewers: Annotated[float, Field(ge=0, le=1)] = 0.1
-    signed: bool = False
+    credentials: Credentials = Credentials()
 
 
 class Ballot(_Part):

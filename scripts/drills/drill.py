@@ -20,6 +20,7 @@ from rich.table import Table
 from drills import faults
 from votectl import demo
 from votectl.counts import CountReader
+from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.polls import PollDesk
@@ -200,7 +201,7 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
     wait_for(lambda: desk.now_ms() > poll.opens_at, 30)
     observation, account = demo.Observation(reader, [poll]), Account()
     watch = Watch(deployment, poll, account)
-    over = threading.Event()
+    over, auth = threading.Event(), for_voters_of(deployment).find()
 
     def keep_voting() -> None:
         for number in itertools.count(1):
@@ -209,7 +210,7 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
             talks = list(
                 conversations({poll_id: [option.id for option in options]}, VOTERS_PER_ROUND, number)
             )
-            asyncio.run(send(deployment.front_door, talks, account, SENDERS))
+            asyncio.run(send(deployment.front_door, talks, account, SENDERS, auth=auth))
 
     voting = threading.Thread(target=keep_voting)
     with Live(console=console, auto_refresh=False) as screen:

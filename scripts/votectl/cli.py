@@ -52,6 +52,11 @@ Environment = Annotated[
     typer.Option("--environment", "-e", envvar=ENVIRONMENT_VARIABLE, help="Which deployment to work on."),
 ]
 
+Client = Annotated[
+    str | None,
+    typer.Option(help="Whose key votes carry, where api.clients has any; the first by name if left out"),
+]
+
 
 @app.callback()
 def before_the_command(
@@ -219,18 +224,19 @@ def results(
 def demo(
     voters: Annotated[int, typer.Option(min=10, help="How many voters take part")] = 1000,
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes")] = None,
+    client: Client = None,
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """Send votes of every kind to two new polls and hold the results against what was sent."""
-    if not demonstration.run(find(environment), voters, seed, console):
+    if not demonstration.run(find(environment), voters, seed, console, client):
         raise typer.Exit(1)
 
 
 @app.command()
 @reported
-def smoke(environment: Environment = deployment.LOCAL) -> None:
+def smoke(client: Client = None, environment: Environment = deployment.LOCAL) -> None:
     """Take a small poll from its creation to its final result, and fail if the API answers anything else."""
-    if not smoke_test.run(find(environment), console):
+    if not smoke_test.run(find(environment), console, client):
         raise OperatorError(
             f"environment {environment!r} does not do what it should: see the rows marked above"
         )

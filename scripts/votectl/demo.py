@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -16,13 +16,12 @@ from rich.table import Table
 from votectl import display
 from votectl.closing import Schedules
 from votectl.counts import CountReader
+from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
 from votectl.polls import PollDesk
-from votectl.signing import for_voters_of
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
-from voting.settings import VoterAuth
 
 OPEN_FOR_MS = 24 * 3_600_000  # long enough for votes by hand afterwards
 CONCURRENCY = 16
@@ -32,6 +31,10 @@ SETTLE_SECONDS = 2
 # How long the counts may stand still, short of what was acknowledged, before the demo gives up.
 PATIENCE_SECONDS = 60
 
+SHELL_FINDS_KEY = (
+    "API_KEY=$(aws apigateway get-api-key --include-value --api-key {key_id} --query value --output text)"
+)
+# With keys; those of a role have a token besides.
 CURL_SIGNS = (
     '--aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
     '-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
@@ -108,9 +111,15 @@ def checks(account: Account, observation: Observation, polls: Sequence[Poll]) ->
     return found
 
 
-def run(deployment: Deployment, voters: int, seed: int | None, console: Console) -> bool:
-    """Run the demonstration; return whether every single number agrees."""
-    auth = for_voters_of(deployment)
+def run(
+    deployment: Deployment, voters: int, seed: int | None, console: Console, client: str | None = None
+) -> bool:
+    """Run the demonstration; return whether every single number agrees.
+
+    Votes carry the key of ``client``, where clients have keys (None: of the first by name).
+    """
+    credentials = for_voters_of(deployment, client)
+    auth = credentials.find()
     seed = time.time_ns() // 1_000_000_000 if seed is None else seed
     desk = PollDesk(deployment.polls_table)
     closes_at = desk.now_ms() + OPEN_FOR_MS
@@ -144,7 +153,7 @@ def run(deployment: Deployment, voters: int, seed: int | None, console: Console)
         console.print("[green]Every number agrees with what was sent.[/green]")
     else:
         console.print("[red]Some numbers disagree with what was sent: see the rows marked above.[/red]")
-    _invite(deployment, polls[0], console)
+    _invite(deployment, credentials, polls[0], console)
     return agreed
 
 
@@ -245,16 +254,21 @@ def _show(value: object) -> str:
     return str(value)
 
 
-def _invite(deployment: Deployment, poll: Poll, console: Console) -> None:
+def _invite(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
+    console.print("\nVote by hand, and watch:", highlight=False)
+    for line in by_hand(deployment, credentials, poll):
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def by_hand(deployment: Deployment, credentials: Credentials, poll: Poll) -> Iterator[str]:
+    """Yield the commands with which somebody votes and looks; they name a key, and do not show it."""
     url = f"{deployment.front_door}/polls/{poll.poll_id}/votes"
     body = f'{{"option": "{poll.options[0].id}", "voter": "me"}}'
-    console.print("\nVote by hand, and watch:", highlight=False)
-    # curl signs with keys; those of a role have a token besides.
-    signed = (
-        f"{CURL_SIGNS.format(region=deployment.region)} " if deployment.voter_auth is VoterAuth.IAM else ""
-    )
-    for line in (
-        f"curl -i {signed}-H 'Content-Type: application/json' -d '{body}' {url}",
-        f".venv/bin/votectl results {poll.poll_id} --watch",
-    ):
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    more = ""
+    if credentials.api_key_id is not None:
+        yield SHELL_FINDS_KEY.format(key_id=credentials.api_key_id)
+        more += '-H "X-Api-Key: $API_KEY" '
+    if credentials.signed:
+        more += f"{CURL_SIGNS.format(region=deployment.region)} "
+    yield f"curl -i {more}-H 'Content-Type: application/json' -d '{body}' {url}"
+    yield f".venv/bin/votectl results {poll.poll_id} --watch"

@@ -24,6 +24,7 @@ class Deployment(BaseModel):
     api_id: str
     api_stage: str
     api_url: str
+    api_key_ids: dict[str, str]  # by client
     stream_name: str
     polls_table: str
     votes_table: str

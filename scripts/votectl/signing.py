@@ -7,9 +7,7 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from voting.settings import VoterAuth
 
 
 class Signing(httpx.Auth):
@@ -45,21 +43,3 @@ class Signing(httpx.Auth):
             if name in signed.headers:
                 request.headers[name] = signed.headers[name]
         yield request
-
-
-def for_voters_of(deployment: Deployment) -> httpx.Auth | None:
-    """Return what requests need to vote in the name of any voter, None if nothing.
-
-    Raises:
-        OperatorError: nobody can, or not from here.
-    """
-    match deployment.voter_auth:
-        case VoterAuth.NONE:
-            return None
-        case VoterAuth.IAM:
-            return Signing()
-        case VoterAuth.COGNITO:
-            raise OperatorError(
-                f"in environment {deployment.environment!r} voters sign in themselves (voter_auth cognito), so that "
-                "nobody can vote for invented ones"
-            )

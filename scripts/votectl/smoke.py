@@ -16,11 +16,11 @@ from rich.console import Console
 
 from results_api.results import Status
 from votectl.closing import Schedules, close
+from votectl.credentials import for_voters_of
 from votectl.demo import Check, checks_table
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.polls import PollDesk
-from votectl.signing import for_voters_of
 from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, Request, send
 from voting.polls import Option, Poll
@@ -99,8 +99,10 @@ def requests(poll_id: str) -> list[list[Request]]:
     return talks
 
 
-def run(deployment: Deployment, console: Console) -> bool:
+def run(deployment: Deployment, console: Console, client: str | None = None) -> bool:
     """Take a poll from its creation to its final result; return whether every number is as it was sent.
+
+    Votes carry the key of ``client``, where clients have keys (None: of the first by name).
 
     The poll is named ``smoke-`` and something random, and stays, like every poll. Only this deployment's own names and
     addresses are used, so it runs with the permissions of an operator. Where voters sign in it has none: it sends the
@@ -119,11 +121,12 @@ def run(deployment: Deployment, console: Console) -> bool:
         time.sleep(0.2)
 
     account = Account()
-    auth = None if deployment.voter_auth is VoterAuth.COGNITO else for_voters_of(deployment)
+    anybody = deployment.voter_auth is VoterAuth.COGNITO
+    auth = None if anybody else for_voters_of(deployment, client).find()
     asyncio.run(send(deployment.front_door, requests(poll.poll_id), account, CONCURRENCY, auth=auth))
     console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
-    with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
-        viewer = Viewer(client)
+    with httpx.Client(base_url=deployment.front_door, timeout=30) as reading:
+        viewer = Viewer(reading)
         accepted = account.live.get(poll.poll_id, Counter()).total()
         live = viewer.wait_for(poll.poll_id, lambda result: result["total"] == accepted, LIVE_WITHIN_SECONDS)
         console.print(f"{live['total']} votes in the live result")

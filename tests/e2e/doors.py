@@ -82,12 +82,17 @@ def claims_of(token: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Doors:
-    """Where voters sign in (cognito), and where back ends vouch for them (iam)."""
+    """Where voters sign in (cognito), and where back ends vouch for them (vouched, as tools would find it)."""
 
     cognito: str
-    iam: str
+    vouched: Deployment
     pool: Pool
     api_key: str
+
+    @property
+    def iam(self) -> str:
+        """Where back ends vouch: the base URL."""
+        return self.vouched.front_door
 
     def signed(self, door: str, **more: Any) -> httpx.Client:
         """Return a client that signs its requests to one of the doors."""
@@ -110,13 +115,13 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
     try:
         _terraform(tool, data, "apply", "-auto-approve", *given)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
-        urls = {
-            door: deployment.model_copy(update=found).front_door
-            for door, found in outputs["doors"]["value"].items()
-        }
-        key_id = outputs["api_key_id"]["value"]
+        cognito, vouched = (
+            Deployment.model_validate(deployment.model_dump() | outputs["doors"]["value"][door])
+            for door in ("cognito", "iam")
+        )
+        (key_id,) = vouched.api_key_ids.values()
         key = boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-        yield Doors(urls["cognito"], urls["iam"], Pool(outputs["user_pool_id"]["value"]), key)
+        yield Doors(cognito.front_door, vouched, Pool(outputs["user_pool_id"]["value"]), key)
     finally:
         if deployment.environment != deployments.LOCAL:
             _terraform(tool, data, "destroy", "-auto-approve", *given)

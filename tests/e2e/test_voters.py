@@ -4,6 +4,7 @@ The local cloud checks tokens (signature, expiry, pool) and signatures; it does 
 from access tokens. What AWS does beyond is tested as it is planned (infra/modules/api/tests/authorizer.tftest.hcl).
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable, Iterator
@@ -16,8 +17,11 @@ import pytest
 from contract.openapi_document import answer_problems
 from e2e.doors import ORIGINS, Doors, Voter, claims_of
 from e2e.observing import read_stream, wait_for
+from votectl import smoke
+from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.signing import Signing
+from votectl.traffic import Account, Kind, send
 from voting.polls import Poll
 
 VOTES, BATCH, RECEIPT = "/polls/{poll_id}/votes", "/polls/{poll_id}/votes/batch", "/polls/{poll_id}/votes/me"
@@ -225,6 +229,13 @@ def test_where_clients_have_keys_nobody_votes_without_one(
         answer = client.post("/polls/some-poll/votes", json={"option": "a", "voter": "x"})
     assert described("POST", VOTES, answer).status_code == 403
     assert read_stream(deployment) == before
+
+
+def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(doors: Doors) -> None:
+    account, talks = Account(), smoke.requests("some-poll")
+    asyncio.run(send(doors.iam, talks, account, concurrency=4, auth=for_voters_of(doors.vouched).find()))
+    assert account.acknowledged.total() == account.sent.total() - account.sent[Kind.MALFORMED]
+    assert account.refused == {(Kind.MALFORMED, 400): account.sent[Kind.MALFORMED]}
 
 
 # Pages in a browser

@@ -89,6 +89,7 @@ def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
     kinesis.create_stream(StreamName=stream, ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     used = {
+        "api_key_ids": {},
         "voter_auth": "none",
         "environment": "test",
         "region": "us-east-1",

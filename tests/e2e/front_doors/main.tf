@@ -123,15 +123,12 @@ module "iam" {
   voter_auth                     = "iam"
 }
 
+# What of the deployment's parameter is another thing behind each door.
 output "doors" {
   value = {
-    cognito = { api_id = module.cognito.api_id, api_url = module.cognito.invoke_url }
-    iam     = { api_id = module.iam.api_id, api_url = module.iam.invoke_url }
+    cognito = { api_id = module.cognito.api_id, api_key_ids = {}, api_url = module.cognito.invoke_url, voter_auth = "cognito" }
+    iam     = { api_id = module.iam.api_id, api_key_ids = module.iam.api_key_ids, api_url = module.iam.invoke_url, voter_auth = "iam" }
   }
-}
-
-output "api_key_id" {
-  value = module.iam.api_key_ids["back-end"]
 }
 
 output "user_pool_id" {

@@ -4,10 +4,8 @@ import boto3
 import httpx
 import pytest
 
-from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.signing import Signing, for_voters_of
-from voting.settings import VoterAuth
+from votectl.signing import Signing
 
 
 @pytest.fixture
@@ -43,26 +41,3 @@ def test_without_credentials_an_operator_is_told_what_is_missing(monkeypatch: py
     monkeypatch.setattr(session, "get_credentials", lambda: None)
     with pytest.raises(OperatorError, match="credentials"):
         Signing(session)
-
-
-def deployment_of(voter_auth: VoterAuth) -> Deployment:
-    unused = dict.fromkeys(Deployment.model_fields, "unused")
-    return Deployment.model_validate(
-        unused | {"poll_cache_seconds": 5, "vote_retention_days": 0, "voter_auth": voter_auth}
-    )
-
-
-def test_where_anybody_may_vote_nothing_is_signed() -> None:
-    assert for_voters_of(deployment_of(VoterAuth.NONE)) is None
-
-
-def test_where_back_ends_vouch_requests_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert isinstance(for_voters_of(deployment_of(VoterAuth.IAM)), Signing)
-
-
-def test_where_voters_sign_in_nobody_invents_any() -> None:
-    with pytest.raises(OperatorError, match="voters sign in themselves"):
-        for_voters_of(deployment_of(VoterAuth.COGNITO))

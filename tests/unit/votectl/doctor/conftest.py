@@ -43,6 +43,7 @@ DEPLOYMENT = Deployment(
     poll_cache_seconds=5,
     vote_retention_days=30,
     voter_auth=VoterAuth.NONE,
+    api_key_ids={},
     tally_state_machine_arn="arn:aws:states:eu-west-1:1:stateMachine:tally",
     tally_schedule_group="group",
     tally_schedule_role_arn="arn:aws:iam::1:role/schedule",

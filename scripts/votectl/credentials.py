@@ -1,0 +1,96 @@
+"""What a request carries so that its votes are let in: a back end's signature, a client's key, both or neither."""
+
+from collections.abc import Generator
+
+import boto3
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict
+
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.signing import Signing
+from voting.settings import VoterAuth
+
+
+class WithKey(httpx.Auth):
+    """Puts a client's key on every request, before somebody else's credentials."""
+
+    requires_request_body = True
+
+    def __init__(self, key: str, more: httpx.Auth | None) -> None:
+        """Take the key, and what requests carry besides."""
+        self._key, self._more = key, more
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """Add the header."""
+        request.headers["X-Api-Key"] = self._key
+        if self._more is None:
+            yield request
+        else:
+            yield from self._more.auth_flow(request)
+
+
+class Credentials(BaseModel):
+    """What is asked for, without any secret: it may be written down, and handed to other machines that send.
+
+    Attributes:
+        signed: the signature of whoever has AWS credentials (voter_auth iam).
+        api_key_id: which key (api.clients); None asks for none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    signed: bool = False
+    api_key_id: str | None = None
+
+    def find(self) -> httpx.Auth | None:
+        """Return what gives them to requests, by this machine's AWS credentials; None where nothing is asked for.
+
+        Raises:
+            OperatorError: there are no AWS credentials, or they may not read the key.
+        """
+        signing = Signing() if self.signed else None
+        return signing if self.api_key_id is None else WithKey(_key(self.api_key_id), signing)
+
+
+def _key(key_id: str) -> str:
+    try:
+        return boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
+    except (BotoCoreError, ClientError) as error:
+        raise OperatorError(
+            f"votes need a client's key here, and key {key_id} can't be read ({error}): it takes AWS credentials with "
+            f"apigateway:GET on /apikeys/{key_id}"
+        ) from None
+
+
+def for_voters_of(deployment: Deployment, client: str | None = None) -> Credentials:
+    """Return what requests need to vote in the name of any voter.
+
+    Args:
+        deployment: where.
+        client: whose key they carry, and whose limits they use up, where clients have keys; None: the first by name.
+
+    Raises:
+        OperatorError: nobody can vote for others there, or there is no such client.
+    """
+    if deployment.voter_auth is VoterAuth.COGNITO:
+        raise OperatorError(
+            f"in environment {deployment.environment!r} voters sign in themselves (voter_auth cognito), so that "
+            "nobody can vote for invented ones"
+        )
+    clients = deployment.api_key_ids
+    if client is not None and client not in clients:
+        known = (
+            f"choose one of {', '.join(sorted(clients))}"
+            if clients
+            else "votes need no key there, leave it out"
+        )
+        raise OperatorError(
+            f"environment {deployment.environment!r} has no client {client!r} (api.clients): {known}"
+        )
+    client = client or min(clients, default=None)
+    return Credentials(
+        signed=deployment.voter_auth is VoterAuth.IAM,
+        api_key_id=None if client is None else clients[client],
+    )
