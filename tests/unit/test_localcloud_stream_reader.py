@@ -1,6 +1,7 @@
 """How a shard is read and delivered: order, batches, retries, bisection, age, checkpoints, resharding."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -60,6 +61,7 @@ class Consumer:
     def __init__(self, behave: Callable[[Sequence[str]], None] = lambda _: None) -> None:
         self.behave = behave
         self.batches: list[list[str]] = []
+        self.began: list[float] = []
         self.stored: list[str] = []
         self.given_up: list[tuple[list[str], str, int]] = []
         self.by_thread: dict[int, list[Event]] = defaultdict(list)
@@ -69,6 +71,7 @@ class Consumer:
         sequences = [event.sequence for event in events]
         with self.lock:
             self.batches.append(sequences)
+            self.began.append(time.monotonic())
         self.behave(sequences)
         with self.lock:
             self.stored += sequences
@@ -268,6 +271,26 @@ def test_a_window_gathers_what_trickles_in(read: Callable[..., ShardReader]) -> 
     shard.events += [record(2)]
     assert wait_until(lambda: consumer.batches != [], seconds=5)
     assert consumer.batches == [["1", "2"]]
+
+
+def test_a_window_counts_from_its_first_records_arrival(read: Callable[..., ShardReader]) -> None:
+    consumer = Consumer()
+    read(
+        Shard([record(1, arrival=NOW - 300)], closed=False),
+        consumer,
+        replace(POLICY, batching_window_seconds=300),
+    )
+    assert wait_until(lambda: consumer.stored == ["1"], seconds=5)
+
+
+def test_a_window_counts_from_the_end_of_the_delivery_before(read: Callable[..., ShardReader]) -> None:
+    consumer = Consumer()
+    shard = Shard([record(n, arrival=NOW - 1) for n in range(1, 12)], closed=False)
+    read(shard, consumer, replace(POLICY, batching_window_seconds=1))
+    assert wait_until(lambda: consumer.stored == numbers(1, 11), seconds=5)
+    # The eleventh has waited for a second, but behind a batch that has just ended.
+    first, second = consumer.began
+    assert second - first >= 0.9
 
 
 def test_a_full_batch_does_not_wait_for_its_window(read: Callable[..., ShardReader]) -> None:

@@ -43,6 +43,7 @@ class Lane:
     _waiting: deque[Event] = field(default_factory=deque)
     _waiting_bytes: int = 0
     _closed: bool = False
+    _free_since: float = 0.0  # epoch seconds: when the delivery before ended
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, events: Iterable[Event]) -> None:
@@ -73,6 +74,7 @@ class Lane:
                 # A defect of ours must not lose records: the lane ends, and the checkpoint stays before them.
                 LOG.exception("a lane of %s stopped", self.reader.shard_id)
                 return
+            self._free_since = self.reader.now()
 
     def _gather(self) -> list[Event]:
         """Wait for a full batch, or for what the window brings; empty when there is nothing more to do."""
@@ -80,7 +82,7 @@ class Lane:
         with self._changed:
             while not self._waiting and not self._is_over():
                 self._changed.wait()
-            window_ends = time.monotonic() + policy.batching_window_seconds
+            window_ends = time.monotonic() + policy.batching_window_seconds - self._waited()
             while (
                 not self._is_over()
                 and len(self._waiting) < policy.batch_size
@@ -89,6 +91,16 @@ class Lane:
             ):
                 self._changed.wait(left)
             return [] if self.reader.stopping.is_set() else self._take()
+
+    def _waited(self) -> float:
+        """Seconds since the window opened: when its first record came, or with the end of the delivery before.
+
+        Not when the record was read: windows are whole seconds, a multiple of the time between two reads, so the
+        length of each would hang on whether a read came just before its end or just after.
+        """
+        if not self._waiting:
+            return 0.0
+        return max(0.0, self.reader.now() - max(self._free_since, self._waiting[0].arrival))
 
     def _is_over(self) -> bool:
         return self._closed or self.reader.stopping.is_set()
