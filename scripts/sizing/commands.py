@@ -357,16 +357,8 @@ def compare(path: Path, given: Given, chance: Chance, shown: Shown) -> None:
 
 
 def _beside_simulation(run: RealRun, given: Given, chance: Chance) -> Sequence[Compared]:
-    times, measured = given.times(), run.function_times()
-    scenario = Scenario.expected(
-        run.event,
-        run.deployment,
-        given.facts(),
-        surroundings=run.surroundings,
-        writer_time=times.writer or measured.writer,
-        aggregator_time=times.aggregator or measured.aggregator,
-    )
-    return real_run.compare(run, play(scenario, *chance.checked()))
+    courses = real_run.simulations(run, given.facts(), given.times(), *chance.checked())
+    return real_run.compare(run, courses)
 
 
 def _check_agreement(rows: Sequence[Compared]) -> None:

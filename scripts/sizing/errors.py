@@ -1,13 +1,14 @@
 """Errors, named for what the operator has to change.
 
 SizingError
-├── Nonsense      what was asked contradicts itself or the world; the message names the field
-├── Impossible    no setting can do what was asked; ``limit`` names what stands in the way
-├── BadFile       a file that was given is missing, unreadable or not what it should be
-└── Disagreement  a real run and its simulation differ by more than the tolerance
+├── Nonsense         what was asked contradicts itself or the world; the message names the field
+├── Impossible       no setting can do what was asked; ``limit`` names what stands in the way
+├── BadFile          a file that was given is missing, unreadable or not what it should be
+├── RehearsalFailed  votes could not be put, or others voted: what was measured would say nothing
+└── Disagreement     a real run and its simulations differ by more than the tolerance
 """
 
-__all__ = ["BadFile", "Disagreement", "Impossible", "Nonsense", "SizingError"]
+__all__ = ["BadFile", "Disagreement", "Impossible", "Nonsense", "RehearsalFailed", "SizingError"]
 
 
 class SizingError(Exception):
@@ -29,6 +30,10 @@ class Impossible(SizingError):
 
 class BadFile(SizingError):
     """When a price, event, calibration, deployment or run file can't be used."""
+
+
+class RehearsalFailed(SizingError):
+    """When votes could not be put, are not processed in time, or are not the only ones."""
 
 
 class Disagreement(SizingError):

@@ -4,7 +4,7 @@ A local cloud has no lanes as quick as AWS's and no limits of its own, but it mu
 vote, form batches and touch live rows as the model says. The file is written by whoever drives the run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,15 @@ from sizing import files
 from sizing.course import Course, Outcome
 from sizing.demand import Event
 from sizing.deployment import Deployment, Surroundings
+from sizing.facts import Facts
 from sizing.function_time import FunctionTime, FunctionTimes, measured
+from sizing.scenario import Scenario, our_writing
+from sizing.simulate import simulate
 
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 TOLERANCE = 0.1
+SEEDS = 5
 
 
 class _Model(BaseModel):
@@ -40,12 +44,15 @@ class Measured(_Model):
 
 
 class RealRun(_Model):
-    """An event as it was sent, the deployment that took it, and what was measured."""
+    """An event as it was sent, the deployment that took it, and what was measured.
+
+    Surroundings: what they were, or two between which they were.
+    """
 
     description: str
     event: Event
     deployment: Deployment
-    surroundings: Surroundings = Surroundings()
+    surroundings: Annotated[tuple[Surroundings, ...], Field(min_length=1, max_length=2)] = (Surroundings(),)
     measured: Measured
 
     def function_times(self) -> FunctionTimes:
@@ -62,51 +69,95 @@ class RealRun(_Model):
             aggregator=mean("aggregator", done.aggregator_seconds, done.aggregator_batches),
         )
 
+    def scenarios(self, facts: Facts, times: FunctionTimes) -> Iterator[Scenario]:
+        """Yield the two between which the run was.
+
+        A repeated vote costs one unit while the writer remembers its voter, and two if it does not.
+        """
+        own, ours = self.function_times(), our_writing(facts)
+        for surroundings, units in (
+            (self.surroundings[0], 1.0),
+            (self.surroundings[-1], ours.repeated_vote_units),
+        ):
+            yield Scenario.expected(
+                self.event,
+                self.deployment,
+                facts,
+                surroundings=surroundings,
+                writing=ours.model_copy(update={"repeated_vote_units": units}),
+                writer_time=times.writer or own.writer,
+                aggregator_time=times.aggregator or own.aggregator,
+            )
+
 
 @dataclass(frozen=True)
 class Compared:
-    """One number of the run beside the simulation's."""
+    """One number of the run beside those of its simulations."""
 
     quantity: str
     real: float
-    simulated: float
+    low: float
+    high: float
 
     @property
     def deviation(self) -> float:
-        """The simulation's deviation from the run, as a share."""
-        return self.simulated / self.real - 1 if self.real else float(self.simulated != 0)
+        """How far the nearest simulation is from the run, as a share: 0 where the run lies between two of them."""
+        nearest = min(max(self.real, self.low), self.high)
+        return nearest / self.real - 1 if self.real else float(nearest != 0)
 
     @property
     def agrees(self) -> bool:
-        """Whether the two lie within ``TOLERANCE`` of each other."""
+        """Whether the run lies within ``TOLERANCE`` of a simulation."""
         return abs(self.deviation) <= TOLERANCE
 
 
-def compare(run: RealRun, course: Course) -> Sequence[Compared]:
+def simulations(
+    run: RealRun, facts: Facts, times: FunctionTimes, seed: int, step: float | None
+) -> list[Course]:
+    """Return what chance makes of a run: both scenarios, with several seeds each.
+
+    When votes come and when windows begin is chance, in the run as in a simulation of it: in a short event, two
+    simulations differ by some per cent.
+    """
+    return [
+        simulate(scenario, seed + number, step)
+        for scenario in run.scenarios(facts, times)
+        for number in range(SEEDS)
+    ]
+
+
+def compare(run: RealRun, courses: Iterable[Course]) -> Sequence[Compared]:
     """Return what can be compared."""
-    real, outcome = run.measured, Outcome.of(course)
-    shards = outcome.shards_peak
-    window = run.deployment.vote_aggregator.batching_window_seconds or 1
-    windows = run.event.duration_seconds / window
-    accepted = outcome.votes_sent - outcome.votes_refused_by_api - outcome.votes_refused_by_stream
-    return (
-        Compared(
-            "write units per vote", real.vote_write_units / real.votes_accepted, outcome.vote_units / accepted
+    real, windows = run.measured, run.event.duration_seconds / _window(run)
+    outcomes = [Outcome.of(course) for course in courses]
+    shards = max(outcome.shards_peak for outcome in outcomes)
+    rows: dict[str, tuple[float, list[float]]] = {
+        "write units per vote": (
+            real.vote_write_units / real.votes_accepted,
+            [outcome.vote_units / outcome.votes_stored for outcome in outcomes],
         ),
-        Compared(
-            "votes per writer batch", real.votes_accepted / real.writer_batches, outcome.writer_batch_mean
+        "votes per writer batch": (
+            real.votes_accepted / real.writer_batches,
+            [outcome.writer_batch_mean for outcome in outcomes],
         ),
-        Compared(
-            "votes per aggregator batch",
+        "votes per aggregator batch": (
             real.votes_accepted / real.aggregator_batches,
-            outcome.aggregator_batch_mean,
+            [outcome.aggregator_batch_mean for outcome in outcomes],
         ),
-        Compared(
-            "live rows per shard and window",
+        "live rows per shard and window": (
             real.live_rows_written / shards / windows,
-            outcome.live_units / shards / windows,
+            [outcome.live_units / shards / windows for outcome in outcomes],
         ),
-    )
+    }
+    return [
+        Compared(quantity, found, min(simulated), max(simulated))
+        for quantity, (found, simulated) in rows.items()
+    ]
+
+
+def _window(run: RealRun) -> float:
+    """Return the aggregator's window (s), or a second where it has none."""
+    return run.deployment.vote_aggregator.batching_window_seconds or 1.0
 
 
 def load(path: Path) -> RealRun:

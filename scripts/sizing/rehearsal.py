@@ -4,24 +4,22 @@ What they did is read from their logs, which hold the same lines on AWS and on t
 of each invocation, and the metrics of each batch. Nobody else may vote meanwhile: lines name no poll.
 """
 
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import batched, islice
-from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import islice
+from statistics import quantiles
+from typing import TYPE_CHECKING
 
 import boto3
-import numpy as np
 
 from localcloud.parts import POLL_INTERVAL_SECONDS
 from sizing import measure
 from sizing.demand import Event
 from sizing.deployment import Deployment, Surroundings
-from sizing.errors import Nonsense, SizingError
+from sizing.errors import Nonsense, RehearsalFailed
+from sizing.logged_work import Work, work
 from sizing.real_run import Measured, RealRun
+from sizing.sending import Ballot, Sent, as_sent, ballots, send
 from votectl.counts import CountReader
 from votectl.deployment import LOCAL
 from votectl.deployment import Deployment as Target
@@ -31,99 +29,30 @@ from voting.polls import Option, Poll
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 # A rehearsal is no load test: what is compared shows with a few votes.
 MOST_VOTES = 100_000
+FEWEST_VOTES = 100
 LONGEST_SECONDS = 600.0
 # From the last vote until all is stored, counted and logged.
 PATIENCE_SECONDS = 120.0
 
 _WARMING_VOTES = 20  # per shard
 _OPEN_LONGER_MS = 900_000
-_DIRECT_INVOCATIONS = 7
-_TICK_SECONDS = 0.1
-_RECORDS_PER_CALL = 500
-
-
-class RehearsalFailed(SizingError):
-    """When votes could not be put, or are not processed in time: what was measured would say nothing."""
-
-
-class Ballot(NamedTuple):
-    """A vote to be sent: polls and options are numbers here."""
-
-    poll: int
-    option: int
-    voter: str
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What was put into the stream."""
-
-    votes: int
-    rows: int  # votes that are the first of their voter in their poll
-    seconds: float
-
-
-def ballots(event: Event, seed: int) -> Iterator[list[Ballot]]:
-    """Yield the votes of each tick: by chance, as many as the arrival curve says, repeats among them."""
-    random = np.random.default_rng(seed)
-    edges = np.arange(0, event.duration_seconds + _TICK_SECONDS, _TICK_SECONDS)
-    shares = np.array(event.poll_shares)
-    voters = 0
-    earlier: list[tuple[int, str]] = []
-    for mean in np.diff(event.sent(edges)):
-        tick = []
-        for _ in range(random.poisson(mean)):
-            if earlier and random.random() < event.repeats:
-                poll, voter = earlier[random.integers(len(earlier))]
-            else:
-                poll, voter = int(random.choice(len(shares), p=shares)), f"rehearsal-{seed}-{voters}"
-                voters += 1
-                earlier.append((poll, voter))
-            tick.append(Ballot(poll, int(random.integers(event.options_per_poll)), voter))
-        yield tick
-
-
-def send(client: "KinesisClient", stream: str, polls: Sequence[Poll], ticks: Iterable[list[Ballot]]) -> Sent:
-    """Put votes into the stream, a tenth of a second's at a time, as the front door would.
-
-    Raises:
-        RehearsalFailed: the stream does not take them.
-    """
-    votes, rows = 0, set()
-    began = time.monotonic()
-    for number, tick in enumerate(ticks, 1):
-        for part in batched(tick, _RECORDS_PER_CALL, strict=False):
-            _put(client, stream, [_record(polls[ballot.poll], ballot) for ballot in part])
-        votes += len(tick)
-        rows |= {(ballot.poll, ballot.voter) for ballot in tick}
-        time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
-    return Sent(votes, len(rows), time.monotonic() - began)
-
-
-def _record(poll: Poll, ballot: Ballot) -> "PutRecordsRequestEntryTypeDef":
-    data = {"poll_id": poll.poll_id, "option": poll.options[ballot.option].id}
-    return {"PartitionKey": ballot.voter, "Data": json.dumps(data).encode()}
-
-
-def _put(client: "KinesisClient", stream: str, records: "list[PutRecordsRequestEntryTypeDef]") -> None:
-    answer = client.put_records(StreamName=stream, Records=records)
-    if answer["FailedRecordCount"]:
-        raise RehearsalFailed(
-            f"the stream refused {answer['FailedRecordCount']} of {len(records)} votes: rehearse a lower rate"
-        )
+_DIRECT_INVOCATIONS = 8  # before the event, and after it
+_DIRECT_VOTES = 10  # in each of them
 
 
 def check(event: Event) -> None:
     """Refuse what is no rehearsal.
 
     Raises:
-        Nonsense: too many votes, or too long.
+        Nonsense: too many votes, too few, or too long.
     """
+    if event.votes < FEWEST_VOTES:
+        raise Nonsense(
+            f"a rehearsal of {event.votes:.3g} votes shows chance alone; {FEWEST_VOTES} are the fewest"
+        )
     if event.votes > MOST_VOTES or event.duration_seconds > LONGEST_SECONDS:
         raise Nonsense(
             f"a rehearsal has at most {MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in "
@@ -135,43 +64,55 @@ def rehearse(target: Target, event: Event, settings: Deployment, seed: int) -> R
     """Send an event's votes through a deployment that is otherwise idle, and return what was measured.
 
     Raises:
-        RehearsalFailed: votes are refused, or not processed in time.
+        RehearsalFailed: votes are refused, or not processed in time, or somebody else votes.
+        Nonsense: the stream has not the shards that the settings say.
     """
     desk, reader = PollDesk(target.polls_table), CountReader(target)
     kinesis, logs = boto3.client("kinesis"), boto3.client("logs")
+    check_shards(kinesis, target.stream_name, settings)
     number = desk.now_ms()
     polls = _open_polls(desk, f"rehearsal-{number}", event)
     warming, *voted = polls
-    # Every lane's function has started before anything is measured.
+
+    def logged(since_ms: int, written: int, counted: int) -> tuple[Work, Work]:
+        """Wait until the functions' logs tell of so many votes, and of the end of every invocation."""
+        found: list[Work] = []
+
+        def told() -> bool:
+            found[:] = [
+                work(logs, name, since_ms)
+                for name in (target.vote_writer_function, target.vote_aggregator_function)
+            ]
+            return all(
+                done.invocations >= done.batches and done.counts[Metric.VOTES_ACCEPTED] >= votes
+                for done, votes in zip(found, (written, counted), strict=True)
+            )
+
+        _wait(told)
+        writer, aggregator = found
+        return writer, aggregator
+
+    # Every lane's function has started before anything is measured, and its log of that is complete.
+    invoking = _invoking_seconds(target.vote_writer_function, warming, "before")
     warm = [
-        [Ballot(0, 0, f"warming-{n}") for n in range(_WARMING_VOTES * (settings.stream.shard_count or 4))]
+        Ballot(0, 0, f"warming-{voter}")
+        for voter in range(_WARMING_VOTES * (settings.stream.shard_count or 4))
     ]
-    send(kinesis, target.stream_name, [warming], warm)
-    _wait(lambda: reader.stored(warming).total() == len(warm[0]) == reader.live(warming.poll_id).total)
-    invoking = _invoking_seconds(target.vote_writer_function, warming)
-    time.sleep(1)  # the invocation under way has logged its end
-    since_ms = desk.now_ms()
+    send(kinesis, target.stream_name, [warming], [warm])
+    _wait(lambda: reader.live(warming.poll_id).total == len(warm))
+    logged(number, len(warm) + _DIRECT_INVOCATIONS * _DIRECT_VOTES, len(warm))
+    since_ms = desk.now_ms() + 1
     sent = send(kinesis, target.stream_name, voted, ballots(event, number + seed))
     _wait(lambda: sum(reader.live(poll.poll_id).total for poll in voted) == sent.votes)
     _wait(lambda: sum(reader.stored(poll).total() for poll in voted) == sent.rows)
-
-    def done() -> tuple[Work, Work]:
-        return work(logs, target.vote_writer_function, since_ms), work(
-            logs, target.vote_aggregator_function, since_ms
-        )
-
-    _wait(lambda: all(found.counts[Metric.VOTES_ACCEPTED] >= sent.votes for found in done()))
-    writer, aggregator = done()
-    busy = (writer.seconds + aggregator.seconds) / (writer.batches + aggregator.batches)
-    as_sent = {
-        "duration_seconds": sent.seconds,
-        "peak_votes_per_second": sent.votes / sent.seconds / event.fill,
-    }
+    writer, aggregator = logged(since_ms, sent.votes, sent.votes)
+    check_alone(sent, writer, aggregator)
+    invoking += _invoking_seconds(target.vote_writer_function, warming, "after")
     return RealRun(
         description=f"{sent.votes:,} votes in {sent.seconds:.0f} s through {target.environment!r}",
-        event=event.model_copy(update=as_sent),
+        event=as_sent(event, sent),
         deployment=settings,
-        surroundings=emulated(busy, invoking) if target.environment == LOCAL else Surroundings(),
+        surroundings=emulated(invoking) if target.environment == LOCAL else (Surroundings(),),
         measured=Measured(
             votes_accepted=sent.votes,
             writer_batches=writer.batches,
@@ -184,29 +125,57 @@ def rehearse(target: Target, event: Event, settings: Deployment, seed: int) -> R
     )
 
 
-def _invoking_seconds(function: str, poll: Poll) -> float:
-    """Return what an invocation takes besides its own time, as a caller next to it sees it: the median of a few."""
+def check_shards(client: "KinesisClient", stream: str, settings: Deployment) -> None:
+    """Refuse a stream that is not as its settings say.
+
+    Raises:
+        Nonsense: it has other shards.
+    """
+    wanted = settings.stream.shard_count
+    shards = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["OpenShardCount"]
+    if wanted not in {None, shards}:
+        raise Nonsense(
+            f"shard_count: the settings say {wanted}, and the stream has {shards} open shards; wait until it is "
+            "resized, apply the settings, or name the file that was applied (--tfvars)"
+        )
+
+
+def check_alone(sent: Sent, *done: Work) -> None:
+    """Refuse logs that tell of more than was sent.
+
+    Raises:
+        RehearsalFailed: somebody else votes, or votes came twice.
+    """
+    accepted = max(work.counts[Metric.VOTES_ACCEPTED] for work in done)
+    if accepted > sent.votes:
+        raise RehearsalFailed(
+            f"a function accepted {accepted:,} votes, and {sent.votes:,} were sent: somebody else votes, or batches "
+            "were delivered again (`votectl doctor`); rehearse where nobody else votes"
+        )
+
+
+def _invoking_seconds(function: str, poll: Poll, run: str) -> list[float]:
+    """Return what invocations take besides their own time, as a caller next to them sees it."""
     client, batches = (
         boto3.client("lambda"),
-        measure.events(poll.poll_id, poll.options[0].id, "0", 10, time.time()),
+        measure.events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time()),
     )
     taken = []
     for event in islice(batches, _DIRECT_INVOCATIONS):
         seconds = measure.invoke(client, function, event, time.perf_counter)
-        taken.append(seconds.elapsed - (seconds.reported or seconds.elapsed))
-    return max(0.0, median(taken))
+        taken.append(max(0.0, seconds.elapsed - (seconds.reported or seconds.elapsed)))
+    return taken
 
 
-def emulated(busy: float, invoking: float) -> Surroundings:
-    """Return how the local cloud differs from AWS, of which the model knows nothing.
+def emulated(invoking: Sequence[float]) -> tuple[Surroundings, ...]:
+    """Return how the local cloud differs from AWS: how often it reads, and what it takes to invoke a function.
 
-    It opens a window when it has read a vote, and it reads at fixed intervals: where the invocation ended before
-    the next read, the window opens with that, on average (interval - busy)^2 / (2 * interval) later.
+    The latter hangs on what else the machine does, so it is between the quartiles of what was measured.
     """
-    interval = POLL_INTERVAL_SECONDS
-    until_read = max(0.0, interval - busy) ** 2 / (2 * interval)
-    return Surroundings(
-        mapping_poll_interval_seconds=interval, mapping_overhead_seconds=until_read + invoking
+    least, _, most = quantiles(invoking, n=4, method="inclusive")
+    return tuple(
+        Surroundings(mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS, mapping_overhead_seconds=seconds)
+        for seconds in (least, most)
     )
 
 
@@ -231,40 +200,3 @@ def _wait(done: Callable[[], bool]) -> None:
                 "`votectl ledger` and at the functions' logs, and rehearse where nobody else votes"
             )
         time.sleep(0.3)
-
-
-@dataclass
-class Work:
-    """What a function did: batches of votes, and the time of all its invocations."""
-
-    batches: int = 0
-    seconds: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, message: str) -> None:
-        """Add a log line, if it says anything about this."""
-        if found := measure.REPORT.search(message):
-            self.seconds += float(found[1]) / 1000
-        elif message.startswith("{"):
-            line: dict[str, Any] = json.loads(message)
-            counts = Counter({metric: _number(line[metric]) for metric in Metric if metric in line})
-            self.counts += counts
-            # A batch of nothing but closing markers is no batch of votes.
-            self.batches += bool(counts[Metric.RECORDS_RECEIVED])
-
-
-def _number(value: float | list[float]) -> int:
-    """Return a metric's value, which may stand in a list of its own."""
-    return int(value[0] if isinstance(value, list) else value)
-
-
-def work(client: "CloudWatchLogsClient", function: str, since_ms: int) -> Work:
-    """Return what a function has done since a time (epoch ms), from its log."""
-    done = Work()
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{function}", startTime=since_ms
-    )
-    for page in pages:
-        for line in page["events"]:
-            done.add(line["message"])
-    return done

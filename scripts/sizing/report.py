@@ -232,14 +232,14 @@ def published_rows(experiments: Experiments) -> list[tuple[str, ...]]:
 
 
 def compared(rows: Sequence[Compared]) -> RenderableType:
-    """Return a real run beside the simulation."""
-    table = _table("real run and simulation", "", "real", "simulated", "deviation", "", right=(1, 2, 3))
+    """Return a real run beside its simulations."""
+    table = _table("real run and simulations", "", "real", "simulated", "deviation", "", right=(1, 2, 3))
     for row in rows:
         table.add_row(
             row.quantity,
             number(row.real),
-            number(row.simulated),
-            f"{row.deviation:+.1%}",
+            f"{number(row.low)} to {number(row.high)}",
+            f"{row.deviation:+.1%}" if row.deviation else "within",
             "agrees" if row.agrees else "[bold red]differs[/bold red]",
         )
     return table
