@@ -44,6 +44,8 @@ LOCALCLOUD_VENV := .venv-localcloud/.installed
 SCAN_VENV := .venv-scan/.installed
 PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
 
+# Side by side, a file each; what takes longest comes first.
+PYTHON_TESTS := $(addprefix tests/,properties integration contract unit)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 MODULES := infra infra/bootstrap $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
 INFRA_TESTS := $(MODULES:%=test-infra/%)
@@ -142,7 +144,7 @@ audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the publish
 
 .PHONY: test-python
 test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, property, contract and integration tests, with branch coverage
-	@$(BIN)/pytest tests/unit tests/properties tests/contract tests/integration --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTHON_TESTS) --cov --cov-report=term $(ARGS)
 
 .PHONY: test-infra
 test-infra: ## Validate and test the Terraform root and each module, without a cloud

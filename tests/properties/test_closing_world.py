@@ -20,16 +20,31 @@ FEWEST_SCHEDULES = 300
 
 # After how many schedules a defect must have been caught at the latest.
 ENOUGH_SCHEDULES = 3_000
+# Those of any other seed catch every defect too. These do it early, so that all defects take seconds and not minutes.
+SEED = 3
+SEEDS = {
+    "the-writer-passes-markers-before-undone-votes": 7,
+    "a-shard-has-one-marker-for-all-its-lanes": 7,
+}
 
 PATIENT = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
 
 
-def run(schedules: int, **others: Any) -> None:
+def run(schedules: int, machine: type[ClosingWorld] = ClosingWorld, **others: Any) -> None:
     """Run schedules; raise what the first violation raises, with its schedule in the shortest form found."""
     settings = hypothesis.settings(
         max_examples=schedules, stateful_step_count=STEPS, suppress_health_check=PATIENT, **others
     )
-    run_state_machine_as_test(ClosingWorld, settings=settings)
+    run_state_machine_as_test(machine, settings=settings)
+
+
+def seeded(seed: int) -> type[ClosingWorld]:
+    """Return a world whose schedules are the same in every run."""
+
+    class Seeded(ClosingWorld):
+        """A class of its own, because a seed stays with the class that got it."""
+
+    return hypothesis.seed(seed)(Seeded)
 
 
 def test_no_schedule_of_faults_makes_a_result_final_too_early(
@@ -59,7 +74,7 @@ def test_catches(
     with pytest.raises((Violation, ImpossibleCount, NotDrained)):
         run(
             ENOUGH_SCHEDULES,
-            derandomize=True,
+            seeded(SEEDS.get(request.node.callspec.id, SEED)),
             database=None,
             phases=[hypothesis.Phase.generate],
             report_multiple_bugs=False,
