@@ -14,6 +14,7 @@ from sizing.scenario import our_writing
 AGGREGATOR_BATCH = 10_000
 AGGREGATOR_MEMORIES_MB = (512, 1024, 1769)
 LONGEST_TIMEOUT = 900  # s: Lambda's
+_NEW_ON_DEMAND = "shards of a new on-demand stream"
 
 
 def shards(desk: Desk) -> Figure:
@@ -47,7 +48,24 @@ def shards(desk: Desk) -> Figure:
         per_shard=per_shard,
         target=desk.target,
     )
+    new = _new_on_demand_shards(desk)
+    if new is not None and needed.value <= new.value:
+        return new
     return _possible(desk, needed)
+
+
+def _new_on_demand_shards(desk: Desk) -> Figure | None:
+    """Return what a new on-demand stream begins with, where one is preferred and takes the peak."""
+    initial = desk.facts["kinesis.on_demand.initial_records_per_second"]
+    if not desk.hands_off or desk.event.peak_votes_per_second > initial.value * desk.target.value:
+        return None
+    return derived(
+        _NEW_ON_DEMAND,
+        "shards",
+        "round(initial / per_shard)",
+        initial=initial,
+        per_shard=desk.facts["kinesis.shard_write_records_per_second"],
+    )
 
 
 def _possible(desk: Desk, needed: Figure) -> Figure:
@@ -179,10 +197,9 @@ def timeout_seconds(name: str, lane: Lane) -> Figure:
 
 
 def stream(desk: Desk, needed: Figure) -> Stream:
-    """Return the stream: on-demand where that is preferred and a new one takes the peak."""
-    initial = desk.facts["kinesis.on_demand.initial_records_per_second"]
-    if desk.hands_off and desk.event.peak_votes_per_second <= initial.value * desk.target.value:
-        del desk.decisions["stream: shard_count"]
+    """Return the stream: on-demand where all has been chosen for one."""
+    if needed.name == _NEW_ON_DEMAND:
+        del desk.decisions[needed.name]  # AWS decides it
         return Stream(mode=StreamMode.ON_DEMAND)
     return Stream(shard_count=whole(needed.value))
 

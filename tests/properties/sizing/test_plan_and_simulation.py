@@ -6,7 +6,7 @@ batch of every lane, a poll, a window, a step.
 
 from math import sqrt
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from sizing.batching import live_row_units
@@ -97,6 +97,7 @@ def test_the_plans_numbers_are_the_simulations(event: Event, wanted: Goals, seed
     except Impossible:
         assume(False)
         raise
+    note(f"{event!r}, {wanted!r}, seed={seed}")  # in full: the failing case is printed shortened
     course = simulate(found.scenario, seed, STEP)
     expected, simulated = Outcome.of(found.course), Outcome.of(course)
     for name, allowed in grain(found.scenario, expected).items():

@@ -128,6 +128,16 @@ def test_hands_off_leaves_sizing_to_aws(facts: Facts) -> None:
     assert large.deployment.stream.mode is StreamMode.PROVISIONED  # a new one takes 4,000/s
 
 
+def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> None:
+    """One shard would do for 316 votes/s, but four are there, and their rows have to fit under the ceiling."""
+    told = {"peak": 316, "duration": 100, "polls": 20, "options_per_poll": 200}
+    found = planned(facts, told, prefer=Preference.HANDS_OFF, live_lag_seconds=3)
+    assert found.deployment.stream.mode is StreamMode.ON_DEMAND
+    played = simulate(found.scenario, 1, 0.5)
+    assert played.live_units_throttled[-1] == 0
+    assert Outcome.of(played).live_lag_peak < 3
+
+
 def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
     found = planned(facts, {"peak": 20_000, "duration": 600}, prefer=Preference.HANDS_OFF)
     assert any("pre-warm the votes table" in step.what for step in found.steps)
