@@ -55,6 +55,7 @@ def itemise(usage: Usage, event: Event, deployment: Deployment, facts: Facts) ->
         *bill.table("polls table", deployment.polls_table, 0.0, bill.poll_look_ups()),
         *bill.storage(),
         *bill.results(),
+        *bill.monitoring(),
     ]
     return [item for item in items if item.cost.value > 0]
 
@@ -232,13 +233,20 @@ class _Bill:
             b=facts[f"{prefix}2_ends"],
             **{f"p{n}": facts[f"{prefix}{n}"] for n in (1, 2, 3)},
         )
+        lines = derived(
+            f"{name}: log of an invocation",
+            "bytes",
+            "lambdas_own + metrics",
+            lambdas_own=facts["lambda.log_bytes_per_invocation"],
+            metrics=facts[f"votestream.{name}_metrics_bytes"],
+        )
         requests = derived(
             f"{name} requests", "USD", "n / 1e6 * price", n=invocations, price=facts["lambda.requests"]
         )
         return [
             Item("Lambda", f"{name} compute", compute),
             Item("Lambda", f"{name} requests", requests),
-            self._log(f"{name} log", invocations, facts["lambda.log_bytes_per_invocation"]),
+            self._log(f"{name} log", invocations, lines),
         ]
 
     def table(self, name: str, table: Table, writes: float, reads: Figure | None) -> list[Item]:
@@ -352,6 +360,33 @@ class _Bill:
             Item("CloudFront", "viewers' requests", requests),
             *self._results_out("CloudFront", viewed, "cdn.egress_per_gb"),
             *self._answered(asked),
+        ]
+
+    def monitoring(self) -> list[Item]:
+        """Alarms, dashboard and metrics, for the hours that capacity is paid: the everyday goes on without it."""
+        facts = self._facts
+        kinds = [
+            ("dashboard", "price / month * hours", {"price": facts["cloudwatch.dashboard_month"]}),
+            (
+                "functions' and mappings' metrics",
+                "(functions + mappings) * price / month * hours",
+                {
+                    "functions": facts["votestream.function_metrics"],
+                    "mappings": facts["votestream.mapping_metrics"],
+                    "price": facts["cloudwatch.custom_metric_month"],
+                },
+            ),
+        ]
+        if self._deployment.observability.alarms_enabled:
+            inputs = {
+                "metrics": facts["votestream.alarm_metrics"],
+                "price": facts["cloudwatch.alarm_metric_month"],
+            }
+            kinds.append(("alarms", "metrics * price / month * hours", inputs))
+        month = given("hours in a month", 730, "h", "8,760 h / 12")
+        return [
+            Item("CloudWatch", what, derived(what, "USD", formula, **inputs, month=month, hours=self._hours))
+            for what, formula, inputs in kinds
         ]
 
     def _results_out(self, service: str, answers: Figure, price: str) -> list[Item]:

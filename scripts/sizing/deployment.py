@@ -130,6 +130,12 @@ class Aggregator(Consumer):
     parallelization_factor: Annotated[int, Field(ge=1, le=1)] = 1
 
 
+class Observability(Settings):
+    """Whether anybody is called. The dashboard is always there."""
+
+    alarms_enabled: bool = True
+
+
 class Deployment(Settings):
     """Everything of a deployment that capacity and cost depend on."""
 
@@ -141,6 +147,7 @@ class Deployment(Settings):
     vote_writer: Writer = Writer()
     vote_aggregator: Aggregator = Aggregator()
     results_api: ResultsApi = ResultsApi()
+    observability: Observability = Observability()
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 

@@ -9,7 +9,17 @@ from lark.exceptions import LarkError
 from pydantic import BaseModel, ValidationError
 
 from sizing.batching import whole
-from sizing.deployment import Aggregator, Api, Deployment, ResultsApi, Settings, Stream, Table, Writer
+from sizing.deployment import (
+    Aggregator,
+    Api,
+    Deployment,
+    Observability,
+    ResultsApi,
+    Settings,
+    Stream,
+    Table,
+    Writer,
+)
 from sizing.errors import BadFile
 from sizing.files import first_problem
 from sizing.plan import Plan
@@ -24,6 +34,7 @@ OBJECTS: Mapping[str, type[Settings]] = {
     "vote_writer": Writer,
     "vote_aggregator": Aggregator,
     "results_api": ResultsApi,
+    "observability": Observability,
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 

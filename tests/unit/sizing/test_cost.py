@@ -9,6 +9,7 @@ from sizing.deployment import (
     Api,
     BillingMode,
     Deployment,
+    Observability,
     ResultsApi,
     Stream,
     StreamMode,
@@ -60,10 +61,10 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "records in": 0.014,
             "vote_writer compute": 500 * 1.33334e-5,
             "vote_writer requests": 0.002,
-            "vote_writer log": 10_000 * 1200 / gb * 0.5,
+            "vote_writer log": 10_000 * 1670 / gb * 0.5,
             "vote_aggregator compute": 40 * 0.5 * 1.33334e-5,
             "vote_aggregator requests": 0.0001,
-            "vote_aggregator log": 500 * 1200 / gb * 0.5,
+            "vote_aggregator log": 500 * 1480 / gb * 0.5,
             "votes table writes": 1.2 * 0.625,
             "votes table reads": 1e6 * 200 / 4096 / 1e6 * 0.125,
             "votes table storage, one month": 1e6 * 200 / gb * 0.25,
@@ -77,9 +78,19 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "results reads": 1_000 * (1 + 1) / 1e6 * 0.125,
             "results_api compute": 1_000 * (0.002 + 2 * (0.008 + 0.00067 * 1769 / 512)) * 0.5 * 1.33334e-5,
             "results_api requests": 0.0002,
-            "results_api log": 1_000 * 1200 / gb * 0.5,
+            "results_api log": 1_000 * 630 / gb * 0.5,
+            "dashboard": 3 * 3 / 730,
+            "functions' and mappings' metrics": (41 + 12) * 0.30 * 3 / 730,
+            "alarms": 65 * 0.10 * 3 / 730,
         }
     )
+
+
+def test_who_calls_nobody_pays_no_alarms(facts: Facts) -> None:
+    silent = ON_DEMAND.model_copy(update={"observability": Observability(alarms_enabled=False)})
+    found = bill(itemise(USED, FLAT, silent, facts))
+    assert "alarms" not in found
+    assert "dashboard" in found
 
 
 def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
@@ -164,7 +175,8 @@ def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., Scenar
 
     so_far = [cost(moment) for moment in (0, 20, 40, 60)]
     assert so_far == sorted(so_far)
-    assert so_far[0] == pytest.approx(4 * 0.015, rel=0.1)  # an hour of shards before the event
+    monitoring = (65 * 0.10 + 3 + 53 * 0.30) / 730
+    assert so_far[0] == pytest.approx(4 * 0.015 + monitoring, rel=0.1)  # an hour before the event
     assert cost(None) > so_far[-1]  # begun hours
 
 

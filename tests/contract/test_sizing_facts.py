@@ -1,0 +1,53 @@
+"""What the bill counts of ours is as many as there are."""
+
+import re
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from bootstrap.layout import HERE
+from contract.planned import metrics_of_alarm, observed
+from sizing.facts import packaged
+from voting.metrics import Metric
+from voting_aws.telemetry import PowertoolsTelemetry
+
+CONSUMERS = ("vote_writer", "vote_aggregator")
+SERVICES = (*CONSUMERS, "tally", "results_api")
+
+
+def emitted(service: str) -> set[Metric]:
+    """The metrics that a function's code names; consumers share the core's."""
+    folders = [service, "voting"] if service in CONSUMERS else [service]
+    sources = [path for folder in folders for path in (HERE.root / "functions" / folder).glob("*.py")]
+    names = re.findall(r"\bMetric\.([A-Z_]+)", "".join(path.read_text() for path in sources))
+    return {Metric[name] for name in names}
+
+
+def test_every_metric_of_every_alarm_is_paid() -> None:
+    alarms = observed().alarms
+    fact = packaged().facts["votestream.alarm_metrics"]
+    assert f" {len(alarms)} alarms " in fact.source
+    assert fact.value == sum(len(metrics_of_alarm(alarm)) for alarm in alarms.values())
+
+
+def test_every_metric_of_every_function_is_paid() -> None:
+    found = {service: emitted(service) for service in SERVICES}
+    assert set().union(*found.values()) == set(Metric)
+    assert packaged().value("votestream.function_metrics") == sum(map(len, found.values()))
+
+
+@pytest.mark.parametrize("service", [*CONSUMERS, "results_api"])
+def test_a_line_of_metrics_is_as_long_as_the_bill_says(
+    service: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Each request for results is counted by one metric; a failed batch has a line of its own.
+    together = (
+        {Metric.REQUESTS_ANSWERED}
+        if service == "results_api"
+        else emitted(service) - {Metric.RECORDS_REPORTED_FAILED}
+    )
+    settings = cast(Any, SimpleNamespace(log_level="INFO", environment="prod"))
+    PowertoolsTelemetry(service, settings).count(dict.fromkeys(sorted(together), 500))
+    line = capsys.readouterr().out
+    assert len(line) == pytest.approx(packaged().value(f"votestream.{service}_metrics_bytes"), rel=0.02)
