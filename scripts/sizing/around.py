@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
 
 from sizing.batching import whole
 from sizing.deployment import BillingMode
@@ -31,10 +30,11 @@ class Quota:
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do around the event."""
+    """Something to do around the event, and the numbers in it."""
 
     when: str
     what: str
+    figures: Sequence[Figure] = ()
 
 
 def concurrency(scenario: Scenario) -> Figure:
@@ -95,14 +95,28 @@ def steps(desk: Desk, scenario: Scenario, needed: Sequence[Quota], current_shard
         )
     shards = deployment.stream.shard_count
     if shards is not None and current_shards is not None and shards > current_shards:
-        factor = facts.value("kinesis.resizing_factor")
-        doublings = ceil(log2(shards / current_shards) / log2(factor) - 1e-9)
-        days = ceil(doublings / facts.value("kinesis.resizings_per_day"))
+        times = derived(
+            "resizings of the stream",
+            "",
+            "ceil(log2(shards / current) / log2(factor) - 1e-9)",
+            shards=desk.decisions["stream: shard_count"],
+            current=given("current_shards", current_shards, "shards"),
+            factor=facts["kinesis.resizing_factor"],
+        )
+        days = derived(
+            "days of resizing",
+            "days",
+            "ceil(times / a_day)",
+            times=times,
+            a_day=facts["kinesis.resizings_per_day"],
+        )
         todo.append(
             Step(
-                f"{days} day(s) before",
-                f"resize the stream from {current_shards} to {shards} shards: {doublings} step(s) of at most "
-                f"{factor:g} times, minutes each, {facts.value('kinesis.resizings_per_day'):g} a day",
+                f"{days.value} day(s) before",
+                f"resize the stream from {current_shards} to {shards} shards: {times.value} step(s) of at most "
+                f"{facts.value('kinesis.resizing_factor'):g} times, minutes each, "
+                f"{facts.value('kinesis.resizings_per_day'):g} a day",
+                (times, days),
             )
         )
     warming = prewarming(desk, scenario)
@@ -113,6 +127,7 @@ def steps(desk: Desk, scenario: Scenario, needed: Sequence[Quota], current_shard
                 "pre-warm the votes table: one apply with billing_mode PROVISIONED and "
                 f"{whole(warming.inputs['level'].value):,} write_units for an hour, then the file as it is: a "
                 f"new on-demand table takes {facts.value('dynamodb.on_demand.initial_write_units'):,.0f}",
+                (warming.inputs["level"], facts["dynamodb.on_demand.initial_write_units"]),
             )
         )
     todo.append(

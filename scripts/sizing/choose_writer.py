@@ -123,15 +123,21 @@ def choose(desk: Desk, shards: Figure, aggregator: Aggregator) -> Choice:
 
 def _time_left(desk: Desk, aggregator: Aggregator, shards: Figure) -> Figure:
     """Return the time for draining and counting: what the drain proof leaves of the deadline."""
-    lane = desk.lanes(aggregator, shards).aggregator
-    most = longest(lane, desk.event.peak_votes_per_second / shards.value)
+    scenario = desk.lanes(aggregator, shards)
+    most = longest(scenario.aggregator, desk.event.peak_votes_per_second / shards.value)
     left = derived(
         "time to drain and count",
         "s",
         "deadline - proof",
         deadline=given("final_deadline_seconds", desk.goals.final_deadline_seconds, "s"),
         proof=computed(
-            "proof", 2 * most, "s", "the last vote and then the closing markers pass the aggregator"
+            "proof",
+            2 * most,
+            "s",
+            "twice what a vote takes through the aggregator at the peak: the last one, then the closing markers",
+            peak=desk.demand["peak"],
+            shards=shards,
+            **scenario.aggregator_inputs(),
         ),
     )
     if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
@@ -259,7 +265,8 @@ def _running_cost(desk: Desk, scenario: Scenario, batches_per_second: float) -> 
 def _price_of(desk: Desk, scenario: Scenario, batches: float, seconds: float) -> float:
     memory_gb = scenario.deployment.vote_writer.memory_mb / 1024
     price = desk.facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
-    logged_gb = batches * desk.facts.value("lambda.log_bytes_per_invocation") / 1024**3
+    line = desk.facts.value("lambda.log_bytes_per_invocation")
+    logged_gb = batches * (line + desk.facts.value("votestream.vote_writer_metrics_bytes")) / 1024**3
     return (
         batches / 1e6 * desk.facts.value("lambda.requests")
         + seconds * memory_gb * price

@@ -163,7 +163,9 @@ def plan(
     wish: "Wish",
     given: "Given",
     shown: "Shown",
-    current_shards: Annotated[int | None, typer.Option(help="Shards of the stream that exists")] = None,
+    current_shards: Annotated[
+        int | None, typer.Option(help="Shards of the stream that exists; without it, --keep's")
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option(help="The environment's tfvars, whose other settings --out keeps")
     ] = None,
@@ -209,6 +211,8 @@ def simulate(
             f"{'--published' if published else '--compare'} plays runs that are known; "
             "leave out what describes an event or a deployment"
         )
+    if compare is not None and plot is not None:
+        raise Nonsense("--plot shows one course, and --compare plays several; leave one of them out")
     if published:
         commands.simulate_published(given, chance, shown, plot, doubled_writes=doubled_writes)
     elif doubled_writes:

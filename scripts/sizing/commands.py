@@ -254,6 +254,9 @@ def plan(
     shown.checked()
     if keep is not None and out is None:
         raise Nonsense("--keep belongs to --out: it says what that file repeats")
+    kept = None if keep is None else tfvars.parsed(keep)
+    if kept is not None and current_shards is None:
+        current_shards = kept.get("stream", {}).get("shard_count")
     found = make_plan(
         event,
         wish.goals(),
@@ -263,7 +266,7 @@ def plan(
         current_shards=current_shards,
     )
     if out is not None:
-        _write(out, tfvars.write(found, _command(), None if keep is None else tfvars.parsed(keep)))
+        _write(out, tfvars.write(found, _command(), kept))
     if shown.explain:
         _print_plain(shown.explained(found.figures()))
     elif shown.as_json:
@@ -284,6 +287,8 @@ def simulate(
 ) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
     shown.checked()
+    if plot is not None:
+        plots.check(plot)
     facts, times, keeping = given.facts(), given.times(), wish.keeping()
     beforehand: list[Item] = []
     if tfvars_file is None:
@@ -323,6 +328,8 @@ def simulate_published(
 ) -> None:
     """Play the published sample's runs, with its writes or with ours."""
     shown.checked()
+    if plot is not None and plot.exists() and not plot.is_dir():
+        raise BadFile(f"plot: {plot} is a file; --published writes two pictures, and wants a directory")
     seed, step = chance.checked()
     found = published.play(given.facts(), doubled_writes=doubled_writes, seed=seed, step=step)
     if plot is not None:
@@ -348,8 +355,12 @@ def compare(path: Path, given: Given, chance: Chance, shown: Shown) -> None:
     Raises:
         Disagreement: they differ.
     """
-    rows = _beside_simulation(real_run.load(path), given, chance)
-    if shown.as_json:
+    shown.checked()
+    run = real_run.load(path)
+    rows = _beside_simulation(run, given, chance)
+    if shown.explain:
+        _print_plain(shown.explained(real_run.figures(run, rows, given.facts(), given.times())))
+    elif shown.as_json:
         _print_plain(report.compared_json(rows))
     else:
         console.print(report.compared(rows))
@@ -382,6 +393,8 @@ def rehearse(
         Nonsense: the event is too large for a rehearsal.
     """
     rehearsal.check(event)
+    if out is not None:
+        _check_place(out)
     settings = tfvars.read(tfvars_file or ENVIRONMENTS / f"{environment}.tfvars")
     deployments.aim(environment)
     target = deployments.find(environment)
@@ -401,6 +414,7 @@ def calibrate(
     sizes = sorted(set(batch_sizes))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise Nonsense("batch_size: at least two different sizes from 1 to 10000 are needed")
+    _check_place(out)
     deployments.aim(environment)
     target = deployments.find(environment)
     client = boto3.client("lambda")
@@ -438,6 +452,12 @@ def _command() -> str:
 
 def _print_plain(text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a file that can't be written, before minutes of work for it."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise BadFile(f"{path} can't be written: there is no such directory, or it is one")
 
 
 def _write(path: Path, text: str) -> None:

@@ -86,7 +86,9 @@ def predictions(desk: Desk, scenario: Scenario, outcome: Outcome) -> dict[str, F
         "s",
         "drained + proof + count",
         drained=drained,
-        proof=computed("proof", proof, "s", "the closing markers pass the aggregator's window"),
+        proof=computed(
+            "proof", proof, "s", "what the closing markers take through the aggregator", **live_inputs
+        ),
         count=count,
     )
     if final.value > desk.goals.final_deadline_seconds:

@@ -50,7 +50,16 @@ class Plan:
         needed = {f"quota: {quota.name}": quota.needed for quota in self.quotas}
         defaults = {f"default of quota: {quota.name}": quota.default for quota in self.quotas}
         voters = self.event.figures()["voters"]
-        return {**self.decisions, **self.predictions, voters.name: voters, **costs, **needed, **defaults}
+        todo = {f"step: {figure.name}": figure for step in self.steps for figure in step.figures}
+        return {
+            **self.decisions,
+            **self.predictions,
+            voters.name: voters,
+            **costs,
+            **needed,
+            **defaults,
+            **todo,
+        }
 
 
 def plan(

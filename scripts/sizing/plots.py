@@ -26,14 +26,23 @@ _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0b6fa4", "#d1690e", "#3a8f3a", "#b3261e"
 mpl.rcParams["svg.hashsalt"] = "votestream"
 
 
+def check(path: Path) -> None:
+    """Refuse a file that ``save`` would, before anything is drawn.
+
+    Raises:
+        BadFile: its name says neither PNG nor SVG.
+    """
+    if path.suffix not in FORMATS:
+        raise BadFile(f"plot: {path} must end in {' or '.join(FORMATS)}")
+
+
 def save(picture: Picture, path: Path) -> None:
     """Write a picture as PNG or SVG, by the file's name.
 
     Raises:
         BadFile: another ending, or it can't be written.
     """
-    if path.suffix not in FORMATS:
-        raise BadFile(f"plot: {path} must end in {' or '.join(FORMATS)}")
+    check(path)
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

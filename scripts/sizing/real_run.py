@@ -4,7 +4,7 @@ A local cloud has no lanes as quick as AWS's and no limits of its own, but it mu
 vote, form batches and touch live rows as the model says. The file is written by whoever drives the run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from sizing import files
 from sizing.course import Course, Outcome
 from sizing.demand import Event
 from sizing.deployment import Deployment, Surroundings
+from sizing.explain import Figure, computed, derived, given
 from sizing.facts import Facts
 from sizing.function_time import FunctionTime, FunctionTimes, measured
 from sizing.scenario import Scenario, our_writing
@@ -94,16 +95,21 @@ class RealRun(_Model):
 class Compared:
     """One number of the run beside those of its simulations."""
 
-    quantity: str
-    real: float
+    real: Figure
     low: float
     high: float
 
     @property
+    def quantity(self) -> str:
+        """What is compared."""
+        return self.real.name
+
+    @property
     def deviation(self) -> float:
         """How far the nearest simulation is from the run, as a share: 0 where the run lies between two of them."""
-        nearest = min(max(self.real, self.low), self.high)
-        return nearest / self.real - 1 if self.real else float(nearest != 0)
+        real = self.real.value
+        nearest = min(max(real, self.low), self.high)
+        return nearest / real - 1 if real else float(nearest != 0)
 
     @property
     def agrees(self) -> bool:
@@ -128,31 +134,66 @@ def simulations(
 
 def compare(run: RealRun, courses: Iterable[Course]) -> Sequence[Compared]:
     """Return what can be compared."""
-    real, windows = run.measured, run.event.duration_seconds / _window(run)
     outcomes = [Outcome.of(course) for course in courses]
     shards = max(outcome.shards_peak for outcome in outcomes)
-    rows: dict[str, tuple[float, list[float]]] = {
-        "write units per vote": (
-            real.vote_write_units / real.votes_accepted,
-            [outcome.vote_units / outcome.votes_stored for outcome in outcomes],
-        ),
-        "votes per writer batch": (
-            real.votes_accepted / real.writer_batches,
-            [outcome.writer_batch_mean for outcome in outcomes],
-        ),
-        "votes per aggregator batch": (
-            real.votes_accepted / real.aggregator_batches,
-            [outcome.aggregator_batch_mean for outcome in outcomes],
-        ),
-        "live rows per shard and window": (
-            real.live_rows_written / shards / windows,
-            [outcome.live_units / shards / windows for outcome in outcomes],
-        ),
-    }
+    windows = given(
+        "windows of the event", run.event.duration_seconds / _window(run), "", "duration / window"
+    )
+    per_window = {"shards": given("shards", shards, "shards", "the stream's"), "windows": windows}
+
+    def measured(name: str) -> Figure:
+        return given(name, getattr(run.measured, name), "", f"the run: {run.description}")
+
+    def row(real: Figure, simulated: Callable[[Outcome], float]) -> Compared:
+        found = [simulated(outcome) for outcome in outcomes]
+        return Compared(real, min(found), max(found))
+
+    accepted = measured("votes_accepted")
     return [
-        Compared(quantity, found, min(simulated), max(simulated))
-        for quantity, (found, simulated) in rows.items()
-    ]
+        row(
+            derived(
+                "write units per vote", "units", "units / votes",
+                units=measured("vote_write_units"), votes=accepted,
+            ),
+            lambda outcome: outcome.vote_units / outcome.votes_stored,
+        ),
+        row(
+            derived(
+                "votes per writer batch", "votes", "votes / batches",
+                votes=accepted, batches=measured("writer_batches"),
+            ),
+            lambda outcome: outcome.writer_batch_mean,
+        ),
+        row(
+            derived(
+                "votes per aggregator batch", "votes", "votes / batches",
+                votes=accepted, batches=measured("aggregator_batches"),
+            ),
+            lambda outcome: outcome.aggregator_batch_mean,
+        ),
+        row(
+            derived(
+                "live rows per shard and window", "rows", "rows / shards / windows",
+                rows=measured("live_rows_written"), **per_window,
+            ),
+            lambda outcome: outcome.live_units / shards / windows.value,
+        ),
+    ]  # fmt: skip
+
+
+def figures(run: RealRun, rows: Iterable[Compared], facts: Facts, times: FunctionTimes) -> dict[str, Figure]:
+    """Return the run's numbers and the ends of their simulations, for ``--explain``."""
+    quickest, slowest = run.scenarios(facts, times)
+    found = {}
+    for row in rows:
+        found[row.quantity] = row.real
+        for end, value, played in (("low", row.low, quickest), ("high", row.high, slowest)):
+            counting = row.quantity not in {"write units per vote", "votes per writer batch"}
+            inputs = played.aggregator_inputs() if counting else played.writer_inputs()
+            name = f"{row.quantity}, simulated {end}"
+            how = f"the {end} end of {2 * SEEDS} simulations, {SEEDS} in the quickest surroundings"
+            found[name] = computed(name, value, row.real.unit, how, **inputs)
+    return found
 
 
 def _window(run: RealRun) -> float:

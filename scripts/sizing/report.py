@@ -237,7 +237,7 @@ def compared(rows: Sequence[Compared]) -> RenderableType:
     for row in rows:
         table.add_row(
             row.quantity,
-            number(row.real),
+            number(row.real.value),
             f"{number(row.low)} to {number(row.high)}",
             f"{row.deviation:+.1%}" if row.deviation else "within",
             "agrees" if row.agrees else "[bold red]differs[/bold red]",
@@ -349,8 +349,20 @@ def published_json(experiments: Experiments, *, doubled_writes: bool, seed: int)
 
 
 def compared_json(rows: Sequence[Compared]) -> str:
-    """Return a real run beside the simulation as JSON."""
-    return _dumps([{**vars(row), "deviation": row.deviation, "agrees": row.agrees} for row in rows])
+    """Return a real run beside its simulations as JSON."""
+    return _dumps(
+        [
+            {
+                "quantity": row.quantity,
+                "real": row.real.value,
+                "low": row.low,
+                "high": row.high,
+                "deviation": row.deviation,
+                "agrees": row.agrees,
+            }
+            for row in rows
+        ]
+    )
 
 
 def _dumps(value: Any) -> str:

@@ -48,6 +48,29 @@ def test_settings_are_written_for_terraform(votectl: Typed, tmp_path: Path) -> N
     assert f"#   votectl plan {' '.join(CITY)} --out" in path.read_text()
 
 
+def test_a_kept_environments_shards_are_where_resizing_begins(votectl: Typed, tmp_path: Path) -> None:
+    kept = tmp_path / "prod.tfvars"
+    kept.write_text("stream = { shard_count = 2 }\n")
+    arguments = [
+        "plan",
+        "--peak",
+        "20k",
+        "--duration",
+        "1m",
+        "--keep",
+        str(kept),
+        "--out",
+        str(tmp_path / "x"),
+    ]
+    code, output = votectl([*arguments, "--brief"])
+    assert code == 0
+    assert "resize the stream from 2 to 29 shards: 4 step(s)" in " ".join(output.split())
+    code, output = votectl([*arguments, "--explain", "--only", "step: resizings"])
+    assert "current: current_shards = 2" in output
+    code, output = votectl([*arguments, "--current-shards", "29", "--brief"])
+    assert "resize the stream" not in output
+
+
 def test_an_event_may_come_from_a_file_and_options_win(votectl: Typed, tmp_path: Path) -> None:
     path = tmp_path / "event.toml"
     path.write_text('name = "fair"\nvotes = "10k"\npeak = 100\nshape = [[0, 0.5], [1, 1]]\npolls = 3\n')
@@ -108,6 +131,19 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["plan", *CITY, "--prices", "none.json"], "prices: none.json", id="no-prices"),
         pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
         pytest.param(["plan", "--event", "none.toml"], "event: none.toml can't be read", id="no-event"),
+        pytest.param(["simulate", *CITY, "--plot", "x.jpg"], "must end in .png or .svg", id="plot-ending"),
+        pytest.param(["simulate", "--compare", "x", "--plot", "x.png"], "leave one", id="plot-of-several"),
+        pytest.param(["simulate", "--published", "--plot", __file__], "wants a directory", id="plot-file"),
+        pytest.param(
+            ["rehearse", "--peak", "40", "--duration", "20s", "--out", "none/x.json"],
+            "can't be written",
+            id="nowhere-for-the-run",
+        ),
+        pytest.param(
+            ["calibrate", "--poll", "p", "--option", "o", "--out", "none/x.json"],
+            "can't be written",
+            id="nowhere-for-times",
+        ),
         pytest.param(["simulate", *CITY, "--step", "0.3"], "must make a second", id="odd-step"),
         pytest.param(["simulate", *CITY, "--doubled-writes"], "belongs to --published", id="not-published"),
         pytest.param(["simulate", *CITY, "--tfvars", "none.tfvars"], "tfvars: none.tfvars", id="no-tfvars"),

@@ -142,6 +142,18 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
     assert not row(600 / min(quick) * 1.12).agrees
 
 
+def test_every_number_of_a_comparison_can_be_asked_why(
+    votectl: Callable[..., tuple[int, str]], run_file: Callable[..., str]
+) -> None:
+    code, output = votectl(["simulate", "--compare", run_file(), "--explain", "--only", "live rows"])
+    assert code == 0, output
+    assert "= rows / shards / windows" in output
+    assert "rows: live_rows_written = 40" in output
+    assert "live rows per shard and window, simulated low = " in output
+    assert "low end of 10 simulations, 5 in the quickest surroundings" in output
+    assert "aggregator: rate of a lane" in output
+
+
 def test_a_bad_run_file_is_refused(votectl: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     code, output = votectl(["simulate", "--compare", str(tmp_path / "none.json")])
     assert code == 1
