@@ -18,9 +18,10 @@ from sizing.deployment import (
     Writer,
 )
 from sizing.facts import packaged
+from sizing.lanes import thin
 from sizing.scenario import Scenario
 from sizing.shapes import Shape
-from sizing.simulate import simulate, thin
+from sizing.simulate import simulate
 
 CUMULATIVE = (
     "sent",

@@ -16,8 +16,9 @@ from sizing.deployment import (
     Writer,
 )
 from sizing.errors import Impossible
+from sizing.lanes import thin
 from sizing.scenario import Scenario
-from sizing.simulate import simulate, step_seconds, thin
+from sizing.simulate import simulate, step_seconds
 
 
 def outcome(played: Scenario, step: float = 0.5) -> Outcome:
