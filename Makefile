@@ -206,13 +206,14 @@ soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 ran
 bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memory per vote (ARGS=--quick is short)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# Deploys to the local cloud and runs a command; stops the cloud again only if it did not run before. ARGS are for the
-# command: a make inside would hand them to Terraform too.
-define on_local_cloud
+# Runs a command on the local cloud, and stops that again only if it did not run before; the second one deploys to it
+# first. ARGS are for the command: a make inside would hand them to Terraform too.
+define with_local_cloud
 started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
-result=0; { $(SUBMAKE) apply ENV=local ARGS= && $(1); } || result=$$?; \
+result=0; { $(1); } || result=$$?; \
 [ -z "$$started" ] || $(SUBMAKE) down >/dev/null; exit $$result
 endef
+on_local_cloud = $(call with_local_cloud,$(SUBMAKE) apply ENV=local ARGS= && $(1))
 
 ##@ Build and deploy
 
@@ -254,6 +255,10 @@ deploy: need-env ## Apply without asking (ENV=, RELEASE=<SHA-256>; PLAN=<SHA-256
 .PHONY: drift
 drift: need-env ## Fail if an environment is not what the code says (ENV=)
 	@$(PIPELINE) drift $(ENV)
+
+.PHONY: test-pipeline
+test-pipeline: $(VENV) $(LOCALCLOUD_VENV) ## Bootstrap, deploy, resize and remove dev on the local cloud with the pipeline's own roles
+	@$(call with_local_cloud,$(SUBMAKE) local-up && $(BIN)/pytest tests/deployment $(ARGS))
 
 # The local environment needs its cloud running; starting one that runs changes nothing.
 .PHONY: need-env

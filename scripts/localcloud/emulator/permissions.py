@@ -2,20 +2,20 @@
 
 LocalEmu evaluates policies (IAM_ENFORCEMENT=1), but trusts every call that one of its own services makes. API Gateway
 that puts a vote, the mapping that reads the stream, Step Functions that takes a step: all of them act with a role that
-Terraform made for them, and are refused here what that role was not given. What LocalEmu gets wrong about requests
-that AWS would allow is mended as well.
+Terraform made for them, and are refused here what that role was not given. What IAM is asked about a request is in
+`iam_request`.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from localemu.aws.api import CommonServiceException
 from localemu.aws.connect import connect_to
-from localemu.services.iam_enforcement import arn_builder, enforcer, service_action_map
+from localemu.services.iam_enforcement import enforcer
 from localemu.services.iam_enforcement.condition_evaluator import matches_conditions
 from localemu.services.iam_enforcement.evaluator import PolicyEvaluator
 from localemu.services.lambda_.invocation.logs import QUEUE_SHUTDOWN, LogHandler
@@ -80,24 +80,6 @@ def _check_function_policy(context: Any, source_arn: str) -> None:
         raise CommonServiceException("AccessDeniedException", message, 403)
 
 
-def with_tls(build: Callable[..., dict[str, Any]], context: Any, caller: Any) -> dict[str, Any]:
-    """The conditions of a request, as if it had come over TLS: on this machine none does, and on AWS all do."""
-    return build(context, caller) | {"aws:SecureTransport": "true"}
-
-
-def action_of(map_action: Callable[[str, str], list[str]], service: str, operation: str) -> list[str]:
-    """The IAM actions of an operation. Step Functions is called states there, which LocalEmu overlooks."""
-    return map_action("states" if service == "stepfunctions" else service, operation)
-
-
-def log_arn(params: Mapping[str, Any], region: str, account_id: str) -> str:
-    """The resource of a call to CloudWatch Logs. LocalEmu leaves out the stream, which every policy for one ends in."""
-    group = params.get("logGroupName", "*")
-    return (
-        f"arn:aws:logs:{region}:{account_id}:log-group:{group}:log-stream:{params.get('logStreamName', '')}"
-    )
-
-
 def keep_session(
     store: Callable[..., None], account_id: str, access_key: str, session: dict[str, Any]
 ) -> None:
@@ -144,9 +126,5 @@ def install() -> None:
     )
     log = CallLog(PluginSettings.from_environment().call_log)
     enforcer.iam_enforcement_handler.evaluator = NotingEvaluator(log)
-    enforcer._build_conditions = partial(with_tls, enforcer._build_conditions)
-    service_action_map.map_action = partial(action_of, service_action_map.map_action)
-    arn_builder._SERVICE_ARN_BUILDERS["logs"] = log_arn
-    arn_builder._SERVICE_ARN_BUILDERS["stepfunctions"] = arn_builder._states_arn
     sts._store_session = partial(keep_session, sts._store_session)
     LogHandler.run_log_loop = write_logs

@@ -50,9 +50,18 @@ def mend() -> None:
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
     from localemu.services.events.target import StatesTargetSender
 
-    from localcloud.emulator import front_door, kinesis, mapping_state, permissions, poller, stage
+    from localcloud.emulator import (
+        front_door,
+        iam_request,
+        kinesis,
+        mapping_state,
+        permissions,
+        poller,
+        stage,
+    )
 
     front_door.install()
+    iam_request.install()
     kinesis.install()
     permissions.install()
     poller.install()

@@ -3,6 +3,7 @@
 Starts a cloud of its own on free ports; takes about half a minute.
 """
 
+import base64
 import io
 import json
 import os
@@ -14,9 +15,10 @@ import threading
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import boto3
 import httpx
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localcloud.emulator.mapping_metrics import DIMENSION, NAMESPACE, MappingMetric
 from localcloud.processes import identify, is_port_free, wait_until
@@ -70,14 +73,16 @@ class Cloud:
             timeout=120,
         )
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, keys: Mapping[str, str] | None = None) -> Any:
+        """Return a client of the account's owner, or of whoever has the keys."""
         variable = "AWS_ENDPOINT_URL_DYNAMODB" if service == "dynamodb" else "AWS_ENDPOINT_URL"
         return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.variables[variable],
             region_name=self.variables["AWS_REGION"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=keys["AccessKeyId"] if keys else "test",
+            aws_secret_access_key=keys["SecretAccessKey"] if keys else "test",
+            aws_session_token=keys["SessionToken"] if keys else None,
             config=Config(max_pool_connections=40),
         )
 
@@ -260,6 +265,97 @@ def test_the_settings_of_each_method_stay_whoever_sets_others_and_can_be_taken_b
     for method in methods[:2]:
         change({"op": "remove", "path": f"/{method}"})
     assert client.get_stage(**stage)["methodSettings"].keys() == set(methods[2:])
+
+
+def token(**claims: str) -> str:
+    """Return a job's token as GitHub makes it, without the signature."""
+    said = {"iss": "https://token.actions.githubusercontent.com", "aud": "sts.amazonaws.com"} | claims
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({}, said, {})]
+    return b".".join(parts).decode()
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
+    )
+
+
+def refused(call: Callable[..., object], **arguments: object) -> bool:
+    """Say whether IAM is against it, whatever else may be wrong with it."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"].startswith("AccessDenied")
+    return False
+
+
+def test_a_role_may_do_what_its_policies_say_in_the_words_of_aws(cloud: Cloud) -> None:
+    iam, account = cloud.client("iam"), "000000000000"
+    host = "token.actions.githubusercontent.com"
+    trust = {
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": f"arn:aws:iam::{account}:oidc-provider/{host}"},
+        "Condition": {"StringEquals": {f"{host}:repository": "us/votes"}},
+    }
+    regional, boundary = f"us-east-1:{account}", f"arn:aws:iam::{account}:policy/boundary"
+    iam.create_policy(PolicyName="boundary", PolicyDocument=policy({"Action": "logs:*", "Resource": "*"}))
+    role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName="deployer",
+        PolicyName="work",
+        PolicyDocument=policy(
+            {"Action": "apigateway:POST", "Resource": "arn:aws:apigateway:us-east-1::/restapis"},
+            {
+                "Action": "scheduler:CreateScheduleGroup",
+                "Resource": f"arn:aws:scheduler:{regional}:schedule-group/our-*",
+            },
+            {
+                "Action": "logs:ListTagsForResource",
+                "Resource": f"arn:aws:logs:{regional}:log-group:/aws/lambda/our-*",
+            },
+            {
+                "Action": ["iam:CreateRole", "iam:PutRolePolicy"],
+                "Resource": f"arn:aws:iam::{account}:role/our-*",
+                "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
+            },
+            {
+                "Action": "lambda:CreateEventSourceMapping",
+                "Resource": "*",
+                "Condition": {"ArnLike": {"lambda:FunctionArn": f"arn:aws:lambda:{regional}:function:our-*"}},
+            },
+        ),
+    )
+
+    assume = partial(cloud.client("sts").assume_role_with_web_identity, RoleArn=role, RoleSessionName="job")
+    assert refused(assume, WebIdentityToken=token(repository="others/votes"))
+    assert refused(assume, WebIdentityToken=token(repository="us/votes", iss="https://example.org"))
+    keys = assume(WebIdentityToken=token(repository="us/votes"))["Credentials"]
+
+    def client(service: str) -> Any:
+        return cloud.client(service, keys)
+
+    apis, groups, logs = client("apigateway"), client("scheduler"), client("logs")
+    assert not refused(apis.create_rest_api, name="votes")
+    assert refused(apis.get_rest_apis)
+    assert not refused(groups.create_schedule_group, Name="our-closings")
+    assert refused(groups.create_schedule_group, Name="other-closings")
+    group = f"arn:aws:logs:{regional}:log-group:/aws/lambda"
+    assert not refused(logs.list_tags_for_resource, resourceArn=f"{group}/our-writer")
+    assert refused(logs.list_tags_for_resource, resourceArn=f"{group}/other-writer")
+
+    roles = client("iam")
+    make = partial(roles.create_role, AssumeRolePolicyDocument=policy(trust))
+    assert refused(make, RoleName="our-writer")
+    assert not refused(make, RoleName="our-writer", PermissionsBoundary=boundary)
+    iam.create_role(RoleName="our-unbound", AssumeRolePolicyDocument=policy(trust))
+    give = partial(roles.put_role_policy, PolicyName="work", PolicyDocument=policy(trust))
+    assert not refused(give, RoleName="our-writer")
+    assert refused(give, RoleName="our-unbound")
+
+    source = f"arn:aws:kinesis:{regional}:stream/votes"
+    attach = partial(client("lambda").create_event_source_mapping, EventSourceArn=source)
+    assert not refused(attach, FunctionName="our-writer")
+    assert refused(attach, FunctionName="other-writer")
 
 
 def test_every_acknowledged_put_is_in_the_stream_exactly_once(cloud: Cloud) -> None:
