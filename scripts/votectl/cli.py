@@ -24,6 +24,7 @@ from votectl.closing import Schedules
 from votectl.closing import close as close_early
 from votectl.closing import edit as edit_like
 from votectl.counts import CountReader
+from votectl.credentials import for_voters_of
 from votectl.doctor import screen
 from votectl.doctor.checks import examine
 from votectl.doctor.findings import Health, worst
@@ -37,6 +38,7 @@ from votectl.results import Output, ResultReader, as_picture, as_text
 from votectl.tallying import Tallies, final_card, watch
 from voting.errors import VotestreamError
 from voting.polls import Option, Poll, Visibility
+from voting.settings import VoterAuth
 from voting.tallies import FINAL
 
 app = typer.Typer(no_args_is_help=True)
@@ -122,6 +124,8 @@ def create_poll(
     )
     Schedules(target).set(poll)
     console.print(display.poll_card(poll))
+    if target.voter_auth is not VoterAuth.COGNITO:
+        demonstration.invite(target, for_voters_of(target), poll, console)
 
 
 @poll_app.command("edit")

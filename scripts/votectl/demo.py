@@ -153,7 +153,7 @@ def run(
         console.print("[green]Every number agrees with what was sent.[/green]")
     else:
         console.print("[red]Some numbers disagree with what was sent: see the rows marked above.[/red]")
-    _invite(deployment, credentials, polls[0], console)
+    invite(deployment, credentials, polls[0], console)
     return agreed
 
 
@@ -254,7 +254,8 @@ def _show(value: object) -> str:
     return str(value)
 
 
-def _invite(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
+def invite(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
+    """Print the commands with which somebody votes and looks."""
     console.print("\nVote by hand, and watch:", highlight=False)
     for line in by_hand(deployment, credentials, poll):
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
