@@ -11,7 +11,7 @@ from contract.terraform_source import PROJECT
 
 # Runs whose plans are of use: of the platform, and of what `make bootstrap` makes.
 PLATFORM = ("infra", "observability", "alarms_and_dashboard_as_they_are_deployed")
-FOUNDATION = ("infra/bootstrap", "permissions", "makes_roles_within_the_boundary_only")
+FOUNDATION = ("infra/bootstrap", "boundary", "makes_roles_within_the_boundary_only")
 ENVIRONMENT = "test"
 
 
