@@ -221,6 +221,10 @@ on_local_cloud = $(call with_local_cloud,$(SUBMAKE) apply ENV=local ARGS= && $(1
 package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
 	@$(BIN)/python scripts/build_zip.py $(ARCH)
 
+.PHONY: api-page
+api-page: $(VENV) ## Make a page of openapi.yaml that needs nothing else: dist/api.html
+	@$(BIN)/python scripts/api_page.py
+
 .PHONY: bootstrap
 bootstrap: need-env ## Make the state's bucket and the pipeline's roles, once for each environment (ENV=)
 	@$(PIPELINE) bootstrap $(ENV) $(if $(ARGS),-- $(ARGS))
