@@ -26,7 +26,16 @@ class Door(StrEnum):
 
     OPEN = "a vote where anybody may name a voter"
     SIGNED_IN = "a vote where voters sign in"
+    VOUCHED = "a vote that a back end vouches for"
     BATCH = "a batch of a back end"
+
+
+class Credentials(StrEnum):
+    """What a request shows where somebody has to say who it is from."""
+
+    OWN = "the sender's own"
+    NONE = "none"
+    FORGED = "somebody else's, with a signature that is not theirs"
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Attempt:
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     voter: Voter | None = None
-    credentials: bool = True
+    credentials: Credentials = Credentials.OWN
     ballots: tuple[Ballot, ...] = ()
 
 
@@ -280,6 +289,8 @@ def attempts(seed: int, voters: Sequence[Voter]) -> Iterator[Attempt]:
             yield _vote(chance, door, voters, {}, headers=headers)
         for query in QUERIES:
             yield _vote(chance, door, voters, {}, query=query)
+        for credentials in Credentials:
+            yield _vote(chance, door, voters, {}, credentials=credentials)
     while True:
         yield _mixture(chance, voters)
 
@@ -293,8 +304,8 @@ def _mixture(chance: random.Random, voters: Sequence[Voter]) -> Attempt:
         more["query"] = chance.choice(QUERIES)
     if chance.random() < 0.05:
         more["content_type"] = chance.choice(CONTENT_TYPES)
-    if chance.random() < 0.05:
-        more["credentials"] = False
+    if chance.random() < 0.1:
+        more["credentials"] = chance.choice((Credentials.NONE, Credentials.FORGED))
     if chance.random() < 0.15:
         more["poll_id"] = _string(chance)[:1000]
     kind = chance.random()
@@ -345,7 +356,7 @@ def _good(chance: random.Random, door: Door) -> dict[str, Any]:
     """Return a body that is all right."""
     option, voter = chance.choice("abc"), f"fuzz-{chance.randrange(10**6)}"
     match door:
-        case Door.OPEN:
+        case Door.OPEN | Door.VOUCHED:
             return {"option": option, "voter": voter}
         case Door.SIGNED_IN:
             return {"option": option}
@@ -395,11 +406,11 @@ def _sent(
     body: bytes,
     poll_id: str = "fuzz-poll",
     content_type: str | None = JSON,
-    credentials: bool = True,
+    credentials: Credentials = Credentials.OWN,
     **more: Any,
 ) -> Attempt:
     voter = chance.choice(voters) if door is Door.SIGNED_IN else None
-    allowed = credentials or door is Door.OPEN
+    allowed = credentials is Credentials.OWN or door is Door.OPEN
     ballots = meant(door, poll_id, body, voter) if allowed else ()
     return Attempt(
         door, poll_id, body, content_type, voter=voter, credentials=credentials, ballots=ballots, **more

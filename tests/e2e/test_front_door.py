@@ -101,9 +101,11 @@ def test_what_is_not_declared_as_json_is_415_whatever_it_holds(front_door: httpx
             assert answer.json()["error"] == "unsupported_media_type"
 
 
-def test_a_body_of_a_megabyte_is_refused(front_door: httpx.Client) -> None:
+def test_a_body_of_a_megabyte_is_refused(deployment: Deployment, front_door: httpx.Client) -> None:
+    before = read_stream(deployment)
     answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 1_000_000})
-    assert answer.status_code in {400, 413}
+    assert answer.status_code == 400
+    assert read_stream(deployment) == before
 
 
 def test_a_body_that_api_gateway_takes_none_of_is_413(
@@ -116,9 +118,16 @@ def test_a_body_that_api_gateway_takes_none_of_is_413(
     assert read_stream(deployment) == before
 
 
-def test_an_unknown_path_is_404_with_an_explanation(front_door: httpx.Client) -> None:
-    answer = front_door.get("/no/such/path")
-    assert answer.status_code in {403, 404}
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/no/such/path"), ("DELETE", "/polls/p/votes"), ("GET", "/polls")]
+)
+def test_what_does_not_exist_is_404_and_says_where_votes_go(
+    method: str, path: str, front_door: httpx.Client
+) -> None:
+    answer = front_door.request(method, path)
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "not_found"
+    assert "POST /polls/{poll_id}/votes" in answer.json()["message"]
 
 
 def test_duplicated_keys_cannot_make_the_stream_disagree_with_the_check(
@@ -128,7 +137,7 @@ def test_duplicated_keys_cannot_make_the_stream_disagree_with_the_check(
     answer = front_door.post(
         "/polls/some-poll/votes", content=body, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code in {202, 400}
+    assert answer.status_code in {202, 400}  # a parser may take the last of the two, or neither
     if answer.status_code == 202:
         receipt = answer.json()["receipt"]
         voter, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]

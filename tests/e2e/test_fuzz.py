@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import httpx
 import hypothesis
 import pytest
@@ -25,14 +26,14 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, unsuppor
 
 from contract.openapi_document import answer_problems, of_mode
 from e2e.doors import Doors, Voter
-from e2e.hostile import Attempt, Ballot, Door, attempts, meant
+from e2e.hostile import Attempt, Ballot, Credentials, Door, attempts, meant
 from e2e.observing import read_stream
 from votectl.deployment import Deployment
 from votectl.signing import Signing
 from voting.records import Record, read_vote
 from voting.settings import VoterAuth
 
-REQUESTS = int(os.environ.get("VOTESTREAM_FUZZ_REQUESTS", "1250"))
+REQUESTS = int(os.environ.get("VOTESTREAM_FUZZ_REQUESTS", "2000"))
 SEED = int(os.environ.get("VOTESTREAM_FUZZ_SEED", "1"))
 # Of all requests; the others are invented from openapi.yaml, evenly for its seven kinds.
 HOSTILE = REQUESTS * 4 // 5
@@ -42,6 +43,7 @@ CONCURRENCY = 8
 RESOURCES = {
     Door.OPEN: "/polls/{poll_id}/votes",
     Door.SIGNED_IN: "/polls/{poll_id}/votes",
+    Door.VOUCHED: "/polls/{poll_id}/votes",
     Door.BATCH: "/polls/{poll_id}/votes/batch",
 }
 
@@ -101,8 +103,16 @@ def test_nothing_hostile_gets_into_the_stream(
     deployment: Deployment, doors: Doors, voters: Sequence[Voter], capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger = Ledger(deployment)
-    signing = Signing()
-    bases = {Door.OPEN: deployment.front_door, Door.SIGNED_IN: doors.cognito, Door.BATCH: doors.cognito}
+    signatures = {
+        Credentials.OWN: Signing(),
+        Credentials.FORGED: Signing(boto3.Session(aws_access_key_id="test", aws_secret_access_key="guessed")),
+    }
+    bases = {
+        Door.OPEN: deployment.front_door,
+        Door.SIGNED_IN: doors.cognito,
+        Door.VOUCHED: doors.vouched.front_door,
+        Door.BATCH: doors.cognito,
+    }
 
     # A connection each: the server closes some after what it refuses, and the next request on one would have no answer.
     limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=0)
@@ -111,17 +121,19 @@ def test_nothing_hostile_gets_into_the_stream(
         def send(attempt: Attempt) -> list[str]:
             resource = RESOURCES[attempt.door]
             poll_id = quote(attempt.poll_id, safe="", errors="surrogatepass")
-            headers = dict(attempt.headers)
+            # Clients have keys where back ends vouch: without one nothing else would be looked at.
+            headers = ({"X-Api-Key": doors.api_key} if attempt.door is Door.VOUCHED else {}) | attempt.headers
             if attempt.content_type is not None:
                 headers["Content-Type"] = attempt.content_type
-            if attempt.voter and attempt.credentials:
-                headers |= attempt.voter.headers
+            if attempt.voter and attempt.credentials is not Credentials.NONE:
+                forged = attempt.credentials is Credentials.FORGED
+                headers |= (attempt.voter.claiming(sub="victim") if forged else attempt.voter).headers
             url = bases[attempt.door] + resource.replace("{poll_id}", poll_id)
             request = client.build_request(
                 "POST", url, content=attempt.body, headers=headers, params=attempt.query
             )
-            signed = attempt.door is Door.BATCH and attempt.credentials
-            answer = client.send(request, auth=signing if signed else None)
+            signing = attempt.door in {Door.VOUCHED, Door.BATCH}
+            answer = client.send(request, auth=signatures.get(attempt.credentials) if signing else None)
             ledger.note(attempt.door, answer.status_code, answer.text, attempt.ballots)
             if answer.status_code == 400 and str(attempt.content_type).startswith("multipart/"):
                 return []  # the local web server reads such a body itself, and refuses it without a word
@@ -141,6 +153,10 @@ def test_nothing_hostile_gets_into_the_stream(
     for door in Door:
         assert ledger.statuses[door, 202] > 0
         assert ledger.statuses[door, 400] > 0
+    assert ledger.statuses[Door.SIGNED_IN, 401] > 0
+    for door in (Door.VOUCHED, Door.BATCH):
+        assert ledger.statuses[door, 403] > 0
+        assert ledger.statuses[door, 404] > 0
     with capsys.disabled():
         sys.stdout.write(f"\n{ledger.report()}\n")
 
