@@ -88,9 +88,10 @@ def claims_of(token: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Doors:
-    """Where voters sign in (cognito), and where back ends vouch for them (vouched, as tools would find it)."""
+    """Where voters sign in (cognito), where few get in (narrow), and where back ends vouch (as tools would find it)."""
 
     cognito: str
+    narrow: str
     vouched: Deployment
     pool: Pool
     api_key: str
@@ -121,13 +122,14 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
     try:
         _terraform(tool, data, "apply", "-auto-approve", *given)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
-        cognito, vouched = (
+        cognito, vouched, narrow = (
             Deployment.model_validate(deployment.model_dump() | outputs["doors"]["value"][door])
-            for door in ("cognito", "iam")
+            for door in ("cognito", "iam", "narrow")
         )
         (key_id,) = vouched.api_key_ids.values()
         key = boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-        yield Doors(cognito.front_door, vouched, Pool(outputs["user_pool_id"]["value"]), key)
+        pool = Pool(outputs["user_pool_id"]["value"])
+        yield Doors(cognito.front_door, narrow.front_door, vouched, pool, key)
     finally:
         if deployment.environment != deployments.LOCAL:
             _terraform(tool, data, "destroy", "-auto-approve", *given)

@@ -1,4 +1,4 @@
-"""While the stream throttles: who is told to come back, and that nothing of theirs is counted meanwhile."""
+"""Above the limits of stream and API: who is told to come back, and that nothing of theirs is counted meanwhile."""
 
 import itertools
 import json
@@ -141,3 +141,30 @@ def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
         body = {"votes": [{"option": "a", "voter": f"throttled-{number}"} for number in range(5)]}
         assert_told_to_come_back(client.post("/polls/some-poll/votes/batch", json=body))
     assert read_stream(deployment) == before
+
+
+def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
+    deployment: Deployment, doors: Doors
+) -> None:
+    before = set(read_stream(deployment))
+    acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
+    refused = 0
+    with httpx.Client(base_url=doors.narrow, timeout=30) as client, ThreadPoolExecutor(8) as pool:
+
+        def vote(voter: str) -> tuple[str, httpx.Response]:
+            return voter, client.post("/polls/some-poll/votes", json={"option": "a", "voter": voter})
+
+        # On a machine that is busy, some of these may be as slow as the limit.
+        for _ in range(30):
+            for voter, answer in pool.map(vote, [f"throttled-{next(_numbers)}" for _ in range(16)]):
+                if answer.status_code == 202:
+                    receipt = answer.json()["receipt"]
+                    acknowledged[receipt["shard"], receipt["sequence"]] = (voter, "a")
+                else:
+                    assert_told_to_come_back(answer)
+                    refused += 1
+            if refused and acknowledged:
+                break
+    assert refused
+    assert acknowledged
+    assert new_votes(deployment, before) == acknowledged

@@ -123,11 +123,29 @@ module "iam" {
   voter_auth                     = "iam"
 }
 
+# Anybody may vote, and three at once, then one a second.
+module "narrow" {
+  source = "../../../infra/modules/api"
+
+  name                           = "${var.name_prefix}-narrow"
+  log_retention_days             = 1
+  results_function_name          = module.receipts.function_name
+  results_invoke_arn             = module.receipts.invoke_arn
+  results_throttling_burst_limit = 500
+  results_throttling_rate_limit  = 1000
+  stream_arn                     = data.aws_kinesis_stream.votes.arn
+  stream_name                    = local.deployment.stream_name
+  throttling_burst_limit         = 3
+  throttling_rate_limit          = 1
+  voter_auth                     = "none"
+}
+
 # What of the deployment's parameter is another thing behind each door.
 output "doors" {
   value = {
     cognito = { api_id = module.cognito.api_id, api_key_ids = {}, api_url = module.cognito.invoke_url, voter_auth = "cognito" }
     iam     = { api_id = module.iam.api_id, api_key_ids = module.iam.api_key_ids, api_url = module.iam.invoke_url, voter_auth = "iam" }
+    narrow  = { api_id = module.narrow.api_id, api_key_ids = {}, api_url = module.narrow.invoke_url, voter_auth = "none" }
   }
 }
 
