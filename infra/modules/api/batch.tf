@@ -87,13 +87,15 @@ resource "aws_api_gateway_integration" "put_records" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+# 207 and 429 come of a template that overrides the status, as with single votes.
 resource "aws_api_gateway_method_response" "cast_votes" {
-  for_each = toset(var.batch_enabled ? ["202", "400", "503"] : [])
+  for_each = toset(var.batch_enabled ? ["202", "207", "400", "429", "503"] : [])
 
-  rest_api_id = aws_api_gateway_rest_api.this.id
-  resource_id = aws_api_gateway_resource.batch[0].id
-  http_method = aws_api_gateway_method.cast_votes[0].http_method
-  status_code = each.value
+  rest_api_id         = aws_api_gateway_rest_api.this.id
+  resource_id         = aws_api_gateway_resource.batch[0].id
+  http_method         = aws_api_gateway_method.cast_votes[0].http_method
+  status_code         = each.value
+  response_parameters = contains(["207", "429"], each.value) ? { "method.response.header.Retry-After" = false } : {}
 }
 
 # Kinesis says 200 even if it has stored none of them. The template looks, and overrides the status.

@@ -139,6 +139,7 @@ resource "aws_api_gateway_integration" "put_record" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+# 429 comes of a template that overrides the status; it is here so that what AWS exports of the API names it.
 resource "aws_api_gateway_method_response" "cast_vote" {
   for_each = toset(["202", "400", "429", "503"])
 

@@ -48,6 +48,15 @@ run "a_batch_goes_straight_into_the_stream" {
   }
 }
 
+run "what_a_batch_may_be_answered_is_declared" {
+  command = plan
+
+  assert {
+    condition     = keys(aws_api_gateway_method_response.cast_votes) == concat(["202", "207"], slice(keys(aws_api_gateway_method_response.cast_vote), 1, 4)) && keys(aws_api_gateway_method_response.cast_vote) == ["202", "400", "429", "503"]
+    error_message = "A batch is answered like a single vote, or with 207: what AWS exports of the API says so."
+  }
+}
+
 run "every_vote_of_a_batch_is_checked_like_a_single_one" {
   command = plan
 
