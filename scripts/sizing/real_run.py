@@ -37,6 +37,8 @@ class Measured(_Model):
     votes_accepted: Annotated[float, Field(gt=0)]
     writer_batches: Annotated[float, Field(gt=0)]
     vote_write_units: Number
+    # Votes that were not written, because the same voter has a later one in the same batch.
+    votes_folded: Number = 0.0
     aggregator_batches: Annotated[float, Field(gt=0)]
     live_rows_written: Number
     # Time of all invocations. How fast the machine is is not what is compared: the simulation takes it over.
@@ -152,8 +154,8 @@ def compare(run: RealRun, courses: Iterable[Course]) -> Sequence[Compared]:
     return [
         row(
             derived(
-                "write units per vote", "units", "units / votes",
-                units=measured("vote_write_units"), votes=accepted,
+                "write units per vote", "units", "units / (votes - folded)",
+                units=measured("vote_write_units"), votes=accepted, folded=measured("votes_folded"),
             ),
             lambda outcome: outcome.vote_units / outcome.votes_stored,
         ),

@@ -117,6 +117,7 @@ def rehearse(target: Target, event: Event, settings: Deployment, seed: int) -> R
             votes_accepted=sent.votes,
             writer_batches=writer.batches,
             vote_write_units=writer.counts[Metric.STATEMENTS_ANSWERED],
+            votes_folded=writer.counts[Metric.VOTES_FOLDED],
             aggregator_batches=aggregator.batches,
             live_rows_written=aggregator.counts[Metric.LIVE_ROWS_WRITTEN],
             writer_seconds=writer.seconds,

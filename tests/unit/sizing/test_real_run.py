@@ -80,6 +80,7 @@ def test_a_run_that_writes_twice_is_found_out(
         pytest.param({}, set(), id="a-run-like-the-model"),
         pytest.param({"vote_write_units": 10_000}, set(), id="every-voter-is-remembered"),
         pytest.param({"vote_write_units": 8_800}, {"write units per vote"}, id="votes-are-not-written"),
+        pytest.param({"vote_write_units": 8_800, "votes_folded": 1_000}, set(), id="votes-are-folded"),
         pytest.param({"writer_batches": 78}, {"votes per writer batch"}, id="half-the-batches-votes"),
         pytest.param(
             {"aggregator_batches": 10, "live_rows_written": 20},
