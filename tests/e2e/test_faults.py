@@ -30,22 +30,6 @@ CHAOS_SECONDS = float(os.environ.get("VOTESTREAM_CHAOS_SECONDS", "15"))
 VOTERS_PER_ROUND = 50
 
 
-def test_a_throttled_vote_is_refused_with_retry_after_and_is_not_counted(
-    front_door: httpx.Client, reader: CountReader, open_poll: Callable[..., Poll]
-) -> None:
-    poll = open_poll("a", "b")
-    answers = []
-    with faults.kinesis_throttles(0.5):
-        for number in range(60):
-            body = {"option": "a", "voter": f"impatient-{number}"}
-            answers.append(front_door.post(f"/polls/{poll.poll_id}/votes", json=body))
-    codes = Counter(answer.status_code for answer in answers)
-    assert set(codes) == {202, 429}
-    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers if answer.status_code == 429)
-    wait_for(lambda: reader.stored(poll) == Counter(a=codes[202]), 60)
-    wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=codes[202]), 60)
-
-
 def test_outside_count_equals_inside_count_after_chaos(
     deployment: Deployment,
     reader: CountReader,

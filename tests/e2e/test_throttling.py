@@ -2,10 +2,9 @@
 
 import itertools
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from contract.openapi_document import answer_problems
+from drills.faults import kinesis_throttles
 from e2e.doors import Doors
 from e2e.observing import read_stream, wait_for
 from votectl.counts import CountReader
@@ -24,21 +24,6 @@ pytestmark = pytest.mark.local_cloud
 BATCH = "/polls/{poll_id}/votes/batch"
 
 _numbers = itertools.count(time.time_ns())
-
-
-@pytest.fixture
-def throttled() -> Iterator[Callable[[float], None]]:
-    """Return what makes the stream refuse this share of all calls until the test ends."""
-
-    def throttle(share: float) -> None:
-        answer = httpx.post(
-            f"{os.environ['AWS_ENDPOINT_URL']}/_localemu/config",
-            json={"variable": "KINESIS_ERROR_PROBABILITY", "value": share},
-        )
-        assert answer.status_code == 200
-
-    yield throttle
-    throttle(0.0)
 
 
 def assert_told_to_come_back(answer: httpx.Response) -> None:
@@ -62,20 +47,17 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     front_door: httpx.Client,
     open_poll: Callable[..., Poll],
     reader: CountReader,
-    throttled: Callable[[float], None],
 ) -> None:
     poll = open_poll("a", "b")
     before = set(read_stream(deployment))
-    throttled(0.5)
 
     def vote(number: int) -> tuple[str, httpx.Response]:
         voter = f"throttled-{next(_numbers)}"
         body = {"option": "ab"[number % 2], "voter": voter}
         return voter, front_door.post(f"/polls/{poll.poll_id}/votes", json=body)
 
-    with ThreadPoolExecutor(8) as pool:
+    with kinesis_throttles(0.5), ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(vote, range(200)))
-    throttled(0.0)
     acknowledged = {}
     for number, (voter, answer) in enumerate(answers):
         if answer.status_code == 202:
@@ -93,7 +75,7 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
 
 
 def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
-    deployment: Deployment, doors: Doors, throttled: Callable[[float], None]
+    deployment: Deployment, doors: Doors
 ) -> None:
     """A back end that does as each answer says gets every vote in, once: 207, 429 and 202 all on the way."""
     before = set(read_stream(deployment))
@@ -122,22 +104,19 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
                     acknowledged[place] = (voter, sent[voter])
             voters = [voter for voter, _ in refused]
 
-    throttled(0.5)
-    with doors.signed(doors.cognito) as client:
+    with kinesis_throttles(0.5), doors.signed(doors.cognito) as client:
         for voters in batched(sent, 20, strict=False):
             send_all(client, list(voters))
-    throttled(0.0)
     assert statuses[207] > 0
     assert new_votes(deployment, before) == acknowledged
     assert Counter(acknowledged.values()) == Counter(sent.items())
 
 
 def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
-    deployment: Deployment, doors: Doors, throttled: Callable[[float], None]
+    deployment: Deployment, doors: Doors
 ) -> None:
     before = read_stream(deployment)
-    throttled(1.0)
-    with doors.signed(doors.cognito) as client:
+    with kinesis_throttles(1.0), doors.signed(doors.cognito) as client:
         body = {"votes": [{"option": "a", "voter": f"throttled-{number}"} for number in range(5)]}
         assert_told_to_come_back(client.post("/polls/some-poll/votes/batch", json=body))
     assert read_stream(deployment) == before
