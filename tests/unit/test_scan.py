@@ -125,6 +125,13 @@ def test_what_pip_audit_could_not_look_up_is_no_clean_bill(layout: Layout) -> No
         scan.audit(layout)
 
 
+def test_a_registry_that_does_not_answer_is_no_clean_bill(layout: Layout) -> None:
+    play(layout.root / ".venv-scan/bin/pip-audit", "")
+    (layout.requirements / "lambda.txt").touch()
+    with pytest.raises(Trouble, match=r"nobody has looked at requirements/lambda\.txt: .* got no answer"):
+        scan.audit(layout)
+
+
 def test_a_known_vulnerability_is_named_with_its_cure(
     layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
