@@ -359,6 +359,7 @@ run "tools_find_the_deployment_by_project_and_environment" {
       api_id                         = "abcdef1234"
       api_stage                      = "v1"
       api_url                        = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+      api_key_ids                    = {}
       stream_name                    = "votestream-test-votes"
       polls_table                    = "votestream-test-polls"
       votes_table                    = "votestream-test-votes"
