@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from aws_lambda_powertools import Metrics
 
 import vote_aggregator.handler
 import vote_writer.handler
@@ -59,9 +60,12 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(autouse=True)
-def fresh_loggers() -> Iterator[None]:
-    """Powertools keeps a service's logger for the life of the process, with the stdout that it found first."""
+def fresh_powertools() -> Iterator[None]:
+    """Powertools keeps metrics and loggers for the life of the process, these with the stdout that they found first."""
     yield
+    metrics = Metrics()
+    metrics.clear_default_dimensions()
+    metrics.clear_metrics()
     for name in (vote_writer.handler.SERVICE, vote_aggregator.handler.SERVICE):
         logging.root.manager.loggerDict.pop(name, None)
 

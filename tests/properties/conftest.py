@@ -1,6 +1,8 @@
 """What the summary says about the hostile world, and calls small enough for a batch to need several."""
 
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 SCHEDULES = "schedules"  # how many a test has run
 CAUGHT = "caught"  # which defect, after how many
@@ -36,3 +38,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if terminalreporter.verbosity > 0:
             for defect, schedules in caught:
                 terminalreporter.line(f"{schedules:6} schedules to catch: {defect}")
+
+
+@pytest.fixture
+def only_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a seed stand for the same schedules, whichever tests run beside.
+
+    Hypothesis mixes in constants of all modules that happen to be loaded. Which those are is not what a search for
+    a known defect is about.
+    """
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+    monkeypatch.setattr(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024))

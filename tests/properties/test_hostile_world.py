@@ -63,6 +63,7 @@ def test_no_schedule_of_faults_bends_a_result(
         record_property("schedules", HostileWorld.schedules - before)
 
 
+@pytest.mark.usefixtures("only_the_seed")
 @pytest.mark.parametrize("defect", [pytest.param(install, id=name) for name, install in DEFECTS.items()])
 def test_catches(
     defect: Defect,

@@ -217,12 +217,16 @@ def test_a_local_apply_shows_what_changes_and_what_is_wrong_but_not_the_whole_pl
 
 
 def test_a_run_that_never_ends_is_asked_to_stop(capfd: pytest.CaptureFixture[str]) -> None:
-    code = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('state written', flush=True)"
+    # Terraform, too, minds this signal whoever started it: a shell has it ignored by what runs in the background.
+    code = (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('state written', flush=True)"
+    )
 
-    assert deploy.run_terraform_briefly([sys.executable, "-c", code], {}, timeout=0.5) == 0
+    assert deploy.run_terraform_briefly([sys.executable, "-I", "-S", "-c", code], {}, timeout=2) == 0
 
     printed = capfd.readouterr().out
-    assert "is not done after 0 s, so it is stopped" in printed
+    assert "is not done after 2 s, so it is stopped" in printed
     assert "state written" in printed
 
 
