@@ -1,5 +1,5 @@
 # One command per thing a person wants to do; `make` lists them. Each sets up what it needs, so every line works
-# on a fresh clone. What takes thought is in scripts/: bootstrap (brings tools), build_zip.py, deploy.py.
+# on a fresh clone. What takes thought is in scripts/: bootstrap (brings tools), build_zip.py, deploying.
 # Written for GNU make from 3.81 on, the one that macOS ships: it knows no .SHELLFLAGS, so no recipe leans on them.
 
 SHELL := bash
@@ -30,10 +30,10 @@ ARGS ?=
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 /usr/bin/python3 python
 PYTHON = $(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && command -v "$$python" && break; done)
-BOOTSTRAP = PYTHONPATH=scripts $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m bootstrap
+BOOTSTRAP = $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m scripts.bootstrap
 BIN := .venv/bin
-DEPLOY := $(BIN)/python scripts/deploy.py
-PIPELINE := PYTHONPATH=scripts $(BIN)/python -m pipeline
+DEPLOY := $(BIN)/python -m scripts.deploying.deploy
+PIPELINE := $(BIN)/python -m scripts.deploying.pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
 LOADTEST = $(BIN)/python -m loadtest run --minutes $(MINUTES) --rate $(RATE) --shape $(SHAPE) $(ARGS)
 
@@ -42,7 +42,7 @@ UV := .tools/uv/installed-from
 VENV := .venv/.installed
 LOCALCLOUD_VENV := .venv-localcloud/.installed
 SCAN_VENV := .venv-scan/.installed
-PACKAGES := $(wildcard functions/*/__init__.py scripts/*/__init__.py)
+PACKAGES := $(wildcard functions/*/__init__.py)
 
 # Side by side, a file each; what takes longest comes first.
 PYTHON_TESTS := $(addprefix tests/,properties integration contract unit)
@@ -109,6 +109,13 @@ $(SCAN_VENV): requirements/scan.txt | $(UV)
 
 ##@ Check
 
+.PHONY: check
+check: $(VENV) ## Check style, types and unit tests: the quick loop while you work
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -n auto --dist loadfile -q tests/unit $(ARGS)
+
 .PHONY: format
 format: $(VENV) ## Rewrite Python and Terraform files in their standard form
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -136,11 +143,11 @@ typecheck: $(VENV) ## Check types (mypy, strict)
 
 .PHONY: scan
 scan: $(VENV) $(SCAN_VENV) ## Look for weaknesses in infra/ (checkov), each exception with its reason; needs no network
-	@$(BIN)/python scripts/scan.py infra
+	@$(BIN)/python -m scripts.scan infra
 
 .PHONY: audit
 audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the published vulnerabilities; needs the network
-	@$(BIN)/python scripts/scan.py audit
+	@$(BIN)/python -m scripts.scan audit
 
 .PHONY: test-python
 test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, property, contract and integration tests, with branch coverage
@@ -187,7 +194,7 @@ loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify eac
 
 .PHONY: drill
 drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while people vote (DRILL=; without it, a list)
-	@$(BIN)/python -m drills $(or $(DRILL),--help) $(ARGS)
+	@$(BIN)/python -m loadtest.drills $(or $(DRILL),--help) $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
@@ -219,11 +226,11 @@ on_local_cloud = $(call with_local_cloud,$(SUBMAKE) apply ENV=local ARGS= && $(1
 
 .PHONY: package
 package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
-	@$(BIN)/python scripts/build_zip.py $(ARCH)
+	@$(BIN)/python -m scripts.build_zip $(ARCH)
 
 .PHONY: api-page
 api-page: $(VENV) ## Make a page of openapi.yaml that needs nothing else: dist/api.html
-	@$(BIN)/python scripts/api_page.py
+	@$(BIN)/python -m scripts.api_page
 
 .PHONY: bootstrap
 bootstrap: need-env ## Make the state's bucket and the pipeline's roles, once for each environment (ENV=)
@@ -288,7 +295,7 @@ local-env: $(VENV) ## Print the variables that aim tools at it, for: eval "$$(ma
 .PHONY: clean
 clean: ## Remove what was built and every cache; brought tools and environments stay
 	@rm -rf dist .state .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov ./*.egg-info
-	@find benchmarks functions infra scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find benchmarks functions infra loadtest localcloud scripts tests votectl -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
 distclean: local-down clean ## Remove everything that make has brought or built

@@ -27,7 +27,7 @@ from localcloud.emulator.runtime_api import (
     deadline_after,
 )
 
-_BOOTSTRAP = Path(__file__).parents[1] / "scripts" / "localcloud" / "emulator" / "bootstrap.py"
+_BOOTSTRAP = Path(__file__).parents[1] / "localcloud" / "emulator" / "bootstrap.py"
 _START_SECONDS = 30.0
 _TIMEOUT_SECONDS = 120.0
 _SETTLED_SECONDS = 0.005

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.function import Code, Cost, Function, runtime_packages, unpacked
 from benchmarks.store import POLLS_TABLE, TALLIES_TABLE, VOTES_TABLE, Store
-from bootstrap.layout import HERE
+from scripts.bootstrap.layout import HERE
 from voting.settings import PREFIX, AggregatorSettings, FunctionSettings, WriterSettings
 
 VOTE_WRITER = "vote_writer"

@@ -16,7 +16,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from bootstrap.layout import HERE
+from scripts.bootstrap.layout import HERE
 
 TEMPLATE = Path(__file__).with_name("api_page.html.j2")
 

@@ -32,10 +32,10 @@ from pathlib import Path, PurePosixPath
 
 import deflate
 
-import bytecode
-from bootstrap import uv
-from bootstrap.console import Trouble
-from bootstrap.layout import HERE, Layout
+from scripts import bytecode
+from scripts.bootstrap import uv
+from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.layout import HERE, Layout
 
 PYTHON = "3.13"
 _CACHE_TAG = "cpython-313"  # the same, as bytecode's file names spell it

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.console import Trouble, say
-from bootstrap.layout import HERE, Layout
+from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.layout import HERE, Layout
 
 # Read with the values of the environment that matters, where a rule depends on a variable.
 VARIABLES = "environments/prod.tfvars"

@@ -1,13 +1,13 @@
-"""The command line: `python3 -m bootstrap <what>`; an answer goes to stdout, notes and errors to stderr."""
+"""The command line: `python3 -m scripts.bootstrap <what>`; an answer goes to stdout, notes and errors to stderr."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bootstrap import infra, interpreter, locks, terraform, uv, venv
-from bootstrap.console import Trouble, say
-from bootstrap.layout import HERE
+from scripts.bootstrap import infra, interpreter, locks, terraform, uv, venv
+from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.layout import HERE
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from bootstrap import terraform
-from bootstrap.console import CommandFailed, Trouble, run
-from bootstrap.layout import Layout
+from scripts.bootstrap import terraform
+from scripts.bootstrap.console import CommandFailed, Trouble, run
+from scripts.bootstrap.layout import Layout
 
 PLUGIN_DIR_VARIABLE = "TERRAFORM_PLUGIN_DIR"
 

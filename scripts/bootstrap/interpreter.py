@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-from bootstrap import uv
-from bootstrap.console import Trouble, say
-from bootstrap.layout import Layout
+from scripts.bootstrap import uv
+from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.layout import Layout
 
 # The version that Lambda runs (runtime python3.13), so that tests and archives see the same one.
 VERSION = (3, 13)

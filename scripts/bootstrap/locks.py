@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bootstrap import uv
-from bootstrap.console import say
-from bootstrap.layout import Layout
+from scripts.bootstrap import uv
+from scripts.bootstrap.console import say
+from scripts.bootstrap.layout import Layout
 
 # In this order: dev.in is constrained by lambda.txt. uv itself has to install on whatever Python a machine has.
 LOCKS = {"lambda": "3.13", "dev": "3.13", "localcloud": "3.13", "scan": "3.13", "tools": "3.8"}

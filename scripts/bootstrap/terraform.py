@@ -21,8 +21,8 @@ import zipfile
 from pathlib import Path
 from typing import Sequence
 
-from bootstrap.console import Trouble, say
-from bootstrap.layout import Layout
+from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.layout import Layout
 
 FLOOR = (1, 11)
 PINNED = "1.11.4"

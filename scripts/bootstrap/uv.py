@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from bootstrap.console import CommandFailed, Trouble, run, say
-from bootstrap.layout import Layout
+from scripts.bootstrap.console import CommandFailed, Trouble, run, say
+from scripts.bootstrap.layout import Layout
 
 _PYTHONS = ["python3", *(f"python3.{minor}" for minor in range(15, 7, -1)), "/usr/bin/python3", "python"]
 

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bootstrap import interpreter, uv
-from bootstrap.console import say
-from bootstrap.layout import Layout
+from scripts.bootstrap import interpreter, uv
+from scripts.bootstrap.console import say
+from scripts.bootstrap.layout import Layout
 
 
 def ensure(layout: Layout, name: str, requirements: str, *, editable: bool) -> Path:

@@ -5,9 +5,9 @@ import subprocess
 from functools import cache
 from typing import Any, NamedTuple
 
-from bootstrap import infra, terraform
-from bootstrap.layout import Layout
 from contract.terraform_source import PROJECT
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.layout import Layout
 
 # Runs whose plans are of use: of the platform, and of what `make bootstrap` makes.
 PLATFORM = ("infra", "observability", "alarms_and_dashboard_as_they_are_deployed")

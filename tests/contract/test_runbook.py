@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from contract.planned import observed
 from contract.terraform_source import INFRA, PROJECT
-from drills.drill import DRILLS
+from loadtest.drills.drill import DRILLS
 from votectl.cli import app
 
 RUNBOOK = (PROJECT / "docs/runbook.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from bootstrap.layout import HERE
 from contract.planned import metrics_of_alarm, observed
-from sizing.facts import packaged
+from scripts.bootstrap.layout import HERE
+from votectl.sizing.facts import packaged
 from voting.metrics import Metric
 from voting_aws.telemetry import PowertoolsTelemetry
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import check_tfvars
 from contract.terraform_source import INFRA, blocks, object_attributes, parsed, root_modules, root_variables
+from scripts.deploying import check_tfvars
 from votectl.deployment import PROJECT, Deployment
 from voting.records import OptionId, PollId, Voter
 from voting.settings import (

@@ -17,12 +17,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-import build_zip
-import deploy
 import localcloud
-from bootstrap.layout import HERE, Layout
-from pipeline import __main__ as pipeline
-from pipeline import foundation
+from scripts import build_zip
+from scripts.bootstrap.layout import HERE, Layout
+from scripts.deploying import deploy, foundation, pipeline
 
 ENVIRONMENT, REPOSITORY = "dev", "somebody/votes"
 # What infra/ needs beside itself; all else that a deployment writes belongs into the copy.

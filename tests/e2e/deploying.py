@@ -6,13 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bootstrap.layout import HERE
 from e2e.conftest import ENVIRONMENT
 
 
 def deploy(what: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `deploy.py` for the environment under test, with more arguments for Terraform; return what it said."""
-    command = [sys.executable, str(HERE.root / "scripts" / "deploy.py"), what, ENVIRONMENT, "--", *arguments]
+    command = [sys.executable, "-m", "scripts.deploying.deploy", what, ENVIRONMENT, "--", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

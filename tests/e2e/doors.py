@@ -14,9 +14,9 @@ from typing import Any, Self
 import boto3
 import httpx
 
-import deploy
-from bootstrap import infra, terraform
-from bootstrap.layout import HERE
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.layout import HERE
+from scripts.deploying import deploy
 from votectl import deployment as deployments
 from votectl.deployment import Deployment
 from votectl.signing import Signing

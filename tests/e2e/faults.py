@@ -1,9 +1,9 @@
-"""One fault after the other, at random; what each of them is, is in scripts/drills."""
+"""One fault after the other, at random; what each of them is, is in loadtest/drills."""
 
 import random
 import time
 
-from drills.faults import (
+from loadtest.drills.faults import (
     WaitFor,
     consumers_away,
     consumers_give_up,

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from drills import drill
+from loadtest.drills import drill
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 

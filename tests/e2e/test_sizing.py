@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.layout import HERE
 from e2e.conftest import ENVIRONMENT
-from sizing import calibration, real_run
-from sizing.real_run import RealRun
+from votectl.sizing import calibration, real_run
+from votectl.sizing.real_run import RealRun
 
 pytestmark = pytest.mark.usefixtures("deployment")
 
-DEPLOY = str(HERE.root / "scripts" / "deploy.py")
+DEPLOY = "scripts.deploying.deploy"
 EVENT = ("--peak", "40", "--duration", "20s", "--polls", "2", "--changed-minds", "0.05")
 
 
@@ -105,7 +104,7 @@ def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...
     assert done.returncode == 0, done.stderr
     # What is deployed has been read often enough; this is about what the file says.
     done = subprocess.run(
-        [sys.executable, DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color", "-refresh=false"],
+        [sys.executable, "-m", DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color", "-refresh=false"],
         capture_output=True,
         text=True,
         check=False,

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from contract.openapi_document import answer_problems
-from drills.faults import kinesis_throttles
 from e2e.doors import Doors
 from e2e.observing import read_stream, wait_for
+from loadtest.drills.faults import kinesis_throttles
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll

@@ -4,9 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sizing.course import Course
-from sizing.demand import Event
-from sizing.deployment import (
+from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
@@ -17,11 +15,13 @@ from sizing.deployment import (
     Table,
     Writer,
 )
-from sizing.facts import packaged
-from sizing.lanes import thin
-from sizing.scenario import Scenario
-from sizing.shapes import Shape
-from sizing.simulate import simulate
+from votectl.sizing.course import Course
+from votectl.sizing.demand import Event
+from votectl.sizing.facts import packaged
+from votectl.sizing.lanes import thin
+from votectl.sizing.scenario import Scenario
+from votectl.sizing.shapes import Shape
+from votectl.sizing.simulate import simulate
 
 CUMULATIVE = (
     "sent",

@@ -9,18 +9,18 @@ from math import sqrt
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from sizing.batching import live_row_units
-from sizing.cost import itemise, total
-from sizing.course import Outcome
-from sizing.demand import Event
-from sizing.errors import Impossible
-from sizing.facts import packaged
-from sizing.goals import Goals, Preference
-from sizing.plan import plan
-from sizing.scenario import Scenario
-from sizing.shapes import Points, Shape
-from sizing.simulate import simulate
-from sizing.usage import Keeping, Usage
+from votectl.sizing.batching import live_row_units
+from votectl.sizing.cost import itemise, total
+from votectl.sizing.course import Outcome
+from votectl.sizing.demand import Event
+from votectl.sizing.errors import Impossible
+from votectl.sizing.facts import packaged
+from votectl.sizing.goals import Goals, Preference
+from votectl.sizing.plan import plan
+from votectl.sizing.scenario import Scenario
+from votectl.sizing.shapes import Points, Shape
+from votectl.sizing.simulate import simulate
+from votectl.sizing.usage import Keeping, Usage
 
 TOLERANCE = 0.10
 STEP = 0.5  # s

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sizing.deployment import Api, BillingMode, Stream, Table, Writer
-from sizing.deployment import Deployment as Wanted
 from votectl.deployment import Deployment
 from votectl.doctor.site import Site
+from votectl.settings.deployment import Api, BillingMode, Stream, Table, Writer
+from votectl.settings.deployment import Deployment as Wanted
 from voting.settings import VoterAuth
 
 PREFIX = "votestream-test"

@@ -1,0 +1,39 @@
+"""`python -m loadtest.drills NAME`: one drill on the local cloud."""
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from loadtest.drills.drill import DRILLS, run
+from votectl import deployment
+from votectl.errors import OperatorError
+
+
+def main() -> int:
+    """Do the drill that is asked for; returns 1 if a vote is missing, or the local cloud is."""
+    shown = "\n".join(f"  {name:<15} {drill.breaks}" for name, drill in DRILLS.items())
+    parser = argparse.ArgumentParser(
+        prog="make drill DRILL=",
+        description=f"Break the local cloud while people vote, and mend it.\n\n{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("drill", choices=DRILLS, metavar="NAME", help="which one")
+    parser.add_argument("--seconds", type=float, help="how long it stays broken")
+    asked = parser.parse_args()
+    console = Console()
+    try:
+        deployment.aim(deployment.LOCAL)
+        good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, console)
+    except OperatorError as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        return 1
+    if good:
+        console.print("[green]Every vote that got 202 is stored and counted once.[/green]")
+    else:
+        console.print("[red]Some numbers disagree with what was answered: see the rows marked above.[/red]")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

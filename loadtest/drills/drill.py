@@ -1,0 +1,252 @@
+"""What can be drilled, and how a drill goes: well, broken, mended, accounted for."""
+
+import asyncio
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from loadtest.drills import faults
+from votectl import demo
+from votectl.counts import CountReader
+from votectl.credentials import for_voters_of
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.polls import PollDesk
+from votectl.redrive import FailureDestination, Warnings, redrive, writer_like
+from votectl.traffic import Account, conversations, send
+from voting.polls import Option, Poll
+from voting.rules import Reason
+
+HOUR_MS = 3_600_000
+VOTERS_PER_ROUND = 20
+SENDERS = 4
+# How long people vote before anything breaks.
+WELL_SECONDS = 4.0
+# How long everything may take to be stored and counted once it is mended.
+PATIENCE_SECONDS = 180.0
+# What is counted twice comes late.
+SETTLE_SECONDS = 2.0
+
+THROTTLED = 429
+
+# Records that the front door would not have let through, as a producer of one's own might write them.
+POISON = (b"not json", b"{}", b'{"poll_id": "UPPER", "option": "a"}', b"\xff\xfe\x00", b"x" * 10_000)
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill: what breaks, what to watch meanwhile, and the alarm whose section of the runbook it is about."""
+
+    breaks: str
+    watch: str
+    alarm: str
+    fault: Callable[[Deployment, Account], AbstractContextManager[None]]
+    seconds: float = 15.0
+    # What an operator does once it is mended; returns how much there was to do.
+    afterwards: Callable[[Deployment], int] | None = None
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until the condition holds.
+
+    Raises:
+        OperatorError: it does not within ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise OperatorError(
+                f"this did not happen within {seconds:.0f} s: see .localcloud/logs, then `make down` and `make demo`"
+            )
+        time.sleep(0.2)
+
+
+def kill_functions(deployment: Deployment, _account: Account) -> AbstractContextManager[None]:
+    """Kill both consumers' processes wherever they are in a batch, again and again."""
+
+    def kill() -> None:
+        for function in (deployment.vote_writer_function, deployment.vote_aggregator_function):
+            faults.kill_function_processes(function)
+
+    return faults.again_and_again(kill, every_seconds=1)
+
+
+def poison(deployment: Deployment, account: Account) -> AbstractContextManager[None]:
+    """Write records into the stream that can't be votes, and enter them in the account."""
+    kinesis, chance = boto3.client("kinesis"), random.Random()  # noqa: S311 - which shard poison lands in
+
+    def put() -> None:
+        key = f"poison-{chance.random()}"
+        kinesis.put_record(StreamName=deployment.stream_name, PartitionKey=key, Data=chance.choice(POISON))
+        account.unattributed[Reason.MALFORMED] += 1
+
+    return faults.again_and_again(put, every_seconds=0.1)
+
+
+@contextmanager
+def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
+    """Let the writer die in each batch, and its mapping give up on each at once."""
+    function = deployment.vote_writer_function
+    with (
+        faults.gives_up_at_once(function),
+        faults.again_and_again(lambda: faults.kill_function_processes(function), every_seconds=0.05),
+    ):
+        yield
+
+
+def bring_back(deployment: Deployment) -> int:
+    """Do what `votectl redrive` does; return how many batches were waiting."""
+    failures = FailureDestination(deployment.vote_writer_failure_bucket)
+    waiting = list(failures.batches())
+    if waiting:
+        redrive(failures, waiting, writer_like(deployment, Warnings()))
+    return len(waiting)
+
+
+DRILLS: dict[str, Drill] = {
+    "freeze-tables": Drill(
+        breaks="DynamoDB does not answer",
+        watch="nothing is counted or stored, and every vote still gets 202: the stream holds it",
+        alarm="consumer-behind",
+        fault=lambda _deployment, _account: faults.frozen_dynamodb(),
+    ),
+    "throttle-stream": Drill(
+        breaks="the stream refuses every second record",
+        watch="voters get 429 and Retry-After; what got 202 is counted as ever",
+        alarm="stream-throttling",
+        fault=lambda _deployment, _account: faults.kinesis_throttles(0.5),
+    ),
+    "kill-functions": Drill(
+        breaks="both consumers are killed every second, in the middle of whatever they do",
+        watch="batches come again and again, and nothing is counted twice",
+        alarm="function-failing",
+        fault=kill_functions,
+    ),
+    "stop-consumers": Drill(
+        breaks="somebody has disabled both event source mappings",
+        watch="live results stand still; they go on where they stopped",
+        alarm="consumer-stopped",
+        fault=lambda deployment, _account: faults.consumers_away(deployment, wait_for),
+    ),
+    "poison": Drill(
+        breaks="somebody writes records into the stream that can't be votes",
+        watch="each is counted as malformed, and blocks nothing behind it",
+        alarm="votes-rejected",
+        fault=poison,
+    ),
+    "give-up": Drill(
+        breaks="the writer dies in each batch, and Lambda gives up on each at once",
+        watch="batches wait in the failure bucket (votectl redrive --list) until they are redriven",
+        alarm="batches-given-up",
+        fault=give_up,
+        afterwards=bring_back,
+    ),
+}
+
+
+class Watch:
+    """What can be seen of the poll from outside, even while the tables do not answer."""
+
+    def __init__(self, deployment: Deployment, poll: Poll, account: Account) -> None:
+        """Take the deployment, the poll, and the sender's account."""
+        quickly = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+        self._reader = CountReader(deployment, boto3.client("dynamodb", config=quickly))
+        self._poll = poll
+        self._account = account
+        self._counted = 0
+        self._stored = 0
+
+    def picture(self, phase: str) -> Table:
+        """Return the picture of this moment."""
+        try:
+            self._counted = self._reader.live(self._poll.poll_id).received
+            self._stored = self._reader.stored(self._poll).total()
+            tables = "answer"
+        except (BotoCoreError, ClientError):
+            tables = "[red]do not answer[/red]; the numbers are the last known"
+        refused = sum(n for (_, status), n in self._account.refused.items() if status == THROTTLED)
+        table = Table(title=phase, show_header=False, title_justify="left")
+        table.add_row("answered with 202", f"{self._account.acknowledged.total():,}")
+        table.add_row("answered with 429", f"{refused:,}")
+        table.add_row("records counted live", f"{self._counted:,}")
+        table.add_row("voters stored", f"{self._stored:,}")
+        table.add_row("tables", tables)
+        return table
+
+
+def run(name: str, deployment: Deployment, seconds: float | None, console: Console) -> bool:
+    """Do a drill; return whether every vote that got 202 was stored and counted once in the end."""
+    drill = DRILLS[name]
+    desk, reader = PollDesk(deployment.polls_table), CountReader(deployment)
+    options = [Option(id=option, label=option.title()) for option in ("ada", "grace")]
+    poll_id = f"{name}-{time.time_ns() // 1_000_000_000}"
+    poll = desk.create(poll_id, f"Drill: {name}", options, None, desk.now_ms() + HOUR_MS)
+    console.print(
+        f"[bold]{name}[/bold]: {drill.breaks}\nwatch: {drill.watch}\n"
+        f"runbook: docs/runbook.md#{drill.alarm}\nalso: votectl results {poll_id} --watch\n",
+        highlight=False,
+    )
+    wait_for(lambda: desk.now_ms() > poll.opens_at, 30)
+    observation, account = demo.Observation(reader, [poll]), Account()
+    watch = Watch(deployment, poll, account)
+    over, auth = threading.Event(), for_voters_of(deployment).find()
+
+    def keep_voting() -> None:
+        for number in itertools.count(1):
+            if over.is_set():
+                return
+            talks = list(
+                conversations({poll_id: [option.id for option in options]}, VOTERS_PER_ROUND, number)
+            )
+            asyncio.run(send(deployment.front_door, talks, account, SENDERS, auth=auth))
+
+    voting = threading.Thread(target=keep_voting)
+    with Live(console=console, auto_refresh=False) as screen:
+
+        def show(phase: str, seconds: float) -> None:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                screen.update(watch.picture(phase), refresh=True)
+                time.sleep(0.5)
+
+        voting.start()
+        try:
+            show("all is well", WELL_SECONDS)
+            with drill.fault(deployment, account):
+                show(f"[red]broken[/red]: {drill.breaks}", drill.seconds if seconds is None else seconds)
+            show("[yellow]mended[/yellow], and people still vote", WELL_SECONDS)
+        finally:
+            over.set()
+            voting.join()
+        redriven = 0
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            show("[yellow]mended[/yellow], and nobody votes any more", SETTLE_SECONDS)
+            redriven += drill.afterwards(deployment) if drill.afterwards else 0
+            found = outcome(account, observation, poll)
+            if all(check.agrees for check in found) or time.monotonic() > deadline:
+                break
+        show("the end", SETTLE_SECONDS)
+    found = outcome(account, observation, poll)
+    if drill.afterwards:
+        found.append(demo.Check("", "batches were given up, and redriven", True, redriven > 0))
+    console.print(demo.checks_table(found))
+    return all(check.agrees for check in found)
+
+
+def outcome(account: Account, observation: demo.Observation, poll: Poll) -> list[demo.Check]:
+    """Hold everything that is counted and stored against the account; a 429 is an honest answer here."""
+    refused = Counter({key: n for key, n in account.refused.items() if key[1] != THROTTLED})
+    return demo.checks(replace(account, refused=refused), observation, [poll])

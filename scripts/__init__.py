@@ -1,0 +1,1 @@
+"""What make runs: tools, archives, deployments and checks of this repository."""

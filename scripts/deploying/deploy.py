@@ -1,0 +1,296 @@
+"""Terraform for one environment: `deploy.py {init,plan,apply,destroy,output} ENV [-- arguments]`.
+
+Each environment has its own variables and backend (infra/environments/<env>.tfvars and <env>.s3.tfbackend) and
+its own Terraform data folder, so that working on one never touches another's.
+
+The environment "local" is the cloud on this machine, or whatever AWS_ENDPOINT_URL aims at: its functions run on
+this machine's platform, its state bucket is made on the fly, and no call may hang. Any other one is AWS itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+import localcloud
+from localcloud.environment import CLEARED, external_endpoint
+from scripts import build_zip
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.layout import HERE, Layout
+from scripts.deploying import check_tfvars, release
+
+LOCAL = "local"
+
+# SHA-256 of the release whose archives are to be deployed, as `make release` prints it.
+RELEASE_VARIABLE = "RELEASE"
+
+# Terraform would wait for hours for what an emulator never finishes.
+LOCAL_TIMEOUT_SECONDS = 300
+
+_SETTING = r'^\s*{}\s*=\s*"([^"]*)"'
+
+
+def setting(file: Path, name: str) -> str | None:
+    """A string that a tfvars or tfbackend file sets, or None."""
+    match = re.search(_SETTING.format(re.escape(name)), file.read_text(encoding="utf-8"), re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def variables_file(layout: Layout, environment: str) -> Path:
+    """The tfvars file of an environment.
+
+    Raises:
+        Trouble: there is no such environment.
+    """
+    folder = layout.root / "infra" / "environments"
+    file = folder / f"{environment}.tfvars"
+    if not file.exists():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.tfvars")))
+        raise Trouble(f"there is no environment {environment!r}; infra/environments has {known or 'none'}")
+    return file
+
+
+def backend_file(layout: Layout, environment: str) -> Path:
+    """The file that says where an environment's state is."""
+    return layout.root / "infra" / "environments" / f"{environment}.s3.tfbackend"
+
+
+def require_place(layout: Layout, environment: str) -> None:
+    """Checks that an environment's state has a place, before anything is built for it.
+
+    Raises:
+        Trouble: it has none.
+    """
+    if not setting(backend_file(layout, environment), "bucket"):
+        raise Trouble(
+            f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
+        )
+
+
+def aim_at_local_cloud() -> None:
+    """Aims this process and what it starts at the local cloud, or completes what aims it elsewhere."""
+    if external_endpoint() is None:
+        for name in CLEARED:
+            os.environ.pop(name, None)
+    os.environ.update(localcloud.environment())
+
+
+def target_of(layout: Layout, environment: str) -> build_zip.Target:
+    """What an environment's functions are built for."""
+    if environment == LOCAL:
+        return build_zip.target_named("host")
+    return build_zip.target_named(
+        setting(variables_file(layout, environment), "lambda_architecture") or "arm64"
+    )
+
+
+def ensure_state_bucket(backend: Path) -> None:
+    """Makes the bucket for the local environment's state at an endpoint that `localcloud up` did not start.
+
+    Raises:
+        Trouble: the endpoint does not answer.
+    """
+    bucket = setting(backend, "bucket")
+    if not bucket:
+        raise Trouble(f"{backend.name} names no bucket")
+    # Not every emulator's host name resolves with the bucket's in front of it.
+    client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+    try:
+        client.create_bucket(Bucket=bucket)
+    except client.exceptions.BucketAlreadyOwnedByYou:
+        return
+    except (ClientError, BotoCoreError) as error:
+        raise Trouble(f"the endpoint takes no bucket for Terraform's state: {error}") from None
+
+
+def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -> dict[str, str]:
+    """Initialises an environment unless that is done already for the files as they are.
+
+    Returns:
+        The variables that Terraform has to run with.
+
+    Raises:
+        Trouble: the provider or the state cannot be reached.
+    """
+    backend, data = backend_file(layout, environment), infra.data_dir(layout, environment)
+    require_place(layout, environment)
+    if environment == LOCAL and external_endpoint():
+        ensure_state_bucket(backend)
+    folder = layout.root / "infra"
+    # Where the provider came from does not count: what is here already works without network.
+    inputs = hashlib.sha256(str(tool).encode())
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        inputs.update(f"{name}={os.environ.get(name)}".encode())
+    modules = [*folder.glob("modules/*/main.tf"), *folder.glob("modules/*/terraform.tf")]
+    files = [*folder.glob("*.tf"), *modules, folder / ".terraform.lock.hcl"]
+    for file in [*sorted(files), backend]:
+        inputs.update(file.read_bytes())
+    stamp = data / "initialised"
+    if force or not stamp.exists() or stamp.read_text(encoding="ascii") != inputs.hexdigest():
+        stamp.unlink(missing_ok=True)
+        infra.init(layout, tool, folder, data, ["-reconfigure", f"-backend-config={backend}"])
+        stamp.write_text(inputs.hexdigest(), encoding="ascii")
+    return terraform.environment(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1")
+
+
+def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) -> list[str]:
+    """What an environment is planned from: its variables, and the functions' archives, which are built first.
+
+    With the variable RELEASE set, they are those of a release that was built before, and no others.
+
+    Args:
+        layout: the checkout.
+        environment: its name.
+        more: further arguments for Terraform; variable files among them are checked, too.
+
+    Raises:
+        Trouble: there is no such environment, a tfvars file sets what is not there, or archives cannot be built, or
+            are not those of the release.
+    """
+    variables, target = variables_file(layout, environment), target_of(layout, environment)
+    more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
+    for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
+        check_tfvars.check(file, layout.root / "infra" / "variables.tf")
+    expected = os.environ.get(RELEASE_VARIABLE)
+    folder = (
+        release.folder(layout, target, expected) if expected else build_zip.build_and_report(layout, target)
+    )
+    arguments = [f"-var-file={variables}"]
+    if environment == LOCAL:
+        arguments += [
+            f"-var=artifact_directory={folder}",
+            f"-var=lambda_architecture={target.architecture}",
+        ]
+    return arguments
+
+
+def run_terraform(command: list[str], variables: Mapping[str, str]) -> int:
+    """Runs Terraform in the foreground, and returns its exit code."""
+    process = subprocess.Popen(command, env=variables)
+    while True:
+        # The terminal has told Terraform, too: it now writes its state and releases its lock.
+        with contextlib.suppress(KeyboardInterrupt):
+            return process.wait()
+
+
+def run_terraform_briefly(command: list[str], variables: Mapping[str, str], timeout: float) -> int:
+    """Runs `terraform apply` or `destroy` behind a progress bar, and returns its exit code.
+
+    Shown are what is about to change, how far it is, warnings and errors, and what has changed; not the whole
+    plan, which has more than a thousand lines. Terraform is asked to stop when its time is up.
+
+    Args:
+        command: with -json, so that Terraform reports as it goes, one JSON object a line.
+        variables: its environment.
+        timeout: seconds.
+    """
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
+    with (
+        subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process,
+        Progress(*columns, transient=True) as progress,
+    ):
+        task = progress.add_task("terraform", total=None, at="")
+
+        def stop() -> None:
+            progress.console.print(
+                f"terraform is not done after {timeout:.0f} s, so it is stopped: see .localcloud/logs"
+            )
+            process.send_signal(signal.SIGINT)
+
+        timer = threading.Timer(timeout, stop)
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                report = _report(line)
+                kind, message = report.get("type"), str(report.get("@message", line.rstrip()))
+                if kind == "change_summary":
+                    changes = report["changes"]
+                    progress.update(task, total=changes["add"] + changes["change"] + changes["remove"])
+                    progress.console.print(f"  {message}", highlight=False, soft_wrap=True)
+                elif kind == "apply_complete":
+                    progress.update(task, advance=1, at=report["hook"]["resource"]["addr"])
+                elif kind == "diagnostic":
+                    diagnostic = report["diagnostic"]
+                    where = f" ({diagnostic['address']})" if "address" in diagnostic else ""
+                    text = f"{message}{where}\n{diagnostic.get('detail', '')}".rstrip()
+                    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                elif kind is None:
+                    progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        except KeyboardInterrupt:
+            progress.console.print("  stopping terraform", highlight=False)
+        finally:
+            timer.cancel()
+        return process.wait()
+
+
+def _report(line: str) -> dict[str, Any]:
+    """One of Terraform's machine-readable messages; empty if the line is none."""
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def terraform_command(layout: Layout, what: str, environment: str, more: list[str]) -> int:
+    """Does what was asked for with Terraform; returns its exit code.
+
+    Raises:
+        Trouble: something it needs is missing, or a tfvars file sets what is not there.
+    """
+    variables_file(layout, environment)
+    require_place(layout, environment)
+    tool = terraform.ensure(layout)
+    inputs = input_arguments(layout, environment, more) if what in ("plan", "apply", "destroy") else []
+    settings = init(layout, environment, tool, force=what == "init")
+    if what == "init":
+        return 0
+    command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
+    if environment == LOCAL and what in ("apply", "destroy"):
+        # Elsewhere Terraform shows its plan and asks before it changes anything.
+        return run_terraform_briefly(
+            [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
+        )
+    return run_terraform([*command, *more], settings)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does what is asked; returns 1 after one clear line if it cannot."""
+    parser = argparse.ArgumentParser(description="Run Terraform for one environment.")
+    parser.add_argument("what", choices=["init", "plan", "apply", "destroy", "output"])
+    parser.add_argument("environment")
+    parser.add_argument("more", nargs="*", help="more arguments for terraform, after --")
+    asked = parser.parse_args(arguments)
+    try:
+        if asked.environment == LOCAL:
+            aim_at_local_cloud()
+        return terraform_command(HERE, asked.what, asked.environment, asked.more)
+    except Trouble as trouble:
+        say(str(trouble))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

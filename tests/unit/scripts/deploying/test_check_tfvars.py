@@ -1,0 +1,112 @@
+"""Settings that no variable has, which Terraform would pass over."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.bootstrap.console import Trouble
+from scripts.deploying import check_tfvars
+
+VARIABLES = """
+variable "environment" {
+  type = string
+}
+
+variable "anything" {}
+
+variable "table" {
+  type = object({
+    units = optional(number, 5)
+    note  = optional(string, "a = 1, {\\"b\\": [2]}")
+    kinds = optional(set(string), ["x", "y"])
+    autoscaling = optional(object({
+      max_units = number
+    }), { max_units = 7 })
+  })
+  validation {
+    condition     = var.table.units > 0
+    error_message = "No."
+  }
+}
+
+variable "tables" {
+  type = map(object({ units = number }))
+}
+
+variable "rows" {
+  type = list(object({ units = number }))
+}
+"""
+
+
+def problems(tmp_path: Path, settings: str) -> str:
+    """What the check says of settings; empty if it lets them pass."""
+    variables, file = tmp_path / "variables.tf", tmp_path / "some.tfvars"
+    variables.write_text(VARIABLES)
+    file.write_text(settings)
+    try:
+        check_tfvars.check(file, variables)
+    except Trouble as trouble:
+        return str(trouble)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        'environment = "dev" # units = 5',
+        'anything = { whatever = { you = "like" } }',
+        'table = { units = 1, note = "nothing = 1", kinds = ["p"], autoscaling = { max_units = 9 } }',
+        'table = { "units" = 1 }',
+        "table = null",
+        "tables = { of_any = { units = 1 }, name = { units = 2 } }",
+        "rows = [{ units = 1 }]",
+    ],
+)
+def test_what_is_declared_passes(settings: str, tmp_path: Path) -> None:
+    assert problems(tmp_path, settings) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        pytest.param('enviroment = "dev"', "enviroment: did you mean environment?", id="variable"),
+        pytest.param("table = { unit = 1 }", "table.unit: did you mean units?", id="attribute"),
+        pytest.param('table = { "unit" = 1 }', "table.unit: did you mean units?", id="in-quotes"),
+        pytest.param(
+            "table = { autoscaling = { max_unit = 1 } }",
+            "table.autoscaling.max_unit: did you mean max_units?",
+            id="deeper",
+        ),
+        pytest.param(
+            "table = { frobnicate = 1 }",
+            "table.frobnicate: there are autoscaling, kinds, note, units",
+            id="nothing-like-it",
+        ),
+        pytest.param("table = { kind_list = [] }", "table.kind_list: did you mean kinds?", id="half-alike"),
+        pytest.param("tables = { a = { units = 1, b = 2 } }", "tables.b: there are units", id="in-a-map"),
+        pytest.param(
+            "rows = [{ units = 1 }, { unit = 2 }]", "rows.unit: did you mean units?", id="in-a-list"
+        ),
+    ],
+)
+def test_what_is_not_declared_is_named_with_what_may_have_been_meant(
+    settings: str, found: str, tmp_path: Path
+) -> None:
+    told = problems(tmp_path, settings)
+
+    assert found in told
+    assert "some.tfvars" in told
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    told = problems(tmp_path, "table = { unit = 1, notes = 2 }\nenv = 3\n")
+
+    assert len(told.splitlines()) == 4
+
+
+def test_a_broken_file_is_left_to_terraform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems(tmp_path, "table = {") == ""
+
+    assert "some.tfvars could not be read" in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""`terraform init` and the module tests, with a program that plays Terraform."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.layout import Layout
+
+Play = Callable[[str], Path]
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE, raising=False)
+    found = Layout(tmp_path / "project")
+    (found.root / "infra" / "modules" / "stream").mkdir(parents=True)
+    (found.root / "infra" / ".terraform.lock.hcl").touch()
+    return found
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Makes a Terraform whose behaviour is the given shell code; it logs its arguments."""
+
+    def make(code: str) -> Path:
+        program = tmp_path / "terraform"
+        program.write_text(
+            f'#!/bin/sh\necho "$* cache=$TF_PLUGIN_CACHE_DIR data=$TF_DATA_DIR" >> "{program}.log"\n{code}'
+        )
+        program.chmod(0o755)
+        monkeypatch.setattr(terraform, "ensure", lambda _layout, for_tests: program if for_tests else None)
+        return program.with_name("terraform.log")
+
+    return make
+
+
+def test_the_root_fills_the_cache_and_modules_read_it(layout: Layout, play: Play) -> None:
+    log = play('mkdir -p "$TF_PLUGIN_CACHE_DIR/registry.terraform.io/hashicorp/aws"')
+
+    infra.init_for_tests(layout, "infra")
+    infra.init_for_tests(layout, "infra/modules/stream")
+
+    root, module = log.read_text().splitlines()
+    cache = layout.tools / "terraform-plugins"
+    assert f"cache={cache}" in root
+    assert "-lockfile=readonly" in root
+    assert f"data={layout.root}/.state/terraform/test-infra" in root
+    assert f"-plugin-dir={cache}" in module
+    assert "-lockfile" not in module
+    assert module.startswith(f"-chdir={layout.root}/infra/modules/stream init -input=false")
+    assert module.endswith("/test-infra-modules-stream")
+
+
+def test_a_named_plugin_directory_is_used(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / infra.PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    log = play("")
+
+    infra.init_for_tests(layout, "infra")
+
+    assert f"-plugin-dir={mirror}" in log.read_text()
+    assert "cache= " in log.read_text()
+
+
+def test_a_plugin_directory_is_remembered_until_it_is_gone_or_unset(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / infra.PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    log = play("")
+
+    def named() -> bool:
+        infra.init_for_tests(layout, "infra")
+        return f"-plugin-dir={mirror}" in log.read_text().splitlines()[-1]
+
+    assert named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    assert named()
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, "")
+    assert not named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    assert not named()
+
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    assert named()
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    mirror.rename(tmp_path / "elsewhere")
+    assert not named()
+
+
+def test_a_plugin_directory_that_was_of_no_use_is_not_remembered(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / infra.PROVIDER).mkdir(parents=True)
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
+    play("exit 1")
+    with pytest.raises(Trouble):
+        infra.init_for_tests(layout, "infra")
+    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
+    log = play("")
+
+    infra.init_for_tests(layout, "infra")
+
+    assert str(mirror) not in log.read_text().splitlines()[-1]
+
+
+def test_a_plugin_directory_without_the_provider_is_refused(
+    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play("")
+    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(tmp_path))
+
+    with pytest.raises(Trouble, match=r"has no registry\.terraform\.io/hashicorp/aws in it"):
+        infra.init_for_tests(layout, "infra")
+
+
+def test_without_registry_one_line_says_what_to_do(layout: Layout, play: Play) -> None:
+    play("echo 'Error: Failed to query available provider packages' >&2; echo more >&2; exit 1")
+
+    with pytest.raises(
+        Trouble, match=r"registry is out of reach: connect .* or set TERRAFORM_PLUGIN_DIR"
+    ) as failure:
+        infra.init_for_tests(layout, "infra")
+
+    assert "\n" not in str(failure.value)
+
+
+def test_an_error_in_the_configuration_is_shown_as_terraform_says_it(layout: Layout, play: Play) -> None:
+    play("echo 'Error: Unsupported block type' >&2; echo '  on main.tf line 3' >&2; exit 1")
+
+    with pytest.raises(
+        Trouble, match=r"could not initialise infra:\nError: Unsupported block type\n  on main\.tf line 3"
+    ):
+        infra.init_for_tests(layout, "infra")
+
+
+def test_a_module_that_passes_takes_one_line(layout: Layout, play: Play) -> None:
+    log = play('case "$*" in *" test "*) echo "Success! 12 passed, 0 failed." ;; esac')
+
+    assert infra.test(layout, "infra/modules/stream") == "infra/modules/stream: valid, 12 tests passed"
+
+    assert [line.split()[1] for line in log.read_text().splitlines()] == ["validate", "test"]
+
+
+def test_a_module_that_fails_shows_everything(layout: Layout, play: Play) -> None:
+    play('case "$*" in *" test "*) echo "run \\"keeps_a_promise\\"... fail"; exit 1 ;; esac')
+
+    with pytest.raises(Trouble, match=r'infra: terraform test failed\nrun "keeps_a_promise"\.\.\. fail'):
+        infra.test(layout, "infra")
+
+
+def test_a_module_that_is_not_valid_is_not_tested(layout: Layout, play: Play) -> None:
+    log = play("echo 'Error: Reference to undeclared resource'; exit 1")
+
+    with pytest.raises(Trouble, match="terraform validate failed\nError: Reference"):
+        infra.test(layout, "infra")
+
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> None:
+    play('case "$*" in *" test "*) echo "Success! 0 passed, 0 failed." ;; esac')
+
+    with pytest.raises(Trouble, match="infra has no tests"):
+        infra.test(layout, "infra")

@@ -1,0 +1,215 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from votectl.settings import tfvars
+
+Typed = Callable[..., tuple[int, str]]
+
+CITY = ["--name", "city", "--votes", "200k", "--peak", "500", "--shape", "spike"]
+
+
+def test_a_plan_is_shown_as_tables(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY])
+    assert code == 0
+    for title in ("settings", "what to expect", "account quotas", "steps", "cost"):
+        assert title in output
+
+
+def test_a_plan_is_json_for_programs(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--json"])
+    found = json.loads(output)
+    assert code == 0
+    assert found["deployment"]["stream"]["shard_count"] == 1
+    assert found["expected"]["votes"] == {"value": pytest.approx(200_000), "unit": "votes"}
+    assert sum(item["usd"] for item in found["cost"]) == pytest.approx(found["expected"]["cost"]["value"])
+
+
+def test_every_number_can_be_asked_why(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--explain", "--only", "stream: shard"])
+    assert code == 0
+    assert "= max(1, ceil((peak - hot) / (per_shard * target - hot)))" in output
+    assert "kinesis.shard_write_records_per_second = 1,000 records/s  [fact: boto/botocore" in output
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(votectl: Typed) -> None:
+    code, output = votectl(["plan", *CITY, "--explain", "--only", "shards"])
+    assert code == 1
+    assert "stream: shard_count" in output
+
+
+def test_settings_are_written_for_terraform(votectl: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "city.auto.tfvars"
+    code, _ = votectl(["plan", *CITY, "--out", str(path), "--brief"])
+    assert code == 0
+    assert tfvars.read(path).stream.shard_count == 1
+    assert f"#   votectl plan {' '.join(CITY)} --out" in path.read_text()
+
+
+def test_a_kept_environments_shards_are_where_resizing_begins(votectl: Typed, tmp_path: Path) -> None:
+    kept = tmp_path / "prod.tfvars"
+    kept.write_text("stream = { shard_count = 2 }\n")
+    arguments = [
+        "plan",
+        "--peak",
+        "20k",
+        "--duration",
+        "1m",
+        "--keep",
+        str(kept),
+        "--out",
+        str(tmp_path / "x"),
+    ]
+    code, output = votectl([*arguments, "--brief"])
+    assert code == 0
+    assert "resize the stream from 2 to 29 shards: 4 step(s)" in " ".join(output.split())
+    code, output = votectl([*arguments, "--explain", "--only", "step: resizings"])
+    assert "current: current_shards = 2" in output
+    code, output = votectl([*arguments, "--current-shards", "29", "--brief"])
+    assert "resize the stream" not in output
+
+
+def test_an_event_may_come_from_a_file_and_options_win(votectl: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "event.toml"
+    path.write_text('name = "fair"\nvotes = "10k"\npeak = 100\nshape = [[0, 0.5], [1, 1]]\npolls = 3\n')
+    code, output = votectl(["plan", "--event", str(path), "--polls", "2", "--json"])
+    told = json.loads(output)["event"]
+    assert code == 0
+    assert (told["name"], told["polls"], told["shape"]) == ("fair", 2, [[0, 0.5], [1, 1]])
+
+
+def test_a_simulation_is_shown_beside_its_prediction(votectl: Typed, tmp_path: Path) -> None:
+    plot = tmp_path / "fair.png"
+    arguments = ["simulate", "--peak", "200", "--duration", "60s", "--step", "0.5"]
+    code, output = votectl([*arguments, "--plot", str(plot)])
+    assert code == 0
+    assert "predicted" in output
+    assert plot.exists()
+    code, output = votectl([*arguments, "--json", "--seed", "7"])
+    assert json.loads(output)["seed"] == 7
+    code, output = votectl([*arguments, "--explain", "--only", "vote_units"])
+    assert "simulated step by step, seed 1" in output
+
+
+def test_an_environment_can_be_simulated(votectl: Typed) -> None:
+    prod = Path(__file__).parents[4] / "infra" / "environments" / "prod.tfvars"
+    arguments = ["--peak", "500", "--duration", "30s", "--step", "1", "--json"]
+    code, output = votectl(["simulate", "--tfvars", str(prod), *arguments])
+    assert code == 0, output
+    assert json.loads(output)["deployment"]["stream"]["shard_count"] == tfvars.read(prod).stream.shard_count
+
+
+def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_path: Path) -> None:
+    code, output = votectl(
+        ["simulate", "--published", "--doubled-writes", "--step", "1", "--plot", str(tmp_path)]
+    )
+    assert code == 0
+    assert "with the sample's writes" in output
+    assert {path.name for path in tmp_path.iterdir()} == {"batch-sizes-sample.png", "windows-sample.png"}
+    code, output = votectl(["simulate", "--published", "--step", "1", "--json"])
+    assert json.loads(output)["doubled_writes"] is False
+    code, output = votectl(
+        ["simulate", "--published", "--step", "1", "--explain", "--only", "batch 10, 5 s: vote_units_peak"]
+    )
+    assert "= known - batch * slope" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["plan", "--votes", "-5", "--peak", "3"], "is not positive", id="negative"),
+        pytest.param(["plan", "--votes", "many", "--peak", "3"], "'many' is no number", id="no-number"),
+        pytest.param(["plan", "--peak", "3", "--duration", "soon"], "no duration", id="no-duration"),
+        pytest.param(["plan", "--peak", "3"], "two of votes, peak", id="too-little"),
+        pytest.param(["plan", *CITY, "--deadline", "0s"], "deadline: 0 s is not positive", id="no-deadline"),
+        pytest.param(
+            ["plan", *CITY, "--deadline", "60d"], "deadline: Input should be less", id="absurd-deadline"
+        ),
+        pytest.param(["plan", *CITY, "--live-lag", "1s"], "Binding limit", id="impossible"),
+        pytest.param(["plan", *CITY, "--prices", "none.json"], "prices: none.json", id="no-prices"),
+        pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
+        pytest.param(["plan", "--event", "none.toml"], "event: none.toml can't be read", id="no-event"),
+        pytest.param(["simulate", *CITY, "--plot", "x.jpg"], "must end in .png or .svg", id="plot-ending"),
+        pytest.param(["simulate", "--compare", "x", "--plot", "x.png"], "leave one", id="plot-of-several"),
+        pytest.param(["simulate", "--published", "--plot", __file__], "wants a directory", id="plot-file"),
+        pytest.param(
+            ["rehearse", "--peak", "40", "--duration", "20s", "--out", "none/x.json"],
+            "can't be written",
+            id="nowhere-for-the-run",
+        ),
+        pytest.param(
+            ["calibrate", "--poll", "p", "--option", "o", "--out", "none/x.json"],
+            "can't be written",
+            id="nowhere-for-times",
+        ),
+        pytest.param(["simulate", *CITY, "--step", "0.3"], "must make a second", id="odd-step"),
+        pytest.param(["simulate", *CITY, "--doubled-writes"], "belongs to --published", id="not-published"),
+        pytest.param(["simulate", *CITY, "--tfvars", "none.tfvars"], "tfvars: none.tfvars", id="no-tfvars"),
+        pytest.param(["plan", "--peak", "[/red]", "--duration", "1m"], "peak: '[/red]' is no", id="markup"),
+        pytest.param(["plan", *CITY, "--name", "A"], "'^[a-z0-9][a-z0-9-]{0,40}$'", id="brackets"),
+        pytest.param(["plan", "--votes", "0.5", "--peak", "3"], "less than one vote", id="half-a-vote"),
+        pytest.param(["plan", "--peak", "1e400", "--duration", "1m"], "error: peak: Input", id="infinite"),
+        pytest.param(["plan", *CITY, "--options", "1"], "error: options: Input", id="name-as-typed"),
+        pytest.param(["plan", *CITY, "--viewers", "1e30"], "more than there are people", id="viewers"),
+        pytest.param(["plan", *CITY, "--before", "9999d"], "before: 2.4e+05 h are more", id="kept-for-ever"),
+        pytest.param(["plan", *CITY, "--current-shards", "999999"], "1 to 10,000 are", id="absurd-shards"),
+        pytest.param(["plan", *CITY, "--only", "votes"], "--only belongs to --explain", id="only"),
+        pytest.param(["plan", *CITY, "--explain", "--json"], "give one of them", id="two-ways-to-show"),
+        pytest.param(["plan", *CITY, "--keep", "x.tfvars"], "--keep belongs to --out", id="nothing-to-keep"),
+        pytest.param(["simulate", *CITY, "--step", "1e-9"], "too many", id="endless-steps"),
+        pytest.param(["simulate", "--peak", "1", "--duration", "30d"], "too many", id="endless-event"),
+        pytest.param(["simulate", *CITY, "--published"], "leave out what describes", id="event-published"),
+        pytest.param(["simulate", "--published", "--compare", "x"], "give one of them", id="two-sources"),
+        pytest.param(["plan", *CITY, "--out", "none/x.tfvars"], "can't be written", id="nowhere-to-write"),
+        pytest.param(
+            ["calibrate", "--poll", "p", "--option", "o", "--out", "x", "--batch-size", "10"],
+            "at least two different sizes",
+            id="one-size",
+        ),
+    ],
+)
+def test_nonsense_is_answered_with_one_clear_line(votectl: Typed, arguments: list[str], message: str) -> None:
+    code, output = votectl(arguments)
+    assert code == 1
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
+    assert message in output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"[1]", "holds no names and values", id="list"),
+        pytest.param(b'{"peak": true, "duration": 60}', "peak: True is no number", id="truth"),
+        pytest.param(b'{"peak": 5, "duration": [60]}', "duration: [60] is no number", id="several"),
+        pytest.param(
+            b'{"peak": 5, "duration": 60, "pols": 2}', "pols: there is no such field", id="misspelt"
+        ),
+        pytest.param(b"\xb0", "can't decode", id="binary"),
+    ],
+)
+def test_a_file_that_describes_no_event_is_refused(
+    votectl: Typed, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_bytes(content)
+    code, output = votectl(["plan", "--event", str(path)])
+    assert code == 1
+    assert output.count("\n") == 1
+    assert message in output
+
+
+@pytest.mark.parametrize("option", ["--prices", "--calibration"])
+def test_a_binary_file_is_refused(votectl: Typed, tmp_path: Path, option: str) -> None:
+    path = tmp_path / "some.json"
+    path.write_bytes(b"\xb0\x00")
+    code, output = votectl(["plan", *CITY, option, str(path)])
+    assert (code, output) == (1, f"error: {option[2:]}: {path} is no text in UTF-8\n")
+
+
+def test_one_voter_may_send_all_votes(votectl: Typed) -> None:
+    code, output = votectl(["plan", "--peak", "100", "--duration", "10m", "--hot-voter-share", "1", "--json"])
+    assert code == 0
+    assert json.loads(output)["deployment"]["stream"]["shard_count"] == 1

@@ -1,0 +1,184 @@
+from collections.abc import Callable
+
+import pytest
+
+from votectl.settings.deployment import (
+    Aggregator,
+    Api,
+    BillingMode,
+    Deployment,
+    Observability,
+    ResultsApi,
+    Stream,
+    StreamMode,
+    Table,
+    Writer,
+)
+from votectl.sizing.cost import Item, itemise, total
+from votectl.sizing.demand import event
+from votectl.sizing.facts import Facts
+from votectl.sizing.predict import flow
+from votectl.sizing.scenario import Scenario
+from votectl.sizing.usage import Keeping, Usage
+
+USED = Usage(
+    votes=1e6,
+    accepted=1e6,
+    vote_units=1.2e6,
+    live_units=1_000,
+    writer_batches=10_000,
+    writer_seconds=500,
+    aggregator_batches=500,
+    aggregator_seconds=40,
+    shards=10,
+    hours=3,
+    event_share=1.0,
+    source="test",
+)
+ON_DEMAND = Deployment(
+    api=Api(access_log_enabled=True),
+    stream=Stream(shard_count=10),
+    vote_writer=Writer(memory_mb=1024),
+    vote_aggregator=Aggregator(memory_mb=512),
+    results_api=ResultsApi(cdn_enabled=True),
+)
+FLAT = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
+
+
+def bill(items: list[Item]) -> dict[str, float]:
+    return {item.what: item.cost.value for item in items}
+
+
+def test_each_item_is_use_times_price(facts: Facts) -> None:
+    found = bill(itemise(USED, FLAT, ON_DEMAND, facts))
+    gb = 1024**3
+    assert found == pytest.approx(
+        {
+            "single votes": 3.50,
+            "answers out": 1e6 * 500 / gb * 0.09,
+            "access log": 1e6 * 300 / gb * 0.50,
+            "shards": 10 * 3 * 0.015,
+            "records in": 0.014,
+            "vote_writer compute": 500 * 1.33334e-5,
+            "vote_writer requests": 0.002,
+            "vote_writer log": 10_000 * 1670 / gb * 0.5,
+            "vote_aggregator compute": 40 * 0.5 * 1.33334e-5,
+            "vote_aggregator requests": 0.0001,
+            "vote_aggregator log": 500 * 1480 / gb * 0.5,
+            "votes table writes": 1.2 * 0.625,
+            "votes table reads": 1e6 * 200 / 4096 / 1e6 * 0.125,
+            "votes table storage, one month": 1e6 * 200 / gb * 0.25,
+            "votes table backup, one month": 1e6 * 200 / gb * 0.20,
+            "tallies table writes": 1_000 / 1e6 * 0.625,
+            "polls table reads": 10 * 2 * 1 * 3 * 3600 / 5 / 1e6 * 0.125,
+            "viewers' requests": 10_000 * 500 / 5 / 10_000 * 0.01,
+            "results out": 10_000 * 500 / 5 * 700 / gb * 0.085,
+            # The CDN keeps an answer for a second, and the event lasts a thousand.
+            "results requests": 1_000 / 1e6 * 3.50,
+            "results reads": 1_000 * (1 + 1) / 1e6 * 0.125,
+            "results_api compute": 1_000 * (0.002 + 2 * (0.008 + 0.00067 * 1769 / 512)) * 0.5 * 1.33334e-5,
+            "results_api requests": 0.0002,
+            "results_api log": 1_000 * 630 / gb * 0.5,
+            "dashboard": 3 * 3 / 730,
+            "functions' and mappings' metrics": (41 + 12) * 0.30 * 3 / 730,
+            "alarms": 65 * 0.10 * 3 / 730,
+        }
+    )
+
+
+def test_who_calls_nobody_pays_no_alarms(facts: Facts) -> None:
+    silent = ON_DEMAND.model_copy(update={"observability": Observability(alarms_enabled=False)})
+    found = bill(itemise(USED, FLAT, silent, facts))
+    assert "alarms" not in found
+    assert "dashboard" in found
+
+
+def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
+    table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1_000, read_units=200)
+    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"votes_table": table}), facts))
+    assert found["votes table writes"] == pytest.approx(1_000 * 3 * 0.00065)
+    assert found["votes table reads"] == pytest.approx(200 * 3 * 0.00013)
+
+
+def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
+    stream = Stream(mode=StreamMode.ON_DEMAND)
+    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
+    gb = 1024**3
+    assert found["stream"] == pytest.approx(3 * 0.04)
+    assert found["data in"] == pytest.approx(1e6 * 1024 / gb * 0.08)
+    assert found["data out"] == pytest.approx(2 * 1e6 * (50 + 36) / gb * 0.04)
+
+
+def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:
+    changes = {
+        "stream": Stream(shard_count=10, retention_hours=48),
+        "vote_writer": Writer(enhanced_fan_out=True),
+    }
+    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update=changes), facts))
+    assert found["enhanced fan-out"] == pytest.approx(30 * 0.015 + 1e6 * 86 / 1024**3 * 0.013)
+    assert found["longer retention"] == pytest.approx(30 * 0.02)
+
+
+def test_the_batch_endpoint_is_up_to_500_times_cheaper(facts: Facts) -> None:
+    batched = event(votes=1e6, peak=1_000, batch_endpoint_share=1.0)
+    found = bill(itemise(USED, batched, ON_DEMAND, facts))
+    assert found["batch endpoint"] == pytest.approx(3.50 / 500)
+    assert "single votes" not in found
+
+
+def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
+    many = Usage(**{**vars(USED), "votes": 1.5e9})
+    assert bill(itemise(many, FLAT, ON_DEMAND, facts))["single votes"] == pytest.approx(
+        333 * 3.50 + 667 * 2.80 + 500 * 2.38
+    )
+
+
+def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
+    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500, results_by_cdn=False)
+    items = itemise(USED, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts)
+    assert "CloudFront" not in {item.service for item in items}
+    found = bill(items)
+    assert found["results requests"] == pytest.approx(3.50)
+    assert found["results out"] == pytest.approx(1e6 * 700 / 1024**3 * 0.09)
+    assert found["results_api requests"] == pytest.approx(0.20)
+    assert found["results reads"] == pytest.approx(2 * 0.125)
+
+
+def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
+    """They are what a month's tiers make of them there, not what the first million costs."""
+    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
+    many = Usage(**{**vars(USED), "votes": 333e6})
+    found = bill(itemise(many, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts))
+    assert found["results requests"] == pytest.approx(2.80)
+
+
+def test_an_answer_reads_every_live_row(facts: Facts) -> None:
+    many = Usage(**{**vars(USED), "shards": 1_000})
+    assert bill(itemise(many, FLAT, ON_DEMAND, facts))["results reads"] == pytest.approx(
+        1_000 * (1 + 68) / 1e6 * 0.125  # 1,000 rows of 276 bytes are 67.4 units
+    )
+
+
+def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
+    batched = event(votes=1e6, peak=1_000, batch_endpoint_share=1.0)
+    found = bill(itemise(USED, batched, ON_DEMAND, facts))
+    assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
+
+
+def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., Scenario], facts: Facts) -> None:
+    played = scenario()
+    course, keeping = flow(played), Keeping(before=1, after=0)
+
+    def cost(until: float | None) -> float:
+        usage = Usage.of(course, keeping, "course", until)
+        return total(itemise(usage, played.event, played.deployment, facts)).value
+
+    so_far = [cost(moment) for moment in (0, 20, 40, 60)]
+    assert so_far == sorted(so_far)
+    monitoring = (65 * 0.10 + 3 + 53 * 0.30) / 730
+    assert so_far[0] == pytest.approx(4 * 0.015 + monitoring, rel=0.1)  # an hour before the event
+    assert cost(None) > so_far[-1]  # begun hours
+
+
+def test_begun_hours_are_paid_in_full(scenario: Callable[..., Scenario]) -> None:
+    assert Usage.of(flow(scenario()), Keeping(before=1, after=1), "course").hours == 3

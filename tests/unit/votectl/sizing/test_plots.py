@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from votectl.sizing import plots
+from votectl.sizing.errors import BadFile
+from votectl.sizing.published import Experiments
+from votectl.sizing.scenario import Scenario
+from votectl.sizing.simulate import simulate
+from votectl.sizing.usage import Keeping
+
+LARGEST = 200_000  # bytes: they live in the repository
+
+
+def test_pictures_of_the_experiments_are_small(sample_runs: Experiments, tmp_path: Path) -> None:
+    for name, picture in (
+        ("batch-sizes", plots.batch_sizes(sample_runs, published=True)),
+        ("windows", plots.windows(sample_runs, published=True)),
+    ):
+        path = tmp_path / "made" / f"{name}.png"
+        plots.save(picture, path)
+        assert 5_000 < path.stat().st_size < LARGEST
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., Scenario], tmp_path: Path) -> None:
+    played = scenario()
+    picture = plots.course(simulate(played, 1, 0.5), played, Keeping(), "a minute")
+    for suffix in plots.FORMATS:
+        path = tmp_path / f"course{suffix}"
+        plots.save(picture, path)
+        assert 5_000 < path.stat().st_size < LARGEST
+
+
+def test_the_same_course_is_the_same_file(sample_runs: Experiments, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.svg", tmp_path / "two.svg"
+    for path in (one, two):
+        plots.save(plots.windows(sample_runs, published=False), path)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_other_formats_are_refused(sample_runs: Experiments, tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"must end in \.png or \.svg"):
+        plots.save(plots.windows(sample_runs, published=False), tmp_path / "plot.pdf")

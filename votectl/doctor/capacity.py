@@ -1,0 +1,134 @@
+"""The stream, the tables, and the account's quotas: what they are, and what the tfvars say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from votectl.doctor.findings import Finding, ok, warning, wrong
+from votectl.doctor.site import Site, compared
+from votectl.settings.deployment import Table
+
+
+def stream(site: Site) -> Iterator[Finding]:
+    """Look at the stream."""
+    summary = site.client("kinesis").describe_stream_summary(StreamName=site.deployment.stream_name)
+    seen = summary["StreamDescriptionSummary"]
+    what, status = f"stream {site.deployment.stream_name}", seen["StreamStatus"]
+    if status not in {"ACTIVE", "UPDATING"}:
+        yield wrong(what, f"is {status}", site.make_apply)
+        return
+    mode = seen.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+    is_now: dict[str, Any] = {"mode": mode, "retention_hours": seen["RetentionPeriodHours"]}
+    should: dict[str, Any] = {}
+    if mode == "PROVISIONED":
+        is_now["shard_count"] = seen["OpenShardCount"]
+    if site.wanted is not None:
+        wanted = site.wanted.stream
+        should = {"mode": str(wanted.mode), "retention_hours": wanted.retention_hours}
+        if wanted.shard_count is not None:
+            should["shard_count"] = wanted.shard_count
+    yield compared(site, what, status, is_now, should)
+
+
+def tables(site: Site) -> Iterator[Finding]:
+    """Look at the three tables."""
+    names = ("polls_table", "votes_table", "tallies_table")
+    for name in names:
+        table = getattr(site.deployment, name)
+        seen = site.client("dynamodb").describe_table(TableName=table)["Table"]
+        what, status = f"table {table}", seen["TableStatus"]
+        if status not in {"ACTIVE", "UPDATING"}:
+            yield wrong(what, f"is {status}", site.make_apply)
+            continue
+        wanted: Table | None = getattr(site.wanted, name) if site.wanted else None
+        is_now, should = _capacity(seen, wanted)
+        yield compared(site, what, status, is_now, should)
+
+
+def _capacity(seen: Mapping[str, Any], wanted: Table | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    # A table that was never switched has no summary, and is provisioned.
+    mode = seen.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    is_now: dict[str, Any] = {"billing_mode": mode}
+    should: dict[str, Any] = {"billing_mode": str(wanted.billing_mode)} if wanted else {}
+    if mode == "PROVISIONED":
+        units = seen["ProvisionedThroughput"]
+        is_now |= {"write_units": units["WriteCapacityUnits"], "read_units": units["ReadCapacityUnits"]}
+        if wanted and wanted.provisioned:
+            should |= {"write_units": wanted.write_units, "read_units": wanted.read_units}
+    else:
+        ceiling = seen.get("OnDemandThroughput", {})
+        is_now |= {
+            "max_write_units": _ceiling(ceiling.get("MaxWriteRequestUnits")),
+            "max_read_units": _ceiling(ceiling.get("MaxReadRequestUnits")),
+        }
+        if wanted and not wanted.provisioned:
+            should |= {"max_write_units": wanted.max_write_units, "max_read_units": wanted.max_read_units}
+    return is_now, should
+
+
+def _ceiling(units: int | None) -> int | None:
+    """Return the ceiling of an on-demand table; DynamoDB says -1 for none."""
+    return None if units in (None, -1) else units
+
+
+def quotas(site: Site) -> Iterator[Finding]:
+    """Hold the account's quotas against the tfvars.
+
+    Each service is asked itself: it tells what holds now, without the codes and the delay of Service Quotas.
+    """
+    if site.emulated:
+        yield ok("quotas", "an emulator has none that bind")
+        return
+    wanted = site.wanted
+    if wanted is None:
+        return
+    needs: list[tuple[str, float, float, str]] = []
+    if wanted.stream.shard_count is not None:
+        limits = site.client("kinesis").describe_limits()
+        others = limits["OpenShardCount"] - _open_shards(site)
+        needs.append(
+            ("shards", wanted.stream.shard_count, limits["ShardLimit"] - others, "Kinesis, shards per Region")
+        )
+        lanes = wanted.vote_writer.parallelization_factor + wanted.vote_aggregator.parallelization_factor
+        concurrency = site.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        needs.append(
+            (
+                "consumers at once",
+                wanted.stream.shard_count * lanes,
+                concurrency,
+                "Lambda, concurrent executions",
+            )
+        )
+    throttle = site.client("apigateway").get_account()["throttleSettings"]
+    api_limits = wanted.api
+    needs += [
+        (
+            "requests/s",
+            api_limits.throttling_rate_limit,
+            throttle["rateLimit"],
+            "API Gateway, throttle rate per account",
+        ),
+        (
+            "requests at once",
+            api_limits.throttling_burst_limit,
+            throttle["burstLimit"],
+            "API Gateway, throttle burst (not raised by request)",
+        ),
+    ]
+    per_table = site.client("dynamodb").describe_limits()["TableMaxWriteCapacityUnits"]
+    units = max(
+        (table.write_units or table.max_write_units or 0)
+        for table in (wanted.votes_table, wanted.tallies_table, wanted.polls_table)
+    )
+    needs.append(("write units of a table", units, per_table, "DynamoDB, table-level write throughput"))
+    for what, need, quota, name in needs:
+        detail = f"tfvars want {need:,.0f}, the account has {quota:,.0f}"
+        if need > quota:
+            yield warning(f"quota: {what}", detail, f"ask for more in Service Quotas: {name}")
+        else:
+            yield ok(f"quota: {what}", detail)
+
+
+def _open_shards(site: Site) -> int:
+    summary = site.client("kinesis").describe_stream_summary(StreamName=site.deployment.stream_name)
+    count: int = summary["StreamDescriptionSummary"]["OpenShardCount"]
+    return count

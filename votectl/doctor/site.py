@@ -1,0 +1,132 @@
+"""What the checks look at: a deployment, what it should be by its tfvars, and clients."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from scripts.bootstrap.layout import HERE
+from votectl.deployment import LOCAL, Deployment
+from votectl.doctor.findings import Finding, ok, warning
+from votectl.settings import tfvars
+from votectl.settings.deployment import Deployment as Wanted
+from votectl.sizing.errors import BadFile
+
+PYTHON = (3, 13)
+
+# A check that gets no answer must not hold up the screen.
+_BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+
+ENVIRONMENTS = HERE.root / "infra" / "environments"
+# boto3's default session is not made for being used by several threads at once while it makes clients.
+_making = threading.Lock()
+
+
+@cache
+def _client(service: str) -> Any:
+    with _making:
+        return boto3.client(service, config=_BRIEF)  # type: ignore[call-overload] # any service
+
+
+def cloud_client(service: str) -> Any:
+    """Return a client of this process, the same for every check."""
+    return _client(service)
+
+
+class Asking(Protocol):
+    """What a check needs that only asks who and where we are."""
+
+    @property
+    def client(self) -> Callable[[str], Any]:
+        """Returns a client by its service's name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """Where no deployment was found."""
+
+    client: Callable[[str], Any] = cloud_client
+
+
+@dataclass(frozen=True)
+class Site:
+    """A deployment and what is known of it here.
+
+    Attributes:
+        deployment: what it says of itself.
+        wanted: what its tfvars say; None where there are none in this checkout.
+        why_not_wanted: why there are none.
+        client: returns a client by its service's name.
+        artifacts: the folder with the archives' manifest.
+        architecture: what the functions are to run on; None where nobody knows.
+    """
+
+    deployment: Deployment
+    wanted: Wanted | None
+    why_not_wanted: str = ""
+    client: Callable[[str], Any] = cloud_client
+    artifacts: Path = field(default_factory=lambda: HERE.root / "dist" / "arm64")
+    architecture: str | None = None
+
+    @property
+    def name_prefix(self) -> str:
+        """What every name of the deployment begins with."""
+        return self.deployment.vote_writer_function.removesuffix("-vote-writer")
+
+    @property
+    def emulated(self) -> bool:
+        """Whether this is no AWS: quotas and prices mean nothing there."""
+        return bool(os.environ.get("AWS_ENDPOINT_URL"))
+
+    @property
+    def make_apply(self) -> str:
+        """What brings the deployment in line with this checkout."""
+        return f"`make apply ENV={self.deployment.environment}`"
+
+
+def site_of(deployment: Deployment) -> Site:
+    """Return a deployment with what this checkout says of it."""
+    wanted, why = None, ""
+    try:
+        wanted = tfvars.read(ENVIRONMENTS / f"{deployment.environment}.tfvars")
+    except BadFile as error:
+        why = str(error)
+    architecture = wanted.lambda_architecture.value if wanted else None
+    if deployment.environment == LOCAL:
+        # Its functions run on this machine, whatever that is: `make` builds for it.
+        return Site(deployment, wanted, why, artifacts=HERE.root / "dist" / "host")
+    folder = HERE.root / "dist" / (architecture or "arm64")
+    return Site(deployment, wanted, why, artifacts=folder, architecture=architecture)
+
+
+def manifest(site: Site) -> Mapping[str, Any]:
+    """Return what this checkout's archives are, by function; empty where there are none."""
+    try:
+        read: Mapping[str, Any] = json.loads((site.artifacts / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    functions: Mapping[str, Any] = read.get("functions", {})
+    return functions
+
+
+def compared(
+    site: Site, what: str, before: str, is_now: Mapping[str, Any], should: Mapping[str, Any]
+) -> Finding:
+    """Return whether settings are what they should be; where nobody knows, only what they are."""
+    different = [
+        f"{name} is {is_now.get(name)}, and should be {value}"
+        for name, value in should.items()
+        if is_now.get(name) != value
+    ]
+    if different:
+        return warning(what, "; ".join(different), f"{site.make_apply}, or correct the tfvars")
+    settings = ", ".join(f"{name} {value}" for name, value in is_now.items() if value is not None)
+    return ok(what, f"{before}: {settings}")

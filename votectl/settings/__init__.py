@@ -1,0 +1,1 @@
+"""The settings of a deployment: what the tfvars files hold, read once for planning and for the doctor."""

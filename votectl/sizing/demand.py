@@ -1,0 +1,250 @@
+"""The event: how many votes come when, from whom, for what."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from votectl.sizing.errors import Nonsense
+from votectl.sizing.explain import Figure, derived, given
+from votectl.sizing.files import problems
+from votectl.sizing.shapes import COURSES, Points, Shape
+
+type Array = npt.NDArray[np.float64]
+
+WORLD_POPULATION = 8.3e9  # nobody sizes for more voters than people
+LONGEST_EVENT_SECONDS = 30 * 86_400  # what runs longer than a month is not an event
+MOST_VOTES_PER_VOTER = 100_000
+_TOLERANCE = 0.01  # by which votes may differ from peak x duration x fill
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Event(BaseModel):
+    """One event. Rates are votes per second, times seconds from its beginning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "event"
+    peak_votes_per_second: Positive
+    duration_seconds: Positive
+    shape: Shape | Points = Shape.FLAT
+    polls: Annotated[int, Field(ge=1, le=10_000)] = 1
+    options_per_poll: Annotated[int, Field(ge=2, le=200)] = 2
+    # The share of all votes that goes to the most popular poll; None: all polls are alike.
+    busiest_poll_share: Annotated[float | None, Field(gt=0, le=1)] = None
+    # Votes that one voter sends in all, over all polls. None: as few as changed_minds leaves.
+    votes_per_voter: Annotated[float | None, Field(ge=1, le=MOST_VOTES_PER_VOTER, allow_inf_nan=False)] = None
+    # The share of votes that find an earlier vote of the same voter in the same poll: changed minds,
+    # double clicks, votes repeated where that is allowed. None: as few as votes_per_voter leaves.
+    changed_minds: Annotated[float | None, Field(ge=0, lt=1, allow_inf_nan=False)] = None
+    # The share of votes sent under one voter's id: a partition key, which one shard has to take.
+    hot_voter_share: Share = 0.0
+    # The share of votes that trusted back ends send through the batch endpoint, so many at a time.
+    batch_endpoint_share: Share = 0.0
+    votes_per_batch_request: Annotated[int, Field(ge=1, le=500)] = 500
+    poll_id_bytes: Annotated[int, Field(ge=1, le=64)] = 16
+    option_bytes: Annotated[int, Field(ge=1, le=64)] = 8
+    voter_bytes: Annotated[int, Field(ge=1, le=128)] = 36
+    # People who watch results, how long each does (None: the whole event), and how often they ask.
+    viewers: Annotated[int, Field(ge=0, le=8_300_000_000)] = 0
+    viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    viewer_refresh_seconds: Positive = 5.0
+    results_by_cdn: bool = True
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        if self.duration_seconds > LONGEST_EVENT_SECONDS:
+            raise ValueError("duration: longer than 30 days; size its busiest part instead")
+        if not isinstance(self.shape, Shape):
+            _check_points(self.shape)
+        if self.busiest_poll_share is not None and self.busiest_poll_share < 1 / self.polls - 1e-9:
+            raise ValueError(
+                f"busiest_poll_share: the busiest of {self.polls} polls has at least 1/{self.polls} of the votes"
+            )
+        if self.viewer_seconds is not None and self.viewer_seconds > self.duration_seconds:
+            raise ValueError("viewer_seconds: longer than the event")
+        if self.voters > WORLD_POPULATION:
+            raise ValueError(
+                f"votes: {self.voters:.3g} voters are more than there are people; "
+                "lower the rate or the duration, or raise votes_per_voter"
+            )
+        least, most = self._bounds_of_repeats()
+        if self.changed_minds is not None and not least - 1e-9 <= self.changed_minds <= most + 1e-9:
+            raise ValueError(
+                f"changed_minds: {self.changed_minds:g} contradicts votes_per_voter {self.votes_each:g} "
+                f"with {self.polls} poll(s): between {least:.3g} and {most:.3g} of the votes repeat one"
+            )
+        return self
+
+    def _bounds_of_repeats(self) -> tuple[float, float]:
+        """Return the least and the largest possible share of votes that repeat one.
+
+        A voter with v votes has at most ``polls`` first votes among them, and at least one.
+        """
+        return max(0.0, 1 - self.polls / self.votes_each), 1 - 1 / self.votes_each
+
+    @property
+    def course(self) -> Points:
+        """The points of the rate: (share of the duration, share of the peak)."""
+        return COURSES[self.shape] if isinstance(self.shape, Shape) else self.shape
+
+    @property
+    def fill(self) -> float:
+        """The mean rate's share of the peak."""
+        times, levels = np.array(self.course).T
+        return float(np.trapezoid(levels, times))
+
+    @property
+    def votes(self) -> float:
+        """Votes sent in all."""
+        return self.peak_votes_per_second * self.duration_seconds * self.fill
+
+    @property
+    def votes_each(self) -> float:
+        """Votes that one voter sends in all."""
+        return 1 / (1 - (self.changed_minds or 0.0)) if self.votes_per_voter is None else self.votes_per_voter
+
+    @property
+    def voters(self) -> float:
+        """Different voters."""
+        return self.votes / self.votes_each
+
+    @property
+    def repeats(self) -> float:
+        """The share of votes that repeat one of the same voter in the same poll."""
+        return self._bounds_of_repeats()[0] if self.changed_minds is None else self.changed_minds
+
+    @property
+    def poll_shares(self) -> tuple[float, ...]:
+        """Each poll's share of the votes, the busiest first."""
+        if self.busiest_poll_share is None or self.polls == 1:
+            return (1 / self.polls,) * self.polls
+        rest = (1 - self.busiest_poll_share) / (self.polls - 1)
+        return (self.busiest_poll_share, *(rest,) * (self.polls - 1))
+
+    @property
+    def requests_per_vote(self) -> float:
+        """Requests to the front door per vote."""
+        return 1 - self.batch_endpoint_share + self.batch_endpoint_share / self.votes_per_batch_request
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of a record's data: the JSON of poll and option, as the front door builds it."""
+        return len('{"poll_id":"","option":""}') + self.poll_id_bytes + self.option_bytes
+
+    def rate(self, seconds: Array) -> Array:
+        """Return the rate at each time."""
+        times, levels = np.array(self.course).T
+        rates = np.interp(seconds, times * self.duration_seconds, levels * self.peak_votes_per_second)
+        return np.where((seconds < 0) | (seconds > self.duration_seconds), 0.0, rates)
+
+    def sent(self, seconds: Array) -> Array:
+        """Return the votes sent up to each time."""
+        times, levels = np.array(self.course).T
+        times, rates = times * self.duration_seconds, levels * self.peak_votes_per_second
+        # The integral of straight lines: the area up to the last point passed, and a trapezoid.
+        areas = np.concatenate([[0.0], np.cumsum(np.diff(times) * (rates[1:] + rates[:-1]) / 2)])
+        inside = np.clip(seconds, 0.0, self.duration_seconds)
+        passed = np.clip(np.searchsorted(times, inside, side="right") - 1, 0, len(times) - 1)
+        begun = inside - times[passed]
+        return np.asarray(areas[passed] + begun * (rates[passed] + self.rate(inside)) / 2)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return what others calculate with."""
+        peak = given("peak rate", self.peak_votes_per_second, "votes/s")
+        duration = given("duration", self.duration_seconds, "s")
+        fill = given("mean share of the peak", self.fill, "", f"area under the shape {self.shape_name}")
+        per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
+        votes = derived("votes", "votes", "peak * duration * fill", peak=peak, duration=duration, fill=fill)
+        return {
+            "peak": peak,
+            "duration": duration,
+            "votes": votes,
+            "voters": derived("voters", "voters", "votes / per_voter", votes=votes, per_voter=per_voter),
+            "repeats": given(
+                "share of repeated votes", self.repeats, "", "changed_minds, votes_per_voter, polls"
+            ),
+            "requests_per_vote": derived(
+                "requests per vote",
+                "requests",
+                "1 - share + share / per_request",
+                share=given("share through the batch endpoint", self.batch_endpoint_share, ""),
+                per_request=given("votes per batch request", self.votes_per_batch_request, "votes"),
+            ),
+            "data_bytes": derived(
+                "record data",
+                "bytes",
+                "26 + poll_id + option",
+                poll_id=given("poll id", self.poll_id_bytes, "bytes"),
+                option=given("option id", self.option_bytes, "bytes"),
+            ),
+            "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
+        }
+
+    @property
+    def shape_name(self) -> str:
+        """The shape's name, or ``custom``."""
+        return self.shape.value if isinstance(self.shape, Shape) else "custom"
+
+
+def _check_points(points: Points) -> None:
+    times = [time for time, _ in points]
+    levels = [level for _, level in points]
+    if len(points) < 2 or times[0] != 0 or times[-1] != 1 or sorted(set(times)) != times:
+        raise ValueError("shape: times must rise strictly from 0 to 1")
+    if min(levels) < 0 or abs(max(levels) - 1) > 1e-9:
+        raise ValueError("shape: levels are shares of the peak, from 0 to 1, and one of them is 1")
+
+
+def event(
+    *,
+    votes: float | None = None,
+    peak: float | None = None,
+    duration: float | None = None,
+    **rest: object,
+) -> Event:
+    """Return an event of which two of votes, peak rate and duration are known.
+
+    Raises:
+        Nonsense: one message that names each field that can't be meant, or the contradiction.
+    """
+    for name, value in (("votes", votes), ("peak", peak), ("duration", duration)):
+        if value is not None and not value > 0:
+            raise Nonsense(f"{name}: {value:g} is not positive")
+    if votes is not None and votes < 1:
+        raise Nonsense(f"votes: {votes:g} are less than one vote")
+    # Any event of this shape tells how full it is.
+    fill = _event(peak_votes_per_second=1.0, duration_seconds=1.0, **_only_shape(rest)).fill
+    match votes, peak, duration:
+        case float() | int(), float() | int(), None:
+            duration = votes / (peak * fill)
+        case float() | int(), None, float() | int():
+            peak = votes / (duration * fill)
+        case None, float() | int(), float() | int():
+            pass
+        case float() | int(), float() | int(), float() | int():
+            made = peak * duration * fill
+            if abs(made / votes - 1) > _TOLERANCE:
+                raise Nonsense(
+                    f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
+                    f"shape, which make {made:,.0f}; give two of the three"
+                )
+        case _:
+            raise Nonsense("two of votes, peak (votes per second) and duration are needed")
+    return _event(peak_votes_per_second=peak, duration_seconds=duration, **rest)
+
+
+def _only_shape(rest: Mapping[str, object]) -> dict[str, object]:
+    return {"shape": rest["shape"]} if "shape" in rest else {}
+
+
+def _event(**fields: object) -> Event:
+    try:
+        return Event.model_validate(fields)
+    except ValidationError as error:
+        raise Nonsense("; ".join(problems(error))) from None

@@ -1,0 +1,225 @@
+"""The lanes of a simulated consumer: what is read into them, which batches they form, what those write.
+
+Everything is an array of numbers per lane, shards by lanes per shard: never votes. A step begins at ``now``
+and ends at ``end``, seconds from the event's beginning.
+"""
+
+import numpy as np
+
+from votectl.sizing.batching import Lane, LiveRows, live_row_units
+from votectl.sizing.capacity import Meter
+from votectl.sizing.demand import Array
+from votectl.sizing.scenario import Scenario
+
+
+def thin(counts: Array, share: float | Array, offset: float) -> Array:
+    """Return whole parts of whole counts: each about its share, all together exactly rounded down.
+
+    Rounds the running sum instead of each count, so nothing is gained or lost; along the last axis.
+    ``offset`` in [0, 1) decides where the fractions fall.
+    """
+    sums = np.floor(np.cumsum(counts * share, axis=-1) + offset)
+    parts = np.diff(sums, axis=-1, prepend=0.0)
+    return np.minimum(parts, counts)
+
+
+class Lanes:
+    """One consumer: a queue and a running invocation per lane. Arrays are shards by lanes per shard."""
+
+    def __init__(self, lane: Lane, scenario: Scenario, meter: Meter, random: np.random.Generator) -> None:
+        shape = (scenario.shards, lane.per_shard)
+        self.lane = lane
+        self.meter = meter
+        # A failing invocation takes its time and writes nothing; a lane that may not run waits.
+        self._attempts = 1 / (1 - scenario.surroundings.function_error_share)
+        self._slowdown = self._attempts / scenario.concurrency_share
+        # From one full batch to the next: its invocation, or reading as many votes, if that takes longer.
+        self._full = lane.limit / scenario.lane_rate(lane).value
+        self._full_busy = min(self._full, float(self._busy(np.asarray(lane.limit))))
+        self.unpolled = np.zeros(shape)  # in the stream, not read yet
+        self.queue = np.zeros(shape)  # read, in no batch yet
+        self.running = np.zeros(shape)  # in the invocation under way
+        # When that ends. The mappings' windows are not in step with each other before the first vote.
+        self.free_at = -random.random(shape) * lane.window
+        self.read_at = np.full(shape, -np.inf)  # when as many votes as fill another batch can have been read
+        self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: none waits
+        self.batches = self.seconds = self.units = 0.0
+        self.ended = 0.0  # when the last invocation so far ends
+        self._owed = 0.0  # units of running invocations that are still to be written, where they are paced
+
+    def arrive(self, votes: Array, due: Array | None, now: float, end: float) -> Array:
+        """Take a step's votes into the stream, and read what a mapping reads of it.
+
+        Args:
+            votes: per lane, coming evenly over the step.
+            due: in which shards a poll reads what came before the step; None: everything is read as it comes.
+            now: when the step begins.
+            end: when it ends.
+
+        Returns:
+            The votes that are read as they come.
+        """
+        first = now + (end - now) / (votes + 1)
+        idle = np.isinf(self.waiting_since)
+        self.waiting_since = np.where(idle & (votes > 0), first, self.waiting_since)
+        if due is None:
+            return votes
+        read = self.unpolled * due
+        self.queue = self.queue + read
+        self.unpolled = self.unpolled - read + votes
+        return np.zeros_like(votes)
+
+    def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
+        """Form the batches of a step, write them as far as the table lets, and put the rest back."""
+        taken, started, last = self._form(fresh, now, end, offset)
+        wanted = float(units.of(taken, started).sum())
+        if self.lane.time.pace is not None:
+            wanted = self._due(wanted, now, end, units)
+        granted = self.meter.grant(wanted, now, end - now)  # asked for nothing, it fills up
+        share = granted / wanted if wanted > 0 else 1.0
+        self.units += granted
+        if self.lane.time.pace is not None:
+            self._owed -= granted
+            share = 1.0  # what was refused stays owed
+        self.batches += float(started.sum()) * share * self._attempts
+        if share < 1:
+            written = thin(taken.ravel(), share, offset).reshape(taken.shape)
+            back = taken - written
+            self.queue = self.queue + back
+            self.waiting_since = np.where(back > 0, now, self.waiting_since)
+            taken = written
+        self._go_on(taken, last, end)
+
+    def _go_on(self, taken: Array, last: Array, end: float) -> None:
+        """Keep the votes of invocations that are under way when a step ends."""
+        under_way = np.where(taken > 0, np.minimum(last, taken), self.running)
+        self.running = np.where(self.free_at > end, under_way, 0.0)
+
+    def _due(self, units: float, now: float, end: float, rules: "Units") -> float:
+        """Return the units that paced lanes ask for in a step: they spread a batch over its invocation."""
+        assert self.lane.time.pace is not None  # noqa: S101 - asked by the only caller
+        self._owed += units
+        running = np.count_nonzero(self.free_at > now)
+        at_pace = running * (end - now) / self.lane.time.pace.value * rules.per_vote
+        return min(self._owed, at_pace) if running else self._owed
+
+    def _form(self, fresh: Array, now: float, end: float, offset: float) -> tuple[Array, Array, Array]:
+        """Start the batches that can start before ``end``.
+
+        Returns:
+            Per lane: votes taken, invocations started, and votes in the last one.
+        """
+        full, small = self._full_batches(fresh, now, end)
+        limit, taken = self.lane.limit, full * self.lane.limit
+        ready = np.maximum(self.waiting_since, self.free_at) + self.lane.window
+        at = np.minimum(np.maximum(ready, now), end)
+        came = np.where(small > 0, fresh, np.floor(fresh * (at - now) / (end - now) + offset))
+        rest = np.maximum(self.queue + came - taken, 0.0)
+        flush = (rest > 0) & ((rest < limit) | (small > 0)) & (self.free_at < end) & (ready < end)
+        flushed = np.where(flush, rest, 0.0)
+        batches = np.where(flush, np.maximum(small, 1.0), 0.0)
+        size = flushed / np.maximum(batches, 1.0)
+        busy = batches * self._busy(size)
+        busy = np.where(small > 1, np.minimum(busy, end - at), busy)
+        self.free_at = np.where(flush, at + busy, self.free_at)
+        self.seconds += float((self.lane.time.seconds(size) * batches).sum()) * self._attempts
+        self.queue = self.queue + fresh - taken - flushed
+        moved = (full > 0) | flush
+        left = self.queue + self.unpolled
+        # A flush takes everything there is: what is left behind it came later, evenly until the step's end.
+        since = np.where(flush, np.maximum(self.free_at, at + (end - at) / (left + 1)), self.free_at)
+        self.waiting_since = np.where(moved, np.where(left > 0, since, np.inf), self.waiting_since)
+        self.ended = max(self.ended, float(np.max(self.free_at, where=moved, initial=0.0)))
+        return taken + flushed, full + batches, np.where(flush, size, np.where(full > 0, limit, self.running))
+
+    def _full_batches(self, fresh: Array, now: float, end: float) -> tuple[Array, Array]:
+        """Start the full batches of a step; return how many, and how many small ones go out as they come."""
+        limit, visible = self.lane.limit, self.queue + fresh
+        begin = np.maximum(self.free_at, now)
+        small = np.zeros_like(visible)
+        if self.lane.window == 0 and self.lane.poll_interval is None:
+            # Pushed votes go out in small batches, one after the other, unless the lane is behind.
+            calm = visible / limit * self._full <= end - begin
+            small = np.where(calm, visible / self.lane.pushed(visible / (end - now)), 0.0)
+        filled = now + (end - now) * np.clip((limit - self.queue) / np.maximum(fresh, 1e-9), 0.0, 1.0)
+        begin = np.maximum(np.maximum(begin, filled), self.read_at)
+        room = np.ceil(np.maximum(end - begin, 0.0) / self._full - 1e-9)
+        full = np.where(small > 0, 0.0, np.minimum(np.floor(visible / limit), room))
+        # The next batch is read while this one's invocation runs.
+        self.read_at = np.where(full > 0, begin + full * self._full, self.read_at)
+        self.free_at = np.where(full > 0, self.read_at - self._full + self._full_busy, self.free_at)
+        self.seconds += float(full.sum()) * self.lane.time.of(limit) * self._attempts
+        return full, small
+
+    def _busy(self, votes: Array) -> Array:
+        """Return how long invocations with so many votes occupy a lane."""
+        return self.lane.time.seconds(votes) * self._slowdown + self.lane.overhead.value
+
+    @property
+    def waiting(self) -> Array:
+        """Accepted votes that are not done, per shard."""
+        return np.asarray((self.unpolled + self.queue + self.running).sum(axis=1))
+
+    def spread_to(self, shards: int) -> None:
+        """Add lanes for shards that a growing stream has got."""
+        more = ((0, shards - len(self.queue)), (0, 0))
+        for name in ("unpolled", "queue", "running", "free_at", "read_at"):
+            setattr(self, name, np.pad(getattr(self, name), more))
+        self.waiting_since = np.pad(self.waiting_since, more, constant_values=np.inf)
+
+
+class CountingLanes(Lanes):
+    """The aggregator's lanes: an invocation writes its live rows one after the other and ends with the last.
+
+    A row that the table refuses is asked for again by the same invocation. Nothing goes back to the queue,
+    where it would touch all rows once more: the invocation comes to its end later.
+    """
+
+    def __init__(self, lane: Lane, scenario: Scenario, meter: Meter, random: np.random.Generator) -> None:
+        super().__init__(lane, scenario, meter, random)
+        self._unwritten = np.zeros_like(self.queue)  # units that the invocation under way has still to write
+
+    def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
+        """Form the batches of a step, and let every invocation write its share of rows."""
+        taken, started, last = self._form(fresh, now, end, offset)
+        self.batches += float(started.sum()) * self._attempts
+        self._unwritten += units.of(taken, started)
+        left = np.maximum(self.free_at - now, 0.0)  # s that the invocations still take
+        in_step = np.minimum(left, end - now)
+        wanted = np.where(left > in_step, self._unwritten * in_step / np.maximum(left, 1e-9), self._unwritten)
+        asked = float(wanted.sum())
+        granted = self.meter.grant(asked, now, end - now)
+        self.units += granted
+        refused = 1 - granted / asked if asked > 0 else 0.0
+        self._unwritten = self._unwritten - wanted * (1 - refused)
+        if refused > 0:
+            waits = (wanted > 0) & (in_step > 0)
+            until = np.maximum(self.free_at, end) + refused * in_step
+            self.seconds += float(np.where(waits, until - self.free_at, 0.0).sum())
+            self.free_at = np.where(waits, until, self.free_at)
+            self.ended = max(self.ended, float(np.max(self.free_at, where=waits, initial=0.0)))
+        self._go_on(taken, last, end)
+
+    def spread_to(self, shards: int) -> None:
+        """Add lanes for shards that a growing stream has got."""
+        self._unwritten = np.pad(self._unwritten, ((0, shards - len(self._unwritten)), (0, 0)))
+        super().spread_to(shards)
+
+
+class Units:
+    """Write units of a step's batches: by votes, or by the live rows that the batches touch."""
+
+    def __init__(self, scenario: Scenario, *, live: bool) -> None:
+        self._live = live
+        self.per_vote = scenario.units_per_vote.value  # of the votes table
+        self._rows = LiveRows(scenario.event, scenario.writing)
+        self._row_units = live_row_units(scenario.event, scenario.writing, scenario.facts).value
+
+    def of(self, taken: Array, started: Array) -> Array:
+        """Return each lane's units for so many votes in so many batches."""
+        if not self._live:
+            return taken * self.per_vote
+        units, lanes = np.zeros_like(taken), started > 0
+        rows = self._rows.in_batch(taken[lanes] / started[lanes])
+        units[lanes] = rows * started[lanes] * self._row_units
+        return units

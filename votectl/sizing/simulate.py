@@ -1,0 +1,329 @@
+"""The event played through, step by step: votes by chance, batches one by one, every limit in its place.
+
+What is kept per step are numbers per lane (a shard, or one of its parallel parts), never votes: a step
+costs the same at a thousand votes a second and at a million. One seed gives one course.
+
+A vote's way in a step: it comes by chance (Poisson, each lane its share) → the front door's throttle →
+its shard's limit → the lane's queue, once a poll has brought it → a batch, when the lane is free and the
+batch is full or its window is over → the table's units. What the votes table refuses goes back to the
+queue; for what the tallies table refuses, the aggregator's invocation waits.
+"""
+
+from dataclasses import dataclass
+from math import floor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from votectl.sizing.batching import Lane, whole
+from votectl.sizing.capacity import Bucket, GrowingCapacity
+from votectl.sizing.course import Course
+from votectl.sizing.demand import Array
+from votectl.sizing.errors import Impossible, Nonsense
+from votectl.sizing.lanes import CountingLanes, Lanes, Units, thin
+from votectl.sizing.predict import flow, table_meter
+from votectl.sizing.quantities import spoken
+from votectl.sizing.scenario import Scenario
+
+_STEPS_A_SECOND = (10, 5, 4, 2, 1)  # whole, so that polls and samples fall on steps
+_STEPS_AIMED_AT = 6_000
+_SAMPLES_AIMED_AT = 4_000
+_MOST_STEPS = 1_500_000  # a few minutes
+_LONGEST_DRAIN_SECONDS = 7 * 86_400
+
+
+def step_seconds(seconds: float) -> float:
+    """Return a step that leaves short courses fine and long ones quick: 0.1 s to 1 s."""
+    for per_second in _STEPS_A_SECOND:
+        if seconds * per_second <= _STEPS_AIMED_AT:
+            return 1 / per_second
+    return 1.0
+
+
+def simulate(scenario: Scenario, seed: int = 0, step: float | None = None) -> Course:
+    """Return one course of an event.
+
+    Args:
+        scenario: what is played.
+        seed: the same seed gives the same course.
+        step: seconds, of which a whole number must make a second; None chooses by how long it will take.
+
+    Raises:
+        Impossible: the queues would not be empty within a week of the event's end.
+        Nonsense: it would take so many steps that nobody waits for them.
+    """
+    expected, event_seconds = roughly_seconds(scenario), scenario.event.duration_seconds
+    if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
+        expected = float(flow(scenario).times[-1])  # in full: capacity may grow meanwhile
+    if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
+        raise Impossible(
+            "the consumers' rate, or their tables' write units",
+            "the last vote would be stored more than a week after the event.",
+        )
+    step = step or step_seconds(expected)
+    if expected > _MOST_STEPS * step:
+        raise Nonsense(
+            f"step: {spoken(expected)} in steps of {step:g} s are too many; "
+            "simulate the busiest part of the event, or give a larger step (1 s at most)"
+        )
+    return _Simulation(scenario, seed, step).run()
+
+
+def roughly_seconds(scenario: Scenario) -> float:
+    """Return how long the event and its drain take if no capacity grows: enough to choose steps by."""
+    event, table = scenario.event, scenario.deployment.votes_table
+    writer = scenario.lane_rate(scenario.writer).value * scenario.writer.per_shard * scenario.shards
+    aggregator = scenario.lane_rate(scenario.aggregator).value * scenario.shards
+    units = table.provisioned[0] if table.provisioned else scenario.table_growth(table).initial
+    stored = min(units, scenario.partition_units.value) / scenario.units_per_vote.value
+    return max(event.duration_seconds, event.votes / min(writer, aggregator, stored))
+
+
+class _Sample(NamedTuple):
+    """Where everything stands at a time, under the names of ``Course``'s curves."""
+
+    times: float
+    sent: float
+    refused_by_api: float
+    refused_by_stream: float
+    stored: float
+    counted: float
+    vote_units: float
+    live_units: float
+    vote_units_throttled: float
+    live_units_throttled: float
+    writer_batches: float
+    aggregator_batches: float
+    writer_seconds: float
+    aggregator_seconds: float
+    storing_lag: float
+    live_lag: float
+    shards: float
+
+
+@dataclass
+class _Totals:
+    """Votes so far."""
+
+    sent: float = 0.0
+    refused_by_api: float = 0.0
+    refused_by_stream: float = 0.0
+
+
+class _Ages:
+    """When the oldest unfinished vote came, shard by shard, from samples of what had come in until then."""
+
+    def __init__(self, shards: int, samples: int) -> None:
+        """Take the shards at the beginning, and a guess at how many samples there will be."""
+        self._times = np.zeros(samples)
+        self._came = np.zeros((samples, shards))
+        self._last = 0
+
+    def sample(self, now: float, came: Array) -> None:
+        """Remember the votes that have come into each shard so far; shards may have been added."""
+        rows, columns = self._came.shape
+        self._last += 1
+        if self._last == rows or len(came) > columns:
+            more = rows if self._last == rows else 0
+            self._times = np.pad(self._times, (0, more))
+            self._came = np.pad(self._came, ((0, more), (0, len(came) - columns)))
+        self._times[self._last] = now
+        self._came[self._last] = came
+
+    def oldest(self, pointers: npt.NDArray[np.intp], done: Array, waiting: Array) -> float:
+        """Return the age (s) of the oldest vote that waits in any shard, at the last sample.
+
+        ``pointers`` holds per shard a sample at or before that vote, and is moved on in place.
+        """
+        if not waiting.any():
+            return 0.0
+        shards = np.arange(len(done))
+        while True:
+            after = np.minimum(pointers + 1, self._last)
+            late = (after > pointers) & (self._came[after, shards] <= done)
+            if not late.any():
+                break
+            pointers[late] += 1
+        before_came, after_came = self._came[pointers, shards], self._came[after, shards]
+        part = np.clip((done - before_came) / np.maximum(after_came - before_came, 1e-12), 0.0, 1.0)
+        came = self._times[pointers] + part * (self._times[after] - self._times[pointers])
+        return float(np.max(np.where(waiting > 0, self._times[self._last] - came, 0.0)))
+
+
+class _Simulation:
+    """Everything that changes from step to step."""
+
+    def __init__(self, scenario: Scenario, seed: int, step: float) -> None:
+        self._scenario = scenario
+        self._random = np.random.default_rng(seed)
+        self._step = step
+        event, deployment = scenario.event, scenario.deployment
+        self._steps = whole(event.duration_seconds / step)
+        # Samples fall on whole seconds, and there are not too many of them.
+        self._sample_every = max(1, round(1 / step)) * max(
+            1, floor(event.duration_seconds / _SAMPLES_AIMED_AT)
+        )
+        self._throttle = Bucket(scenario.requests_per_second, deployment.api.throttling_burst_limit)
+        self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
+        self._shard_limit = scenario.records_per_shard.value
+        self._shards = scenario.shards
+        self._tokens = np.full(self._shards, self._shard_limit)
+        votes_table = table_meter(scenario, deployment.votes_table, scenario.partition_units.value)
+        tallies_table = table_meter(scenario, deployment.tallies_table, scenario.key_units)
+        self._writer = Lanes(scenario.writer, scenario, votes_table, self._random)
+        self._aggregator = CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
+        self._vote_units = Units(scenario, live=False)
+        self._live_units = Units(scenario, live=True)
+        self._totals = _Totals()
+        self._came = np.zeros(self._shards)
+        self._phases = self._random.random(self._shards)
+        samples = self._steps // self._sample_every + 2
+        self._ages = _Ages(self._shards, samples)
+        self._pointers = [np.zeros(self._shards, dtype=np.intp) for _ in range(2)]
+        self._samples: list[_Sample] = []
+
+    def run(self) -> Course:
+        """Play the event and its drain."""
+        event = self._scenario.event
+        edges = np.arange(self._steps + 1, dtype=np.float64) * self._step
+        means = np.diff(event.sent(edges))
+        self._sample(0.0)
+        index = 0
+        while index < self._steps or self._busy(index * self._step):
+            self._advance(index, float(means[index]) if index < self._steps else 0.0)
+            index += 1
+            if index % self._sample_every == 0:
+                self._sample(index * self._step)
+        if index % self._sample_every:
+            self._sample(index * self._step)
+        return self._course()
+
+    def _busy(self, now: float) -> bool:
+        return any(
+            bool(lanes.waiting.any()) or bool((lanes.free_at > now).any())
+            for lanes in (self._writer, self._aggregator)
+        )
+
+    def _advance(self, index: int, mean: float) -> None:
+        now, end = index * self._step, (index + 1) * self._step
+        if self._growth is not None:
+            self._grow(now)
+        per_lane = self._accept(mean, now) if mean > 0 else np.zeros_like(self._writer.queue)
+        self._came += per_lane.sum(axis=1)
+        for lanes, units, votes in (
+            (self._writer, self._vote_units, per_lane),
+            (self._aggregator, self._live_units, per_lane.sum(axis=1, keepdims=True)),
+        ):
+            fresh = lanes.arrive(votes, self._polled(lanes.lane, index), now, end)
+            lanes.work(fresh, now, end, units, self._offset())
+
+    def _offset(self) -> float:
+        """Return where the fractions of ``thin`` fall; above 0, so that a share of 1 rounds to itself."""
+        return float(0.01 + 0.98 * self._random.random())
+
+    def _polled(self, lane: Lane, index: int) -> Array | None:
+        """Return in which shards a poll is due. None: fan-out pushes, and an open window reads all the time."""
+        if lane.poll_interval is None or lane.window > 0:
+            return None
+        every = max(1, round(lane.poll_interval / self._step))
+        return np.asarray(index % every == np.floor(self._phases * every))[:, None].astype(np.float64)
+
+    def _accept(self, mean: float, now: float) -> Array:
+        """Return the votes that come in a step and that throttle and shards take, per lane."""
+        event = self._scenario.event
+        sent = self._random.poisson(mean * self._weights()).astype(np.float64)
+        total = float(sent.sum())
+        self._totals.sent += total
+        admitted = sent
+        allowed = self._throttle.offer(self._step) / event.requests_per_vote
+        if total > allowed:
+            admitted = thin(sent.ravel(), floor(allowed) / total, self._offset()).reshape(sent.shape)
+        passed = float(admitted.sum())
+        self._throttle.take(passed * event.requests_per_vote, self._step)
+        self._totals.refused_by_api += total - passed
+        in_shard = admitted.sum(axis=1)
+        offered = self._tokens + self._shard_limit * self._step
+        accepted = admitted
+        if (in_shard > offered).any():
+            share = np.minimum(1.0, np.floor(offered) / np.maximum(in_shard, 1.0))[:, None]
+            accepted = thin(admitted, share, self._offset())
+        taken = accepted.sum(axis=1)
+        self._tokens = np.minimum(self._shard_limit, offered - taken)
+        self._totals.refused_by_stream += passed - float(taken.sum())
+        if self._growth is not None:
+            self._growth.consumed(now, min(float(taken.sum()) / self._step, self._growth.at(now)))
+        return accepted
+
+    def _weights(self) -> Array:
+        """Return each lane's share of the votes; the hot voter's lane is the first."""
+        hot = self._scenario.event.hot_voter_share
+        weights = np.full((self._shards, self._writer.lane.per_shard), (1 - hot))
+        weights /= weights.size
+        weights[0, 0] += hot
+        return weights
+
+    def _grow(self, now: float) -> None:
+        """Give a growing stream the shards that its capacity stands for."""
+        assert self._growth is not None  # noqa: S101 - asked by the only caller
+        shards = self._scenario.shards_for(self._growth.at(now))
+        if shards <= self._shards:
+            return
+        more = shards - self._shards
+        self._shards = shards
+        self._tokens = np.pad(self._tokens, (0, more), constant_values=self._shard_limit)
+        self._came = np.pad(self._came, (0, more))
+        self._phases = np.concatenate([self._phases, self._random.random(more)])
+        self._pointers = [np.pad(pointers, (0, more)) for pointers in self._pointers]
+        for lanes in (self._writer, self._aggregator):
+            lanes.spread_to(shards)
+
+    def _sample(self, now: float) -> None:
+        """Remember where everything stands."""
+        if now > 0:
+            self._ages.sample(now, self._came)
+        self._samples.append(
+            _Sample(
+                times=now,
+                sent=self._totals.sent,
+                refused_by_api=self._totals.refused_by_api,
+                refused_by_stream=self._totals.refused_by_stream,
+                stored=float((self._came - self._writer.waiting).sum()),
+                counted=float((self._came - self._aggregator.waiting).sum()),
+                vote_units=self._writer.units,
+                live_units=self._aggregator.units,
+                vote_units_throttled=self._writer.meter.throttled,
+                live_units_throttled=self._aggregator.meter.throttled,
+                writer_batches=self._writer.batches,
+                aggregator_batches=self._aggregator.batches,
+                writer_seconds=self._writer.seconds,
+                aggregator_seconds=self._aggregator.seconds,
+                storing_lag=self._lag(self._writer, self._pointers[0]),
+                live_lag=self._lag(self._aggregator, self._pointers[1]),
+                shards=float(self._shards),
+            )
+        )
+
+    def _lag(self, lanes: Lanes, pointers: npt.NDArray[np.intp]) -> float:
+        """Return the age of a consumer's oldest unfinished vote; it was on its way for a while first."""
+        waiting = lanes.waiting
+        age = self._ages.oldest(pointers, self._came - waiting, waiting)
+        return age + lanes.lane.on_its_way if age > 0 else 0.0
+
+    def _course(self) -> Course:
+        """Return the curves."""
+        columns = dict(zip(_Sample._fields, np.array(self._samples).T, strict=True))
+        own = columns.pop("times")
+        ends = [lanes.ended + lanes.lane.on_its_way for lanes in (self._writer, self._aggregator)]
+        times = np.union1d(own, ends)
+        curves = {name: np.interp(times, own, column) for name, column in columns.items()}
+        # The last vote of each consumer is done at the very moment at which its batch ends.
+        for name, end in (("stored", ends[0]), ("counted", ends[1])):
+            column = columns[name]
+            unfinished = (own < end) & (column < column[-1])
+            known = np.append(own[unfinished], end)
+            done = np.interp(times, known, np.append(column[unfinished], column[-1]))
+            # Between two samples nobody knows when a vote came; it was never done before.
+            accepted = curves["sent"] - curves["refused_by_api"] - curves["refused_by_stream"]
+            curves[name] = np.minimum(done, accepted)
+        return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **curves)
