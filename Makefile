@@ -32,6 +32,7 @@ PYTHON = $(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && command -v "$$python" && break; done)
 BOOTSTRAP = $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m scripts.bootstrap
 BIN := .venv/bin
+LAYERS = $(BIN)/lint-imports --no-logo --cache-dir .state/import-linter
 DEPLOY := $(BIN)/python -m scripts.deploying.deploy
 PIPELINE := $(BIN)/python -m scripts.deploying.pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
@@ -110,11 +111,12 @@ $(SCAN_VENV): requirements/scan.txt | $(UV)
 ##@ Check
 
 .PHONY: check
-check: $(VENV) ## Check style, types and unit tests: the quick loop while you work
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+check: $(VENV) ## Check style, types, import layers and quick unit tests: run it after each change
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(LAYERS)
 	@$(BIN)/mypy
-	@$(BIN)/pytest -n auto --dist loadfile -q tests/unit $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile -q -m "not slow" tests/unit $(ARGS)
 
 .PHONY: format
 format: $(VENV) ## Rewrite Python and Terraform files in their standard form
@@ -123,10 +125,11 @@ format: $(VENV) ## Rewrite Python and Terraform files in their standard form
 	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -recursive infra
 
 .PHONY: lint
-lint: $(VENV) ## Check style and likely bugs of Python and Terraform files
+lint: $(VENV) ## Check style, likely bugs and import layers of Python, Terraform and workflow files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -check -diff -recursive infra
+	@$(LAYERS)
 	@$(SUBMAKE) -s lint-workflows
 
 .PHONY: lint-workflows

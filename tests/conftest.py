@@ -18,7 +18,11 @@ from world.clock import START_MS
 from world.kinesis import USUAL_FIRST_NUMBER, StreamRecord, event_of
 from world.poison import vote_body
 
-EVENTS = Path(__file__).parent / "events"
+TESTS = Path(__file__).parent
+EVENTS = TESTS / "events"
+
+# The file that shows that the tests of a folder can run. `make prepare` makes all of them.
+PREPARED = {"contract": ".state/init/infra.stamp", "integration/localcloud": ".venv-localcloud/.installed"}
 
 # How hard to look: `dev` is for every run of the tests, `soak` for a run of its own (`make soak`).
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
@@ -28,6 +32,23 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # Variables of a person's shell that reach into our code or into libraries that it uses.
 SURPRISING_PREFIXES = ("AWS_", "POWERTOOLS_", "VOTESTREAM_")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop with one line before tests that cannot run, instead of failing each of them."""
+    asked = [Path(argument.partition("::")[0]).resolve() for argument in session.config.args]
+    missing = sorted(
+        file
+        for folder, file in PREPARED.items()
+        if not (TESTS.parent / file).exists()
+        and any(
+            path.is_relative_to(TESTS / folder) or (TESTS / folder).is_relative_to(path) for path in asked
+        )
+    )
+    if missing:
+        raise pytest.UsageError(
+            f"{' and '.join(missing)} missing: run `make prepare` first, or `make test-python`"
+        )
 
 
 def _is_end_to_end(request: pytest.FixtureRequest) -> bool:

@@ -1,8 +1,11 @@
 """`make help` names everything, and everything that it names is there."""
 
+import re
 import subprocess
 
-from contract.makefile import commands, phony
+import yaml
+
+from contract.makefile import commands, phony, text
 from contract.terraform_source import PROJECT
 
 
@@ -28,3 +31,17 @@ def test_help_prints_each_command_with_what_it_does() -> None:
     assert lines.keys() == commands().keys()
     for name, said in commands().items():
         assert lines[name].startswith(said[:20].replace("$$", "$")), name
+
+
+def test_pre_commit_runs_the_tools_of_make_check() -> None:
+    recipe = re.search(r"^check: .*\n((?:\t.*\n)+)", text(), re.MULTILINE)
+    assert recipe is not None
+    checks = recipe[1].replace("$(LAYERS)", "$(BIN)/lint-imports")
+    tools = re.findall(r"@\$\(BIN\)/(\S+(?: check| format)?)", checks)
+
+    configuration = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    entries = [hook["entry"] for repository in configuration["repos"] for hook in repository["hooks"]]
+    hooks = [re.findall(r"^\.venv/bin/(\S+(?: check| format)?)", entry)[0] for entry in entries]
+
+    assert len(tools) == 5
+    assert hooks == tools

@@ -7,6 +7,8 @@ import pytest
 from benchmarks import scenarios, subjects
 from benchmarks.scenarios import Bench, Series
 
+pytestmark = pytest.mark.slow
+
 
 def counted(results: list[Series], subject: str) -> Mapping[tuple[int, str], tuple[float, float]]:
     """Requests and write units per vote, by batch size and condition."""

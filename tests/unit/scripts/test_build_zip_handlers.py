@@ -11,6 +11,8 @@ import pytest
 from scripts import build_zip
 from scripts.bootstrap.layout import HERE
 
+pytestmark = pytest.mark.slow
+
 FUNCTIONS = build_zip.find_functions(HERE.root / "functions")
 
 # boto3 and what it depends on are in Lambda's Python runtime; nothing else is.

@@ -216,6 +216,7 @@ def test_a_local_apply_shows_what_changes_and_what_is_wrong_but_not_the_whole_pl
     assert printed[:4] == ["  Plan: 2 to add", "Error: no [room] (aws_thing.two)", "Full.", "not a report"]
 
 
+@pytest.mark.slow
 def test_a_run_that_never_ends_is_asked_to_stop(capfd: pytest.CaptureFixture[str]) -> None:
     # Terraform, too, minds this signal whoever started it: a shell has it ignored by what runs in the background.
     code = (

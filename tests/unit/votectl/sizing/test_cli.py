@@ -40,6 +40,7 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(votectl: Typed
     assert "stream: shard_count" in output
 
 
+@pytest.mark.slow
 def test_settings_are_written_for_terraform(votectl: Typed, tmp_path: Path) -> None:
     path = tmp_path / "city.auto.tfvars"
     code, _ = votectl(["plan", *CITY, "--out", str(path), "--brief"])
@@ -80,6 +81,7 @@ def test_an_event_may_come_from_a_file_and_options_win(votectl: Typed, tmp_path:
     assert (told["name"], told["polls"], told["shape"]) == ("fair", 2, [[0, 0.5], [1, 1]])
 
 
+@pytest.mark.slow
 def test_a_simulation_is_shown_beside_its_prediction(votectl: Typed, tmp_path: Path) -> None:
     plot = tmp_path / "fair.png"
     arguments = ["simulate", "--peak", "200", "--duration", "60s", "--step", "0.5"]
@@ -101,6 +103,7 @@ def test_an_environment_can_be_simulated(votectl: Typed) -> None:
     assert json.loads(output)["deployment"]["stream"]["shard_count"] == tfvars.read(prod).stream.shard_count
 
 
+@pytest.mark.slow
 def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_path: Path) -> None:
     code, output = votectl(
         ["simulate", "--published", "--doubled-writes", "--step", "1", "--plot", str(tmp_path)]

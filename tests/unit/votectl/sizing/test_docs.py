@@ -26,6 +26,7 @@ def without_trailing_blanks(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "output"), SHOWN)
 def test_a_shown_output_is_what_the_command_prints(
     votectl: Callable[..., tuple[int, str]],

@@ -4,6 +4,8 @@ import pytest
 
 from votectl.sizing.published import Comparison, Experiments
 
+pytestmark = pytest.mark.slow
+
 WITHIN_5 = {"votes table's level", "votes table, all writes", "counter writes"}
 
 
