@@ -35,6 +35,12 @@ mock_data "aws_region" {
   }
 }
 
+mock_resource "aws_api_gateway_api_key" {
+  defaults = {
+    id = "mockedkey0"
+  }
+}
+
 mock_resource "aws_api_gateway_authorizer" {
   defaults = {
     id = "auth00"

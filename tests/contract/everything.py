@@ -1,0 +1,214 @@
+"""Everything that Terraform can deploy, planned without a cloud, for the rules that hold for all of it.
+
+Each environment is planned as its tfvars say, and again with each set of optional features. Project and environment
+have the longest names that are allowed. Mocked ARNs are as long as real ones, so that policies have their real size.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contract.terraform_source import INFRA, PROJECT, parsed
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.layout import Layout
+
+ENVIRONMENTS = tuple(sorted(file.stem for file in (INFRA / "environments").glob("*.tfvars")))
+
+# The root module allows 25 characters for both and their hyphen.
+LONGEST = {"project": "votestream-abc", "environment": "production"}
+# No region with a longer name is open to every account.
+REGION = "ap-southeast-1"
+# As long as the longest name behind an ARN: "<project>-<environment>-vote-aggregator-failures-<account>".
+MOCKED_NAME = "m" * 63
+
+_SCALED_TABLE = {
+    "autoscaling": {"max_read_units": 1000, "max_write_units": 1000},
+    "billing_mode": "PROVISIONED",
+    "max_read_units": None,
+    "max_write_units": None,
+    "read_units": 100,
+    "write_units": 100,
+}
+
+# Optional features by the name of a run. Features that exclude each other are in different runs. A resource that no
+# run plans fails a test, so a new feature is added here.
+FEATURES: Mapping[str, Mapping[str, Any]] = {
+    "as_it_is": {},
+    "signed_in_voters": {
+        "api": {
+            "access_log_enabled": True,
+            "allowed_origins": ["https://vote.example.com", "https://www.vote.example.com"],
+            "clients": {
+                f"client-with-a-long-name-{number:02}": {
+                    "requests_per_day": 1000000,
+                    "throttling_burst_limit": 100,
+                    "throttling_rate_limit": 100,
+                }
+                for number in range(10)
+            },
+        },
+        "encryption": {"customer_managed_key": True},
+        "firewall": {"forwarded_ip_header": "X-Forwarded-For", "requests_per_client": 100},
+        "observability": {"alarms_enabled": True, "emails": ["on-call@example.com", "show@example.com"]},
+        "permissions_boundary": True,
+        "polls_table": _SCALED_TABLE,
+        "results_api": {"cdn_enabled": True, "reserved_concurrency": 10},
+        "stream": {"encryption_enabled": True},
+        "tallies_table": _SCALED_TABLE,
+        "vote_aggregator": {"enhanced_fan_out": True},
+        "vote_writer": {"enhanced_fan_out": True},
+        "voter_auth": {
+            "callback_urls": [f"https://vote.example.com/{number:02}" for number in range(10)],
+            "mode": "cognito",
+            "token_scopes": ["votes/vote"],
+        },
+        "votes_table": _SCALED_TABLE,
+    },
+    "trusted_back_ends": {
+        "api": {"batch_enabled": True},
+        "encryption": {"kms_key_arn": f"arn:aws:kms:{REGION}:111122223333:key/{'0' * 36}"},
+        "observability": {"alarms_enabled": True},
+        "stream": {"encryption_enabled": True},
+        "voter_auth": {"mode": "iam"},
+    },
+}
+
+# What `make bootstrap` makes, with the pipeline's roles. It imports the state bucket, which a mock cannot.
+_STATE_BUCKET = f"tfstate-{LONGEST['project']}-{LONGEST['environment']}-111122223333"
+FOUNDATION_VARIABLES = LONGEST | {
+    "aws_region": REGION,
+    "github_repository": "a-rather-long-organisation-name/and-a-repository",
+    "github_repository_id": "1234567890",
+    "state_bucket": _STATE_BUCKET,
+}
+FOUNDATION_MOCK = f"""
+override_resource {{
+  target = aws_s3_bucket.state
+  values = {{ arn = "arn:aws:s3:::{_STATE_BUCKET}", id = "{_STATE_BUCKET}" }}
+}}
+"""
+
+
+class Resource(NamedTuple):
+    """A resource that a run plans."""
+
+    run: str
+    address: str
+    type: str
+    values: dict[str, Any]
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The type and the label of the block that it comes from."""
+        return self.type, re.sub(r"\[.*?\]", "", self.address).split(".")[-1]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.address}"
+
+
+@cache
+def everything() -> tuple[Resource, ...]:
+    """Return the resources of every environment with every set of features, and those of the foundation."""
+    runs = {
+        f"{environment}_{features}": _merged(
+            parsed(INFRA / "environments" / f"{environment}.tfvars"),
+            overlay,
+            LONGEST | {"aws_region": REGION, "artifact_directory": "tests/fixtures/artifacts/arm64"},
+        )
+        for environment in ENVIRONMENTS
+        for features, overlay in FEATURES.items()
+    }
+    return _planned("infra", runs) + _planned("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES})
+
+
+@cache
+def default_tags() -> dict[str, str]:
+    """Return the tags that the provider gives to everything; a mocked one does not."""
+    ((provider,),) = [block.values() for block in parsed(INFRA / "providers.tf")["provider"]]
+    (tags,) = provider["default_tags"]
+    return {
+        key: re.sub(r"\$\{var\.(\w+)\}", lambda name: LONGEST[name[1]], value)
+        for key, value in tags["tags"].items()
+    }
+
+
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            before = merged.get(name)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                merged[name] = _merged(before, value)
+            else:
+                merged[name] = value
+    return merged
+
+
+def _planned(folder: str, runs: Mapping[str, Mapping[str, Any]]) -> tuple[Resource, ...]:
+    """Plan a folder's configuration with each set of variables, in a copy whose mocks have long names."""
+    layout = Layout(PROJECT)
+    data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
+    if not data.is_dir():
+        infra.init_for_tests(layout, folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = _copy(Path(temporary))
+        mocks = "tests/mocks" if folder == "infra" else "../tests/mocks"
+        test = copy / folder / "tests" / "everything.tftest.hcl"
+        test.write_text(_test_file(mocks, runs), encoding="utf-8")
+        done = subprocess.run(
+            [
+                str(terraform.ensure(layout, for_tests=True)),
+                f"-chdir={copy / folder}",
+                *("test", "-json", "-verbose", "-filter=tests/everything.tftest.hcl"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=terraform.environment(TF_DATA_DIR=str(data)),
+            check=False,
+        )
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    problems = [
+        f"{message['@message']} {message.get('diagnostic', '')}"
+        for message in messages
+        if message["@level"] == "error"
+    ]
+    assert done.returncode == 0, "\n".join(problems) + done.stderr
+    return tuple(
+        Resource(message["@testrun"], change["address"], change["type"], change["change"]["after"])
+        for message in messages
+        if message["type"] == "test_plan"
+        for change in message["test_plan"].get("resource_changes", [])
+        if change["mode"] == "managed"
+    )
+
+
+def _copy(home: Path) -> Path:
+    """Make a copy of the project in which only infra/ is a real folder, without its tests.
+
+    A failed check block fails a test run, but only warns at plan. So checks.tf stays behind, too.
+    """
+    for entry in PROJECT.iterdir():
+        if entry.name != INFRA.name:
+            (home / entry.name).symlink_to(entry)
+    ignored = shutil.ignore_patterns(".terraform", "*.tftest.hcl", "checks.tf")
+    shutil.copytree(INFRA, home / INFRA.name, ignore=ignored)
+    for mocks in (home / INFRA.name).rglob("*.tfmock.hcl"):
+        text = mocks.read_text(encoding="utf-8").replace("eu-west-1", REGION)
+        mocks.write_text(re.sub(r'(?<=[:/])mocked(?=[":/])', MOCKED_NAME, text), encoding="utf-8")
+    return home
+
+
+def _test_file(mocks: str, runs: Mapping[str, Mapping[str, Any]]) -> str:
+    blocks = [FOUNDATION_MOCK] if mocks.startswith("..") else []
+    blocks += [f'mock_provider "aws" {{\n  source          = "{mocks}"\n  override_during = plan\n}}\n']
+    for name, variables in runs.items():
+        assigned = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
+        blocks.append(f'run "{name}" {{\n  command = plan\n\n  variables {{\n{assigned}\n  }}\n}}\n')
+    return "\n".join(blocks)
