@@ -13,6 +13,7 @@ voter_auth = {
 }
 
 api = {
+  allowed_origins        = ["http://localhost:*", "http://127.0.0.1:*"] # a page in development may vote
   throttling_rate_limit  = 2000
   throttling_burst_limit = 1000
 }

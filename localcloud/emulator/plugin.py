@@ -52,6 +52,7 @@ def mend() -> None:
 
     from localcloud.emulator import (
         front_door,
+        headers,
         iam_request,
         kinesis,
         mapping_state,
@@ -61,6 +62,7 @@ def mend() -> None:
     )
 
     front_door.install()
+    headers.install()
     iam_request.install()
     kinesis.install()
     permissions.install()

@@ -212,6 +212,11 @@ HEADERS: Sequence[dict[str, str]] = (
     {"X-Voter": "victim"},
     {"poll_id": "other-poll"},
     {"X-Api-Key": "$util"},
+    {"Content-Encoding": "gzip"},
+    {"Content-Encoding": "deflate"},
+    {"Content-Encoding": "identity"},
+    {"Content-Encoding": "br"},
+    {"Content-Encoding": "gzip, gzip"},
 )
 
 QUERIES: Sequence[dict[str, str]] = (

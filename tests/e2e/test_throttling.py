@@ -28,7 +28,7 @@ _numbers = itertools.count(time.time_ns())
 
 def assert_told_to_come_back(answer: httpx.Response) -> None:
     assert answer.status_code == 429
-    assert answer.headers["Retry-After"] == "1"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 8
     assert answer.json()["error"] == "throttled"
     assert "not stored" in answer.json()["message"]
 

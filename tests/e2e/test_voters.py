@@ -277,7 +277,24 @@ def test_a_page_can_read_every_answer(body: Any, status: int, cognito: httpx.Cli
     assert answer.headers["access-control-expose-headers"] == "Retry-After"
 
 
-def test_where_no_origin_is_known_no_page_may_ask(front_door: httpx.Client) -> None:
-    answer = front_door.options("/polls/some-poll/votes", headers={"Origin": ORIGINS[0]})
-    assert answer.status_code == 404
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost:5173", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost", False),
+        ("http://localhost.evil.example:80", False),
+        ("http://localhost:1@evil.example", False),
+        (ORIGINS[0], False),
+    ],
+)
+def test_a_page_on_any_port_of_this_machine_may_try_the_local_environment(
+    origin: str, allowed: bool, front_door: httpx.Client
+) -> None:
+    headers = {"Origin": origin}
+    asked = front_door.options("/polls/some-poll/votes", headers=headers)
+    voted = front_door.post(
+        "/polls/some-poll/votes", json={"option": "a", "voter": "somebody"}, headers=headers
+    )
+    for answer in (asked, voted):
+        assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)

@@ -4,18 +4,17 @@ locals {
   # PutRecords takes 500 records; a template's #foreach goes round 1,000 times.
   batch_size = 500
 
-  put_records_template = templatefile("${path.module}/templates/put_records.vtl", {
+  put_records_template = join("", [local.content_type_template, templatefile("${path.module}/templates/put_records.vtl", {
     batch_size      = local.batch_size
     stream_name     = var.stream_name
     poll_id_pattern = local.patterns.poll_id
     option_pattern  = local.patterns.option
     voter_pattern   = local.patterns.voter
-  })
-  stored_batch_template = templatefile("${path.module}/templates/stored_batch.vtl", {
-    retry_after_seconds = local.retry_after_seconds
-    throttled           = local.bodies.throttled
-    unavailable         = local.bodies.unavailable
-  })
+  })])
+  stored_batch_template = join("", [local.retry_after_template, templatefile("${path.module}/templates/stored_batch.vtl", {
+    throttled   = local.bodies.throttled
+    unavailable = local.bodies.unavailable
+  })])
 }
 
 resource "aws_api_gateway_resource" "batch" {
@@ -89,7 +88,7 @@ resource "aws_api_gateway_integration" "put_records" {
 
 # 207 and 429 come of a template that overrides the status, as with single votes.
 resource "aws_api_gateway_method_response" "cast_votes" {
-  for_each = toset(var.batch_enabled ? ["202", "207", "400", "429", "503"] : [])
+  for_each = toset(var.batch_enabled ? ["202", "207", "400", "415", "429", "503"] : [])
 
   rest_api_id         = aws_api_gateway_rest_api.this.id
   resource_id         = aws_api_gateway_resource.batch[0].id

@@ -11,12 +11,12 @@ locals {
 
   # Put in front of each response's template. Two headers, because browsers may write it either way.
   cors_template = length(var.allowed_origins) == 0 ? "" : templatefile("${path.module}/templates/cors.vtl", {
-    origins = join(", ", [for origin in var.allowed_origins : "'${origin}'"])
+    origins_pattern = join("|", [for origin in var.allowed_origins : replace(replace(origin, ".", "[.]"), ":*", ":[0-9]{1,5}")])
   })
 
   # What API Gateway answers by itself is no template and can't compare. These texts are fixed and say nothing about
   # anybody, so that with several origins every page may read them.
-  refusal_origin = length(var.allowed_origins) == 1 ? one(var.allowed_origins) : "*"
+  refusal_origin = length(var.allowed_origins) == 1 && !strcontains(join("", var.allowed_origins), "*") ? one(var.allowed_origins) : "*"
   refusal_cors = length(var.allowed_origins) == 0 ? {} : {
     "gatewayresponse.header.Access-Control-Allow-Origin"   = "'${local.refusal_origin}'"
     "gatewayresponse.header.Access-Control-Expose-Headers" = "'Retry-After'"

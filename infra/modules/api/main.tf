@@ -11,8 +11,13 @@ locals {
   # (OkHttp, older axios) write the charset behind it, in one of these ways: 415 would be all that they ever get.
   json_types = toset(concat(["application/json"], formatlist("application/json;%s", ["charset=utf-8", "charset=UTF-8", " charset=utf-8", " charset=UTF-8"])))
 
-  # Waiting a second is enough: the token bucket and a shard's limits refill every second.
-  retry_after_seconds = 1
+  # API Gateway's own answers cannot compute, so their Retry-After is one number: the middle of what templates answer.
+  retry_after_seconds = 4
+
+  # A browser sends a Blob without a type to another origin without asking, and API Gateway takes it as JSON. So the
+  # templates refuse a request without Content-Type.
+  content_type_template = file("${path.module}/templates/content_type.vtl")
+  retry_after_template  = file("${path.module}/templates/retry_after.vtl")
 
   # What every string of a body has to be: its length is in the pattern, too, and said for validators that stop at it.
   string_schemas = {
@@ -37,20 +42,20 @@ locals {
   }
 
   put_record_uri = "arn:${data.aws_partition.current.partition}:apigateway:${data.aws_region.current.id}:kinesis:action/PutRecord"
-  put_record_template = templatefile("${path.module}/templates/put_record.vtl", {
+  put_record_template = join("", [local.content_type_template, templatefile("${path.module}/templates/put_record.vtl", {
     stream_name     = var.stream_name
     poll_id_pattern = local.patterns.poll_id
     option_pattern  = local.patterns.option
     voter_pattern   = local.patterns.voter
     voter           = local.voter_expression
     other_voter     = local.other_voter_expression
-  })
-  refused_template = templatefile("${path.module}/templates/refused.vtl", {
-    retry_after_seconds = local.retry_after_seconds
-    malformed           = local.bodies.malformed
-    throttled           = local.bodies.throttled
-    unavailable         = local.bodies.unavailable
-  })
+  })])
+  refused_template = join("", [local.content_type_template, local.retry_after_template, templatefile("${path.module}/templates/refused.vtl", {
+    malformed   = local.bodies.malformed
+    throttled   = local.bodies.throttled
+    unavailable = local.bodies.unavailable
+    unsupported = local.bodies.unsupported_media_type
+  })])
 }
 
 data "aws_partition" "current" {}
@@ -139,9 +144,9 @@ resource "aws_api_gateway_integration" "put_record" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# 429 comes of a template that overrides the status; it is here so that what AWS exports of the API names it.
+# A template overrides the status to 415 and 429. They are listed here so that AWS's export of the API names them.
 resource "aws_api_gateway_method_response" "cast_vote" {
-  for_each = toset(["202", "400", "429", "503"])
+  for_each = toset(["202", "400", "415", "429", "503"])
 
   rest_api_id         = aws_api_gateway_rest_api.this.id
   resource_id         = aws_api_gateway_resource.votes.id

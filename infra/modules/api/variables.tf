@@ -7,13 +7,13 @@ variable "access_log_enabled" {
 
 variable "allowed_origins" {
   type        = list(string)
-  description = "Origins whose pages may vote from a browser, as in https://vote.example.org; none means that no page may. Changes in place."
+  description = "Origins whose pages may vote from a browser, as in https://vote.example.org. An empty list allows no page. http://localhost:* allows every port of this machine. Changes in place."
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", origin))])
-    error_message = "api.allowed_origins has ${jsonencode(var.allowed_origins)}: each must be scheme and host as a browser sends them, as in https://vote.example.org: lower case, no path, no slash at the end, no *."
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^(https?://[a-z0-9.-]+(:[0-9]{1,5})?|http://(localhost|127[.]0[.]0[.]1):[*])$", origin))])
+    error_message = "api.allowed_origins has ${jsonencode(var.allowed_origins)}: each must be scheme and host as a browser sends them, as in https://vote.example.org: lower case, no path, no slash at the end. A * may only stand for the port of http://localhost or http://127.0.0.1."
   }
 }
 

@@ -8,7 +8,7 @@ locals {
 
   # Where pages may vote they may read why not.
   cors_headers = length(var.allowed_origins) == 0 ? {} : {
-    Access-Control-Allow-Origin   = length(var.allowed_origins) == 1 ? one(var.allowed_origins) : "*"
+    Access-Control-Allow-Origin   = length(var.allowed_origins) == 1 && !strcontains(join("", var.allowed_origins), "*") ? one(var.allowed_origins) : "*"
     Access-Control-Expose-Headers = "Retry-After"
   }
   headers = {

@@ -22,20 +22,22 @@ PATTERNS = {
 }
 STREAM = "votes"
 THROTTLED, UNAVAILABLE = '{"error":"throttled"}', '{"error":"unavailable"}'
+MALFORMED, UNSUPPORTED = '{"error":"malformed"}', '{"error":"unsupported_media_type"}'
 
-# Reads cases: template, body, path parameter, claims; writes for each what comes out, and the status and headers set.
+# Reads cases: template, body, path parameter, claims, headers, time.
+# Writes for each case the text that is rendered, and the status and headers that are set.
 RENDERER = """
 import json, sys
 from localemu.services.apigateway.next_gen.execute_api.template_mapping import ApiGatewayVtlTemplate
 
 done = []
-for template, body, poll_id, claims in json.load(sys.stdin):
+for template, body, poll_id, claims, headers, time_ms in json.load(sys.stdin):
     text, overrides = ApiGatewayVtlTemplate().render_response(
         template=template,
         variables={
-            "context": {"authorizer": {"claims": claims}},
+            "context": {"authorizer": {"claims": claims}, "requestTimeEpoch": time_ms},
             "stageVariables": {},
-            "input": {"body": body, "params": {"path": {"poll_id": poll_id}, "querystring": {}, "header": {}}},
+            "input": {"body": body, "params": {"path": {"poll_id": poll_id}, "querystring": {}, "header": headers}},
         },
         context_overrides={"requestOverride": {}, "responseOverride": {"header": {}, "status": 0}},
     )
@@ -52,17 +54,34 @@ def filled(name: str, **values: Any) -> str:
     return found.replace("$${", "${")
 
 
-SIGNED_IN = filled(
+CONTENT_TYPE, RETRY_AFTER = filled("content_type.vtl"), filled("retry_after.vtl")
+SIGNED_IN = CONTENT_TYPE + filled(
     "put_record.vtl",
     stream_name=STREAM,
     voter='"$!context.authorizer.claims.sub"',
     other_voter='"$!vote.voter"',
     **PATTERNS,
 )
-NAMED = filled("put_record.vtl", stream_name=STREAM, voter="$vote.voter", other_voter="''", **PATTERNS)
-BATCH = filled("put_records.vtl", stream_name=STREAM, batch_size=500, **PATTERNS)
-STORED_BATCH = filled("stored_batch.vtl", retry_after_seconds=1, throttled=THROTTLED, unavailable=UNAVAILABLE)
+NAMED = CONTENT_TYPE + filled(
+    "put_record.vtl", stream_name=STREAM, voter="$vote.voter", other_voter="''", **PATTERNS
+)
+BATCH = CONTENT_TYPE + filled("put_records.vtl", stream_name=STREAM, batch_size=500, **PATTERNS)
+STORED_BATCH = RETRY_AFTER + filled("stored_batch.vtl", throttled=THROTTLED, unavailable=UNAVAILABLE)
+REFUSED_PUT = (
+    CONTENT_TYPE
+    + RETRY_AFTER
+    + filled(
+        "refused.vtl",
+        throttled=THROTTLED,
+        unavailable=UNAVAILABLE,
+        malformed=MALFORMED,
+        unsupported=UNSUPPORTED,
+    )
+)
 SUB = {"sub": "8f1c0f3e-3c0b-4a53-9a63-2f8e7f1f6f11"}
+
+JSON = {"Content-Type": "application/json"}
+TIME_MS = 1_764_000_000_000
 
 type Case = tuple[str, Any, str, dict[str, str]]
 type Outcome = tuple[Any, int, dict[str, str]]
@@ -120,11 +139,26 @@ ANSWERED: dict[str, Case] = {
 }
 
 
+THROTTLED_PUT = {"__type": "ProvisionedThroughputExceededException"}
+INVALID_PUT = {"__type": "ValidationException"}
+# Name of the case to: template, body, headers, last digit of the request's time.
+BY_HEADERS_AND_TIME: dict[str, tuple[str, Any, dict[str, str], int]] = {
+    "lower-case-type": (NAMED, VOTE, {"content-type": "application/json"}, 0),
+    "put-without-type": (NAMED, VOTE, {"X-Content-Type": "application/json"}, 0),
+    "put-batch-without-type": (BATCH, batch_of(VOTE), {}, 0),
+    "refused-without-type": (REFUSED_PUT, INVALID_PUT, {}, 0),
+    "refused-with-type": (REFUSED_PUT, INVALID_PUT, JSON, 0),
+} | {f"throttled-{digit}": (REFUSED_PUT, THROTTLED_PUT, JSON, digit) for digit in range(10)}
+
+
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, Outcome]:
     """What becomes of each case: the JSON that comes out, the status and the headers set."""
-    cases = LET_IN | REFUSED | ANSWERED
-    asked = [(template, json.dumps(body), poll, claims) for template, body, poll, claims in cases.values()]
+    cases = {name: (*case, JSON, TIME_MS) for name, case in (LET_IN | REFUSED | ANSWERED).items()} | {
+        name: (template, body, "lunch", {}, headers, TIME_MS + digit)
+        for name, (template, body, headers, digit) in BY_HEADERS_AND_TIME.items()
+    }
+    asked = [(template, json.dumps(body), *more) for template, body, *more in cases.values()]
     done = subprocess.run(
         [PROJECT_ROOT / ".venv-localcloud/bin/python", "-W", "ignore", "-c", RENDERER],
         input=json.dumps(asked),
@@ -195,3 +229,23 @@ def test_a_batch_of_which_nothing_is_stored_is_refused_as_a_whole(outcomes: dict
     retry = {"Retry-After": "1"}
     assert outcomes["none-throttled"] == (json.loads(THROTTLED), 429, retry)
     assert outcomes["none-for-two-reasons"] == (json.loads(UNAVAILABLE), 503, retry)
+
+
+def test_a_request_without_content_type_becomes_no_record(outcomes: dict[str, Outcome]) -> None:
+    assert outcomes["put-without-type"][0] == {"StreamName": STREAM}
+    assert outcomes["put-batch-without-type"][0] == {"StreamName": STREAM}
+    assert outcomes["lower-case-type"][0]["PartitionKey"] == "somebody"
+
+
+def test_a_request_without_content_type_is_answered_415(outcomes: dict[str, Outcome]) -> None:
+    assert outcomes["refused-without-type"] == (json.loads(UNSUPPORTED), 415, {})
+    assert outcomes["refused-with-type"] == (json.loads(MALFORMED), 0, {})
+
+
+def test_refused_clients_are_told_to_wait_from_1_to_8_seconds(outcomes: dict[str, Outcome]) -> None:
+    waits = []
+    for digit in range(10):
+        body, status, headers = outcomes[f"throttled-{digit}"]
+        assert (body, status) == (json.loads(THROTTLED), 429)
+        waits.append(headers["Retry-After"])
+    assert {int(wait) for wait in waits} == set(range(1, 9))

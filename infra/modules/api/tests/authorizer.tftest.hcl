@@ -95,7 +95,7 @@ run "who_has_signed_in_votes_as_themselves" {
   }
 
   assert {
-    condition     = length(regexall("\\$!?vote\\.voter", local.put_record_template)) == 1 && strcontains(local.put_record_template, "#set($other_voter = \"$!vote.voter\")\n") && strcontains(local.put_record_template, "#if($other_voter == '' && ")
+    condition     = length(regexall("\\$!?vote\\.voter", local.put_record_template)) == 1 && strcontains(local.put_record_template, "#set($other_voter = \"$!vote.voter\")\n") && strcontains(local.put_record_template, "#if($content_type != '' && $other_voter == '' && ")
     error_message = "The template looks at a voter in the body for one reason: to refuse it."
   }
 

@@ -52,7 +52,7 @@ run "what_a_batch_may_be_answered_is_declared" {
   command = plan
 
   assert {
-    condition     = keys(aws_api_gateway_method_response.cast_votes) == concat(["202", "207"], slice(keys(aws_api_gateway_method_response.cast_vote), 1, 4)) && keys(aws_api_gateway_method_response.cast_vote) == ["202", "400", "429", "503"]
+    condition     = keys(aws_api_gateway_method_response.cast_votes) == concat(["202", "207"], slice(keys(aws_api_gateway_method_response.cast_vote), 1, 5)) && keys(aws_api_gateway_method_response.cast_vote) == ["202", "400", "415", "429", "503"]
     error_message = "A batch is answered like a single vote, or with 207: what AWS exports of the API says so."
   }
 }
@@ -86,7 +86,7 @@ run "every_vote_of_a_batch_is_checked_like_a_single_one" {
   }
 
   assert {
-    condition     = strcontains(local.put_records_template, "#if($poll_id.matches('[a-z0-9-]{1,64}') && $voters.size() > 0 && $voters.size() <= 500 && $voters.size() == $votes.size())")
+    condition     = strcontains(local.put_records_template, "#if($content_type != '' && $poll_id.matches('[a-z0-9-]{1,64}') && $voters.size() > 0 && $voters.size() <= 500 && $voters.size() == $votes.size())")
     error_message = "All votes or none: only if as many passed as came is the first record built."
   }
 

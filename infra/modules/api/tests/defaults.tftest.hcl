@@ -77,7 +77,7 @@ run "the_record_is_built_from_checked_and_escaped_values" {
   command = plan
 
   assert {
-    condition     = strcontains(local.put_record_template, "#if($other_voter == '' && $poll_id.matches('[a-z0-9-]{1,64}') && $option.matches('[A-Za-z0-9_.-]{1,64}') && $voter.matches('[A-Za-z0-9_.:@|+=/-]{1,128}'))")
+    condition     = strcontains(local.put_record_template, "#if($content_type != '' && $other_voter == '' && $poll_id.matches('[a-z0-9-]{1,64}') && $option.matches('[A-Za-z0-9_.-]{1,64}') && $voter.matches('[A-Za-z0-9_.:@|+=/-]{1,128}'))")
     error_message = "The template checks poll, option and voter once more: the model sees no path and trusts a validator's idea of '$'."
   }
 
@@ -130,7 +130,7 @@ run "a_throttled_put_is_429_and_ours_to_mend_is_503" {
   }
 
   assert {
-    condition     = strcontains(split("#elseif", local.refused_template)[0], "responseOverride.status = 429") && strcontains(split("#elseif", local.refused_template)[0], "responseOverride.header.Retry-After = '1'")
+    condition     = strcontains(split("#elseif", local.refused_template)[0], "responseOverride.status = 429") && strcontains(split("#elseif", local.refused_template)[0], "responseOverride.header.Retry-After = $retry_after")
     error_message = "A throttled vote gets 429 and is told when to come back."
   }
 
@@ -178,7 +178,7 @@ run "every_answer_has_a_code_and_says_what_to_do" {
   }
 
   assert {
-    condition     = alltrue([for response in aws_api_gateway_gateway_response.this : try(response.response_parameters["gatewayresponse.header.Retry-After"], null) == (response.status_code == "429" ? "'1'" : null)])
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.this : try(response.response_parameters["gatewayresponse.header.Retry-After"], null) == (response.status_code == "429" ? "'4'" : null)])
     error_message = "429 says when to come back, and only 429 does."
   }
 }
