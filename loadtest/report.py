@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
@@ -18,9 +16,9 @@ from loadtest.answers import Answer, Reading
 from loadtest.measuring import PERCENTILES, Curves, Latencies, Sample, Timing, curves_of
 from loadtest.scenario import Scenario
 from loadtest.verification import Verdict, Verification
+from votectl import drawing
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
-_BLUE, _ORANGE, _RED, _GREY, _GREEN = "#0b6fa4", "#d1690e", "#b3261e", "#777777", "#3a8f3a"
 
 WORDS = {
     Verdict.EXACT: "Exact: every acknowledged vote counted once, and every voter's last one is stored.",
@@ -203,39 +201,48 @@ def write_page(report: Report, path: Path) -> None:
 
 
 def picture(curves: Curves, scenario: Scenario, began_ms: int) -> Figure:
-    """Return the run's curves: rates, latencies, what was counted when, how far live counts were behind."""
-    figure = Figure(figsize=(9, 9), layout="constrained")
-    rates, latency, counted, lag = axes = figure.subplots(4, 1, sharex=True)
-    rates.plot(curves.seconds, curves.acknowledged, color=_BLUE, label="acknowledged")
-    rates.plot(curves.seconds, curves.refused, color=_ORANGE, label="refused")
-    rates.plot(curves.seconds, curves.unknown, color=_RED, label="without answer")
-    rates.set_ylabel("votes/s")
-    for (percentile, values), colour in zip(curves.latency.items(), (_GREEN, _BLUE, _ORANGE), strict=True):
-        latency.plot(curves.seconds, values, color=colour, label=f"p{percentile}")
-    latency.set_ylabel("answer, ms")
-    counted.plot(curves.sampled_at, curves.sent_by_then, color=_GREY, label="acknowledged so far")
-    counted.plot(curves.sampled_at, curves.counted_by_then, color=_GREEN, label="counted live")
-    counted.set_ylabel("records")
-    lag.plot(curves.sampled_at, curves.lag, color=_ORANGE, label="live counts behind")
-    lag.set_ylabel("s")
-    lag.set_xlabel("seconds since the polls opened")
-    for axis in axes:
-        _finish(axis)
-        for poll in scenario.polls:
-            axis.axvline((poll.closes_at - began_ms) / 1000, color=_GREY, lw=0.8, ls=":")
+    """Return the run's curves: rates, latencies, what was counted when, and the age of live counts."""
+    with drawing.style():
+        figure, axes = drawing.panels(4)
+        rates, latency, counted, age = axes
+        for name, values, colour in (
+            ("acknowledged", curves.acknowledged, drawing.BLUE),
+            ("refused", curves.refused, drawing.ORANGE),
+            ("without answer", curves.unknown, drawing.RED),
+        ):
+            if any(values):
+                rates.plot(curves.seconds, values, color=colour, label=name, lw=drawing.NORMAL)
+        rates.set_ylabel("votes/s")
+        colours = (drawing.GREEN, drawing.BLUE, drawing.ORANGE)
+        for (percentile, values), colour in zip(curves.latency.items(), colours, strict=True):
+            latency.plot(curves.seconds, values, color=colour, label=f"p{percentile}", lw=drawing.NORMAL)
+        latency.set_ylabel("answer, ms")
+        counted.plot(
+            curves.sampled_at, curves.sent_by_then, color=drawing.GREY, label="acknowledged", lw=drawing.WIDE
+        )
+        counted.plot(
+            curves.sampled_at,
+            curves.counted_by_then,
+            color=drawing.GREEN,
+            label="counted live",
+            lw=drawing.NORMAL,
+        )
+        counted.set_ylabel("records")
+        age.plot(
+            curves.sampled_at, curves.lag, color=drawing.ORANGE, label="age of live counts", lw=drawing.NORMAL
+        )
+        age.set_ylabel("seconds")
+        for axis in axes:
+            for number, poll in enumerate(scenario.polls):
+                label = "end of a poll" if axis is rates and number == 0 else "_end"
+                drawing.marker(axis, (poll.closes_at - began_ms) / 1000, label)
+        drawing.finish(axes, "seconds since the polls opened")
     return figure
-
-
-def _finish(axis: Axes) -> None:
-    axis.set_ylim(bottom=0)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", lw=0.4, alpha=0.6)
-    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=8, frameon=False, borderpad=0)
 
 
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "votestream"}):
+    with drawing.style():
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
