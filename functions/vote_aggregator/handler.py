@@ -12,7 +12,7 @@ from vote_aggregator.store import TallyTable
 from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
 from voting.markers import VOTE_AGGREGATOR, DrainRows, pass_markers
-from voting.metrics import Metric, Telemetry, judged_counts
+from voting.metrics import JUDGED, Metric, Sums, Telemetry, balanced, judged_counts
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import AggregatorSettings
@@ -22,6 +22,10 @@ from voting_aws.polls import cached_polls
 from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_AGGREGATOR
+
+# What becomes of a record.
+OUTCOMES = (Metric.RECORDS_COUNTED, Metric.RECORDS_ALREADY_COUNTED, Metric.RECORDS_UNCOUNTED)
+SUMS: Sums = (JUDGED, (Metric.RECORDS_RECEIVED, OUTCOMES))
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,15 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
     counting = count(fold(judged, shard), runtime.rows, remaining_ms)
     retry_from = counting.uncounted[0].first_version if counting.uncounted else None
     passing = pass_markers(judged.markers, retry_from, shard, runtime.drain, remaining_ms)
-    runtime.telemetry.count(
-        judged_counts(len(records) - len(judged.markers), judged)
-        | {
-            Metric.RECORDS_COUNTED: counting.counted,
-            Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
-            Metric.RECORDS_UNCOUNTED: counting.records_uncounted,
-            Metric.LIVE_ROWS_WRITTEN: counting.rows_written,
-            Metric.MARKERS_PASSED: passing.passed,
-            Metric.MARKERS_IGNORED: passing.ignored,
-        }
-    )
+    counts = judged_counts(len(records) - len(judged.markers), judged) | {
+        Metric.RECORDS_COUNTED: counting.counted,
+        Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
+        Metric.RECORDS_UNCOUNTED: counting.records_uncounted,
+        Metric.LIVE_ROWS_WRITTEN: counting.rows_written,
+        Metric.MARKERS_PASSED: passing.passed,
+        Metric.MARKERS_IGNORED: passing.ignored,
+    }
+    runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
         # What is uncounted lies behind these markers, so it comes again with them.
         return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)

@@ -15,7 +15,7 @@ from vote_writer.writing import BallotWriter, RecentVersions
 from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
 from voting.markers import VOTE_WRITER, DrainRows, pass_markers
-from voting.metrics import Metric, Telemetry, judged_counts
+from voting.metrics import JUDGED, Metric, Sums, Telemetry, balanced, judged_counts
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import WriterSettings
@@ -25,6 +25,16 @@ from voting_aws.polls import cached_polls
 from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_WRITER
+
+# What becomes of an accepted vote.
+OUTCOMES = (
+    Metric.VOTES_FOLDED,
+    Metric.VOTES_STORED,
+    Metric.VOTES_CHANGED,
+    Metric.VOTES_ALREADY_STORED,
+    Metric.VOTES_UNWRITTEN,
+)
+SUMS: Sums = (JUDGED, (Metric.VOTES_ACCEPTED, OUTCOMES))
 
 
 @dataclass(frozen=True)
@@ -83,20 +93,18 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
     written = runtime.writer.write(ballots, remaining_ms)
     retry_from = min((ballot.oldest_version for ballot in written.unwritten), default=None)
     passing = pass_markers(judged.markers, retry_from, shard_of(event), runtime.drain, remaining_ms)
-    runtime.telemetry.count(
-        judged_counts(len(records) - len(judged.markers), judged)
-        | {
-            Metric.VOTES_FOLDED: len(judged.accepted) - len(ballots),
-            Metric.VOTES_STORED: written.stored,
-            Metric.VOTES_CHANGED: written.changed,
-            Metric.VOTES_ALREADY_STORED: written.already_stored,
-            Metric.VOTES_UNWRITTEN: len(written.unwritten),
-            Metric.STATEMENTS_ANSWERED: written.answered_statements,
-            Metric.STATEMENTS_THROTTLED: written.throttled_statements,
-            Metric.MARKERS_PASSED: passing.passed,
-            Metric.MARKERS_IGNORED: passing.ignored,
-        }
-    )
+    counts = judged_counts(len(records) - len(judged.markers), judged) | {
+        Metric.VOTES_FOLDED: len(judged.accepted) - len(ballots),
+        Metric.VOTES_STORED: written.stored,
+        Metric.VOTES_CHANGED: written.changed,
+        Metric.VOTES_ALREADY_STORED: written.already_stored,
+        Metric.VOTES_UNWRITTEN: len(written.unwritten),
+        Metric.STATEMENTS_ANSWERED: written.answered_statements,
+        Metric.STATEMENTS_THROTTLED: written.throttled_statements,
+        Metric.MARKERS_PASSED: passing.passed,
+        Metric.MARKERS_IGNORED: passing.ignored,
+    }
+    runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
         # What is unwritten lies behind these markers, so it comes again with them.
         return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)

@@ -1,11 +1,11 @@
-"""Every metric's name. Nothing else may invent one.
+"""The names of all metrics. No other module defines one.
 
-All are counts per invocation, written in CloudWatch's embedded metric format to the function's log, in
-the namespace ``Votestream`` with the dimensions ``environment`` and ``service``. A redelivered batch is
-counted again here: these say what a consumer did, the tallies table says what is true.
+Every metric is a count per invocation. The functions write them to their logs in CloudWatch's embedded
+metric format, in the namespace ``Votestream``, with the dimensions ``environment`` and ``service``.
+A retry counts its records again: metrics show what a consumer did, the tallies table holds the results.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,64 +15,66 @@ NAMESPACE = "Votestream"
 
 
 class Metric(StrEnum):
-    """Names, each with when it is counted."""
+    """Names, each with what it counts. Each reason to reject a record has a metric too (``REJECTED``)."""
 
-    RECORDS_RECEIVED = "RecordsReceived"  # records of a batch, whatever they hold, but for closing markers
+    # both consumers; received = accepted + rejected
+    RECORDS_RECEIVED = "RecordsReceived"  # all records of a batch except closing markers
     VOTES_ACCEPTED = "VotesAccepted"  # records that passed the poll's rules
-    REJECTED_UNKNOWN_POLL = "RejectedUnknownPoll"  # no such poll when the vote arrived
-    REJECTED_UNKNOWN_OPTION = "RejectedUnknownOption"  # the poll has no such option
-    REJECTED_NOT_OPEN_YET = "RejectedNotOpenYet"  # arrived before opens_at
-    REJECTED_CLOSED = "RejectedClosed"  # arrived at closes_at or later
-    REJECTED_MALFORMED = "RejectedMalformed"  # can't be a vote
-    RECORDS_REPORTED_FAILED = "RecordsReportedFailed"  # handed back to the mapping for a retry
+    RECORDS_REJECTED = "RecordsRejected"  # records that failed the poll's rules, all reasons together
+    RECORDS_REPORTED_FAILED = "RecordsReportedFailed"  # returned to the mapping for a retry
+    RECORDS_UNACCOUNTED = "RecordsUnaccounted"  # how far the consumer's own sums are apart: a bug if not 0
 
-    MARKERS_PASSED = "MarkersPassed"  # closing markers that a tally waits for; all before them is done
+    MARKERS_PASSED = "MarkersPassed"  # closing markers of a tally; every record before them is done
     MARKERS_IGNORED = "MarkersIgnored"  # closing markers that no tally waits for
 
     # vote_writer only; accepted = folded + stored + changed + already stored + unwritten
     VOTES_FOLDED = "VotesFolded"  # accepted, but the same voter has a later vote in the same batch
-    VOTES_STORED = "VotesStored"  # written: the voter's first vote in its poll
+    VOTES_STORED = "VotesStored"  # written: the voter's first vote in the poll
     VOTES_CHANGED = "VotesChanged"  # written over an older vote of the same voter
-    VOTES_ALREADY_STORED = "VotesAlreadyStored"  # the table holds this very vote or a newer one
-    VOTES_UNWRITTEN = "VotesUnwritten"  # could not be written in time: they come again
-    STATEMENTS_ANSWERED = "StatementsAnswered"  # taken or refused by the rows there are: a write unit each
-    STATEMENTS_THROTTLED = "StatementsThrottled"  # statements that the table refused for capacity
+    VOTES_ALREADY_STORED = "VotesAlreadyStored"  # the table holds this vote or a newer one
+    VOTES_UNWRITTEN = "VotesUnwritten"  # not written in time; a retry follows
+    STATEMENTS_ANSWERED = (
+        "StatementsAnswered"  # carried out or refused by their condition: one write unit each
+    )
+    STATEMENTS_THROTTLED = "StatementsThrottled"  # refused by the table for lack of capacity
 
     # vote_aggregator only; received = counted + already counted + uncounted
     RECORDS_COUNTED = "RecordsCounted"  # added to live rows by this invocation
-    RECORDS_ALREADY_COUNTED = "RecordsAlreadyCounted"  # dropped, because a live row holds them already
-    RECORDS_UNCOUNTED = "RecordsUncounted"  # could not be counted in time: they come again
+    RECORDS_ALREADY_COUNTED = "RecordsAlreadyCounted"  # dropped, because a live row contains them
+    RECORDS_UNCOUNTED = "RecordsUncounted"  # not counted in time; a retry follows
     LIVE_ROWS_WRITTEN = "LiveRowsWritten"  # conditional updates that took effect
 
     # tally only
     MARKERS_PUT = "MarkersPut"  # closing markers put into the stream
-    MARKERS_AWAITED = "MarkersAwaited"  # at each look at the drain: markers that are still to be passed
-    FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each look: the writer's failed batches not redriven
+    MARKERS_AWAITED = "MarkersAwaited"  # at each check of the drain: markers not passed yet
+    FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each check: the writer's failed batches not redriven
     VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
     RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
-    RECOUNTS_DISAGREEING = "RecountsDisagreeing"  # recounts with other counts than the final
+    RECOUNTS_DISAGREEING = "RecountsDisagreeing"  # recounts whose counts differ from the final's
 
     # results_api only: one of them for every request
     REQUESTS_ANSWERED = "RequestsAnswered"  # 200
-    REQUESTS_NOT_MODIFIED = "RequestsNotModified"  # 304: the asker has the newest answer already
+    REQUESTS_NOT_MODIFIED = "RequestsNotModified"  # 304: the client has the newest answer
     REQUESTS_REFUSED = "RequestsRefused"  # 4xx
     REQUESTS_UNAVAILABLE = "RequestsUnavailable"  # 503: a table could not be read
 
 
-REJECTED: Mapping[Reason, Metric] = {
-    Reason.UNKNOWN_POLL: Metric.REJECTED_UNKNOWN_POLL,
-    Reason.UNKNOWN_OPTION: Metric.REJECTED_UNKNOWN_OPTION,
-    Reason.NOT_OPEN_YET: Metric.REJECTED_NOT_OPEN_YET,
-    Reason.CLOSED: Metric.REJECTED_CLOSED,
-    Reason.MALFORMED: Metric.REJECTED_MALFORMED,
+# The metric of each reason: "not_open_yet" is counted as "RejectedNotOpenYet".
+REJECTED: Mapping[Reason, str] = {
+    reason: "Rejected" + "".join(word.capitalize() for word in reason.split("_")) for reason in Reason
 }
+
+# What must add up in each consumer: a sum and its parts.
+type Sums = Sequence[tuple[Metric, Sequence[str]]]
+
+JUDGED = (Metric.RECORDS_RECEIVED, (Metric.VOTES_ACCEPTED, *REJECTED.values()))
 
 
 class Telemetry(Protocol):
-    """Where a consumer says what it did. Neither method may ever be given a voter or a choice."""
+    """Where a consumer reports what it did. Callers never pass a voter or a choice."""
 
-    def count(self, counts: Mapping[Metric, int]) -> None:
-        """Emit these counts as one set of metrics."""
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Emit these counts, by metric name, as one set of metrics."""
         ...
 
     def warn(self, message: str, **fields: object) -> None:
@@ -80,11 +82,12 @@ class Telemetry(Protocol):
         ...
 
 
-def judged_counts(received: int, judged: Judged) -> dict[Metric, int]:
-    """Return the counts that both consumers emit for a batch of ``received`` records, markers not among them.
+def judged_counts(received: int, judged: Judged) -> dict[str, int]:
+    """Return the counts that both consumers emit for a batch.
 
-    Conservation, which an alarm watches: received = accepted + rejected by reason. Each consumer says in the
-    same line what became of them, so that the sums hold in every minute, whatever is still on its way.
+    Args:
+        received: the number of records in the batch, without closing markers.
+        judged: the same records after the rules.
     """
     counts = dict.fromkeys(REJECTED.values(), 0)
     for rejection in judged.rejected:
@@ -92,5 +95,16 @@ def judged_counts(received: int, judged: Judged) -> dict[Metric, int]:
     return {
         Metric.RECORDS_RECEIVED: received,
         Metric.VOTES_ACCEPTED: len(judged.accepted),
+        Metric.RECORDS_REJECTED: len(judged.rejected),
         **counts,
     }
+
+
+def balanced(counts: Mapping[str, int], sums: Sums) -> dict[str, int]:
+    """Return the counts with ``RecordsUnaccounted``: by how much they miss the sums, 0 if all is well.
+
+    An alarm watches it. Both sides of each sum come from the same invocation, so the sums hold exactly,
+    whatever is still on its way elsewhere.
+    """
+    missing = sum(abs(counts[whole] - sum(counts[part] for part in parts)) for whole, parts in sums)
+    return {**counts, Metric.RECORDS_UNACCOUNTED: missing}

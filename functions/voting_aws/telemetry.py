@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from voting.metrics import NAMESPACE, Metric
+from voting.metrics import NAMESPACE
 from voting.settings import FunctionSettings
 
 
@@ -18,7 +18,7 @@ class PowertoolsTelemetry:
         self._metrics = Metrics(namespace=NAMESPACE, service=service)
         self._metrics.set_default_dimensions(environment=settings.environment)
 
-    def count(self, counts: Mapping[Metric, int]) -> None:
+    def count(self, counts: Mapping[str, int]) -> None:
         """Emit these counts as one EMF line."""
         for name, value in counts.items():
             self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

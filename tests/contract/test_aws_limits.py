@@ -68,14 +68,7 @@ def test_a_resource_keeps_the_constraints_of_the_operation_that_creates_it(kind:
     assert bool(found) != unconstrained, "nothing of it is checked: are names missing?"
 
 
-# A conservation alarm has 12 metrics; one metric from the function replaces them.
-TOO_MANY_METRICS = pytest.mark.xfail(reason="conservation-broken-vote-writer has 12 metrics", strict=False)
-
-
-@pytest.mark.parametrize(
-    "limit",
-    [pytest.param(limit, marks=[TOO_MANY_METRICS] * (limit == "alarm-metrics")) for limit in LIMITS],
-)
+@pytest.mark.parametrize("limit", LIMITS)
 def test_each_run_keeps_a_limit_that_no_service_model_states(limit: str) -> None:
     measured = [(name, *pair) for name, run in runs().items() for pair in measure(limit, run)]
     assert measured, "nothing is measured for this limit"

@@ -3,11 +3,13 @@
 import pytest
 
 from contract.terraform_source import INFRA, PROJECT, object_attributes, root_variables
-from voting.metrics import Metric
+from voting.metrics import REJECTED, Metric
 from voting.rules import Reason
 
 VARIABLES = (INFRA / "README.md").read_text(encoding="utf-8")
 API = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
+DESIGN = (PROJECT / "docs" / "design.md").read_text(encoding="utf-8")
+RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")
 METRICS = (PROJECT / "docs" / "metrics.md").read_text(encoding="utf-8")
 
 
@@ -30,11 +32,13 @@ def test_every_knob_is_explained_in_its_row(variable: str) -> None:
     assert {name for name in attributes if f"`{name}`" not in explained} == set()
 
 
-@pytest.mark.parametrize("metric", list(Metric))
-def test_every_metric_is_explained(metric: Metric) -> None:
+@pytest.mark.parametrize("metric", [*Metric, *REJECTED.values()])
+def test_every_metric_is_explained(metric: str) -> None:
     assert f"`{metric}`" in METRICS
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_to_reject_is_explained_to_whoever_writes_a_client(reason: Reason) -> None:
+def test_each_reason_to_reject_is_in_the_design_on_the_api_page_and_in_the_runbook(reason: Reason) -> None:
     assert f"`{reason}`" in API
+    assert f"`{reason}`" in DESIGN
+    assert f"`{REJECTED[reason].removeprefix('Rejected')}`" in RUNBOOK

@@ -12,7 +12,6 @@ from vote_writer.store import VoteTable
 from vote_writer.writing import BallotWriter, Call, Outcome, RecentVersions
 from voting.invocation import BatchResponse
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
-from voting.metrics import Metric
 from voting.polls import PollCache
 from voting.settings import WriterSettings
 from voting_aws.markers import DrainTable
@@ -29,10 +28,10 @@ class RecordingTelemetry:
     """Keeps what a consumer says."""
 
     def __init__(self) -> None:
-        self.counts: list[dict[Metric, int]] = []
+        self.counts: list[dict[str, int]] = []
         self.warnings: list[str] = []
 
-    def count(self, counts: Mapping[Metric, int]) -> None:
+    def count(self, counts: Mapping[str, int]) -> None:
         """Keep one set of counts."""
         self.counts.append(dict(counts))
 
@@ -40,7 +39,7 @@ class RecordingTelemetry:
         """Keep one warning, as the text that would be in the log."""
         self.warnings.append(json.dumps({"message": message, **fields}))
 
-    def total(self, metric: Metric) -> int:
+    def total(self, metric: str) -> int:
         """Return how much was counted under a name."""
         return sum(counts.get(metric, 0) for counts in self.counts)
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from world.dynamodb import Item
 from world.kinesis import StreamRecord
 
-MS_PER_DAY = 86_400_000
 UNATTRIBUTED = "_unattributed"
+REASONS = ("malformed", "unknown_poll", "not_open_yet", "closed", "unknown_option")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from tally.state import State
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
-from voting.metrics import Metric
 from voting.polls import Poll
 from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_PREFIX, PASSED, PROGRESS, drain_entry
 from voting_aws.polls import PollTable
@@ -132,7 +131,7 @@ class _Failures:
 
 
 class _Silence:
-    def count(self, counts: Mapping[Metric, int]) -> None:
+    def count(self, counts: Mapping[str, int]) -> None:
         """Nobody listens."""
 
     def warn(self, message: str, **fields: object) -> None:

@@ -235,44 +235,31 @@ locals {
     }
   }
 
-  # All metrics of one of these come from the same log line of the same invocation, so nothing is "still on its way"
-  # between them. The aggregator judges every record in order, so its shares are the voters' shares.
+  # The aggregator judges every record in order, so its shares are the voters' shares.
   own_metrics = {
     for service, dimensions in local.own_dimensions : service => {
       for id, name in {
-        accepted        = "VotesAccepted"
-        already_counted = "RecordsAlreadyCounted"
-        already_stored  = "VotesAlreadyStored"
-        changed         = "VotesChanged"
-        closed          = "RejectedClosed"
-        counted         = "RecordsCounted"
-        folded          = "VotesFolded"
-        malformed       = "RejectedMalformed"
-        not_open_yet    = "RejectedNotOpenYet"
-        received        = "RecordsReceived"
-        stored          = "VotesStored"
-        uncounted       = "RecordsUncounted"
-        unknown_option  = "RejectedUnknownOption"
-        unknown_poll    = "RejectedUnknownPoll"
-        unwritten       = "VotesUnwritten"
+        closed      = "RejectedClosed"
+        received    = "RecordsReceived"
+        rejected    = "RecordsRejected"
+        unaccounted = "RecordsUnaccounted"
       } : id => { namespace = local.own_namespace, name = name, dimensions = dimensions, stat = "Sum" }
     }
   }
-  judged = ["accepted", "closed", "malformed", "not_open_yet", "received", "unknown_option", "unknown_poll"]
 
   counting_alarms = {
     votes-rejected = {
       section    = "votes-rejected"
-      means      = "More than ${var.settings.rejected_percent} % of the records in the stream are no valid votes: unknown poll or option, too early, or malformed."
+      means      = "More than ${var.settings.rejected_percent} % of the records in the stream are not valid votes. Late votes are not included."
       first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: somebody's front end is wrong."
-      metrics    = { for id in ["malformed", "not_open_yet", "received", "unknown_option", "unknown_poll"] : id => local.own_metrics["vote_aggregator"][id] }
+      metrics    = { for id in ["closed", "received", "rejected"] : id => local.own_metrics["vote_aggregator"][id] }
       threshold  = var.settings.rejected_percent
       operator   = "GreaterThanThreshold"
       datapoints = 3
       periods    = 3
       missing    = "notBreaching"
       # A handful of odd records at night is no share.
-      expressions = { share = { expression = "IF(received >= 100, 100 * (malformed + not_open_yet + unknown_option + unknown_poll) / received, 0)", label = "rejected, percent" } }
+      expressions = { share = { expression = "IF(received >= 100, 100 * (rejected - closed) / received, 0)", label = "rejected, percent" } }
     }
     # After a show everybody is late for a minute or two; ten minutes of it means that the poll was closed too early.
     votes-late = {
@@ -288,34 +275,28 @@ locals {
       expressions = { share = { expression = "IF(received >= 100, 100 * closed / received, 0)", label = "late, percent" } }
     }
     conservation-broken-vote-aggregator = {
-      section    = "conservation-broken"
-      means      = "vote_aggregator has received records that it neither counted nor handed back: its sums do not add up."
-      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
-      metrics    = { for id in concat(local.judged, ["already_counted", "counted", "uncounted"]) : id => local.own_metrics["vote_aggregator"][id] }
-      threshold  = 0
-      operator   = "GreaterThanThreshold"
-      datapoints = 2
-      periods    = 5
-      missing    = "notBreaching"
-      expressions = { missing = { label = "records unaccounted for", expression = join(" + ", [
-        "ABS(received - accepted - unknown_poll - unknown_option - not_open_yet - closed - malformed)",
-        "ABS(received - counted - already_counted - uncounted)",
-      ]) } }
+      section     = "conservation-broken"
+      means       = "vote_aggregator has received records that it neither counted nor returned for a retry: its sums do not add up."
+      first       = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics     = { unaccounted = local.own_metrics["vote_aggregator"]["unaccounted"] }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 5
+      missing     = "notBreaching"
+      expressions = {}
     }
     conservation-broken-vote-writer = {
-      section    = "conservation-broken"
-      means      = "vote_writer has received votes that it neither stored nor handed back: its sums do not add up."
-      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
-      metrics    = { for id in concat(local.judged, ["already_stored", "changed", "folded", "stored", "unwritten"]) : id => local.own_metrics["vote_writer"][id] }
-      threshold  = 0
-      operator   = "GreaterThanThreshold"
-      datapoints = 2
-      periods    = 5
-      missing    = "notBreaching"
-      expressions = { missing = { label = "records unaccounted for", expression = join(" + ", [
-        "ABS(received - accepted - unknown_poll - unknown_option - not_open_yet - closed - malformed)",
-        "ABS(accepted - folded - stored - changed - already_stored - unwritten)",
-      ]) } }
+      section     = "conservation-broken"
+      means       = "vote_writer has received records that it neither stored nor returned for a retry: its sums do not add up."
+      first       = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics     = { unaccounted = local.own_metrics["vote_writer"]["unaccounted"] }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 5
+      missing     = "notBreaching"
+      expressions = {}
     }
   }
 

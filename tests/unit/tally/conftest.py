@@ -18,7 +18,6 @@ from voting.errors import StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
-from voting.metrics import Metric
 from voting.polls import Option, Poll
 
 CLOSES_AT = 1_000_000
@@ -144,9 +143,9 @@ class FakeFailures:
 
 class FakeTelemetry:
     def __init__(self) -> None:
-        self.counts: Counter[Metric] = Counter()
+        self.counts: Counter[str] = Counter()
 
-    def count(self, counts: Mapping[Metric, int]) -> None:
+    def count(self, counts: Mapping[str, int]) -> None:
         self.counts.update(counts)
 
     def warn(self, message: str, **fields: object) -> None:

@@ -10,7 +10,8 @@ import pytest
 import vote_aggregator.handler
 from vote_aggregator.handler import lambda_handler, runtime
 from voting.errors import InvalidSettings, StoreRefused
-from voting.metrics import Metric
+from voting.metrics import REJECTED, Metric
+from voting.rules import Reason
 from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, AggregatorContainer
@@ -105,8 +106,9 @@ def test_the_counts_of_a_batch_add_up(container: AggregatorContainer, kinesis_ev
     assert {metric: number for metric, number in counts.items() if number} == {
         Metric.RECORDS_RECEIVED: 3,
         Metric.VOTES_ACCEPTED: 1,
-        Metric.REJECTED_UNKNOWN_OPTION: 1,
-        Metric.REJECTED_UNKNOWN_POLL: 1,
+        Metric.RECORDS_REJECTED: 2,
+        REJECTED[Reason.UNKNOWN_OPTION]: 1,
+        REJECTED[Reason.UNKNOWN_POLL]: 1,
         Metric.RECORDS_COUNTED: 2,
         Metric.RECORDS_ALREADY_COUNTED: 1,
         Metric.LIVE_ROWS_WRITTEN: 2,

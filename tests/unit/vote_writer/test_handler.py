@@ -10,7 +10,8 @@ import pytest
 import vote_writer.handler
 from vote_writer.handler import lambda_handler, runtime
 from voting.errors import InvalidPoll, InvalidSettings, StoreRefused
-from voting.metrics import Metric
+from voting.metrics import REJECTED, Metric
+from voting.rules import Reason
 from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, VOTES, WriterContainer
@@ -82,7 +83,7 @@ def test_poison_of_every_shape_is_skipped_in_one_batch_with_votes(
     event = kinesis_event([("voter-1", "poll-1", "choice-a")], records=SHAPES.values())
     assert handle(container, event) == {"batchItemFailures": []}
     assert stored(database) == {"voter-1": "choice-a"}
-    assert container.telemetry.total(Metric.REJECTED_MALFORMED) == len(SHAPES)
+    assert container.telemetry.total(REJECTED[Reason.MALFORMED]) == len(SHAPES)
 
 
 def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event: MakeEvent) -> None:
@@ -102,8 +103,9 @@ def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event:
     assert {metric: number for metric, number in counts.items() if number} == {
         Metric.RECORDS_RECEIVED: 5,
         Metric.VOTES_ACCEPTED: 3,
-        Metric.REJECTED_UNKNOWN_OPTION: 1,
-        Metric.REJECTED_UNKNOWN_POLL: 1,
+        Metric.RECORDS_REJECTED: 2,
+        REJECTED[Reason.UNKNOWN_OPTION]: 1,
+        REJECTED[Reason.UNKNOWN_POLL]: 1,
         Metric.VOTES_FOLDED: 1,
         Metric.VOTES_STORED: 1,
         Metric.VOTES_CHANGED: 1,

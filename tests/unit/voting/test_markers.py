@@ -10,8 +10,9 @@ import pytest
 from vote_writer.writing import FIRST_BACKOFF_MS
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
-from voting.metrics import Metric
+from voting.metrics import REJECTED, Metric
 from voting.records import Marker, MarkerId, Record, read_marker, sequence_of
+from voting.rules import Reason
 from voting.tallies import PASSED, drain_entry
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, AggregatorContainer, Container, WriterContainer
@@ -95,7 +96,7 @@ def test_markers_are_in_no_count(
     handle(container, kinesis_event(records=[VOTE, marker(1)]))
     telemetry = container.telemetry
     assert telemetry.total(Metric.RECORDS_RECEIVED) == telemetry.total(Metric.VOTES_ACCEPTED) == 1
-    assert telemetry.total(Metric.REJECTED_MALFORMED) == 0
+    assert telemetry.total(REJECTED[Reason.MALFORMED]) == 0
     assert (telemetry.total(Metric.MARKERS_PASSED), telemetry.total(Metric.MARKERS_IGNORED)) == (1, 0)
     live = [row for row in database.rows(TALLIES) if row["entry"]["S"].startswith("live#")]
     assert [row["received"]["N"] for row in live] in ([], ["1"])

@@ -1,15 +1,39 @@
-from voting.metrics import REJECTED, Metric, judged_counts
+import pytest
+
+import vote_aggregator.handler
+import vote_writer.handler
+from voting.metrics import REJECTED, Metric, Sums, balanced, judged_counts
 from voting.rules import Judged, Reason, Rejected
+from world.model import REASONS
 
 
-def test_every_reason_to_reject_has_a_metric() -> None:
+def test_each_reason_to_reject_has_a_metric_of_its_own() -> None:
+    assert REJECTED[Reason.NOT_OPEN_YET] == "RejectedNotOpenYet"
     assert set(REJECTED) == set(Reason)
-    assert len(set(REJECTED.values())) == len(Reason)
+    assert len({*REJECTED.values(), *Metric}) == len(Reason) + len(Metric)
 
 
-def test_rejections_are_counted_by_reason_and_those_that_did_not_occur_as_nought() -> None:
+def test_the_model_of_the_hostile_world_knows_each_reason() -> None:
+    assert set(REASONS) == set(Reason)
+
+
+def test_rejections_are_counted_by_reason_with_0_for_the_others() -> None:
     rejected = [Rejected("1", 0, None, Reason.MALFORMED), Rejected("2", 0, None, Reason.MALFORMED)]
-    counts = judged_counts(2, Judged([], rejected))
-    assert counts[Metric.RECORDS_RECEIVED] == 2
-    assert counts[Metric.REJECTED_MALFORMED] == 2
-    assert counts[Metric.REJECTED_CLOSED] == 0
+    assert judged_counts(2, Judged([], rejected)) == {
+        **dict.fromkeys(REJECTED.values(), 0),
+        REJECTED[Reason.MALFORMED]: 2,
+        Metric.RECORDS_RECEIVED: 2,
+        Metric.VOTES_ACCEPTED: 0,
+        Metric.RECORDS_REJECTED: 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "sums", [vote_writer.handler.SUMS, vote_aggregator.handler.SUMS], ids=["writer", "aggregator"]
+)
+def test_a_record_without_an_outcome_is_unaccounted(sums: Sums) -> None:
+    names = {name for whole, parts in sums for name in (whole, *parts)}
+    nothing = dict.fromkeys(names, 0)
+    assert balanced(nothing, sums)[Metric.RECORDS_UNACCOUNTED] == 0
+    for name in names:
+        assert balanced(nothing | {name: 3}, sums)[Metric.RECORDS_UNACCOUNTED] >= 3, name

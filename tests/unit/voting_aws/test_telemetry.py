@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from voting.metrics import Metric
+from voting.metrics import REJECTED, Metric
+from voting.rules import Reason
 from voting.settings import AggregatorSettings
 from voting_aws.telemetry import PowertoolsTelemetry
 
@@ -29,7 +30,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
 
 
 def test_counts_are_one_line_of_embedded_metrics(lines: Lines) -> None:
-    telemetry().count({Metric.RECORDS_RECEIVED: 3, Metric.REJECTED_MALFORMED: 0})
+    telemetry().count({Metric.RECORDS_RECEIVED: 3, REJECTED[Reason.MALFORMED]: 0})
     (line,) = lines()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Votestream"

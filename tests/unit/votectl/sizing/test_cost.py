@@ -61,10 +61,10 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "records in": 0.014,
             "vote_writer compute": 500 * 1.33334e-5,
             "vote_writer requests": 0.002,
-            "vote_writer log": 10_000 * 1670 / gb * 0.5,
+            "vote_writer log": 10_000 * 1808 / gb * 0.5,
             "vote_aggregator compute": 40 * 0.5 * 1.33334e-5,
             "vote_aggregator requests": 0.0001,
-            "vote_aggregator log": 500 * 1480 / gb * 0.5,
+            "vote_aggregator log": 500 * 1624 / gb * 0.5,
             "votes table writes": 1.2 * 0.625,
             "votes table reads": 1e6 * 200 / 4096 / 1e6 * 0.125,
             "votes table storage, one month": 1e6 * 200 / gb * 0.25,
@@ -80,8 +80,8 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "results_api requests": 0.0002,
             "results_api log": 1_000 * 630 / gb * 0.5,
             "dashboard": 3 * 3 / 730,
-            "functions' and mappings' metrics": (41 + 12) * 0.30 * 3 / 730,
-            "alarms": 65 * 0.10 * 3 / 730,
+            "functions' and mappings' metrics": (45 + 12) * 0.30 * 3 / 730,
+            "alarms": 43 * 0.10 * 3 / 730,
         }
     )
 
