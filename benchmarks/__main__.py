@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import scenarios
+from benchmarks.doors import doors
 from benchmarks.function import BenchmarkAborted
 from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report
@@ -62,6 +63,7 @@ def measure(*, quick: bool) -> Results:
             print(f"{scenario.__name__}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
             return measured
 
+        results.doors = doors(subjects, runs=effort.runs, starts=effort.starts)
         results.starts = run(scenarios.starts)
         results.batch_sizes = run(scenarios.batch_sizes)
         results.changed_votes = run(scenarios.changed_votes)

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -54,20 +54,32 @@ class Cost:
     wall_ns: int
 
 
+def _is_batch_done(payload: bytes) -> bool:
+    return bool(json.loads(payload) == {"batchItemFailures": []})
+
+
 class Function:
     """One warm process of a function. Not for concurrent use, like an execution environment of Lambda's."""
 
-    def __init__(self, code: Code, runtime_folder: Path, processors: Iterable[int] | None = None) -> None:
+    def __init__(
+        self,
+        code: Code,
+        runtime_folder: Path,
+        processors: Iterable[int] | None = None,
+        is_done: Callable[[bytes], bool] = _is_batch_done,
+    ) -> None:
         """Start the process and wait until it asks for work.
 
         Args:
             code: what to run.
             runtime_folder: what Lambda's Python runtime brings (``runtime_packages``).
             processors: those that it may use; all by default.
+            is_done: whether an answer says that the whole work was done; by default a consumer's.
 
         Raises:
             BenchmarkAborted: the handler can't be imported, or the process ended.
         """
+        self._is_done = is_done
         self._api = RuntimeApi()
         self._process = subprocess.Popen(
             # -B: Lambda's folders can't be written to, so nothing compiled is ever kept there.
@@ -126,7 +138,7 @@ class Function:
         except (InvocationTimeoutError, ProcessEndedError) as error:
             raise BenchmarkAborted(f"a function did not answer: {error!r}") from error
         wall_ns = time.monotonic_ns() - started
-        if outcome.is_error or json.loads(outcome.payload) != {"batchItemFailures": []}:
+        if outcome.is_error or not self._is_done(outcome.payload):
             raise BenchmarkAborted(f"a function answered {outcome.payload[:1000].decode()}")
         return wall_ns
 

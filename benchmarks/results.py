@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.doors import Door
 from benchmarks.scenarios import Drain, Lane, Memory, Series, Start
 
 NOTE = (
@@ -27,6 +28,7 @@ class Results:
     drains: list[Drain] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
+    doors: list[Door] = field(default_factory=list)
 
     def save(self, path: Path, versions: Mapping[str, str]) -> None:
         """Write everything as JSON, one measurement a line, with what it was measured on."""
@@ -57,6 +59,7 @@ class Results:
             drains=[Drain(**row) for row in data["drains"]],
             starts=[Start(**row) for row in data["starts"]],
             memory=[Memory(**row) for row in data["memory"]],
+            doors=[Door(**row) for row in data["doors"]],
         )
 
 

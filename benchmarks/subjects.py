@@ -20,6 +20,8 @@ PUT_ITEM = "put_item"
 BATCH_WRITE_ITEM = "batch_write_item"
 BATCH_WRITE_ITEM_TUNED = "batch_write_item_tuned"
 NOTHING = "nothing"
+INGRESS = "ingress"
+PUT_RECORD = "put_record"
 JSON_LOADS = "json_loads"
 FUNCTIONS = (VOTE_WRITER, PUT_ITEM, BATCH_WRITE_ITEM, BATCH_WRITE_ITEM_TUNED, VOTE_AGGREGATOR, NOTHING)
 
@@ -55,6 +57,15 @@ class Subjects:
             variables |= {"VOTES_TABLE": VOTES_TABLE, "CLIENT": "tuned" if tuned else "plain"}
         return Code(folder, handler, variables | {key: str(value) for key, value in environment.items()})
 
+    def door_code(self, name: str, endpoint: str) -> Code:
+        """Return what to run for ``INGRESS`` or ``PUT_RECORD``; no endpoint means AWS's own."""
+        variables = dict(_DOOR_VARIABLES)
+        if endpoint:
+            variables["AWS_ENDPOINT_URL_KINESIS"] = endpoint
+        if name == INGRESS:
+            return Code(self.folders[name], f"{name}.handler.lambda_handler", variables)
+        return Code(_BASELINES, f"{name}.lambda_handler", variables)
+
     def start(
         self, name: str, store: Store, *, processors: Iterable[int] | None = None, **environment: object
     ) -> Function:
@@ -73,6 +84,15 @@ _VALUES = {
     "vote_retention_days": 0,
     "votes_table": VOTES_TABLE,
     "write_concurrency": DEFAULT_WRITE_CONCURRENCY,
+}
+_DOOR_VARIABLES = {
+    "VOTESTREAM_BATCH_ENABLED": "false",
+    "VOTESTREAM_CLIENT_IDS": "",
+    "VOTESTREAM_ISSUER": "",
+    "VOTESTREAM_STREAM": "votestream-bench-votes",
+    "VOTESTREAM_TOKEN_SCOPES": "",
+    "VOTESTREAM_VOTE_DOOR": "http",
+    "VOTESTREAM_VOTER_AUTH": "none",
 }
 _SETTINGS: Mapping[str, type[FunctionSettings]] = {
     VOTE_WRITER: WriterSettings,
@@ -100,7 +120,7 @@ def built_subjects() -> Iterator[Subjects]:
     build = [sys.executable, str(HERE.root / "scripts" / "build_zip.py"), "host"]
     subprocess.run(build, stdout=subprocess.DEVNULL, check=True)
     dist = HERE.root / "dist" / "host"
-    archives = {name: dist / f"{name}.zip" for name in (VOTE_WRITER, VOTE_AGGREGATOR)}
+    archives = {name: dist / f"{name}.zip" for name in (VOTE_WRITER, VOTE_AGGREGATOR, INGRESS)}
     with contextlib.ExitStack() as stack:
         yield Subjects(
             folders={name: stack.enter_context(unpacked(archive)) for name, archive in archives.items()},

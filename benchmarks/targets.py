@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks import subjects
+from benchmarks.doors import pairs
 from benchmarks.results import Results, Spread, find
 from benchmarks.scenarios import (
     AGGREGATOR_BATCH_SIZE,
@@ -55,10 +56,23 @@ def targets(results: Results) -> Iterator[Target]:
         promise = f"{start.subject}: CPU time of import and first client, of its {START_BUDGET_MS} ms"
         yield Target(promise, 1, Spread.of(taken / START_BUDGET_MS for taken in start.cpu_ms))
         yield Target(f"{start.subject}: archive", 5, Spread.of([start.archive_bytes / MB]), unit="MB")
+    yield from _doors(results)
     limits = {subjects.VOTE_WRITER: 160, subjects.VOTE_AGGREGATOR: 256}
     for row in results.memory:
         promise = f"{row.subject}: peak memory at {row.batch_size:,} votes a batch"
         yield Target(promise, limits[row.subject], Spread.of([row.peak_bytes / MB]), unit="MB")
+
+
+def _doors(results: Results) -> Iterator[Target]:
+    for ingress, boto3 in pairs(results.doors):
+        ratio = Spread.of_ratios(ingress.cpu_us_per_vote, boto3.cpu_us_per_vote)
+        yield Target("ingress: CPU of the whole process per vote, in terms of boto3's put_record", 0.7, ratio)
+        ratio = Spread.of_ratios(ingress.start_cpu_ms, boto3.start_cpu_ms)
+        yield Target("ingress: CPU of a cold start, in terms of boto3 and a client", 1 / 3, ratio)
+        yield Target("ingress: resident memory", 40, Spread.of([ingress.peak_bytes / MB]), unit="MB")
+        yield Target("ingress: archive", 1, Spread.of([ingress.archive_bytes / MB]), unit="MB")
+        yield Target("ingress: PutRecord calls a vote", 1, Spread.of([ingress.put_records / ingress.votes]))
+        yield Target("ingress: connections of a container", 1, Spread.of([ingress.connections]))
 
 
 def _writer(results: Results) -> Iterator[Target]:

@@ -11,17 +11,16 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 
 from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError, with_config
 
+from voting import fields
 from voting.errors import InvalidVote
 
 # Kinesis sequence numbers have up to 56 decimal digits in practice. Zero-padded to one width they
 # order as text in the order in which Kinesis stored them, for one partition key even across a reshard.
 VERSION_DIGITS = 56
 
-PollId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
-OptionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-# Wide enough for UUIDs, e-mail addresses and the subject claims of identity providers ("auth0|…");
-# without quotes, backslashes and control characters, so that no encoding on the way can change it.
-Voter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@|+=/-]{1,128}$")]
+PollId = Annotated[str, StringConstraints(pattern=f"^{fields.POLL_ID}$")]
+OptionId = Annotated[str, StringConstraints(pattern=f"^{fields.OPTION}$")]
+Voter = Annotated[str, StringConstraints(pattern=f"^{fields.VOTER}$")]
 MarkerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

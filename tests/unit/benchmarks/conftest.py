@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.scenarios import Bench, Effort
 from benchmarks.store import Store, running_store
-from benchmarks.subjects import VOTE_AGGREGATOR, VOTE_WRITER, Subjects
+from benchmarks.subjects import INGRESS, VOTE_AGGREGATOR, VOTE_WRITER, Subjects
 from unit import runtime_client
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
@@ -50,5 +50,5 @@ def store() -> Iterator[Store]:
 @pytest.fixture
 def bench(store: Store, runtime_folder: Path) -> Bench:
     """A benchmark of a few votes."""
-    folders = dict.fromkeys((VOTE_WRITER, VOTE_AGGREGATOR), FUNCTIONS)
+    folders = dict.fromkeys((VOTE_WRITER, VOTE_AGGREGATOR, INGRESS), FUNCTIONS)
     return Bench(store, Subjects(folders, runtime_folder, dict.fromkeys(folders, 1_000_000)), TINY)

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import subjects
 from benchmarks.__main__ import RESULTS
+from benchmarks.doors import Door
 from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report
 from benchmarks.results import Results, Spread
@@ -52,6 +53,10 @@ def results() -> Results:
             scale(subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, "1x polls", [2, 2, 2], requests=3),
             scale(subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, "100x polls", [6, 6, 6], requests=300),
         ],
+        doors=[
+            Door(subjects.INGRESS, 120_000, [500] * 3, [50] * 3, 25_000_000, 900, 900, 1),
+            Door(subjects.PUT_RECORD, 0, [1000] * 3, [200] * 3, 50_000_000, 900, 900, 1),
+        ],
         memory=[Memory(subjects.VOTE_WRITER, 1000, 21, 600_000, 80_000_000)],
     )
 
@@ -76,6 +81,12 @@ def test_results_come_back_as_they_were_kept(results: Results, tmp_path: Path) -
         ("write units of a first vote", 1, True),
         ("one lane", 1.1, True),
         ("throttled", 0, True),
+        ("ingress: CPU of the whole process", 0.5, True),
+        ("ingress: CPU of a cold start", 0.25, True),
+        ("ingress: resident memory", 25, True),
+        ("ingress: archive", 0.12, True),
+        ("ingress: PutRecord calls", 1, True),
+        ("ingress: connections", 1, True),
         ("import and first client", 460 / 450, False),
         ("peak memory", 80, True),
         ("vote_writer's CPU a vote over 100 times the shards", 1.2, True),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from benchmarks import scenarios, subjects
+from benchmarks.doors import doors
 from benchmarks.scenarios import Bench, Series
 
 pytestmark = pytest.mark.slow
@@ -119,3 +120,13 @@ def test_what_a_table_has_no_units_for_is_refused_and_written_later(bench: Bench
     assert counted.throttled_statements > 0
     assert counted.write_requests > 4
     assert counted.write_units == 100
+
+
+def test_a_vote_through_ingress_is_one_call_over_one_connection(bench: Bench) -> None:
+    ingress, put_record = doors(bench.subjects, runs=1, starts=1)
+
+    assert (ingress.votes, ingress.put_records, ingress.connections) == (301, 301, 1)
+    assert put_record.put_records == put_record.votes
+    assert 0 < ingress.cpu_us_per_vote[0] < put_record.cpu_us_per_vote[0]
+    assert 0 < ingress.start_cpu_ms[0] < put_record.start_cpu_ms[0]
+    assert 0 < ingress.peak_bytes < put_record.peak_bytes

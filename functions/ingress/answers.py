@@ -1,0 +1,100 @@
+"""The core: what Kinesis's answer means for the sender of a vote. 202 is only for what Kinesis has confirmed."""
+
+import json
+from typing import Any, NamedTuple, TypedDict
+
+from ingress.refusals import THROTTLED, UNAVAILABLE, DoorRefusal
+
+# The limits of a shard refill every second.
+RETRY_AFTER_SECONDS = "1"
+
+_THROTTLING = ("ThroughputExceeded", "LimitExceeded", "Throttling")
+_STORED = 200
+
+
+class Reply(NamedTuple):
+    """Kinesis's answer: HTTP status and body."""
+
+    status: int
+    body: bytes
+
+
+class DoorAnswer(TypedDict):
+    """An answer in payload format 2.0."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+def refusal_answer(refusal: DoorRefusal) -> DoorAnswer:
+    """Answer why nothing was stored, or why nobody can say."""
+    headers = {"Content-Type": "application/json"}
+    if refusal.status == THROTTLED.status:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+    # Without spaces, as Terraform's jsonencode writes the REST door's bodies.
+    body = json.dumps({"error": refusal.error, "message": refusal.message}, separators=(",", ":"))
+    return {"statusCode": refusal.status, "headers": headers, "body": body}
+
+
+def answer_for_vote(reply: Reply) -> DoorAnswer:
+    """Answer what became of one vote."""
+    document = _read(reply)
+    if reply.status != _STORED:
+        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE)
+    receipt = _receipt(document)
+    if receipt is None:
+        return refusal_answer(UNAVAILABLE)
+    return _answer(202, f'{{"receipt": {receipt}}}')
+
+
+def answer_for_batch(reply: Reply, votes: int) -> DoorAnswer:
+    """Answer what became of each vote of a batch. Kinesis says 200 even if it has stored none."""
+    document = _read(reply)
+    if reply.status != _STORED:
+        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE)
+    records = document.get("Records")
+    if type(records) is not list or len(records) != votes:
+        return refusal_answer(UNAVAILABLE)
+    outcomes, stored, throttled = [], 0, 0
+    for record in records:
+        code = record.get("ErrorCode")
+        receipt = None if code else _receipt(record)
+        if receipt is not None:
+            stored += 1
+            outcomes.append(f'{{"status": 202, "receipt": {receipt}}}')
+        elif _throttles(code):
+            throttled += 1
+            outcomes.append('{"status": 429, "error": "throttled"}')
+        else:
+            outcomes.append('{"status": 503, "error": "unavailable"}')
+    if not stored:
+        answer = refusal_answer(THROTTLED if throttled == votes else UNAVAILABLE)
+    else:
+        answer = _answer(202 if stored == votes else 207, f'{{"votes": [{", ".join(outcomes)}]}}')
+    if stored < votes:
+        answer["headers"]["Retry-After"] = RETRY_AFTER_SECONDS
+    return answer
+
+
+def _answer(status: int, body: str) -> DoorAnswer:
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
+
+
+def _read(reply: Reply) -> dict[str, Any]:
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if type(document) is dict else {}
+
+
+def _receipt(record: dict[str, Any]) -> str | None:
+    shard, sequence = record.get("ShardId"), record.get("SequenceNumber")
+    if type(shard) is not str or type(sequence) is not str or not shard or not sequence.isdecimal():
+        return None
+    return f'{{"shard": {json.dumps(shard)}, "sequence": "{sequence}"}}'
+
+
+def _throttles(code: Any) -> bool:
+    return type(code) is str and any(name in code for name in _THROTTLING)

@@ -1,0 +1,102 @@
+"""All doors let in the same and say the same: VTL, models, ingress, consumers. Our signer signs as botocore does."""
+
+import re
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+
+from contract.terraform_source import INFRA, parsed
+from ingress import refusals, requests
+from ingress.settings import PREFIX, IngressSettings
+from ingress.signing import Credentials, Signer
+from voting import fields
+
+API = INFRA / "modules/api"
+
+
+def test_field_patterns_of_the_rest_door_are_those_of_the_code() -> None:
+    patterns = parsed(API / "main.tf")["locals"][0]["patterns"]
+    assert patterns == {"poll_id": fields.POLL_ID, "option": fields.OPTION, "voter": fields.VOTER}
+
+
+def test_ingress_takes_the_content_types_that_the_rest_door_has_models_for() -> None:
+    source = (API / "main.tf").read_text()
+    types = re.search(
+        r'json_types = .*\["application/json"\].*formatlist\("application/json;%s", (.*?)\)', source
+    )
+    assert types is not None
+    charsets = re.findall(r'"([^"]*)"', types[1])
+    assert {
+        "application/json",
+        *(f"application/json;{charset}" for charset in charsets),
+    } == requests.JSON_TYPES
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        refusals.malformed(body_names_voter=True, batch_enabled=True),
+        refusals.malformed(body_names_voter=False, batch_enabled=False),
+        refusals.UNAUTHORIZED,
+        refusals.FORBIDDEN,
+        refusals.not_found(signed=False),
+        refusals.TOO_LARGE,
+        refusals.UNSUPPORTED_MEDIA_TYPE,
+        refusals.THROTTLED,
+        refusals.UNAVAILABLE,
+    ],
+    ids=lambda refusal: refusal.error,
+)
+def test_ingress_refuses_in_the_words_of_the_rest_door(refusal: refusals.DoorRefusal) -> None:
+    source = (API / "answers.tf").read_text().replace("${local.batch_size}", str(requests.BATCH_SIZE))
+    texts = {text.replace('\\"', '"') for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source)}
+    assert str(refusal.status) in texts
+    assert re.search(rf"^    {refusal.error} = {{", source, re.MULTILINE)
+    message = refusal.message
+    while message:
+        piece = next(
+            (text for text in sorted(texts, key=len, reverse=True) if text and message.startswith(text)), ""
+        )
+        assert piece, f"answers.tf has no text that starts {message!r}"
+        message = message.removeprefix(piece).removeprefix(" ")
+
+
+@pytest.mark.parametrize("token", ["", "session/token+of=the-role"])
+@pytest.mark.parametrize("action", ["PutRecord", "PutRecords"])
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [("us-east-1", "kinesis.us-east-1.amazonaws.com"), ("eu-central-1", "localhost:4566")],
+)
+def test_our_signature_is_botocores(
+    token: str, action: str, region: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b'{"StreamName":"votes","PartitionKey":"ann"}'
+    signer = Signer(Credentials("AKID", "secret/+key", token), region, host)
+    for now in (1_795_983_301.5, 1_795_983_302.0, 1_796_083_301.0):
+        ours = signer.headers(action, body, now)
+        signed = {name: value for name, value in ours.items() if name != "authorization"}
+        theirs = AWSRequest("POST", f"https://{host}/", headers=dict(signed), data=body)
+        _botocore_clock(monkeypatch, now)
+        SigV4Auth(BotocoreCredentials("AKID", "secret/+key", token or None), "kinesis", region).add_auth(
+            theirs
+        )
+        assert theirs.headers["X-Amz-Date"] == ours["x-amz-date"]
+        assert theirs.headers["Authorization"] == ours["authorization"]
+
+
+def _botocore_clock(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+    from datetime import UTC, datetime
+
+    def at(*_: Any, **__: Any) -> datetime:
+        return datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+
+    monkeypatch.setattr("botocore.auth.get_current_datetime", at)
+
+
+def test_every_setting_of_ingress_is_documented() -> None:
+    documented = IngressSettings.__doc__ or ""
+    assert [name for name in IngressSettings._fields if f"{name}:" not in documented] == []
+    assert PREFIX == "VOTESTREAM_"
