@@ -10,11 +10,11 @@ import httpx
 
 from loadtest.scenario import Ballot, Plan, Scenario
 from loadtest.verification import Observed, PollObserved, Stored
-from votectl.closing import Schedules, lead_ms
-from votectl.closing import close as close_early
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.lifecycle import Schedules, create, lead_ms
+from votectl.lifecycle import close as close_early
 from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk
 from votectl.tallying import Tallies, what_now
 from voting.live import LiveCounts
@@ -61,14 +61,14 @@ class Stage:
         ends = {"finale": length + GRACE_MS, "encore": round(length * CLOSES_AFTER)}
         ballots = []
         for name, (title, options) in POLLS.items():
-            poll = self.desk.create(
+            draft = self.desk.draft(
                 f"loadtest-{plan.run}-{name}",
                 title,
                 [Option(id=option, label=option) for option in options],
                 opens_at,
                 opens_at + ends[name],
             )
-            Schedules(self.deployment).set(poll)
+            poll = create(self.desk, Schedules(self.deployment), draft)
             ballots.append(
                 Ballot(
                     poll_id=poll.poll_id, options=options, opens_at=poll.opens_at, closes_at=poll.closes_at

@@ -80,13 +80,13 @@ def _of_stored_and_live(poll: Poll, recount: Counter[str], live: LiveCounts) -> 
 def _of_final(
     recount: Counter[str], live: LiveCounts, final: Final, recounts: Sequence[Final]
 ) -> list[Finding]:
-    certified = Counter({count.option: count.votes for count in final.counts})
+    certified = Counter(final.votes)
     differences = {
         option: recount[option] - certified[option]
         for option in sorted(recount | certified)
         if recount[option] != certified[option]
     }
-    disagreeing = [number for number, other in enumerate(recounts, 1) if other.counts != final.counts]
+    disagreeing = [number for number, other in enumerate(recounts, 1) if other.votes != final.votes]
     return [
         Finding("certificates match their digests", True, final.digest),
         Finding(
@@ -114,7 +114,7 @@ def audit_tables(result: Audit) -> list[Table]:
     counts.add_column("option")
     for name in ("stored, counted now", "final", "live", "live - stored"):
         counts.add_column(name, justify="right")
-    certified = {count.option: count.votes for count in result.final.counts} if result.final else {}
+    certified = result.final.votes if result.final else {}
     for option in result.poll.options:
         stored, live = result.recount[option.id], result.live.options[option.id]
         final = f"{certified[option.id]:,}" if option.id in certified else "not final"

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -19,23 +20,26 @@ from votectl import deployment, display
 from votectl import smoke as smoke_test
 from votectl.auditing import audit as take_audit
 from votectl.auditing import audit_tables
-from votectl.closing import Schedules
-from votectl.closing import close as close_early
-from votectl.closing import edit as edit_like
 from votectl.counts import CountReader
 from votectl.credentials import for_voters_of
 from votectl.doctor import screen
 from votectl.doctor.checks import examine
 from votectl.doctor.findings import Health, worst
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, problem_of
 from votectl.ledger import take
-from votectl.moments import parse_moment, show_moment
+from votectl.lifecycle import Schedules
+from votectl.lifecycle import cancel as cancel_for_good
+from votectl.lifecycle import close as close_early
+from votectl.lifecycle import create as create_with_schedule
+from votectl.lifecycle import delete as delete_unopened
+from votectl.lifecycle import edit as edit_like
 from votectl.polls import PollDesk
 from votectl.redrive import FailureDestination, Warnings, writer_like
 from votectl.redrive import redrive as bring_back
 from votectl.results import Output, ResultReader, as_picture, as_text
 from votectl.sizing.cli import app as sizing_app
 from votectl.tallying import Tallies, final_card, watch
+from votectl.times import parse_moment, show_moment
 from voting.errors import VotestreamError
 from voting.polls import Option, Poll, Visibility
 from voting.settings import VoterAuth
@@ -114,15 +118,15 @@ def create_poll(
     target = find(environment)
     desk = PollDesk(target.polls_table)
     now = desk.now_ms()
-    poll = desk.create(
+    draft = desk.draft(
         poll_id,
-        title or poll_id,
+        poll_id if title is None else title,
         [parse_option(text) for text in option],
         None if opens is None else parse_moment(opens, now),
         parse_moment(closes, now),
         visibility,
     )
-    Schedules(target).set(poll)
+    poll = create_with_schedule(desk, Schedules(target), draft)
     console.print(display.poll_card(poll))
     if target.voter_auth is not VoterAuth.COGNITO:
         demonstration.invite(target, for_voters_of(target), poll, console)
@@ -146,7 +150,7 @@ def edit_poll(
     target = find(environment)
     desk = PollDesk(target.polls_table)
     seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
-    labels = dict(text.partition("=")[::2] for text in label or [])
+    labels = dict(parse_label(text) for text in label or [])
     if unknown := labels.keys() - seen.option_ids:
         raise OperatorError(f"poll {poll_id!r} has no option {', '.join(sorted(unknown))}")
     given = {
@@ -155,7 +159,8 @@ def edit_poll(
         "closes_at": None if closes is None else parse_moment(closes, now),
         "visibility": visibility,
         "options": tuple(
-            parse_option(f"{option.id}={labels.get(option.id, option.label)}") for option in seen.options
+            option.model_copy(update={"label": labels.get(option.id, option.label)})
+            for option in seen.options
         ),
     }
     changes = {name: value for name, value in given.items() if value is not None}
@@ -180,11 +185,62 @@ def close_poll(
     console.print(display.poll_card(close_early(desk, Schedules(target), target, seen, moment)))
 
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that can't be taken back.
+
+    Raises:
+        OperatorError: nobody can be asked, and ``--yes`` is missing.
+        typer.Abort: the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise OperatorError("this can't be taken back and there is no terminal to ask in: add --yes to do it")
+    typer.confirm(question, abort=True)
+
+
+@poll_app.command("cancel")
+@reported
+def cancel_poll(poll_id: str, yes: Yes = False, environment: Environment = deployment.LOCAL) -> None:
+    """Withdraw a poll that is not final: results say `cancelled`, votes stop counting, it is never certified."""
+    target = find(environment)
+    desk, tallies = PollDesk(target.polls_table), Tallies(target)
+    seen = desk.get(poll_id)
+    if tallies.final_or_cancelled(poll_id) is not None:
+        raise OperatorError(f"poll {poll_id!r} is final: a certified result is not withdrawn any more")
+    confirm(f"Cancel poll {poll_id} for good?", yes=yes)
+    console.print(display.poll_card(cancel_for_good(desk, Schedules(target), tallies, target, seen)))
+
+
+@poll_app.command("delete")
+@reported
+def delete_poll(poll_id: str, yes: Yes = False, environment: Environment = deployment.LOCAL) -> None:
+    """Delete a poll that has not opened yet; one that has opened can be cancelled."""
+    target = find(environment)
+    desk, schedules = PollDesk(target.polls_table), Schedules(target)
+    seen = desk.find(poll_id)
+    if seen is None:
+        # An earlier try may have deleted the poll and not its schedule.
+        if not schedules.delete(poll_id):
+            raise OperatorError(f"there is no poll {poll_id!r}: `votectl poll list` shows them all")
+    else:
+        confirm(f"Delete poll {poll_id}?", yes=yes)
+        delete_unopened(desk, schedules, CountReader(target), target, seen)
+    console.print(f"Poll {poll_id} is deleted.", markup=False, highlight=False)
+
+
 @poll_app.command("list")
 @reported
 def list_polls(environment: Environment = deployment.LOCAL) -> None:
     """List all polls, the one that closes last first."""
-    console.print(display.poll_table(PollDesk(find(environment).polls_table).list()))
+    polls, unreadable = PollDesk(find(environment).polls_table).list_all()
+    console.print(display.poll_table(polls))
+    if unreadable:
+        rows = "; ".join(f"{row.poll_id!r} ({row.problem})" for row in unreadable)
+        raise OperatorError(f"these rows of the polls table are not polls: {rows}")
 
 
 @poll_app.command("show")
@@ -382,12 +438,25 @@ def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
 
 
 def parse_option(text: str) -> Option:
-    """Return the option in ``ID`` or ``ID=LABEL``."""
-    identifier, _, label = text.partition("=")
+    """Return the option in ``ID`` or ``ID=LABEL``.
+
+    Raises:
+        OperatorError: it is not possible.
+    """
+    identifier, equals, label = text.partition("=")
     try:
-        return Option(id=identifier, label=label or identifier)
-    except ValidationError:
-        raise OperatorError(
-            f"option {identifier!r} is impossible: its id takes 1-64 of A-Z, a-z, 0-9, _ . - "
-            "and its label at most 200 characters"
-        ) from None
+        return Option(id=identifier, label=label if equals else identifier)
+    except ValidationError as error:
+        raise OperatorError(f"--option {text!r}: {problem_of(error)}") from None
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Return option id and new label in ``ID=LABEL``.
+
+    Raises:
+        OperatorError: there is no ``=``.
+    """
+    identifier, equals, label = text.partition("=")
+    if not equals:
+        raise OperatorError(f"--label {text!r} has no label: write it as ID=LABEL, for example {text}=Soup")
+    return identifier, label

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from votectl import display
-from votectl.closing import Schedules
 from votectl.counts import CountReader
 from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
+from votectl.lifecycle import Schedules, create
 from votectl.polls import PollDesk
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.live import LiveCounts
@@ -123,19 +123,21 @@ def run(
     seed = time.time_ns() // 1_000_000_000 if seed is None else seed
     desk = PollDesk(deployment.polls_table)
     closes_at = desk.now_ms() + OPEN_FOR_MS
+    schedules = Schedules(deployment)
     polls = [
-        desk.create(
-            f"{name}-{seed}",
-            title,
-            [Option(id=option, label=label) for option, label in options.items()],
-            None,
-            closes_at,
+        create(
+            desk,
+            schedules,
+            desk.draft(
+                f"{name}-{seed}",
+                title,
+                [Option(id=option, label=label) for option, label in options.items()],
+                None,
+                closes_at,
+            ),
         )
         for name, (title, options) in POLLS.items()
     ]
-    schedules = Schedules(deployment)
-    for poll in polls:
-        schedules.set(poll)
     console.print(display.poll_table(polls))
     _wait_until(desk, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))

@@ -8,8 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from votectl.ledger import Ledger
-from votectl.moments import show_moment
 from votectl.redrive import FailedBatch
+from votectl.times import show_moment
 from voting.live import LiveCounts
 from voting.polls import Poll
 
@@ -41,6 +41,8 @@ def poll_card(poll: Poll) -> Table:
     table.add_row("announced", show_moment(poll.announced_at))
     table.add_row("opens", show_moment(poll.opens_at))
     table.add_row("closes", show_moment(poll.closes_at))
+    if poll.cancelled_at is not None:
+        table.add_row("cancelled", show_moment(poll.cancelled_at))
     table.add_row("visibility", poll.visibility.value)
     table.add_row("buckets", str(poll.bucket_count))
     table.add_row("version", str(poll.version))

@@ -1,5 +1,51 @@
 """Errors that an operator reads: one clear line that says what to do."""
 
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+# What a pattern of the models says, in words.
+_PATTERNS = {
+    "poll_id": "takes 1-64 of a-z, 0-9 and -",
+    "id": "takes 1-64 of A-Z, a-z, 0-9, _ . -",
+}
+
 
 class OperatorError(Exception):
     """When a command can't do what it was asked; its text is printed without a traceback."""
+
+
+def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -> str:
+    """Return the first problem of a model in words, with the option that it came from.
+
+    Args:
+        error: what the model raised.
+        names: the option to name for a field, ``{"closes_at": "--closes"}``.
+    """
+    problem = error.errors()[0]
+    context = problem.get("ctx", {})
+    fields = [str(part) for part in problem["loc"] if not isinstance(part, int)]
+    field = fields[-1] if fields else ""
+    match problem["type"]:
+        case "value_error":
+            text = str(context["error"])
+        case "string_too_short":
+            text = "the text is blank"
+        case "string_too_long":
+            text = (
+                f"it takes at most {context['max_length']} characters, and this has {len(problem['input'])}"
+            )
+        case "too_short" | "too_long" if field == "options":
+            text = "a poll takes 2 to 200 options"
+        case "string_pattern_mismatch" if field in _PATTERNS:
+            text = f"{problem['input']!r} is not possible: it {_PATTERNS[field]}"
+        case "missing":
+            text = "it is missing"
+        case _:
+            text = (
+                problem["msg"].replace("Input should be", "it must be").replace("String should", "it should")
+            )
+    for name, option in (names or {}).items():
+        text = text.replace(name, option)
+    where = (names or {}).get(fields[0], ".".join(fields)) if fields else ""
+    return f"{where}: {text}" if where else text

@@ -1,17 +1,19 @@
-"""The polls table from the operator's side: creating, showing, listing."""
+"""The polls table from the operator's side: creating, changing, showing, listing."""
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from pydantic import ValidationError
 
-from votectl.errors import OperatorError
-from voting.polls import DEFAULT_BUCKETS, MAX_OPTIONS, Option, Poll, Visibility
+from votectl.errors import OperatorError, problem_of
+from voting.polls import DEFAULT_BUCKETS, Option, Poll, Visibility
+from voting.texts import STORED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +23,27 @@ if TYPE_CHECKING:
 # can look a poll up after its announcement and not find it.
 ANNOUNCE_LEAD_MS = 4_000
 _WRITE_WITHIN = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+
+# Which option of a command gives an attribute of a poll.
+OPTION_NAMES = {
+    "poll_id": "the poll's id",
+    "title": "--title",
+    "options": "--option",
+    "opens_at": "--opens",
+    "closes_at": "--closes",
+    "visibility": "--visibility",
+}
+
+
+class PollExists(OperatorError):
+    """When a poll can't be created because its id is taken."""
+
+
+class Unreadable(NamedTuple):
+    """A row of the polls table that is not a poll."""
+
+    poll_id: str
+    problem: str
 
 
 class PollDesk:
@@ -39,7 +62,7 @@ class PollDesk:
         answer = self._client.describe_table(TableName=self._table)
         return _time_of_answer(answer["ResponseMetadata"])
 
-    def create(
+    def draft(
         self,
         poll_id: str,
         title: str,
@@ -49,7 +72,7 @@ class PollDesk:
         visibility: Visibility = Visibility.ALWAYS,
         bucket_count: int = DEFAULT_BUCKETS,
     ) -> Poll:
-        """Create a poll; return it as stored.
+        """Return the poll that ``announce`` would write now. Nothing is written.
 
         Args:
             poll_id: its slug.
@@ -61,103 +84,239 @@ class PollDesk:
             bucket_count: over how many partition keys its votes are spread; fixed for good.
 
         Raises:
-            OperatorError: the poll is impossible, or exists already.
+            OperatorError: the poll is impossible.
         """
         announced_at = self.now_ms() + ANNOUNCE_LEAD_MS
         if opens_at is not None and opens_at < announced_at:
             raise OperatorError(
-                f"a poll can't open before it is announced, {ANNOUNCE_LEAD_MS // 1000} s from now: "
-                "leave out the opening time to open it as soon as possible"
+                f"--opens: a poll can't open before it is announced, {ANNOUNCE_LEAD_MS // 1000} s from now; "
+                "leave the option out to open it as soon as possible"
             )
-        try:
-            poll = Poll(
-                poll_id=poll_id,
-                title=title,
-                options=tuple(options),
-                announced_at=announced_at,
-                opens_at=announced_at if opens_at is None else opens_at,
-                closes_at=closes_at,
-                bucket_count=bucket_count,
-                visibility=visibility,
-            )
-        except ValidationError as error:
-            raise OperatorError(f"this can't be a poll: {_first_problem(error)}") from None
+        return _validated(
+            poll_id=poll_id,
+            title=title,
+            options=tuple(options),
+            announced_at=announced_at,
+            opens_at=announced_at if opens_at is None else opens_at,
+            closes_at=closes_at,
+            bucket_count=bucket_count,
+            visibility=visibility,
+        )
+
+    def announce(self, draft: Poll) -> Poll:
+        """Write a new poll, announced from now on; return it as stored.
+
+        A poll that was to open when it is announced still does.
+
+        Raises:
+            PollExists: its id is taken.
+            OperatorError: the poll is impossible by now, or writing it took too long.
+        """
+        announced_at = self.now_ms() + ANNOUNCE_LEAD_MS
+        opens_at = announced_at if draft.opens_at == draft.announced_at else draft.opens_at
+        poll = _validated(**draft.model_dump() | {"announced_at": announced_at, "opens_at": opens_at})
         try:
             answer = self._client.put_item(
                 TableName=self._table, Item=to_row(poll), ConditionExpression="attribute_not_exists(poll_id)"
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            raise OperatorError(
-                f"poll {poll_id!r} exists already: choose another id, or see `votectl poll show {poll_id}`"
+            raise PollExists(
+                f"poll {poll.poll_id!r} exists already: choose another id, or see `votectl poll show {poll.poll_id}`"
             ) from None
         if _time_of_answer(answer["ResponseMetadata"]) > announced_at:
             raise OperatorError(
-                f"writing poll {poll_id!r} took longer than its announcement waits: do not use it, "
-                "create it again under another id"
+                f"writing poll {poll.poll_id!r} took longer than its announcement waits: cancel it with "
+                f"`votectl poll cancel {poll.poll_id}`, and create it again with another id"
             )
         return poll
 
-    def get(self, poll_id: str) -> Poll:
-        """Return a poll.
+    def create(
+        self,
+        poll_id: str,
+        title: str,
+        options: Sequence[Option],
+        opens_at: int | None,
+        closes_at: int,
+        visibility: Visibility = Visibility.ALWAYS,
+        bucket_count: int = DEFAULT_BUCKETS,
+    ) -> Poll:
+        """Create a poll without a schedule for its tally (``lifecycle.create`` makes both).
 
         Raises:
-            OperatorError: there is no such poll.
+            PollExists: its id is taken.
+            OperatorError: the poll is impossible.
+        """
+        return self.announce(
+            self.draft(poll_id, title, options, opens_at, closes_at, visibility, bucket_count)
+        )
+
+    def find(self, poll_id: str) -> Poll | None:
+        """Return a poll, or None if there is no such poll.
+
+        Raises:
+            OperatorError: its row is not a poll.
         """
         answer = self._client.get_item(
             TableName=self._table, Key={"poll_id": {"S": poll_id}}, ConsistentRead=True
         )
         if "Item" not in answer:
+            return None
+        found = read_row(answer["Item"])
+        if isinstance(found, Unreadable):
+            raise OperatorError(
+                f"the row of poll {poll_id!r} in {self._table} is not a poll: {found.problem}"
+            )
+        return found
+
+    def get(self, poll_id: str) -> Poll:
+        """Return a poll.
+
+        Raises:
+            OperatorError: there is no such poll, or its row is not a poll.
+        """
+        poll = self.find(poll_id)
+        if poll is None:
             raise OperatorError(f"there is no poll {poll_id!r}: `votectl poll list` shows them all")
-        return from_row(answer["Item"])
+        return poll
 
     def change(self, seen: Poll, **changes: Any) -> Poll:
         """Change attributes of the poll that was seen, unless somebody has edited it meanwhile.
 
+        The write itself carries the conditions: the poll is as it was seen, and what people voted on (its title,
+        its options, its times) is not changed any more when the poll ends.
+
         Raises:
-            OperatorError: somebody has, or the poll would be impossible; nothing was changed.
+            OperatorError: one of them does not hold, or the poll would be impossible; nothing was changed.
         """
         try:
-            poll = Poll.model_validate(seen.model_dump() | changes | {"version": seen.version + 1})
+            # A poll of an older release may have texts that are refused today: only new texts are held against that.
+            context = None if changes.keys() & {"title", "options"} else STORED
+            poll = Poll.model_validate(
+                seen.model_dump() | changes | {"version": seen.version + 1}, context=context
+            )
         except ValidationError as error:
-            raise OperatorError(f"this can't be a poll: {_first_problem(error)}") from None
+            options = OPTION_NAMES | {"options": "--label"}
+            raise OperatorError(f"this can't be a poll: {problem_of(error, options)}") from None
+        if [option.id for option in poll.options] != [option.id for option in seen.options]:
+            raise OperatorError(f"poll {poll.poll_id!r}: option ids can't be changed, votes name them")
         row, names = to_row(poll), [*changes, "version"]
+        conditions = ["#version = :seen", "attribute_not_exists(cancelled_at)"]
+        frozen: dict[str, AttributeValueTypeDef] = {}
+        if changes.keys() - {"visibility"}:
+            # The write is done by then at the latest.
+            frozen = {":done_by": {"N": str(self.now_ms() + ANNOUNCE_LEAD_MS)}}
+            conditions.append("closes_at > :done_by")
         try:
             # Only what changes is written: a newer row may have attributes that this tool does not know.
             self._client.update_item(
                 TableName=self._table,
                 Key={"poll_id": {"S": poll.poll_id}},
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
-                ConditionExpression="#version = :seen",
+                ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames={f"#{name}": name for name in names},
                 ExpressionAttributeValues={
                     ":seen": {"N": str(seen.version)},
+                    **frozen,
                     **{f":{name}": row[name] for name in names},
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            raise OperatorError(
-                f"somebody else has edited poll {poll.poll_id!r} meanwhile, so nothing was changed: "
-                f"see `votectl poll show {poll.poll_id}`, then try again"
-            ) from None
+            raise self._why_not_changed(seen) from None
         return poll
 
-    def list(self) -> list[Poll]:
-        """Return all polls, the one that closes last first."""
+    def _why_not_changed(self, seen: Poll) -> OperatorError:
+        now = self.get(seen.poll_id)
+        if now.cancelled_at is not None:
+            return OperatorError(f"poll {seen.poll_id!r} was cancelled: it can't be changed any more")
+        if now.version == seen.version:
+            return OperatorError(
+                f"poll {seen.poll_id!r} has closed, or closes in a moment: its title, options, labels and times can't "
+                "be changed any more"
+            )
+        return OperatorError(
+            f"somebody else has edited poll {seen.poll_id!r} meanwhile, so nothing was changed: "
+            f"see `votectl poll show {seen.poll_id}`, then try again"
+        )
+
+    def cancel(self, poll_id: str, cancelled_at: int) -> Poll:
+        """Note that a poll is cancelled; return it as stored. A poll that was cancelled before stays as it is."""
+        # Where the condition fails, get() says whether there is no such poll.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"poll_id": {"S": poll_id}},
+                UpdateExpression="SET cancelled_at = :at ADD #version :one",
+                ConditionExpression="attribute_exists(poll_id) AND attribute_not_exists(cancelled_at)",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues={":at": {"N": str(cancelled_at)}, ":one": {"N": "1"}},
+            )
+        return self.get(poll_id)
+
+    def delete(self, seen: Poll, opens_after: int) -> None:
+        """Delete the poll that was seen, if it opens after ``opens_after`` (epoch ms).
+
+        Raises:
+            OperatorError: it opens earlier, or somebody has edited it; nothing was deleted.
+        """
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key={"poll_id": {"S": seen.poll_id}},
+                ConditionExpression=(
+                    "#version = :seen AND opens_at > :opens_after AND attribute_not_exists(cancelled_at)"
+                ),
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues={
+                    ":seen": {"N": str(seen.version)},
+                    ":opens_after": {"N": str(opens_after)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise OperatorError(
+                f"poll {seen.poll_id!r} was changed meanwhile or is about to open, so nothing was deleted: "
+                f"see `votectl poll show {seen.poll_id}`"
+            ) from None
+
+    def list(self) -> Sequence[Poll]:
+        """Return all polls, the one that closes last first; rows that are not polls are left out."""
+        return self.list_all()[0]
+
+    def list_all(self) -> tuple[Sequence[Poll], Sequence[Unreadable]]:
+        """Return all polls, the one that closes last first, and the rows that are not polls."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        polls = [from_row(row) for page in pages for row in page["Items"]]
-        return sorted(polls, key=lambda poll: (-poll.closes_at, poll.poll_id))
+        found = [read_row(row) for page in pages for row in page["Items"]]
+        polls = [poll for poll in found if isinstance(poll, Poll)]
+        unreadable = [row for row in found if isinstance(row, Unreadable)]
+        return sorted(polls, key=lambda poll: (-poll.closes_at, poll.poll_id)), sorted(unreadable)
 
 
 def to_row(poll: Poll) -> "dict[str, AttributeValueTypeDef]":
     """Return a poll as a row of the polls table."""
     serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in poll.model_dump(mode="json").items()}
+    # An attribute that is None is no attribute: conditions ask whether it exists.
+    return {
+        name: serialize(value)
+        for name, value in poll.model_dump(mode="json").items()
+        if not (name == "cancelled_at" and value is None)
+    }
 
 
-def from_row(row: Mapping[str, Any]) -> Poll:
-    """Return the poll in a row of the polls table."""
-    deserialize = TypeDeserializer().deserialize
-    return Poll.model_validate({name: deserialize(value) for name, value in row.items()})
+def read_row(row: Mapping[str, Any]) -> Poll | Unreadable:
+    """Return the poll in a row of the polls table, or why there is none in it."""
+    try:
+        deserialize = TypeDeserializer().deserialize
+        return Poll.from_stored({name: deserialize(value) for name, value in row.items()})
+    except ValidationError as error:
+        return Unreadable(row["poll_id"]["S"], problem_of(error))
+    except (TypeError, ValueError, ArithmeticError) as error:  # not even DynamoDB's notation
+        return Unreadable(row["poll_id"]["S"], str(error))
+
+
+def _validated(**fields: Any) -> Poll:
+    try:
+        return Poll.model_validate(fields)
+    except ValidationError as error:
+        raise OperatorError(f"this can't be a poll: {problem_of(error, OPTION_NAMES)}") from None
 
 
 def _time_of_answer(metadata: Mapping[str, Any]) -> int:
@@ -165,11 +324,3 @@ def _time_of_answer(metadata: Mapping[str, Any]) -> int:
     if date is None:
         return time.time_ns() // 1_000_000
     return (round(parsedate_to_datetime(date).timestamp()) + 1) * 1000
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    if problem["loc"] == ("options",):
-        return f"it needs 2 to {MAX_OPTIONS} options"
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}" if where else problem["msg"]

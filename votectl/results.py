@@ -15,8 +15,8 @@ from results_api.results import Result, are_visible, result_of
 from results_api.store import TallyTable
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.moments import show_moment
 from votectl.polls import PollDesk
+from votectl.times import show_moment
 from voting.errors import VotestreamError
 from voting.polls import Visibility
 

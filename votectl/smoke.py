@@ -15,11 +15,11 @@ import httpx
 from rich.console import Console
 
 from results_api.results import Status
-from votectl.closing import Schedules, close
 from votectl.credentials import for_voters_of
 from votectl.demo import Check, checks_table
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.lifecycle import Schedules, close, create
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, Request, send
@@ -114,8 +114,8 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
     desk, schedules = PollDesk(deployment.polls_table), Schedules(deployment)
     now = desk.now_ms()
     answers = [Option(id="yes", label="Yes"), Option(id="no", label="No")]
-    poll = desk.create(f"smoke-{secrets.token_hex(4)}", "Is anybody there?", answers, None, now + OPEN_FOR_MS)
-    schedules.set(poll)
+    name = f"smoke-{secrets.token_hex(4)}"
+    poll = create(desk, schedules, desk.draft(name, "Is anybody there?", answers, None, now + OPEN_FOR_MS))
     console.print(f"poll {poll.poll_id} in {deployment.environment}", highlight=False)
     while desk.now_ms() <= poll.opens_at:
         time.sleep(0.2)

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.moments import show_moment
-from voting.final import Final
+from votectl.times import show_moment
+from voting.errors import PollCancelled
+from voting.final import Final, cancelled_row
 from voting.polls import Poll
 from voting.tallies import COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
 
@@ -73,6 +74,31 @@ class Tallies:
         """
         row = self._row(poll_id, entry)
         return Final.from_row(row) if row else None
+
+    def withdraw(self, poll_id: str, cancelled_at: int) -> None:
+        """Take the place of a poll's certificate, so that no tally can write one any more.
+
+        Raises:
+            OperatorError: the poll is final.
+        """
+        try:
+            self._dynamodb.put_item(
+                TableName=self._deployment.tallies_table,
+                Item=cancelled_row(poll_id, cancelled_at),
+                ConditionExpression="attribute_not_exists(entry)",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            if self.final_or_cancelled(poll_id) is not None:
+                raise OperatorError(
+                    f"poll {poll_id!r} is final: a certified result is not withdrawn any more"
+                ) from None
+
+    def final_or_cancelled(self, poll_id: str) -> Final | None:
+        """Return the certificate of a poll, or None where there is none yet or never will be."""
+        try:
+            return self.final(poll_id)
+        except PollCancelled:
+            return None
 
     def recounts(self, poll_id: str) -> list[Final]:
         """Return the certificates of all recounts, in order.

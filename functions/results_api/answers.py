@@ -11,12 +11,12 @@ from typing import Any, TypedDict
 from results_api.receipts import Receipt, State
 from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refusal
 from results_api.requests import CSV, JSON, Request
-from results_api.results import Result, Stage, Status
+from results_api.results import Result, Stage, Status, as_certified
 from voting.polls import Poll
 
 # While anything can change, a second: a CDN (s-maxage) then asks us once a second, however many watch.
 FRESH_FOR_A_SECOND = "public, max-age=1, s-maxage=1"
-# A final result never changes, but a label in it may be put right: a CDN can be told, a browser can't.
+# A final result never changes. A CDN can be told to forget an answer, a browser can't: hence the shorter time.
 LASTING = "public, max-age=300, s-maxage=86400"
 # About one voter, or only about this moment.
 NOT_KEPT = "private, no-store"
@@ -63,6 +63,7 @@ def refusal_answer(refusal: Refusal) -> ProxyAnswer:
 
 def poll_document(poll: Poll, stage: Stage) -> dict[str, Any]:
     """Return what a poll is and how far it is, as JSON's types."""
+    poll = as_certified(poll, stage.final)
     return {
         "poll_id": poll.poll_id,
         "title": poll.title,

@@ -27,6 +27,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"  # a later vote of the same voter took its place
     PENDING = "pending"  # neither yet: it waits in the stream, or the poll's rules refuse it
     REFUSED = "refused"  # the poll is final without it: it came too early or too late, or named no option
+    CANCELLED = "cancelled"  # the poll was cancelled: no vote counts
     EXPIRED = "expired"  # the poll's votes have been deleted: nobody can say any more
 
 
@@ -64,6 +65,8 @@ def state_of(
     # Asked before the vote is: what counts has been stored before the poll became final, so a vote that
     # is not there afterwards never will be. The other way round, it could be stored in between.
     status = stage_of(poll, tallies, now_ms).status
+    if status is Status.CANCELLED:
+        return State.CANCELLED
     stored = votes.version(poll, voter)
     version = version_of(receipt.sequence)
     if stored is not None and stored >= version:

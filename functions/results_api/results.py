@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, Visibility
@@ -22,13 +23,18 @@ class Status(StrEnum):
     CLOSING = "closing"  # closes_at has passed; votes that arrived before are still being worked through
     COUNTING = "counting"  # closing markers are on their way, or the stored votes are being counted
     FINAL = "final"
+    CANCELLED = "cancelled"  # an operator withdrew it: it has no result
 
 
 class Tallies(Protocol):
     """What is known of a poll's counts. Every answer is at least as new as its question."""
 
     def final(self, poll_id: str) -> Final | None:
-        """Return the poll's final result, once there is one."""
+        """Return the poll's final result, once there is one.
+
+        Raises:
+            PollCancelled: the poll was cancelled.
+        """
         ...
 
     def is_draining(self, poll_id: str) -> bool:
@@ -81,18 +87,36 @@ class Result(NamedTuple):
 
 def stage_of(poll: Poll, tallies: Tallies, now_ms: int) -> Stage:
     """Return how far a poll is at ``now_ms`` (the cloud's time)."""
+    if poll.cancelled_at is not None:
+        return Stage(Status.CANCELLED, None)
     if now_ms < poll.opens_at:
         return Stage(Status.SCHEDULED, None)
     if now_ms < poll.closes_at:
         return Stage(Status.OPEN, None)
-    final = tallies.final(poll.poll_id)
+    try:
+        final = tallies.final(poll.poll_id)
+    except PollCancelled:  # the poll's own row says so a moment later
+        return Stage(Status.CANCELLED, None)
     if final is not None:
         return Stage(Status.FINAL, final)
     return Stage(Status.COUNTING if tallies.is_draining(poll.poll_id) else Status.CLOSING, None)
 
 
+def as_certified(poll: Poll, final: Final | None) -> Poll:
+    """Return the poll with the title and labels of its certificate, which no edit can change any more."""
+    if final is None:
+        return poll
+    labels = {count.option: count.label for count in final.counts}
+    options = tuple(
+        option.model_copy(update={"label": labels.get(option.id) or option.label}) for option in poll.options
+    )
+    return poll.model_copy(update={"title": final.title or poll.title, "options": options})
+
+
 def are_visible(visibility: Visibility, status: Status) -> bool:
-    """Say whether a poll's counts may be shown to everybody."""
+    """Return whether a poll's counts may be shown to everybody."""
+    if status is Status.CANCELLED:
+        return False
     match visibility:
         case Visibility.ALWAYS:
             return True
@@ -105,13 +129,13 @@ def are_visible(visibility: Visibility, status: Status) -> bool:
 def result_of(poll: Poll, tallies: Tallies, now_ms: int, *, show_hidden: bool = False) -> Result:
     """Return a poll's result at ``now_ms``; ``show_hidden`` is for whoever runs the poll."""
     stage = stage_of(poll, tallies, now_ms)
+    poll = as_certified(poll, stage.final)
     if not show_hidden and not are_visible(poll.visibility, stage.status):
         return Result(poll, stage, None)
     if stage.final is not None:
         final = stage.final
-        votes = {count.option: count.votes for count in final.counts}
         rejected = {str(reason): count for reason, count in final.rejected.items()}
-        return Result(poll, stage, Counts(_in_order(poll, votes), rejected, final.certified_at))
+        return Result(poll, stage, Counts(_in_order(poll, final.votes), rejected, final.certified_at))
     live = tallies.live(poll.poll_id)
     return Result(poll, stage, Counts(_in_order(poll, live.options), live.rejected, live.as_of))
 

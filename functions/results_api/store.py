@@ -51,7 +51,8 @@ class TallyTable(_Table):
         """Return the poll's final result (``Tallies.final``).
 
         Raises:
-            InvalidFinal: somebody has changed it since it was certified.
+            PollCancelled: the poll was cancelled.
+            InvalidFinal: the entry was changed after it was certified.
         """
         row = self._item({"poll_id": poll_id, "entry": FINAL})
         return None if row is None else Final.from_row(row)

@@ -34,7 +34,11 @@ def certificate(
     try:
         return Final(
             poll_id=poll.poll_id,
-            counts=tuple(OptionCount(option=option.id, votes=options[option.id]) for option in poll.options),
+            title=poll.title,
+            counts=tuple(
+                OptionCount(option=option.id, label=option.label, votes=options[option.id])
+                for option in poll.options
+            ),
             voters=voters,
             live=LiveComparison(accepted=live.total, repeated=live.total - voters),
             rejected={Reason(reason): count for reason, count in sorted(live.rejected.items())},

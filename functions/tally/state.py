@@ -23,6 +23,7 @@ class State(BaseModel):
     # begin
     tally_id: str = ""
     closes_at: int = 0
+    wording: str = ""  # digest of the poll's title, option ids and labels when the tally began
     already_final: bool = False
     ready: bool = False
     not_before: str = ""  # ISO 8601, for a Wait state

@@ -18,6 +18,7 @@ from tally.counting import Partial, StoredVotes, count_on
 from tally.draining import Drain, Place, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
 from tally.state import State
+from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.markers import marker_ids
@@ -103,6 +104,10 @@ def begin(state: State, runtime: Runtime) -> State:
 
     A poll's closing time may have moved since its tally was scheduled, so it is read here, each time anew.
     Arrival times are approximate: only some seconds later can no vote come any more that arrived in time.
+
+    Raises:
+        UnknownPoll: there is no such poll.
+        PollCancelled: it was cancelled. Every step that reads the poll raises this.
     """
     poll = _poll(state, runtime)
     now, not_before = runtime.now_ms(), poll.closes_at + runtime.settle_ms
@@ -111,6 +116,7 @@ def begin(state: State, runtime: Runtime) -> State:
     return state.then(
         tally_id=tally_id,
         closes_at=poll.closes_at,
+        wording=_wording(poll),
         already_final=not state.recount and runtime.rows.final(poll.poll_id, FINAL) is not None,
         ready=now >= not_before,
         not_before=datetime.fromtimestamp(-(-max(not_before, now) // 1000), UTC).strftime(
@@ -230,7 +236,8 @@ def certify(state: State, runtime: Runtime) -> Certified:
 
     Raises:
         ImpossibleCount: the numbers contradict each other.
-        PollChanged: these votes were counted by other rules than the poll has now.
+        PollChanged: these votes were counted by other rules or for other texts than the poll has now.
+        PollCancelled: the poll was cancelled before its certificate was written.
         NotDrained: the drain rows do not prove any more what they proved before.
     """
     poll = _unchanged_poll(state, runtime)
@@ -248,7 +255,7 @@ def certify(state: State, runtime: Runtime) -> Certified:
         # Ours are those that were written just now, or by a call whose answer was lost.
         is_ours = there is not None and there.proof.tally_id == state.tally_id
         first = first or there
-        agrees = first is not None and first.counts == final.counts
+        agrees = first is not None and first.votes == final.votes
         # Two tallies of one poll that ran at once need no recount unless they differ.
         if there is None or not (is_ours or (agrees and not state.recount)):
             continue
@@ -264,6 +271,8 @@ def _poll(state: State, runtime: Runtime) -> Poll:
     poll = runtime.load_poll(state.poll_id)
     if poll is None:
         raise UnknownPoll(f"there is no poll {state.poll_id!r}")
+    if poll.cancelled_at is not None:
+        raise PollCancelled(f"poll {state.poll_id!r} was cancelled: it is never certified")
     return poll
 
 
@@ -274,7 +283,18 @@ def _unchanged_poll(state: State, runtime: Runtime) -> Poll:
             f"poll {state.poll_id!r} closes at {poll.closes_at} now, and closed at {state.closes_at} when its "
             "tally began: start it again"
         )
+    if state.wording and _wording(poll) != state.wording:  # empty: an older release began this tally
+        raise PollChanged(
+            f"the title, options or labels of poll {state.poll_id!r} were changed after its tally began: "
+            "put them right, then start the tally again"
+        )
     return poll
+
+
+def _wording(poll: Poll) -> str:
+    """Return a digest of what a certificate says beside numbers: in a log, a digest is enough."""
+    texts = [poll.title, *(text for option in poll.options for text in (option.id, option.label))]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _drain(state: State, runtime: Runtime) -> Drain:

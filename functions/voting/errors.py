@@ -7,6 +7,7 @@ VotestreamError
 │                       event source mapping tries the batch again until somebody has put it right
 ├── InvalidPoll         the polls table holds a row that is no poll; retried, because votes must not
 │                       be dropped over an operator's mistake that can be put right
+├── PollCancelled       the poll was cancelled: it never gets a certificate
 ├── InvalidFinal        a certificate that is none, or is not the one that its digest was taken from
 └── InvalidSettings     cold start fails with one line that names the variable
 """
@@ -16,6 +17,7 @@ __all__ = [
     "InvalidPoll",
     "InvalidSettings",
     "InvalidVote",
+    "PollCancelled",
     "StoreRefused",
     "StoreUnavailable",
     "VotestreamError",
@@ -43,6 +45,10 @@ class StoreRefused(VotestreamError):
 
 class InvalidPoll(VotestreamError):
     """When a row of the polls table can't be read as a poll, or an operator describes an impossible one."""
+
+
+class PollCancelled(VotestreamError):
+    """When a certificate is asked for, and the poll was cancelled."""
 
 
 class InvalidFinal(VotestreamError):

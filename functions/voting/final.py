@@ -1,31 +1,41 @@
 """The final result of a poll, as ``tally`` certifies it once and everybody reads it afterwards.
 
-The certificate is kept as the very text that its digest was taken from. Whoever has the text can check
-the digest without this code: SHA-256 over JSON with sorted keys and no spaces. It holds nothing but
-integers and ASCII text, so that this is RFC 8785's canonical form too.
+The certificate is kept as the very text that its digest was taken from: JSON in the canonical form of RFC 8785.
+Anybody who has the text can check the digest without this code: it is the SHA-256 of the text in UTF-8.
+
+A certificate holds the poll's title and labels. Those from before version 0.2 hold option ids only, and stay valid.
+
+The entry of a cancelled poll is kept in the certificate's place. One of the two is written, on the condition that
+there is no entry yet: so a poll cannot be both final and cancelled, however the two race.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Self
 
+import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from voting.errors import InvalidFinal
+from voting.errors import InvalidFinal, PollCancelled
 from voting.records import OptionId, PollId
 from voting.rules import Reason
 from voting.tallies import FINAL
 
-Count = Annotated[int, Field(ge=0)]
-EpochMs = Annotated[int, Field(ge=0)]
+# Canonical JSON has no integers beyond these (RFC 8785, section 3.2.2.3).
+_LARGEST = 2**53 - 1
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
+EpochMs = Annotated[int, Field(ge=0, le=_LARGEST)]
+# As the poll's row had it: the row's own model says what may be written.
+CertifiedText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # ASCII without quotes or spaces: shard ids, consumers' names, execution ids.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,256}$")]
 
 # Attributes of the row, all text (S in DynamoDB's own notation).
 CERTIFICATE = "certificate"
 DIGEST = "digest"
+# In the entry of a cancelled poll, instead of the two.
+CANCELLED_AT = "cancelled_at"
 
 type Row = dict[str, dict[str, str]]
 
@@ -35,9 +45,10 @@ class _Part(BaseModel):
 
 
 class OptionCount(_Part):
-    """How many voters' last vote is for this option."""
+    """How many voters' last vote is for this option. ``label`` is None in old certificates only."""
 
     option: OptionId
+    label: CertifiedText | None = None
     votes: Count
 
 
@@ -75,9 +86,13 @@ class Proof(_Part):
 
 
 class Final(_Part):
-    """A poll's final result. All times are epoch ms; impossible numbers are refused."""
+    """A poll's final result. All times are epoch ms; impossible numbers are refused.
+
+    ``title`` is None in old certificates only.
+    """
 
     poll_id: PollId
+    title: CertifiedText | None = None
     counts: Annotated[tuple[OptionCount, ...], Field(min_length=2)]  # in the poll's order
     voters: Count  # the turnout: voters with a stored vote; = sum of all counts
     live: LiveComparison
@@ -99,8 +114,13 @@ class Final(_Part):
 
     @cached_property
     def certificate(self) -> str:
-        """Everything above as canonical JSON."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Everything above as canonical JSON (RFC 8785)."""
+        return rfc8785.dumps(self.model_dump(mode="json", exclude_none=True)).decode()
+
+    @property
+    def votes(self) -> dict[str, int]:
+        """Votes by option id: what two counts of one poll must agree in."""
+        return {count.option: count.votes for count in self.counts}
 
     @cached_property
     def digest(self) -> str:
@@ -121,13 +141,26 @@ class Final(_Part):
         """Read an item of the tallies table.
 
         Raises:
-            InvalidFinal: it is no certificate, or not the one that its digest was taken from.
+            PollCancelled: the poll was cancelled.
+            InvalidFinal: the item is not a certificate, or not the one that its digest was taken from.
         """
+        if CANCELLED_AT in row and CERTIFICATE not in row:
+            raise PollCancelled(f"poll {row['poll_id']['S']!r} was cancelled: it has no final result")
         try:
-            final = cls.model_validate_json(str(row[CERTIFICATE]["S"]))
+            text = str(row[CERTIFICATE]["S"])
+            final = cls.model_validate_json(text)
             digest = row[DIGEST]["S"]
         except (KeyError, ValidationError) as error:
-            raise InvalidFinal(f"the final entry is no certificate: {error}") from error
-        if digest != final.digest:
+            raise InvalidFinal(f"the final entry is not a certificate: {error}") from error
+        if text != final.certificate or digest != final.digest:
             raise InvalidFinal(f"the final entry of {final.poll_id} does not match its digest")
         return final
+
+
+def cancelled_row(poll_id: str, cancelled_at: int) -> Row:
+    """Return the tallies table's item that stands where the certificate of a cancelled poll would."""
+    return {
+        "poll_id": {"S": poll_id},
+        "entry": {"S": FINAL},
+        CANCELLED_AT: {"N": str(cancelled_at)},
+    }

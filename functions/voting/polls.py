@@ -5,15 +5,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from voting.records import OptionId, PollId
+from voting.texts import STORED, Text, is_stored
 
 MAX_OPTIONS = 200  # one live row holds a number per option; its update expression must stay under 4 KB
 DEFAULT_BUCKETS = 64
 MS_PER_DAY = 86_400_000
+# Every time of a new poll lies before this, 2100-01-01T00:00Z: later ones are typing errors, and Python, DynamoDB's
+# TTL and EventBridge Scheduler stop at different years.
+END_OF_TIME_MS = 4_102_444_800_000
 
 
 class Visibility(StrEnum):
@@ -30,7 +34,7 @@ class Option(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: OptionId
-    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    label: Text
 
 
 class Poll(BaseModel):
@@ -41,36 +45,55 @@ class Poll(BaseModel):
     never of when a consumer looked: a redelivered record is judged the way it was the first time.
     ``earliest_closes_at`` is there when ``closes_at`` has been moved while votes came in: the earliest that
     it has been since, and so what the first votes expire by.
+    ``cancelled_at`` is there when the poll has been cancelled: votes that arrive then or later do not count, and
+    the poll never gets a certificate. Nothing takes it back.
     Additional attributes are ignored, so that an older consumer can read a newer row.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     poll_id: PollId
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    title: Text
     options: Annotated[tuple[Option, ...], Field(min_length=2, max_length=MAX_OPTIONS)]
     announced_at: Annotated[int, Field(ge=0)]
     opens_at: int
     closes_at: int
     earliest_closes_at: int | None = None
+    cancelled_at: int | None = None
     bucket_count: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_BUCKETS
     visibility: Visibility = Visibility.ALWAYS
     version: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
-    def _is_possible(self) -> Self:
+    def _is_possible(self, info: ValidationInfo) -> Self:
         if len(self.option_ids) != len(self.options):
             raise ValueError("two options have the same id")
         if self.opens_at < self.announced_at:
             raise ValueError("opens_at lies before announced_at")
         if self.closes_at <= self.opens_at:
             raise ValueError("closes_at must lie after opens_at")
+        if self.closes_at >= END_OF_TIME_MS and not is_stored(info):
+            raise ValueError("closes_at must lie before the year 2100")
         return self
+
+    @classmethod
+    def from_stored(cls, item: Mapping[str, Any]) -> Self:
+        """Return the poll in a row of the polls table, though today its texts or times might be refused.
+
+        Raises:
+            ValidationError: the row is not a poll.
+        """
+        return cls.model_validate(item, context=STORED)
 
     @cached_property
     def option_ids(self) -> frozenset[str]:
         """The ids of the options, for membership tests."""
         return frozenset(option.id for option in self.options)
+
+    @property
+    def ends_at(self) -> int:
+        """The first arrival (epoch ms) that no longer counts: the end, or the cancellation if it comes first."""
+        return self.closes_at if self.cancelled_at is None else min(self.closes_at, self.cancelled_at)
 
     def votes_expire_at(self, retention_days: int) -> int | None:
         """Return when a vote that is written now may be deleted (epoch ms), or None for never (0 days)."""

@@ -58,13 +58,14 @@ def reason_to_reject(vote: Vote, poll: Poll | None) -> Reason | None:
     """Return why this vote does not count, or None when it does.
 
     Only the vote itself, its arrival and the poll decide: never the time of processing. A vote that
-    arrived at ``opens_at`` counts, one that arrived at ``closes_at`` does not.
+    arrived at ``opens_at`` counts, one that arrived at ``closes_at`` does not. In a cancelled poll, votes count
+    until ``cancelled_at`` only.
     """
     if poll is None or vote.arrived_at < poll.announced_at:
         return Reason.UNKNOWN_POLL
     if vote.arrived_at < poll.opens_at:
         return Reason.NOT_OPEN_YET
-    if vote.arrived_at >= poll.closes_at:
+    if vote.arrived_at >= poll.ends_at:
         return Reason.CLOSED
     if vote.option not in poll.option_ids:
         return Reason.UNKNOWN_OPTION

@@ -78,6 +78,6 @@ class PollTable:
         deserialize = TypeDeserializer().deserialize
         item = {name: deserialize(value) for name, value in row.items()}
         try:
-            return Poll.model_validate(item)
+            return Poll.from_stored(item)
         except ValidationError as error:
             raise InvalidPoll(f"row {item['poll_id']!r} of {self._table} is no poll: {error}") from error

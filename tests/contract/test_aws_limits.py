@@ -11,8 +11,8 @@ from contract import aws_measures, rule_book
 from contract.everything import Resource, everything
 from contract.rule_book import BOOK
 from contract.terraform_source import INFRA, parsed
-from votectl.closing import Schedules
 from votectl.deployment import Deployment
+from votectl.lifecycle import Schedules
 from votectl.tallying import Tallies
 from voting.polls import Option, Poll
 

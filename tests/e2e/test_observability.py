@@ -13,8 +13,8 @@ import pytest
 import localcloud
 from contract.planned import Metric, metrics_of_widget
 from e2e.observing import wait_for
-from votectl.closing import Schedules
 from votectl.deployment import PROJECT, Deployment
+from votectl.lifecycle import Schedules
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
 from voting.metrics import NAMESPACE

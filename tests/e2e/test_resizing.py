@@ -17,9 +17,9 @@ import pytest
 from e2e.deploying import apply, deploy
 from e2e.observing import wait_for
 from votectl import demo
-from votectl.closing import Schedules, close
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
+from votectl.lifecycle import Schedules, close
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, conversations, send

@@ -16,10 +16,10 @@ from e2e import faults
 from e2e.observing import wait_for
 from votectl.auditing import audit
 from votectl.cli import app
-from votectl.closing import Schedules, close
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.lifecycle import Schedules, close
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, conversations, send

@@ -51,11 +51,11 @@ def test_a_second_poll_of_the_same_id_does_not_replace_the_first(desk: PollDesk)
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        pytest.param({"options": OPTIONS[:1]}, "options", id="one-option"),
+        pytest.param({"options": OPTIONS[:1]}, "--option: a poll takes 2", id="one-option"),
         pytest.param({"options": [OPTIONS[0], OPTIONS[0]]}, "same id", id="an-option-twice"),
-        pytest.param({"closes_at": 1}, "closes_at must lie after opens_at", id="closes-before-it-opens"),
+        pytest.param({"closes_at": 1}, "--closes must lie after --opens", id="closes-before-it-opens"),
         pytest.param({"opens_at": 1}, "before it is announced", id="opens-in-the-past"),
-        pytest.param({"title": ""}, "title", id="no-title"),
+        pytest.param({"title": ""}, "--title: the text is blank", id="no-title"),
         pytest.param({"bucket_count": 0}, "bucket_count", id="no-buckets"),
     ],
 )
@@ -68,7 +68,7 @@ def test_an_impossible_poll_is_refused_with_the_reason(
 
 
 def test_an_id_that_is_no_slug_is_refused(desk: PollDesk) -> None:
-    with pytest.raises(OperatorError, match="poll_id"):
+    with pytest.raises(OperatorError, match="the poll's id: 'No Slug' is not possible"):
         create(desk, "No Slug")
 
 

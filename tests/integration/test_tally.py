@@ -18,10 +18,10 @@ from tally.store import REDRIVEN_PREFIX, TallyTable, VoteStream, VoteTable, Writ
 from vote_aggregator.folding import Addition
 from vote_aggregator.store import TallyTable as LiveTable
 from votectl.auditing import audit
-from votectl.closing import edit, lead_ms
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.lifecycle import edit, lead_ms
 from votectl.polls import PollDesk, to_row
 from votectl.redrive import DONE_PREFIX
 from votectl.tallying import Tallies

@@ -10,9 +10,9 @@ import httpx
 
 from votectl.doctor.findings import Finding, ok, warning, wrong
 from votectl.doctor.site import Site
-from votectl.moments import show_moment
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
+from votectl.times import show_moment
 from voting.errors import InvalidFinal
 from voting.polls import Poll
 

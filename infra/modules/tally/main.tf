@@ -28,8 +28,12 @@ locals {
       Parameters = { FunctionName = var.function_arn, Payload = { step = step, "state.$" = "$" } }
       OutputPath = "$.Payload"
       Retry      = local.retry
+      Catch      = local.cancelled
     }
   }
+
+  # A poll may be cancelled while its tally runs. That ends the tally, and is no failure that should page on-call.
+  cancelled = [{ ErrorEquals = ["PollCancelled"], Next = "Cancelled" }]
 
   definition = {
     Comment = "Makes a poll's result final"
@@ -51,6 +55,7 @@ locals {
         Default = "WaitUntilClosed"
       }
       AlreadyFinal    = { Type = "Succeed" }
+      Cancelled       = { Type = "Succeed" }
       WaitUntilClosed = { Type = "Wait", TimestampPath = "$.not_before", Next = "Begin" }
       PutMarkers      = merge(local.step["put_markers"], { Next = "CheckDrain" })
       CheckDrain      = merge(local.step["check_drain"], { Next = "IsDrained" })

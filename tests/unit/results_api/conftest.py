@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from results_api.handler import Runtime
+from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll
@@ -24,6 +25,7 @@ class Tables:
     now_ms: int = DURING
     polls: dict[str, Poll] = field(default_factory=dict)
     finals: dict[str, Final] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
     draining: set[str] = field(default_factory=set)
     live_rows: dict[str, LiveCounts] = field(default_factory=dict)
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -57,6 +59,8 @@ class Tables:
 
     def final(self, poll_id: str) -> Final | None:
         self._look("final")
+        if poll_id in self.cancelled:
+            raise PollCancelled(poll_id)
         return self.finals.get(poll_id)
 
     def is_draining(self, poll_id: str) -> bool:

@@ -41,6 +41,15 @@ def test_after_the_final_nothing_is_pending(stored: str | None, state: State, ta
     assert ask(tables, stored=stored, now_ms=AFTER) is state
 
 
+@pytest.mark.parametrize("stored", [SEQUENCE, NEWER, OLDER, None])
+@pytest.mark.parametrize("now_ms", [DURING, AFTER], ids=["open", "closed"])
+def test_no_vote_of_a_cancelled_poll_counts(stored: str | None, now_ms: int, tables: Tables) -> None:
+    if stored is not None:
+        tables.versions["poll-1", "voter-1"] = version_of(stored)
+    poll = a_poll(cancelled_at=DURING)
+    assert state_of(RECEIPT, "voter-1", poll, tables, tables, now_ms, 0) is State.CANCELLED
+
+
 def test_a_vote_that_is_stored_while_the_poll_becomes_final_is_never_called_refused(tables: Tables) -> None:
     def store_and_certify(what: str) -> None:
         if what == "version":  # after the look for a final, before the look for the vote

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from results_api.answers import poll_document
 from results_api.results import Status, are_visible, result_of, stage_of
 from unit.results_api.conftest import AFTER, CLOSES_AT, DURING, OPENS_AT, Tables, a_final, a_poll
 from voting.polls import Visibility
@@ -30,6 +31,42 @@ def test_a_certified_result_means_final_whatever_else_is_there(tables: Tables) -
     tables.draining.add("poll-1")
     tables.finals["poll-1"] = a_final()
     assert stage_of(a_poll(), tables, AFTER) == (Status.FINAL, a_final())
+
+
+@pytest.mark.parametrize("visibility", list(Visibility))
+@pytest.mark.parametrize("now_ms", [0, DURING, AFTER])
+def test_a_cancelled_poll_shows_no_counts_at_any_time(
+    now_ms: int, visibility: Visibility, tables: Tables
+) -> None:
+    poll = a_poll(cancelled_at=DURING, visibility=visibility)
+    result = result_of(poll, tables, now_ms)
+    assert (result.stage.status, result.stage.final, result.counts) == (Status.CANCELLED, None, None)
+    shown = result_of(poll, tables, now_ms, show_hidden=True)
+    assert shown.counts is not None
+
+
+def test_a_poll_whose_certificate_is_ruled_out_is_cancelled(tables: Tables) -> None:
+    """Its own row says so a moment later."""
+    tables.cancelled.add("poll-1")
+    assert stage_of(a_poll(), tables, AFTER) == (Status.CANCELLED, None)
+
+
+def test_a_final_result_is_shown_under_the_texts_that_were_certified(tables: Tables) -> None:
+    labels = {"choice-a": "Pizza", "choice-b": "Soup"}
+    counts = tuple(
+        {"option": option, "label": label, "votes": votes}
+        for (option, label), votes in zip(labels.items(), (1, 2), strict=True)
+    )
+    tables.finals["poll-1"] = a_final(title="Lunch", counts=counts)
+    swapped = a_poll(
+        title="Dinner", options=[{"id": "choice-a", "label": "Soup"}, {"id": "choice-b", "label": "Pizza"}]
+    )
+    result = result_of(swapped, tables, AFTER)
+    assert result.counts is not None
+    assert {line.option: line.label for line in result.counts.options} == labels
+    document = poll_document(swapped, stage_of(swapped, tables, AFTER))
+    assert document["title"] == "Lunch"
+    assert {option["id"]: option["label"] for option in document["options"]} == labels
 
 
 def test_live_counts_are_the_sum_of_all_shards_in_the_polls_order(tables: Tables) -> None:

@@ -10,10 +10,11 @@ from tally.errors import ImpossibleCount, NotDrained, PollChanged, UnknownPoll
 from tally.handler import handle
 from tally.state import State
 from unit.tally.conftest import CLOSES_AT, POLL, SETTLE_MS, World
-from voting.errors import StoreUnavailable
+from voting.errors import PollCancelled, StoreUnavailable
 from voting.live import LiveCounts
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
 from voting.metrics import Metric
+from voting.polls import Option
 from voting.tallies import FINAL
 
 States = Callable[..., State]
@@ -86,6 +87,15 @@ def test_a_poll_that_does_not_exist_is_named(world: World, state: States) -> Non
         run(world, state(), "begin")
 
 
+@pytest.mark.parametrize("step", ["begin", "put_markers", "certify"])
+def test_a_poll_that_is_cancelled_meanwhile_ends_its_tally(world: World, state: States, step: str) -> None:
+    tally = counted(world, drained(world, state()))
+    world.polls["poll"] = POLL.model_copy(update={"cancelled_at": CLOSES_AT - 1})
+    with pytest.raises(PollCancelled):
+        run(world, tally, step)
+    assert world.rows.certificates == {}
+
+
 def test_two_executions_are_two_tallies(world: World, state: States) -> None:
     one = advance(world, state(), "begin")
     other = advance(world, state(execution="arn:execution:2"), "begin")
@@ -109,6 +119,40 @@ def test_markers_wait_for_nobody_who_has_not_been_told_first(world: World, state
     assert set(world.rows.drain) == {
         Place(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in closed.shards
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"title": "Another"}, id="title"),
+        pytest.param(
+            {"options": (Option(id="a", label="B"), Option(id="b", label="A"))}, id="labels-swapped"
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", ["put_markers", "certify"])
+def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
+    world: World, state: States, step: str, change: dict[str, Any]
+) -> None:
+    tally = counted(world, drained(world, state()))
+    world.polls["poll"] = POLL.model_copy(update=change)
+    with pytest.raises(PollChanged, match="title, options or labels"):
+        run(world, tally, step)
+
+
+def test_a_tally_that_an_older_release_began_goes_on(world: World, state: States) -> None:
+    tally = counted(world, drained(world, state())).then(wording="")
+    assert run(world, tally, "certify")["agrees"]
+
+
+def test_a_recount_with_other_labels_agrees_by_its_votes(world: World, state: States) -> None:
+    """A final of an older release has no labels; a recount of it has."""
+    run(world, counted(world, drained(world, state())), "certify")
+    old = world.rows.certificates[FINAL]
+    bare = tuple(count.model_copy(update={"label": None}) for count in old.counts)
+    world.rows.certificates[FINAL] = old.model_copy(update={"title": None, "counts": bare})
+    again = counted(world, drained(world, state(execution="again", recount=True)))
+    assert run(world, again, "certify")["agrees"]
 
 
 def test_a_poll_that_was_moved_after_all_is_not_closed(world: World, state: States) -> None:

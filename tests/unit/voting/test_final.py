@@ -3,15 +3,21 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from voting.errors import InvalidFinal
-from voting.final import Final
+from voting.errors import InvalidFinal, PollCancelled
+from voting.final import Final, cancelled_row
 from voting.rules import Reason
 
 FIELDS: dict[str, Any] = {
     "poll_id": "poll-1",
-    "counts": ({"option": "choice-a", "votes": 7}, {"option": "choice-b", "votes": 3}),
+    "title": "Welche Suppe? 🍜",
+    "counts": (
+        {"option": "choice-a", "label": 'Grüne "Soße"', "votes": 7},
+        {"option": "choice-b", "label": "עדשים", "votes": 3},
+    ),
     "voters": 10,
     "live": {"accepted": 12, "repeated": 2},
     "rejected": {Reason.CLOSED: 4},
@@ -40,11 +46,51 @@ def test_a_final_comes_back_from_its_row_as_it_went_in() -> None:
 
 def test_the_digest_can_be_checked_by_anybody_who_has_the_certificate() -> None:
     row = a_final().to_row()
-    certificate = json.loads(row["certificate"]["S"])
-    canonical = json.dumps(certificate, sort_keys=True, separators=(",", ":"))
-    assert hashlib.sha256(canonical.encode()).hexdigest() == row["digest"]["S"] == a_final().digest
-    assert canonical == row["certificate"]["S"]
+    text = row["certificate"]["S"]
+    certificate = json.loads(text)
+    assert hashlib.sha256(text.encode()).hexdigest() == row["digest"]["S"] == a_final().digest
+    # RFC 8785: sorted keys, no spaces, characters as they are.
+    assert text == json.dumps(certificate, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert "digest" not in certificate
+
+
+def test_the_certificate_says_what_was_voted_on() -> None:
+    certificate = json.loads(a_final().certificate)
+    assert certificate["title"] == FIELDS["title"]
+    assert [(count["option"], count["label"]) for count in certificate["counts"]] == [
+        ("choice-a", 'Grüne "Soße"'),
+        ("choice-b", "עדשים"),
+    ]
+
+
+@given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
+def test_every_text_comes_back_from_the_certificate(title: str, label: str) -> None:
+    """RFC 8785 has one form for each text: the digest does not depend on who writes it."""
+    counts = ({"option": "a", "label": label, "votes": 7}, {"option": "b", "label": title, "votes": 3})
+    final = a_final(title=title, counts=counts)
+    assert Final.from_row(final.to_row()) == final
+    assert json.loads(final.certificate)["counts"][0]["label"] == label
+    assert a_final(title=title + "!", counts=counts).digest != final.digest
+
+
+OLD_CERTIFICATE = (
+    '{"certified_at":4000,"counts":[{"option":"choice-a","votes":7},{"option":"choice-b","votes":3}],'
+    '"live":{"accepted":12,"repeated":2},"poll_id":"poll-1","proof":{"counted_at":3000,"drained_at":2000,'
+    '"markers":{"vote_writer":{"expected":24,"passed":24}},"shards":["shardId-000000000000"],"started_at":1000,'
+    '"tally_id":"tally-1"},"rejected":{"closed":4},"voters":10}'
+)
+
+
+def test_a_certificate_from_before_it_held_texts_stays_valid() -> None:
+    digest = hashlib.sha256(OLD_CERTIFICATE.encode()).hexdigest()
+    row = {"poll_id": {"S": "poll-1"}, "certificate": {"S": OLD_CERTIFICATE}, "digest": {"S": digest}}
+    final = Final.from_row(row)
+    assert (final.certificate, final.digest, final.title) == (OLD_CERTIFICATE, digest, None)
+
+
+def test_a_cancelled_poll_has_no_final() -> None:
+    with pytest.raises(PollCancelled, match="poll-1"):
+        Final.from_row(cancelled_row("poll-1", 1_000))
 
 
 def test_whatever_is_changed_changes_the_digest() -> None:
@@ -100,6 +146,8 @@ def test_an_impossible_result_cannot_be_certified(wrong: dict[str, Any], said: s
             {"certificate": {"S": a_final(rejected={}).certificate}},
             id="another-certificate",
         ),
+        pytest.param({"certificate": {"S": a_final().certificate + " "}}, id="another-spelling"),
+        pytest.param({"certificate": {"S": a_final(title="Another").certificate}}, id="another-title"),
     ],
 )
 def test_a_row_that_somebody_changed_is_not_taken_for_a_final(change: dict[str, dict[str, str]]) -> None:

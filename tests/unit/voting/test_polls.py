@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from voting.errors import StoreUnavailable
-from voting.polls import MAX_OPTIONS, Poll, PollCache, bucket_of, poll_bucket
+from voting.polls import END_OF_TIME_MS, MAX_OPTIONS, Poll, PollCache, bucket_of, poll_bucket
 
 TTL_MS = 5_000
 
@@ -28,6 +28,13 @@ def a_poll(poll_id: str = "poll-1", **other: Any) -> Poll:
         pytest.param({"poll_id": "Poll"}, "poll_id", id="poll-id-with-capitals"),
         pytest.param({"poll_id": "p" * 65}, "poll_id", id="poll-id-too-long"),
         pytest.param({"title": ""}, "title", id="no-title"),
+        pytest.param({"title": " "}, "blank", id="blank-title"),
+        pytest.param(
+            {"options": [{"id": "a", "label": "\x1b[2J"}, {"id": "b", "label": "B"}]},
+            "U.001B",
+            id="escape-in-label",
+        ),
+        pytest.param({"closes_at": END_OF_TIME_MS}, "before the year 2100", id="after-the-end-of-time"),
         pytest.param({"options": [{"id": "choice-a", "label": "A"}]}, "options", id="one-option"),
         pytest.param(
             {"options": [{"id": "choice-a", "label": "A"}, {"id": "choice-a", "label": "B"}]},
@@ -48,6 +55,28 @@ def a_poll(poll_id: str = "poll-1", **other: Any) -> Poll:
 def test_a_row_is_no_poll_with(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         a_poll(**wrong)
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        pytest.param({"title": "two\nlines"}, id="control-character"),
+        pytest.param({"title": " "}, id="blank"),
+        pytest.param({"closes_at": 253_402_318_799_000}, id="year-10000"),
+    ],
+)
+def test_a_row_of_an_older_release_still_counts_votes(old: dict[str, Any]) -> None:
+    """A consumer that refused it would block the stream for all polls."""
+    with pytest.raises(ValidationError):
+        a_poll(**old)
+    item = a_poll().model_dump() | old
+    assert Poll.from_stored(item).model_dump() == item
+
+
+def test_a_poll_ends_when_it_is_cancelled() -> None:
+    assert a_poll().ends_at == 2_000
+    assert a_poll(cancelled_at=1_500).ends_at == 1_500
+    assert a_poll(cancelled_at=2_500).ends_at == 2_000
 
 
 def test_attributes_of_newer_rows_are_ignored() -> None:

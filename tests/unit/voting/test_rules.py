@@ -56,6 +56,19 @@ def test_the_arrival_alone_decides_at_every_edge(arrived_at: int, reason: Reason
     assert reason_to_reject(vote(arrived_at), POLL) is reason
 
 
+@pytest.mark.parametrize(
+    ("arrived_at", "reason"),
+    [
+        pytest.param(CLOSES - 11, None, id="before-the-cancellation"),
+        pytest.param(CLOSES - 10, Reason.CLOSED, id="at-the-cancellation"),
+        pytest.param(CLOSES, Reason.CLOSED, id="at-the-end"),
+    ],
+)
+def test_votes_count_until_a_poll_is_cancelled(arrived_at: int, reason: Reason | None) -> None:
+    poll = POLL.model_copy(update={"cancelled_at": CLOSES - 10})
+    assert reason_to_reject(vote(arrived_at), poll) is reason
+
+
 def test_a_vote_for_no_poll_is_for_an_unknown_one() -> None:
     assert reason_to_reject(vote(OPENS), None) is Reason.UNKNOWN_POLL
 

@@ -65,6 +65,18 @@ run "every_step_is_taken_by_the_function_and_taken_again_when_something_passes" 
   }
 }
 
+run "a_cancelled_poll_ends_its_tally_without_a_failure" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for name in ["Begin", "PutMarkers", "CheckDrain", "Certify"] :
+      jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [{ ErrorEquals = ["PollCancelled"], Next = "Cancelled" }]
+    ]) && jsondecode(aws_sfn_state_machine.this.definition).States.Cancelled.Type == "Succeed"
+    error_message = "A cancelled poll is no failed tally: nobody is paged for it."
+  }
+}
+
 run "buckets_are_counted_several_at_once_and_gone_on_with_until_done" {
   command = plan
 

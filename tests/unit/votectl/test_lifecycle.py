@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from votectl.closing import Schedules, edit, lead_ms
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.lifecycle import Schedules, edit, lead_ms
 from votectl.polls import PollDesk
 from voting.polls import MS_PER_DAY, Option, Poll
 
@@ -107,7 +107,9 @@ def test_a_schedule_moves_with_its_poll(deployment: Deployment) -> None:
 
 
 def test_a_poll_that_could_not_be_scheduled_says_how_to_tally_it(deployment: Deployment) -> None:
-    with pytest.raises(OperatorError, match=r"votectl tally finale` after 2023-11-14 22:13:20Z"):
+    with pytest.raises(
+        OperatorError, match=r"run the same command again, .*`votectl tally finale` after 2023-11-14 22:13:20"
+    ):
         Schedules(deployment, Scheduler(refuses=True)).set(POLL)
 
 

@@ -1,0 +1,338 @@
+"""A poll's life against real conditional writes: what freezes, what is withdrawn, and what a failure leaves behind."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from integration.conftest import Store
+from tally.store import TallyTable
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.lifecycle import Schedules, cancel, create, delete, edit
+from votectl.polls import PollDesk, PollExists
+from votectl.tallying import Tallies
+from voting.errors import PollCancelled
+from voting.final import Final
+from voting.polls import Option, Poll
+
+HOUR_MS = 3_600_000
+OPTIONS = [Option(id="pizza", label="Pizza"), Option(id="soup", label="Soup")]
+
+
+class Desk(PollDesk):
+    """The polls table with a clock that a test sets."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+
+@dataclass
+class FakeSchedules:
+    """Schedules by poll; the next calls fail as the test says."""
+
+    there: dict[str, int] = field(default_factory=dict)
+    failing: bool = False
+
+    def set(self, poll: Poll) -> None:
+        self._fail()
+        self.there[poll.poll_id] = poll.closes_at
+
+    def delete(self, poll_id: str) -> bool:
+        self._fail()
+        return self.there.pop(poll_id, None) is not None
+
+    def _fail(self) -> None:
+        if self.failing:
+            raise OperatorError("the schedule could not be written")
+
+
+@dataclass
+class World:
+    """One deployment's tables and schedules."""
+
+    desk: Desk
+    schedules: Any
+    tallies: Tallies
+    tally_rows: TallyTable
+    reader: CountReader
+    deployment: Deployment
+
+    def create(self, poll_id: str = "lunch", opens_in_ms: int | None = None) -> Poll:
+        now = self.desk.now_ms()
+        opens_at = None if opens_in_ms is None else now + opens_in_ms
+        return create(
+            self.desk,
+            self.schedules,
+            self.desk.draft(poll_id, "Lunch", OPTIONS, opens_at, now + 2 * HOUR_MS),
+        )
+
+    def cancel(self, poll: Poll) -> Poll:
+        return cancel(self.desk, self.schedules, self.tallies, self.deployment, poll)
+
+    def delete(self, poll: Poll) -> None:
+        delete(self.desk, self.schedules, self.reader, self.deployment, poll)
+
+
+@pytest.fixture
+def world(deployment: Deployment, tables_in_ministack: Store) -> World:
+    client = tables_in_ministack.client
+    return World(
+        Desk(deployment.polls_table, client),
+        FakeSchedules(),
+        Tallies(deployment, object(), client),  # type: ignore[arg-type]
+        TallyTable(client, deployment.tallies_table),
+        CountReader(deployment, client),
+        deployment,
+    )
+
+
+def a_final(poll: Poll) -> Final:
+    return Final.model_validate(
+        {
+            "poll_id": poll.poll_id,
+            "title": poll.title,
+            "counts": tuple(
+                {"option": option.id, "label": option.label, "votes": 0} for option in poll.options
+            ),
+            "voters": 0,
+            "live": {"accepted": 0, "repeated": 0},
+            "rejected": {},
+            "proof": {
+                "tally_id": "t",
+                "shards": ("s",),
+                "markers": {"vote_writer": {"expected": 1, "passed": 1}},
+                "started_at": 1,
+                "drained_at": 2,
+                "counted_at": 3,
+            },
+            "certified_at": 4,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"title": "Dinner"}, id="title"),
+        pytest.param(
+            {"options": (OPTIONS[0], OPTIONS[1].model_copy(update={"label": "Pizza"}))}, id="labels"
+        ),
+        pytest.param({"closes_at": 4_000_000_000_000}, id="closing-time"),
+        pytest.param({"title": "Dinner", "visibility": "never"}, id="among-others"),
+    ],
+)
+def test_what_people_voted_on_is_frozen_in_the_table_when_a_poll_closes(
+    world: World, change: dict[str, Any]
+) -> None:
+    poll = world.create()
+    world.desk.ahead_ms = 3 * HOUR_MS
+
+    with pytest.raises(OperatorError, match="has closed"):
+        world.desk.change(poll, **change)  # the table's own condition, whatever a command checks before
+
+    assert world.desk.get("lunch") == poll
+
+
+def test_texts_freeze_so_early_that_the_write_is_done_before_the_end(world: World) -> None:
+    poll = world.create()
+    world.desk.ahead_ms = 2 * HOUR_MS - 3_000
+    with pytest.raises(OperatorError, match="closes in a moment"):
+        world.desk.change(poll, title="Dinner")
+
+
+def test_who_may_see_counts_can_be_changed_after_the_end(world: World) -> None:
+    poll = world.create()
+    world.desk.ahead_ms = 3 * HOUR_MS
+    assert world.desk.change(poll, visibility="never").version == 2
+
+
+def test_option_ids_never_change(world: World) -> None:
+    poll = world.create()
+    with pytest.raises(OperatorError, match="option ids can't be changed"):
+        world.desk.change(poll, options=tuple(reversed(OPTIONS)))
+
+
+def test_a_poll_of_an_older_release_with_a_bad_title_can_still_be_closed(world: World) -> None:
+    poll = world.create()
+    world.desk._client.update_item(
+        TableName=world.deployment.polls_table,
+        Key={"poll_id": {"S": "lunch"}},
+        UpdateExpression="SET title = :bad",
+        ExpressionAttributeValues={":bad": {"S": "two\nlines"}},
+    )
+    seen = world.desk.get("lunch")
+    moved = edit(world.desk, world.schedules, world.deployment, seen, closes_at=poll.closes_at - HOUR_MS)
+    assert moved.closes_at == poll.closes_at - HOUR_MS
+    with pytest.raises(OperatorError, match=r"--title: the character U\+000A"):
+        edit(world.desk, world.schedules, world.deployment, moved, title="three\nlines")
+
+
+def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:
+    poll = world.create()
+    cancelled = world.cancel(poll)
+
+    assert cancelled == world.desk.get("lunch")
+    assert cancelled.cancelled_at is not None
+    assert cancelled.ends_at < poll.closes_at
+    assert world.schedules.there == {}
+    assert not world.tally_rows.certify(a_final(poll), "final")
+    with pytest.raises(PollCancelled):
+        world.tally_rows.final("lunch", "final")
+
+
+def test_a_certified_poll_is_never_cancelled(world: World) -> None:
+    poll = world.create()
+    assert world.tally_rows.certify(a_final(poll), "final")
+    with pytest.raises(OperatorError, match="is final"):
+        world.cancel(poll)
+    assert world.desk.get("lunch").cancelled_at is None
+
+
+def test_a_cancellation_that_failed_half_way_can_be_repeated(world: World) -> None:
+    poll = world.create()
+    world.schedules.failing = True
+    with pytest.raises(OperatorError, match="schedule"):
+        world.cancel(poll)
+    world.schedules.failing = False
+    first = world.desk.get("lunch")
+    assert world.cancel(first) == first
+    assert world.schedules.there == {}
+
+
+def test_a_cancelled_poll_is_not_edited_any_more(world: World) -> None:
+    poll = world.create()
+    cancelled = world.cancel(poll)
+    for seen in (poll, cancelled):
+        with pytest.raises(OperatorError, match="was cancelled"):
+            world.desk.change(seen, title="Dinner")
+
+
+def test_a_poll_is_deleted_with_its_schedule_before_it_opens(world: World) -> None:
+    poll = world.create(opens_in_ms=HOUR_MS)
+    world.delete(poll)
+    assert world.desk.find("lunch") is None
+    assert world.schedules.there == {}
+    assert world.create().poll_id == "lunch"  # its id is free again
+
+
+def test_a_poll_that_opens_is_not_deleted(world: World) -> None:
+    poll = world.create(opens_in_ms=HOUR_MS)
+    world.desk.ahead_ms = HOUR_MS
+    with pytest.raises(OperatorError, match=r"only before it opens.*poll cancel lunch"):
+        world.delete(poll)
+    with pytest.raises(OperatorError, match="nothing was deleted"):
+        world.desk.delete(poll, world.desk.now_ms())  # the table's own condition
+    assert world.desk.get("lunch") == poll
+
+
+def test_a_poll_that_has_votes_too_early_is_not_deleted(world: World, tables_in_ministack: Store) -> None:
+    poll = world.create(opens_in_ms=HOUR_MS)
+    tables_in_ministack.client.put_item(
+        TableName=tables_in_ministack.tallies,
+        Item={
+            "poll_id": {"S": "lunch"},
+            "entry": {"S": "live#shardId-000000000000"},
+            "received": {"N": "1"},
+            "total": {"N": "0"},
+            "rejected#not_open_yet": {"N": "1"},
+            "last_version": {"S": "1"},
+            "last_arrival": {"N": "1"},
+        },
+    )
+    with pytest.raises(OperatorError, match="come in already"):
+        world.delete(poll)
+
+
+def test_nothing_is_stored_when_the_schedule_fails(world: World) -> None:
+    world.schedules.failing = True
+    with pytest.raises(OperatorError, match="schedule"):
+        world.create()
+    assert world.desk.find("lunch") is None
+    world.schedules.failing = False
+    assert world.create() == world.desk.get("lunch")
+
+
+def test_no_schedule_stays_when_the_poll_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_draft: Poll) -> Poll:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
+
+    monkeypatch.setattr(world.desk, "announce", refuse)
+    with pytest.raises(ClientError):
+        world.create()
+    assert world.schedules.there == {}
+
+
+def test_a_poll_whose_answer_was_lost_keeps_its_schedule(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce = world.desk.announce
+
+    def lose_the_answer(draft: Poll) -> Poll:
+        announce(draft)
+        raise ConnectTimeoutError(endpoint_url="dynamodb")
+
+    monkeypatch.setattr(world.desk, "announce", lose_the_answer)
+    with pytest.raises(ConnectTimeoutError):
+        world.create()
+    assert world.schedules.there == {"lunch": world.desk.get("lunch").closes_at}
+
+
+def test_a_poll_that_exists_keeps_its_schedule(world: World) -> None:
+    poll = world.create()
+    with pytest.raises(PollExists):
+        world.create()
+    assert world.schedules.there == {"lunch": poll.closes_at}
+
+
+def test_an_edit_that_failed_to_schedule_can_be_repeated(world: World) -> None:
+    poll = world.create()
+    world.schedules.failing = True
+    with pytest.raises(OperatorError, match="schedule"):
+        edit(world.desk, world.schedules, world.deployment, poll, closes_at=poll.closes_at + 1)
+    world.schedules.failing = False
+    edit(
+        world.desk,
+        world.schedules,
+        world.deployment,
+        world.desk.get("lunch"),
+        closes_at=poll.closes_at + 1,
+    )
+    assert world.schedules.there == {"lunch": poll.closes_at + 1}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param({"title": {"S": "no times"}}, id="attributes-missing"),
+        pytest.param({"title": {"N": "7"}, "options": {"S": "none"}}, id="wrong-types"),
+        pytest.param({"options": {"L": [{"M": {"id": {"S": "a"}}}]}}, id="half-an-option"),
+    ],
+)
+def test_a_row_that_is_not_a_poll_hides_no_other(
+    world: World, tables_in_ministack: Store, row: dict[str, Any]
+) -> None:
+    poll = world.create()
+    tables_in_ministack.client.put_item(
+        TableName=tables_in_ministack.polls, Item={"poll_id": {"S": "bad"}, **row}
+    )
+    polls, unreadable = world.desk.list_all()
+    assert polls == [poll]
+    assert [found.poll_id for found in unreadable] == ["bad"]
+    with pytest.raises(OperatorError, match=r"'bad' .* is not a poll"):
+        world.desk.get("bad")
+
+
+def test_a_schedule_that_is_gone_is_no_error(deployment: Deployment) -> None:
+    class Gone:
+        class exceptions:  # noqa: N801 - boto3's name
+            class ResourceNotFoundException(Exception): ...
+
+        def delete_schedule(self, **_: str) -> None:
+            raise self.exceptions.ResourceNotFoundException
+
+    assert not Schedules(deployment, Gone()).delete("lunch")

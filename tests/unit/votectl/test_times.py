@@ -1,0 +1,138 @@
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from votectl.errors import OperatorError
+from votectl.times import iso_utc, parse_duration, parse_moment, relative, show_moment
+from voting.polls import END_OF_TIME_MS
+
+NOW = 1_795_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_ms"),
+    [
+        pytest.param("90s", 90_000, id="seconds"),
+        pytest.param("10m", 600_000, id="minutes"),
+        pytest.param("1h30m", 5_400_000, id="a-sum"),
+        pytest.param("1d", 86_400_000, id="days"),
+    ],
+)
+def test_durations_are_read(text: str, expected_ms: int) -> None:
+    assert parse_duration(text) == expected_ms
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-10m", "10m later", "1.5h"])
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(OperatorError, match="90s, 10m"):
+        parse_duration(text)
+
+
+def test_moments_are_relative_or_carry_their_offset() -> None:
+    assert parse_moment("+10m", NOW) == NOW + 600_000
+    assert parse_moment("2026-11-28T20:15:00+01:00", NOW) == parse_moment("2026-11-28T19:15:00Z", NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        pytest.param("tomorrow", "is not a time", id="words"),
+        pytest.param("2026-11-29", "no time of day", id="date-only"),
+        pytest.param("2026-11-28T20:15", "no offset", id="no-offset"),
+        pytest.param("2027-11-29+01:00", "is not a time", id="date-with-offset"),
+        pytest.param("2027-11-29+01:00+00:00", "is not a time", id="offset-as-a-time-of-day"),
+        pytest.param("2026-02-30T20:15Z", "is not a time", id="no-such-day"),
+        pytest.param("20261128T201500Z", "is not a time", id="basic-format"),
+        pytest.param("9999-12-31T23:59:59-05:00", "1970 to 2099", id="after-the-calendar"),
+        pytest.param("0001-01-01T00:00:00+05:00", "1970 to 2099", id="before-the-calendar"),
+        pytest.param("2100-01-01T00:00:00Z", "1970 to 2099", id="too-late"),
+        pytest.param("+9999999d", "1970 to 2099", id="too-far"),
+        pytest.param("+soon", "is not a duration", id="not-a-duration"),
+        pytest.param("+\u0967\u0966m", "is not a duration", id="other-digits"),
+    ],
+)
+def test_unclear_moments_are_refused(text: str, advice: str) -> None:
+    with pytest.raises(OperatorError, match=advice):
+        parse_moment(text, NOW)
+
+
+def test_a_blank_may_stand_for_the_t() -> None:
+    assert parse_moment("2026-11-28 20:15+01:00", NOW) == parse_moment("2026-11-28T20:15+01:00", NOW)
+
+
+MOMENTS = st.from_regex(
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9])?)?", fullmatch=True
+)
+ENDINGS = st.sampled_from(
+    ["", "Z", "+01:00", "-05:00", "+0100", " +01:00", "+01", "[Europe/Berlin]", "+01:00+00:00"]
+)
+TYPED = st.one_of(
+    st.text(max_size=40),
+    st.builds(str.__add__, MOMENTS, ENDINGS),
+    st.builds(str.__add__, st.just("+"), st.text("0123456789smhd .", max_size=30)),
+)
+
+
+@given(TYPED, st.integers(0, END_OF_TIME_MS - 2 * 86_400_000))
+def test_every_example_that_a_refusal_prints_is_accepted(text: str, now_ms: int) -> None:
+    try:
+        moment = parse_moment(text, now_ms)
+    except OperatorError as error:
+        # What the text quotes is the operator's own. What follows "write" is an example.
+        advice = str(error).removeprefix(repr(text)).rpartition(" write ")[2].partition("; ")[0]
+        examples = re.findall(
+            r"\+[0-9]+m(?= for)|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(?:Z|[+-][0-9:]+)", advice
+        )
+        durations = (
+            re.findall(r"(?<![\w+])(?:[0-9]+[smhd])+(?= |,|$)", advice) if "it like" in str(error) else []
+        )
+        assert examples or durations
+        for example in examples:
+            assert 0 <= parse_moment(example, now_ms) < END_OF_TIME_MS
+        for example in durations:
+            assert parse_duration(example) > 0
+    else:
+        assert 0 <= moment < END_OF_TIME_MS
+        assert parse_moment(show_moment(moment), now_ms) == moment // 1000 * 1000
+        assert parse_moment(iso_utc(moment), now_ms) == moment
+
+
+@given(st.integers(-(2**63), 2**63))
+def test_every_number_can_be_shown_as_a_time(epoch_ms: int) -> None:
+    assert show_moment(epoch_ms)
+    assert iso_utc(epoch_ms)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        pytest.param("UTC", "2026-11-28 19:15:00+00:00", id="utc"),
+        pytest.param("Europe/Berlin", "2026-11-28 20:15:00+01:00", id="berlin"),
+        pytest.param("Asia/Kathmandu", "2026-11-29 01:00:00+05:45", id="kathmandu"),
+    ],
+)
+def test_moments_are_shown_in_the_terminals_zone(
+    zone: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert show_moment(parse_moment("2026-11-28T19:15:00Z", NOW)) == shown
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("distance_ms", "said"),
+    [
+        pytest.param(0, "now", id="now"),
+        pytest.param(59_000, "in 59 s", id="seconds"),
+        pytest.param(720_000, "in 12 min", id="minutes"),
+        pytest.param(-7_500_000, "2 h 5 min ago", id="hours-ago"),
+        pytest.param(86_400_000 * 3 + 60_000, "in 3 d", id="days-without-hours"),
+    ],
+)
+def test_a_distance_in_time_is_told_in_two_units_at_most(distance_ms: int, said: str) -> None:
+    assert relative(NOW + distance_ms, NOW) == said

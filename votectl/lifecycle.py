@@ -1,0 +1,261 @@
+"""The life of a poll: creating, editing, closing, cancelling and deleting it, and the schedule of its tally.
+
+Every command checks all that it can before its first write, and orders its writes so that it can be repeated after
+a failure half-way.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from votectl.counts import CountReader
+from votectl.deployment import Deployment
+from votectl.errors import OperatorError
+from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk, PollExists
+from votectl.tallying import Tallies
+from votectl.times import show_moment
+from voting.polls import MS_PER_DAY, Poll, PollCache
+
+TIMES = ("opens_at", "closes_at")
+
+
+class Schedules:
+    """The schedules of one deployment: one for each poll that has not ended, with the poll's id as its name."""
+
+    # Any: the stubs for this service are not installed; it is two calls.
+    def __init__(self, deployment: Deployment, client: Any = None) -> None:
+        """Take the deployment, and a client if there is one already."""
+        self._deployment = deployment
+        self._client = client or boto3.client("scheduler")
+
+    def set(self, poll: Poll) -> None:
+        """Create or move the schedule that starts the poll's tally when the poll closes.
+
+        A schedule fires within a minute of its time. The tally reads the closing time itself and waits for
+        it, so a schedule that fires too early does no harm.
+
+        Raises:
+            OperatorError: it can't be scheduled.
+        """
+        closes_at = datetime.fromtimestamp(-(-poll.closes_at // 1000), UTC)
+        schedule = {
+            "Name": poll.poll_id,
+            "GroupName": self._deployment.tally_schedule_group,
+            "Description": f"Tally of poll {poll.poll_id}",
+            "ScheduleExpression": f"at({closes_at:%Y-%m-%dT%H:%M:%S})",
+            "ScheduleExpressionTimezone": "UTC",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "State": "ENABLED",
+            "ActionAfterCompletion": "DELETE",
+            "Target": {
+                "Arn": self._deployment.tally_state_machine_arn,
+                "RoleArn": self._deployment.tally_schedule_role_arn,
+                "Input": json.dumps({"poll_id": poll.poll_id, "recount": False}),
+            },
+        }
+        try:
+            try:
+                self._client.create_schedule(**schedule)
+            except self._client.exceptions.ConflictException:
+                self._client.update_schedule(**schedule)
+        except (ClientError, BotoCoreError) as error:
+            raise OperatorError(
+                f"the tally of poll {poll.poll_id!r} could not be scheduled: run the same command again, or start "
+                f"the tally with `votectl tally {poll.poll_id}` after {show_moment(poll.closes_at)} ({error})"
+            ) from None
+
+    def delete(self, poll_id: str) -> bool:
+        """Delete a poll's schedule; return whether there was one.
+
+        Raises:
+            OperatorError: it can't be deleted.
+        """
+        try:
+            self._client.delete_schedule(Name=poll_id, GroupName=self._deployment.tally_schedule_group)
+        except self._client.exceptions.ResourceNotFoundException:
+            return False
+        except (ClientError, BotoCoreError) as error:
+            raise OperatorError(
+                f"the schedule of poll {poll_id!r} could not be deleted: run the same command again ({error})"
+            ) from None
+        return True
+
+
+def lead_ms(deployment: Deployment) -> int:
+    """Return how far ahead a time must lie to be changed: every consumer has to learn of it before it comes.
+
+    A consumer remembers a poll for the time of its cache, clocks differ a little, and the change has to be
+    written first.
+    """
+    return deployment.poll_cache_seconds * 1000 + 2 * PollCache.CLOCK_SKEW_MS + ANNOUNCE_LEAD_MS
+
+
+def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
+    """Create a poll and the schedule of its tally; return the poll as stored.
+
+    The schedule comes first: if it fails, no poll is stored, and the command can be repeated. If storing the poll
+    fails, its schedule goes again.
+
+    Raises:
+        PollExists: the id is taken.
+        OperatorError: the poll or the schedule can't be written.
+    """
+    if desk.find(draft.poll_id) is not None:
+        raise PollExists(
+            f"poll {draft.poll_id!r} exists already: choose another id, or see `votectl poll show {draft.poll_id}`"
+        )
+    schedules.set(draft)
+    try:
+        return desk.announce(draft)
+    except PollExists:
+        schedules.set(desk.get(draft.poll_id))  # another command created it at the same time
+        raise
+    except (OperatorError, ClientError, BotoCoreError):
+        # After a lost answer the poll may be there all the same, and keeps its schedule.
+        if desk.find(draft.poll_id) is None:
+            schedules.delete(draft.poll_id)
+        raise
+
+
+def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, **changes: Any) -> Poll:
+    """Change a poll that was seen like this; return it as stored.
+
+    Votes are judged by their arrival, whenever that happens: so the opening and the closing time can be
+    changed only while both the old and the new one are still ahead for every consumer. Stored votes keep the
+    date at which they may be deleted, so the closing time can't be moved too close to that of the first ones.
+
+    Raises:
+        OperatorError: the change is impossible or too late, or somebody else has edited the poll meanwhile;
+            then nothing was changed. Or the poll is stored, but its tally could not be scheduled: repeating the
+            command schedules it.
+    """
+    reschedules = "closes_at" in changes
+    changes = {name: value for name, value in changes.items() if getattr(seen, name) != value}
+    if changes:
+        _must_not_be_cancelled(seen)
+        now = desk.now_ms()
+        earliest = now + lead_ms(deployment)
+        for name in TIMES:
+            if name in changes:
+                _must_be_ahead(seen, name, getattr(seen, name), earliest, now)
+                _must_be_ahead(seen, name, changes[name], earliest, now)
+        if "closes_at" in changes:
+            changes |= _first_votes_kept(seen, changes["closes_at"], earliest, deployment.vote_retention_days)
+        seen = desk.change(seen, **changes)
+    if reschedules:
+        schedules.set(seen)
+    return seen
+
+
+def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, at: int | None) -> Poll:
+    """Close a poll at a time (epoch ms), or as soon as every consumer can know of it; return it as stored.
+
+    Raises:
+        OperatorError: as for ``edit``; or the poll has not opened yet, or is closed already.
+    """
+    _must_not_be_cancelled(seen)
+    now = desk.now_ms()
+    if now < seen.opens_at:
+        raise OperatorError(
+            f"poll {seen.poll_id!r} has not opened yet, it opens at {show_moment(seen.opens_at)}: change its times "
+            f"with `votectl poll edit {seen.poll_id} --closes …`, or withdraw it with "
+            f"`votectl poll delete {seen.poll_id}`"
+        )
+    if now >= seen.closes_at:
+        raise OperatorError(f"poll {seen.poll_id!r} is closed already, since {show_moment(seen.closes_at)}")
+    if at is None and seen.closes_at < now + lead_ms(deployment):
+        raise OperatorError(
+            f"poll {seen.poll_id!r} is closing already, at {show_moment(seen.closes_at)}: that is as soon as it can"
+        )
+    # A second on top: edit reads the clock once more, and it tells whole seconds.
+    soonest = now + lead_ms(deployment) + 1_000
+    return edit(desk, schedules, deployment, seen, closes_at=soonest if at is None else at)
+
+
+def cancel(
+    desk: PollDesk, schedules: Schedules, tallies: Tallies, deployment: Deployment, seen: Poll
+) -> Poll:
+    """Withdraw a poll for good; return it as stored.
+
+    Results say ``cancelled`` from now on. Votes stop counting a few seconds later, when every consumer knows. First
+    of all, the place of the certificate is taken, so that no tally can write one whatever happens afterwards.
+    Repeating the command finishes what failed half-way.
+
+    Raises:
+        OperatorError: the poll is final, or a write failed.
+    """
+    cancelled_at = desk.now_ms() + lead_ms(deployment) + 1_000
+    tallies.withdraw(seen.poll_id, cancelled_at)
+    poll = desk.cancel(seen.poll_id, cancelled_at)
+    schedules.delete(seen.poll_id)
+    return poll
+
+
+def delete(
+    desk: PollDesk, schedules: Schedules, reader: CountReader, deployment: Deployment, seen: Poll
+) -> None:
+    """Delete a poll that has not opened and that nobody has sent votes to.
+
+    Raises:
+        OperatorError: it has opened, or votes came in, or a write failed.
+    """
+    instead = f"cancel it with `votectl poll cancel {seen.poll_id}`"
+    _must_not_be_cancelled(seen)
+    earliest = desk.now_ms() + lead_ms(deployment)
+    if seen.opens_at <= earliest:
+        raise OperatorError(
+            f"poll {seen.poll_id!r} can be deleted only before it opens, and it opens at "
+            f"{show_moment(seen.opens_at)}: {instead}"
+        )
+    if reader.live(seen.poll_id).received:
+        raise OperatorError(f"votes for poll {seen.poll_id!r} have come in already, too early: {instead}")
+    desk.delete(seen, earliest)
+    schedules.delete(seen.poll_id)
+
+
+def _must_not_be_cancelled(poll: Poll) -> None:
+    if poll.cancelled_at is not None:
+        raise OperatorError(f"poll {poll.poll_id!r} was cancelled: it can't be changed any more")
+
+
+def _first_votes_kept(
+    seen: Poll, closes_at: int, earliest: int, retention_days: int
+) -> dict[str, int | None]:
+    """Return what the poll has to remember of its closing times, if the votes that it may have allow the new one.
+
+    Half of their time has to be left after the new end: for the count, and for receipts and recounts.
+    """
+    if seen.opens_at >= earliest:
+        return {
+            "earliest_closes_at": None
+        }  # it has no votes yet, nor will it before everybody knows the new time
+    moved = seen.model_copy(
+        update={
+            "earliest_closes_at": min(seen.earliest_closes_at or seen.closes_at, seen.closes_at, closes_at)
+        }
+    )
+    expire_at = moved.first_votes_expire_at(retention_days)
+    if expire_at is not None:
+        latest = expire_at - retention_days * MS_PER_DAY // 2
+        if closes_at > latest:
+            raise OperatorError(
+                f"poll {seen.poll_id!r}: its closing time can't be moved past {show_moment(latest)}. The first votes "
+                f"are stored until {show_moment(expire_at)} (vote_retention_days was {retention_days}), whatever is "
+                "edited now, and half of that time is kept for the count"
+            )
+    return {"earliest_closes_at": moved.earliest_closes_at}
+
+
+def _must_be_ahead(poll: Poll, name: str, moment: int, earliest: int, now: int) -> None:
+    if moment >= earliest:
+        return
+    what = "opening" if name == "opens_at" else "closing"
+    if moment == getattr(poll, name) and moment <= now:
+        raise OperatorError(f"poll {poll.poll_id!r}: its {what} time, {show_moment(moment)}, has passed")
+    raise OperatorError(
+        f"poll {poll.poll_id!r}: its {what} time can't be changed from or to one before {show_moment(earliest)}, "
+        "because a consumer may not know of it when it comes"
+    )
