@@ -56,7 +56,10 @@ class ReceiptQuestion(NamedTuple):
     receipt: Receipt
 
 
-_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110, 12.4.2
+# Wider than RFC 9110 (12.4.2): clients also send ".2", and more than three digits.
+_QUALITY = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_TOKEN = r"[a-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 - RFC 9110, 5.6.2: a part of the grammar
+_MEDIA_RANGE = re.compile(rf"{_TOKEN}/{_TOKEN}")
 
 _poll_id = TypeAdapter(PollId).validator
 _voter = TypeAdapter(Voter).validator
@@ -118,11 +121,12 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
 def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
     """Return the best of what is offered for an Accept header (RFC 9110, 12.5.1), or None if none will do.
 
-    Among equals the first on offer wins. Ranges that can't be read are passed over.
+    Among equals the first on offer wins. What can't be read is ignored and never a reason to refuse: a range, a
+    weight, or the whole header.
     """
-    if accept is None or not accept.strip():
+    ranges = _media_ranges(accept or "")
+    if not ranges:
         return offered[0]
-    ranges = _media_ranges(accept)
 
     def quality(media_type: str) -> float:
         # The most specific range that matches decides, whatever a broader one says.
@@ -141,10 +145,13 @@ def _media_ranges(accept: str) -> dict[str, float]:
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = 1.0
         for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                quality = float(value) if _QUALITY.fullmatch(value.strip()) else 0.0
-        ranges[media_range] = max(quality, ranges.get(media_range, 0.0))
+            name, _, value = (piece.strip() for piece in parameter.partition("="))
+            if name == "q" and _QUALITY.fullmatch(value):
+                quality = min(float(value), 1.0)
+        if media_range == "*":  # as java.net.HttpURLConnection writes */*
+            media_range = "*/*"
+        if _MEDIA_RANGE.fullmatch(media_range):
+            ranges[media_range] = max(quality, ranges.get(media_range, 0.0))
     return ranges
 
 

@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from results_api.refusals import (
     MALFORMED_OWN_RECEIPT,
@@ -50,13 +52,43 @@ def refusal_of(event: dict[str, Any], read: Callable[[dict[str, Any]], object] =
         pytest.param("application/json;q=0, */*", CSV, id="anything-but-json"),
         pytest.param("text/html", None, id="html-only"),
         pytest.param("application/json;q=0, text/csv;q=0", None, id="neither"),
-        pytest.param("text/csv;q=much", None, id="no-number"),
-        pytest.param("text/csv;q=nan", None, id="not-a-number"),
-        pytest.param(";;,=,/", None, id="nonsense"),
+        pytest.param("text/csv;q=much", CSV, id="no-number"),
+        pytest.param("text/csv;q=nan", CSV, id="not-a-number"),
+        pytest.param(";;,=,/", JSON, id="punctuation"),
     ],
 )
 def test_what_is_accepted_decides_the_format(accept: str | None, media_type: str | None) -> None:
     assert negotiate(accept, (JSON, CSV)) == media_type
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        pytest.param("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", id="java"),
+        pytest.param("application/json, text/plain, */*", id="axios"),
+        pytest.param(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", id="browser"
+        ),
+        pytest.param("*/*", id="curl"),
+        pytest.param("application/json;q=.9", id="dot-weight"),
+        pytest.param("application/json;q=1.00000", id="many-digits"),
+        pytest.param("application/json; q=high", id="no-number"),
+        pytest.param("application/json; q=", id="no-weight"),
+        pytest.param("application/json; q=7", id="above-one"),
+        pytest.param("application/json;charset=utf-8", id="charset"),
+        pytest.param("json", id="no-range"),
+        pytest.param(";q=0", id="only-a-weight"),
+        pytest.param(",;, ,", id="punctuation"),
+    ],
+)
+def test_headers_of_widespread_clients_get_json(accept: str) -> None:
+    assert negotiate(accept, (JSON, CSV)) == JSON
+
+
+@given(st.text(alphabet='acijnopst/*+;=,q.019 "\\\t-', max_size=60))
+def test_an_unreadable_part_of_accept_changes_nothing(noise: str) -> None:
+    """Only a range that could be read may lead to a refusal."""
+    assert negotiate(f"{JSON}, {noise.replace('/', '')}", (JSON, CSV)) == JSON
 
 
 @pytest.mark.parametrize("resource", ["/polls/{poll_id}", "/polls/{poll_id}/votes/me"])
