@@ -1,5 +1,6 @@
 """`python -m loadtest run`, `worker` and `verify`."""
 
+import math
 import os
 import subprocess
 import sys
@@ -35,6 +36,9 @@ STOP_TIMEOUT_SECONDS = 40
 # What `verify` and `run` exit with: 2 is what a wrong option ends in.
 EXIT_CODES = {Verdict.EXACT: 0, Verdict.WRONG: 1, Verdict.UNDECIDED: 3}
 
+# More than one process can send (a few hundred votes a second), and a day: beyond these a run is a typing error.
+MOST_PER_SENDER, MOST_MINUTES = 2_000, 24 * 60
+
 app = typer.Typer(
     no_args_is_help=True, help="Send load to a deployment, and verify that every vote counted once."
 )
@@ -64,6 +68,7 @@ def run(
     ] = False,
 ) -> None:
     """Send votes, wait for the final result, and compare."""
+    refuse_impossible(rate, minutes, senders=workers or processes)
     target = find(environment)
     credentials = for_voters_of(target, client)
     credentials.find()  # what is missing is said before there are polls
@@ -112,6 +117,26 @@ def verify_again(
         raise OperatorError(f"there is no folder {folder}: name the one of a run, below {_shown(RUNS)}")
     files = Files(folder)
     _finish(files, Stage(find(files.scenario().plan.environment)), goes_on=False)
+
+
+def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
+    """Refuse a run that cannot be sent, before anything is looked up or sent.
+
+    Args:
+        rate: votes per second at the highest.
+        minutes: how long to send.
+        senders: processes that send, here or elsewhere.
+
+    Raises:
+        OperatorError: a number that is not finite, or too large.
+    """
+    if not math.isfinite(rate) or rate > MOST_PER_SENDER * senders:
+        raise OperatorError(
+            f"--rate {rate:g} is more than {senders} sending process(es) can send "
+            f"(at most {MOST_PER_SENDER:,} votes a second each): lower it, or add --processes or --workers"
+        )
+    if not math.isfinite(minutes) or minutes > MOST_MINUTES:
+        raise OperatorError(f"--minutes {minutes:g} is more than {MOST_MINUTES:,}, a day: lower it")
 
 
 def _make_sure(plan: Plan, *, yes: bool) -> None:
