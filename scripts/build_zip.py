@@ -34,7 +34,7 @@ import deflate
 
 from scripts import bytecode
 from scripts.bootstrap import uv
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import HERE, Layout
 
 PYTHON = "3.13"
@@ -57,7 +57,7 @@ _DROPPED_NAMES = {".lock", "py.typed"}
 _KEPT_METADATA = {"METADATA", "licenses", "LICENSE", "LICENSE.txt"}
 
 
-class OverBudget(Trouble):
+class OverBudget(UserError):
     """An archive has outgrown its budget."""
 
 
@@ -102,7 +102,7 @@ def target_named(name: str) -> Target:
     """Returns the target for "arm64", "x86_64" or "host".
 
     Raises:
-        Trouble: no such target, or Lambda has no architecture like this machine's.
+        UserError: no such target, or Lambda has no architecture like this machine's.
     """
     # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so wheels for glibc 2.28 start there.
     if name == "arm64":
@@ -110,12 +110,12 @@ def target_named(name: str) -> Target:
     if name == "x86_64":
         return Target(name, "x86_64", "x86_64-manylinux_2_28")
     if name != "host":
-        raise Trouble(f"there is no target {name}: choose arm64, x86_64 or host")
+        raise UserError(f"there is no target {name}: choose arm64, x86_64 or host")
     machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(
         platform.machine().lower(), platform.machine().lower()
     )
     if machine not in ("arm64", "x86_64"):
-        raise Trouble(f"Lambda runs on arm64 and x86_64, and this machine is {machine}")
+        raise UserError(f"Lambda runs on arm64 and x86_64, and this machine is {machine}")
     return Target(name, machine, None)
 
 
@@ -123,11 +123,11 @@ def find_functions(folder: Path) -> list[str]:
     """The functions, which are the packages with a handler.py, sorted.
 
     Raises:
-        Trouble: there is none.
+        UserError: there is none.
     """
     names = sorted(handler.parent.name for handler in folder.glob("*/handler.py"))
     if not names:
-        raise Trouble(f"there is no function in {folder}: a function is a folder with a handler.py")
+        raise UserError(f"there is no function in {folder}: a function is a folder with a handler.py")
     return names
 
 
@@ -230,7 +230,7 @@ def install_dependencies(layout: Layout, target: Target, folder: Path) -> None:
     """Installs the locked requirements for a target into a folder.
 
     Raises:
-        Trouble: they cannot be installed.
+        UserError: they cannot be installed.
     """
     options: list[str | Path] = [
         "--target",
@@ -266,7 +266,7 @@ def build(layout: Layout, target: Target, *, budget: int = BUDGET_BYTES) -> tupl
         The folder, and whether anything was built.
 
     Raises:
-        Trouble: no functions, requirements that cannot be installed, or an archive over its budget.
+        UserError: no functions, requirements that cannot be installed, or an archive over its budget.
     """
     functions_folder = layout.root / "functions"
     functions = find_functions(functions_folder)
@@ -339,7 +339,7 @@ def build_and_report(layout: Layout, target: Target) -> Path:
     """Builds the archives of a target, prints what is there, and returns their folder.
 
     Raises:
-        Trouble: see `build`.
+        UserError: see `build`.
     """
     folder, built = build(layout, target)
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -357,8 +357,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         build_and_report(HERE, target_named(asked.target))
-    except Trouble as trouble:
-        print(f"build_zip: {trouble}", file=sys.stderr)
+    except UserError as error:
+        print(f"build_zip: {error}", file=sys.stderr)
         return 1
     return 0
 

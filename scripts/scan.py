@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 
 # Read with the values of the environment that matters, where a rule depends on a variable.
@@ -118,7 +118,7 @@ def scan_infra(layout: Layout) -> int:
     """Hold infra/ against checkov's rules; returns 1 if anything is to be mended.
 
     Raises:
-        Trouble: checkov did not run to its end.
+        UserError: checkov did not run to its end.
     """
     infra = layout.root / "infra"
     with tempfile.TemporaryDirectory() as scratch:
@@ -167,7 +167,7 @@ def _run_checkov(layout: Layout, folder: Path) -> dict[str, Any]:
         report["results"]["failed_checks"]
     except (ValueError, KeyError, TypeError):
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it printed nothing"]
-        raise Trouble(f"checkov gave no report: {last[0]}") from None
+        raise UserError(f"checkov gave no report: {last[0]}") from None
     return report
 
 
@@ -175,14 +175,14 @@ def audit(layout: Layout) -> int:
     """Look up everything that is locked; returns 1 if anything has a known vulnerability.
 
     Raises:
-        Trouble: somebody has to look elsewhere, because here not everything could be looked up.
+        UserError: somebody has to look elsewhere, because here not everything could be looked up.
     """
     vulnerable = False
     for lock in sorted(layout.requirements.glob("*.txt")):
         packages = _run_pip_audit(layout, lock)
         if unknown := [package["name"] for package in packages if "skip_reason" in package]:
             # pip-audit itself is content with that.
-            raise Trouble(
+            raise UserError(
                 f"{len(unknown)} of {len(packages)} packages in requirements/{lock.name} could not be looked up "
                 f"({', '.join(unknown[:3])}, ...): pip-audit asks PyPI's JSON API, which does not answer here. "
                 "Run it where that can be reached"
@@ -208,7 +208,7 @@ def _run_pip_audit(layout: Layout, lock: Path) -> list[dict[str, Any]]:
         packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
         last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
-        raise Trouble(
+        raise UserError(
             f"nobody has looked at requirements/{lock.name}: "
             f"pip-audit asks PyPI's JSON API and got no answer ({last[0][:200]})"
         ) from None
@@ -222,8 +222,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         return scan_infra(HERE) if asked.what == "infra" else audit(HERE)
-    except Trouble as trouble:
-        say(str(trouble))
+    except UserError as error:
+        say(str(error))
         return 1
 
 

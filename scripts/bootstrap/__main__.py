@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from scripts.bootstrap import infra, interpreter, locks, terraform, uv, venv
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE
 
 
@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
             infra.init_for_tests(HERE, asked.module)
         elif asked.what == "terraform-test":
             print(infra.test(HERE, asked.module), flush=True)
-    except Trouble as trouble:
-        say(str(trouble))
+    except UserError as error:
+        say(str(error))
         return 1
     except KeyboardInterrupt:
         return 130

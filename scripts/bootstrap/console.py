@@ -17,11 +17,11 @@ _OFFLINE = re.compile(
 )
 
 
-class Trouble(Exception):
+class UserError(Exception):
     """Something a person has to act on; its text is one line that says what to do."""
 
 
-class CommandFailed(Trouble):
+class CommandFailed(UserError):
     """A command that was run for the user has failed.
 
     Attributes:

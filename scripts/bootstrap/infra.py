@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from scripts.bootstrap import terraform
-from scripts.bootstrap.console import CommandFailed, Trouble, run
+from scripts.bootstrap.console import CommandFailed, UserError, run
 from scripts.bootstrap.layout import Layout
 
 PLUGIN_DIR_VARIABLE = "TERRAFORM_PLUGIN_DIR"
@@ -54,7 +54,7 @@ def init(
         env: variables to add to ours.
 
     Raises:
-        Trouble: it fails; one line if the provider cannot be had, else what Terraform says.
+        UserError: it fails; one line if the provider cannot be had, else what Terraform says.
     """
     command: list[str | os.PathLike[str]] = [
         tool,
@@ -76,7 +76,7 @@ def init(
     cache = layout.tools / "terraform-plugins"
     if mirror:
         if not (Path(mirror) / PROVIDER).is_dir():
-            raise Trouble(
+            raise UserError(
                 f"{PLUGIN_DIR_VARIABLE}={mirror} has no {PROVIDER} in it: name the directory above that, or unset it"
             )
         command.append(f"-plugin-dir={Path(mirror).resolve()}")
@@ -91,11 +91,11 @@ def init(
         run(command, doing=f"initialise {layout.shown(folder)}", log=log, env=settings)
     except CommandFailed as failure:
         if _NO_REGISTRY.search(failure.output) and not mirror:
-            raise Trouble(
+            raise UserError(
                 f"the AWS provider is not here and its registry is out of reach: connect to the network, or set "
                 f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (all of it: {log})"
             ) from None
-        raise Trouble(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None
+        raise UserError(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None
     if mirror:
         layout.tools.mkdir(parents=True, exist_ok=True)
         _remembered_plugin_dir(layout).write_text(str(Path(mirror).resolve()), encoding="utf-8")
@@ -122,7 +122,7 @@ def init_for_tests(layout: Layout, module: str) -> None:
     """Initialises the root ("infra") or a module without a backend.
 
     Raises:
-        Trouble: see `init`.
+        UserError: see `init`.
     """
     tool = terraform.ensure(layout, for_tests=True)
     data = _test_data(layout, module)
@@ -134,7 +134,7 @@ def test(layout: Layout, module: str) -> str:
     """Validates the root or a module, runs its tests, and returns one line that says how many passed.
 
     Raises:
-        Trouble: something failed; carries everything that Terraform printed.
+        UserError: something failed; carries everything that Terraform printed.
     """
     tool = terraform.ensure(layout, for_tests=True)
     settings = terraform.environment(TF_DATA_DIR=str(_test_data(layout, module)))
@@ -149,10 +149,10 @@ def test(layout: Layout, module: str) -> str:
             check=False,
         )
         if done.returncode:
-            raise Trouble(f"{module}: terraform {command[0]} failed\n{done.stdout.strip()}")
+            raise UserError(f"{module}: terraform {command[0]} failed\n{done.stdout.strip()}")
     match = re.search(r"Success! (\d+) passed", done.stdout)
     if not match or match.group(1) == "0":
-        raise Trouble(f"{module} has no tests: add {module}/tests/*.tftest.hcl")
+        raise UserError(f"{module} has no tests: add {module}/tests/*.tftest.hcl")
     return f"{module}: valid, {match.group(1)} tests passed"
 
 

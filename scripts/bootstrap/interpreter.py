@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Iterator
 
 from scripts.bootstrap import uv
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import Layout
 
 # The version that Lambda runs (runtime python3.13), so that tests and archives see the same one.
@@ -26,7 +26,7 @@ def ensure(layout: Layout) -> Path:
     """Returns the path of a Python 3.13 that works.
 
     Raises:
-        Trouble: there is none and none can be downloaded.
+        UserError: there is none and none can be downloaded.
     """
     for candidate in _candidates(layout):
         path = _real(candidate)
@@ -35,8 +35,8 @@ def ensure(layout: Layout) -> Path:
     say(f"no Python {_SHOWN} here: uv brings one into .tools")
     try:
         uv.run_uv(layout, "python", "install", "--no-bin", _SHOWN, doing=f"download Python {_SHOWN}")
-    except Trouble:
-        raise Trouble(
+    except UserError:
+        raise UserError(
             f"Python {_SHOWN} is not on this machine and could not be downloaded: install it (python{_SHOWN} on the "
             "PATH, or pyenv), or connect to the network, and run the same command again"
         ) from None
@@ -44,7 +44,7 @@ def ensure(layout: Layout) -> Path:
         path = _real(candidate)
         if path:
             return path
-    raise Trouble(
+    raise UserError(
         f"uv brought a Python {_SHOWN} that does not start: remove {layout.tools / 'python'} and try again"
     )
 

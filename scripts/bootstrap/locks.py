@@ -18,7 +18,7 @@ def compile_all(layout: Layout, *, upgrade: bool) -> None:
         upgrade: take newer versions; otherwise a pin changes only where its .in file asks for it.
 
     Raises:
-        Trouble: requirements that cannot be met together, or no network.
+        UserError: requirements that cannot be met together, or no network.
     """
     for name, python in LOCKS.items():
         say(f"locking requirements/{name}.in")

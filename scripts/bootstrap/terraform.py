@@ -21,7 +21,7 @@ import zipfile
 from pathlib import Path
 from typing import Sequence
 
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import Layout
 
 FLOOR = (1, 11)
@@ -52,16 +52,16 @@ def ensure(layout: Layout, *, for_tests: bool = False) -> Path:
         for_tests: whether it has to run the module tests, which OpenTofu cannot.
 
     Raises:
-        Trouble: TERRAFORM names one that does not fit, or the pinned release cannot be fetched.
+        UserError: TERRAFORM names one that does not fit, or the pinned release cannot be fetched.
     """
     named = os.environ.get("TERRAFORM")
     if named:
         path = shutil.which(named)
         version = version_of(path) if path else None
         if path is None or version is None:
-            raise Trouble(f"TERRAFORM={named} is not a Terraform that starts: correct it, or unset it")
+            raise UserError(f"TERRAFORM={named} is not a Terraform that starts: correct it, or unset it")
         if version < FLOOR:
-            raise Trouble(
+            raise UserError(
                 f"TERRAFORM={named} is {_shown(version)}, and this project needs {_FLOOR_SHOWN} or newer: name a newer "
                 f"one, or unset it to have {PINNED} fetched"
             )
@@ -83,9 +83,9 @@ def ensure(layout: Layout, *, for_tests: bool = False) -> Path:
         say(f"{found}; {_FLOOR_SHOWN} or newer is needed, so {PINNED} is fetched into .tools")
         try:
             fetch(home, platform_key())
-        except Trouble as trouble:
-            raise Trouble(
-                f"{trouble}; or install Terraform {_FLOOR_SHOWN} or newer and put it on the PATH"
+        except UserError as error:
+            raise UserError(
+                f"{error}; or install Terraform {_FLOOR_SHOWN} or newer and put it on the PATH"
             ) from None
     return binary
 
@@ -114,13 +114,13 @@ def platform_key(system: str | None = None, machine: str | None = None) -> str:
     """This machine as HashiCorp names it, as in "linux_arm64".
 
     Raises:
-        Trouble: there is no pinned release for it.
+        UserError: there is no pinned release for it.
     """
     system = (system or platform.system()).lower()
     machine = (machine or platform.machine()).lower()
     key = f"{system}_{_ARCHITECTURES.get(machine, machine)}"
     if key not in SHA256:
-        raise Trouble(f"there is no pinned Terraform for {key}")
+        raise UserError(f"there is no pinned Terraform for {key}")
     return key
 
 
@@ -132,7 +132,7 @@ def fetch(home: Path, key: str) -> None:
         key: which build, as from `platform_key`.
 
     Raises:
-        Trouble: the download fails, or is not the release.
+        UserError: the download fails, or is not the release.
     """
     base = os.environ.get(DOWNLOAD_URL_VARIABLE, DOWNLOAD_URL).rstrip("/")
     url = f"{base}/{PINNED}/terraform_{PINNED}_{key}.zip"
@@ -144,7 +144,7 @@ def fetch(home: Path, key: str) -> None:
         _download(url, archive)
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         if digest != SHA256[key]:
-            raise Trouble(
+            raise UserError(
                 f"what {url} served is not Terraform {PINNED} (SHA-256 {digest[:12]}…, expected {SHA256[key][:12]}…): "
                 f"nothing was installed; point {DOWNLOAD_URL_VARIABLE} at an honest copy"
             )
@@ -165,12 +165,14 @@ def _download(url: str, target: Path) -> None:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as file:  # noqa: S310
             shutil.copyfileobj(response, file)
     except urllib.error.HTTPError as error:
-        raise Trouble(
+        raise UserError(
             f"{url} answered {error.code} {error.reason}: is {DOWNLOAD_URL_VARIABLE} right?"
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise Trouble(f"could not download {url} ({reason}): connect to the network and try again") from None
+        raise UserError(
+            f"could not download {url} ({reason}): connect to the network and try again"
+        ) from None
 
 
 def _shown(version: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from scripts.bootstrap.console import CommandFailed, Trouble, run, say
+from scripts.bootstrap.console import CommandFailed, UserError, run, say
 from scripts.bootstrap.layout import Layout
 
 _PYTHONS = ["python3", *(f"python3.{minor}" for minor in range(15, 7, -1)), "/usr/bin/python3", "python"]
@@ -22,7 +22,7 @@ def ensure(layout: Layout) -> Path:
     """Returns the path of uv, installing it first if it is missing or its lock has changed.
 
     Raises:
-        Trouble: no Python here can install packages and no uv is on the PATH, or the index is out of reach.
+        UserError: no Python here can install packages and no uv is on the PATH, or the index is out of reach.
     """
     lock = layout.requirements / "tools.txt"
     home = layout.tools / "uv"
@@ -36,7 +36,7 @@ def ensure(layout: Layout) -> Path:
         found = shutil.which("uv")
         if found:
             return Path(found)
-        raise Trouble(
+        raise UserError(
             "no Python on this machine has pip or ensurepip, so uv cannot be installed: add one "
             "(Debian and Ubuntu: apt-get install python3-pip; Fedora: dnf install python3-pip), or put uv on the PATH"
         )
@@ -64,7 +64,7 @@ def ensure(layout: Layout) -> Path:
     except CommandFailed as failure:
         shutil.rmtree(fresh, ignore_errors=True)
         if failure.looks_offline:
-            raise Trouble(
+            raise UserError(
                 "could not install uv: the package index is out of reach; connect to the network, or name a mirror "
                 f"in PIP_INDEX_URL, and run the same command again (all of it: {layout.logs / 'uv.log'})"
             ) from None
@@ -103,7 +103,7 @@ def run_uv(layout: Layout, *arguments: str | os.PathLike[str], doing: str, cwd: 
     """Runs uv; without network, tries again with what is in uv's cache.
 
     Raises:
-        Trouble: it failed; says so in one line when the index is out of reach.
+        UserError: it failed; says so in one line when the index is out of reach.
     """
     command = [ensure(layout), *arguments]
     log = layout.logs / f"{doing.replace(' ', '-').replace('/', '-')}.log"
@@ -122,7 +122,7 @@ def run_uv(layout: Layout, *arguments: str | os.PathLike[str], doing: str, cwd: 
             env={**settings, "UV_OFFLINE": "1"},
         )
     except CommandFailed:
-        raise Trouble(
+        raise UserError(
             f"could not {doing}: the package index is out of reach; connect to the network, or name a mirror in "
             f"UV_DEFAULT_INDEX, and run the same command again (all of it: {log})"
         ) from None

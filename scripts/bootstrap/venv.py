@@ -23,7 +23,7 @@ def ensure(layout: Layout, name: str, requirements: str, *, editable: bool) -> P
         editable: whether this project's own packages are importable in it, and its commands are there.
 
     Raises:
-        Trouble: no Python 3.13, or the package index is out of reach.
+        UserError: no Python 3.13, or the package index is out of reach.
     """
     home = layout.root / name
     python = home / "bin" / "python"

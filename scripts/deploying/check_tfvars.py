@@ -15,7 +15,7 @@ from typing import Any
 import hcl2
 from lark.exceptions import LarkError
 
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 
 # What may stand below a setting: its attributes, what its elements are made of, or nothing that has a name.
 type Shape = Mapping[str, "Shape"] | "Elements" | None
@@ -35,7 +35,7 @@ def check(file: Path, variables: Path) -> None:
     """Hold a tfvars file against the variables that are declared. A broken file is left to Terraform's own message.
 
     Raises:
-        Trouble: the file sets something that is not there; says what may have been meant.
+        UserError: the file sets something that is not there; says what may have been meant.
     """
     try:
         values = _parsed(file)
@@ -45,7 +45,7 @@ def check(file: Path, variables: Path) -> None:
     found = unknown(values, shapes(variables))
     problems = [f"  {'.'.join(path)}: {_advice(path[-1], known)}" for path, known in found]
     if problems:
-        raise Trouble(
+        raise UserError(
             f"{file.name} sets what {variables.parent.name}/{variables.name} does not have, and Terraform would pass "
             "over it:\n" + "\n".join(problems)
         )

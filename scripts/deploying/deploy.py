@@ -32,7 +32,7 @@ import localcloud
 from localcloud.environment import CLEARED, external_endpoint
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.console import Trouble, say
+from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import check_tfvars, release
 
@@ -57,13 +57,13 @@ def variables_file(layout: Layout, environment: str) -> Path:
     """The tfvars file of an environment.
 
     Raises:
-        Trouble: there is no such environment.
+        UserError: there is no such environment.
     """
     folder = layout.root / "infra" / "environments"
     file = folder / f"{environment}.tfvars"
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.tfvars")))
-        raise Trouble(f"there is no environment {environment!r}; infra/environments has {known or 'none'}")
+        raise UserError(f"there is no environment {environment!r}; infra/environments has {known or 'none'}")
     return file
 
 
@@ -76,10 +76,10 @@ def require_place(layout: Layout, environment: str) -> None:
     """Checks that an environment's state has a place, before anything is built for it.
 
     Raises:
-        Trouble: it has none.
+        UserError: it has none.
     """
     if not setting(backend_file(layout, environment), "bucket"):
-        raise Trouble(
+        raise UserError(
             f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
         )
 
@@ -105,11 +105,11 @@ def ensure_state_bucket(backend: Path) -> None:
     """Makes the bucket for the local environment's state at an endpoint that `localcloud up` did not start.
 
     Raises:
-        Trouble: the endpoint does not answer.
+        UserError: the endpoint does not answer.
     """
     bucket = setting(backend, "bucket")
     if not bucket:
-        raise Trouble(f"{backend.name} names no bucket")
+        raise UserError(f"{backend.name} names no bucket")
     # Not every emulator's host name resolves with the bucket's in front of it.
     client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
     try:
@@ -117,7 +117,7 @@ def ensure_state_bucket(backend: Path) -> None:
     except client.exceptions.BucketAlreadyOwnedByYou:
         return
     except (ClientError, BotoCoreError) as error:
-        raise Trouble(f"the endpoint takes no bucket for Terraform's state: {error}") from None
+        raise UserError(f"the endpoint takes no bucket for Terraform's state: {error}") from None
 
 
 def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -> dict[str, str]:
@@ -127,7 +127,7 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
         The variables that Terraform has to run with.
 
     Raises:
-        Trouble: the provider or the state cannot be reached.
+        UserError: the provider or the state cannot be reached.
     """
     backend, data = backend_file(layout, environment), infra.data_dir(layout, environment)
     require_place(layout, environment)
@@ -161,7 +161,7 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
         more: further arguments for Terraform; variable files among them are checked, too.
 
     Raises:
-        Trouble: there is no such environment, a tfvars file sets what is not there, or archives cannot be built, or
+        UserError: there is no such environment, a tfvars file sets what is not there, or archives cannot be built, or
             are not those of the release.
     """
     variables, target = variables_file(layout, environment), target_of(layout, environment)
@@ -258,7 +258,7 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     """Does what was asked for with Terraform; returns its exit code.
 
     Raises:
-        Trouble: something it needs is missing, or a tfvars file sets what is not there.
+        UserError: something it needs is missing, or a tfvars file sets what is not there.
     """
     variables_file(layout, environment)
     require_place(layout, environment)
@@ -287,8 +287,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.environment == LOCAL:
             aim_at_local_cloud()
         return terraform_command(HERE, asked.what, asked.environment, asked.more)
-    except Trouble as trouble:
-        say(str(trouble))
+    except UserError as error:
+        say(str(error))
         return 1
 
 

@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.console import Trouble, run, say
+from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import deploy
 
@@ -55,22 +55,22 @@ def place_of(layout: Layout, environment: str) -> Place:
     """Reads an environment's files, and asks AWS whose credentials these are.
 
     Raises:
-        Trouble: no such environment, no credentials, or credentials of another account than the one in the files.
+        UserError: no such environment, no credentials, or credentials of another account than the one in the files.
     """
     variables, backend = deploy.variables_file(layout, environment), deploy.backend_file(layout, environment)
     region = deploy.setting(variables, "aws_region") or deploy.setting(backend, "region")
     if not region:
-        raise Trouble(f"{layout.shown(backend)} names no region")
+        raise UserError(f"{layout.shown(backend)} names no region")
     try:
         account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
     except (ClientError, BotoCoreError) as error:
-        raise Trouble(
+        raise UserError(
             f"no AWS account to prepare: {error}; log in as for every other AWS tool, then try again"
         ) from None
     project = deploy.setting(variables, "project") or PROJECT
     named = deploy.setting(backend, "bucket")
     if named and (other := re.search(r"-(\d{12})$", named)) and other[1] != account:
-        raise Trouble(
+        raise UserError(
             f"{layout.shown(backend)} says that {environment} lives in account {other[1]}, and these credentials are "
             f"for {account}: log in to the other one, or remove the line `bucket` to begin anew in this one"
         )
@@ -82,7 +82,7 @@ def ensure_bucket(place: Place, client: S3Client | None = None) -> bool:
     """Makes the state's bucket unless it is there; returns whether it was made.
 
     Raises:
-        Trouble: the name belongs to somebody else, or S3 refuses.
+        UserError: the name belongs to somebody else, or S3 refuses.
     """
     client = client or boto3.client("s3", region_name=place.region, config=_S3)
     try:
@@ -90,11 +90,11 @@ def ensure_bucket(place: Place, client: S3Client | None = None) -> bool:
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 403:
-            raise Trouble(_taken(place)) from None
+            raise UserError(_taken(place)) from None
         if status != 404:
-            raise Trouble(f"S3 can't be asked for {place.bucket}: {error}") from None
+            raise UserError(f"S3 can't be asked for {place.bucket}: {error}") from None
     except BotoCoreError as error:
-        raise Trouble(f"S3 can't be asked for {place.bucket}: {error}") from None
+        raise UserError(f"S3 can't be asked for {place.bucket}: {error}") from None
     else:
         return False
     where: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": place.region}}
@@ -102,9 +102,9 @@ def ensure_bucket(place: Place, client: S3Client | None = None) -> bool:
         # The oldest region is the one that must not be named.
         client.create_bucket(Bucket=place.bucket, **({} if place.region == "us-east-1" else where))
     except client.exceptions.BucketAlreadyExists:
-        raise Trouble(_taken(place)) from None
+        raise UserError(_taken(place)) from None
     except (ClientError, BotoCoreError) as error:
-        raise Trouble(f"S3 makes no bucket {place.bucket}: {error}") from None
+        raise UserError(f"S3 makes no bucket {place.bucket}: {error}") from None
     return True
 
 
@@ -156,12 +156,12 @@ def has_github_provider(place: Place) -> bool:
     """Whether the account is connected to GitHub already.
 
     Raises:
-        Trouble: IAM can't be asked.
+        UserError: IAM can't be asked.
     """
     try:
         listed = boto3.client("iam", region_name=place.region).list_open_id_connect_providers()
     except (ClientError, BotoCoreError) as error:
-        raise Trouble(f"IAM can't be asked: {error}") from None
+        raise UserError(f"IAM can't be asked: {error}") from None
     return any(entry["Arn"].endswith(GITHUB_PROVIDER) for entry in listed["OpenIDConnectProviderList"])
 
 
@@ -176,7 +176,7 @@ def lay(layout: Layout, environment: str, more: list[str]) -> int:
         more: further arguments for `terraform apply`.
 
     Raises:
-        Trouble: something that it needs is missing, or belongs to somebody else.
+        UserError: something that it needs is missing, or belongs to somebody else.
     """
     place = place_of(layout, environment)
     backend = deploy.backend_file(layout, environment)
@@ -256,9 +256,9 @@ def main(layout: Layout, environment: str, more: list[str]) -> int:
     """Lays a foundation from a terminal; without one, nobody could answer Terraform's question.
 
     Raises:
-        Trouble: see `lay`; or there is nobody to ask.
+        UserError: see `lay`; or there is nobody to ask.
     """
     asked_for = environment != deploy.LOCAL and "-auto-approve" not in more
     if asked_for and not sys.stdin.isatty():
-        raise Trouble("this shows a plan and asks: run it in a terminal, or with ARGS=-auto-approve")
+        raise UserError("this shows a plan and asks: run it in a terminal, or with ARGS=-auto-approve")
     return lay(layout, environment, more)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 
 API = "https://api.github.com"
 PAGE = 100
@@ -55,18 +55,18 @@ class GitHub:
         """The repository that a workflow runs for.
 
         Raises:
-            Trouble: a variable is missing.
+            UserError: a variable is missing.
         """
         missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN") if not environ.get(name)]
         if missing:
-            raise Trouble(f"set {' and '.join(missing)}: GitHub is to be told, and does not know who asks")
+            raise UserError(f"set {' and '.join(missing)}: GitHub is to be told, and does not know who asks")
         return cls(environ["GITHUB_REPOSITORY"], environ["GITHUB_TOKEN"], environ.get("GITHUB_API_URL", API))
 
     def comment(self, pull_request: int, topic: str, text: str) -> None:
         """Writes the one comment on a topic, or rewrites it.
 
         Raises:
-            Trouble: GitHub refuses.
+            UserError: GitHub refuses.
         """
         marker = f"<!-- votestream: {topic} -->"
         for comment in self._all(f"/issues/{pull_request}/comments"):
@@ -79,7 +79,7 @@ class GitHub:
         """Opens the issue with this title, or rewrites the one that is open.
 
         Raises:
-            Trouble: GitHub refuses.
+            UserError: GitHub refuses.
         """
         number = self._issue(title)
         if number is None:
@@ -91,7 +91,7 @@ class GitHub:
         """Closes the open issue with this title, if there is one.
 
         Raises:
-            Trouble: GitHub refuses.
+            UserError: GitHub refuses.
         """
         number = self._issue(title)
         if number is not None:
@@ -117,9 +117,9 @@ class GitHub:
         try:
             answer = self._client.request(method, path, json=body or None)
         except httpx.TransportError as error:
-            raise Trouble(f"GitHub could not be reached: {type(error).__name__}: {error}") from None
+            raise UserError(f"GitHub could not be reached: {type(error).__name__}: {error}") from None
         if answer.is_error:
-            raise Trouble(
+            raise UserError(
                 f"GitHub answered {answer.status_code} to {method} {path} of {self._repository}: "
                 f"{answer.json().get('message', '') if 'json' in answer.headers.get('content-type', '') else ''}; "
                 "check the job's permissions"

@@ -8,7 +8,7 @@ import os
 import sys
 
 from scripts.bootstrap import terraform
-from scripts.bootstrap.console import Trouble, run, say
+from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import deploy, foundation, release
 from scripts.deploying.github import GitHub, tell
@@ -27,7 +27,7 @@ class Terraform:
         """Initialises the environment and brings its archives.
 
         Raises:
-            Trouble: something it needs is missing.
+            UserError: something it needs is missing.
         """
         deploy.variables_file(layout, environment)
         deploy.require_place(layout, environment)
@@ -47,7 +47,7 @@ class Terraform:
             lock: whether nobody else may plan or apply meanwhile; a role that may only read can't lock.
 
         Raises:
-            Trouble: the plan fails.
+            UserError: the plan fails.
         """
         run(
             [
@@ -116,14 +116,14 @@ def apply(layout: Layout, environment: str, expected: str) -> int:
     """Plans, and applies that plan; only if it is the one that was reviewed, where one was.
 
     Raises:
-        Trouble: it is another one.
+        UserError: it is another one.
     """
     at_work = Terraform(layout, environment)
     try:
         plan = at_work.plan(lock=True)
         tell(markdown(plan, environment), {"plan": plan.fingerprint})
         if expected and plan.fingerprint != expected:
-            raise Trouble(
+            raise UserError(
                 f"this is not the plan that was approved ({expected[:16]}): {environment} has changed since, so "
                 "nothing was applied; run the pipeline again to review what it would do now"
             )
@@ -184,8 +184,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.what == "bootstrap":
             return foundation.main(HERE, asked.environment, asked.more)
         return drift(HERE, asked.environment)
-    except Trouble as trouble:
-        say(str(trouble))
+    except UserError as error:
+        say(str(error))
         return 1
 
 

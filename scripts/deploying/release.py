@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts import build_zip
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 
@@ -18,7 +18,7 @@ def make(layout: Layout, targets: Iterable[build_zip.Target]) -> str:
     The same sources give the same SHA-256, whoever builds them.
 
     Raises:
-        Trouble: an archive cannot be built.
+        UserError: an archive cannot be built.
     """
     folders = {target.name: build_zip.build_and_report(layout, target) for target in targets}
     files = {
@@ -39,27 +39,27 @@ def folder(layout: Layout, target: build_zip.Target, expected: str) -> Path:
         expected: the release's SHA-256.
 
     Raises:
-        Trouble: this is another release, it has no archives for this target, or a file was changed.
+        UserError: this is another release, it has no archives for this target, or a file was changed.
     """
     file, wanted = _file(layout), layout.root / "dist" / target.name
     if not file.is_file():
-        raise Trouble(
+        raise UserError(
             f"RELEASE={expected[:12]}… is not here: put what `make release` built into dist/, or unset RELEASE"
         )
     if (actual := _digest(file)) != expected:
-        raise Trouble(
+        raise UserError(
             f"dist/ holds the release {actual[:12]}…, and RELEASE asks for {expected[:12]}…: nothing is deployed"
         )
     files: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))["files"]
     mine = {name: digest for name, digest in files.items() if name.startswith(f"{target.name}/")}
     if not mine:
-        raise Trouble(
+        raise UserError(
             f"the release {expected[:12]}… has no archives for {target.name}: `make release` builds them"
         )
     for name, digest in mine.items():
         path = layout.root / "dist" / name
         if not path.is_file() or _digest(path) != digest:
-            raise Trouble(f"dist/{name} is not the file of release {expected[:12]}…: nothing is deployed")
+            raise UserError(f"dist/{name} is not the file of release {expected[:12]}…: nothing is deployed")
     return wanted
 
 

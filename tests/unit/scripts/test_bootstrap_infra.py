@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 Play = Callable[[str], Path]
@@ -102,7 +102,7 @@ def test_a_plugin_directory_that_was_of_no_use_is_not_remembered(
     (mirror / infra.PROVIDER).mkdir(parents=True)
     monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
     play("exit 1")
-    with pytest.raises(Trouble):
+    with pytest.raises(UserError):
         infra.init_for_tests(layout, "infra")
     monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
     log = play("")
@@ -118,7 +118,7 @@ def test_a_plugin_directory_without_the_provider_is_refused(
     play("")
     monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(tmp_path))
 
-    with pytest.raises(Trouble, match=r"has no registry\.terraform\.io/hashicorp/aws in it"):
+    with pytest.raises(UserError, match=r"has no registry\.terraform\.io/hashicorp/aws in it"):
         infra.init_for_tests(layout, "infra")
 
 
@@ -126,7 +126,7 @@ def test_without_registry_one_line_says_what_to_do(layout: Layout, play: Play) -
     play("echo 'Error: Failed to query available provider packages' >&2; echo more >&2; exit 1")
 
     with pytest.raises(
-        Trouble, match=r"registry is out of reach: connect .* or set TERRAFORM_PLUGIN_DIR"
+        UserError, match=r"registry is out of reach: connect .* or set TERRAFORM_PLUGIN_DIR"
     ) as failure:
         infra.init_for_tests(layout, "infra")
 
@@ -137,7 +137,7 @@ def test_an_error_in_the_configuration_is_shown_as_terraform_says_it(layout: Lay
     play("echo 'Error: Unsupported block type' >&2; echo '  on main.tf line 3' >&2; exit 1")
 
     with pytest.raises(
-        Trouble, match=r"could not initialise infra:\nError: Unsupported block type\n  on main\.tf line 3"
+        UserError, match=r"could not initialise infra:\nError: Unsupported block type\n  on main\.tf line 3"
     ):
         infra.init_for_tests(layout, "infra")
 
@@ -153,14 +153,14 @@ def test_a_module_that_passes_takes_one_line(layout: Layout, play: Play) -> None
 def test_a_module_that_fails_shows_everything(layout: Layout, play: Play) -> None:
     play('case "$*" in *" test "*) echo "run \\"keeps_a_promise\\"... fail"; exit 1 ;; esac')
 
-    with pytest.raises(Trouble, match=r'infra: terraform test failed\nrun "keeps_a_promise"\.\.\. fail'):
+    with pytest.raises(UserError, match=r'infra: terraform test failed\nrun "keeps_a_promise"\.\.\. fail'):
         infra.test(layout, "infra")
 
 
 def test_a_module_that_is_not_valid_is_not_tested(layout: Layout, play: Play) -> None:
     log = play("echo 'Error: Reference to undeclared resource'; exit 1")
 
-    with pytest.raises(Trouble, match="terraform validate failed\nError: Reference"):
+    with pytest.raises(UserError, match="terraform validate failed\nError: Reference"):
         infra.test(layout, "infra")
 
     assert len(log.read_text().splitlines()) == 1
@@ -169,5 +169,5 @@ def test_a_module_that_is_not_valid_is_not_tested(layout: Layout, play: Play) ->
 def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> None:
     play('case "$*" in *" test "*) echo "Success! 0 passed, 0 failed." ;; esac')
 
-    with pytest.raises(Trouble, match="infra has no tests"):
+    with pytest.raises(UserError, match="infra has no tests"):
         infra.test(layout, "infra")

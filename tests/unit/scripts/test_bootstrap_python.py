@@ -8,7 +8,7 @@ import pytest
 
 from scripts.bootstrap import __main__ as command_line
 from scripts.bootstrap import console, interpreter, locks, uv, venv
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 Program = Callable[[str, str], str]
@@ -89,7 +89,7 @@ def test_without_network_the_line_says_how_to_get_uv(layout: Layout, monkeypatch
     monkeypatch.setenv("FAILURE", "NewConnectionError: Temporary failure in name resolution")
 
     with pytest.raises(
-        Trouble, match="index is out of reach; connect to the network, or name a mirror in PIP_INDEX"
+        UserError, match="index is out of reach; connect to the network, or name a mirror in PIP_INDEX"
     ):
         uv.ensure(layout)
 
@@ -103,7 +103,7 @@ def test_a_package_that_is_not_the_locked_one_is_refused_with_pips_reason(
     monkeypatch.setenv("FAILURE", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n  Got 1234")
 
     with pytest.raises(
-        Trouble, match="could not install uv with pip: THESE PACKAGES DO NOT MATCH THE HASHES"
+        UserError, match="could not install uv with pip: THESE PACKAGES DO NOT MATCH THE HASHES"
     ):
         uv.ensure(layout)
 
@@ -112,7 +112,7 @@ def test_a_package_that_is_not_the_locked_one_is_refused_with_pips_reason(
 
 @pytest.mark.usefixtures("no_pip")
 def test_a_machine_without_pip_is_told_how_to_get_it(layout: Layout) -> None:
-    with pytest.raises(Trouble, match=r"has pip or ensurepip.*apt-get install python3-pip"):
+    with pytest.raises(UserError, match=r"has pip or ensurepip.*apt-get install python3-pip"):
         uv.ensure(layout)
 
 
@@ -182,7 +182,7 @@ def test_without_network_and_cache_one_line_says_so(
     monkeypatch.setattr(uv, "ensure", lambda _: path)
 
     with pytest.raises(
-        Trouble, match=r"could not install dev\.txt: the package index is out of reach; connect"
+        UserError, match=r"could not install dev\.txt: the package index is out of reach; connect"
     ) as failure:
         uv.run_uv(layout, "pip", "sync", doing="install dev.txt")
 
@@ -196,7 +196,7 @@ def test_what_uv_refuses_is_shown_in_one_line(
     monkeypatch.setattr(uv, "ensure", lambda _: path)
 
     with pytest.raises(
-        Trouble, match=r"could not install dev\.txt: Hash mismatch for x \(all of it: .*\.log\)$"
+        UserError, match=r"could not install dev\.txt: Hash mismatch for x \(all of it: .*\.log\)$"
     ):
         uv.run_uv(layout, "pip", "sync", doing="install dev.txt")
 
@@ -243,7 +243,7 @@ def test_without_network_and_the_right_python_one_line_says_what_to_do(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_arguments: object, **_named: object) -> str:
-        raise Trouble("the network is away")
+        raise UserError("the network is away")
 
     monkeypatch.setattr(interpreter, "_candidates", lambda _: [])
     monkeypatch.setattr(uv, "run_uv", fail)
@@ -314,7 +314,7 @@ def test_locks_are_compiled_in_the_order_in_which_they_depend(layout: Layout, uv
 
 
 def test_a_command_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match="could not do it: /nowhere/tool: No such file"):
+    with pytest.raises(UserError, match="could not do it: /nowhere/tool: No such file"):
         console.run(["/nowhere/tool"], doing="do it", log=tmp_path / "log")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.bootstrap import __main__ as command_line
 from scripts.bootstrap import terraform
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 KEY = "linux_amd64"
@@ -144,7 +144,7 @@ def test_a_download_with_another_checksum_is_not_installed(
     publish(releases, monkeypatch)
     (releases / RELEASE).write_bytes((releases / RELEASE).read_bytes() + b"!")
 
-    with pytest.raises(Trouble, match=r"is not Terraform 1\.11\.4 .*nothing was installed"):
+    with pytest.raises(UserError, match=r"is not Terraform 1\.11\.4 .*nothing was installed"):
         terraform.ensure(layout)
 
     assert list(layout.tools.iterdir()) == []
@@ -155,7 +155,7 @@ def test_a_release_that_is_not_there_is_named(
     layout: Layout,
 ) -> None:
 
-    with pytest.raises(Trouble, match=r"terraform_1\.11\.4_linux_amd64\.zip answered 404"):
+    with pytest.raises(UserError, match=r"terraform_1\.11\.4_linux_amd64\.zip answered 404"):
         terraform.ensure(layout)
 
 
@@ -195,7 +195,7 @@ def test_a_named_terraform_that_does_not_fit_is_refused(
 ) -> None:
     monkeypatch.setenv("TERRAFORM", str(put("terraform", version)))
 
-    with pytest.raises(Trouble, match=message):
+    with pytest.raises(UserError, match=message):
         terraform.ensure(layout)
 
 
@@ -205,7 +205,7 @@ def test_a_named_terraform_that_is_missing_is_refused(
 ) -> None:
     monkeypatch.setenv("TERRAFORM", "/nowhere/terraform")
 
-    with pytest.raises(Trouble, match="TERRAFORM=/nowhere/terraform is not a Terraform that starts"):
+    with pytest.raises(UserError, match="TERRAFORM=/nowhere/terraform is not a Terraform that starts"):
         terraform.ensure(layout)
 
 
@@ -223,7 +223,7 @@ def test_the_release_fits_the_machine(system: str, machine: str, key: str) -> No
 
 
 def test_a_machine_without_a_pinned_release_is_named() -> None:
-    with pytest.raises(Trouble, match="no pinned Terraform for freebsd_amd64"):
+    with pytest.raises(UserError, match="no pinned Terraform for freebsd_amd64"):
         terraform.platform_key("FreeBSD", "amd64")
 
 

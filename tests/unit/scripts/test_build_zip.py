@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import build_zip
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 ARM64 = build_zip.target_named("arm64")
@@ -303,12 +303,12 @@ def test_an_archive_over_its_budget_fails_the_build_and_names_the_ten_largest_fi
 def test_a_project_without_functions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "functions").mkdir()
 
-    with pytest.raises(Trouble, match=r"handler\.py"):
+    with pytest.raises(UserError, match=r"handler\.py"):
         build_zip.build(Layout(tmp_path), ARM64)
 
 
 def test_an_unknown_target_is_refused() -> None:
-    with pytest.raises(Trouble, match="arm64, x86_64 or host"):
+    with pytest.raises(UserError, match="arm64, x86_64 or host"):
         build_zip.target_named("mips")
 
 
@@ -326,7 +326,7 @@ def test_the_host_target_has_lambdas_name_for_its_architecture(
 def test_a_host_that_lambda_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
 
-    with pytest.raises(Trouble, match="riscv64"):
+    with pytest.raises(UserError, match="riscv64"):
         build_zip.target_named("host")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import scan
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 from scripts.scan import Exemption, Verdict
 
@@ -113,7 +113,7 @@ def test_a_report_is_read_and_counted(layout: Layout, capsys: pytest.CaptureFixt
 
 def test_a_scanner_that_does_not_report_is_no_clean_bill(layout: Layout) -> None:
     play(layout.root / ".venv-scan/bin/checkov", "ImportError: no module", 0)
-    with pytest.raises(Trouble, match="no report: ImportError"):
+    with pytest.raises(UserError, match="no report: ImportError"):
         scan.scan_infra(layout)
 
 
@@ -121,14 +121,16 @@ def test_what_pip_audit_could_not_look_up_is_no_clean_bill(layout: Layout) -> No
     answer = {"dependencies": [{"name": "left-pad", "skip_reason": "not found"}]}
     play(layout.root / ".venv-scan/bin/pip-audit", json.dumps(answer), 0)
     (layout.requirements / "lambda.txt").touch()
-    with pytest.raises(Trouble, match=r"1 of 1 packages in requirements/lambda\.txt could not be looked up"):
+    with pytest.raises(
+        UserError, match=r"1 of 1 packages in requirements/lambda\.txt could not be looked up"
+    ):
         scan.audit(layout)
 
 
 def test_a_registry_that_does_not_answer_is_no_clean_bill(layout: Layout) -> None:
     play(layout.root / ".venv-scan/bin/pip-audit", "")
     (layout.requirements / "lambda.txt").touch()
-    with pytest.raises(Trouble, match=r"nobody has looked at requirements/lambda\.txt: .* got no answer"):
+    with pytest.raises(UserError, match=r"nobody has looked at requirements/lambda\.txt: .* got no answer"):
         scan.audit(layout)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.deploying import check_tfvars
 
 VARIABLES = """
@@ -46,8 +46,8 @@ def problems(tmp_path: Path, settings: str) -> str:
     file.write_text(settings)
     try:
         check_tfvars.check(file, variables)
-    except Trouble as trouble:
-        return str(trouble)
+    except UserError as error:
+        return str(error)
     return ""
 
 

@@ -8,7 +8,7 @@ import pytest
 import localcloud
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import deploy
 
@@ -189,7 +189,9 @@ def test_an_endpoint_that_does_not_answer_is_said_in_one_line(
     }.items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(Trouble, match="takes no bucket for Terraform's state: Could not connect") as failure:
+    with pytest.raises(
+        UserError, match="takes no bucket for Terraform's state: Could not connect"
+    ) as failure:
         deploy.ensure_state_bucket(deploy.backend_file(layout, "local"))
 
     assert "\n" not in str(failure.value)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.deploying.github import GitHub, tell
 
 TOKEN = "t0ken"
@@ -142,13 +142,13 @@ def test_a_pull_request_with_the_issues_title_is_left_alone(hub: Hub) -> None:
 def test_a_refusal_says_what_to_look_at(hub: Hub) -> None:
     with (
         hub.client("wrong") as github,
-        pytest.raises(Trouble, match=r"403 to GET .* not accessible .*permissions"),
+        pytest.raises(UserError, match=r"403 to GET .* not accessible .*permissions"),
     ):
         github.comment(7, "plan", "text")
 
 
 def test_without_a_token_it_is_said_which_variable_is_missing() -> None:
-    with pytest.raises(Trouble, match="set GITHUB_TOKEN:"):
+    with pytest.raises(UserError, match="set GITHUB_TOKEN:"):
         GitHub.from_environment({"GITHUB_REPOSITORY": "owner/name"})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import build_zip
-from scripts.bootstrap.console import Trouble
+from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import release
 
@@ -64,12 +64,12 @@ def test_nothing_is_deployed_from_a_release_that_was_changed(
     else:
         file.write_bytes(file.read_bytes() + b" ")
 
-    with pytest.raises(Trouble, match=said):
+    with pytest.raises(UserError, match=said):
         release.folder(layout, ARM, digest)
 
 
 def test_an_environment_on_another_architecture_is_told_that_the_release_lacks_it(layout: Layout) -> None:
     digest = release.make(layout, [ARM])
 
-    with pytest.raises(Trouble, match="has no archives for x86_64"):
+    with pytest.raises(UserError, match="has no archives for x86_64"):
         release.folder(layout, INTEL, digest)
