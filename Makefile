@@ -15,6 +15,8 @@ CHAOS_SECONDS ?= 180
 # For `make deploy`: archives of this release (`make release` names it), and only if this is what would change.
 export RELEASE ?=
 PLAN ?=
+# For `make assets` and `make publish`: v and the version in pyproject.toml.
+TAG ?=
 # What `make loadtest` sends: for how long, how many votes a second at the highest, and in which shape.
 MINUTES ?= 15
 RATE ?= 60
@@ -138,6 +140,8 @@ lint-workflows: $(VENV) ## Check the GitHub workflows: syntax, weaknesses, schem
 	@$(BIN)/zizmor --offline --quiet --no-progress --persona=pedantic .github
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(BIN)/shellcheck .ci/run
 
 .PHONY: typecheck
@@ -257,6 +261,14 @@ smoke: need-env ## Take a small poll through a deployment, from its creation to 
 .PHONY: release
 release: $(VENV) ## Build the archives of all environments, and name them by one SHA-256
 	@$(PIPELINE) release
+
+.PHONY: assets
+assets: $(VENV) ## Build the files of a published release into dist/release: archives, checksums, SBOM (TAG=v1.2.3)
+	@$(PIPELINE) assets "$(TAG)"
+
+.PHONY: publish
+publish: assets ## Publish a pushed tag as a release on GitHub (TAG=; needs the gh command and its GH_TOKEN)
+	@gh release create "$(TAG)" --verify-tag --title "$(TAG)" --notes-file dist/notes.md dist/release/*
 
 .PHONY: review
 review: need-env ## Show what a deployment would change, without a string that could be a secret (ENV=)

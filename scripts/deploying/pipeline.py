@@ -1,4 +1,4 @@
-"""`python -m scripts.deploying.pipeline {bootstrap,release,review,deploy,drift} …`: one step of a pipeline each."""
+"""The command line of the pipelines: `python -m scripts.deploying.pipeline <step>`, one step each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from scripts.bootstrap import terraform
 from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import deploy, foundation, release
+from scripts.deploying import assets, deploy, foundation, release
 from scripts.deploying.github import GitHub, tell
 from scripts.deploying.plans import Plan, markdown
 
@@ -159,6 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="pipeline", description="Take a step of a deployment.")
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("release", help="build the archives of all environments, once")
+    published = what.add_parser("assets", help="build the files that a published release consists of")
+    published.add_argument("tag", help="v and the version in pyproject.toml")
     for name, help_text in (
         ("review", "show what a deployment would change"),
         ("deploy", "plan and apply without asking"),
@@ -175,6 +177,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if asked.what == "release":
             return make_release(HERE)
+        if asked.what == "assets":
+            print(HERE.shown(assets.make(HERE, asked.tag)))
+            return 0
         if asked.environment == deploy.LOCAL:
             deploy.aim_at_local_cloud()
         if asked.what == "review":

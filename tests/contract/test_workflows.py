@@ -14,6 +14,8 @@ FOLDER = PROJECT / ".github"
 WORKFLOWS = sorted(FOLDER.glob("workflows/*.yml"))
 FILES = [*WORKFLOWS, *sorted(FOLDER.glob("actions/*/action.yml"))]
 ENVIRONMENTS = {path.stem for path in (PROJECT / "infra" / "environments").glob("*.tfvars")} - {"local"}
+# Only the workflow that publishes a release may write to the repository.
+PUBLISHES = ("release", {"contents"})
 
 
 def workflow(path: Path) -> dict[str, Any]:
@@ -36,7 +38,13 @@ def named(path: Path) -> str:
 
 
 def test_there_are_pipelines() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"pull-request", "deploy", "deploy-environment", "drift"}
+    assert {path.stem for path in WORKFLOWS} >= {
+        "pull-request",
+        "deploy",
+        "deploy-environment",
+        "drift",
+        "release",
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -72,7 +80,7 @@ def test_a_job_may_do_only_what_it_says(path: Path) -> None:
     for name, job in jobs(path).items():
         assert set(job["permissions"].values()) <= {"read", "write"}, name
         writes = {scope for scope, access in job["permissions"].items() if access == "write"}
-        assert writes <= {"id-token", "issues", "pull-requests"}, name
+        assert writes <= {"id-token", "issues", "pull-requests"} or (path.stem, writes) == PUBLISHES, name
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
