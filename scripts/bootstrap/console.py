@@ -1,4 +1,4 @@
-"""What a person sees: short notes while something is brought, one clear line when it cannot be."""
+"""Notes for the person at the keyboard, errors of one line, and commands whose output is shown only if they fail."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _OFFLINE = re.compile(
 
 
 class UserError(Exception):
-    """Something a person has to act on; its text is one line that says what to do."""
+    """An error that a person must act on. Its text says what to do."""
 
 
 class CommandFailed(UserError):
     """A command that was run for the user has failed.
 
     Attributes:
-        output: everything the command printed.
+        output: everything that the command printed.
     """
 
     def __init__(self, message: str, output: str) -> None:
@@ -34,12 +34,12 @@ class CommandFailed(UserError):
 
     @property
     def looks_offline(self) -> bool:
-        """Whether the output reads as if the network were missing."""
+        """Whether the output reads like that of a machine without network."""
         return bool(_OFFLINE.search(self.output))
 
 
 def say(note: str) -> None:
-    """Prints a progress note; stdout is kept for answers that make reads."""
+    """Prints a note to stderr: make reads answers from stdout."""
     print(f"votestream: {note}", file=sys.stderr, flush=True)
 
 
@@ -55,13 +55,13 @@ def run(
 
     Args:
         command: program and arguments.
-        doing: what it is for, as in "install uv"; the error starts with it.
-        log: where the whole output goes when it fails, so that the one line can stay one line.
+        doing: its purpose, as in "install uv". The error starts with it.
+        log: gets the whole output if it fails.
         cwd: working directory; ours by default.
         env: the whole environment; ours by default.
 
     Raises:
-        CommandFailed: the program is missing or exits with anything but 0.
+        CommandFailed: the program is missing or does not exit with 0.
     """
     words = [os.fspath(word) for word in command]
     try:
@@ -75,11 +75,11 @@ def run(
         return done.stdout
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(f"$ {' '.join(words)}\n{output}", encoding="utf-8")
-    raise CommandFailed(f"could not {doing}: {_reason(output)} (all of it: {log})", output)
+    raise CommandFailed(f"could not {doing}: {_reason(output)} (the whole output: {log})", output)
 
 
 def _reason(output: str) -> str:
-    """The line that says most: the first that names an error, else the last one."""
+    """Returns the most useful line: the first that names an error, else the last one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(error|fatal|\u00d7)", line, re.IGNORECASE)]
     line = (errors or lines[-1:] or ["it printed nothing"])[0]

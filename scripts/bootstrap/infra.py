@@ -27,7 +27,7 @@ _NO_REGISTRY = re.compile(
 
 
 def data_dir(layout: Layout, name: str) -> Path:
-    """Where Terraform keeps what it downloads and remembers for one use, apart from every other use."""
+    """Returns where Terraform keeps what it downloads and remembers for one use, apart from every other use."""
     return layout.root / ".state" / "terraform" / name
 
 
@@ -41,16 +41,15 @@ def init(
 ) -> None:
     """Runs `terraform init` quietly.
 
-    The provider comes from the directory that TERRAFORM_PLUGIN_DIR names or has named (set to nothing, it is
-    forgotten), or else from its registry, through a cache in .tools that every initialisation shares (the provider
-    has some 700 MB).
+    The provider comes from the directory that TERRAFORM_PLUGIN_DIR names, or named the last time that it was set.
+    Otherwise it comes from its registry, through a cache in .tools: the provider has some 700 MB.
 
     Args:
         layout: the checkout.
         tool: Terraform or OpenTofu.
         folder: what to initialise.
         data: its TF_DATA_DIR.
-        arguments: what concerns the backend.
+        arguments: those for the backend.
         env: variables to add to ours.
 
     Raises:
@@ -65,21 +64,14 @@ def init(
         *arguments,
     ]
     settings = terraform.environment(**(env or {}), TF_DATA_DIR=str(data))
-    if (
-        (folder / ".terraform.lock.hcl").exists()
-        and folder in (layout.root / "infra", layout.root / "infra" / "bootstrap")
-        and tool.name == "terraform"
-    ):
-        # The committed lock decides; OpenTofu has to add its own registry's name for the same provider to it.
+    is_locked = folder in (layout.root / "infra", layout.root / "infra" / "bootstrap")
+    if is_locked and (folder / ".terraform.lock.hcl").exists() and tool.name == "terraform":
+        # The committed lock decides. OpenTofu has to add its own registry's name for the same provider to it.
         command.append("-lockfile=readonly")
     mirror = _plugin_dir(layout)
     cache = layout.tools / "terraform-plugins"
     if mirror:
-        if not (Path(mirror) / PROVIDER).is_dir():
-            raise UserError(
-                f"{PLUGIN_DIR_VARIABLE}={mirror} has no {PROVIDER} in it: name the directory above that, or unset it"
-            )
-        command.append(f"-plugin-dir={Path(mirror).resolve()}")
+        command.append(f"-plugin-dir={mirror}")
     elif (cache / PROVIDER).is_dir() and folder != layout.root / "infra":
         # Terraform's cache takes one writer at a time: the root fills it, the modules only read.
         command.append(f"-plugin-dir={cache}")
@@ -93,29 +85,29 @@ def init(
         if _NO_REGISTRY.search(failure.output) and not mirror:
             raise UserError(
                 f"the AWS provider is not here and its registry is out of reach: connect to the network, or set "
-                f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (all of it: {log})"
+                f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (the whole output: {log})"
             ) from None
         raise UserError(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None
-    if mirror:
-        layout.tools.mkdir(parents=True, exist_ok=True)
-        _remembered_plugin_dir(layout).write_text(str(Path(mirror).resolve()), encoding="utf-8")
 
 
-def _plugin_dir(layout: Layout) -> str | None:
-    """The directory with the provider that TERRAFORM_PLUGIN_DIR names, or named at the last time that it was of use."""
-    remembered = _remembered_plugin_dir(layout)
+def _plugin_dir(layout: Layout) -> Path | None:
+    """Returns the directory with the provider, and remembers it for shells without the variable; "" forgets it."""
+    remembered = layout.tools / "terraform-plugin-dir"
     named = os.environ.get(PLUGIN_DIR_VARIABLE)
-    if named is None and remembered.exists():
-        before = remembered.read_text(encoding="utf-8")
-        if (Path(before) / PROVIDER).is_dir():
-            return before
+    if named is None:
+        before = Path(remembered.read_text(encoding="utf-8")) if remembered.exists() else None
+        return before if before and (before / PROVIDER).is_dir() else None
     if not named:
         remembered.unlink(missing_ok=True)
-    return named or None
-
-
-def _remembered_plugin_dir(layout: Layout) -> Path:
-    return layout.tools / "terraform-plugin-dir"
+        return None
+    mirror = Path(named).resolve()
+    if not (mirror / PROVIDER).is_dir():
+        raise UserError(
+            f"{PLUGIN_DIR_VARIABLE}={named} has no {PROVIDER} in it: name the directory above that, or unset it"
+        )
+    layout.tools.mkdir(parents=True, exist_ok=True)
+    remembered.write_text(str(mirror), encoding="utf-8")
+    return mirror
 
 
 def init_for_tests(layout: Layout, module: str) -> None:
@@ -134,13 +126,13 @@ def test(layout: Layout, module: str) -> str:
     """Validates the root or a module, runs its tests, and returns one line that says how many passed.
 
     Raises:
-        UserError: something failed; carries everything that Terraform printed.
+        UserError: something failed. It carries everything that Terraform printed.
     """
     tool = terraform.ensure(layout, for_tests=True)
     settings = terraform.environment(TF_DATA_DIR=str(_test_data(layout, module)))
-    for command in (["validate"], ["test"]):
+    for command in ("validate", "test"):
         done = subprocess.run(
-            [str(tool), f"-chdir={layout.root / module}", *command, "-no-color"],
+            [str(tool), f"-chdir={layout.root / module}", command, "-no-color"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -149,7 +141,7 @@ def test(layout: Layout, module: str) -> str:
             check=False,
         )
         if done.returncode:
-            raise UserError(f"{module}: terraform {command[0]} failed\n{done.stdout.strip()}")
+            raise UserError(f"{module}: terraform {command} failed\n{done.stdout.strip()}")
     match = re.search(r"Success! (\d+) passed", done.stdout)
     if not match or match.group(1) == "0":
         raise UserError(f"{module} has no tests: add {module}/tests/*.tftest.hcl")

@@ -95,23 +95,6 @@ def test_a_plugin_directory_is_remembered_until_it_is_gone_or_unset(
     assert not named()
 
 
-def test_a_plugin_directory_that_was_of_no_use_is_not_remembered(
-    layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mirror = tmp_path / "mirror"
-    (mirror / infra.PROVIDER).mkdir(parents=True)
-    monkeypatch.setenv(infra.PLUGIN_DIR_VARIABLE, str(mirror))
-    play("exit 1")
-    with pytest.raises(UserError):
-        infra.init_for_tests(layout, "infra")
-    monkeypatch.delenv(infra.PLUGIN_DIR_VARIABLE)
-    log = play("")
-
-    infra.init_for_tests(layout, "infra")
-
-    assert str(mirror) not in log.read_text().splitlines()[-1]
-
-
 def test_a_plugin_directory_without_the_provider_is_refused(
     layout: Layout, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

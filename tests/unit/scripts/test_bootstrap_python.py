@@ -1,4 +1,4 @@
-"""uv, Python 3.13 and the virtual environments, with programs that play pip, uv and Python."""
+"""uv and the virtual environments, with programs that play pip and uv."""
 
 import sys
 from collections.abc import Callable
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bootstrap import __main__ as command_line
-from scripts.bootstrap import console, interpreter, locks, uv, venv
+from scripts.bootstrap import console, uv, venv
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
@@ -55,14 +54,14 @@ def pip(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     runs.touch()
     monkeypatch.setenv("RUNS", str(runs))
     monkeypatch.setenv("FAILURE", "")
-    monkeypatch.setattr(uv, "_candidates", lambda: [python])
+    monkeypatch.setattr(uv, "_PYTHONS", [python])
     return runs
 
 
 @pytest.fixture
 def no_pip(program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     python = program("python", "echo 'No module named pip' >&2; exit 1")
-    monkeypatch.setattr(uv, "_candidates", lambda: [python])
+    monkeypatch.setattr(uv, "_PYTHONS", [python])
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
@@ -196,66 +195,9 @@ def test_what_uv_refuses_is_shown_in_one_line(
     monkeypatch.setattr(uv, "ensure", lambda _: path)
 
     with pytest.raises(
-        UserError, match=r"could not install dev\.txt: Hash mismatch for x \(all of it: .*\.log\)$"
+        UserError, match=r"could not install dev\.txt: Hash mismatch for x \(the whole output: .*\.log\)$"
     ):
         uv.run_uv(layout, "pip", "sync", doing="install dev.txt")
-
-
-def python(version: str, path: str) -> str:
-    """The body of a program that answers the probe as a Python of this version at this path."""
-    return f"echo '{version}'; echo '{path}'"
-
-
-def test_a_python_of_the_right_version_is_found_behind_a_shim(
-    layout: Layout, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    candidates = [
-        program("gone", "") + "-not",
-        program("pyenv-shim", "echo 'pyenv: version 3.13 is not installed' >&2; exit 127"),
-        program("older", python("3 11", "/old")),
-        program("incomplete", "echo 'No module named ssl' >&2; exit 1"),
-        program("right", python("3 13", "/versions/3.13.9/bin/python")),
-    ]
-    monkeypatch.setattr(interpreter, "_candidates", lambda _: candidates)
-
-    assert interpreter.ensure(layout) == Path("/versions/3.13.9/bin/python")
-
-
-def test_a_machine_without_the_right_python_gets_one_from_uv(
-    layout: Layout, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brought = layout.tools / "python" / "cpython-3.13.7-linux" / "bin"
-
-    def install(_layout: Layout, *arguments: str, doing: str) -> str:
-        assert arguments == ("python", "install", "--no-bin", "3.13")
-        assert doing
-        brought.mkdir(parents=True)
-        Path(program("python3.13", python("3 13", "/brought"))).rename(brought / "python3.13")
-        return ""
-
-    monkeypatch.setattr(interpreter, "_candidates", lambda _: [])
-    monkeypatch.setattr(uv, "run_uv", install)
-
-    assert interpreter.ensure(layout) == Path("/brought")
-
-
-def test_without_network_and_the_right_python_one_line_says_what_to_do(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(*_arguments: object, **_named: object) -> str:
-        raise UserError("the network is away")
-
-    monkeypatch.setattr(interpreter, "_candidates", lambda _: [])
-    monkeypatch.setattr(uv, "run_uv", fail)
-    monkeypatch.setattr(command_line, "HERE", layout)
-
-    assert command_line.main(["python"]) == 1
-
-    assert "Python 3.13 is not on this machine" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_the_running_python_is_the_first_choice(layout: Layout) -> None:
-    assert interpreter.ensure(layout) == Path(sys.executable)
 
 
 @pytest.fixture
@@ -269,7 +211,6 @@ def uv_runs(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> list[str]:
         return ""
 
     monkeypatch.setattr(uv, "run_uv", record)
-    monkeypatch.setattr(interpreter, "ensure", lambda _: Path("/python3.13"))
     return runs
 
 
@@ -279,7 +220,7 @@ def test_an_environment_holds_what_its_lock_names_and_this_project(
     venv.ensure(layout, ".venv", "dev", editable=True)
 
     create, sync, install = uv_runs
-    assert create == "venv --no-python-downloads --python /python3.13 ROOT/.venv"
+    assert create == f"venv --clear --python {sys.executable} ROOT/.venv"
     assert sync == "pip sync --python ROOT/.venv/bin/python --require-hashes ROOT/requirements/dev.txt"
     assert "--no-build-isolation --no-deps --offline --editable ROOT" in install
 
@@ -292,7 +233,25 @@ def test_an_environment_whose_python_is_gone_is_made_anew(layout: Layout, uv_run
     venv.ensure(layout, ".venv", "localcloud", editable=False)
 
     assert [run.split()[0] for run in uv_runs] == ["venv", "pip"]
-    assert not remains.parent.exists()
+
+
+def test_where_another_python_runs_pyenv_or_uv_has_the_right_one(
+    layout: Layout, uv_runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 8, 20))
+    monkeypatch.setenv("HOME", str(layout.root))
+
+    venv.ensure(layout, ".venv", "dev", editable=False)
+    of_pyenv = layout.root / ".pyenv/versions/3.13.9/bin/python"
+    of_pyenv.parent.mkdir(parents=True)
+    of_pyenv.touch()
+    venv.ensure(layout, ".venv", "dev", editable=False)
+
+    created = [run for run in uv_runs if run.startswith("venv")]
+    assert created == [
+        "venv --clear --python 3.13 ROOT/.venv",
+        "venv --clear --python ROOT/.pyenv/versions/3.13.9/bin/python ROOT/.venv",
+    ]
 
 
 def test_an_environment_that_works_is_kept(
@@ -306,7 +265,7 @@ def test_an_environment_that_works_is_kept(
 
 
 def test_locks_are_compiled_in_the_order_in_which_they_depend(layout: Layout, uv_runs: list[str]) -> None:
-    locks.compile_all(layout, upgrade=True)
+    venv.lock_all(layout, upgrade=True)
 
     compiled = [run.split()[-1] for run in uv_runs]
     assert compiled == ["lambda.in", "dev.in", "localcloud.in", "scan.in", "tools.in"]

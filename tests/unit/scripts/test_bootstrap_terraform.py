@@ -129,8 +129,7 @@ def test_the_pinned_release_is_fetched_once_and_starts(
     assert terraform.version_of(str(program)) == (1, 11, 4)
     assert os.access(program, os.X_OK)
     note = capsys.readouterr().err
-    assert "terraform on the PATH is 1.5.7" in note
-    assert "1.11 or newer is needed" in note
+    assert "terraform is 1.5.7; fetching 1.11.4 into .tools" in note
     (releases / RELEASE).unlink()
     assert terraform.ensure(layout) == program
     assert capsys.readouterr().err == ""
@@ -147,7 +146,7 @@ def test_a_download_with_another_checksum_is_not_installed(
     with pytest.raises(UserError, match=r"is not Terraform 1\.11\.4 .*nothing was installed"):
         terraform.ensure(layout)
 
-    assert list(layout.tools.iterdir()) == []
+    assert not layout.tools.exists()
 
 
 @pytest.mark.usefixtures("put", "releases")
@@ -186,8 +185,8 @@ def test_a_named_terraform_is_used_wherever_it_is(
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        pytest.param("1.10.5", r"is 1\.10\.5, and this project needs 1\.11 or newer", id="too-old"),
-        pytest.param("next", "is not a Terraform that starts", id="not-a-version"),
+        pytest.param("1.10.5", r"is 1\.10\.5\): name a Terraform 1\.11 or newer", id="too-old"),
+        pytest.param("next", "does not start", id="not-a-version"),
     ],
 )
 def test_a_named_terraform_that_does_not_fit_is_refused(
@@ -205,7 +204,7 @@ def test_a_named_terraform_that_is_missing_is_refused(
 ) -> None:
     monkeypatch.setenv("TERRAFORM", "/nowhere/terraform")
 
-    with pytest.raises(UserError, match="TERRAFORM=/nowhere/terraform is not a Terraform that starts"):
+    with pytest.raises(UserError, match="TERRAFORM=/nowhere/terraform does not start"):
         terraform.ensure(layout)
 
 
