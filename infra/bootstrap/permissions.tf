@@ -36,11 +36,14 @@ locals {
   ])
   alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
   # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
-  apis    = [for kind in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
-  stages  = "${local.apigateway_arn}/restapis/*/stages/*"
-  cdn     = ["${local.cloudfront_arn}cache-policy/*", "${local.cloudfront_arn}distribution/*", "${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
-  pools   = "${local.arn["cognito-idp"]}userpool/*"
-  web_acl = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
+  apis            = [for kind in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
+  stages          = "${local.apigateway_arn}/restapis/*/stages/*"
+  api_collections = [for kind in ["apikeys", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
+  cdn_functions   = ["${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
+  cdn_policies    = "${local.cloudfront_arn}cache-policy/*"
+  distributions   = "${local.cloudfront_arn}distribution/*"
+  pools           = "${local.arn["cognito-idp"]}userpool/*"
+  web_acl         = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
 
   # Ids are in the ARNs of keys, too; the key of `encryption.kms_key_arn` may be another account's.
   keys          = "${local.arn["kms"]}key/*"
@@ -52,7 +55,9 @@ locals {
   platform_roles    = "${local.iam_arn}role/${local.name_prefix}-*"
   platform_policies = "${local.iam_arn}policy/${local.name_prefix}-*"
   tagged            = { StringEquals = { "aws:ResourceTag/Project" = var.project, "aws:ResourceTag/Environment" = var.environment } }
-  to_be_tagged      = { StringEquals = { "aws:RequestTag/Project" = var.project, "aws:RequestTag/Environment" = var.environment } }
+  # For tagging: the tags must be this environment's, and so must those that there are already.
+  tagged_if_it_is = merge(local.to_be_tagged, { StringEqualsIfExists = local.tagged.StringEquals })
+  to_be_tagged    = { StringEquals = { "aws:RequestTag/Project" = var.project, "aws:RequestTag/Environment" = var.environment } }
 
   # Each statement is [actions, resources] or [actions, resources, condition]; the policies' texts are made below.
   statements = {
@@ -80,7 +85,7 @@ locals {
     read-front = {
       Alarms  = [["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], local.alarms]
       Apis    = [["apigateway:GET"], local.apis]
-      Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], local.cdn]
+      Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], concat(local.cdn_functions, [local.cdn_policies, local.distributions])]
       Pools   = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
       Topics  = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
       WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, [local.stages])]
@@ -88,15 +93,24 @@ locals {
 
     # What faces people: API, firewall, sign-in, CDN, alarms.
     front = {
-      Apis     = [["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:SetWebACL"], local.apis]
+      # An API's parts have the tags of the API, so another environment's API in the same account is out of reach.
+      NewApis  = [["apigateway:POST"], local.api_collections, local.to_be_tagged]
+      Apis     = [["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:SetWebACL"], [for collection in local.api_collections : "${collection}/*"], local.tagged]
+      ApiTags  = [["apigateway:POST", "apigateway:PUT"], ["${local.apigateway_arn}/tags/*"], local.tagged_if_it_is]
+      ApiUntag = [["apigateway:DELETE"], ["${local.apigateway_arn}/tags/*"], { StringEqualsIfExists = local.tagged.StringEquals }]
       WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, [local.stages])]
       NewPools = [["cognito-idp:CreateUserPool"], ["*"], local.to_be_tagged]
       Pools    = [["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolDomain", "cognito-idp:DeleteUserPool", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool"], [local.pools], local.tagged]
-      # CloudFront and Kinesis ask for these without naming what they are for: a statement that names it allows nothing.
-      NewCdn = [["cloudfront:CreateCachePolicy", "cloudfront:CreateDistribution", "cloudfront:CreateFunction"], ["*"]]
-      Cdn    = [["cloudfront:Delete*", "cloudfront:PublishFunction", "cloudfront:TagResource", "cloudfront:UntagResource", "cloudfront:Update*"], local.cdn]
-      Alarms = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
-      Topics = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
+      # CloudFront asks for these without naming a resource: a statement that names one allows nothing.
+      NewCdn      = [["cloudfront:CreateDistribution", "cloudfront:CreateFunction"], ["*"], local.to_be_tagged]
+      NewPolicies = [["cloudfront:CreateCachePolicy"], ["*"]]
+      Cdn         = [["cloudfront:DeleteDistribution", "cloudfront:UntagResource", "cloudfront:UpdateDistribution"], [local.distributions], local.tagged]
+      CdnTags     = [["cloudfront:TagResource"], concat([local.distributions], local.cdn_functions), local.tagged_if_it_is]
+      CdnParts    = [["cloudfront:DeleteFunction", "cloudfront:PublishFunction", "cloudfront:UntagResource", "cloudfront:UpdateFunction"], local.cdn_functions]
+      # Cache policies have neither names nor tags in what CloudFront asks: docs/security.md says what that means.
+      CdnPolicies = [["cloudfront:DeleteCachePolicy", "cloudfront:UpdateCachePolicy"], [local.cdn_policies]]
+      Alarms      = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
+      Topics      = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
     }
 
     # What takes in, stores and counts votes.
@@ -135,7 +149,7 @@ locals {
 
     # The smoke test: a poll of its own, its schedule, its tally. Votes and results go through the API.
     smoke = {
-      Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls]]
+      Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls], { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["smoke-*"] } }]
       Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
       Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
       # Where back ends vouch for voters, a vote has to be signed: for polls of the smoke test only.
@@ -156,11 +170,11 @@ locals {
         [local.platform_roles],
         { StringEquals = { "iam:PassedToService" = ["apigateway.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"] } },
       ]
-      # AWS's own, once in an account: API Gateway's domain, DynamoDB's autoscaling, the firewall's logs.
+      # AWS's own, once in an account: API Gateway's domain, DynamoDB's autoscaling, Cognito's e-mail, the firewall's logs.
       ServiceRoles = [
         ["iam:CreateServiceLinkedRole"],
         ["${local.iam_arn}role/aws-service-role/*"],
-        { StringEquals = { "iam:AWSServiceName" = ["dynamodb.application-autoscaling.amazonaws.com", "ops.apigateway.amazonaws.com", "wafv2.amazonaws.com"] } },
+        { StringEquals = { "iam:AWSServiceName" = ["dynamodb.application-autoscaling.amazonaws.com", "email.cognito-idp.amazonaws.com", "ops.apigateway.amazonaws.com", "wafv2.amazonaws.com"] } },
       ]
     }
   }

@@ -17,6 +17,7 @@ from localemu.services.iam_enforcement import arn_builder, enforcer, service_act
 from localemu.services.iam_enforcement.condition_evaluator import matches_conditions
 from localemu.services.lambda_.invocation.models import lambda_stores
 from localemu.services.sts import provider as sts
+from moto.apigateway.models import apigateway_backends
 from moto.iam.models import iam_backends
 
 type Params = Mapping[str, Any]
@@ -110,6 +111,11 @@ def conditions_of(build: Callable[..., dict[str, Any]], context: Any, caller: An
     known = build(context, caller) | {"aws:SecureTransport": "true"}
     params: Params = context.service_request or {}
     match context.service.service_name, context.operation.name:
+        case "apigateway", _:
+            known |= {f"aws:ResourceTag/{key}": value for key, value in _tags_of_api(context, params).items()}
+        case "dynamodb", "GetItem" | "PutItem" | "UpdateItem":
+            item = params.get("Key") or params.get("Item") or {}
+            known["dynamodb:LeadingKeys"] = list(item.get("poll_id", {}).values())
         case "lambda", "CreateEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping":
             known["lambda:FunctionArn"] = _function_of_mapping(context, params)
         case "iam", _ if "RoleName" in params:
@@ -117,6 +123,15 @@ def conditions_of(build: Callable[..., dict[str, Any]], context: Any, caller: An
             if asked_for:
                 known["iam:PermissionsBoundary"] = asked_for
     return known
+
+
+def _tags_of_api(context: Any, params: Params) -> Mapping[str, str]:
+    """The tags of the API, key or usage plan that a request is about; an API's parts have the API's."""
+    backend = apigateway_backends[context.account_id][context.region]
+    for name, kept in (("restApiId", "apis"), ("apiKey", "keys"), ("usagePlanId", "usage_plans")):
+        if name in params:
+            return getattr(getattr(backend, kept).get(params[name]), "tags", None) or {}
+    return {}
 
 
 def _function_of_mapping(context: Any, params: Params) -> str:

@@ -99,6 +99,8 @@ def test_the_pipelines_roles_are_enough_from_nothing_to_a_platform_and_back(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert foundation.lay(layout, ENVIRONMENT, ["-auto-approve"]) == 0
+    tags = {"Project": "votestream", "Environment": "prod"}
+    others_api = boto3.client("apigateway").create_rest_api(name="votestream-prod", tags=tags)["id"]
     capfd.readouterr()
     assert foundation.lay(layout, ENVIRONMENT, ["-auto-approve"]) == 0
     assert "0 added, 0 changed, 0 destroyed" in capfd.readouterr().out
@@ -115,6 +117,14 @@ def test_the_pipelines_roles_are_enough_from_nothing_to_a_platform_and_back(
     assume(monkeypatch, "deploy", job(**AFTER_APPROVAL))
     assert pipeline.apply(layout, ENVIRONMENT, "") == 0
     smoke()
+
+    # In the same account, another environment's API and every poll but the smoke test's are out of reach.
+    with pytest.raises(ClientError, match="not authorized"):
+        boto3.client("apigateway").delete_rest_api(restApiId=others_api)
+    with pytest.raises(ClientError, match="not authorized"):
+        boto3.client("dynamodb").put_item(
+            TableName=f"votestream-{ENVIRONMENT}-polls", Item={"poll_id": {"S": "final-show"}}
+        )
 
     # More room, in place: shards, lanes and memory.
     change(layout, r"shard_count = 2", "shard_count = 4")

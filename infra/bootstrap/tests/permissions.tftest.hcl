@@ -85,10 +85,43 @@ run "does_what_has_no_name_only_under_a_condition_or_harmlessly" {
   assert {
     condition = alltrue([
       for statement in flatten([for name in ["back", "front", "smoke"] : jsondecode(aws_iam_policy.pipeline[name].policy).Statement]) :
-      can(statement.Condition) || contains(["LogAccess", "NewCdn"], statement.Sid)
+      can(statement.Condition) || contains(["LogAccess", "NewPolicies"], statement.Sid)
       if contains(statement.Resource, "*")
     ])
     error_message = "Whatever changes something anywhere needs a condition."
+  }
+}
+
+run "changes_no_other_environments_api_or_distribution" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.pipeline["front"].policy).Statement :
+      try(statement.Condition.StringEquals["aws:ResourceTag/Environment"], statement.Condition.StringEqualsIfExists["aws:ResourceTag/Environment"], statement.Condition.StringEquals["aws:RequestTag/Environment"], "") == "dev"
+      if length([for resource in statement.Resource : resource if can(regex("restapis|apikeys|usageplans|/tags/|distribution/", resource))]) > 0 && statement.Sid != "WebAcls"
+    ])
+    error_message = "Ids say nothing about the environment, so the tags must."
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_policy.pipeline["front"].policy).Statement : statement.Sid => statement.Action
+      if try(statement.Condition.StringEqualsIfExists, null) != null
+    } == { ApiTags = ["apigateway:POST", "apigateway:PUT"], ApiUntag = ["apigateway:DELETE"], CdnTags = ["cloudfront:TagResource"] }
+    error_message = "Only a request that tags a new resource may come without the resource's tags."
+  }
+}
+
+run "the_smoke_test_writes_its_own_polls_only" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.pipeline["smoke"].policy).Statement : statement.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["smoke-*"]
+      if length([for action in statement.Action : action if startswith(action, "dynamodb:")]) > 0
+    ])
+    error_message = "A pipeline must not be able to change the poll of a running show."
   }
 }
 
