@@ -8,10 +8,18 @@ check "front_door_fits_stream" {
   }
 }
 
+# Polls, results and receipts are read with limits of their own, and a batch has the same limit as a vote.
 check "front_door_fits_account" {
   assert {
-    condition     = var.api.throttling_rate_limit <= 10000 && var.api.throttling_burst_limit <= 5000
-    error_message = "api.throttling_rate_limit = ${var.api.throttling_rate_limit} or throttling_burst_limit = ${var.api.throttling_burst_limit} is above what an account starts with (10,000/s and 5,000 over all its APIs): it needs a raised quota, or the account throttles first."
+    condition     = local.api_requests_per_second <= 10000 && var.api.throttling_burst_limit <= 5000
+    error_message = "The API lets ${local.api_requests_per_second} requests/s in (votes ${var.api.throttling_rate_limit}${var.api.batch_enabled ? ", batches ${var.api.throttling_rate_limit}" : ""}, and three kinds of reads at ${var.results_api.throttling_rate_limit} each), with a burst of ${var.api.throttling_burst_limit}. An account starts with 10,000/s and a burst of 5,000 over all its APIs in a region, and throttles above that. Lower api.throttling_rate_limit or results_api.throttling_rate_limit, or ask for a higher quota: make preflight ENV=<environment> prints the command."
+  }
+}
+
+check "client_keys_are_required" {
+  assert {
+    condition     = length(var.api.clients) == 0 || var.api.client_keys_required
+    error_message = "api.clients has keys, but votes need none yet, so no client has limits of its own. Hand out the keys (terraform output api_key_ids), then set api.client_keys_required = true and apply again. An apply that does both at once refuses votes with 403 until the keys work."
   }
 }
 

@@ -8,6 +8,9 @@ locals {
     "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/pipeline/${local.name_prefix}-boundary"
   )
 
+  # A stage's limit holds for each method: votes, batches, and three kinds of reads.
+  api_requests_per_second = var.api.throttling_rate_limit * (var.api.batch_enabled ? 2 : 1) + 3 * var.results_api.throttling_rate_limit
+
   consumers = { vote_aggregator = module.vote_aggregator, vote_writer = module.vote_writer }
   function_names = {
     results_api     = module.results_api.function_name

@@ -26,6 +26,7 @@ module "api" {
   name                           = local.name_prefix
   allowed_origins                = var.api.allowed_origins
   batch_enabled                  = var.api.batch_enabled
+  client_keys_required           = var.api.client_keys_required
   clients                        = var.api.clients
   results_function_name          = module.results_api.function_name
   results_invoke_arn             = module.results_api.invoke_arn

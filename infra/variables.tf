@@ -3,9 +3,10 @@
 
 variable "api" {
   type = object({
-    access_log_enabled = optional(bool, false)
-    allowed_origins    = optional(list(string), [])
-    batch_enabled      = optional(bool, false)
+    access_log_enabled   = optional(bool, false)
+    allowed_origins      = optional(list(string), [])
+    batch_enabled        = optional(bool, false)
+    client_keys_required = optional(bool, false)
     clients = optional(map(object({
       requests_per_day       = optional(number)
       throttling_burst_limit = number
@@ -19,7 +20,8 @@ variable "api" {
     access_log_enabled: one line per request in CloudWatch, without body, voter or address; needs the account's API Gateway role, see modules/api/README.md.
     allowed_origins: origins whose pages may vote from a browser; none means that no page may.
     batch_enabled: trusted back ends may send up to 500 votes in one signed request.
-    clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given). With any, every vote needs a key.
+    client_keys_required: refuse votes without a client's key with 403. Add clients, apply and hand out their keys first; require them in a second apply.
+    clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given).
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
   EOT
@@ -439,19 +441,25 @@ variable "votes_table" {
 
 variable "voter_auth" {
   type = object({
-    callback_urls          = optional(list(string), [])
+    callback_urls = optional(list(string), [])
+    email_sender = optional(object({
+      from_address = string
+      identity_arn = string
+    }))
+    logout_urls            = optional(list(string), [])
     mode                   = optional(string, "iam")
     sign_up_enabled        = optional(bool, false)
     token_scopes           = optional(list(string), [])
     token_validity_minutes = optional(number, 60)
     user_pool_arn          = optional(string)
+    user_pool_tier         = optional(string, "LITE")
   })
   description = <<-EOT
     Who says who votes.
     mode: "none" (the body: anybody may vote as anybody), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
     user_pool_arn: with cognito, the pool whose users vote; null means that one is made.
     token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
-    sign_up_enabled, token_validity_minutes, callback_urls: of the pool that is made, see modules/voters/README.md.
+    callback_urls, email_sender, logout_urls, sign_up_enabled, token_validity_minutes, user_pool_tier: settings of the pool that is made, see modules/voters/README.md.
   EOT
   default     = {}
   nullable    = false

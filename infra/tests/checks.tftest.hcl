@@ -16,7 +16,8 @@ run "is_silent_at_every_limit" {
   command = plan
 
   variables {
-    api             = { throttling_rate_limit = 10000, throttling_burst_limit = 5000 }
+    api             = { throttling_rate_limit = 9400, throttling_burst_limit = 5000 }
+    results_api     = { throttling_rate_limit = 200 }
     stream          = { shard_count = 100 }
     vote_writer     = { parallelization_factor = 9, reserved_concurrency = 900 }
     vote_aggregator = { reserved_concurrency = 100 }
@@ -47,11 +48,42 @@ run "warns_of_a_rate_that_the_account_does_not_have" {
   command = plan
 
   variables {
-    api    = { throttling_rate_limit = 10001 }
-    stream = { shard_count = 20 }
+    api         = { throttling_rate_limit = 9401 }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 20 }
   }
 
   expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_batches_that_share_the_rate_with_votes" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4701, batch_enabled = true }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_keys_that_no_vote_needs_yet" {
+  command = plan
+
+  variables {
+    api = { throttling_rate_limit = 4000, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
+  }
+
+  expect_failures = [check.client_keys_are_required]
+}
+
+run "is_silent_where_votes_need_a_key" {
+  command = plan
+
+  variables {
+    api = { throttling_rate_limit = 4000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
+  }
 }
 
 run "warns_of_a_burst_that_the_account_does_not_have" {

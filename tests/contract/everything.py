@@ -44,13 +44,14 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "api": {
             "access_log_enabled": True,
             "allowed_origins": ["https://vote.example.com", "https://www.vote.example.com"],
+            "client_keys_required": True,
             "clients": {
-                f"client-with-a-long-name-{number:02}": {
+                f"client-with-the-longest-name-{number:03}": {
                     "requests_per_day": 1000000,
                     "throttling_burst_limit": 100,
                     "throttling_rate_limit": 100,
                 }
-                for number in range(10)
+                for number in range(40)
             },
         },
         "encryption": {"customer_managed_key": True},
@@ -65,6 +66,11 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "vote_writer": {"enhanced_fan_out": True},
         "voter_auth": {
             "callback_urls": [f"https://vote.example.com/{number:02}" for number in range(10)],
+            "email_sender": {
+                "from_address": "Votes <votes@example.com>",
+                "identity_arn": f"arn:aws:ses:{REGION}:111122223333:identity/example.com",
+            },
+            "logout_urls": [f"https://vote.example.com/bye/{number:02}" for number in range(10)],
             "mode": "cognito",
             "token_scopes": ["votes/vote"],
         },

@@ -61,7 +61,7 @@ resource "aws_api_gateway_method" "cast_votes" {
   resource_id          = aws_api_gateway_resource.batch[0].id
   http_method          = "POST"
   authorization        = "AWS_IAM"
-  api_key_required     = local.api_key_required
+  api_key_required     = var.client_keys_required
   operation_name       = "CastVotes"
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_models       = { for type in local.json_types : type => aws_api_gateway_model.vote_batch[0].name }

@@ -37,7 +37,7 @@ locals {
     source = [for file in setunion(fileset(path.module, "*.tf"), fileset(path.module, "templates/*.vtl")) : filesha256("${path.module}/${file}")]
     inputs = [
       var.stream_name, local.put_record_uri, aws_iam_role.this.arn, var.results_invoke_arn,
-      var.voter_auth, var.user_pool_arn, var.token_scopes, var.allowed_origins, var.batch_enabled, local.api_key_required,
+      var.voter_auth, var.user_pool_arn, var.token_scopes, var.allowed_origins, var.batch_enabled, var.client_keys_required,
     ]
   }
 
@@ -116,7 +116,7 @@ resource "aws_api_gateway_method" "cast_vote" {
   authorization        = local.authorization
   authorizer_id        = one(aws_api_gateway_authorizer.voters[*].id)
   authorization_scopes = local.authorization_scopes
-  api_key_required     = local.api_key_required
+  api_key_required     = var.client_keys_required
   operation_name       = "CastVote"
   request_validator_id = aws_api_gateway_request_validator.this.id
   # For every type that has a template: what matches no model is not validated.

@@ -24,19 +24,37 @@ variable "batch_enabled" {
   nullable    = false
 }
 
+variable "client_keys_required" {
+  type        = bool
+  description = "Refuse votes without the key of a client (X-Api-Key) with 403. Switch it on once every client has its key. Changes in place."
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.client_keys_required || length(var.clients) > 0
+    error_message = "api.client_keys_required is true, but api.clients is empty: no vote could be sent. Add clients, apply, hand out their keys, then require them."
+  }
+}
+
 variable "clients" {
   type = map(object({
     requests_per_day       = optional(number)
     throttling_burst_limit = number
     throttling_rate_limit  = number
   }))
-  description = "Known clients, by name: each gets a key and limits of its own, and votes need a key (X-Api-Key) then. Empty: no keys. Changes in place."
+  description = "Known clients, by name: each gets a key and limits of its own. They count once client_keys_required is true. Empty: no keys. Changes in place."
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.clients) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name))])
-    error_message = "api.clients has ${jsonencode(keys(var.clients))}: a client's name is lower-case letters and digits, with single hyphens between them."
+    condition     = alltrue([for name in keys(var.clients) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", name)) && length(name) <= 32])
+    error_message = "api.clients has ${jsonencode(keys(var.clients))}: a client's name must be at most 32 lower-case letters and digits, with single hyphens between them."
+  }
+
+  # Each takes at most 48 bytes of the deployment's parameter, which holds 4 KB (../../deployment.tf).
+  validation {
+    condition     = length(var.clients) <= 40
+    error_message = "api.clients has ${length(var.clients)} clients: at most 40 fit into the deployment's parameter. Give clients that need no limits of their own a common key."
   }
 
   validation {

@@ -2,6 +2,7 @@
 # Cognito gives once and never to anybody else.
 resource "aws_cognito_user_pool" "this" {
   name                = var.name
+  user_pool_tier      = var.settings.user_pool_tier
   deletion_protection = var.deletion_protection_enabled ? "ACTIVE" : "INACTIVE"
   mfa_configuration   = "OPTIONAL"
   # People sign in with their address, and have to show that it is theirs. Neither can be changed later.
@@ -19,6 +20,17 @@ resource "aws_cognito_user_pool" "this" {
   # it is said that everybody may come.
   admin_create_user_config {
     allow_admin_create_user_only = !var.settings.sign_up_enabled
+  }
+
+  # Without a sender of your own Cognito sends at most 50 messages a day.
+  dynamic "email_configuration" {
+    for_each = var.settings.email_sender[*]
+
+    content {
+      email_sending_account = "DEVELOPER"
+      from_email_address    = email_configuration.value.from_address
+      source_arn            = email_configuration.value.identity_arn
+    }
   }
 
   password_policy {
@@ -63,6 +75,7 @@ resource "aws_cognito_user_pool_client" "browser" {
   allowed_oauth_flows_user_pool_client = local.hosted_pages
   allowed_oauth_scopes                 = local.hosted_pages ? concat(["openid"], var.token_scopes) : null
   callback_urls                        = local.hosted_pages ? var.settings.callback_urls : null
+  logout_urls                          = local.hosted_pages ? var.settings.logout_urls : null
   supported_identity_providers         = local.hosted_pages ? ["COGNITO"] : null
 
   token_validity_units {

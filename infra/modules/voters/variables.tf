@@ -17,17 +17,43 @@ variable "name" {
 
 variable "settings" {
   type = object({
-    callback_urls          = optional(list(string), [])
+    callback_urls = optional(list(string), [])
+    email_sender = optional(object({
+      from_address = string
+      identity_arn = string
+    }))
+    logout_urls            = optional(list(string), [])
     sign_up_enabled        = optional(bool, false)
     token_validity_minutes = optional(number, 60)
+    user_pool_tier         = optional(string, "LITE")
   })
-  description = "voter_auth as in the tfvars, as far as it is about the pool. Changes in place."
+  description = "The part of voter_auth in the tfvars that is about the pool. Changes in place."
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for url in var.settings.callback_urls : can(regex("^(https://|http://localhost[:/])", url))])
-    error_message = "voter_auth.callback_urls has ${jsonencode(var.settings.callback_urls)}: each must begin with https://, or with http://localhost for trying things out. Anything else would send codes in the clear, and Cognito refuses it."
+    condition     = contains(["LITE", "ESSENTIALS", "PLUS"], var.settings.user_pool_tier)
+    error_message = "voter_auth.user_pool_tier is \"${var.settings.user_pool_tier}\": it must be LITE, ESSENTIALS or PLUS. The pool needs nothing of the dearer two."
+  }
+
+  validation {
+    condition     = var.settings.email_sender == null ? true : can(regex("^arn:[a-z-]+:ses:[a-z0-9-]+:[0-9]{12}:identity/", var.settings.email_sender.identity_arn))
+    error_message = "voter_auth.email_sender.identity_arn is \"${try(var.settings.email_sender.identity_arn, "")}\": it must be the ARN of a verified SES identity, as in arn:aws:ses:us-east-1:111122223333:identity/example.org."
+  }
+
+  validation {
+    condition     = var.settings.email_sender == null ? true : can(regex("^[^<>]*<[^@\\s<>]+@[^@\\s<>]+>$|^[^@\\s<>]+@[^@\\s<>]+$", var.settings.email_sender.from_address))
+    error_message = "voter_auth.email_sender.from_address is \"${try(var.settings.email_sender.from_address, "")}\": it must be an address, as in votes@example.org or Votes <votes@example.org>."
+  }
+
+  validation {
+    condition     = length(var.settings.logout_urls) == 0 || length(var.settings.callback_urls) > 0
+    error_message = "voter_auth.logout_urls needs voter_auth.callback_urls: without Cognito's own pages nobody signs out there."
+  }
+
+  validation {
+    condition     = alltrue([for url in concat(var.settings.callback_urls, var.settings.logout_urls) : can(regex("^(https://|http://localhost[:/])", url))])
+    error_message = "voter_auth.callback_urls and logout_urls have ${jsonencode(concat(var.settings.callback_urls, var.settings.logout_urls))}: each must begin with https://, or with http://localhost for tests. Cognito refuses anything else."
   }
 
   validation {

@@ -110,6 +110,7 @@ module "iam" {
   source = "../../../infra/modules/api"
 
   name                           = "${var.name_prefix}-iam"
+  client_keys_required           = true
   clients                        = { back-end = { throttling_burst_limit = 1000, throttling_rate_limit = 2000 } }
   log_retention_days             = 1
   results_function_name          = module.receipts.function_name

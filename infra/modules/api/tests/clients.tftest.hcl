@@ -27,10 +27,24 @@ run "without_clients_no_vote_needs_a_key" {
   }
 }
 
+run "new_clients_get_keys_before_votes_need_them" {
+  command = plan
+
+  variables {
+    clients = { app = { throttling_rate_limit = 5000, throttling_burst_limit = 2500 } }
+  }
+
+  assert {
+    condition     = !aws_api_gateway_method.cast_vote.api_key_required && keys(output.api_key_ids) == ["app"]
+    error_message = "Keys must exist before the first vote needs one."
+  }
+}
+
 run "each_client_has_a_key_and_its_own_limits" {
   command = plan
 
   variables {
+    client_keys_required = true
     batch_enabled = true
     clients = {
       app     = { throttling_rate_limit = 5000, throttling_burst_limit = 2500 }
@@ -77,6 +91,44 @@ run "rejects_half_a_request_a_day" {
 
   variables {
     clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 0.5 } }
+  }
+
+  expect_failures = [var.clients]
+}
+
+run "rejects_required_keys_without_clients" {
+  command = plan
+
+  variables {
+    client_keys_required = true
+  }
+
+  expect_failures = [var.client_keys_required]
+}
+
+run "accepts_the_most_clients_with_the_longest_names" {
+  command = plan
+
+  variables {
+    clients = { for number in range(40) : format("client-with-a-very-long-name-%03d", number) => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
+  }
+}
+
+run "rejects_more_clients_than_the_parameter_holds" {
+  command = plan
+
+  variables {
+    clients = { for number in range(41) : "client-${number}" => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
+  }
+
+  expect_failures = [var.clients]
+}
+
+run "rejects_a_client_name_of_33_characters" {
+  command = plan
+
+  variables {
+    clients = { client-with-a-name-that-is-too-long = { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
   }
 
   expect_failures = [var.clients]

@@ -82,3 +82,34 @@ run "cognitos_own_pages_give_codes_and_never_tokens" {
     error_message = "A domain is unique in its region, so it carries the account."
   }
 }
+
+run "a_pool_is_in_the_cheapest_tier_and_has_cognitos_own_sender" {
+  command = plan
+
+  assert {
+    condition     = aws_cognito_user_pool.this.user_pool_tier == "LITE" && length(aws_cognito_user_pool.this.email_configuration) == 0
+    error_message = "Cognito's own default is ESSENTIALS, which costs more for each monthly user."
+  }
+}
+
+run "invitations_can_come_from_an_address_of_your_own" {
+  command = plan
+
+  variables {
+    settings = {
+      callback_urls = ["https://vote.example.org/"]
+      email_sender  = { from_address = "Votes <votes@example.org>", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" }
+      logout_urls   = ["https://vote.example.org/bye"]
+    }
+  }
+
+  assert {
+    condition     = one(aws_cognito_user_pool.this.email_configuration).email_sending_account == "DEVELOPER" && one(aws_cognito_user_pool.this.email_configuration).source_arn == "arn:aws:ses:eu-west-1:111122223333:identity/example.org"
+    error_message = "Cognito's own sender stops at 50 messages a day."
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool_client.browser.logout_urls == toset(["https://vote.example.org/bye"])
+    error_message = "Cognito sends people only to pages that are named."
+  }
+}

@@ -83,3 +83,43 @@ run "rejects_a_reserved_name_in_a_domain" {
 
   expect_failures = [var.name]
 }
+
+run "rejects_a_tier_that_cognito_does_not_have" {
+  command = plan
+
+  variables {
+    settings = { user_pool_tier = "FREE" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_sender_that_is_no_ses_identity" {
+  command = plan
+
+  variables {
+    settings = { email_sender = { from_address = "votes@example.org", identity_arn = "arn:aws:sns:eu-west-1:111122223333:topic" } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_sender_without_an_address" {
+  command = plan
+
+  variables {
+    settings = { email_sender = { from_address = "Votes", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_sign_out_pages_without_sign_in_pages" {
+  command = plan
+
+  variables {
+    settings = { logout_urls = ["https://vote.example.org/"] }
+  }
+
+  expect_failures = [var.settings]
+}
