@@ -29,7 +29,9 @@ class VoterAuth(StrEnum):
 class FunctionSettings(BaseModel):
     """What every function needs to know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A deployment changes variables and code one after the other. So code runs with the variables of the version
+    # before or after it: unknown ones are ignored, and a new field has a default until the next release.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     environment: Name
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -40,7 +42,7 @@ class FunctionSettings(BaseModel):
         """Read the variables that start with ``VOTESTREAM_``.
 
         Raises:
-            InvalidSettings: one line that names every missing, unknown or impossible variable.
+            InvalidSettings: one line that names every missing or invalid variable.
         """
         values = {
             key.removeprefix(PREFIX).lower(): value

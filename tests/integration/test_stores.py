@@ -19,6 +19,7 @@ from vote_writer.folding import Ballot
 from vote_writer.store import VoteTable
 from vote_writer.writing import Operation, Outcome, Statement
 from voting.records import version_of
+from voting_aws import clients
 from voting_aws.polls import PollTable
 from world.model import PollRow
 
@@ -74,6 +75,23 @@ def answers(store: Store, *statements: Statement) -> list[tuple[str | None, Any]
 
 
 # Votes
+
+
+@pytest.mark.parametrize("speaks_json", [True, False], ids=["without-botocores-walk", "as-botocore-sends"])
+def test_both_ways_to_send_a_batch_leave_the_same_rows(
+    speaks_json: bool, tables_in_ministack: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not speaks_json:
+        monkeypatch.setattr(clients, "_speaks_json", lambda _: False)
+    store = tables_in_ministack._replace(client=clients.dynamodb_client())
+    assert execute(store, insert("a", expires_at=9), insert("b", option="ü")) == [Outcome.WRITTEN] * 2
+    assert execute(store, update("a", version=6, option="other"), insert("b")) == [
+        Outcome.WRITTEN,
+        Outcome.DUPLICATE,
+    ]
+    kept = {row["voter"]["S"]: (row["option"]["S"], row["version"]["S"]) for row in votes(store)}
+    assert kept == {"a": ("other", v(6)), "b": ("ü", v(5))}
+    store.client.close()
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_702_592_000])

@@ -22,6 +22,12 @@ def test_settings_are_read_from_variables_with_the_prefix_only() -> None:
     assert settings.votes_table == "votes"
 
 
+def test_variables_of_a_newer_version_are_ignored() -> None:
+    """During a deployment, code runs for a moment with the next version's variables."""
+    settings = WriterSettings.from_env(WRITER | {"VOTESTREAM_FROM_THE_NEXT_VERSION": "x"})
+    assert settings == WriterSettings.from_env(WRITER)
+
+
 def test_the_aggregator_has_settings_of_its_own() -> None:
     common = {key: WRITER[key] for key in list(WRITER)[:4]}
     settings = AggregatorSettings.from_env(common | {"VOTESTREAM_TALLIES_TABLE": "tallies"})
@@ -34,7 +40,6 @@ def test_the_aggregator_has_settings_of_its_own() -> None:
         pytest.param(
             {"VOTESTREAM_VOTES_TABLE": None}, "VOTESTREAM_VOTES_TABLE: Field required", id="missing"
         ),
-        pytest.param({"VOTESTREAM_VOTES_TABEL": "x"}, "VOTESTREAM_VOTES_TABEL: Extra inputs", id="misspelt"),
         pytest.param({"VOTESTREAM_VOTES_TABLE": ""}, "VOTESTREAM_VOTES_TABLE", id="empty"),
         pytest.param(
             {"VOTESTREAM_WRITE_CONCURRENCY": "0"}, "VOTESTREAM_WRITE_CONCURRENCY", id="no-concurrency"
