@@ -252,6 +252,10 @@ output: need-env ## Print an environment's outputs (ENV=)
 init plan apply destroy output:
 	@$(DEPLOY) $@ $(ENV) $(if $(ARGS),-- $(ARGS))
 
+.PHONY: preflight
+preflight: need-env ## Compare the account's quotas with an environment's tfvars, before anything is created (ENV=)
+	@$(BIN)/votectl preflight --environment $(ENV)
+
 .PHONY: smoke
 smoke: need-env ## Take a small poll through a deployment, from its creation to its final result (ENV=)
 	@$(BIN)/votectl smoke --environment $(ENV)

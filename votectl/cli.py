@@ -22,7 +22,7 @@ from votectl.auditing import audit as take_audit
 from votectl.auditing import audit_tables
 from votectl.counts import CountReader
 from votectl.credentials import for_voters_of
-from votectl.doctor import screen
+from votectl.doctor import checks, screen
 from votectl.doctor.checks import examine
 from votectl.doctor.findings import Health, worst
 from votectl.errors import OperatorError, problem_of
@@ -419,6 +419,17 @@ def doctor(
     else:
         console.print(screen.table(environment, findings), screen.summary(findings))
     if worst(findings) is Health.WRONG:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def preflight(environment: Environment = deployment.LOCAL) -> None:
+    """Check before a first apply that the account's quotas suffice for the tfvars."""
+    deployment.aim(environment)
+    findings = checks.preflight(environment)
+    console.print(screen.table(environment, findings, "preflight"), screen.summary(findings))
+    if worst(findings) in {Health.WARNING, Health.WRONG}:
         raise typer.Exit(1)
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import localcloud
@@ -35,6 +36,10 @@ from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import check_tfvars, release
+from votectl import deployment
+from votectl.doctor import checks, screen
+from votectl.doctor.findings import Health, worst
+from votectl.errors import OperatorError
 
 LOCAL = "local"
 
@@ -267,6 +272,8 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     settings = init(layout, environment, tool, force=what == "init")
     if what == "init":
         return 0
+    if what == "apply" and environment != LOCAL and not quotas_suffice(environment):
+        return 1
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
     if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
@@ -274,6 +281,26 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
             [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
         )
     return run_terraform([*command, *more], settings)
+
+
+def quotas_suffice(environment: str) -> bool:
+    """Compares the account's quotas with the tfvars before a first apply, and asks what to do where they are too low.
+
+    Without a person to ask, it only says which command does that.
+    """
+    with contextlib.suppress(OperatorError):
+        deployment.find(environment)
+        return True
+    if not sys.stdin.isatty():
+        say(
+            f"this is the first apply of {environment}: `make preflight ENV={environment}` checks the account's quotas"
+        )
+        return True
+    found = checks.preflight(environment)
+    Console().print(screen.table(environment, found, "preflight"), screen.summary(found))
+    if worst(found) not in {Health.WARNING, Health.WRONG}:
+        return True
+    return input("Apply all the same? Only yes is taken for yes: ").strip() == "yes"
 
 
 def main(arguments: list[str] | None = None) -> int:

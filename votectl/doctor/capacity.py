@@ -1,9 +1,11 @@
 """The stream, the tables, and the account's quotas: what they are, and what the tfvars say."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from votectl.doctor.findings import Finding, ok, warning, wrong
+from votectl.doctor import quotas
+from votectl.doctor.findings import Finding, Health, ok, wrong
 from votectl.doctor.site import Site, compared
 from votectl.settings.deployment import Table
 
@@ -70,65 +72,17 @@ def _ceiling(units: int | None) -> int | None:
     return None if units in (None, -1) else units
 
 
-def quotas(site: Site) -> Iterator[Finding]:
-    """Hold the account's quotas against the tfvars.
-
-    Each service is asked itself: it tells what holds now, without the codes and the delay of Service Quotas.
-    """
+def account(site: Site) -> Iterator[Finding]:
+    """Hold the account's quotas against the tfvars."""
     if site.emulated:
         yield ok("quotas", "an emulator has none that bind")
         return
-    wanted = site.wanted
-    if wanted is None:
+    if site.needed is None:
         return
-    needs: list[tuple[str, float, float, str]] = []
-    if wanted.stream.shard_count is not None:
-        limits = site.client("kinesis").describe_limits()
-        others = limits["OpenShardCount"] - _open_shards(site)
-        needs.append(
-            ("shards", wanted.stream.shard_count, limits["ShardLimit"] - others, "Kinesis, shards per Region")
-        )
-        lanes = wanted.vote_writer.parallelization_factor + wanted.vote_aggregator.parallelization_factor
-        concurrency = site.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-        needs.append(
-            (
-                "consumers at once",
-                wanted.stream.shard_count * lanes,
-                concurrency,
-                "Lambda, concurrent executions",
-            )
-        )
-    throttle = site.client("apigateway").get_account()["throttleSettings"]
-    api_limits = wanted.api
-    needs += [
-        (
-            "requests/s",
-            api_limits.throttling_rate_limit,
-            throttle["rateLimit"],
-            "API Gateway, throttle rate per account",
-        ),
-        (
-            "requests at once",
-            api_limits.throttling_burst_limit,
-            throttle["burstLimit"],
-            "API Gateway, throttle burst (not raised by request)",
-        ),
-    ]
-    per_table = site.client("dynamodb").describe_limits()["TableMaxWriteCapacityUnits"]
-    units = max(
-        (table.write_units or table.max_write_units or 0)
-        for table in (wanted.votes_table, wanted.tallies_table, wanted.polls_table)
-    )
-    needs.append(("write units of a table", units, per_table, "DynamoDB, table-level write throughput"))
-    for what, need, quota, name in needs:
-        detail = f"tfvars want {need:,.0f}, the account has {quota:,.0f}"
-        if need > quota:
-            yield warning(f"quota: {what}", detail, f"ask for more in Service Quotas: {name}")
-        else:
-            yield ok(f"quota: {what}", detail)
-
-
-def _open_shards(site: Site) -> int:
     summary = site.client("kinesis").describe_stream_summary(StreamName=site.deployment.stream_name)
-    count: int = summary["StreamDescriptionSummary"]["OpenShardCount"]
-    return count
+    seen = summary["StreamDescriptionSummary"]
+    on_demand = seen.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND"
+    own = replace(site.needed, own_shards=seen["OpenShardCount"], own_on_demand_stream=on_demand)
+    for finding in quotas.findings(site.client, own):
+        # What is deployed works: a quota that is too low stops the next apply, or throttles the next event.
+        yield replace(finding, health=min(finding.health, Health.WARNING, key=list(Health).index))

@@ -1,9 +1,14 @@
 """All checks, in the order in which one would look: nothing below works where something above does not."""
 
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from votectl.deployment import find
-from votectl.doctor import capacity, consumers, here, service
-from votectl.doctor.findings import Check, Finding, run, wrong
-from votectl.doctor.site import Asking, Nowhere, Site, site_of
+from votectl.doctor import capacity, consumers, here, quotas, service
+from votectl.doctor.findings import Check, Finding, ok, run, wrong
+from votectl.doctor.quotas import Needed
+from votectl.doctor.site import ENVIRONMENTS, Asking, Nowhere, Site, cloud_client, site_of
 from votectl.errors import OperatorError
 
 # What can be looked at without a deployment.
@@ -25,8 +30,24 @@ CHECKS: tuple[tuple[str, Check[Site]], ...] = (
     ("state machine", service.tally),
     ("polls", service.polls),
     ("alarms", service.alarms),
-    ("quotas", capacity.quotas),
+    ("quotas", capacity.account),
 )
+
+
+def preflight(environment: str, client: Callable[[str], Any] = cloud_client) -> list[Finding]:
+    """Hold the account against what an environment's tfvars need, before anything is created.
+
+    Raises:
+        BadFile: there are no such tfvars, or they describe no possible deployment.
+    """
+    needed = Needed.by(ENVIRONMENTS / f"{environment}.tfvars")
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        return [ok("quotas", "an emulator has none that bind")]
+
+    def quotas_of_account(asking: Asking) -> Iterator[Finding]:
+        yield from quotas.findings(asking.client, needed)
+
+    return run((*FIRST[:1], ("quotas", quotas_of_account)), Nowhere(client))
 
 
 def examine(environment: str) -> list[Finding]:

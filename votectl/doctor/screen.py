@@ -15,14 +15,14 @@ _SHOWN = {
 }
 
 
-def table(environment: str, findings: Sequence[Finding]) -> Table:
+def table(environment: str, findings: Sequence[Finding], command: str = "doctor") -> Table:
     """Return every finding as a line: how it is, and below it what to do."""
     # Names of resources are long words: half of one is none.
     screen = Table(
         "",
         Column(overflow="fold"),
         Column("how it is, and what to do", overflow="fold"),
-        title=f"votectl doctor: {environment}",
+        title=f"votectl {command}: {environment}",
         title_justify="left",
     )
     for finding in findings:

@@ -15,7 +15,7 @@ from botocore.config import Config
 from scripts.bootstrap.layout import HERE
 from votectl.deployment import LOCAL, Deployment
 from votectl.doctor.findings import Finding, ok, warning
-from votectl.settings import tfvars
+from votectl.doctor.quotas import Needed
 from votectl.settings.deployment import Deployment as Wanted
 from votectl.sizing.errors import BadFile
 
@@ -64,6 +64,7 @@ class Site:
         deployment: what it says of itself.
         wanted: what its tfvars say; None where there are none in this checkout.
         why_not_wanted: why there are none.
+        needed: what the tfvars ask of the account.
         client: returns a client by its service's name.
         artifacts: the folder with the archives' manifest.
         architecture: what the functions are to run on; None where nobody knows.
@@ -72,6 +73,7 @@ class Site:
     deployment: Deployment
     wanted: Wanted | None
     why_not_wanted: str = ""
+    needed: Needed | None = None
     client: Callable[[str], Any] = cloud_client
     artifacts: Path = field(default_factory=lambda: HERE.root / "dist" / "arm64")
     architecture: str | None = None
@@ -94,17 +96,18 @@ class Site:
 
 def site_of(deployment: Deployment) -> Site:
     """Return a deployment with what this checkout says of it."""
-    wanted, why = None, ""
+    needed, why = None, ""
     try:
-        wanted = tfvars.read(ENVIRONMENTS / f"{deployment.environment}.tfvars")
+        needed = Needed.by(ENVIRONMENTS / f"{deployment.environment}.tfvars")
     except BadFile as error:
         why = str(error)
+    wanted = needed.wanted if needed else None
     architecture = wanted.lambda_architecture.value if wanted else None
     if deployment.environment == LOCAL:
         # Its functions run on this machine, whatever that is: `make` builds for it.
-        return Site(deployment, wanted, why, artifacts=HERE.root / "dist" / "host")
+        return Site(deployment, wanted, why, needed, artifacts=HERE.root / "dist" / "host")
     folder = HERE.root / "dist" / (architecture or "arm64")
-    return Site(deployment, wanted, why, artifacts=folder, architecture=architecture)
+    return Site(deployment, wanted, why, needed, artifacts=folder, architecture=architecture)
 
 
 def manifest(site: Site) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from votectl.deployment import Deployment
+from votectl.doctor import quotas
 from votectl.doctor.site import Site
 from votectl.settings.deployment import Api, BillingMode, Stream, Table, Writer
 from votectl.settings.deployment import Deployment as Wanted
@@ -25,6 +26,14 @@ WANTED = Wanted(
     votes_table=Table(billing_mode=BillingMode.PROVISIONED, write_units=2_000, read_units=500),
     vote_writer=Writer(parallelization_factor=2),
 )
+
+LIMITS = {
+    "AccountMaxReadCapacityUnits": 80_000,
+    "AccountMaxWriteCapacityUnits": 80_000,
+    "TableMaxReadCapacityUnits": 40_000,
+    "TableMaxWriteCapacityUnits": 40_000,
+}
+QUOTAS = [value for value in vars(quotas).values() if isinstance(value, quotas.Quota)]
 
 DEPLOYMENT = Deployment(
     environment="test",
@@ -158,7 +167,7 @@ def world(tmp_path: Path) -> World:
         },
         "dynamodb": {
             "describe_table": lambda **call: {"Table": tables[call["TableName"]]},
-            "describe_limits": {"TableMaxWriteCapacityUnits": 40_000},
+            "describe_limits": LIMITS,
         },
         "lambda": {
             "get_function_configuration": lambda **call: deepcopy(known[call["FunctionName"]]),
@@ -174,6 +183,16 @@ def world(tmp_path: Path) -> World:
         },
         "apigateway": {"get_account": {"throttleSettings": {"rateLimit": 10_000.0, "burstLimit": 5_000}}},
         "scheduler": {"get_schedule": {}},
+        "service-quotas": {
+            "list_service_quotas": lambda **call: {
+                "Quotas": [
+                    {"QuotaName": name, "QuotaCode": f"L-{name[:3]}", "Value": 1_000.0, "Adjustable": True}
+                    for service, name in QUOTAS
+                    if service == call["ServiceCode"]
+                ]
+            },
+            "list_aws_default_service_quotas": {"Quotas": []},
+        },
     }
     (tmp_path / "manifest.json").write_text(
         json.dumps(
@@ -186,11 +205,21 @@ def world(tmp_path: Path) -> World:
         )
     )
     clients = {name: Client(calls) for name, calls in services.items()}
-    site = Site(DEPLOYMENT, WANTED, client=clients.__getitem__, artifacts=tmp_path, architecture="arm64")
+    needed = quotas.Needed(WANTED)
+    site = Site(
+        DEPLOYMENT,
+        WANTED,
+        needed=needed,
+        client=clients.__getitem__,
+        artifacts=tmp_path,
+        architecture="arm64",
+    )
     return World(site, services)
 
 
 @pytest.fixture
 def without_tfvars(world: World) -> World:
-    world.site = replace(world.site, wanted=None, why_not_wanted="there are none", architecture=None)
+    world.site = replace(
+        world.site, wanted=None, needed=None, why_not_wanted="there are none", architecture=None
+    )
     return world

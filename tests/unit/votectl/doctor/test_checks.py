@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from unit.votectl.doctor.conftest import DEPLOYMENT, PREFIX, WANTED, World, refused
+from unit.votectl.doctor.conftest import DEPLOYMENT, LIMITS, PREFIX, WANTED, World, refused
 from votectl import cli
 from votectl.doctor import capacity, checks, consumers, here, service
 from votectl.doctor.findings import Finding, Health, run, wrong
@@ -45,7 +45,7 @@ def one(check: Check, site: Site, what: str) -> Finding:
         here.artifacts,
         capacity.stream,
         capacity.tables,
-        capacity.quotas,
+        capacity.account,
         consumers.functions,
         consumers.mappings,
         consumers.failures,
@@ -67,7 +67,7 @@ def test_without_tfvars_nothing_is_compared(check: Check, without_tfvars: World)
 def test_without_tfvars_it_says_so(without_tfvars: World) -> None:
     (found,) = run([("tfvars", here.tfvars)], without_tfvars.site)
     assert (found.health, found.detail) == (Health.UNKNOWN, "there are none")
-    assert run([("quotas", capacity.quotas)], without_tfvars.site) == []
+    assert run([("quotas", capacity.account)], without_tfvars.site) == []
 
 
 class TestHere:
@@ -170,8 +170,8 @@ class TestCapacity:
             ),
             pytest.param(
                 "dynamodb",
-                {"describe_limits": {"TableMaxWriteCapacityUnits": 1_000}},
-                "write units",
+                {"describe_limits": LIMITS | {"TableMaxWriteCapacityUnits": 1_000}},
+                "write units of a table",
                 id="write-units",
             ),
         ],
@@ -179,17 +179,17 @@ class TestCapacity:
     def test_a_quota_below_the_tfvars(
         self, world: World, service: str, calls: dict[str, Any], what: str
     ) -> None:
-        found = one(capacity.quotas, world.lets(service, **calls), what)
+        found = one(capacity.account, world.lets(service, **calls), what)
         assert found.health is Health.WARNING
-        assert "Service Quotas" in found.remedy
+        assert "aws service-quotas request-service-quota-increase" in found.remedy
 
     def test_quotas_that_may_not_be_seen(self, world: World) -> None:
         site = world.lets("lambda", get_account_settings=refused("GetAccountSettings", "AccessDenied"))
-        assert one(capacity.quotas, site, "check").health is Health.UNKNOWN
+        assert one(capacity.account, site, "check").health is Health.UNKNOWN
 
     def test_an_emulator_has_no_quotas(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        assert one(capacity.quotas, world.site, "quotas").health is Health.OK
+        assert one(capacity.account, world.site, "quotas").health is Health.OK
 
 
 class TestConsumers:
