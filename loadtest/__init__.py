@@ -1,1 +1,1 @@
-"""Load on a deployment by voters whose every vote is known, and a check that each of them counted once."""
+"""Load tests: send votes that a seed determines, and verify that each of them counted once."""

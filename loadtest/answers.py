@@ -1,4 +1,4 @@
-"""What was answered: one line for each request that was begun, kept in the run's journal.
+"""Answers of a run: one line per request that was started, kept in the run's journal.
 
 The journal names voters by number. What they chose follows from the seed, and is not in it.
 """
@@ -19,9 +19,9 @@ class Answer(NamedTuple):
 
     Attributes:
         voter: the voter's number.
-        number: which of the voter's requests.
-        sent_ms: when it was begun, epoch ms by the cloud's clock as the worker knows it.
-        micros: how long it took, in µs.
+        number: the position of the request among the voter's requests.
+        sent_ms: start of the request, epoch ms by the worker's estimate of the cloud's clock.
+        micros: duration in µs.
         status: HTTP status, or NO_ANSWER.
         shard: of the receipt; empty without one.
         sequence: of the receipt; empty without one.
@@ -37,22 +37,22 @@ class Answer(NamedTuple):
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the front door vouches for it: 202 with a receipt."""
+        """Whether the front door acknowledged the vote: 202 with a receipt."""
         return self.status == HTTPStatus.ACCEPTED
 
     @property
     def refused(self) -> bool:
-        """Whether it is certainly not stored: the front door said so, and that sending again may help or not."""
+        """Whether the vote is certainly not stored, because the front door refused it."""
         return HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def unknown(self) -> bool:
-        """Whether nobody knows what became of it: no answer, or a failure behind the front door."""
+        """Whether the vote may be stored or not: no answer, or a failure behind the front door."""
         return not self.acknowledged and not self.refused
 
 
 class Reading(NamedTuple):
-    """A viewer's look at a result. ``went_back``: a count was lower than the same viewer had seen before."""
+    """One read of a result by a viewer. ``went_back``: a count was lower than at the viewer's previous read."""
 
     sent_ms: int
     micros: int
@@ -74,7 +74,7 @@ def from_line(line: str) -> Entry:
     """Return the entry in a line.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the line is not an entry.
     """
     match line.rstrip("\n").split(","):
         case ["vote", voter, number, sent_ms, micros, status, shard, sequence] if line.endswith("\n"):
@@ -89,7 +89,7 @@ def read_journal(path: Path) -> Iterator[Entry]:
     """Yield a journal's entries.
 
     Raises:
-        OperatorError: it can't be read, or is no journal.
+        OperatorError: the file cannot be read, or is not a journal.
     """
     try:
         with path.open(encoding="ascii") as lines:
@@ -98,15 +98,15 @@ def read_journal(path: Path) -> Iterator[Entry]:
                     yield from_line(line)
                 except ValueError:
                     raise OperatorError(
-                        f"{path}, line {number}, is no entry: a run that was killed leaves half a line at the end; "
-                        "remove it, and what was sent then is found as votes that nobody sent"
+                        f"{path}, line {number}, is not an entry: a killed run leaves half a line at the end; "
+                        "remove that line; its votes are then reported as votes that were never sent"
                     ) from None
     except OSError as error:
-        raise OperatorError(f"the journal {path} can't be read: {error.strerror}") from None
+        raise OperatorError(f"the journal {path} cannot be read: {error.strerror}") from None
 
 
 def split(entries: Iterable[Entry]) -> tuple[list[Answer], list[Reading]]:
-    """Return votes and readings apart."""
+    """Split a journal into votes and readings."""
     answers: list[Answer] = []
     readings: list[Reading] = []
     for entry in entries:

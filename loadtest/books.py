@@ -1,4 +1,4 @@
-"""Whether every request that was begun has an entry in the journal, however many processes send.
+"""Checks that every started request has an entry in the journal, with any number of sending processes.
 
 Workers report every few seconds. A run that ends before their last reports have come would take what they sent
 meanwhile for votes that nobody sent.
@@ -17,23 +17,23 @@ class _Account:
 
 @dataclass
 class Books:
-    """What each process has begun, and what of it is in the journal."""
+    """Started requests per process, and their entries in the journal."""
 
     _accounts: dict[str, _Account] = field(default_factory=dict)
 
     def report(self, process: str, begun: int, entered: int, now: float) -> None:
-        """Take a process's report: what it has begun in all, and how many entries came with the report."""
+        """Add a process's report: the requests it has started in all, and the entries in this report."""
         account = self._accounts.setdefault(process, _Account())
         account.begun = max(account.begun, begun)
         account.entered += entered
         account.reported_at = now
 
     def are_closed(self, processes: Collection[str], since: float) -> bool:
-        """Say whether all of these have reported since they had no users any more, and everything is entered."""
+        """Return whether all of these have reported after their last user ended, and every request has an entry."""
         accounts = [self._accounts.get(process, _Account()) for process in processes]
         return all(account.reported_at > since and account.entered >= account.begun for account in accounts)
 
     @property
     def missing(self) -> int:
-        """Requests that were begun, as far as anybody has reported, and have no entry."""
+        """Reported requests without an entry."""
         return sum(account.begun - account.entered for account in self._accounts.values())

@@ -1,4 +1,4 @@
-"""What requests carry, as headers: Locust's client is not httpx, which the rest of the tools use."""
+"""Headers of requests. Locust's client is not httpx, which the other tools use."""
 
 import httpx
 
@@ -9,11 +9,11 @@ class Headers:
     """Makes the headers of requests."""
 
     def __init__(self, auth: httpx.Auth | None) -> None:
-        """Take what gives credentials to a request; None where none are asked for."""
+        """Take the signer of requests, or None where requests are not signed."""
         self._auth = auth
 
     def of(self, method: str, url: str, body: bytes, content_type: str) -> dict[str, str]:
-        """Return what a request needs, its content type among it."""
+        """Return the headers of a request, including its content type."""
         headers = {"Content-Type": content_type}
         if self._auth is None:
             return headers

@@ -30,10 +30,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".state" / "loadtest"
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 
-# How long users may finish what they have begun.
+# How long users may finish their requests.
 STOP_TIMEOUT_SECONDS = 40
 
-# What `verify` and `run` exit with: 2 is what a wrong option ends in.
+# Exit codes of `verify` and `run`. 2 means a wrong option.
 EXIT_CODES = {Verdict.EXACT: 0, Verdict.WRONG: 1, Verdict.UNDECIDED: 3}
 
 # More than one process can send (a few hundred votes a second), and a day: beyond these a run is a typing error.
@@ -50,28 +50,28 @@ console = Console()
 def run(
     environment: Environment = deployments.LOCAL,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long to send")] = 15,
-    rate: Annotated[float, typer.Option(min=1, help="Votes per second at the highest")] = 60,
-    shape: Annotated[Shape, typer.Option(help="How the rate goes over the run")] = Shape.SPIKE,
-    viewers: Annotated[float, typer.Option(min=0, max=1, help="Viewers for each voter under way")] = 0.1,
-    seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes")] = None,
-    client: Client = None,
-    host: Annotated[
-        str | None, typer.Option(help="Front door, instead of the one that the deployment names")
+    rate: Annotated[float, typer.Option(min=1, help="Highest rate in votes per second")] = 60,
+    shape: Annotated[Shape, typer.Option(help="Course of the rate over the run")] = Shape.SPIKE,
+    viewers: Annotated[float, typer.Option(min=0, max=1, help="Viewers per active voter")] = 0.1,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the voters; the same seed sends the same votes")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes that send, on this machine")] = 1,
+    client: Client = None,
+    host: Annotated[str | None, typer.Option(help="Front door, instead of the deployment's")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Sending processes on this machine")] = 1,
     workers: Annotated[
         int,
-        typer.Option(min=0, help="Wait for so many `loadtest worker` of other machines, and send from there"),
+        typer.Option(min=0, help="Number of `loadtest worker` on other machines to wait for and send from"),
     ] = 0,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Don't ask before sending to a deployment on AWS")
+        bool, typer.Option("--yes", help="Do not ask before sending to a deployment on AWS")
     ] = False,
 ) -> None:
     """Send votes, wait for the final result, and compare."""
     refuse_impossible(rate, minutes, senders=workers or processes)
     target = find(environment)
     credentials = for_voters_of(target, client)
-    credentials.find()  # what is missing is said before there are polls
+    credentials.find()  # report missing ones before polls exist
     run_id = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     plan = Plan(
         run=run_id,
@@ -99,10 +99,10 @@ def run(
 @app.command()
 @reported
 def worker(
-    master: Annotated[str, typer.Option(help="Where `loadtest run --workers` runs")],
-    processes: Annotated[int, typer.Option(min=1, help="Processes that send, on this machine")] = 1,
+    master: Annotated[str, typer.Option(help="Host of `loadtest run --workers`")],
+    processes: Annotated[int, typer.Option(min=1, help="Sending processes on this machine")] = 1,
 ) -> None:
-    """Send for a run on another machine, until it ends."""
+    """Send for a run on another machine until it ends."""
     more = ["--processes", str(processes)] if processes > 1 else []
     raise typer.Exit(_locust("--worker", "--master-host", master, *more))
 
@@ -110,11 +110,11 @@ def worker(
 @app.command("verify")
 @reported
 def verify_again(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run, .state/loadtest/…")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, .state/loadtest/…")],
 ) -> None:
-    """Compare once more what a run sent with what was counted."""
+    """Compare again what a run sent with what was counted."""
     if not folder.is_dir():
-        raise OperatorError(f"there is no folder {folder}: name the one of a run, below {_shown(RUNS)}")
+        raise OperatorError(f"there is no folder {folder}: name the folder of a run below {_shown(RUNS)}")
     files = Files(folder)
     _finish(files, Stage(find(files.scenario().plan.environment)), goes_on=False)
 
@@ -140,11 +140,11 @@ def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
 
 
 def _make_sure(plan: Plan, *, yes: bool) -> None:
-    """Ask before anything is sent that costs money."""
+    """Ask before votes are sent that cost money."""
     if yes or _is_loopback(plan.front_door):
         return
     typer.confirm(
-        f"This sends about {steps_expected(plan):,.0f} votes to {plan.front_door}, which costs money: go on?",
+        f"This sends about {steps_expected(plan):,.0f} votes to {plan.front_door}, which costs money. Continue?",
         abort=True,
     )
 
@@ -176,7 +176,7 @@ def _send(files: Files, plan: Plan, *, processes: int, workers: int) -> None:
         options += ["--processes", str(processes)]
     code = _locust(*options)
     if code:
-        raise OperatorError(f"Locust ended with exit code {code}: what it said is above; nothing is verified")
+        raise OperatorError(f"Locust ended with exit code {code}, see its output above; nothing is verified")
 
 
 def _locust(*options: str) -> int:
@@ -187,12 +187,12 @@ def _locust(*options: str) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # The terminal has told Locust, too: it lets its users finish. What was sent is verified then.
+            # Locust gets the signal, too, and lets its users finish. The votes that were sent are then verified.
             console.print("ending the run")
 
 
 def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
-    """Wait for the final results, compare, write the report; exit with what the tally says."""
+    """Wait for the final results, compare, write the report, and exit with the verdict's code."""
     scenario = stage.close(files.scenario())
     files.write_scenario(scenario)
     answers, readings = split(read_journal(files.journal))
@@ -204,7 +204,7 @@ def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
 
     def counted() -> int:
         now = stage.counted(scenario, before)
-        if goes_on:  # the curve of a run that ended long ago is complete
+        if goes_on:  # the curve of an earlier run is complete
             files.note_sample(round(time.time() * 1000), now)
         return now
 

@@ -1,4 +1,4 @@
-"""The load, for Locust: voters who do what their number says, viewers who look at results, and the journal.
+"""The load for Locust: voters, viewers of results, and the journal.
 
 `python -m loadtest run` starts it and verifies afterwards. Workers on other machines need nothing but the front
 door: which polls there are and which seed they use comes from the master with the order to start.
@@ -38,12 +38,12 @@ LOG = logging.getLogger("loadtest")
 LOG.setLevel(logging.INFO)
 SAMPLE_SECONDS = 1.0
 SAY_SECONDS = 10.0
-# How long the end of a run waits for answers, and for the workers to report them.
+# How long the end of a run waits for answers and for the workers' reports.
 LAST_REPORTS_SECONDS = TIMEOUT_SECONDS + 15
 
 
 class Sender:
-    """What the users of one process share: the scenario, the cloud's time, the voters' numbers, the journal."""
+    """State that the users of one process share: scenario, cloud time, voters' numbers, journal."""
 
     def __init__(
         self, scenario: Scenario, worker: int, ahead_ms: float, write: Callable[[Entry], None]
@@ -56,46 +56,46 @@ class Sender:
         self._ahead_ms = ahead_ms
 
     def now_ms(self) -> int:
-        """Return the cloud's time, give or take half a second."""
+        """Return the cloud's time in epoch ms, within half a second."""
         return round(time.time() * 1000 + self._ahead_ms)
 
 
 class State:
-    """What this process has. Locust gives no place for it that its typed interface knows."""
+    """State of this process. Locust's typed interface has no place for it."""
 
     def __init__(self) -> None:
         self.sender: Sender | None = None
         self.begun = False
-        self.pending: list[str] = []  # a worker's lines that the master does not have yet
+        self.pending: list[str] = []  # a worker's lines that it has not reported yet
 
 
 state = State()
 
 
 def sender() -> Sender:
-    """Return what the users share, once the run has begun."""
+    """Return the users' shared state, after the run has started."""
     while state.sender is None:
         gevent.sleep(0.05)
     return state.sender
 
 
 class Voter(FastHttpUser):
-    """Sends for one voter after the other, one step a second."""
+    """Sends the votes of one voter after another, one step a second."""
 
     abstract = False
     wait_time = constant_pacing(1)
     network_timeout = TIMEOUT_SECONDS
     connection_timeout = TIMEOUT_SECONDS
-    # A request is never sent twice behind our back: geventhttpclient repeats no POST that it has begun to send.
+    # geventhttpclient never repeats a POST that it has started to send, so no request is sent twice unnoticed.
     max_retries = 0
 
     def on_start(self) -> None:
-        """Have nothing begun."""
+        """Start without a voter."""
         self.steps: Iterator[tuple[int, int, Step]] = iter(())
 
     @task
     def take_a_step(self) -> None:
-        """Send what the voter sends next; several requests at the same moment."""
+        """Send the voter's next step, which can be several requests at the same moment."""
         shared = sender()
         voter, number, step = self._next(shared)
         if any(shared.scenario.is_quiet(request.poll_id, shared.now_ms()) for request in step):
@@ -139,7 +139,7 @@ class Voter(FastHttpUser):
                 if _as_it_should_be(request, status):
                     answer.success()
         finally:
-            # Also when the run ends in the middle: the vote may have arrived.
+            # Also if the run ends in the middle, because the vote may have arrived.
             micros = round((time.perf_counter() - began) * 1_000_000)
             shared.write(
                 Answer(voter, number, sent_ms, micros, status, receipt["shard"], receipt["sequence"])
@@ -153,7 +153,7 @@ def _as_it_should_be(request: Request, status: int) -> bool:
 
 
 class Viewer(FastHttpUser):
-    """Looks at the results of one poll after the other, and notices when a count goes back."""
+    """Reads the results of one poll after another, and notices a falling count."""
 
     abstract = False
     wait_time = constant_pacing(1)
@@ -161,7 +161,7 @@ class Viewer(FastHttpUser):
     connection_timeout = TIMEOUT_SECONDS
 
     def on_start(self) -> None:
-        """Have seen nothing."""
+        """Start without earlier counts."""
         self.seen: dict[str, dict[str, int]] = {}
         self.polls = itertools.cycle(sender().scenario.polls)
 
@@ -186,7 +186,7 @@ class Viewer(FastHttpUser):
             shared.write(Reading(sent_ms, micros, status, went_back))
 
     def _went_back(self, poll_id: str, result: dict[str, Any]) -> bool:
-        if result["status"] == "final":  # one vote per voter from now on: lower, once
+        if result["status"] == "final":  # one vote per voter from now on, so counts fall once
             return False
         counts = {line["option"]: line["votes"] for line in result["counts"]}
         before = self.seen.get(poll_id, {})
@@ -195,17 +195,17 @@ class Viewer(FastHttpUser):
 
 
 class Shape(LoadTestShape):
-    """The plan's rate over time, from the moment at which its polls open."""
+    """The plan's rate over time, from the opening of its polls."""
 
     abstract = False
     without_users_since: float | None = None
 
     def tick(self) -> tuple[int, float] | None:
-        """Say how many users there should be now; None at the end."""
+        """Return the number of users for now, or None at the end."""
         shared = state.sender
         if shared is None or not state.begun:
-            # Locust begins a run with its first user, and fires `test_start` before it makes any. A change
-            # meanwhile would make it begin once more.
+            # Locust starts a run with its first user, and fires `test_start` before it creates one. A change
+            # in between would start the run twice.
             return 1, 1.0
         plan = shared.scenario.plan
         seconds = (shared.now_ms() - shared.scenario.polls[0].opens_at) / 1000
@@ -214,7 +214,7 @@ class Shape(LoadTestShape):
             return users, float(users)
         if seconds > plan.seconds + LAST_REPORTS_SECONDS or self._is_all_entered(shared):
             return None
-        # First without users, until the journal has everything.
+        # End without users first, until the journal is complete.
         return 0, 100.0
 
     def _is_all_entered(self, shared: Sender) -> bool:
@@ -230,16 +230,16 @@ class Shape(LoadTestShape):
 
 @events.init_command_line_parser.add_listener
 def add_options(parser: LocustArgumentParser) -> None:
-    """Take the folder of the run."""
+    """Add the option for the run's folder."""
     parser.add_argument(
-        "--loadtest-folder", default="", help="Where `python -m loadtest run` wants the journal"
+        "--loadtest-folder", default="", help="Folder of the run's journal, set by `python -m loadtest run`"
     )
 
 
 @events.init.add_listener
 def prepare(environment: Environment, **_: object) -> None:
-    """Share the users between voters and viewers as the plan says."""
-    # Locust's tables of statistics say less than our report, and are in its own.
+    """Divide the users into voters and viewers by the plan."""
+    # Locust's statistics are in its own report.
     logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
     if not isinstance(environment.runner, WorkerRunner):
         plan = _files(environment).plan()
@@ -248,16 +248,16 @@ def prepare(environment: Environment, **_: object) -> None:
 
 @events.test_start.add_listener
 def begin(environment: Environment, **_: object) -> None:
-    """Make the polls, once, where the run is directed from; begin in each process that sends."""
+    """Create the polls in the directing process, and start each sending process."""
     options, runner = environment.parsed_options, environment.runner
     assert options is not None  # noqa: S101 - Locust gives a run its options
     if isinstance(runner, WorkerRunner):
         scenario, write = Scenario.model_validate_json(options.loadtest_scenario), _send_to_master
     else:
         scenario, write = _direct(_files(environment)), _write_journal
-        # Goes to the workers with the order to start.
+        # Sent to the workers with the start message.
         options.loadtest_scenario = scenario.model_dump_json()
-    # The master sends nothing, but its shape needs the time.
+    # The master sends no votes, but its shape needs the time.
     worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
     state.sender = Sender(scenario, worker, _ahead_ms(scenario), write)
     _wait_until_open(state.sender)
@@ -270,7 +270,7 @@ def _files(environment: Environment) -> Files:
 
 
 def _direct(folder: Files) -> Scenario:
-    """Set up the run, and watch it from the side that voters don't see."""
+    """Set up the run, and watch it in the tables."""
     plan = folder.plan()
     deployments.aim(plan.environment)
     stage = Stage(deployments.find(plan.environment))
@@ -284,13 +284,13 @@ def _direct(folder: Files) -> Scenario:
 
 
 def _watch(count: Callable[[], int], scenario: Scenario, folder: Files) -> None:
-    """Sample the live counts, and say how far the run is."""
+    """Sample the live counts, and print the progress."""
     shared, said = sender(), 0.0
     while True:
         try:
             counted = count()
-        except Exception as error:  # noqa: BLE001 - a sample that fails must not end the run
-            LOG.warning("live counts can't be read: %s", error)
+        except Exception as error:  # noqa: BLE001 - a failed sample must not end the run
+            LOG.warning("live counts cannot be read: %s", error)
         else:
             now = shared.now_ms()
             folder.note_sample(now, counted)
@@ -311,7 +311,7 @@ def _watch(count: Callable[[], int], scenario: Scenario, folder: Files) -> None:
 
 
 def _ahead_ms(scenario: Scenario) -> float:
-    """Ask the front door for the time: the machines that send may be seconds off."""
+    """Ask the front door for the time, because clocks of sending machines may be seconds off."""
     sent_ms = time.time() * 1000
     answer = httpx.get(
         f"{scenario.plan.front_door}/polls/{scenario.polls[0].poll_id}", timeout=TIMEOUT_SECONDS
@@ -320,22 +320,22 @@ def _ahead_ms(scenario: Scenario) -> float:
 
 
 def _wait_until_open(shared: Sender) -> None:
-    # A second more: the time is known to half a second, and a vote that comes too early does not count.
+    # One second more: the time is known to half a second, and an early vote does not count.
     while shared.now_ms() < shared.scenario.polls[0].opens_at + 1_000:
         gevent.sleep(0.1)
 
 
 class Journal:
-    """The journal of the run, where it is directed from."""
+    """The journal of the run, in the directing process."""
 
     def __init__(self) -> None:
-        """Have nothing written."""
+        """Start without a file."""
         self.entries = self.sent = self.acknowledged = self.throttled = self.unknown = 0
         self._write: Callable[[str], object] = self._not_open
 
     def open(self, folder: Files) -> None:
-        """Begin."""
-        # Line-buffered: a run that is killed leaves all that it knew.
+        """Open the file."""
+        # Line-buffered, so a killed run leaves all its entries.
         self._write = folder.journal.open("a", buffering=1, encoding="ascii").write
 
     def add(self, line: str, entry: Entry) -> None:
@@ -350,7 +350,7 @@ class Journal:
 
     @staticmethod
     def _not_open(_: str) -> None:
-        raise RuntimeError("an answer came before the run began")
+        raise RuntimeError("an answer arrived before the run started")
 
 
 journal, books = Journal(), Books()
@@ -366,14 +366,14 @@ def _send_to_master(entry: Entry) -> None:
 
 @events.report_to_master.add_listener
 def report(data: dict[str, Any], **_: object) -> None:
-    """Give the master what has been answered since the last report, and how much has been begun in all."""
+    """Report to the master the new answers and the number of requests started in all."""
     lines, state.pending = state.pending, []
     data["loadtest"] = {"begun": state.sender.begun if state.sender else 0, "lines": lines}
 
 
 @events.worker_report.add_listener
 def take_report(client_id: str, data: dict[str, Any], **_: object) -> None:
-    """Write what a worker has reported."""
+    """Write a worker's report to the journal."""
     reported = data["loadtest"]
     for line in reported["lines"]:
         journal.add(line, from_line(line))
@@ -382,7 +382,7 @@ def take_report(client_id: str, data: dict[str, Any], **_: object) -> None:
 
 @events.quitting.add_listener
 def end(environment: Environment, **_: object) -> None:
-    """Say what the journal lacks, and leave the verdict to the verification: a vote refused with 429 is no failure."""
+    """Print what the journal lacks. The verification gives the verdict: a vote refused with 429 is not a failure."""
     environment.process_exit_code = 0
     if isinstance(environment.runner, WorkerRunner) or state.sender is None:
         return

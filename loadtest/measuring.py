@@ -1,4 +1,4 @@
-"""How quick it was: percentiles, and curves over a run."""
+"""Latencies: percentiles, and curves over a run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -14,35 +14,35 @@ PERCENTILES = (50, 90, 95, 99, 100)
 
 
 class Sample(NamedTuple):
-    """How many records all of a run's polls, and none, had counted at a time (epoch ms, the cloud's clock)."""
+    """Number of counted records of the run's polls and of no poll, at a time (epoch ms, the cloud's clock)."""
 
     at_ms: int
     counted: int
 
 
 class Latencies(NamedTuple):
-    """How long answers took, in ms: at each of PERCENTILES."""
+    """Latency of answers in ms, at each of PERCENTILES."""
 
     answers: int
     at: tuple[float, ...]
 
 
 class Lag(NamedTuple):
-    """How far live counts were behind what was acknowledged, in s: median and worst of the samples."""
+    """Age of live counts in s: median and worst of the samples."""
 
     median: float
     worst: float
 
 
 class Timing(NamedTuple):
-    """Everything of a run that was measured in time.
+    """All times measured in a run.
 
     Attributes:
-        acknowledged: of votes that were.
-        refused: of votes that were.
-        read: of results that viewers got.
+        acknowledged: latencies of acknowledged votes.
+        refused: latencies of refused votes.
+        read: latencies of results that viewers read.
         live_lag: None without samples.
-        counted_after: s from the end of sending until every acknowledged record was counted; None if never.
+        counted_after: s from the last vote until every acknowledged record was counted; None if never.
         final_after: s from each poll's end to its certificate.
     """
 
@@ -92,13 +92,13 @@ def lags_of(answers: Sequence[Answer], samples: Sequence[Sample]) -> Array:
 
 
 def lag_of(answers: Sequence[Answer], samples: Sequence[Sample]) -> Lag | None:
-    """Return how far live counts were behind; None without samples."""
+    """Return the age of live counts, or None without samples."""
     lags = lags_of(answers, samples)
     return Lag(float(np.median(lags)), float(np.max(lags))) if len(lags) else None
 
 
 def drained_after(answers: Sequence[Answer], samples: Sequence[Sample]) -> float | None:
-    """Return the s from the last acknowledgement until a sample had counted all of them; None if none had."""
+    """Return the s from the last acknowledgement until a sample had counted all of them, or None."""
     acknowledged = [answer.sent_ms + answer.micros / 1000 for answer in answers if answer.acknowledged]
     complete = [sample.at_ms for sample in samples if sample.counted >= len(acknowledged)]
     if not acknowledged or not complete:

@@ -1,4 +1,4 @@
-"""What a run came to: for the terminal, as JSON, and as one page that needs nothing else."""
+"""The outcome of a run: for the terminal, as JSON, and as one self-contained page."""
 
 import io
 import json
@@ -21,9 +21,9 @@ from votectl import drawing
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 WORDS = {
-    Verdict.EXACT: "Exact: every acknowledged vote counted once, and every voter's last one is stored.",
-    Verdict.UNDECIDED: "Undecided: every number is possible, but votes without an answer leave room.",
-    Verdict.WRONG: "Wrong: what was counted is not what was sent.",
+    Verdict.EXACT: "Exact: every acknowledged vote counted once, and every voter's last vote is stored.",
+    Verdict.UNDECIDED: "Undecided: every number is possible, but votes without an answer leave a range.",
+    Verdict.WRONG: "Wrong: the counts do not match the votes that were sent.",
 }
 
 
@@ -53,7 +53,7 @@ def summary(report: Report) -> Iterator[RenderableType]:
         requests.add_row(*(str(cell) for cell in _request_row(report, kind)))
     yield requests
     places = Table(
-        "poll", "counted where", "votes", "lost", "doubled", "miscounted", title="What became of it"
+        "poll", "counted where", "votes", "lost", "doubled", "miscounted", title="What was counted"
     )
     for column in places.columns[2:]:
         column.justify = "right"
@@ -69,7 +69,7 @@ def summary(report: Report) -> Iterator[RenderableType]:
             yield from (f"[red]  {example}[/red]" for example in place.examples)
     for finding in found.findings:
         if not finding.holds:
-            yield f"[red]DOES NOT HOLD:[/red] {finding.what} ({finding.detail})"
+            yield f"[red]FAILED:[/red] {finding.what} ({finding.detail})"
     yield from _timing_lines(report)
     lost, doubled, miscounted = found.differences
     colour = {Verdict.EXACT: "green", Verdict.UNDECIDED: "yellow", Verdict.WRONG: "red"}[found.verdict]
@@ -82,7 +82,7 @@ def summary(report: Report) -> Iterator[RenderableType]:
 
 
 def _short(report: Report, poll_id: str) -> str:
-    """Return a poll's id without what all polls of the run have in common."""
+    """Return a poll's id without the prefix that all polls of the run share."""
     return poll_id.removeprefix(f"loadtest-{report.scenario.plan.run}-") or "none"
 
 
@@ -93,7 +93,7 @@ def _timing_lines(report: Report) -> Iterator[str]:
             values = ", ".join(f"{_name(p)} {v:,.0f}" for p, v in zip(PERCENTILES, latencies.at, strict=True))
             yield f"{what}: {values} ms"
     if timing.live_lag is not None:
-        yield f"live counts behind: median {timing.live_lag.median:.1f} s, at worst {timing.live_lag.worst:.1f} s"
+        yield f"age of live counts: median {timing.live_lag.median:.1f} s, worst {timing.live_lag.worst:.1f} s"
     drained = "never" if timing.counted_after is None else f"{timing.counted_after:.1f} s after the last vote"
     yield f"all acknowledged records counted: {drained}"
     for poll_id, seconds in timing.final_after.items():

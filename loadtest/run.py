@@ -1,4 +1,4 @@
-"""A run's folder: what it was to do, what was answered, and what came of it."""
+"""A run's folder: scenario, journal, samples, reports."""
 
 import csv
 import json
@@ -29,52 +29,52 @@ class Files:
         self._unattributed = root / "unattributed-before.json"
 
     def begin(self, plan: Plan) -> None:
-        """Make the folder of a new run."""
+        """Create the folder of a new run."""
         self.root.mkdir(parents=True)
         self._plan.write_text(plan.model_dump_json(indent=2) + "\n", "utf-8")
 
     def plan(self) -> Plan:
-        """Return what the run is to do."""
+        """Return the run's plan."""
         return Plan.model_validate_json(self._plan.read_text("utf-8"))
 
     def write_scenario(self, scenario: Scenario) -> None:
-        """Keep which polls there are."""
+        """Write the scenario with its polls."""
         self._scenario.write_text(scenario.model_dump_json(indent=2) + "\n", "utf-8")
 
     def scenario(self) -> Scenario:
         """Return the run's scenario.
 
         Raises:
-            OperatorError: there is none: the run has never begun.
+            OperatorError: the run has never started.
         """
         try:
             return Scenario.model_validate_json(self._scenario.read_text("utf-8"))
         except OSError as error:
             raise OperatorError(
-                f"{self.root} holds no run that has begun ({self._scenario.name}: {error.strerror})"
+                f"{self.root} contains no started run ({self._scenario.name}: {error.strerror})"
             ) from None
         except ValidationError as error:
             raise OperatorError(f"{self._scenario} is of another version of this project: {error}") from None
 
     def note_unattributed(self, counts: Mapping[str, int]) -> None:
-        """Keep what was rejected without a poll before the run."""
+        """Write the counts of rejected records without a poll, from before the run."""
         self._unattributed.write_text(json.dumps(counts) + "\n", "utf-8")
 
     def unattributed_before(self) -> dict[str, int]:
-        """Return what was rejected without a poll before the run."""
+        """Return the counts of rejected records without a poll, from before the run."""
         counts: dict[str, int] = json.loads(self._unattributed.read_text("utf-8"))
         return counts
 
     def note_missing(self, requests: int) -> None:
-        """Keep how many requests were begun and have no entry in the journal. The last thing that a run does."""
+        """Write the number of started requests without an entry in the journal. A run does this last."""
         self._missing.write_text(f"{requests}\n", "ascii")
 
     def missing(self) -> int | None:
-        """Return how many requests have no entry; None if the run did not come to its end."""
+        """Return the number of requests without an entry, or None if the run did not end normally."""
         return int(self._missing.read_text("ascii")) if self._missing.exists() else None
 
     def note_sample(self, at_ms: int, counted: int) -> None:
-        """Keep how many records were counted at a time."""
+        """Write a sample of the counted records."""
         with self._samples.open("a", encoding="ascii") as file:
             file.write(f"{at_ms},{counted}\n")
 

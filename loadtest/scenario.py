@@ -1,4 +1,4 @@
-"""What a run sends: its polls, its voters' seed and its rate over time. Everything else follows from this."""
+"""The plan of a run: polls, seed of the voters, rate over time. It determines every vote."""
 
 import math
 from enum import StrEnum
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from votectl.credentials import Credentials
 
-# A spike is this much of a run, in its middle, and stands on this much of its height.
+# A spike lasts from and until these shares of a run. Outside it the rate has this share of the peak.
 SPIKE_FROM, SPIKE_UNTIL, SPIKE_BASE = 0.4, 0.6, 0.25
 
 
 class Shape(StrEnum):
-    """How the rate goes over a run."""
+    """Course of the rate over a run."""
 
     FLAT = "flat"
     RAMP = "ramp"
@@ -25,18 +25,18 @@ class _Part(BaseModel):
 
 
 class Plan(_Part):
-    """What somebody asked for.
+    """The options of a run.
 
     Attributes:
-        run: names the run's polls and folder.
-        environment: which deployment.
+        run: id of the run, part of its polls' ids and its folder's name.
+        environment: name of the deployment.
         front_door: the API's base URL.
         seed: of the voters; the same seed sends the same votes.
-        shape: how the rate goes.
-        rate: steps of voters per second where the shape is highest; a step is one request, now and then two.
-        seconds: how long.
-        viewers: readers of results, as a share of the voters under way at once.
-        credentials: what requests carry.
+        shape: course of the rate.
+        rate: highest rate in steps per second; a step is one request, sometimes two.
+        seconds: duration.
+        viewers: readers of results per active voter.
+        credentials: credentials of the requests.
     """
 
     run: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -60,10 +60,10 @@ class Ballot(_Part):
 
 
 class Scenario(_Part):
-    """A plan with its polls. The first takes part in the whole run, the others may close during it.
+    """A plan with its polls. The first poll is open for the whole run, the others may close during it.
 
     ``quiet_ms``: for so long before and after a poll's end nobody votes in it, because a sender can't know to the
-    millisecond when a vote arrives. What is under way then all the same is known as uncertain.
+    millisecond when a vote arrives. A vote that is under way then is uncertain.
     """
 
     plan: Plan
@@ -71,14 +71,14 @@ class Scenario(_Part):
     quiet_ms: int = 3_000
 
     def is_quiet(self, poll_id: str, now_ms: float) -> bool:
-        """Say whether a poll is so near its end that a vote would be uncertain."""
+        """Return whether a poll is so near its end that a vote would be uncertain."""
         return any(
             poll.poll_id == poll_id and abs(now_ms - poll.closes_at) < self.quiet_ms for poll in self.polls
         )
 
 
 def rate_at(plan: Plan, seconds: float) -> float:
-    """Return the steps per second that a plan wants so long after its begin; 0 when it is over."""
+    """Return a plan's steps per second at a time in s after its start; 0 after its end."""
     if not 0 <= seconds < plan.seconds:
         return 0.0
     share = seconds / plan.seconds
@@ -92,13 +92,13 @@ def rate_at(plan: Plan, seconds: float) -> float:
 
 
 def users_at(plan: Plan, seconds: float) -> tuple[int, int]:
-    """Return how many voters and viewers have to be under way for the plan's rate (each one step a second)."""
+    """Return the numbers of voters and viewers for the plan's rate. Each makes one step a second."""
     voters = max(1, math.ceil(rate_at(plan, seconds)))
     return voters, math.ceil(voters * plan.viewers)
 
 
 def steps_expected(plan: Plan) -> float:
-    """Return about how many steps of voters a plan makes."""
+    """Return the approximate number of steps of a plan."""
     mean = {
         Shape.FLAT: 1.0,
         Shape.RAMP: 0.5,

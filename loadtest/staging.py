@@ -1,4 +1,4 @@
-"""A run's polls on a deployment: made before it, closed and made final after it, and looked at in the end."""
+"""A run's polls on a deployment: created before it, closed and tallied after it, and read at the end."""
 
 import time
 from collections import Counter
@@ -20,19 +20,19 @@ from votectl.tallying import Tallies, what_now
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
 
-# Titles and options. The first poll is open for the whole run, the other closes in it: what comes later is late.
+# Titles and options. The first poll is open for the whole run. The second closes during it, and later votes are late.
 POLLS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "finale": ("Load test: who wins?", ("ada", "grace", "linus", "alan", "barbara")),
     "encore": ("Load test: an encore?", ("yes", "no")),
 }
 CLOSES_AFTER = 0.6  # of the run
 
-# From the run's last vote to the first poll's end: so long, answers may be under way.
+# Time from the run's last vote to the first poll's end, for answers that are under way.
 GRACE_MS = 5_000
 
-# How long the counts may stand still, short of what was acknowledged, before they are taken as they are.
+# How long incomplete counts may stay unchanged before they are taken as they are.
 PATIENCE_SECONDS = 120
-# How long complete counts must stand still: what is counted twice comes late.
+# How long complete counts must stay unchanged, because a double count can come late.
 SETTLE_SECONDS = 2
 FINAL_WITHIN_SECONDS = 900
 REFRESH_SECONDS = 1.0
@@ -41,7 +41,7 @@ type Say = Callable[[str], None]
 
 
 class Stage:
-    """The side of a deployment that voters don't see."""
+    """Polls, tallies and tables of a deployment, for a run."""
 
     def __init__(self, deployment: Deployment) -> None:
         """Take the deployment."""
@@ -54,7 +54,7 @@ class Stage:
         """Create a run's polls, and schedule their tallies.
 
         Raises:
-            OperatorError: they can't be created.
+            OperatorError: the polls cannot be created.
         """
         opens_at = self.desk.now_ms() + ANNOUNCE_LEAD_MS + 1_000
         length = round(plan.seconds * 1000)
@@ -77,12 +77,12 @@ class Stage:
         return Scenario(plan=plan, polls=tuple(ballots))
 
     def counted(self, scenario: Scenario, unattributed_before: Mapping[str, int]) -> int:
-        """Return how many records are counted since the run began, rejected ones included."""
+        """Return the number of records counted since the start of the run, rejected ones included."""
         unattributed = self.unattributed().total() - sum(unattributed_before.values())
         return unattributed + sum(self.reader.live(poll.poll_id).received for poll in scenario.polls)
 
     def close(self, scenario: Scenario) -> Scenario:
-        """Close polls that would be open for long: the run ended before its time. Return them as they are now."""
+        """Close polls that would stay open because the run ended early. Return the current scenario."""
         ballots = []
         for ballot in scenario.polls:
             now = self.desk.now_ms()
@@ -100,20 +100,20 @@ class Stage:
         return scenario.model_copy(update={"polls": tuple(ballots)})
 
     def wait_until_counted(self, counted: Callable[[], int], acknowledged: int, say: Say) -> None:
-        """Wait until as many records are counted as were acknowledged, or nothing moves any more."""
+        """Wait until all acknowledged records are counted, or the counts stop changing."""
         progressed, seen = time.monotonic(), -1
         while (now := counted()) < acknowledged:
             if now > seen:
                 seen, progressed = now, time.monotonic()
                 say(f"{now:,} of {acknowledged:,} acknowledged records counted")
             if time.monotonic() - progressed > PATIENCE_SECONDS:
-                say(f"the counts have not moved for {PATIENCE_SECONDS} s")
+                say(f"the counts have not changed for {PATIENCE_SECONDS} s")
                 return
             time.sleep(REFRESH_SECONDS / 2)
         time.sleep(SETTLE_SECONDS)
 
     def wait_until_final(self, scenario: Scenario, say: Say) -> None:
-        """Wait for every poll's final result; start a tally where the schedule has not done so yet."""
+        """Wait for every poll's final result, and start tallies that the schedule has not started."""
         deadline = time.monotonic() + FINAL_WITHIN_SECONDS
         executions: dict[str, str] = {}
         said = ""
@@ -137,11 +137,11 @@ class Stage:
         return what_now(self.tallies.snapshot(poll_id, executions[poll_id]))
 
     def unattributed(self) -> Counter[str]:
-        """Return the rejected records of no poll, by reason, of all times."""
+        """Return all rejected records without a poll, by reason."""
         return self.reader.unattributed()
 
     def observe(self, scenario: Scenario, unattributed_before: Mapping[str, int]) -> Observed:
-        """Return what the platform says in the end. Reads every stored vote of the run's polls."""
+        """Return the final state of the tables and the API. Reads every stored vote of the run's polls."""
         polls = {}
         for ballot in scenario.polls:
             poll = self.desk.get(ballot.poll_id)
@@ -161,7 +161,7 @@ class Stage:
 
 
 def shown_final(front_door: str, poll_id: str) -> dict[str, int] | None:
-    """Return the votes by option that the API shows as final, or None if it shows something else."""
+    """Return the final votes by option as the API shows them, or None if it shows no final result."""
     try:
         answer = httpx.get(f"{front_door}/polls/{poll_id}/results", timeout=30)
     except httpx.TransportError as error:
@@ -173,12 +173,12 @@ def shown_final(front_door: str, poll_id: str) -> dict[str, int] | None:
 
 
 def cloud_ahead_ms(date: str | None, sent_ms: float, answered_ms: float) -> float:
-    """Return how far the cloud's clock is ahead of this one, in ms, give or take half a second.
+    """Return how far the cloud's clock is ahead of this one, in ms, within half a second.
 
     Args:
-        date: the Date header of an answer, if it had one; it tells whole seconds.
-        sent_ms: when it was asked for, epoch ms by this clock.
-        answered_ms: when it came.
+        date: the Date header of an answer, if any, in whole seconds.
+        sent_ms: start of the request, epoch ms by this clock.
+        answered_ms: arrival of the answer, epoch ms by this clock.
     """
     if date is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Requests that are sent at the same moment, and finished whatever becomes of who sent them."""
+"""Requests sent at the same moment, which finish even if their sender is killed."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,14 +7,14 @@ from gevent.pool import Group
 
 
 def all_at_once(calls: Iterable[Callable[[], None]], patience_seconds: float) -> None:
-    """Make calls side by side, and return when all have ended.
+    """Run calls concurrently, and return after all have ended.
 
     Locust ends a user that pauses by killing it, and the pause may be over just then: the user is killed in the
     middle of its next step. A vote that is under way may be stored, so its answer is waited for all the same.
 
     Args:
-        calls: what to do.
-        patience_seconds: how long calls may take when the caller is killed; after that they are killed as well.
+        calls: functions without arguments.
+        patience_seconds: how long calls may continue after the caller is killed.
     """
     together = Group()
     for call in calls:

@@ -1,4 +1,4 @@
-"""Whether every vote counted once: what was sent and answered, held against what was counted.
+"""Verifies that every vote counted once: compares the votes and their answers with the counts.
 
 Pure, so that tests can tamper with every number. What must be counted is known exactly where the front door
 answered 202 or refused. Without an answer (a timeout, a 5xx) a vote may be stored or not, and one on its way when its
@@ -23,15 +23,15 @@ from voting.live import LiveCounts
 from voting.records import version_of
 from voting.rules import Reason
 
-# How many voters a report names whose stored vote is wrong.
+# Number of voters with a wrong stored vote that a report names.
 EXAMPLES = 10
 
 
 class Verdict(StrEnum):
-    """What can be said of a run."""
+    """The verdict on a run."""
 
-    EXACT = "exact"  # every number is what it has to be
-    UNDECIDED = "undecided"  # every number is possible, but votes without an answer leave room
+    EXACT = "exact"  # every number is the only possible one
+    UNDECIDED = "undecided"  # every number is possible, but votes without an answer leave a range
     WRONG = "wrong"  # something is lost, doubled or miscounted
 
 
@@ -44,13 +44,13 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class PollObserved:
-    """What the platform says of one poll in the end.
+    """The final state of one poll.
 
     Attributes:
-        live: its live rows, summed up.
+        live: sum of its live rows.
         stored: its rows in the votes table, by voter.
         final: its certificate; None if it did not become final.
-        shown: what the API answers to everybody, votes by option; None if it shows no final result.
+        shown: the final votes by option as the API shows them, or None.
     """
 
     live: LiveCounts
@@ -61,7 +61,7 @@ class PollObserved:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the platform says. ``unattributed``: records of no poll since the run began, by reason."""
+    """The final state of all polls. ``unattributed``: records without a poll since the start of the run, by reason."""
 
     polls: Mapping[str, PollObserved]
     unattributed: Mapping[str, int]
@@ -69,19 +69,19 @@ class Observed:
 
 @dataclass
 class Range:
-    """How often something must have been counted at least, and can have been at most."""
+    """The lowest and the highest possible count."""
 
     low: int = 0
     high: int = 0
 
     def add(self, *, certain: bool) -> None:
-        """Enter one that must be there, or one that may be."""
+        """Add a vote that must be counted, or one that may be."""
         self.low += certain
         self.high += 1
 
     @property
     def exact(self) -> bool:
-        """Whether only one number is right."""
+        """Whether only one number is possible."""
         return self.low == self.high
 
     def __str__(self) -> str:
@@ -90,23 +90,23 @@ class Range:
 
 @dataclass
 class Claim:
-    """What a voter's stored vote has to be: the last that was acknowledged, or one of those that are uncertain.
+    """A voter's possible stored votes: the last acknowledged one, or one of the uncertain ones.
 
     Attributes:
-        last: the acknowledged vote with the greatest version; None if none was.
-        possible: uncertain votes; the version is None where no receipt told it.
+        last: the acknowledged vote with the greatest version, or None.
+        possible: uncertain votes; the version is None without a receipt.
     """
 
     last: Stored | None = None
     possible: list[tuple[str | None, str]] = field(default_factory=list)
 
     def options(self) -> set[str]:
-        """Return the options that the stored vote may be for."""
+        """Return the possible options of the stored vote."""
         found = {self.last.option} if self.last else set()
         return found | {option for version, option in self.possible if self._may_win(version)}
 
     def allows(self, stored: Stored) -> bool:
-        """Say whether this may be what is stored."""
+        """Return whether this can be the stored vote."""
         if stored == self.last:
             return True
         return self._may_win(stored.version) and any(
@@ -119,7 +119,7 @@ class Claim:
 
 @dataclass
 class PollExpected:
-    """What has to be counted of one poll."""
+    """The expected counts of one poll."""
 
     received: Range = field(default_factory=Range)
     options: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
@@ -127,7 +127,7 @@ class PollExpected:
     claims: defaultdict[str, Claim] = field(default_factory=lambda: defaultdict(Claim))
 
     def final(self) -> tuple[dict[str, Range], Range]:
-        """Return the voters of each option, and of all of them, in a correct final result."""
+        """Return the voters of each option and in total, in a correct final result."""
         votes: dict[str, Range] = defaultdict(Range)
         voters = Range()
         for claim in self.claims.values():
@@ -140,14 +140,14 @@ class PollExpected:
 
 @dataclass
 class Sent:
-    """What was sent, by kind, and how it was answered."""
+    """Requests by kind, and their answers."""
 
     sent: Counter[str] = field(default_factory=Counter)
     acknowledged: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, int]] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
-    late: int = 0  # acknowledged, and arrived after the poll's end
-    uncertain: int = 0  # acknowledged, on the way when the poll closed
+    late: int = 0  # acknowledged, arrived after the poll's end
+    uncertain: int = 0  # acknowledged, under way when the poll closed
     receipts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
@@ -169,7 +169,7 @@ class Sent:
 
 @dataclass
 class Expected:
-    """What a correct platform makes of the answers that were given."""
+    """The counts that a correct platform has, given the answers."""
 
     sent: Sent
     polls: dict[str, PollExpected]
@@ -177,12 +177,12 @@ class Expected:
 
 
 def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
-    """Return what has to be counted. The answers may come in any order."""
+    """Return the expected counts. The answers may be in any order."""
     expected = Expected(Sent(), {poll.poll_id: PollExpected() for poll in scenario.polls})
     ballots = {poll.poll_id: poll for poll in scenario.polls}
     requests: list[Request] = []
     requests_voter = -1
-    # Sorted by voter, so that each conversation is made up once.
+    # Sorted by voter, so that each conversation is generated once.
     for answer in sorted(answers):
         if answer.voter != requests_voter:
             requests, requests_voter = requests_of(scenario, answer.voter), answer.voter
@@ -208,7 +208,7 @@ def _enter(
         expected.unattributed[Reason.UNKNOWN_POLL].add(certain=certain)
         return
     if kind is Kind.MALFORMED:
-        # The front door should have refused it. What gets through must at least be rejected.
+        # The front door should have refused it. A record that passes must at least be rejected.
         expected.unattributed[Reason.MALFORMED].add(certain=certain)
         return
     ballot, poll = ballots[request.poll_id], expected.polls[request.poll_id]
@@ -235,7 +235,7 @@ def _enter(
 
 
 def _in_time(ballot: Ballot, quiet_ms: int, answer: Answer) -> bool | None:
-    """Say whether a vote arrived before its poll's end; None where the sender can't know.
+    """Return whether a vote arrived before its poll's end, or None if the sender cannot know.
 
     An answer bounds the arrival from above. Without one the request may still be under way for long.
     """
@@ -248,7 +248,7 @@ def _in_time(ballot: Ballot, quiet_ms: int, answer: Answer) -> bool | None:
 
 
 class Line(NamedTuple):
-    """A number that has to be in a range."""
+    """A number and its expected range."""
 
     what: str
     expected: Range
@@ -256,12 +256,12 @@ class Line(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether it is."""
+        """Whether the number is in its range."""
         return self.expected.low <= self.actual <= self.expected.high
 
 
 class Differences(NamedTuple):
-    """How many votes are wrong. ``doubled``: counted more often than sent, or never sent at all."""
+    """Numbers of wrong votes. ``doubled``: counted more often than sent, or never sent."""
 
     lost: int = 0
     doubled: int = 0
@@ -272,11 +272,11 @@ class Differences(NamedTuple):
 
 
 def differences_of(lines: Sequence[Line], total: Line) -> Differences:
-    """Return what is wrong with counts: what one line lacks and another has too much is miscounted."""
+    """Return the differences of counts. A vote that one line lacks and another has too much is miscounted."""
     lacking = sum(max(0, line.expected.low - line.actual) for line in lines)
     too_many = sum(max(0, line.actual - line.expected.high) for line in lines)
     moved = min(lacking, too_many)
-    # Where lines are ranges, only the sum may show it.
+    # If lines are ranges, only the sum may show a difference.
     return Differences(
         lost=max(lacking - moved, total.expected.low - total.actual, 0),
         doubled=max(too_many - moved, total.actual - total.expected.high, 0),
@@ -286,7 +286,7 @@ def differences_of(lines: Sequence[Line], total: Line) -> Differences:
 
 @dataclass(frozen=True)
 class Place:
-    """One place where a poll's votes are counted, with every number of it."""
+    """One place where a poll's votes are counted, with all its numbers."""
 
     name: str
     lines: Sequence[Line]
@@ -301,7 +301,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something else that has to hold."""
+    """One other check."""
 
     what: str
     holds: bool
@@ -318,7 +318,7 @@ class Verification:
 
     @cached_property
     def differences(self) -> Differences:
-        """The worst of each kind that any place shows, over all polls: a lost vote is missing in several places."""
+        """The largest difference of each kind over all places and polls. A lost vote is missing in several places."""
         worst = [
             [max(getattr(place.differences, kind) for place in places) for kind in Differences._fields]
             for places in self.places.values()
@@ -327,12 +327,12 @@ class Verification:
 
     @property
     def unknown(self) -> int:
-        """Votes of which the sender can't say whether they count."""
+        """Votes that may count or not."""
         return self.sent.unknown.total() + self.sent.uncertain
 
     @property
     def verdict(self) -> Verdict:
-        """What can be said."""
+        """The verdict."""
         if self.differences or not all(finding.holds for finding in self.findings):
             return Verdict.WRONG
         if all(place.exact for places in self.places.values() for place in places):
@@ -343,13 +343,13 @@ class Verification:
 def verify(
     expected: Expected, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
 ) -> Verification:
-    """Hold what was counted against what was sent.
+    """Compare the counts with the votes that were sent.
 
     Args:
-        expected: what has to be counted.
-        observed: what was.
-        readings: what viewers saw.
-        missing: requests that were begun and have no answer in the journal; None if nobody knows.
+        expected: the expected counts.
+        observed: the final state.
+        readings: the viewers' reads.
+        missing: started requests without an entry in the journal, or None if unknown.
     """
     places: dict[str, Sequence[Place]] = {}
     findings: list[Finding] = []
@@ -364,7 +364,7 @@ def verify(
         Line(f"rejected: {reason}", expected.unattributed[reason], observed.unattributed.get(reason, 0))
         for reason in sorted(reasons)
     ]
-    places[""] = [Place("live, of no poll", lines, differences_of(lines, _sum("all", lines)))]
+    places[""] = [Place("live, without a poll", lines, differences_of(lines, _sum("all", lines)))]
     return Verification(
         expected.sent, places, [*findings, *_of_traffic(expected.sent, readings), _of_journal(missing)]
     )
@@ -437,12 +437,12 @@ def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
     return [
         Finding(f"{poll_id} is final", True, final.digest),
         Finding(
-            f"{poll_id}: the final is what is stored",
+            f"{poll_id}: the final result matches the stored votes",
             stored == Counter(certified),
             f"{final.voters:,} certified, {stored.total():,} stored",
         ),
         Finding(
-            f"{poll_id}: the API shows the final",
+            f"{poll_id}: the API shows the final result",
             seen.shown == certified,
             "the same counts" if seen.shown == certified else f"it shows {seen.shown}",
         ),
@@ -450,7 +450,7 @@ def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
 
 
 def _of_journal(missing: int | None) -> Finding:
-    what = "every request that was begun has an entry"
+    what = "every started request has an entry"
     if missing is None:
         return Finding(what, False, "the run did not come to its end: what it sent at last may seem doubled")
     return Finding(

@@ -32,9 +32,9 @@ def test_half_a_line_is_no_entry(line: str) -> None:
 def test_a_journal_that_was_cut_off_says_where(tmp_path: Path) -> None:
     journal = tmp_path / "journal.csv"
     journal.write_text(to_line(ENTRIES[0]) + to_line(ENTRIES[1])[:20], "ascii")
-    with pytest.raises(OperatorError, match=r"line 2, is no entry"):
+    with pytest.raises(OperatorError, match=r"line 2, is not an entry"):
         list(read_journal(journal))
-    with pytest.raises(OperatorError, match="can't be read"):
+    with pytest.raises(OperatorError, match="cannot be read"):
         list(read_journal(tmp_path / "missing.csv"))
 
 

@@ -89,5 +89,5 @@ def test_the_page_marks_what_is_wrong(
     write_page(report_on(scenario, answers, tampered(platform(answers))), tmp_path / "report.html")
     page = " ".join((tmp_path / "report.html").read_text().split())
     assert "1 lost" in page
-    assert "does not hold" in page
+    assert "failed" in page
     assert '<span class="bad">different</span>' in page

@@ -159,7 +159,7 @@ class TestLost:
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(lost=2)
         assert [finding.what for finding in found.findings if not finding.holds] == [
-            "finale: the final is what is stored"
+            "finale: the final result matches the stored votes"
         ]
 
 
@@ -407,7 +407,7 @@ def test_a_journal_that_is_not_complete_proves_nothing(
 ) -> None:
     found = verify(expect(scenario, answers), platform(answers), missing=missing)
     assert found.verdict is Verdict.WRONG
-    assert [f.what for f in found.findings if not f.holds] == ["every request that was begun has an entry"]
+    assert [f.what for f in found.findings if not f.holds] == ["every started request has an entry"]
 
 
 def test_a_run_that_sent_nothing_proves_nothing(scenario: Scenario, platform: Platform) -> None:
