@@ -68,14 +68,22 @@ demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was s
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
+# End-to-end tests mostly wait. What needs no cloud uses that time, at the lowest priority.
 .PHONY: test
-test: prepare ## Run every check, from lint to the end-to-end test
+test: prepare ## Run every check, from lint to the end-to-end tests (about 10 minutes)
 	@$(SUBMAKE) lint
 	@$(SUBMAKE) typecheck
+	@$(SUBMAKE) package ARCH=host
+	@mkdir -p .state/logs; log=.state/logs/test-offline.log; \
+		nice -n 19 $(SUBMAKE) test-offline >$$log 2>&1 & offline=$$!; trap "kill $$offline 2>/dev/null" INT TERM; \
+		result=0; $(SUBMAKE) test-e2e || result=$$?; \
+		wait $$offline || result=$$?; cat $$log; exit $$result
+
+.PHONY: test-offline
+test-offline: prepare ## Run every test that needs no cloud
 	@$(SUBMAKE) scan
 	@$(SUBMAKE) test-infra
 	@$(SUBMAKE) test-python
-	@$(SUBMAKE) test-e2e
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget what was deployed to it
@@ -181,9 +189,13 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
 
+# Tests marked `alone` break the cloud, or count everything that happens on it. The others run side by side before.
+E2E_TESTS = $(BIN)/pytest tests/e2e -n 4 --dist loadgroup --no-loadscope-reorder -m "not alone" && \
+	$(BIN)/pytest tests/e2e -m alone --others-have-run
+
 .PHONY: test-e2e
-test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside
-	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && $(BIN)/pytest tests/e2e $(ARGS))
+test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside (ARGS=<pytest's> chooses tests)
+	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && $(if $(ARGS),$(BIN)/pytest tests/e2e $(ARGS),$(E2E_TESTS)))
 
 .PHONY: plan-is-empty
 plan-is-empty: ## Fail if Terraform would change what was just applied to the local cloud

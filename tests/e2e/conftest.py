@@ -1,49 +1,81 @@
 """Fixtures for the deployed platform. `make test-e2e` starts the local cloud and applies it first."""
 
-import itertools
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from e2e.doors import Doors, in_front_of
-from e2e.observing import wait_for
+from e2e.observing import new_id, wait_for
 from votectl import deployment as deployments
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
+from votectl.errors import OperatorError
 from votectl.polls import PollDesk
 from voting.polls import Option, Poll
 
 HOUR_MS = 3_600_000
 ENVIRONMENT = os.environ.get("VOTECTL_ENVIRONMENT", deployments.LOCAL)
 
-# Has to come last: it is about what the others have done.
+# Both come last: they are about what the other tests have done.
 LAST = "test_privileges.py"
 ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
 
-_numbers = itertools.count(time.time_ns() // 1_000_000)
+# What takes longest starts first, so that the workers end at about the same time.
+LONGEST_FIRST = ("test_sizing.py", "test_tally.py", "test_smoke.py", "test_voters.py", "test_results_api.py")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests of what was done with the roles behind all others."""
-    items.sort(key=lambda item: item.path.name == LAST)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-e2e` say in its second run that the other tests have run on this cloud."""
+    parser.addoption("--others-have-run", action="store_true", help="all tests that are not `alone` have run")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Order the tests and mark groups, before pytest selects by marks and xdist reads the groups."""
+    items.sort(key=_position)
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     collected = {item.path for item in items}
-    chosen = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
-    if chosen or not collected.issuperset(Path(__file__).parent.glob("test_*.py")):
+    chosen = config.option.keyword or any("::" in arg for arg in config.args)
+    others_ran = not config.option.markexpr or config.getoption("--others-have-run")
+    if chosen or not others_ran or not collected.issuperset(Path(__file__).parent.glob("test_*.py")):
         left_out = [item for item in items if item.name == ONLY_AFTER_ALL]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    return (yield)
+
+
+def _position(item: pytest.Item) -> int:
+    if item.path.name == LAST:
+        return len(LONGEST_FIRST) + 1
+    return LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """Return the name of the group that shares a process and its fixtures, or None for a test by itself."""
+    if item.path.name == "test_sizing.py":
+        return item.path.name  # two plans of one environment exclude each other
+    if "doors" in getattr(item, "fixturenames", ()):
+        return "doors"
+    definitions = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no public way
+    shares = any(found.scope == "module" for definition in definitions for found in definition)
+    return item.path.name if shares else None
 
 
 @pytest.fixture(scope="session")
 def deployment() -> Deployment:
-    """The platform under test; without one, every test here fails with the line that says how to get it."""
+    """The platform under test. Without one, the run ends with the line that says how to get it."""
     deployments.aim(ENVIRONMENT)
-    return deployments.find(ENVIRONMENT)
+    try:
+        return deployments.find(ENVIRONMENT)
+    except OperatorError as error:
+        pytest.exit(f"{error} (`make test-e2e` does all of it)", returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +96,7 @@ def front_door(deployment: Deployment) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def doors(deployment: Deployment) -> Iterator[Doors]:
-    """Front doors that ask who votes, in front of the same stream."""
+    """Front doors that identify voters, in front of the same stream."""
     with in_front_of(deployment) as found:
         yield found
 
@@ -75,7 +107,7 @@ def open_poll(desk: PollDesk) -> Callable[..., Poll]:
 
     def create(*options: str) -> Poll:
         poll = desk.create(
-            f"e2e-{next(_numbers)}",
+            new_id("e2e"),
             "A poll under test",
             [Option(id=option, label=option) for option in options],
             opens_at=None,

@@ -1,10 +1,8 @@
 """The other front doors: Terraform puts them in front of the deployment's stream."""
 
 import base64
-import itertools
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from typing import Any, Self
 import boto3
 import httpx
 
+from e2e.observing import new_id
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import HERE
 from scripts.deploying import deploy
@@ -27,23 +26,21 @@ APPLY_SECONDS = 240
 ORIGINS = ("https://vote.example.org", "https://example.org")
 PASSWORD = "Only-for-tests-1"
 
-_numbers = itertools.count(time.time_ns())
-
 
 @dataclass(frozen=True)
 class Voter:
-    """Somebody who has signed in."""
+    """A voter who has signed in."""
 
     sub: str
     id_token: str
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request carries to show it."""
+        """The headers that carry the token."""
         return {"Authorization": f"Bearer {self.id_token}"}
 
     def claiming(self, **claims: str) -> Self:
-        """Return them with a token that says something else, under the old signature."""
+        """Return the voter with other claims in the token, under the old signature."""
         header, _, signature = self.id_token.split(".")
         changed = base64.urlsafe_b64encode(json.dumps(claims_of(self.id_token) | claims).encode())
         return replace(self, id_token=f"{header}.{changed.decode().rstrip('=')}.{signature}")
@@ -65,7 +62,7 @@ class Pool:
 
     def voter(self) -> Voter:
         """Return a new user who has just signed in."""
-        name = f"voter-{next(_numbers)}@example.org"
+        name = f"{new_id('voter')}@example.org"
         self._cognito.admin_create_user(UserPoolId=self.pool_id, Username=name, MessageAction="SUPPRESS")
         self._cognito.admin_set_user_password(
             UserPoolId=self.pool_id, Username=name, Password=PASSWORD, Permanent=True
@@ -88,7 +85,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Doors:
-    """Where voters sign in (cognito), where few get in (narrow), and where back ends vouch (as tools would find it)."""
+    """The doors: `cognito` for voters who sign in, `narrow` with a low limit, `vouched` for signed back ends."""
 
     cognito: str
     narrow: str
@@ -108,7 +105,7 @@ class Doors:
 
 @contextmanager
 def in_front_of(deployment: Deployment) -> Iterator[Doors]:
-    """Build the doors, unless they stand, and remove them afterwards; the local cloud goes with all that is in it."""
+    """Deploy the doors, and remove them afterwards; on the local cloud they stay until it stops."""
     tool, data = terraform.ensure(HERE), infra.data_dir(HERE, deployment.environment) / "front_doors"
     infra.init(HERE, tool, FOLDER, data, ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"])
     target = deploy.target_of(HERE, deployment.environment)

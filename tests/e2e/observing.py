@@ -1,5 +1,6 @@
 """Waiting for the platform, and looking into it from the outside."""
 
+import secrets
 import time
 from collections.abc import Callable
 
@@ -8,9 +9,19 @@ import pytest
 
 from votectl.deployment import Deployment
 
+type Place = tuple[str, str]
+"""Shard and sequence number."""
+type StreamRecord = tuple[str, bytes]
+"""Partition key and data."""
+
+
+def new_id(prefix: str) -> str:
+    """Return a name that no other test uses, in this run or in another."""
+    return f"{prefix}-{secrets.token_hex(6)}"
+
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until the condition holds; fail when it does not within ``seconds``."""
+    """Wait until the condition holds. Fail the test if it does not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -18,20 +29,52 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.2)
 
 
-def read_stream(deployment: Deployment) -> dict[tuple[str, str], tuple[str, bytes]]:
-    """Return everything in the stream: (shard, sequence) to (partition key, data)."""
-    kinesis = boto3.client("kinesis")
-    records: dict[tuple[str, str], tuple[str, bytes]] = {}
-    for shard in kinesis.list_shards(StreamName=deployment.stream_name)["Shards"]:
-        iterator: str | None = kinesis.get_shard_iterator(
-            StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while iterator:
-            page = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-            for record in page["Records"]:
-                place = (shard["ShardId"], record["SequenceNumber"])
-                records[place] = (record["PartitionKey"], record["Data"])
-            if not page["Records"] and page.get("MillisBehindLatest", 0) == 0:
-                break
-            iterator = page.get("NextShardIterator")  # a shard that was closed has an end
-    return records
+class NewRecords:
+    """What reaches the stream from now on."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Note where every open shard ends."""
+        self._kinesis = boto3.client("kinesis")
+        shards = self._kinesis.list_shards(
+            StreamName=deployment.stream_name, ShardFilter={"Type": "AT_LATEST"}
+        )["Shards"]
+        self._iterators: dict[str, str | None] = {
+            shard["ShardId"]: self._kinesis.get_shard_iterator(
+                StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+            )["ShardIterator"]
+            for shard in shards
+        }
+        self._records: dict[Place, StreamRecord] = {}
+
+    @property
+    def shards(self) -> set[str]:
+        """The shards that were open."""
+        return set(self._iterators)
+
+    def read(self) -> dict[Place, StreamRecord]:
+        """Return all records, those of other tests too."""
+        for shard, iterator in self._iterators.items():
+            while iterator:
+                page = self._kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+                for record in page["Records"]:
+                    place = (shard, record["SequenceNumber"])
+                    self._records[place] = (record["PartitionKey"], record["Data"])
+                iterator = page.get("NextShardIterator")  # a shard that was closed has an end
+                if not page["Records"] and page.get("MillisBehindLatest", 0) == 0:
+                    break
+            self._iterators[shard] = iterator
+        return dict(self._records)
+
+    def about(self, *marks: str) -> dict[Place, StreamRecord]:
+        """Return the records whose key or data contains one of these words."""
+        return {
+            place: (key, data)
+            for place, (key, data) in self.read().items()
+            if any(mark in key or mark.encode() in data for mark in marks)
+        }
+
+    def at(self, receipt: dict[str, str]) -> StreamRecord:
+        """Return the record that a receipt names; wait for it, because a stream shows a record late."""
+        place = (receipt["shard"], receipt["sequence"])
+        wait_for(lambda: place in self.read(), 10)
+        return self._records[place]

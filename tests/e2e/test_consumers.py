@@ -28,6 +28,7 @@ POISON: list[tuple[str, bytes]] = [
 ]
 
 
+@pytest.mark.alone  # it counts every malformed record
 def test_poison_is_counted_and_never_blocks_the_votes_behind_it(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:

@@ -14,6 +14,8 @@ from e2e.observing import wait_for
 from votectl.cli import app
 from votectl.deployment import Deployment
 
+pytestmark = pytest.mark.alone
+
 # Polls of other tests may be without a schedule or a final result.
 NOT_OURS = "poll"
 # What the faults of a run before this one let ring, on a cloud that was left running.

@@ -9,7 +9,7 @@ from loadtest.drills import drill
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 
-pytestmark = pytest.mark.local_cloud
+pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 
 def test_what_is_given_up_is_redriven_and_no_vote_is_missing(

@@ -23,7 +23,7 @@ from votectl.redrive import FailureDestination
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.polls import Poll
 
-pytestmark = pytest.mark.local_cloud
+pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 # `make chaos` goes on for longer.
 CHAOS_SECONDS = float(os.environ.get("VOTESTREAM_CHAOS_SECONDS", "15"))

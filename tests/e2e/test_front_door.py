@@ -6,11 +6,10 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
-from e2e.observing import read_stream
+from e2e.observing import NewRecords, new_id
 from votectl.deployment import Deployment
 from votectl.traffic import MALFORMED_BODIES
 from voting.polls import Poll
@@ -18,32 +17,41 @@ from voting.polls import Poll
 VOTE = {"option": "a", "voter": "somebody"}
 
 
+@pytest.fixture
+def stream(deployment: Deployment) -> NewRecords:
+    return NewRecords(deployment)
+
+
+@pytest.fixture
+def poll_id() -> str:
+    """A poll that does not exist: the front door does not look it up."""
+    return new_id("front-door")
+
+
 def test_a_vote_is_answered_with_the_place_where_the_stream_holds_it(
-    deployment: Deployment, front_door: httpx.Client, open_poll: Callable[..., Poll]
+    stream: NewRecords, front_door: httpx.Client, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")
     answer = front_door.post(f"/polls/{poll.poll_id}/votes", json=VOTE)
     assert answer.status_code == 202
     assert answer.headers["content-type"] == "application/json"
     assert set(answer.json()) == {"receipt"}
-    receipt = answer.json()["receipt"]
-    voter, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+    voter, data = stream.at(answer.json()["receipt"])
     assert voter == "somebody"
     assert json.loads(data) == {"poll_id": poll.poll_id, "option": "a"}
 
 
 @pytest.mark.parametrize(("body", "content_type"), MALFORMED_BODIES, ids=range(len(MALFORMED_BODIES)))
-def test_a_body_that_is_no_vote_is_refused_and_reaches_no_stream(
-    deployment: Deployment, front_door: httpx.Client, body: Any, content_type: str
+def test_a_malformed_body_is_refused_and_does_not_reach_the_stream(
+    stream: NewRecords, front_door: httpx.Client, poll_id: str, body: Any, content_type: str
 ) -> None:
-    before = read_stream(deployment)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = front_door.post(
-        "/polls/some-poll/votes", content=content, headers={"Content-Type": content_type}
+        f"/polls/{poll_id}/votes", content=content, headers={"Content-Type": content_type}
     )
     assert answer.status_code == (415 if content_type == "text/plain" else 400)
     assert set(answer.json()) == {"error", "message"}
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 @pytest.mark.parametrize(
@@ -57,12 +65,13 @@ def test_a_body_that_is_no_vote_is_refused_and_reaches_no_stream(
         pytest.param("caf%C3%A9", id="accent"),
     ],
 )
-def test_a_poll_id_that_is_no_slug_is_refused_and_reaches_no_stream(
-    deployment: Deployment, front_door: httpx.Client, poll_id: str
+def test_a_malformed_poll_id_is_refused_and_does_not_reach_the_stream(
+    stream: NewRecords, front_door: httpx.Client, poll_id: str
 ) -> None:
-    before = read_stream(deployment)
-    assert front_door.post(f"/polls/{poll_id}/votes", json=VOTE).status_code == 400
-    assert read_stream(deployment) == before
+    voter = new_id("voter")
+    answer = front_door.post(f"/polls/{poll_id}/votes", json={"option": "a", "voter": voter})
+    assert answer.status_code == 400
+    assert stream.about(voter) == {}
 
 
 @pytest.mark.parametrize(
@@ -75,38 +84,36 @@ def test_a_poll_id_that_is_no_slug_is_refused_and_reaches_no_stream(
         "application/json;charset=UTF-8",
     ],
 )
-def test_json_is_taken_however_a_client_declares_it_and_always_checked(
-    content_type: str, deployment: Deployment, front_door: httpx.Client
+def test_every_way_to_declare_json_is_accepted_and_the_body_is_checked(
+    content_type: str, stream: NewRecords, front_door: httpx.Client, poll_id: str
 ) -> None:
-    headers = {"Content-Type": content_type}
-
     def post(body: bytes) -> httpx.Response:
-        return front_door.post("/polls/some-poll/votes", content=body, headers=headers)
+        headers = {"Content-Type": content_type}
+        return front_door.post(f"/polls/{poll_id}/votes", content=body, headers=headers)
 
-    before = read_stream(deployment)
     answer = post(b'{"option": "a", "voter": "somebody"}')
     assert answer.status_code == 202
     receipt = answer.json()["receipt"]
-    assert read_stream(deployment).keys() - before.keys() == {(receipt["shard"], receipt["sequence"])}
+    stream.at(receipt)
     for body in (b"no json", b'{"option": "a", "voter": "somebody", "marker": "tally-0"}'):
         assert post(body).status_code == 400
+    assert stream.about(poll_id).keys() == {(receipt["shard"], receipt["sequence"])}
 
 
 @pytest.mark.parametrize(
     "content_type", [None, "text/plain", "application/x-amz-json-1.1", "application/json; charset=utf-16"]
 )
-def test_another_content_type_or_none_is_415(
-    content_type: str | None, deployment: Deployment, front_door: httpx.Client
+def test_a_missing_or_other_content_type_is_refused_with_415(
+    content_type: str | None, stream: NewRecords, front_door: httpx.Client, poll_id: str
 ) -> None:
-    before = read_stream(deployment)
     answer = front_door.post(
-        "/polls/some-poll/votes",
+        f"/polls/{poll_id}/votes",
         content=b'{"option": "a", "voter": "somebody"}',
         headers={} if content_type is None else {"Content-Type": content_type},
     )
     assert answer.status_code == 415
     assert answer.json()["error"] == "unsupported_media_type"
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 @pytest.mark.parametrize(
@@ -123,10 +130,10 @@ def test_another_content_type_or_none_is_415(
     ],
 )
 def test_a_body_is_decoded_as_it_claims_or_refused(
-    coding: str, encode: Callable[[bytes], bytes], status: int, front_door: httpx.Client
+    coding: str, encode: Callable[[bytes], bytes], status: int, front_door: httpx.Client, poll_id: str
 ) -> None:
     answer = front_door.post(
-        "/polls/some-poll/votes",
+        f"/polls/{poll_id}/votes",
         content=encode(b'{"option": "a", "voter": "somebody"}'),
         headers={"Content-Type": "application/json", "Content-Encoding": coding},
     )
@@ -139,27 +146,25 @@ def test_a_broken_encoding_is_415_on_every_path(front_door: httpx.Client) -> Non
         assert answer.status_code == 415
 
 
-def test_a_body_of_a_megabyte_is_refused(deployment: Deployment, front_door: httpx.Client) -> None:
-    before = read_stream(deployment)
-    answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 1_000_000})
+def test_a_body_of_a_megabyte_is_refused(stream: NewRecords, front_door: httpx.Client, poll_id: str) -> None:
+    answer = front_door.post(f"/polls/{poll_id}/votes", json=VOTE | {"option": "a" * 1_000_000})
     assert answer.status_code == 400
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
-def test_a_body_that_api_gateway_takes_none_of_is_413(
-    deployment: Deployment, front_door: httpx.Client
+def test_a_body_above_the_limit_of_api_gateway_is_refused_with_413(
+    stream: NewRecords, front_door: httpx.Client, poll_id: str
 ) -> None:
-    before = read_stream(deployment)
-    answer = front_door.post("/polls/some-poll/votes", json=VOTE | {"option": "a" * 11_000_000})
+    answer = front_door.post(f"/polls/{poll_id}/votes", json=VOTE | {"option": "a" * 11_000_000})
     assert answer.status_code == 413
     assert answer.json()["error"] == "too_large"
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/no/such/path"), ("DELETE", "/polls/p/votes"), ("GET", "/polls")]
 )
-def test_what_does_not_exist_is_404_and_says_where_votes_go(
+def test_an_unknown_path_is_answered_with_404_and_says_where_votes_go(
     method: str, path: str, front_door: httpx.Client
 ) -> None:
     answer = front_door.request(method, path)
@@ -168,34 +173,28 @@ def test_what_does_not_exist_is_404_and_says_where_votes_go(
     assert "POST /polls/{poll_id}/votes" in answer.json()["message"]
 
 
-def test_duplicated_keys_cannot_make_the_stream_disagree_with_the_check(
-    deployment: Deployment, front_door: httpx.Client
+def test_duplicate_keys_cannot_bypass_the_check(
+    stream: NewRecords, front_door: httpx.Client, poll_id: str
 ) -> None:
     body = b'{"option": "a\\"b", "voter": "x", "option": "a", "voter": "twice"}'
     answer = front_door.post(
-        "/polls/some-poll/votes", content=body, headers={"Content-Type": "application/json"}
+        f"/polls/{poll_id}/votes", content=body, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code in {202, 400}  # a parser may take the last of the two, or neither
     if answer.status_code == 202:
-        receipt = answer.json()["receipt"]
-        voter, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+        voter, data = stream.at(answer.json()["receipt"])
         assert voter == "twice"
-        assert json.loads(data) == {"poll_id": "some-poll", "option": "a"}
+        assert json.loads(data) == {"poll_id": poll_id, "option": "a"}
 
 
-def test_two_votes_of_one_voter_go_to_one_shard(front_door: httpx.Client) -> None:
-    shards = {
-        front_door.post("/polls/some-poll/votes", json=VOTE).json()["receipt"]["shard"] for _ in range(3)
-    }
-    assert len(shards) == 1
+def test_all_votes_of_one_voter_go_to_one_shard(front_door: httpx.Client, poll_id: str) -> None:
+    answers = [front_door.post(f"/polls/{poll_id}/votes", json=VOTE) for _ in range(3)]
+    assert len({answer.json()["receipt"]["shard"] for answer in answers}) == 1
 
 
-def test_the_votes_of_many_voters_use_every_shard(deployment: Deployment, front_door: httpx.Client) -> None:
-    shards = {
-        front_door.post("/polls/some-poll/votes", json={"option": "a", "voter": f"v{n}"}).json()["receipt"][
-            "shard"
-        ]
-        for n in range(60)
-    }
-    listed = boto3.client("kinesis").list_shards(StreamName=deployment.stream_name)["Shards"]
-    assert shards == {shard["ShardId"] for shard in listed}
+def test_the_votes_of_many_voters_use_every_open_shard(
+    stream: NewRecords, front_door: httpx.Client, poll_id: str
+) -> None:
+    votes = [{"option": "a", "voter": f"v{number}"} for number in range(60)]
+    answers = [front_door.post(f"/polls/{poll_id}/votes", json=vote) for vote in votes]
+    assert {answer.json()["receipt"]["shard"] for answer in answers} == stream.shards

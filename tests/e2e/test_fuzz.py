@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, unsuppor
 from contract.openapi_document import answer_problems, of_mode
 from e2e.doors import Doors, Voter
 from e2e.hostile import Attempt, Ballot, Credentials, Door, attempts, meant
-from e2e.observing import read_stream
+from e2e.observing import NewRecords
 from votectl.deployment import Deployment
 from votectl.signing import Signing
 from voting.records import Record, read_vote
@@ -39,6 +39,9 @@ SEED = int(os.environ.get("VOTESTREAM_FUZZ_SEED", "1"))
 HOSTILE = REQUESTS * 4 // 5
 INVENTED_OF_A_KIND = max(1, (REQUESTS - HOSTILE) // 7)
 CONCURRENCY = 8
+
+# It compares everything that reaches the stream.
+pytestmark = pytest.mark.alone
 
 RESOURCES = {
     Door.OPEN: "/polls/{poll_id}/votes",
@@ -52,9 +55,8 @@ class Ledger:
     """What was acknowledged, and what the stream held before."""
 
     def __init__(self, deployment: Deployment) -> None:
-        """Read the stream as it is."""
-        self._deployment = deployment
-        self._before = read_stream(deployment).keys()
+        """Note where the stream ends."""
+        self._stream = NewRecords(deployment)
         self._lock = threading.Lock()
         self.acknowledged: dict[tuple[str, str], Ballot] = {}
         self.statuses: Counter[tuple[str, int]] = Counter()
@@ -77,9 +79,7 @@ class Ledger:
     def hold_against_the_stream(self) -> None:
         """Find every acknowledged vote in the stream as it was meant, and nothing else."""
         found = {}
-        for place, (key, data) in read_stream(self._deployment).items():
-            if place in self._before:
-                continue
+        for place, (key, data) in self._stream.read().items():
             vote = read_vote(Record(place[1], key, base64.b64encode(data).decode(), 0))
             found[place] = Ballot(vote.poll_id, vote.voter, vote.option)
         assert found == self.acknowledged

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from rich.console import Console
 
 from e2e.observing import wait_for
@@ -13,6 +14,7 @@ from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.polls import Poll
 
 
+@pytest.mark.alone  # it counts every vote for an unknown poll
 def test_everything_acknowledged_is_counted_exactly_once_and_the_last_vote_is_stored(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:

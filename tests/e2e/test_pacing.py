@@ -18,7 +18,10 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll
 
-pytestmark = pytest.mark.local_cloud  # elsewhere Terraform asks before it changes anything
+pytestmark = [
+    pytest.mark.local_cloud,
+    pytest.mark.alone,
+]  # elsewhere Terraform asks before it changes anything
 
 LANES = 2  # the local environment's shards, each with one lane
 WRITES_PER_SECOND = 100

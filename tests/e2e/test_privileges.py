@@ -20,7 +20,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll
 
-pytestmark = pytest.mark.local_cloud
+pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 
 @pytest.fixture

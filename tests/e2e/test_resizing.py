@@ -25,7 +25,10 @@ from votectl.tallying import Tallies
 from votectl.traffic import Account, Kind, conversations, send
 from voting.polls import Poll
 
-pytestmark = pytest.mark.local_cloud  # elsewhere Terraform asks before it changes anything
+pytestmark = [
+    pytest.mark.local_cloud,
+    pytest.mark.alone,
+]  # elsewhere Terraform asks before it changes anything
 
 # Shards, write units, batch size, window, lanes and memory, each another than the local environment's.
 RESIZED = """

@@ -4,7 +4,6 @@ import csv
 import itertools
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +16,7 @@ import schemathesis
 from schemathesis.specs.openapi.checks import unsupported_method
 
 from contract.openapi_document import answer_problems, of_mode
-from e2e.observing import wait_for
+from e2e.observing import new_id, wait_for
 from votectl.deployment import Deployment
 from votectl.polls import PollDesk
 from voting.final import Final
@@ -29,7 +28,6 @@ type Receipt = dict[str, str]
 type Read = Callable[..., httpx.Response]
 
 RESULTS = "/polls/{poll_id}/results"
-_numbers = itertools.count(time.time_ns() // 1_000_000)
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def short_poll(desk: PollDesk) -> Callable[..., Poll]:
     def create(open_for_ms: int, visibility: Visibility = Visibility.ALWAYS) -> Poll:
         options = [Option(id="a", label="A, first"), Option(id="b", label="B")]
         closes_at = desk.now_ms() + 5_000 + open_for_ms
-        poll = desk.create(f"results-{next(_numbers)}", "A poll", options, None, closes_at, visibility)
+        poll = desk.create(new_id("results"), "A poll", options, None, closes_at, visibility)
         wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
         return poll
 
@@ -223,7 +221,7 @@ def polls_to_ask_about(desk: PollDesk) -> Iterator[str]:
     options = [Option(id="a", label="A"), Option(id="b", label="B")]
     closes_at = desk.now_ms() + 3_600_000
     return itertools.cycle(
-        desk.create(f"fuzz-{next(_numbers)}", "A poll", options, None, closes_at, visibility).poll_id
+        desk.create(new_id("fuzz"), "A poll", options, None, closes_at, visibility).poll_id
         for visibility in Visibility
     )
 

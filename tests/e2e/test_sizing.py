@@ -38,6 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return path, done.stdout
 
 
+@pytest.mark.alone  # it counts every vote of the platform
 def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
     path, printed = run
     assert printed.count("agrees") == 4
@@ -51,6 +52,7 @@ def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
     assert measured.aggregator_batches < measured.live_rows_written <= 2 * measured.aggregator_batches
 
 
+@pytest.mark.alone  # it counts every vote of the platform
 def test_a_run_on_other_settings_is_told_apart(run: tuple[Path, str], tmp_path: Path) -> None:
     path, _ = run
     told = json.loads(path.read_text())

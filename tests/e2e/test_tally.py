@@ -1,7 +1,6 @@
 """From open to final: by itself, exactly, and never too early."""
 
 import asyncio
-import itertools
 import json
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from e2e import faults
-from e2e.observing import wait_for
+from e2e.observing import new_id, wait_for
 from votectl.auditing import audit
 from votectl.cli import app
 from votectl.counts import CountReader
@@ -32,8 +31,6 @@ VOTERS = 3_000
 # From a poll's end to its final result, on a machine that is busy with other things, too.
 FINAL_WITHIN_SECONDS = 120
 
-_numbers = itertools.count(time.time_ns() // 1_000_000)
-
 
 @pytest.fixture(scope="module")
 def tallies(deployment: Deployment) -> Tallies:
@@ -47,7 +44,7 @@ def closing_poll(deployment: Deployment, desk: PollDesk) -> Callable[..., Poll]:
     def create(*options: str, seconds: int) -> Poll:
         opens_at = desk.now_ms() + 5_000
         poll = desk.create(
-            f"tally-{next(_numbers)}",
+            new_id("tally"),
             "A poll that ends",
             [Option(id=option, label=option) for option in options],
             opens_at=opens_at,
@@ -130,6 +127,7 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
 
 
 @pytest.mark.local_cloud
+@pytest.mark.alone
 def test_the_arrival_decides_however_late_a_vote_is_processed(
     deployment: Deployment,
     reader: CountReader,
@@ -160,7 +158,7 @@ def test_closing_early_takes_effect_after_every_consumer_knows_of_it(
     deployment: Deployment, desk: PollDesk, tallies: Tallies, front_door: httpx.Client
 ) -> None:
     poll = desk.create(
-        f"tally-{next(_numbers)}",
+        new_id("tally"),
         "A poll that ends early",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,
@@ -190,7 +188,7 @@ def test_closing_early_takes_effect_after_every_consumer_knows_of_it(
 
 def test_two_operators_at_once_do_not_overwrite_each_other(desk: PollDesk) -> None:
     poll = desk.create(
-        f"tally-{next(_numbers)}",
+        new_id("tally"),
         "As it was",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,
@@ -206,7 +204,7 @@ def test_two_operators_at_once_do_not_overwrite_each_other(desk: PollDesk) -> No
 def test_an_operator_runs_a_poll_from_one_command(
     deployment: Deployment, desk: PollDesk, front_door: httpx.Client, tallies: Tallies
 ) -> None:
-    poll_id, run = f"tally-{next(_numbers)}", CliRunner().invoke
+    poll_id, run = new_id("tally"), CliRunner().invoke
     environment = ["--environment", deployment.environment]
 
     created = run(
@@ -247,7 +245,7 @@ def test_an_audit_finds_a_vote_that_nobody_cast(
     deployment: Deployment, desk: PollDesk, reader: CountReader, tallies: Tallies
 ) -> None:
     poll = desk.create(
-        f"tally-{next(_numbers)}",
+        new_id("tally"),
         "A poll that is tampered with",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,

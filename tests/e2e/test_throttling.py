@@ -1,8 +1,6 @@
 """Above the limits of stream and API: who is told to come back, and that nothing of theirs is counted meanwhile."""
 
-import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +11,15 @@ import pytest
 
 from contract.openapi_document import answer_problems
 from e2e.doors import Doors
-from e2e.observing import read_stream, wait_for
+from e2e.observing import NewRecords, new_id, wait_for
 from loadtest.drills.faults import kinesis_throttles
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll
 
-pytestmark = pytest.mark.local_cloud
+pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 BATCH = "/polls/{poll_id}/votes/batch"
-
-_numbers = itertools.count(time.time_ns())
 
 
 def assert_told_to_come_back(answer: httpx.Response) -> None:
@@ -33,13 +29,9 @@ def assert_told_to_come_back(answer: httpx.Response) -> None:
     assert "not stored" in answer.json()["message"]
 
 
-def new_votes(deployment: Deployment, before: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return what has come into the stream: place to voter and option."""
-    return {
-        place: (key, json.loads(data)["option"])
-        for place, (key, data) in read_stream(deployment).items()
-        if place not in before
-    }
+def votes_in(stream: NewRecords) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the votes that have reached the stream: place to voter and option."""
+    return {place: (key, json.loads(data)["option"]) for place, (key, data) in stream.read().items()}
 
 
 def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
@@ -49,10 +41,10 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     reader: CountReader,
 ) -> None:
     poll = open_poll("a", "b")
-    before = set(read_stream(deployment))
+    stream = NewRecords(deployment)
 
     def vote(number: int) -> tuple[str, httpx.Response]:
-        voter = f"throttled-{next(_numbers)}"
+        voter = new_id("throttled")
         body = {"option": "ab"[number % 2], "voter": voter}
         return voter, front_door.post(f"/polls/{poll.poll_id}/votes", json=body)
 
@@ -66,7 +58,7 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
         else:
             assert_told_to_come_back(answer)
     assert 0 < len(acknowledged) < 200
-    assert new_votes(deployment, before) == acknowledged
+    assert votes_in(stream) == acknowledged
     expected = Counter(option for _, option in acknowledged.values())
     wait_for(lambda: reader.live(poll.poll_id).total >= len(acknowledged), seconds=120)
     assert reader.live(poll.poll_id).options == expected
@@ -78,8 +70,8 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
     deployment: Deployment, doors: Doors
 ) -> None:
     """A back end that does as each answer says gets every vote in, once: 207, 429 and 202 all on the way."""
-    before = set(read_stream(deployment))
-    sent = {f"throttled-{next(_numbers)}": "ab"[number % 2] for number in range(200)}
+    stream = NewRecords(deployment)
+    sent = {new_id("throttled"): "ab"[number % 2] for number in range(200)}
     acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
     statuses: Counter[int] = Counter()
 
@@ -108,24 +100,24 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
         for voters in batched(sent, 20, strict=False):
             send_all(client, list(voters))
     assert statuses[207] > 0
-    assert new_votes(deployment, before) == acknowledged
+    assert votes_in(stream) == acknowledged
     assert Counter(acknowledged.values()) == Counter(sent.items())
 
 
 def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
     deployment: Deployment, doors: Doors
 ) -> None:
-    before = read_stream(deployment)
+    stream = NewRecords(deployment)
     with kinesis_throttles(1.0), doors.signed(doors.cognito) as client:
         body = {"votes": [{"option": "a", "voter": f"throttled-{number}"} for number in range(5)]}
         assert_told_to_come_back(client.post("/polls/some-poll/votes/batch", json=body))
-    assert read_stream(deployment) == before
+    assert votes_in(stream) == {}
 
 
 def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
     deployment: Deployment, doors: Doors
 ) -> None:
-    before = set(read_stream(deployment))
+    stream = NewRecords(deployment)
     acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
     refused = 0
     with httpx.Client(base_url=doors.narrow, timeout=30) as client, ThreadPoolExecutor(8) as pool:
@@ -135,7 +127,7 @@ def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
 
         # On a machine that is busy, some of these may be as slow as the limit.
         for _ in range(30):
-            for voter, answer in pool.map(vote, [f"throttled-{next(_numbers)}" for _ in range(16)]):
+            for voter, answer in pool.map(vote, [new_id("throttled") for _ in range(16)]):
                 if answer.status_code == 202:
                     receipt = answer.json()["receipt"]
                     acknowledged[receipt["shard"], receipt["sequence"]] = (voter, "a")
@@ -146,4 +138,4 @@ def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
                 break
     assert refused
     assert acknowledged
-    assert new_votes(deployment, before) == acknowledged
+    assert votes_in(stream) == acknowledged

@@ -16,7 +16,7 @@ import pytest
 
 from contract.openapi_document import answer_problems
 from e2e.doors import ORIGINS, Doors, Voter
-from e2e.observing import read_stream, wait_for
+from e2e.observing import NewRecords, new_id, wait_for
 from votectl import smoke
 from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
@@ -50,20 +50,26 @@ def described(method: str, resource: str, answer: httpx.Response) -> httpx.Respo
     return answer
 
 
-def partition_key_of(deployment: Deployment, answer: httpx.Response) -> str:
-    receipt = answer.json()["receipt"]
-    return read_stream(deployment)[receipt["shard"], receipt["sequence"]][0]
+@pytest.fixture
+def stream(deployment: Deployment) -> NewRecords:
+    return NewRecords(deployment)
+
+
+@pytest.fixture
+def poll_id() -> str:
+    """A poll that does not exist: the front door does not look it up."""
+    return new_id("voters")
 
 
 # Voters who sign in
 
 
 def test_who_has_signed_in_votes_as_themselves(
-    deployment: Deployment, cognito: httpx.Client, voter: Voter
+    stream: NewRecords, poll_id: str, cognito: httpx.Client, voter: Voter
 ) -> None:
-    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=voter.headers)
+    answer = cognito.post(f"/polls/{poll_id}/votes", json={"option": "a"}, headers=voter.headers)
     assert described("POST", VOTES, answer).status_code == 202
-    assert partition_key_of(deployment, answer) == voter.sub
+    assert stream.at(answer.json()["receipt"])[0] == voter.sub
 
 
 @pytest.mark.parametrize(
@@ -78,13 +84,12 @@ def test_who_has_signed_in_votes_as_themselves(
     ],
 )
 def test_who_has_signed_in_cannot_name_a_voter(
-    body: Any, deployment: Deployment, cognito: httpx.Client, voter: Voter
+    body: Any, stream: NewRecords, poll_id: str, cognito: httpx.Client, voter: Voter
 ) -> None:
-    before = read_stream(deployment)
-    answer = cognito.post("/polls/some-poll/votes", json=body, headers=voter.headers)
+    answer = cognito.post(f"/polls/{poll_id}/votes", json=body, headers=voter.headers)
     assert described("POST", VOTES, answer).status_code == 400
     assert "leave voter out" in answer.json()["message"]
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 def unsigned(voter: Voter) -> str:
@@ -108,28 +113,27 @@ def unsigned(voter: Voter) -> str:
 )
 def test_without_a_token_that_the_pool_has_signed_nobody_votes(
     credentials: Callable[[Voter], dict[str, str]],
-    deployment: Deployment,
+    stream: NewRecords,
+    poll_id: str,
     cognito: httpx.Client,
     another_voter: Voter,
 ) -> None:
-    before = read_stream(deployment)
     headers = credentials(another_voter)
-    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=headers)
+    answer = cognito.post(f"/polls/{poll_id}/votes", json={"option": "a"}, headers=headers)
     assert described("POST", VOTES, answer).status_code == 401
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 def test_headers_and_query_change_nothing_about_who_votes(
-    deployment: Deployment, cognito: httpx.Client, voter: Voter
+    stream: NewRecords, poll_id: str, cognito: httpx.Client, voter: Voter
 ) -> None:
     headers = voter.headers | {"X-Amz-Target": "Kinesis_20131202.PutRecords", "X-Voter": "victim"}
     query = {"voter": "victim", "Authorization": "victim", "sub": "victim", "poll_id": "another-poll"}
-    answer = cognito.post("/polls/some-poll/votes", json={"option": "a"}, headers=headers, params=query)
+    answer = cognito.post(f"/polls/{poll_id}/votes", json={"option": "a"}, headers=headers, params=query)
     assert answer.status_code == 202
-    receipt = answer.json()["receipt"]
-    key, data = read_stream(deployment)[receipt["shard"], receipt["sequence"]]
+    key, data = stream.at(answer.json()["receipt"])
     assert key == voter.sub
-    assert json.loads(data) == {"poll_id": "some-poll", "option": "a"}
+    assert json.loads(data) == {"poll_id": poll_id, "option": "a"}
 
 
 def test_a_receipt_is_for_the_voter_who_has_signed_in(
@@ -163,10 +167,12 @@ def back_end(doors: Doors) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_back_end_votes_in_its_voters_names(deployment: Deployment, back_end: httpx.Client) -> None:
-    answer = back_end.post("/polls/some-poll/votes", json={"option": "a", "voter": "auth0|a+b/c=@x"})
+def test_a_back_end_votes_in_its_voters_names(
+    stream: NewRecords, poll_id: str, back_end: httpx.Client
+) -> None:
+    answer = back_end.post(f"/polls/{poll_id}/votes", json={"option": "a", "voter": "auth0|a+b/c=@x"})
     assert described("POST", VOTES, answer).status_code == 202
-    assert partition_key_of(deployment, answer) == "auth0|a+b/c=@x"
+    assert stream.at(answer.json()["receipt"])[0] == "auth0|a+b/c=@x"
 
 
 @pytest.mark.local_cloud
@@ -179,51 +185,48 @@ def test_a_back_end_votes_in_its_voters_names(deployment: Deployment, back_end: 
     ],
 )
 def test_without_a_valid_signature_nobody_vouches(
-    key: str | None, secret: str | None, status: int, deployment: Deployment, doors: Doors
+    key: str | None, secret: str | None, status: int, stream: NewRecords, poll_id: str, doors: Doors
 ) -> None:
-    before = read_stream(deployment)
     auth = Signing(boto3.Session(key, secret)) if key else None
     with httpx.Client(auth=auth, headers={"X-Api-Key": doors.api_key}, timeout=30) as client:
-        vote = client.post(f"{doors.iam}/polls/some-poll/votes", json={"option": "a", "voter": "victim"})
+        vote = client.post(f"{doors.iam}/polls/{poll_id}/votes", json={"option": "a", "voter": "victim"})
         batch = client.post(
-            f"{doors.cognito}/polls/some-poll/votes/batch",
+            f"{doors.cognito}/polls/{poll_id}/votes/batch",
             json={"votes": [{"option": "a", "voter": "victim"}]},
         )
-        receipt = client.get(f"{doors.iam}/polls/some-poll/votes/me", params={"voter": "victim"})
+        receipt = client.get(f"{doors.iam}/polls/{poll_id}/votes/me", params={"voter": "victim"})
     assert described("POST", VOTES, vote).status_code == status
     assert described("POST", BATCH, batch).status_code == status
     assert described("GET", RECEIPT, receipt).status_code == status
     if status == 404:
         assert "not signed" in vote.json()["message"]
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 @pytest.mark.local_cloud
-def test_a_signature_is_for_one_body_only(deployment: Deployment, back_end: httpx.Client) -> None:
-    before = read_stream(deployment)
-    request = back_end.build_request("POST", "/polls/some-poll/votes", json={"option": "a", "voter": "x"})
+def test_a_signature_is_for_one_body_only(stream: NewRecords, poll_id: str, back_end: httpx.Client) -> None:
+    request = back_end.build_request("POST", f"/polls/{poll_id}/votes", json={"option": "a", "voter": "x"})
     signed = next(Signing().auth_flow(request))
     other = back_end.build_request(
         "POST", request.url, content=request.content.replace(b'"x"', b'"y"'), headers=signed.headers
     )
     answer = back_end.send(other, auth=None)
     assert answer.status_code == 403
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
 @pytest.mark.parametrize("key", [None, "guessed"])
 def test_where_clients_have_keys_nobody_votes_without_one(
-    key: str | None, deployment: Deployment, doors: Doors
+    key: str | None, stream: NewRecords, poll_id: str, doors: Doors
 ) -> None:
-    before = read_stream(deployment)
     with doors.signed(doors.iam, headers={"X-Api-Key": key} if key else {}) as client:
-        answer = client.post("/polls/some-poll/votes", json={"option": "a", "voter": "x"})
+        answer = client.post(f"/polls/{poll_id}/votes", json={"option": "a", "voter": "x"})
     assert described("POST", VOTES, answer).status_code == 403
-    assert read_stream(deployment) == before
+    assert stream.about(poll_id) == {}
 
 
-def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(doors: Doors) -> None:
-    account, talks = Account(), smoke.requests("some-poll")
+def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(doors: Doors, poll_id: str) -> None:
+    account, talks = Account(), smoke.requests(poll_id)
     asyncio.run(send(doors.iam, talks, account, concurrency=4, auth=for_voters_of(doors.vouched).find()))
     assert account.acknowledged.total() == account.sent.total() - account.sent[Kind.MALFORMED]
     assert account.refused == {(Kind.MALFORMED, 400): account.sent[Kind.MALFORMED]}
@@ -234,9 +237,11 @@ def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(doors: Doors) 
 
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize(("path", "method"), [("votes", "POST"), ("votes/me", "GET")])
-def test_a_page_of_a_known_origin_may_ask(origin: str, path: str, method: str, cognito: httpx.Client) -> None:
+def test_a_page_of_a_known_origin_may_ask(
+    origin: str, path: str, method: str, cognito: httpx.Client, poll_id: str
+) -> None:
     question = {"Origin": origin, "Access-Control-Request-Method": method}
-    answer = cognito.options(f"/polls/some-poll/{path}", headers=question)
+    answer = cognito.options(f"/polls/{poll_id}/{path}", headers=question)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin
     assert answer.headers["access-control-allow-methods"] == method
@@ -256,11 +261,13 @@ def test_a_page_of_a_known_origin_may_ask(origin: str, path: str, method: str, c
         "*",
     ],
 )
-def test_a_page_of_another_origin_may_not(origin: str, cognito: httpx.Client, voter: Voter) -> None:
+def test_a_page_of_another_origin_may_not(
+    origin: str, cognito: httpx.Client, voter: Voter, poll_id: str
+) -> None:
     for answer in (
-        cognito.options("/polls/some-poll/votes", headers={"Origin": origin}),
+        cognito.options(f"/polls/{poll_id}/votes", headers={"Origin": origin}),
         cognito.post(
-            "/polls/some-poll/votes", json={"option": "a"}, headers=voter.headers | {"Origin": origin}
+            f"/polls/{poll_id}/votes", json={"option": "a"}, headers=voter.headers | {"Origin": origin}
         ),
     ):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
@@ -269,9 +276,11 @@ def test_a_page_of_another_origin_may_not(origin: str, cognito: httpx.Client, vo
 @pytest.mark.parametrize(
     ("body", "status"), [({"option": "a"}, 202), ({"option": "a b"}, 400)], ids=["vote", "malformed"]
 )
-def test_a_page_can_read_every_answer(body: Any, status: int, cognito: httpx.Client, voter: Voter) -> None:
+def test_a_page_can_read_every_answer(
+    body: Any, status: int, cognito: httpx.Client, voter: Voter, poll_id: str
+) -> None:
     headers = voter.headers | {"Origin": ORIGINS[0]}
-    answer = cognito.post("/polls/some-poll/votes", json=body, headers=headers)
+    answer = cognito.post(f"/polls/{poll_id}/votes", json=body, headers=headers)
     assert answer.status_code == status
     assert answer.headers["access-control-allow-origin"] in {ORIGINS[0], "*"}
     assert answer.headers["access-control-expose-headers"] == "Retry-After"
@@ -289,12 +298,12 @@ def test_a_page_can_read_every_answer(body: Any, status: int, cognito: httpx.Cli
     ],
 )
 def test_a_page_on_any_port_of_this_machine_may_try_the_local_environment(
-    origin: str, allowed: bool, front_door: httpx.Client
+    origin: str, allowed: bool, front_door: httpx.Client, poll_id: str
 ) -> None:
     headers = {"Origin": origin}
-    asked = front_door.options("/polls/some-poll/votes", headers=headers)
+    asked = front_door.options(f"/polls/{poll_id}/votes", headers=headers)
     voted = front_door.post(
-        "/polls/some-poll/votes", json={"option": "a", "voter": "somebody"}, headers=headers
+        f"/polls/{poll_id}/votes", json={"option": "a", "voter": "somebody"}, headers=headers
     )
     for answer in (asked, voted):
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
