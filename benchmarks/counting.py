@@ -40,7 +40,7 @@ RUNS = 2
 
 
 @dataclass(frozen=True)
-class Counting:
+class CountMeasurement:
     """One count of the whole poll; memory in bytes, of the counting process."""
 
     votes: int
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.count:
         print(json.dumps(count(asked.count)))
         return 0
-    rows: list[Counting] = []
+    rows: list[CountMeasurement] = []
     with running_store() as store:
         expected: Counter[str] = Counter()
         row_bytes, stored = 0, 0
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
                     print("benchmarks.counting: miscounted", file=sys.stderr)
                     return 1
                 rows.append(
-                    Counting(
+                    CountMeasurement(
                         votes=step,
                         row_bytes=round(row_bytes / step, 1),
                         read_units=row_bytes / READ_UNIT_BYTES,

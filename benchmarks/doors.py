@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import subjects
-from benchmarks.function import Code, Function, lambda_environment
+from benchmarks.function import Code, MeasuredFunction, lambda_environment
 from benchmarks.subjects import Subjects
 
 _FAKE = Path(__file__).with_name("fake_kinesis.py")
@@ -112,7 +112,7 @@ def doors(built: Subjects, runs: int, starts: int) -> list[Door]:
         for door in results:
             code = built.door_code(door.subject, kinesis[door.subject].url)
             functions[door.subject] = stack.enter_context(
-                Function(code, built.runtime_folder, is_done=_is_stored)
+                MeasuredFunction(code, built.runtime_folder, is_done=_is_stored)
             )
             functions[door.subject].run([request(0)])  # connects
         for _ in range(runs):

@@ -53,7 +53,7 @@ class Polls:
 
 
 @dataclass
-class Stream:
+class EventSource:
     """One shard: gives every record a higher sequence number than all before, and new voters names of their own."""
 
     shard: int = 0

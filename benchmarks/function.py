@@ -20,8 +20,8 @@ from typing import Self
 from benchmarks.usage import cpu_ns, peak_memory_bytes
 from localcloud.emulator.runtime_api import (
     InitFailedError,
-    Invocation,
     InvocationTimeoutError,
+    PendingInvocation,
     ProcessEndedError,
     RuntimeApi,
     deadline_after,
@@ -58,7 +58,7 @@ def _is_batch_done(payload: bytes) -> bool:
     return bool(json.loads(payload) == {"batchItemFailures": []})
 
 
-class Function:
+class MeasuredFunction:
     """One warm process of a function. Not for concurrent use, like an execution environment of Lambda's."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Function:
         Raises:
             BenchmarkAborted: it failed, ended, ran out of time, or reported so much as one record as failed.
         """
-        invocation = Invocation(
+        invocation = PendingInvocation(
             request_id=str(uuid.uuid4()),
             payload=payload,
             function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",

@@ -25,7 +25,7 @@ _WRITES = frozenset({"BatchExecuteStatement", "BatchWriteItem", "PutItem", "Upda
 
 
 @dataclass
-class Meter:
+class UsageMeter:
     """What was counted, and how slow the store is to be."""
 
     store_port: int
@@ -140,7 +140,7 @@ def _message(head: list[bytes], body: bytes) -> bytes:
 
 
 async def _main(store_port: int) -> None:
-    server = await asyncio.start_server(Meter(store_port).serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(UsageMeter(store_port).serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

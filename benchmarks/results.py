@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.doors import Door
-from benchmarks.scenarios import Drain, Lane, Memory, Series, Start
+from benchmarks.scenarios import DrainRun, LaneRun, Memory, Series, Start
 
 NOTE = (
     "Raw data: times are of the machine that ran this, shared with other work. Only ratios within one file mean "
@@ -24,8 +24,8 @@ class Results:
     batch_sizes: list[Series] = field(default_factory=list)
     changed_votes: list[Series] = field(default_factory=list)
     scales: list[Series] = field(default_factory=list)
-    lanes: list[Lane] = field(default_factory=list)
-    drains: list[Drain] = field(default_factory=list)
+    lanes: list[LaneRun] = field(default_factory=list)
+    drains: list[DrainRun] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Results:
             batch_sizes=[Series(**row) for row in data["batch_sizes"]],
             changed_votes=[Series(**row) for row in data["changed_votes"]],
             scales=[Series(**row) for row in data["scales"]],
-            lanes=[Lane(**row) for row in data["lanes"]],
-            drains=[Drain(**row) for row in data["drains"]],
+            lanes=[LaneRun(**row) for row in data["lanes"]],
+            drains=[DrainRun(**row) for row in data["drains"]],
             starts=[Start(**row) for row in data["starts"]],
             memory=[Memory(**row) for row in data["memory"]],
             doors=[Door(**row) for row in data["doors"]],

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks import subjects
-from benchmarks.events import MAX_EVENT_BYTES, MAX_RECORDS, Polls, Stream
-from benchmarks.function import Cost, Function, lambda_environment
+from benchmarks.events import MAX_EVENT_BYTES, MAX_RECORDS, EventSource, Polls
+from benchmarks.function import Cost, MeasuredFunction, lambda_environment
 from benchmarks.store import Store
 from benchmarks.subjects import Subjects
 
@@ -122,7 +122,7 @@ class Series:
 
 
 @dataclass
-class Lane:
+class LaneRun:
     """One chain of invocations, each after the last, on one processor."""
 
     subject: str
@@ -132,7 +132,7 @@ class Lane:
 
 
 @dataclass
-class Drain:
+class DrainRun:
     """A backlog that two lanes write to a table of limited capacity, at a pace or as fast as they can."""
 
     write_units: float
@@ -189,11 +189,11 @@ class Bench:
     subjects: Subjects
     effort: Effort
     polls: Polls = field(default_factory=Polls)
-    stream: Stream = field(default_factory=Stream)
+    stream: EventSource = field(default_factory=EventSource)
 
     def start(
         self, subject: str, *, processors: Iterable[int] | None = None, **environment: object
-    ) -> Function:
+    ) -> MeasuredFunction:
         """Start a process of a subject and warm it up."""
         self.store.put_polls(self.polls)
         function = self.subjects.start(subject, self.store, processors=processors, **environment)
@@ -319,7 +319,7 @@ def scales(bench: Bench) -> list[Series]:
                     ("shards", Polls(), factor),
                 ):
                     bench.store.put_polls(polls)
-                    streams = [Stream(shard) for shard in range(shards)]
+                    streams = [EventSource(shard) for shard in range(shards)]
                     events = partial(
                         _events_of_shards, streams, polls, size, max(effort.votes_per_run, 2 * size)
                     )
@@ -330,7 +330,7 @@ def scales(bench: Bench) -> list[Series]:
     return results
 
 
-def _events_of_shards(streams: list[Stream], polls: Polls, size: int, votes: int) -> list[bytes]:
+def _events_of_shards(streams: list[EventSource], polls: Polls, size: int, votes: int) -> list[bytes]:
     events = []
     for _ in range(max(1, votes // size)):
         stream = streams.pop(0)
@@ -339,7 +339,7 @@ def _events_of_shards(streams: list[Stream], polls: Polls, size: int, votes: int
     return events
 
 
-def lanes(bench: Bench) -> list[Lane]:
+def lanes(bench: Bench) -> list[LaneRun]:
     """Votes per second of one chain of invocations on one processor, by how slow the store is."""
     processor = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     processors = None if processor is None else {processor}
@@ -357,10 +357,10 @@ def lanes(bench: Bench) -> list[Lane]:
         for latency in bench.effort.latencies_ms:
             bench.store.set_latency(latency)
             lanes = [
-                (Lane(subjects.VOTE_WRITER, latency, concurrency), function, bench.effort.lane_votes)
+                (LaneRun(subjects.VOTE_WRITER, latency, concurrency), function, bench.effort.lane_votes)
                 for concurrency, function in functions.items()
             ]
-            lanes.append((Lane(subjects.PUT_ITEM, latency, 1), put_item, 50))
+            lanes.append((LaneRun(subjects.PUT_ITEM, latency, 1), put_item, 50))
             for _ in range(bench.effort.lane_runs):
                 for lane, function, votes in lanes:
                     size = min(votes, BATCH_SIZE)
@@ -372,7 +372,7 @@ def lanes(bench: Bench) -> list[Lane]:
     return results
 
 
-def drains(bench: Bench) -> list[Drain]:
+def drains(bench: Bench) -> list[DrainRun]:
     """A backlog of two lanes, with and without a pace, while the table takes what it has been given and no more."""
     results = []
     for writes_per_second in (0.0, _TABLE_WRITE_UNITS * _SHARE_OF_TABLE / 2):
@@ -383,7 +383,7 @@ def drains(bench: Bench) -> list[Drain]:
                 )
                 for _ in range(2)
             ]
-            streams = [Stream(shard) for shard in range(len(lanes))]
+            streams = [EventSource(shard) for shard in range(len(lanes))]
             backlogs = [
                 [
                     stream.event(stream.new_voters(BATCH_SIZE), bench.polls)
@@ -394,13 +394,13 @@ def drains(bench: Bench) -> list[Drain]:
             bench.store.counted()
             bench.store.set_capacity(_TABLE_WRITE_UNITS)
             with ThreadPoolExecutor(len(lanes)) as threads:
-                for _ in threads.map(Function.run, lanes, backlogs):
+                for _ in threads.map(MeasuredFunction.run, lanes, backlogs):
                     pass
             bench.store.set_capacity(0)
             counted = bench.store.counted()
         votes = len(lanes) * bench.effort.drain_batches * BATCH_SIZE
         results.append(
-            Drain(
+            DrainRun(
                 write_units=_TABLE_WRITE_UNITS,
                 writes_per_second_of_a_lane=writes_per_second,
                 votes=votes,

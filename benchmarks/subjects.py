@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from benchmarks.function import Code, Cost, Function, runtime_packages, unpacked
+from benchmarks.function import Code, Cost, MeasuredFunction, runtime_packages, unpacked
 from benchmarks.store import POLLS_TABLE, TALLIES_TABLE, VOTES_TABLE, Store
 from scripts.bootstrap.layout import HERE
 from voting.settings import PREFIX, AggregatorSettings, FunctionSettings, WriterSettings
@@ -68,9 +68,11 @@ class Subjects:
 
     def start(
         self, name: str, store: Store, *, processors: Iterable[int] | None = None, **environment: object
-    ) -> Function:
+    ) -> MeasuredFunction:
         """Start a process of a subject."""
-        return Function(self.code(name, store, **environment), self.runtime_folder, processors=processors)
+        return MeasuredFunction(
+            self.code(name, store, **environment), self.runtime_folder, processors=processors
+        )
 
 
 # What Terraform would set; each function gets those that its settings know.

@@ -22,7 +22,7 @@ START_BUDGET_MS = 450  # of the machine that measures: the one target that is no
 
 
 @dataclass(frozen=True)
-class Target:
+class Promise:
     """One promise, with what was measured; ``limit`` is the most that it may be, or the least."""
 
     promise: str
@@ -37,7 +37,7 @@ class Target:
         return self.value.median >= self.limit if self.least else self.value.median <= self.limit
 
 
-def targets(results: Results) -> Iterator[Target]:
+def targets(results: Results) -> Iterator[Promise]:
     """Yield each target that the results say something about."""
     yield from _writer(results)
     yield from _aggregator(results)
@@ -45,60 +45,62 @@ def targets(results: Results) -> Iterator[Target]:
     for lane in results.lanes:
         if (lane.subject, lane.store_latency_ms) == (subjects.VOTE_WRITER, 20) and lane.write_concurrency > 1:
             promise = "one lane on one processor, store at 20 ms: of a shard's 1,000 votes/s"
-            yield Target(promise, 1, Spread.of(rate / 1000 for rate in lane.votes_per_second), least=True)
+            yield Promise(promise, 1, Spread.of(rate / 1000 for rate in lane.votes_per_second), least=True)
     for drain in results.drains:
         if drain.writes_per_second_of_a_lane:
             throttled = Spread.of([drain.throttled_statements / drain.votes])
-            yield Target("throttled statements a vote when lanes are paced", 0, throttled)
+            yield Promise("throttled statements a vote when lanes are paced", 0, throttled)
     for start in results.starts:
         if not start.archive_bytes:
             continue
         promise = f"{start.subject}: CPU time of import and first client, of its {START_BUDGET_MS} ms"
-        yield Target(promise, 1, Spread.of(taken / START_BUDGET_MS for taken in start.cpu_ms))
-        yield Target(f"{start.subject}: archive", 5, Spread.of([start.archive_bytes / MB]), unit="MB")
+        yield Promise(promise, 1, Spread.of(taken / START_BUDGET_MS for taken in start.cpu_ms))
+        yield Promise(f"{start.subject}: archive", 5, Spread.of([start.archive_bytes / MB]), unit="MB")
     yield from _doors(results)
     limits = {subjects.VOTE_WRITER: 160, subjects.VOTE_AGGREGATOR: 256}
     for row in results.memory:
         promise = f"{row.subject}: peak memory at {row.batch_size:,} votes a batch"
-        yield Target(promise, limits[row.subject], Spread.of([row.peak_bytes / MB]), unit="MB")
+        yield Promise(promise, limits[row.subject], Spread.of([row.peak_bytes / MB]), unit="MB")
 
 
-def _doors(results: Results) -> Iterator[Target]:
+def _doors(results: Results) -> Iterator[Promise]:
     for ingress, boto3 in pairs(results.doors):
         ratio = Spread.of_ratios(ingress.cpu_us_per_vote, boto3.cpu_us_per_vote)
-        yield Target("ingress: CPU of the whole process per vote, in terms of boto3's put_record", 0.7, ratio)
+        yield Promise(
+            "ingress: CPU of the whole process per vote, in terms of boto3's put_record", 0.7, ratio
+        )
         ratio = Spread.of_ratios(ingress.start_cpu_ms, boto3.start_cpu_ms)
-        yield Target("ingress: CPU of a cold start, in terms of boto3 and a client", 1 / 3, ratio)
-        yield Target("ingress: resident memory", 40, Spread.of([ingress.peak_bytes / MB]), unit="MB")
-        yield Target("ingress: archive", 1, Spread.of([ingress.archive_bytes / MB]), unit="MB")
-        yield Target("ingress: PutRecord calls a vote", 1, Spread.of([ingress.put_records / ingress.votes]))
-        yield Target("ingress: connections of a container", 1, Spread.of([ingress.connections]))
+        yield Promise("ingress: CPU of a cold start, in terms of boto3 and a client", 1 / 3, ratio)
+        yield Promise("ingress: resident memory", 40, Spread.of([ingress.peak_bytes / MB]), unit="MB")
+        yield Promise("ingress: archive", 1, Spread.of([ingress.archive_bytes / MB]), unit="MB")
+        yield Promise("ingress: PutRecord calls a vote", 1, Spread.of([ingress.put_records / ingress.votes]))
+        yield Promise("ingress: connections of a container", 1, Spread.of([ingress.connections]))
 
 
-def _writer(results: Results) -> Iterator[Target]:
+def _writer(results: Results) -> Iterator[Promise]:
     rows = results.batch_sizes
     writer = find(rows, subjects.VOTE_WRITER, BATCH_SIZE, FIRST_VOTES)
     put_item = find(rows, subjects.PUT_ITEM, BATCH_SIZE, FIRST_VOTES)
     batch_write_item = find(rows, subjects.BATCH_WRITE_ITEM, BATCH_SIZE, FIRST_VOTES)
     if writer and put_item and batch_write_item:
         ratio = Spread.of_ratios(put_item.cpu_us_per_vote, writer.cpu_us_per_vote)
-        yield Target(
+        yield Promise(
             "CPU of one conditional put_item a vote, in terms of vote_writer's", 12, ratio, least=True
         )
         ratio = Spread.of_ratios(writer.cpu_us_per_vote, batch_write_item.cpu_us_per_vote)
-        yield Target("vote_writer's CPU, in terms of batch_write_item's without conditions", 1.3, ratio)
-        yield Target("write units of a first vote", 1, Spread.of([writer.write_units / writer.votes]))
+        yield Promise("vote_writer's CPU, in terms of batch_write_item's without conditions", 1.3, ratio)
+        yield Promise("write units of a first vote", 1, Spread.of([writer.write_units / writer.votes]))
     first = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, FIRST_VOTES)
     changed = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, changed_cold(1))
     if first and changed:
         ratio = Spread.of_ratios(changed.cpu_us_per_vote, first.cpu_us_per_vote)
-        yield Target("CPU of a changed vote, in terms of a first vote's (cold)", 2.2, ratio)
-        yield Target(
+        yield Promise("CPU of a changed vote, in terms of a first vote's (cold)", 2.2, ratio)
+        yield Promise(
             "write units of a changed vote (cold)", 2, Spread.of([changed.write_units / changed.votes])
         )
 
 
-def _aggregator(results: Results) -> Iterator[Target]:
+def _aggregator(results: Results) -> Iterator[Promise]:
     """The aggregator at its own batches: small ones pay for their one live row, which the report's table shows."""
     for size in (WINDOW_BATCH_SIZE, AGGREGATOR_BATCH_SIZE):
         aggregator = find(results.batch_sizes, subjects.VOTE_AGGREGATOR, size, FIRST_VOTES)
@@ -108,10 +110,10 @@ def _aggregator(results: Results) -> Iterator[Target]:
             promise = (
                 f"vote_aggregator's CPU at {size:,} votes a batch, in terms of json.loads of the event alone"
             )
-            yield Target(promise, 4, ratio)
+            yield Promise(promise, 4, ratio)
 
 
-def _scale(results: Results) -> Iterator[Target]:
+def _scale(results: Results) -> Iterator[Promise]:
     """The most of everything beside the least of it, at the same number of votes."""
     factor = max((int(row.condition.partition("x ")[0]) for row in results.scales), default=1)
     for subject, size in (
@@ -126,7 +128,9 @@ def _scale(results: Results) -> Iterator[Target]:
             if (subject, dimension) == (subjects.VOTE_AGGREGATOR, "polls"):
                 # Each poll of a batch has a live row of its own: what may not grow is the rows for each.
                 rows = many.requests / (many.votes / size) / factor
-                yield Target(f"live rows written for each poll of a batch, of {factor}", 1, Spread.of([rows]))
+                yield Promise(
+                    f"live rows written for each poll of a batch, of {factor}", 1, Spread.of([rows])
+                )
                 continue
             ratio = Spread.of_ratios(many.cpu_us_per_vote, one.cpu_us_per_vote)
-            yield Target(f"{subject}'s CPU a vote over {factor} times the {dimension}", FLAT, ratio)
+            yield Promise(f"{subject}'s CPU a vote over {factor} times the {dimension}", FLAT, ratio)

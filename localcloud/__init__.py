@@ -7,31 +7,31 @@ library is imported here: LocalEmu imports this package, too, in a virtual envir
 from pathlib import Path
 
 from localcloud.environment import environment
-from localcloud.settings import Settings
+from localcloud.settings import CloudSettings
 
 __all__ = ["call_log", "environment", "function_log_folder", "function_pids", "part_pids"]
 
 
 def call_log() -> Path:
     """What was done with which role since the local cloud was started, a JSON object a line (`emulator/calls.py`)."""
-    return Settings.from_environment().logs / "calls.jsonl"
+    return CloudSettings.from_environment().logs / "calls.jsonl"
 
 
 def function_log_folder() -> Path:
     """Where the functions of the local cloud log: `<function>.log`, their output and Lambda's own lines."""
-    return Settings.from_environment().logs / "functions"
+    return CloudSettings.from_environment().logs / "functions"
 
 
 def function_pids() -> dict[str, int]:
     """The function processes that run in the local cloud: pids by `<function>-<id>`."""
     from localcloud import cloud
 
-    return cloud.function_pids(Settings.from_environment())
+    return cloud.function_pids(CloudSettings.from_environment())
 
 
 def part_pids() -> dict[str, int]:
     """The servers of the local cloud that run, `localemu` and `ministack`: what chaos tests pause and kill."""
     from localcloud import cloud
 
-    parts = cloud.status(Settings.from_environment())
+    parts = cloud.status(CloudSettings.from_environment())
     return {part.name: part.pid for part in parts if part.running and part.pid is not None}

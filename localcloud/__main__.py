@@ -15,7 +15,7 @@ from rich.table import Table
 from localcloud import cloud
 from localcloud.environment import environment, external_endpoint, running_settings, shell_lines
 from localcloud.errors import LocalCloudError, StartFailedError
-from localcloud.settings import Emulator, Settings
+from localcloud.settings import CloudSettings, Emulator
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="A cloud on this machine.")
 out = Console(highlight=False, soft_wrap=True)
@@ -40,7 +40,7 @@ def up(
         if endpoint := external_endpoint():
             out.print(f"AWS_ENDPOINT_URL is {endpoint}: everything uses that, nothing is started")
             return
-        settings = Settings.from_environment()
+        settings = CloudSettings.from_environment()
         settings = replace(
             settings,
             emulator=emulator or settings.emulator,
@@ -63,7 +63,7 @@ def down() -> None:
     with _plain_errors():
         if endpoint := external_endpoint():
             out.print(f"AWS_ENDPOINT_URL is {endpoint}: nothing was started, nothing is stopped")
-        elif cloud.down(Settings.from_environment()):
+        elif cloud.down(CloudSettings.from_environment()):
             out.print("local cloud stopped")
         else:
             out.print("no local cloud runs")
@@ -76,7 +76,7 @@ def status() -> None:
         if endpoint := external_endpoint():
             out.print(f"AWS_ENDPOINT_URL is {endpoint}: not a cloud that was started here")
             return
-        settings = Settings.from_environment()
+        settings = CloudSettings.from_environment()
         parts = cloud.status(settings)
         table = Table("part", "state", "pid", "address", box=None)
         for part in parts:
@@ -93,7 +93,7 @@ def status() -> None:
 def env() -> None:
     """Print the variables that aim tools at it, for: eval "$(python -m localcloud env)"."""
     with _plain_errors():
-        settings = running_settings(Settings.from_environment())
+        settings = running_settings(CloudSettings.from_environment())
         if not (external := external_endpoint()) and not all(part.running for part in cloud.status(settings)):
             raise LocalCloudError("the local cloud does not run: make local-up")
         for line in shell_lines(environment(), clear=external is None):
@@ -108,7 +108,7 @@ def logs(
 ) -> None:
     """Show the last log lines of its parts and functions."""
     with _plain_errors():
-        folder = Settings.from_environment().logs
+        folder = CloudSettings.from_environment().logs
         files = {file.stem: file for file in sorted(folder.rglob("*.log"))}
         if name is not None and name not in files:
             known = ", ".join(files) or "none yet"

@@ -12,8 +12,8 @@ from localcloud import localstack, processes
 from localcloud.environment import environment, running_settings
 from localcloud.errors import LocalCloudError, NotInstalledError, PortTakenError, StartFailedError
 from localcloud.parts import Part, answers, parts, write_plugin
-from localcloud.settings import Emulator, Settings
-from localcloud.state import State
+from localcloud.settings import CloudSettings, Emulator
+from localcloud.state import CloudState
 
 # The first start of LocalEmu builds an index of all AWS services, which takes some seconds more.
 HEALTHY_WITHIN_SECONDS = 90.0
@@ -33,7 +33,7 @@ class PartStatus:
     address: str
 
 
-def up(settings: Settings) -> tuple[Settings, bool]:
+def up(settings: CloudSettings) -> tuple[CloudSettings, bool]:
     """Start the local cloud, wait until it is healthy, and create the bucket for Terraform's state.
 
     Returns:
@@ -43,7 +43,7 @@ def up(settings: Settings) -> tuple[Settings, bool]:
         LocalCloudError: it can't be started; nothing is left running then.
     """
     with _alone(settings):
-        if state := State.load(settings.directory):
+        if state := CloudState.load(settings.directory):
             running = running_settings(settings)
             if all(part.running and part.healthy for part in status(running)):
                 if running.emulator is not settings.emulator:
@@ -60,21 +60,21 @@ def up(settings: Settings) -> tuple[Settings, bool]:
         return settings, True
 
 
-def down(settings: Settings) -> bool:
+def down(settings: CloudSettings) -> bool:
     """Stop the local cloud and remove what it left; the logs stay. False when there was none."""
     if not settings.directory.exists():
         return False
     with _alone(settings):
-        state = State.load(settings.directory)
+        state = CloudState.load(settings.directory)
         if state is None:
             return False
         _end(running_settings(settings), state)
         return True
 
 
-def status(settings: Settings) -> list[PartStatus]:
+def status(settings: CloudSettings) -> list[PartStatus]:
     """The parts of the local cloud, each asked."""
-    state = State.load(settings.directory)
+    state = CloudState.load(settings.directory)
     settings = running_settings(settings)
     if settings.emulator is Emulator.LOCALSTACK:
         healthy = answers(settings.port, "/_localstack/health")
@@ -90,7 +90,7 @@ def status(settings: Settings) -> list[PartStatus]:
     return found
 
 
-def function_pids(settings: Settings) -> dict[str, int]:
+def function_pids(settings: CloudSettings) -> dict[str, int]:
     """The function processes that run: pids by `<function>-<id>`, as their pid files are called."""
     claimed = {}
     for file in sorted((settings.directory / "functions").glob("*.pid")):
@@ -102,7 +102,7 @@ def function_pids(settings: Settings) -> dict[str, int]:
     return {name: pid for name, pid in claimed.items() if str(settings.directory) in commands.get(pid, "")}
 
 
-def _start_parts(settings: Settings) -> None:
+def _start_parts(settings: CloudSettings) -> None:
     wanted = parts(settings)
     if not (settings.venv / "bin/python").exists():
         raise NotInstalledError(f"LocalEmu is not installed in {settings.venv}: run `make install`")
@@ -113,7 +113,7 @@ def _start_parts(settings: Settings) -> None:
     shutil.rmtree(settings.logs, ignore_errors=True)
     settings.temporary.mkdir(parents=True, exist_ok=True)
     write_plugin(settings)
-    state = State.of(settings)
+    state = CloudState.of(settings)
     try:
         started = {}
         for part in wanted:
@@ -132,10 +132,10 @@ def _start_parts(settings: Settings) -> None:
     _write_environment(settings)
 
 
-def _start_localstack(settings: Settings) -> None:
+def _start_localstack(settings: CloudSettings) -> None:
     if not processes.is_port_free(settings.port):
         raise PortTakenError(settings.port, processes.holder_of(settings.port), "--port or LOCALCLOUD_PORT")
-    state = State.of(settings)
+    state = CloudState.of(settings)
     state.container = localstack.start(settings)
     state.save(settings.directory)
     try:
@@ -152,7 +152,7 @@ def _start_localstack(settings: Settings) -> None:
     _write_environment(settings)
 
 
-def _wait_until_healthy(settings: Settings, part: Part, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(settings: CloudSettings, part: Part, process: subprocess.Popen[bytes]) -> None:
     processes.wait_until(lambda: process.poll() is not None or part.is_healthy(), HEALTHY_WITHIN_SECONDS)
     if process.poll() is not None:
         problem = f"{part.title} ended with exit code {process.returncode}; its last lines are"
@@ -163,7 +163,7 @@ def _wait_until_healthy(settings: Settings, part: Part, process: subprocess.Pope
     raise StartFailedError(problem, last_lines(_log_of(settings, part.name), LOG_LINES_IN_ERRORS))
 
 
-def _end(settings: Settings, state: State) -> None:
+def _end(settings: CloudSettings, state: CloudState) -> None:
     """End everything that was started, and remove everything but the logs and LocalEmu's cache."""
     if state.container is not None:
         localstack.stop(state.container)
@@ -176,20 +176,20 @@ def _end(settings: Settings, state: State) -> None:
     for folder in (*scratch, *(settings.directory / name for name in ("functions", "plugin", "tmp"))):
         shutil.rmtree(folder, ignore_errors=True)
     (settings.directory / "environment").unlink(missing_ok=True)
-    State.forget(settings.directory)
+    CloudState.forget(settings.directory)
 
 
-def _write_environment(settings: Settings) -> None:
+def _write_environment(settings: CloudSettings) -> None:
     lines = [f"{name}={value}" for name, value in sorted(environment_of(settings).items())]
     (settings.directory / "environment").write_text("\n".join(lines) + "\n")
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
+def environment_of(settings: CloudSettings) -> dict[str, str]:
     """The variables that aim a tool at the local cloud of a folder."""
     return environment({"LOCALCLOUD_DIRECTORY": str(settings.directory)})
 
 
-def _create_state_bucket(settings: Settings) -> None:
+def _create_state_bucket(settings: CloudSettings) -> None:
     # Imported here: it takes a quarter of a second, and `env` and `status` do without.
     import boto3
     from botocore.config import Config
@@ -217,7 +217,7 @@ def _create_state_bucket(settings: Settings) -> None:
         raise StartFailedError(f"the bucket {settings.state_bucket} can't be created: {error}") from error
 
 
-def _log_of(settings: Settings, name: str) -> Path:
+def _log_of(settings: CloudSettings, name: str) -> Path:
     return settings.logs / f"{name}.log"
 
 
@@ -229,7 +229,7 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def _alone(settings: CloudSettings) -> Iterator[None]:
     """Keep a second `up` or `down` of the same folder out."""
     settings.directory.mkdir(parents=True, exist_ok=True)
     with (settings.directory / "lock").open("w") as lock:

@@ -4,8 +4,8 @@ import os
 import shlex
 from collections.abc import Mapping
 
-from localcloud.settings import Settings
-from localcloud.state import State
+from localcloud.settings import CloudSettings
+from localcloud.state import CloudState
 
 # Says that the AWS_ENDPOINT_URL beside it is the local cloud's own, so that `down` works in a shell aimed at it.
 OWN_ENDPOINT = "LOCALCLOUD_ENDPOINT_URL"
@@ -36,7 +36,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         SettingError: a variable of the local cloud's own makes no sense.
     """
     if external_endpoint(environ):
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings().region
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or CloudSettings().region
         wanted = {
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
@@ -47,7 +47,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         return missing | {
             name: value for name, value in environ.items() if name.startswith("AWS_ENDPOINT_URL")
         }
-    settings = running_settings(Settings.from_environment(environ))
+    settings = running_settings(CloudSettings.from_environment(environ))
     found = {
         OWN_ENDPOINT: settings.endpoint_url,
         "AWS_ENDPOINT_URL": settings.endpoint_url,
@@ -62,9 +62,9 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return found
 
 
-def running_settings(settings: Settings) -> Settings:
+def running_settings(settings: CloudSettings) -> CloudSettings:
     """The settings that the local cloud of this folder was started with, if it was."""
-    state = State.load(settings.directory)
+    state = CloudState.load(settings.directory)
     return settings if state is None else state.settings(settings)
 
 

@@ -8,12 +8,12 @@ import shutil
 import subprocess
 
 from localcloud.errors import NotInstalledError, StartFailedError
-from localcloud.settings import Settings
+from localcloud.settings import CloudSettings
 
 IMAGE = "localstack/localstack:4.14.0"
 
 
-def start(settings: Settings) -> str:
+def start(settings: CloudSettings) -> str:
     """Start the container; returns its name.
 
     Raises:

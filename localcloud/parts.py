@@ -10,7 +10,7 @@ from pathlib import Path
 
 from localcloud.emulator.settings import PluginSettings
 from localcloud.environment import TEST_KEYS
-from localcloud.settings import PROJECT_ROOT, Settings
+from localcloud.settings import PROJECT_ROOT, CloudSettings
 
 # How often a shard is read. Lambda does it once a second; here a person is watching.
 POLL_INTERVAL_SECONDS = 0.25
@@ -46,7 +46,7 @@ class Part:
     is_healthy: Callable[[], bool]
 
 
-def parts(settings: Settings) -> list[Part]:
+def parts(settings: CloudSettings) -> list[Part]:
     """LocalEmu and MiniStack, ready to be started."""
     return [
         Part(
@@ -70,7 +70,7 @@ def parts(settings: Settings) -> list[Part]:
     ]
 
 
-def write_plugin(settings: Settings) -> None:
+def write_plugin(settings: CloudSettings) -> None:
     """Write what makes LocalEmu find our plugin."""
     version = zlib.crc32(ENTRY_POINTS.encode())
     folder = settings.directory / "plugin" / f"votestream_localcloud-{version}.dist-info"
@@ -81,7 +81,7 @@ def write_plugin(settings: Settings) -> None:
     (folder / "entry_points.txt").write_text(ENTRY_POINTS)
 
 
-def _localemu_environment(settings: Settings) -> dict[str, str]:
+def _localemu_environment(settings: CloudSettings) -> dict[str, str]:
     plugin = PluginSettings(
         directory=str(settings.directory),
         function_environment=_function_environment(settings),
@@ -118,7 +118,7 @@ def _localemu_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _ministack_environment(settings: Settings) -> dict[str, str]:
+def _ministack_environment(settings: CloudSettings) -> dict[str, str]:
     return {
         **_clean_environment(),
         "BIND_HOST": "127.0.0.1",
@@ -129,7 +129,7 @@ def _ministack_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _function_environment(settings: Settings) -> dict[str, str]:
+def _function_environment(settings: CloudSettings) -> dict[str, str]:
     """What functions get besides their own variables: LocalEmu adds AWS_ENDPOINT_URL and the role's keys."""
     url = settings.dynamodb_endpoint_url
     return {"AWS_ENDPOINT_URL_DYNAMODB": url} if url else {}

@@ -22,7 +22,7 @@ class Emulator(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CloudSettings:
     """Paths, ports and names of one local cloud; two with different folders and ports do not meet."""
 
     directory: Path = PROJECT_ROOT / ".localcloud"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from localcloud.processes import Identity
-from localcloud.settings import Emulator, Settings
+from localcloud.settings import CloudSettings, Emulator
 
 _FILE = "state.json"
 
 
 @dataclass(slots=True)
-class State:
+class CloudState:
     """The local cloud that was started from a folder."""
 
     emulator: Emulator
@@ -26,7 +26,7 @@ class State:
     """LocalStack's container, by name."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: CloudSettings) -> Self:
         """The state of a local cloud of which nothing runs yet."""
         return cls(settings.emulator, settings.port, settings.dynamodb_port, settings.region)
 
@@ -41,7 +41,7 @@ class State:
         raw["processes"] = {name: Identity(**identity) for name, identity in raw["processes"].items()}
         return cls(**raw)
 
-    def settings(self, settings: Settings) -> Settings:
+    def settings(self, settings: CloudSettings) -> CloudSettings:
         """The settings that it was started with; what it does not remember is taken from the given ones."""
         return replace(
             settings,

@@ -26,7 +26,7 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 type Node = dict[str, Any]
 
 
-class Operation(NamedTuple):
+class DescribedOperation(NamedTuple):
     """One method of one path; what the path says for all its methods is in it."""
 
     method: str
@@ -42,13 +42,15 @@ class Description:
         """Take the document."""
         self.document = document
 
-    def operations(self, tag: str) -> Iterator[Operation]:
+    def operations(self, tag: str) -> Iterator[DescribedOperation]:
         """Yield the operations under a tag, in the document's order."""
         for path, item in self.document["paths"].items():
             for method, said in item.items():
                 if method != "parameters" and tag in said["tags"]:
                     parameters = [*item.get("parameters", []), *said.get("parameters", [])]
-                    yield Operation(method.upper(), path, said, [self.resolved(node) for node in parameters])
+                    yield DescribedOperation(
+                        method.upper(), path, said, [self.resolved(node) for node in parameters]
+                    )
 
     def resolved(self, node: Node) -> Node:
         """Return what a node says, or what it refers to; what stands beside a reference goes before it."""

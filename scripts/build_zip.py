@@ -62,7 +62,7 @@ class OverBudget(UserError):
 
 
 @dataclass(frozen=True)
-class Target:
+class BuildTarget:
     """Where archives are to run.
 
     Attributes:
@@ -98,7 +98,7 @@ class Entry:
         return cls(zlib.crc32(content), len(content), 8 if shorter else 0, packed if shorter else content)
 
 
-def target_named(name: str) -> Target:
+def target_named(name: str) -> BuildTarget:
     """Returns the target for "arm64", "x86_64" or "host".
 
     Raises:
@@ -106,9 +106,9 @@ def target_named(name: str) -> Target:
     """
     # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so wheels for glibc 2.28 start there.
     if name == "arm64":
-        return Target(name, "arm64", "aarch64-manylinux_2_28")
+        return BuildTarget(name, "arm64", "aarch64-manylinux_2_28")
     if name == "x86_64":
-        return Target(name, "x86_64", "x86_64-manylinux_2_28")
+        return BuildTarget(name, "x86_64", "x86_64-manylinux_2_28")
     if name != "host":
         raise UserError(f"there is no target {name}: choose arm64, x86_64 or host")
     machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(
@@ -116,7 +116,7 @@ def target_named(name: str) -> Target:
     )
     if machine not in ("arm64", "x86_64"):
         raise UserError(f"Lambda runs on arm64 and x86_64, and this machine is {machine}")
-    return Target(name, machine, None)
+    return BuildTarget(name, machine, None)
 
 
 def find_functions(folder: Path) -> list[str]:
@@ -159,7 +159,7 @@ def sources_of[T](function: str, functions: Iterable[str], sources: Mapping[str,
     return {name: path for name, path in sources.items() if PurePosixPath(name).parts[0] not in others}
 
 
-def inputs_digest(target: Target, lock: Path, sources: Mapping[str, Path]) -> str:
+def inputs_digest(target: BuildTarget, lock: Path, sources: Mapping[str, Path]) -> str:
     """SHA-256 over everything the archives are made from; neither dates nor places count."""
     tool = importlib.metadata.version("deflate")
     parts = [
@@ -226,7 +226,7 @@ def check_budget(file: str, size: int, entries: Mapping[str, Entry], budget: int
     )
 
 
-def install_dependencies(layout: Layout, target: Target, folder: Path) -> None:
+def install_dependencies(layout: Layout, target: BuildTarget, folder: Path) -> None:
     """Installs the locked requirements for a target into a folder.
 
     Raises:
@@ -259,7 +259,7 @@ def is_current(folder: Path, inputs: str) -> bool:
         return False
 
 
-def build(layout: Layout, target: Target, *, budget: int = BUDGET_BYTES) -> tuple[Path, bool]:
+def build(layout: Layout, target: BuildTarget, *, budget: int = BUDGET_BYTES) -> tuple[Path, bool]:
     """Builds the archives of a target, unless they are there and current.
 
     Returns:
@@ -335,7 +335,7 @@ def _replace(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def build_and_report(layout: Layout, target: Target) -> Path:
+def build_and_report(layout: Layout, target: BuildTarget) -> Path:
     """Builds the archives of a target, prints what is there, and returns their folder.
 
     Raises:

@@ -38,7 +38,7 @@ _SKIP = re.compile(r"#\s*checkov:skip=(?P<check>CKV\w+)(?P<reason>.*)")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleResult:
     """What a rule says of a resource; lines are those of its block, the file is relative to infra/."""
 
     check: str
@@ -57,7 +57,7 @@ class Exemption:
     file: str
     line: int
 
-    def is_about(self, verdict: Verdict) -> bool:
+    def is_about(self, verdict: RuleResult) -> bool:
         """Whether the comment stands in the block that the verdict is on."""
         return self.check == verdict.check and self.file == verdict.file and self.line in verdict.lines
 
@@ -78,11 +78,11 @@ def copy_without_exemptions(folder: Path, to: Path) -> None:
         file.write_text(_SKIP.sub("#", file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def verdicts(report: dict[str, Any], kind: str) -> Iterator[Verdict]:
+def verdicts(report: dict[str, Any], kind: str) -> Iterator[RuleResult]:
     """What checkov's JSON report lists as "failed_checks" or "passed_checks"."""
     for found in report["results"][kind]:
         first, last = found["file_line_range"]
-        yield Verdict(
+        yield RuleResult(
             check=found["check_id"],
             rule=found["check_name"],
             resource=found["resource"],
@@ -92,7 +92,7 @@ def verdicts(report: dict[str, Any], kind: str) -> Iterator[Verdict]:
 
 
 def complaints(
-    failed: Iterable[Verdict], passed: Iterable[Verdict], exempted: Iterable[Exemption]
+    failed: Iterable[RuleResult], passed: Iterable[RuleResult], exempted: Iterable[Exemption]
 ) -> list[str]:
     """What has to be mended: weaknesses without a reason, reasons that say nothing, and reasons without a weakness.
 

@@ -35,7 +35,7 @@ _STATEMENT = re.compile(r'\s*(?P<verb>\w+)\b[^"]*"(?P<table>[^"]+)"')
 _NAME = re.compile(r"[#\w]+")
 
 
-class Call(NamedTuple):
+class RecordedCall(NamedTuple):
     """What IAM would be asked: an action, a resource, and the condition keys that go with the request."""
 
     action: str
@@ -52,7 +52,7 @@ class CallLog:
         self._written: set[str] = set()
         self._lock = threading.Lock()
 
-    def note(self, call: Call, role: str | None = None) -> None:
+    def note(self, call: RecordedCall, role: str | None = None) -> None:
         """Write a call down, made with a role or with the log's own."""
         line = json.dumps({"role": role or self._role, **call._asdict()}, sort_keys=True)
         with self._lock:
@@ -81,25 +81,25 @@ def record(path: Path, role_arn: str) -> None:
 
 def calls(
     service: str, operation: str, params: Mapping[str, Any], region: str, account: str
-) -> Iterator[Call]:
+) -> Iterator[RecordedCall]:
     """What IAM would be asked for one request."""
     action = ACTIONS.get((service, operation), f"{service}:{operation}")
     match service:
         case "dynamodb":
             for action_name, table in _tables(operation, action, params):
                 arn = f"arn:aws:dynamodb:{region}:{account}:table/{table}"
-                yield Call(action_name, arn, _attributes(operation, params))
+                yield RecordedCall(action_name, arn, _attributes(operation, params))
         case "kinesis":
             arn = (
                 params.get("StreamARN") or f"arn:aws:kinesis:{region}:{account}:stream/{params['StreamName']}"
             )
-            yield Call(action, arn, {})
+            yield RecordedCall(action, arn, {})
         case "s3":
             key = f"/{params['Key']}" if "Key" in params else ""
-            yield Call(action, f"arn:aws:s3:::{params['Bucket']}{key}", {})
+            yield RecordedCall(action, f"arn:aws:s3:::{params['Bucket']}{key}", {})
         case _:
             # No role of ours may do anything there, so whoever reads the log has to be told.
-            yield Call(action, "unknown", {})
+            yield RecordedCall(action, "unknown", {})
 
 
 def _tables(operation: str, action: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from localemu.services.lambda_.invocation.runtime_executor import (
     RuntimeExecutor,
 )
 
-from localcloud.emulator.function_process import Folders, Function, FunctionProcess
+from localcloud.emulator.function_process import Folders, FunctionConfiguration, FunctionProcess
 from localcloud.emulator.runtime_api import InitFailedError
 from localcloud.emulator.settings import PluginSettings
 
@@ -44,7 +44,7 @@ class ProcessExecutor(RuntimeExecutor):
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{RUNTIME}",
             "LAMBDA_TASK_ROOT": str(code_folder),
         }
-        function = Function(
+        function = FunctionConfiguration(
             name=self.function_version.id.function_name,
             handler=config.handler,
             code_folder=code_folder,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from localcloud.emulator.runtime_api import (
     InitFailedError,
-    Invocation,
     InvocationTimeoutError,
-    Outcome,
+    PendingInvocation,
     ProcessEndedError,
+    RuntimeAnswer,
     RuntimeApi,
     deadline_after,
     error_document,
@@ -29,7 +29,7 @@ INIT_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionConfiguration:
     """What a process is started from. `runtime_folder` holds the packages that Lambda's runtime ships.
 
     With `role_arn`, the calls that it makes with this role are noted.
@@ -55,7 +55,7 @@ class Folders:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class InvocationResult:
     """An invocation's answer, and its lines for the function's log group."""
 
     payload: bytes
@@ -69,7 +69,7 @@ class FunctionProcess:
     Not for concurrent use: like an execution environment of Lambda's it runs one invocation at a time.
     """
 
-    def __init__(self, process_id: str, function: Function, folders: Folders) -> None:
+    def __init__(self, process_id: str, function: FunctionConfiguration, folders: Folders) -> None:
         self._function = function
         self._log_path = folders.logs / f"{function.name}.log"
         self._pid_path = folders.pids / f"{function.name}-{process_id}.pid"
@@ -100,17 +100,19 @@ class FunctionProcess:
             message = f"the handler was not imported within {INIT_TIMEOUT_SECONDS:.0f} seconds"
             raise InitFailedError(error_document("Sandbox.Timedout", message)) from error
 
-    def invoke(self, request_id: str, payload: bytes, function_arn: str, trace_id: str = "") -> Result:
+    def invoke(
+        self, request_id: str, payload: bytes, function_arn: str, trace_id: str = ""
+    ) -> InvocationResult:
         """Run one invocation; a crash, a kill or a timeout is a failed one, and the next gets a new process."""
         function = self._function
         if self._process is None or self._process.poll() is not None:
             try:
                 self.start()
             except InitFailedError as error:
-                return Result(error.payload, is_error=True, logs=self._take_log())
+                return InvocationResult(error.payload, is_error=True, logs=self._take_log())
         self._write_log(f"START RequestId: {request_id} Version: $LATEST")
         started = time.monotonic()
-        invocation = Invocation(
+        invocation = PendingInvocation(
             request_id, payload, function_arn, deadline_after(function.timeout_seconds), trace_id
         )
         try:
@@ -129,7 +131,7 @@ class FunctionProcess:
             f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
             f"Memory Size: {function.memory_mb} MB\tStatus: {'error' if outcome.is_error else 'success'}",
         )
-        return Result(outcome.payload, outcome.is_error, logs=self._take_log())
+        return InvocationResult(outcome.payload, outcome.is_error, logs=self._take_log())
 
     def stop(self) -> None:
         """End the process for good; an invocation that runs in it fails."""
@@ -137,10 +139,10 @@ class FunctionProcess:
             self._stopped = True
         self._kill()
 
-    def _failure(self, error_type: str, message: str) -> Outcome:
+    def _failure(self, error_type: str, message: str) -> RuntimeAnswer:
         """The outcome of an invocation that the process could not answer for itself."""
         self._write_log(message)
-        return Outcome(error_document(error_type, message), is_error=True)
+        return RuntimeAnswer(error_document(error_type, message), is_error=True)
 
     @property
     def _api_in_use(self) -> RuntimeApi:

@@ -156,14 +156,16 @@ class MendedShard(models.Shard):
             return self._numbers[index - 1] if index else 0
 
 
-class Stream(Protocol):
+class EmulatedStream(Protocol):
     """What the functions below use of moto's stream."""
 
     shards: dict[str, MendedShard]
     shard_count: int
 
 
-def get_shard_for_key(stream: Stream, partition_key: object, explicit_hash_key: object) -> MendedShard:
+def get_shard_for_key(
+    stream: EmulatedStream, partition_key: object, explicit_hash_key: object
+) -> MendedShard:
     """The open shard of a key."""
     if not isinstance(partition_key, str) or len(partition_key) > 256:
         raise InvalidArgumentError("partition_key")
@@ -181,7 +183,9 @@ def get_shard_for_key(stream: Stream, partition_key: object, explicit_hash_key: 
     )
 
 
-def put_record(stream: Stream, partition_key: str, explicit_hash_key: str, data: str) -> tuple[str, str]:
+def put_record(
+    stream: EmulatedStream, partition_key: str, explicit_hash_key: str, data: str
+) -> tuple[str, str]:
     """Store a record; answers its number and the id of its shard."""
     while True:
         shard = get_shard_for_key(stream, partition_key, explicit_hash_key)
@@ -190,7 +194,7 @@ def put_record(stream: Stream, partition_key: str, explicit_hash_key: str, data:
             return number, shard.shard_id
 
 
-def split_shard(stream: Stream, shard_to_split: str, new_starting_hash_key: str) -> None:
+def split_shard(stream: EmulatedStream, shard_to_split: str, new_starting_hash_key: str) -> None:
     """Close a shard and open two in its place."""
     with _resharding:
         shard, middle = _open_shard(stream, shard_to_split), int(new_starting_hash_key)
@@ -199,7 +203,7 @@ def split_shard(stream: Stream, shard_to_split: str, new_starting_hash_key: str)
         _replace(stream, [shard], [(shard.starting_hash, middle - 1), (middle, shard.ending_hash)])
 
 
-def merge_shards(stream: Stream, shard_to_merge: str, adjacent_shard_to_merge: str) -> None:
+def merge_shards(stream: EmulatedStream, shard_to_merge: str, adjacent_shard_to_merge: str) -> None:
     """Close two neighbouring shards and open one in their place."""
     with _resharding:
         shards = [_open_shard(stream, shard_to_merge), _open_shard(stream, adjacent_shard_to_merge)]
@@ -209,14 +213,14 @@ def merge_shards(stream: Stream, shard_to_merge: str, adjacent_shard_to_merge: s
         _replace(stream, shards, [(low.starting_hash, high.ending_hash)])
 
 
-def _open_shard(stream: Stream, shard_id: str) -> MendedShard:
+def _open_shard(stream: EmulatedStream, shard_id: str) -> MendedShard:
     shard = stream.shards[shard_id]
     if not shard.is_open:
         raise InvalidArgumentError(f"{shard_id} has already been merged or split")
     return shard
 
 
-def _replace(stream: Stream, parents: list[MendedShard], ranges: list[tuple[int, int]]) -> None:
+def _replace(stream: EmulatedStream, parents: list[MendedShard], ranges: list[tuple[int, int]]) -> None:
     for starting_hash, ending_hash in ranges:
         child = MendedShard(
             len(stream.shards),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from localcloud.emulator.stream_mapping import BatchFailedError, Event, Policy, Target
+from localcloud.emulator.stream_mapping import BatchFailedError, MappingEvent, MappingTarget, Policy
 
 LOG = logging.getLogger(__name__)
 
@@ -32,33 +32,33 @@ class Backoff:
         self.seconds = min(self.seconds * 2, _LONGEST_BACKOFF_SECONDS)
 
 
-class Shard(Protocol):
+class ReadableShard(Protocol):
     """What a lane needs of the shard it belongs to."""
 
     shard_id: str
     policy: Policy
-    target: Target
+    target: MappingTarget
     now: Callable[[], float]
     first_backoff_seconds: float
     stopping: threading.Event
 
-    def done(self, events: Iterable[Event]) -> None:
+    def done(self, events: Iterable[MappingEvent]) -> None:
         """Note that these records are stored or given up."""
         ...
 
 
 @dataclass(slots=True)
-class Lane:
+class ShardLane:
     """Records of one shard that share a lane: delivered in order, one batch at a time."""
 
-    reader: Shard
-    _waiting: deque[Event] = field(default_factory=deque)
+    reader: ReadableShard
+    _waiting: deque[MappingEvent] = field(default_factory=deque)
     _waiting_bytes: int = 0
     _closed: bool = False
     _free_since: float = 0.0  # epoch seconds: when the delivery before ended
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def put(self, events: Iterable[Event]) -> None:
+    def put(self, events: Iterable[MappingEvent]) -> None:
         """Add records, in the order of the shard."""
         with self._changed:
             for event in events:
@@ -88,7 +88,7 @@ class Lane:
                 return
             self._free_since = self.reader.now()
 
-    def _gather(self) -> list[Event]:
+    def _gather(self) -> list[MappingEvent]:
         """Wait for a full batch, or for what the window brings; empty when there is nothing more to do."""
         policy = self.reader.policy
         with self._changed:
@@ -117,8 +117,8 @@ class Lane:
     def _is_over(self) -> bool:
         return self._closed or self.reader.stopping.is_set()
 
-    def _take(self) -> list[Event]:
-        batch: list[Event] = []
+    def _take(self) -> list[MappingEvent]:
+        batch: list[MappingEvent] = []
         size = 0
         while self._waiting and len(batch) < self.reader.policy.batch_size:
             size += self._waiting[0].size
@@ -128,7 +128,7 @@ class Lane:
             self._waiting_bytes -= batch[-1].size
         return batch
 
-    def _deliver(self, batch: list[Event], attempts: int) -> None:
+    def _deliver(self, batch: list[MappingEvent], attempts: int) -> None:
         reader, policy = self.reader, self.reader.policy
         error: Mapping[str, object] = {}
         backoff = Backoff(reader.first_backoff_seconds)
@@ -163,7 +163,9 @@ class Lane:
                 return
             backoff.wait(reader.stopping)
 
-    def _without_expired(self, batch: list[Event], attempts: int, error: Mapping[str, object]) -> list[Event]:
+    def _without_expired(
+        self, batch: list[MappingEvent], attempts: int, error: Mapping[str, object]
+    ) -> list[MappingEvent]:
         age = self.reader.policy.maximum_record_age_seconds
         if age < 0:
             return batch
@@ -174,7 +176,7 @@ class Lane:
         return [event for event in batch if event.arrival >= oldest]
 
     def _give_up(
-        self, events: Sequence[Event], condition: str, attempts: int, error: Mapping[str, object]
+        self, events: Sequence[MappingEvent], condition: str, attempts: int, error: Mapping[str, object]
     ) -> None:
         reader, backoff = self.reader, Backoff(self.reader.first_backoff_seconds)
         while not reader.stopping.is_set():
@@ -188,5 +190,5 @@ class Lane:
                 return
 
 
-def _index_of(batch: Sequence[Event], sequence: str | None) -> int:
+def _index_of(batch: Sequence[MappingEvent], sequence: str | None) -> int:
     return next((index for index, event in enumerate(batch) if event.sequence == sequence), 0)

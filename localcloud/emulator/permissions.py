@@ -23,7 +23,7 @@ from localemu.services.lambda_.invocation.models import lambda_stores
 from localemu.services.sts import provider as sts
 from localemu.utils.aws.client_types import ServicePrincipal
 
-from localcloud.emulator.calls import Call, CallLog
+from localcloud.emulator.calls import CallLog, RecordedCall
 from localcloud.emulator.settings import PluginSettings
 
 LOG = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class NotingEvaluator(PolicyEvaluator):
     ) -> Any:
         """Decide, as LocalEmu does."""
         if caller.role_name:
-            self._log.note(Call(action, resource, {}), caller.role_name)
+            self._log.note(RecordedCall(action, resource, {}), caller.role_name)
         return super().evaluate(caller, action, resource, conditions, resource_policy)
 
 

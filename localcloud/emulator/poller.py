@@ -29,7 +29,7 @@ from localcloud.emulator.mapping_metrics import (
     wants_event_counts,
 )
 from localcloud.emulator.settings import PluginSettings
-from localcloud.emulator.stream_mapping import BatchFailedError, Event, Page, Policy, Position
+from localcloud.emulator.stream_mapping import BatchFailedError, MappingEvent, Policy, Position, RecordPage
 from localcloud.emulator.stream_reader import ShardReader, shards_to_start
 
 LOG = logging.getLogger(__name__)
@@ -110,11 +110,11 @@ class StreamMappingPoller(KinesisPoller):
         iterator: str = answer["ShardIterator"]
         return iterator
 
-    def read(self, shard_id: str, iterator: str) -> Page:
+    def read(self, shard_id: str, iterator: str) -> RecordPage:
         """The next records, as the function gets them."""
         if not kinesis.has_news(self._account_id, self.aws_region, iterator):
             self._counts.add(MappingMetric.POLLED, 0)
-            return Page([], iterator)
+            return RecordPage([], iterator)
         answer = self.source_client.get_records(
             StreamARN=self.source_arn, ShardIterator=iterator, Limit=PAGE_LIMIT
         )
@@ -127,11 +127,11 @@ class StreamMappingPoller(KinesisPoller):
                 len(json.dumps(bodies[0])) - len(record["data"]) - len(record["partitionKey"])
             )
         events = [self._event(body) for body in bodies]
-        return Page(events, answer.get("NextShardIterator"), is_full=len(records) == PAGE_LIMIT)
+        return RecordPage(events, answer.get("NextShardIterator"), is_full=len(records) == PAGE_LIMIT)
 
-    def _event(self, body: dict[str, Any]) -> Event:
+    def _event(self, body: dict[str, Any]) -> MappingEvent:
         record = body["kinesis"]
-        return Event(
+        return MappingEvent(
             sequence=record["sequenceNumber"],
             partition_key=record["partitionKey"],
             arrival=record["approximateArrivalTimestamp"],
@@ -141,7 +141,7 @@ class StreamMappingPoller(KinesisPoller):
 
     # A reader's target.
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def deliver(self, events: Sequence[MappingEvent]) -> None:
         """Invoke the function with the records that pass the mapping's filters."""
         bodies = [event.body for event in events]
         if self.filter_patterns:
@@ -174,7 +174,7 @@ class StreamMappingPoller(KinesisPoller):
     def give_up(
         self,
         shard_id: str,
-        events: Sequence[Event],
+        events: Sequence[MappingEvent],
         condition: str,
         attempts: int,
         error: Mapping[str, object],

@@ -18,7 +18,7 @@ _PREFIX = "/2018-06-01/runtime"
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class PendingInvocation:
     """One event for the function; `deadline_ms` is the epoch time in milliseconds at which it is over."""
 
     request_id: str
@@ -29,7 +29,7 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuntimeAnswer:
     """What the process posted for an invocation: the handler's answer, or the error it raised."""
 
     payload: bytes
@@ -58,9 +58,9 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._asked_for_work = False
-        self._queued: Invocation | None = None
+        self._queued: PendingInvocation | None = None
         self._running: str | None = None
-        self._outcome: Outcome | None = None
+        self._outcome: RuntimeAnswer | None = None
         self._init_error: bytes | None = None
         self._ended: str | None = None
         self._server = _Server(self)
@@ -93,7 +93,7 @@ class RuntimeApi:
             if not self._asked_for_work:
                 raise InvocationTimeoutError
 
-    def invoke(self, invocation: Invocation, timeout_seconds: float) -> Outcome:
+    def invoke(self, invocation: PendingInvocation, timeout_seconds: float) -> RuntimeAnswer:
         """Run one invocation and wait for what the process posts.
 
         Raises:
@@ -113,7 +113,7 @@ class RuntimeApi:
                 raise ProcessEndedError(self._ended)
             raise InvocationTimeoutError
 
-    def _hand_out(self, invocation: Invocation) -> None:
+    def _hand_out(self, invocation: PendingInvocation) -> None:
         self._outcome = None
         self._queued, self._running = invocation, invocation.request_id
         self._changed.notify_all()
@@ -128,7 +128,7 @@ class RuntimeApi:
 
     # What the process calls.
 
-    def next(self) -> Invocation | None:
+    def next(self) -> PendingInvocation | None:
         """Block until there is an invocation; None when the process is gone."""
         with self._changed:
             self._asked_for_work = True
@@ -139,7 +139,7 @@ class RuntimeApi:
             invocation, self._queued = self._queued, None
             return invocation
 
-    def post(self, request_id: str, outcome: Outcome) -> bool:
+    def post(self, request_id: str, outcome: RuntimeAnswer) -> bool:
         """Take the outcome of the running invocation; False if that is not the one running."""
         with self._changed:
             if request_id != self._running or self._outcome is not None:
@@ -170,7 +170,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, api: RuntimeApi) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
         self.api = api
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -182,7 +182,7 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", self.socket.getsockname()[1]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RuntimeApiHandler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.api.post_init_error(body)
                 taken = True
             case ["invocation", request_id, ("response" | "error") as kind]:
-                taken = self.server.api.post(request_id, Outcome(body, is_error=kind == "error"))
+                taken = self.server.api.post(request_id, RuntimeAnswer(body, is_error=kind == "error"))
             case _:
                 self._answer(HTTPStatus.NOT_FOUND)
                 return

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class MappingEvent:
     """One record as the function gets it; `body` is its entry in `Records`, `size` its length as JSON."""
 
     sequence: str
@@ -39,10 +39,10 @@ class Position(NamedTuple):
     value: str | float | None = None
 
 
-class Page(NamedTuple):
+class RecordPage(NamedTuple):
     """What one GetRecords answered; no `next_iterator` means that the shard is closed and read to its end."""
 
-    events: Sequence[Event]
+    events: Sequence[MappingEvent]
     next_iterator: str | None
     is_full: bool = False
     """Whether more may be there already, so that the next read need not wait."""
@@ -54,7 +54,7 @@ class Source(Protocol):
     def open(self, shard_id: str, position: Position) -> str:
         """Answer an iterator."""
 
-    def read(self, shard_id: str, iterator: str) -> Page:
+    def read(self, shard_id: str, iterator: str) -> RecordPage:
         """Answer what comes next."""
 
 
@@ -67,10 +67,10 @@ class BatchFailedError(Exception):
         self.first_failed = first_failed
 
 
-class Target(Protocol):
+class MappingTarget(Protocol):
     """The function, and the destination of what is given up."""
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def deliver(self, events: Sequence[MappingEvent]) -> None:
         """Invoke the function.
 
         Raises:
@@ -81,7 +81,7 @@ class Target(Protocol):
     def give_up(
         self,
         shard_id: str,
-        events: Sequence[Event],
+        events: Sequence[MappingEvent],
         condition: str,
         attempts: int,
         error: Mapping[str, object],

@@ -11,8 +11,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from localcloud.emulator.lane import Backoff, Lane
-from localcloud.emulator.stream_mapping import Event, Policy, Position, Source, Target
+from localcloud.emulator.lane import Backoff, ShardLane
+from localcloud.emulator.stream_mapping import MappingEvent, MappingTarget, Policy, Position, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class ShardReader:
         position: Position,
         policy: Policy,
         source: Source,
-        target: Target,
+        target: MappingTarget,
         poll_interval_seconds: float,
         now: Callable[[], float] = time.time,
         first_backoff_seconds: float = 0.2,
@@ -73,7 +73,7 @@ class ShardReader:
         # In the order of the shard, so that the first key is the oldest record that is not done.
         self._pending: dict[str, None] = {}
         self._ended = False
-        self._lanes = [Lane(self) for _ in range(policy.parallelization_factor)]
+        self._lanes = [ShardLane(self) for _ in range(policy.parallelization_factor)]
         self._threads = [
             threading.Thread(target=run, name=f"{role}-{shard_id}", daemon=True)
             for role, run in [
@@ -115,7 +115,7 @@ class ShardReader:
                 return Position("AFTER_SEQUENCE_NUMBER", self._last_read)
             return self._start
 
-    def done(self, events: Iterable[Event]) -> None:
+    def done(self, events: Iterable[MappingEvent]) -> None:
         """Note that these records are stored or given up."""
         with self._lock:
             for event in events:
@@ -153,7 +153,7 @@ class ShardReader:
             return self._start
         return Position("AFTER_SEQUENCE_NUMBER", self._last_read)
 
-    def _accept(self, events: Sequence[Event]) -> None:
+    def _accept(self, events: Sequence[MappingEvent]) -> None:
         if not events:
             return
         with self._lock:
@@ -163,7 +163,7 @@ class ShardReader:
                 self._room.wait(0.5)
             self._pending.update(dict.fromkeys(event.sequence for event in events))
             self._last_read = events[-1].sequence
-        by_lane: dict[int, list[Event]] = {}
+        by_lane: dict[int, list[MappingEvent]] = {}
         for event in events:
             by_lane.setdefault(lane_of(event.partition_key, len(self._lanes)), []).append(event)
         for lane, its_events in by_lane.items():

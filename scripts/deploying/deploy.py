@@ -97,7 +97,7 @@ def aim_at_local_cloud() -> None:
     os.environ.update(localcloud.environment())
 
 
-def target_of(layout: Layout, environment: str) -> build_zip.Target:
+def target_of(layout: Layout, environment: str) -> build_zip.BuildTarget:
     """What an environment's functions are built for."""
     if environment == LOCAL:
         return build_zip.target_named("host")

@@ -36,7 +36,7 @@ _S3 = Config(s3={"addressing_style": "path"})
 
 
 @dataclass(frozen=True)
-class Place:
+class StateBucket:
     """Where an environment's state is, and whose it is."""
 
     environment: str
@@ -51,7 +51,7 @@ class Place:
         return f"{self.project}/{self.environment}/bootstrap.tfstate"
 
 
-def place_of(layout: Layout, environment: str) -> Place:
+def place_of(layout: Layout, environment: str) -> StateBucket:
     """Reads an environment's files, and asks AWS whose credentials these are.
 
     Raises:
@@ -75,10 +75,10 @@ def place_of(layout: Layout, environment: str) -> Place:
             f"for {account}: log in to the other one, or remove the line `bucket` to begin anew in this one"
         )
     bucket = named or f"tfstate-{project}-{environment}-{account}"
-    return Place(environment, project, account, region, bucket)
+    return StateBucket(environment, project, account, region, bucket)
 
 
-def ensure_bucket(place: Place, client: S3Client | None = None) -> bool:
+def ensure_bucket(place: StateBucket, client: S3Client | None = None) -> bool:
     """Makes the state's bucket unless it is there; returns whether it was made.
 
     Raises:
@@ -108,7 +108,7 @@ def ensure_bucket(place: Place, client: S3Client | None = None) -> bool:
     return True
 
 
-def _taken(place: Place) -> str:
+def _taken(place: StateBucket) -> str:
     return (
         f"the bucket {place.bucket} is not account {place.account}'s, or these credentials may not use it: put another "
         f"name into infra/environments/{place.environment}.s3.tfbackend (bucket names are global)"
@@ -152,7 +152,7 @@ def repository_of(
     return found[1] if found else None
 
 
-def has_github_provider(place: Place) -> bool:
+def has_github_provider(place: StateBucket) -> bool:
     """Whether the account is connected to GitHub already.
 
     Raises:
@@ -224,7 +224,7 @@ def lay(layout: Layout, environment: str, more: list[str]) -> int:
 
 
 def next_steps(
-    layout: Layout, place: Place, repository: str | None, roles: Mapping[str, str], *, wrote: bool
+    layout: Layout, place: StateBucket, repository: str | None, roles: Mapping[str, str], *, wrote: bool
 ) -> str:
     """What a person types next."""
     environment = place.environment

@@ -12,7 +12,7 @@ from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import assets, deploy, foundation, release
 from scripts.deploying.github import GitHub, tell
-from scripts.deploying.plans import Plan, markdown
+from scripts.deploying.plans import TerraformPlan, markdown
 
 # How long a deployment waits for another one to let go of the state.
 LOCK_TIMEOUT = "-lock-timeout=10m"
@@ -40,7 +40,7 @@ class Terraform:
         folder.mkdir(parents=True, exist_ok=True)
         self._plan_file = folder / f"{environment}.tfplan"
 
-    def plan(self, *, lock: bool) -> Plan:
+    def plan(self, *, lock: bool) -> TerraformPlan:
         """Plans into a file and reads it.
 
         Args:
@@ -69,7 +69,7 @@ class Terraform:
             log=self._log,
             env=self._settings,
         )
-        return Plan.of(json.loads(shown))
+        return TerraformPlan.of(json.loads(shown))
 
     def apply(self) -> int:
         """Applies the plan in the file, and nothing else; returns Terraform's exit code."""

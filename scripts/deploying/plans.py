@@ -65,7 +65,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TerraformPlan:
     """What a plan would change, what had been changed behind Terraform's back, and what the checks warn of."""
 
     changes: tuple[Change, ...]
@@ -73,7 +73,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Plan:
+    def of(cls, document: Mapping[str, Any]) -> TerraformPlan:
         """Reads the output of `terraform show -json <plan>`."""
         changes = tuple(_changes(document.get("resource_changes", [])))
         outputs = tuple(
@@ -111,7 +111,7 @@ class Plan:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def markdown(plan: Plan, environment: str) -> str:
+def markdown(plan: TerraformPlan, environment: str) -> str:
     """Tells a plan for a comment or a summary."""
     advice = [f"- {warning}" for warning in plan.warnings]
     if plan.is_empty:

@@ -12,7 +12,7 @@ from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 
 
-def make(layout: Layout, targets: Iterable[build_zip.Target]) -> str:
+def make(layout: Layout, targets: Iterable[build_zip.BuildTarget]) -> str:
     """Builds the archives for these targets and writes down what they are; returns the release's SHA-256.
 
     The same sources give the same SHA-256, whoever builds them.
@@ -30,7 +30,7 @@ def make(layout: Layout, targets: Iterable[build_zip.Target]) -> str:
     return _digest(_file(layout))
 
 
-def folder(layout: Layout, target: build_zip.Target, expected: str) -> Path:
+def folder(layout: Layout, target: build_zip.BuildTarget, expected: str) -> Path:
     """The folder of a target's archives, every file of which is what the release says.
 
     Args:

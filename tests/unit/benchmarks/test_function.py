@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.function import BenchmarkAborted, Code, Function
+from benchmarks.function import BenchmarkAborted, Code, MeasuredFunction
 from benchmarks.usage import _cpu_ns_of_ps
 
 HANDLER = """
@@ -27,9 +27,9 @@ def lambda_handler(event, context):
 
 
 @pytest.fixture
-def function(tmp_path: Path, runtime_folder: Path) -> Iterator[Function]:
+def function(tmp_path: Path, runtime_folder: Path) -> Iterator[MeasuredFunction]:
     (tmp_path / "example.py").write_text(HANDLER)
-    with Function(Code(tmp_path, "example.lambda_handler", {}), runtime_folder) as function:
+    with MeasuredFunction(Code(tmp_path, "example.lambda_handler", {}), runtime_folder) as function:
         yield function
 
 
@@ -42,7 +42,7 @@ def function(tmp_path: Path, runtime_folder: Path) -> Iterator[Function]:
     ],
 )
 def test_a_function_that_does_not_do_all_its_work_ends_the_benchmark(
-    function: Function, event: bytes
+    function: MeasuredFunction, event: bytes
 ) -> None:
     function.run([b"{}"])
 
@@ -50,7 +50,7 @@ def test_a_function_that_does_not_do_all_its_work_ends_the_benchmark(
         function.run([b"{}", event])
 
 
-def test_working_counts_and_waiting_does_not(function: Function) -> None:
+def test_working_counts_and_waiting_does_not(function: MeasuredFunction) -> None:
     burnt = function.run([b'{"burn": 0.1}'])
     slept = function.run([b'{"sleep": 0.1}'])
 
@@ -61,7 +61,7 @@ def test_working_counts_and_waiting_does_not(function: Function) -> None:
 
 def test_a_function_that_does_not_start_ends_the_benchmark(tmp_path: Path, runtime_folder: Path) -> None:
     with pytest.raises(BenchmarkAborted, match="missing"):
-        Function(Code(tmp_path, "missing.lambda_handler", {}), runtime_folder)
+        MeasuredFunction(Code(tmp_path, "missing.lambda_handler", {}), runtime_folder)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from benchmarks.scenarios import (
     AGGREGATOR_BATCH_SIZE,
     BATCH_SIZE,
     FIRST_VOTES,
-    Drain,
-    Lane,
+    DrainRun,
+    LaneRun,
     Memory,
     Series,
     Start,
 )
-from benchmarks.targets import Target, targets
+from benchmarks.targets import Promise, targets
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def results() -> Results:
             series(subjects.VOTE_AGGREGATOR, 3, 3, 3),
             series(subjects.JSON_LOADS, 0.5),
         ],
-        lanes=[Lane(subjects.VOTE_WRITER, 20, 4, [900, 1100, 3000])],
-        drains=[Drain(600, 240, 4000, 160, 0, [480, 470])],
+        lanes=[LaneRun(subjects.VOTE_WRITER, 20, 4, [900, 1100, 3000])],
+        drains=[DrainRun(600, 240, 4000, 160, 0, [480, 470])],
         starts=[
             Start(subjects.VOTE_WRITER, 3_000_000, [400], [410], [60], [60]),
             Start(subjects.PUT_ITEM, 0, [230], [230], [0], [0]),
@@ -61,7 +61,7 @@ def results() -> Results:
     )
 
 
-def target_about(results: Results, words: str) -> Target:
+def target_about(results: Results, words: str) -> Promise:
     """The one target whose promise has these words."""
     (found,) = [target for target in targets(results) if words in target.promise]
     return found

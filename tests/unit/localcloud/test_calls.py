@@ -10,12 +10,12 @@ from botocore import handlers
 from botocore.stub import Stubber
 
 from localcloud.emulator import calls
-from localcloud.emulator.calls import Call, CallLog
+from localcloud.emulator.calls import CallLog, RecordedCall
 
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/votes"
 
 
-def asked(service: str, operation: str, **params: Any) -> list[Call]:
+def asked(service: str, operation: str, **params: Any) -> list[RecordedCall]:
     return list(calls.calls(service, operation, params, "eu-west-1", "111122223333"))
 
 
@@ -73,13 +73,17 @@ def test_a_read_of_whole_items_says_so() -> None:
 
 def test_other_services_are_noted_with_what_was_asked_for() -> None:
     stream = "arn:aws:kinesis:eu-west-1:111122223333:stream/votes"
-    assert asked("kinesis", "PutRecords", StreamName="votes") == [Call("kinesis:PutRecords", stream, {})]
-    assert asked("s3", "ListObjectsV2", Bucket="b") == [Call("s3:ListBucket", "arn:aws:s3:::b", {})]
-    assert asked("s3", "PutObject", Bucket="b", Key="k") == [Call("s3:PutObject", "arn:aws:s3:::b/k", {})]
+    assert asked("kinesis", "PutRecords", StreamName="votes") == [
+        RecordedCall("kinesis:PutRecords", stream, {})
+    ]
+    assert asked("s3", "ListObjectsV2", Bucket="b") == [RecordedCall("s3:ListBucket", "arn:aws:s3:::b", {})]
+    assert asked("s3", "PutObject", Bucket="b", Key="k") == [
+        RecordedCall("s3:PutObject", "arn:aws:s3:::b/k", {})
+    ]
 
 
 def test_what_nobody_thought_of_is_noted_as_a_resource_that_no_policy_names() -> None:
-    assert asked("sns", "Publish", TopicArn="t") == [Call("sns:Publish", "unknown", {})]
+    assert asked("sns", "Publish", TopicArn="t") == [RecordedCall("sns:Publish", "unknown", {})]
     (call,) = asked("dynamodb", "ExecuteStatement", Statement="DROP TABLE votes")
     assert call.resource.endswith("table/unknown")
 
@@ -111,6 +115,6 @@ def test_every_client_of_the_process_is_noted_once_and_without_a_voter(
 def test_several_roles_share_a_log(tmp_path: Path) -> None:
     log = CallLog(tmp_path / "calls.jsonl")
     for role in ("first", "second", "first"):
-        log.note(Call("s3:PutObject", "arn:aws:s3:::b/k", {}), role)
+        log.note(RecordedCall("s3:PutObject", "arn:aws:s3:::b/k", {}), role)
     noted = [json.loads(line)["role"] for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
     assert noted == ["first", "second"]

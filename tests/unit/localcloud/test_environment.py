@@ -11,8 +11,8 @@ import pytest
 from localcloud.environment import environment, external_endpoint, shell_lines
 from localcloud.errors import SettingError
 from localcloud.processes import Identity
-from localcloud.settings import Emulator, Settings
-from localcloud.state import State
+from localcloud.settings import CloudSettings, Emulator
+from localcloud.state import CloudState
 
 
 @pytest.fixture
@@ -33,8 +33,10 @@ def test_localstack_serves_dynamodb_itself(here: dict[str, str]) -> None:
 
 
 def test_a_running_cloud_tells_where_it_is(here: dict[str, str], tmp_path: Path) -> None:
-    settings = replace(Settings.from_environment(here), port=5001, dynamodb_port=5002, region="eu-central-1")
-    State.of(settings).save(tmp_path)
+    settings = replace(
+        CloudSettings.from_environment(here), port=5001, dynamodb_port=5002, region="eu-central-1"
+    )
+    CloudState.of(settings).save(tmp_path)
     found = environment(here)
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5001"
     assert found["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:5002"
@@ -87,16 +89,16 @@ def test_the_lines_are_safe_to_evaluate() -> None:
 )
 def test_a_senseless_setting_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{name} is '{value}': "):
-        Settings.from_environment({name: value})
+        CloudSettings.from_environment({name: value})
 
 
 def test_an_empty_setting_counts_as_not_set() -> None:
-    assert Settings.from_environment({"EMULATOR": "", "LOCALCLOUD_PORT": ""}) == Settings()
+    assert CloudSettings.from_environment({"EMULATOR": "", "LOCALCLOUD_PORT": ""}) == CloudSettings()
 
 
 def test_the_state_is_read_as_it_was_written(tmp_path: Path) -> None:
-    state = State(Emulator.LOCALEMU, 1, 2, "r", {"localemu": Identity(7, "then")}, container=None)
+    state = CloudState(Emulator.LOCALEMU, 1, 2, "r", {"localemu": Identity(7, "then")}, container=None)
     state.save(tmp_path)
-    assert State.load(tmp_path) == state
-    State.forget(tmp_path)
-    assert State.load(tmp_path) is None
+    assert CloudState.load(tmp_path) == state
+    CloudState.forget(tmp_path)
+    assert CloudState.load(tmp_path) is None

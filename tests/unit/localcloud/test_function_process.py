@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.emulator.function_process import Folders, Function, FunctionProcess
+from localcloud.emulator.function_process import Folders, FunctionConfiguration, FunctionProcess
 from localcloud.emulator.runtime_api import InitFailedError
 from localcloud.processes import identify, wait_until
 from unit import runtime_client
@@ -48,7 +48,7 @@ def function(tmp_path: Path, folders: Folders) -> Iterator[Callable[..., Functio
 
     def make(source: str = HANDLER, timeout_seconds: float = 10) -> FunctionProcess:
         (code / "handler.py").write_text(source)
-        described = Function(
+        described = FunctionConfiguration(
             name="writer",
             handler="handler.handle",
             code_folder=code,

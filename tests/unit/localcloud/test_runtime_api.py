@@ -9,14 +9,14 @@ import pytest
 from localcloud.emulator.bootstrap import plain_runtime_client
 from localcloud.emulator.runtime_api import (
     InitFailedError,
-    Invocation,
     InvocationTimeoutError,
-    Outcome,
+    PendingInvocation,
     ProcessEndedError,
+    RuntimeAnswer,
     RuntimeApi,
 )
 
-EVENT = Invocation(
+EVENT = PendingInvocation(
     "request-1", b'{"Records": []}', "arn:aws:lambda:::function:f", deadline_ms=17, trace_id="t"
 )
 
@@ -66,7 +66,7 @@ def test_the_process_gets_the_event_and_what_lambda_says_about_it(
 
     thread = threading.Thread(target=serve)
     thread.start()
-    assert api.invoke(EVENT, timeout_seconds=5) == Outcome(b"{}", is_error=False)
+    assert api.invoke(EVENT, timeout_seconds=5) == RuntimeAnswer(b"{}", is_error=False)
     thread.join()
     assert seen["body"] == EVENT.payload
     assert seen["Lambda-Runtime-Deadline-Ms"] == "17"
@@ -75,7 +75,7 @@ def test_the_process_gets_the_event_and_what_lambda_says_about_it(
 
 def test_an_error_of_the_handler_is_an_outcome(api: RuntimeApi, process: ModuleType) -> None:
     thread = answering(process, None, '{"errorType": "E"}', fail=True)
-    assert api.invoke(EVENT, timeout_seconds=5) == Outcome(b'{"errorType": "E"}', is_error=True)
+    assert api.invoke(EVENT, timeout_seconds=5) == RuntimeAnswer(b'{"errorType": "E"}', is_error=True)
     thread.join()
 
 
@@ -128,7 +128,7 @@ def test_an_answer_to_another_invocation_is_refused(api: RuntimeApi, process: Mo
 def test_an_answer_after_the_timeout_is_refused(api: RuntimeApi) -> None:
     with pytest.raises(InvocationTimeoutError):
         api.invoke(EVENT, timeout_seconds=0.01)
-    assert not api.post("request-1", Outcome(b"late", is_error=False))
+    assert not api.post("request-1", RuntimeAnswer(b"late", is_error=False))
 
 
 def test_a_large_event_arrives_whole(api: RuntimeApi, process: ModuleType) -> None:
@@ -142,7 +142,7 @@ def test_a_large_event_arrives_whole(api: RuntimeApi, process: ModuleType) -> No
 
     thread = threading.Thread(target=serve)
     thread.start()
-    outcome = api.invoke(Invocation("request-1", payload, "arn", 0), timeout_seconds=10)
+    outcome = api.invoke(PendingInvocation("request-1", payload, "arn", 0), timeout_seconds=10)
     thread.join()
     assert outcome.payload == payload
     assert sizes == [len(payload)]

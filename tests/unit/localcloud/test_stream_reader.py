@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from localcloud.emulator import lane
-from localcloud.emulator.stream_mapping import BatchFailedError, Event, Page, Policy, Position
+from localcloud.emulator.stream_mapping import BatchFailedError, MappingEvent, Policy, Position, RecordPage
 from localcloud.emulator.stream_reader import ShardReader, lane_of, shards_to_start
 from localcloud.processes import wait_until
 
@@ -25,14 +25,14 @@ NOW = 1_700_000_000.0
 FROM_THE_START = Position("TRIM_HORIZON")
 
 
-def record(number: int, key: str = "voter", arrival: float = NOW, size: int = 100) -> Event:
-    return Event(str(number), key, arrival, {"number": number}, size)
+def record(number: int, key: str = "voter", arrival: float = NOW, size: int = 100) -> MappingEvent:
+    return MappingEvent(str(number), key, arrival, {"number": number}, size)
 
 
 class Shard:
     """A source with the records that a test puts in."""
 
-    def __init__(self, events: Sequence[Event], *, closed: bool = True) -> None:
+    def __init__(self, events: Sequence[MappingEvent], *, closed: bool = True) -> None:
         self.events = list(events)
         self.closed = closed
         self.faults = 0
@@ -44,7 +44,7 @@ class Shard:
         index = next(i for i, event in enumerate(self.events) if event.sequence == position.value)
         return str(index if position.kind == "AT_SEQUENCE_NUMBER" else index + 1)
 
-    def read(self, shard_id: str, iterator: str) -> Page:
+    def read(self, shard_id: str, iterator: str) -> RecordPage:
         del shard_id
         if self.faults:
             self.faults -= 1
@@ -52,7 +52,7 @@ class Shard:
         page = self.events[int(iterator) : int(iterator) + 7]
         after = int(iterator) + len(page)
         is_end = self.closed and after == len(self.events)
-        return Page(page, None if is_end else str(after), is_full=after < len(self.events))
+        return RecordPage(page, None if is_end else str(after), is_full=after < len(self.events))
 
 
 class Consumer:
@@ -64,10 +64,10 @@ class Consumer:
         self.began: list[float] = []
         self.stored: list[str] = []
         self.given_up: list[tuple[list[str], str, int]] = []
-        self.by_thread: dict[int, list[Event]] = defaultdict(list)
+        self.by_thread: dict[int, list[MappingEvent]] = defaultdict(list)
         self.lock = threading.Lock()
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def deliver(self, events: Sequence[MappingEvent]) -> None:
         sequences = [event.sequence for event in events]
         with self.lock:
             self.batches.append(sequences)
@@ -80,7 +80,7 @@ class Consumer:
     def give_up(
         self,
         shard_id: str,
-        events: Sequence[Event],
+        events: Sequence[MappingEvent],
         condition: str,
         attempts: int,
         error: Mapping[str, object],

@@ -65,7 +65,7 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replaces the package index; lists the targets that were installed for."""
     calls: list[str] = []
 
-    def install(_layout: Layout, target: build_zip.Target, folder: Path) -> None:
+    def install(_layout: Layout, target: build_zip.BuildTarget, folder: Path) -> None:
         calls.append(target.name)
         write_tree(folder, DEPENDENCIES, shuffle=len(calls))
 

@@ -9,9 +9,9 @@ import pytest
 from scripts import scan
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
-from scripts.scan import Exemption, Verdict
+from scripts.scan import Exemption, RuleResult
 
-WEAKNESS = Verdict("CKV_AWS_1", "Lock the door", "aws_door.front", "doors.tf", range(3, 9))
+WEAKNESS = RuleResult("CKV_AWS_1", "Lock the door", "aws_door.front", "doors.tf", range(3, 9))
 EXEMPTION = Exemption("CKV_AWS_1", "the house has no door, only a window", "doors.tf", 8)
 
 

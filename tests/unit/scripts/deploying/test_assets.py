@@ -40,7 +40,7 @@ typing-extensions==4.16.0 \\
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A checkout whose builds are a few bytes."""
 
-    def build(layout: Layout, target: build_zip.Target) -> Path:
+    def build(layout: Layout, target: build_zip.BuildTarget) -> Path:
         folder = layout.root / "dist" / target.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "vote_writer.zip").write_bytes(f"code for {target.name}".encode())

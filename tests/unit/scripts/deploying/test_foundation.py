@@ -13,10 +13,10 @@ from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import deploy, foundation, pipeline
-from scripts.deploying.foundation import Place
+from scripts.deploying.foundation import StateBucket
 
 ACCOUNT = "111122223333"
-PLACE = Place("dev", "votestream", ACCOUNT, "eu-west-1", f"tfstate-votestream-dev-{ACCOUNT}")
+PLACE = StateBucket("dev", "votestream", ACCOUNT, "eu-west-1", f"tfstate-votestream-dev-{ACCOUNT}")
 ROLES = {"plan": f"arn:aws:iam::{ACCOUNT}:role/p", "deploy": f"arn:aws:iam::{ACCOUNT}:role/d"}
 
 PLAY = """#!/bin/sh
@@ -245,7 +245,7 @@ def test_a_bucket_of_somebody_else_is_never_used(
 def test_the_oldest_region_is_not_named() -> None:
     s3 = S3()
 
-    foundation.ensure_bucket(Place("dev", "votestream", ACCOUNT, "us-east-1", "b"), s3)  # type: ignore[arg-type]
+    foundation.ensure_bucket(StateBucket("dev", "votestream", ACCOUNT, "us-east-1", "b"), s3)  # type: ignore[arg-type]
 
     assert s3.created == [{"Bucket": "b"}]
 

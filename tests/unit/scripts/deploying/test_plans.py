@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploying.plans import MAX_ROWS, Plan, markdown
+from scripts.deploying.plans import MAX_ROWS, TerraformPlan, markdown
 
 Document = dict[str, Any]
 
@@ -31,8 +31,8 @@ def change(
     }
 
 
-def plan_of(*changes: Document, drift: tuple[Document, ...] = ()) -> Plan:
-    return Plan.of({"resource_changes": list(changes), "resource_drift": list(drift)})
+def plan_of(*changes: Document, drift: tuple[Document, ...] = ()) -> TerraformPlan:
+    return TerraformPlan.of({"resource_changes": list(changes), "resource_drift": list(drift)})
 
 
 RESIZED = change(
@@ -111,7 +111,9 @@ def test_what_is_known_after_apply_only_is_named() -> None:
 
 
 def test_an_output_that_changes_is_a_change() -> None:
-    plan = Plan.of({"output_changes": {"url": {"actions": ["update"]}, "same": {"actions": ["no-op"]}}})
+    plan = TerraformPlan.of(
+        {"output_changes": {"url": {"actions": ["update"]}, "same": {"actions": ["no-op"]}}}
+    )
 
     assert not plan.is_empty
     assert "Only outputs change" in markdown(plan, "dev")
@@ -151,7 +153,7 @@ def test_the_same_changes_have_the_same_fingerprint_in_any_order() -> None:
         ),
     ],
 )
-def test_another_plan_has_another_fingerprint(other: Plan) -> None:
+def test_another_plan_has_another_fingerprint(other: TerraformPlan) -> None:
     assert plan_of(RESIZED).fingerprint != other.fingerprint
 
 
@@ -170,7 +172,7 @@ def test_what_the_checks_warn_of_is_told(changes: list[Document]) -> None:
         {"status": "fail", "instances": [{"problems": [problem]}]},
     ]
 
-    told = markdown(Plan.of({"resource_changes": changes, "checks": checks}), "dev")
+    told = markdown(TerraformPlan.of({"resource_changes": changes, "checks": checks}), "dev")
 
     assert "- Add shards, or lower the rate." in told
 

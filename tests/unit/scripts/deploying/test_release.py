@@ -17,7 +17,7 @@ ARM, INTEL = build_zip.target_named("arm64"), build_zip.target_named("x86_64")
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A checkout whose builds are a few bytes."""
 
-    def build(layout: Layout, target: build_zip.Target) -> Path:
+    def build(layout: Layout, target: build_zip.BuildTarget) -> Path:
         folder = layout.root / "dist" / target.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "writer.zip").write_bytes(f"code for {target.name}".encode())

@@ -13,7 +13,7 @@ from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import deploy, pipeline
 from scripts.deploying.github import GitHub
-from scripts.deploying.plans import Plan
+from scripts.deploying.plans import TerraformPlan
 
 PLAY = """#!/bin/sh
 echo "$*" >> "{log}"
@@ -34,7 +34,7 @@ RESIZED = {
         }
     ]
 }
-FINGERPRINT = Plan.of(RESIZED).fingerprint
+FINGERPRINT = TerraformPlan.of(RESIZED).fingerprint
 
 
 class Told:
@@ -94,7 +94,7 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(tmp_path)
 
-    def build(layout: Layout, target: build_zip.Target) -> Path:
+    def build(layout: Layout, target: build_zip.BuildTarget) -> Path:
         folder = layout.root / "dist" / target.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "writer.zip").write_text(target.name)
