@@ -113,7 +113,7 @@ class ClosingWorld(HostileWorld):
         tally.stream.before_put = before_put
         stuck = happens.stuck
         for number in range(happens.steps):
-            if tally.certified is not None:
+            if tally.certified is not None or tally.cancelled:
                 break
             tally.take_step(twice=twice)
             if number == happens.late_at:
@@ -134,6 +134,13 @@ class ClosingWorld(HostileWorld):
     # This is what this world is for: chosen as seldom as each of the many other rules, it would show little.
     a_tally_goes_on_again = a_tally_goes_on_once_more = a_tally_goes_on_still = a_tally_goes_on
 
+    @precondition(lambda self: self.cloud.polls)
+    @rule(poll=any_index, half=st.booleans(), seldom=st.integers(0, 4))
+    def a_poll_is_cancelled(self, poll: int, half: bool, seldom: int) -> None:
+        """Before or while its tally runs. The command may fail half-way, and be repeated or not."""
+        if not seldom:  # else few schedules would end with a certificate
+            self.cloud.cancel_poll(list(self.cloud.polls)[poll % len(self.cloud.polls)], half=half)
+
     @precondition(lambda self: not self.cloud.tallies)
     @rule()
     def the_votes_table_is_emptied_and_the_stream_read_again(self) -> None:
@@ -152,7 +159,10 @@ class ClosingWorld(HostileWorld):
             poll.poll_id
             for poll in self.cloud.polls.values()
             if poll.closes_at < now + A_MINUTE_MS
-            and (poll.poll_id not in tallies or tallies[poll.poll_id].certified is None)
+            and (
+                poll.poll_id not in tallies
+                or not (tallies[poll.poll_id].certified or tallies[poll.poll_id].cancelled)
+            )
         ]
 
     def _reshard(self, merge: bool) -> None:

@@ -12,6 +12,7 @@ import vote_aggregator.handler
 import vote_writer.handler
 from tally.closing import Expectations, Stream
 from tally.state import State
+from voting.final import CERTIFICATE, Final
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
 from world import tallying
 from world.defects import Defect
@@ -117,3 +118,25 @@ def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
 
     original = tally.steps.check_drain
     patch.setattr(tally.steps, "check_drain", check)
+
+
+@defect
+def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
+    """The poll is final for those who look at the certificate, and cancelled for those who look at the poll."""
+
+    def certify(rows: Any, final: Final, entry: str) -> bool:
+        rows._rows[final.poll_id, entry] = dict(final.to_row(entry))
+        return True
+
+    patch.setattr(tallying._Rows, "certify", certify)
+
+
+@defect
+def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
+    """It certifies beside the place that is taken."""
+
+    def final(rows: Any, poll_id: str, entry: str) -> Final | None:
+        row = rows._rows.get((poll_id, entry))
+        return Final.from_row(row) if row and CERTIFICATE in row else None
+
+    patch.setattr(tallying._Rows, "final", final)

@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 
 from vote_writer.writing import RecentVersions
 from voting.errors import StoreRefused
+from voting.final import CANCELLED_AT, cancelled_row
 from voting.metrics import Metric
+from voting.tallies import FINAL
 from world.clock import Clock
 from world.containers import (
     POLLS,
@@ -84,6 +86,7 @@ class Cloud:
         )
         self.broken = False  # whether a promise is known to be broken already
         self.polls: dict[str, PollRow] = {}
+        self.cancelled: set[str] = set()
         self.past_closing_times: dict[str, set[int]] = {}
         self.suspended: list[Delivery] = []  # invocations that wait at a call; zombies among them
         self._operator_now = self.clock.skewed(self.nature.operator_skew_ms)
@@ -141,6 +144,18 @@ class Cloud:
         if poll.closes_at < earliest:
             return False
         self._put_poll(poll.closing_at(closes_at))
+        return True
+
+    def cancel_poll(self, poll_id: str, *, half: bool = False) -> bool:
+        """Cancel a poll as `votectl poll cancel` does; False where it is final. ``half``: it fails in between."""
+        cancelled_at = self._operator_now() + MOVED_AHEAD_MS
+        rows = self.database.tables[TALLIES].rows
+        row = rows.setdefault((poll_id, FINAL), dict(cancelled_row(poll_id, cancelled_at)))
+        if CANCELLED_AT not in row:
+            return False
+        self.cancelled.add(poll_id)
+        if not half and self.polls[poll_id].cancelled_at is None:
+            self._put_poll(self.polls[poll_id].cancelling_at(cancelled_at))
         return True
 
     def empty_votes_and_replay(self) -> None:
@@ -355,7 +370,7 @@ class Cloud:
         for poll_id, tally in self.tallies.items():
             self.clock.pass_time(max(0, self.polls[poll_id].closes_at + PATIENCE_MS - self.clock.now_ms))
             for _ in range(STEPS_AT_MOST):
-                if tally.certified is not None:
+                if tally.certified is not None or tally.cancelled:
                     break
                 tally.take_step()
                 self.clock.pass_time(PATIENCE_MS)
@@ -404,6 +419,8 @@ class Cloud:
             kind, _, shard_id = item["entry"]["S"].partition("#")
             if kind in TALLYS_OWN and item["poll_id"]["S"] in self.tallies:
                 continue
+            if kind == FINAL and item["poll_id"]["S"] in self.cancelled:
+                continue
             if kind != "live":
                 raise Violation(f"nobody asked for this row: {item}")
             live[item["poll_id"]["S"], shard_id] = _live_row(item)
@@ -412,6 +429,10 @@ class Cloud:
     def _check_finals(self, truth: Expected) -> None:
         """Whenever it was certified: a final result is what the whole history comes to in the end."""
         for poll_id, tally in self.tallies.items():
+            if tally.cancelled != (poll_id in self.cancelled) or (tally.cancelled and tally.certified):
+                raise Violation(f"{poll_id} is both final and cancelled, or neither")
+            if tally.cancelled:
+                continue
             assert tally.certified is not None, "settle has finished it"
             buckets = {f"{poll_id}#{bucket}" for bucket in range(self.polls[poll_id].bucket_count)}
             votes = Counter(vote.option for (bucket, _), vote in truth.votes.items() if bucket in buckets)

@@ -32,15 +32,20 @@ class PollRow:
     closes_at: int
     bucket_count: int = 4
     version: int = 1
+    cancelled_at: int | None = None
 
     def closing_at(self, closes_at: int) -> "PollRow":
         """Return the poll with another closing time."""
         return replace(self, closes_at=closes_at, version=self.version + 1)
 
+    def cancelling_at(self, cancelled_at: int) -> "PollRow":
+        """Return the poll cancelled."""
+        return replace(self, cancelled_at=cancelled_at, version=self.version + 1)
+
     def as_item(self) -> Item:
         """Return the row of the polls table."""
         options = [{"M": {"id": {"S": name}, "label": {"S": f"Option {name}"}}} for name in self.option_ids]
-        return {
+        item: Item = {
             "poll_id": {"S": self.poll_id},
             "title": {"S": f"Poll {self.poll_id}"},
             "options": {"L": options},
@@ -52,6 +57,9 @@ class PollRow:
             "status": {"S": "open"},
             "version": {"N": str(self.version)},
         }
+        if self.cancelled_at is not None:
+            item["cancelled_at"] = {"N": str(self.cancelled_at)}
+        return item
 
 
 class StoredVote(NamedTuple):
@@ -152,6 +160,8 @@ def _reason_to_reject(record: StreamRecord, body: tuple[str, str] | None, poll: 
     if record.arrived_at < poll.opens_at:
         return "not_open_yet"
     if record.arrived_at >= poll.closes_at:
+        return "closed"
+    if poll.cancelled_at is not None and record.arrived_at >= poll.cancelled_at:
         return "closed"
     if body[1] not in poll.option_ids:
         return "unknown_option"

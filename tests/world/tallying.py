@@ -10,6 +10,7 @@ from tally.closing import Shard
 from tally.counting import Page, Partial
 from tally.draining import Place
 from tally.state import State
+from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
@@ -158,6 +159,7 @@ class Tally:
         self.stream = _Stream(stream)
         self.state = State(poll_id=poll_id, execution=f"execution-of-{poll_id}")
         self.certified: Final | None = None
+        self.cancelled = False
         self._to_count: list[int] = []
         self._next = "begin"
         self._runtime = steps.Runtime(
@@ -181,8 +183,12 @@ class Tally:
 
     def take_step(self, *, twice: bool = False) -> None:
         """Take the next step as the state machine would; twice, where the first answer is lost."""
-        for _ in range(2 if twice else 1):
-            follows = self._take()
+        try:
+            for _ in range(2 if twice else 1):
+                follows = self._take()
+        except PollCancelled:
+            self.cancelled = True  # the state machine catches it, and ends
+            return
         self._next = follows
         _must_be_public(self.state.model_dump_json())
 
