@@ -12,7 +12,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
 from loadtest.answers import read_journal, split
 from loadtest.measuring import Timing, drained_after, lag_of, latencies_of
@@ -22,9 +21,10 @@ from loadtest.scenario import Plan, Shape, steps_expected
 from loadtest.staging import Stage
 from loadtest.verification import Verdict, expect, verify
 from votectl import deployment as deployments
-from votectl.cli import Client, Environment, find, reported
+from votectl.commands.common import Client, Environment, find, reported
 from votectl.credentials import for_voters_of
 from votectl.errors import OperatorError
+from votectl.terminal import console as terminal_console
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".state" / "loadtest"
@@ -40,9 +40,13 @@ EXIT_CODES = {Verdict.EXACT: 0, Verdict.WRONG: 1, Verdict.UNDECIDED: 3}
 MOST_PER_SENDER, MOST_MINUTES = 2_000, 24 * 60
 
 app = typer.Typer(
-    no_args_is_help=True, help="Send load to a deployment, and verify that every vote counted once."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Send load to a deployment, and verify that every vote counted once.",
 )
-console = Console()
+console = terminal_console()
 
 
 @app.command()
@@ -89,7 +93,6 @@ def run(
     files.begin(plan)
     console.print(
         f"Run {run_id}: about {steps_expected(plan):,.0f} votes to {plan.front_door}, seed {plan.seed}",
-        highlight=False,
         soft_wrap=True,
     )
     _send(files, plan, processes=processes, workers=workers)
@@ -200,7 +203,7 @@ def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
     before = files.unattributed_before()
 
     def say(words: str) -> None:
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words, soft_wrap=True)
 
     def counted() -> int:
         now = stage.counted(scenario, before)
@@ -232,7 +235,7 @@ def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
     for renderable in summary(report):
         console.print(renderable)
     for file in (files.page, files.document, files.locust):
-        console.print(f"  {_shown(file)}", highlight=False, soft_wrap=True)
+        console.print(f"  {_shown(file)}", soft_wrap=True)
     raise typer.Exit(EXIT_CODES[verification.verdict])
 
 

@@ -11,6 +11,7 @@ import jinja2
 from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from loadtest.answers import Answer, Reading
 from loadtest.measuring import PERCENTILES, Curves, Latencies, Sample, Timing, curves_of
@@ -66,19 +67,17 @@ def summary(report: Report) -> Iterator[RenderableType]:
     yield places
     for poll_places in found.places.values():
         for place in poll_places:
-            yield from (f"[red]  {example}[/red]" for example in place.examples)
+            yield from (Text(f"  {example}", style="red") for example in place.examples)
     for finding in found.findings:
         if not finding.holds:
-            yield f"[red]FAILED:[/red] {finding.what} ({finding.detail})"
+            yield Text(f"FAILED: {finding.what} ({finding.detail})", style="red")
     yield from _timing_lines(report)
     lost, doubled, miscounted = found.differences
     colour = {Verdict.EXACT: "green", Verdict.UNDECIDED: "yellow", Verdict.WRONG: "red"}[found.verdict]
-    yield (
-        f"[bold]{sent.acknowledged.total():,} acknowledged: {lost:,} lost, {doubled:,} doubled, "
-        f"{miscounted:,} miscounted[/bold]; {sent.throttled:,} throttled (429), "
-        f"{found.unknown:,} unknown, {sent.late:,} late"
-    )
-    yield f"[{colour}]{WORDS[found.verdict]}[/{colour}]"
+    told = f"{sent.acknowledged.total():,} acknowledged: {lost:,} lost, {doubled:,} doubled, {miscounted:,} miscounted"
+    rest = f"; {sent.throttled:,} throttled (429), {found.unknown:,} unknown, {sent.late:,} late"
+    yield Text(told, style="bold").append(rest, style="not bold")
+    yield Text(WORDS[found.verdict], style=colour)
 
 
 def _short(report: Report, poll_id: str) -> str:

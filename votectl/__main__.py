@@ -1,5 +1,5 @@
 """``python -m votectl``."""
 
-from votectl.cli import app
+from votectl.main import main
 
-app()
+main()

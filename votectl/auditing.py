@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from rich.table import Table
+from rich.table import Column, Table
 
+from results_api.results import as_certified
 from votectl.counts import CountReader
+from votectl.display import verdict
 from votectl.tallying import Tallies
+from votectl.terminal import literal, table
 from voting.errors import InvalidFinal
 from voting.final import Final
 from voting.live import LiveCounts
@@ -49,7 +52,7 @@ def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
     try:
         final = tallies.final(poll.poll_id)
         if final is not None:
-            findings += _of_final(recount, live, final, tallies.recounts(poll.poll_id))
+            findings += _of_final(poll, recount, live, final, tallies.recounts(poll.poll_id))
     except InvalidFinal as error:
         findings.append(Finding("certificates match their digests", False, str(error)))
     return Audit(poll, recount, live, final, findings)
@@ -78,7 +81,7 @@ def _of_stored_and_live(poll: Poll, recount: Counter[str], live: LiveCounts) -> 
 
 
 def _of_final(
-    recount: Counter[str], live: LiveCounts, final: Final, recounts: Sequence[Final]
+    poll: Poll, recount: Counter[str], live: LiveCounts, final: Final, recounts: Sequence[Final]
 ) -> list[Finding]:
     certified = Counter(final.votes)
     differences = {
@@ -89,6 +92,11 @@ def _of_final(
     disagreeing = [number for number, other in enumerate(recounts, 1) if other.votes != final.votes]
     return [
         Finding("certificates match their digests", True, final.digest),
+        Finding(
+            "the poll's texts are those that were certified",
+            as_certified(poll, final) == poll,
+            "title and labels" if final.title else "this certificate of an older release has none",
+        ),
         Finding(
             "the final is what is stored",
             not differences,
@@ -108,19 +116,38 @@ def _of_final(
     ]
 
 
+def audit_fields(result: Audit) -> dict[str, object]:
+    """Return an audit as JSON's types."""
+    certified = result.final.votes if result.final else {}
+    return {
+        "poll_id": result.poll.poll_id,
+        "clean": result.clean,
+        "options": [
+            {
+                "option": option.id,
+                "stored": result.recount[option.id],
+                "final": certified.get(option.id),
+                "live": result.live.options[option.id],
+            }
+            for option in result.poll.options
+        ],
+        "findings": [asdict(finding) for finding in result.findings],
+    }
+
+
 def audit_tables(result: Audit) -> list[Table]:
     """Return an audit for people: the counts side by side, and what holds."""
-    counts = Table(title=f"Audit of {result.poll.title} ({result.poll.poll_id})")
-    counts.add_column("option")
-    for name in ("stored, counted now", "final", "live", "live - stored"):
-        counts.add_column(name, justify="right")
+    numbers = [
+        Column(name, justify="right") for name in ("stored, counted now", "final", "live", "live - stored")
+    ]
+    counts = table("option", *numbers, title=f"Audit of {result.poll.title} ({result.poll.poll_id})")
     certified = result.final.votes if result.final else {}
     for option in result.poll.options:
         stored, live = result.recount[option.id], result.live.options[option.id]
         final = f"{certified[option.id]:,}" if option.id in certified else "not final"
-        counts.add_row(option.label, f"{stored:,}", final, f"{live:,}", f"{live - stored:,}")
-    findings = Table("has to hold", "", "", show_header=False)
+        counts.add_row(literal(option.label), f"{stored:,}", final, f"{live:,}", f"{live - stored:,}")
+    findings = table("has to hold", "", "", header=False)
     for finding in result.findings:
-        verdict = "[green]holds[/green]" if finding.holds else "[red]DOES NOT HOLD[/red]"
-        findings.add_row(finding.what, verdict, finding.detail)
+        shown = verdict(holds=finding.holds, well="holds", badly="DOES NOT HOLD")
+        findings.add_row(finding.what, shown, literal(finding.detail))
     return [counts, findings]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import httpx
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from votectl import display
 from votectl.counts import CountReader
@@ -19,6 +19,7 @@ from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, create
 from votectl.polls import PollDesk
+from votectl.terminal import table as new_table
 from votectl.traffic import Account, Kind, Request, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
@@ -138,7 +139,7 @@ def run(
         )
         for name, (title, options) in POLLS.items()
     ]
-    console.print(display.poll_table(polls))
+    console.print(display.poll_table(polls, desk.now_ms()))
     _wait_until(desk, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))
     observation = Observation(CountReader(deployment), polls)
@@ -152,9 +153,9 @@ def run(
     console.print(requests_table(account), checks_table(found))
     agreed = all(check.agrees for check in found)
     if agreed:
-        console.print("[green]Every number agrees with what was sent.[/green]")
+        console.print("Every number agrees with what was sent.", style="green")
     else:
-        console.print("[red]Some numbers disagree with what was sent: see the rows marked above.[/red]")
+        console.print("Some numbers disagree with what was sent: see the rows marked above.", style="red")
     invite(deployment, credentials, polls[0], console)
     return agreed
 
@@ -170,7 +171,10 @@ async def _send_and_watch(
 ) -> None:
     """Send everything, showing progress and live counts, then wait until all of it is counted and stored."""
     progress = Progress(
-        TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        TextColumn("{task.description:<10}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
     )
     requests = sum(len(talk) for talk in talks)
     sending = progress.add_task("sent", total=requests)
@@ -220,7 +224,7 @@ def _well_formed_refused(account: Account) -> Counter[Kind]:
 
 def requests_table(account: Account) -> Table:
     """Return what was sent and how it was answered, by kind."""
-    table = Table("requests", "sent", "acknowledged (202)", "refused", title="What was sent")
+    table = new_table("requests", "sent", "acknowledged (202)", "refused", title="What was sent")
     for kind in Kind:
         refused = {
             status: n for (refused_kind, status), n in sorted(account.refused.items()) if refused_kind is kind
@@ -238,15 +242,15 @@ def requests_table(account: Account) -> Table:
 
 def checks_table(found: Sequence[Check]) -> Table:
     """Return one line per number that has to agree."""
-    table = Table("what", "as sent", "as counted and stored", "", title="What became of it")
+    table = new_table("what", "as sent", "as counted and stored", "", title="What became of it")
     polls = list(dict.fromkeys(check.poll for check in found))
     for poll in polls:
         table.add_section()
         if poll:
-            table.add_row(f"[bold]{poll}[/bold]")
+            table.add_row(Text(poll, style="bold"))
         for check in (check for check in found if check.poll == poll):
-            verdict = "[green]equal[/green]" if check.agrees else "[red]DIFFERENT[/red]"
-            table.add_row(check.name, escape(_show(check.expected)), escape(_show(check.actual)), verdict)
+            shown = display.verdict(holds=check.agrees, well="equal", badly="DIFFERENT")
+            table.add_row(check.name, _show(check.expected), _show(check.actual), shown)
     return table
 
 
@@ -258,9 +262,9 @@ def _show(value: object) -> str:
 
 def invite(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
     """Print the commands with which somebody votes and looks."""
-    console.print("\nVote by hand, and watch:", highlight=False)
+    console.print("\nVote by hand, and watch:")
     for line in by_hand(deployment, credentials, poll):
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def by_hand(deployment: Deployment, credentials: Credentials, poll: Poll) -> Iterator[str]:

@@ -1,101 +1,164 @@
-"""Tables and bars for the terminal."""
+"""Tables for the terminal, and the same data as fields and rows for programs."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from votectl.ledger import Ledger
 from votectl.redrive import FailedBatch
-from votectl.times import show_moment
+from votectl.terminal import literal, table
+from votectl.times import iso_utc, relative, show_moment
 from voting.live import LiveCounts
 from voting.polls import Poll
 
 BAR_WIDTH = 30
 
-
-def poll_table(polls: Sequence[Poll]) -> Table:
-    """Return one line per poll."""
-    table = Table(title="Polls")
-    table.add_column("poll", no_wrap=True)  # it is what one types next
-    for heading in ("title", "options", "opens", "closes", "visibility"):
-        table.add_column(heading)
-    for poll in polls:
-        table.add_row(
-            poll.poll_id,
-            poll.title,
-            ", ".join(option.id for option in poll.options),
-            show_moment(poll.opens_at),
-            show_moment(poll.closes_at),
-            poll.visibility.value,
-        )
-    return table
+POLL_COLUMNS = (
+    "poll_id",
+    "status",
+    "title",
+    "options",
+    "opens_at",
+    "closes_at",
+    "cancelled_at",
+    "visibility",
+    "version",
+)
+FAILED_BATCH_COLUMNS = ("shard", "records", "first", "last", "arrived_from", "arrived_to", "payload")
 
 
-def poll_card(poll: Poll) -> Table:
-    """Return everything about one poll."""
-    table = Table(title=f"Poll {poll.poll_id}", show_header=False)
-    table.add_row("title", poll.title)
-    table.add_row("announced", show_moment(poll.announced_at))
-    table.add_row("opens", show_moment(poll.opens_at))
-    table.add_row("closes", show_moment(poll.closes_at))
+def status_of(poll: Poll, now_ms: int) -> str:
+    """Return how far a poll is by its own row: whether it is final is not in there."""
     if poll.cancelled_at is not None:
-        table.add_row("cancelled", show_moment(poll.cancelled_at))
-    table.add_row("visibility", poll.visibility.value)
-    table.add_row("buckets", str(poll.bucket_count))
-    table.add_row("version", str(poll.version))
+        return "cancelled"
+    if now_ms < poll.opens_at:
+        return "scheduled"
+    return "open" if now_ms < poll.closes_at else "closed"
+
+
+def moment(epoch_ms: int, now_ms: int) -> str:
+    """Return a time for people: as it is, and how far away."""
+    return f"{show_moment(epoch_ms)} ({relative(epoch_ms, now_ms)})"
+
+
+def poll_table(polls: Sequence[Poll], now_ms: int) -> Table:
+    """Return one line per poll, in 80 columns."""
+    shown = table("poll", "status", "title", Column("when", no_wrap=True), title="Polls")
+    for poll in polls:
+        status = status_of(poll, now_ms)
+        when = {
+            "scheduled": f"opens {relative(poll.opens_at, now_ms)}",
+            "open": f"closes {relative(poll.closes_at, now_ms)}",
+            "closed": f"closed {relative(poll.closes_at, now_ms)}",
+        }.get(status, "")
+        shown.add_row(literal(poll.poll_id), status, literal(poll.title), when)
+    return shown
+
+
+def poll_row(poll: Poll, now_ms: int) -> tuple[object, ...]:
+    """Return a poll as a row of CSV, with the columns ``POLL_COLUMNS``."""
+    return (
+        poll.poll_id,
+        status_of(poll, now_ms),
+        poll.title,
+        " ".join(option.id for option in poll.options),
+        iso_utc(poll.opens_at),
+        iso_utc(poll.closes_at),
+        None if poll.cancelled_at is None else iso_utc(poll.cancelled_at),
+        poll.visibility.value,
+        poll.version,
+    )
+
+
+def poll_fields(poll: Poll, now_ms: int) -> dict[str, Any]:
+    """Return a poll as JSON's types. Times are epoch ms, as in the API."""
+    return {**poll.model_dump(mode="json"), "status": status_of(poll, now_ms)}
+
+
+def poll_card(poll: Poll, now_ms: int) -> Table:
+    """Return everything about one poll."""
+    card = table("", "", title=f"Poll {poll.poll_id}", header=False)
+    card.add_row("title", literal(poll.title))
+    card.add_row("status", status_of(poll, now_ms))
+    card.add_row("announced", moment(poll.announced_at, now_ms))
+    card.add_row("opens", moment(poll.opens_at, now_ms))
+    card.add_row("closes", moment(poll.closes_at, now_ms))
+    if poll.cancelled_at is not None:
+        card.add_row("cancelled", moment(poll.cancelled_at, now_ms))
+    card.add_row("visibility", poll.visibility.value)
+    card.add_row("buckets", str(poll.bucket_count))
+    card.add_row("version", str(poll.version))
     for option in poll.options:
-        table.add_row(f"option {option.id}", option.label)
-    return table
+        card.add_row(f"option {option.id}", literal(option.label))
+    return card
 
 
 def live_result(poll: Poll, counts: LiveCounts) -> RenderableType:
     """Return a poll's live counts as bars."""
-    table = Table(title=f"{poll.title} ({poll.poll_id}), live", title_justify="left")
-    table.add_column("option")
-    table.add_column("votes", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("", width=BAR_WIDTH)
-    for option in poll.options:
-        votes = counts.options[option.id]
-        share = votes / counts.total if counts.total else 0
-        bar = ProgressBar(total=1, completed=share, width=BAR_WIDTH)
-        table.add_row(option.label, f"{votes:,}", f"{share:.1%}", bar)
-    as_of = "nothing counted yet"
-    if counts.as_of is not None:
-        as_of = "as of " + datetime.fromtimestamp(counts.as_of / 1000, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
+    lines = [(option.label, counts.options[option.id]) for option in poll.options]
+    shown = bars(f"{poll.title} ({poll.poll_id}), live", lines, counts.total)
     refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.rejected.items()))
-    return Group(table, f"{counts.total:,} accepted; rejected: {refused or 'none'}; {as_of}")
+    return Group(shown, f"{counts.total:,} accepted; rejected: {refused or 'none'}; {as_of(counts.as_of)}")
+
+
+def bars(title: str, lines: Sequence[tuple[str, int]], total: int) -> Table:
+    """Return labels with their votes, shares and bars."""
+    shown = table(
+        "option",
+        Column("votes", justify="right", no_wrap=True),
+        Column("share", justify="right", no_wrap=True),
+        Column("", max_width=BAR_WIDTH),
+        title=title,
+    )
+    for label, votes in lines:
+        share = votes / total if total else 0
+        shown.add_row(literal(label), f"{votes:,}", f"{share:.1%}", ProgressBar(total=1, completed=share))
+    return shown
+
+
+def as_of(arrival: int | None) -> str:
+    """Return until which arrival votes are counted."""
+    return "nothing counted yet" if arrival is None else f"as of {show_moment(arrival)}"
 
 
 def failed_batches(batches: Sequence[FailedBatch], bucket: str) -> Table:
     """Return one line per failed batch that waits in a failure destination."""
-    table = Table("shard", "records", "from sequence", "to sequence", "arrived", "payload", title=bucket)
+    shown = table("shard", "records", "from sequence", "to sequence", "arrived", "payload", title=bucket)
     for batch in batches:
-        info = batch.info
-        held = "kept" if batch.records is not None else "in the stream only"
-        arrived = f"{info.arrived_from} to {info.arrived_to}"
-        table.add_row(info.shard, str(info.size), info.first, info.last, arrived, held)
-    return table
+        shard, records, first, last, arrived_from, arrived_to, payload = failed_batch_row(batch)
+        shown.add_row(shard, str(records), first, last, f"{arrived_from} to {arrived_to}", payload)
+    return shown
+
+
+def failed_batch_row(batch: FailedBatch) -> tuple[Any, ...]:
+    """Return a failed batch as a row, with the columns ``FAILED_BATCH_COLUMNS``."""
+    info = batch.info
+    held = "kept" if batch.records is not None else "in the stream only"
+    return (info.shard, info.size, info.first, info.last, info.arrived_from, info.arrived_to, held)
 
 
 def ledger(entry: Ledger) -> Table:
     """Return a poll's ledger, the way it adds up."""
-    table = Table(title=f"Ledger of {entry.poll_id}", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("records received", f"{entry.received:,}")
-    table.add_row("accepted", f"{entry.accepted:,}")
+    shown = table("", Column("", justify="right"), title=f"Ledger of {entry.poll_id}", header=False)
+    shown.add_row("records received", f"{entry.received:,}")
+    shown.add_row("accepted", f"{entry.accepted:,}")
     for reason, count in sorted(entry.rejected.items()):
-        table.add_row(f"rejected: {reason}", f"{count:,}")
-    table.add_row("neither (must be 0)", f"{entry.unexplained:,}", style="red" if entry.unexplained else None)
-    table.add_section()
-    table.add_row("voters with a stored vote", f"{entry.voters:,}")
-    table.add_row(
+        shown.add_row(f"rejected: {reason}", f"{count:,}")
+    shown.add_row("neither (must be 0)", f"{entry.unexplained:,}", style="red" if entry.unexplained else None)
+    shown.add_section()
+    shown.add_row("voters with a stored vote", f"{entry.voters:,}")
+    shown.add_row(
         "changes of mind and repeats (must not be negative)",
         f"{entry.repeated:,}",
         style="red" if entry.repeated < 0 else None,
     )
-    return table
+    return shown
+
+
+def verdict(*, holds: bool, well: str, badly: str) -> Text:
+    """Return one of two words, green or red."""
+    return Text(well, style="green") if holds else Text(badly, style="red")

@@ -32,6 +32,19 @@ class Ledger:
         """Whether nothing is missing and nothing is invented."""
         return self.unexplained == 0 and self.repeated >= 0
 
+    def as_fields(self) -> dict[str, object]:
+        """Return it as JSON's types."""
+        return {
+            "poll_id": self.poll_id,
+            "received": self.received,
+            "accepted": self.accepted,
+            "rejected": dict(sorted(self.rejected.items())),
+            "unexplained": self.unexplained,
+            "voters": self.voters,
+            "repeated": self.repeated,
+            "conserved": self.conserved,
+        }
+
 
 def take(poll: Poll, reader: CountReader) -> Ledger:
     """Return the ledger of a poll as it stands."""

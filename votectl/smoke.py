@@ -116,7 +116,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
     answers = [Option(id="yes", label="Yes"), Option(id="no", label="No")]
     name = f"smoke-{secrets.token_hex(4)}"
     poll = create(desk, schedules, desk.draft(name, "Is anybody there?", answers, None, now + OPEN_FOR_MS))
-    console.print(f"poll {poll.poll_id} in {deployment.environment}", highlight=False)
+    console.print(f"poll {poll.poll_id} in {deployment.environment}")
     while desk.now_ms() <= poll.opens_at:
         time.sleep(0.2)
 

@@ -11,10 +11,13 @@ import boto3
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from results_api.results import as_certified
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
+from votectl.terminal import literal
+from votectl.terminal import table as new_table
 from votectl.times import show_moment
 from voting.errors import PollCancelled
 from voting.final import Final, cancelled_row
@@ -201,10 +204,10 @@ def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> S
         OperatorError: it ended without a result.
     """
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("left"),
+        TextColumn("left", markup=False),
         TimeRemainingColumn(),
         console=console,
         auto_refresh=False,
@@ -244,12 +247,13 @@ def what_now(snapshot: Snapshot) -> str:
 
 def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
     """Return a certificate for people."""
-    table = Table(title=f"{title} of {poll.title} ({poll.poll_id})", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    poll = as_certified(poll, final)
+    table = new_table(
+        "", Column("", justify="right"), title=f"{title} of {poll.title} ({poll.poll_id})", header=False
+    )
     labels = {option.id: option.label for option in poll.options}
     for count in final.counts:
-        table.add_row(labels.get(count.option, count.option), f"{count.votes:,}")
+        table.add_row(literal(labels.get(count.option, count.option)), f"{count.votes:,}")
     table.add_section()
     table.add_row("voters", f"{final.voters:,}")
     table.add_row("accepted records", f"{final.live.accepted:,}")
@@ -266,6 +270,11 @@ def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
     table.add_row("certified", show_moment(final.certified_at))
     table.add_row("digest (SHA-256)", final.digest)
     return table
+
+
+def certificate_fields(final: Final) -> dict[str, object]:
+    """Return a certificate and its digest as JSON's types."""
+    return {"digest": final.digest, "certificate": json.loads(final.certificate)}
 
 
 def _readable(problem: str) -> str:

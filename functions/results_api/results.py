@@ -52,6 +52,11 @@ class Stage(NamedTuple):
     status: Status
     final: Final | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing changes any more."""
+        return self.status in (Status.FINAL, Status.CANCELLED)
+
 
 class OptionResult(NamedTuple):
     """One line of a result."""

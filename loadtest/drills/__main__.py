@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from rich.console import Console
-
 from loadtest.drills.drill import DRILLS, run
 from votectl import deployment
+from votectl.commands.common import complain
 from votectl.errors import OperatorError
+from votectl.terminal import console
 
 
 def main() -> int:
@@ -21,17 +21,17 @@ def main() -> int:
     parser.add_argument("drill", choices=DRILLS, metavar="NAME", help="which one")
     parser.add_argument("--seconds", type=float, help="how long it stays broken")
     asked = parser.parse_args()
-    console = Console()
+    screen = console()
     try:
         deployment.aim(deployment.LOCAL)
-        good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, console)
+        good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, screen)
     except OperatorError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        complain(str(error))
         return 1
     if good:
-        console.print("[green]Every vote that got 202 is stored and counted once.[/green]")
+        screen.print("Every vote that got 202 is stored and counted once.", style="green")
     else:
-        console.print("[red]Some numbers disagree with what was answered: see the rows marked above.[/red]")
+        screen.print("Some numbers disagree with what was answered: see the rows marked above.", style="red")
     return 0 if good else 1
 
 

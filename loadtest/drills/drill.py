@@ -175,7 +175,7 @@ class Watch:
             self._stored = self._reader.stored(self._poll).total()
             tables = "answer"
         except (BotoCoreError, ClientError):
-            tables = "[red]do not answer[/red]; the numbers are the last known"
+            tables = "do not answer; the numbers are the last known"
         refused = sum(n for (_, status), n in self._account.refused.items() if status == THROTTLED)
         table = Table(title=phase, show_header=False, title_justify="left")
         table.add_row("answered with 202", f"{self._account.acknowledged.total():,}")
@@ -194,9 +194,8 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
     poll_id = f"{name}-{time.time_ns() // 1_000_000_000}"
     poll = desk.create(poll_id, f"Drill: {name}", options, None, desk.now_ms() + HOUR_MS)
     console.print(
-        f"[bold]{name}[/bold]: {drill.breaks}\nwatch: {drill.watch}\n"
-        f"runbook: docs/runbook.md#{drill.alarm}\nalso: votectl results {poll_id} --watch\n",
-        highlight=False,
+        f"{name}: {drill.breaks}\nwatch: {drill.watch}\n"
+        f"runbook: docs/runbook.md#{drill.alarm}\nalso: votectl results {poll_id} --watch\n"
     )
     wait_for(lambda: desk.now_ms() > poll.opens_at, 30)
     observation, account = demo.Observation(reader, [poll]), Account()
@@ -225,15 +224,15 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
         try:
             show("all is well", WELL_SECONDS)
             with drill.fault(deployment, account):
-                show(f"[red]broken[/red]: {drill.breaks}", drill.seconds if seconds is None else seconds)
-            show("[yellow]mended[/yellow], and people still vote", WELL_SECONDS)
+                show(f"broken: {drill.breaks}", drill.seconds if seconds is None else seconds)
+            show("repaired, and people still vote", WELL_SECONDS)
         finally:
             over.set()
             voting.join()
         redriven = 0
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            show("[yellow]mended[/yellow], and nobody votes any more", SETTLE_SECONDS)
+            show("repaired, and nobody votes any more", SETTLE_SECONDS)
             redriven += drill.afterwards(deployment) if drill.afterwards else 0
             found = outcome(account, observation, poll)
             if all(check.agrees for check in found) or time.monotonic() > deadline:

@@ -2,38 +2,32 @@
 
 from collections.abc import Sequence
 
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
+from rich.text import Text
 
+from votectl import terminal
 from votectl.doctor.findings import Finding, Health, worst
 
 _SHOWN = {
-    Health.OK: "[green]OK[/green]",
-    Health.UNKNOWN: "[cyan]not checked[/cyan]",
-    Health.WARNING: "[yellow]warning[/yellow]",
-    Health.WRONG: "[red bold]WRONG[/red bold]",
+    Health.OK: ("OK", "green"),
+    Health.UNKNOWN: ("not checked", "cyan"),
+    Health.WARNING: ("warning", "yellow"),
+    Health.WRONG: ("WRONG", "red bold"),
 }
 
 
 def table(environment: str, findings: Sequence[Finding], command: str = "doctor") -> Table:
     """Return every finding as a line: how it is, and below it what to do."""
-    # Names of resources are long words: half of one is none.
-    screen = Table(
-        "",
-        Column(overflow="fold"),
-        Column("how it is, and what to do", overflow="fold"),
-        title=f"votectl {command}: {environment}",
-        title_justify="left",
-    )
+    screen = terminal.table("", "", "how it is, and what to do", title=f"votectl {command}: {environment}")
     for finding in findings:
-        lines = [escape(finding.detail)]
+        lines = Text(terminal.visible(finding.detail))
         if finding.remedy:
-            lines.append(f"[bold]→ {escape(finding.remedy)}[/bold]")
-        screen.add_row(_SHOWN[finding.health], escape(finding.what), "\n".join(lines))
+            lines.append(f"\n→ {terminal.visible(finding.remedy)}", style="bold")
+        screen.add_row(Text(*_SHOWN[finding.health]), terminal.literal(finding.what), lines)
     return screen
 
 
-def summary(findings: Sequence[Finding]) -> str:
+def summary(findings: Sequence[Finding]) -> Text:
     """Return the outcome in a line."""
     counts = {health: sum(finding.health is health for finding in findings) for health in Health}
     words = {
@@ -44,4 +38,4 @@ def summary(findings: Sequence[Finding]) -> str:
     }
     told = ", ".join(f"{counts[health]} {word}" for health, word in words.items() if counts[health])
     colour = {Health.WRONG: "red", Health.WARNING: "yellow"}.get(worst(findings), "green")
-    return f"[{colour}]{told}[/{colour}]"
+    return Text(told, style=colour)

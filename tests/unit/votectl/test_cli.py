@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from votectl import cli
+from votectl import cli, deployment
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 
@@ -17,7 +17,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(environment)
         raise OperatorError("there is no such deployment")
 
-    monkeypatch.setattr(cli, "find", find)
+    monkeypatch.setattr(deployment, "find", find)
     # Set and deleted, so that what a command sets is taken back afterwards.
     monkeypatch.setenv(cli.ENVIRONMENT_VARIABLE, "")
     monkeypatch.delenv(cli.ENVIRONMENT_VARIABLE)

@@ -1,14 +1,13 @@
 import csv
 import io
-import json
 from collections import Counter
 
 import pytest
-from rich.console import Console
 
 from results_api.results import Result, result_of
 from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
-from votectl.results import Output, as_picture, as_text
+from votectl.results import CSV_COLUMNS, as_document, as_picture, csv_rows
+from votectl.terminal import PlainConsole, as_csv
 from voting.live import LiveCounts
 from voting.polls import Visibility
 
@@ -27,8 +26,8 @@ def tables() -> Tables:
 
 
 def drawn(result: Result) -> str:
-    console = Console(width=140, record=True, file=io.StringIO())
-    console.print(as_picture(result))
+    console = PlainConsole(width=140, record=True, file=io.StringIO())
+    console.print(as_picture(result, DURING))
     return console.export_text()
 
 
@@ -37,7 +36,7 @@ def test_a_live_result_is_drawn_with_its_shares_and_what_was_rejected(tables: Ta
     assert "A poll (poll-1), open" in picture
     assert "25.0%" in picture
     assert "1,004 accepted" in picture
-    assert "rejected: 1 closed; as of 22:13:20.123Z" in picture
+    assert "rejected: 1 closed; as of 2023-11-14 22:13:20+00:00" in picture
     assert "Hidden" not in picture
 
 
@@ -73,7 +72,8 @@ def test_before_the_first_vote_there_are_no_shares(tables: Tables) -> None:
 
 def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
     result = result_of(a_poll(visibility=Visibility.NEVER), tables, DURING, show_hidden=True)
-    document = json.loads(as_text(result, Output.JSON))
+    document = as_document(result)
     assert (document["status"], document["total"]) == ("open", 1_004)
-    rows = list(csv.DictReader(as_text(result, Output.CSV).splitlines()))
+    rows = list(csv.DictReader(as_csv(CSV_COLUMNS, csv_rows(result)).splitlines()))
     assert [row["votes"] for row in rows] == ["251", "753"]
+    assert {row["as_of"] for row in rows} == {"2023-11-14T22:13:20.123Z"}

@@ -1,0 +1,87 @@
+"""The process around the commands: exit codes and what is written when the output is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from votectl.cli import COMMANDS, app
+
+HELP_SECONDS = 0.8
+
+
+def votectl(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "votectl", *arguments]
+    return subprocess.run(command, check=False, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plan", "--help"]])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = votectl(*arguments, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == [
+        "error: the output can't be written: No space left on device"
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["poll", "--help"]])
+def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = votectl(*arguments, stdout=pipe)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("after_seconds", [0.03, 0.06, 0.1, 0.2, 0.3])
+def test_an_interrupt_at_any_moment_leaves_no_traceback(after_seconds: float, tmp_path: Path) -> None:
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://10.255.255.1:1", "AWS_REGION": "us-east-1"}
+    environment |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", "from votectl.main import main; print('up', flush=True); main()"]
+    process = subprocess.Popen(
+        [*command, "poll", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(after_seconds)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert b"Traceback" not in stderr
+    assert process.returncode in (130, -signal.SIGINT)
+
+
+def test_every_encoding_is_written_as_utf_8() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    code = "import sys; sys.argv=['votectl','x\\u05e9']; from votectl.main import main; main()"  # an unknown command
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
+    assert done.returncode == 2
+    assert "\u05e9" in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_help_comes_at_once() -> None:
+    before = os.times()
+    votectl("--help", stdout=subprocess.DEVNULL)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert used < HELP_SECONDS
+
+
+def test_no_heavy_module_is_loaded_to_list_commands() -> None:
+    code = "import sys, votectl.cli; print([m for m in ('boto3', 'pydantic', 'numpy', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_the_list_says(name: str) -> None:
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert name in (command.name or name)
+    assert command.help

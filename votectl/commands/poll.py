@@ -1,0 +1,257 @@
+"""`votectl poll`: create, show, change, close and withdraw polls."""
+
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from votectl import deployment, display, lifecycle
+from votectl.commands.common import (
+    Environment,
+    JsonOption,
+    OutputOption,
+    YesOption,
+    chosen,
+    complain,
+    confirm,
+    find,
+    reported,
+)
+from votectl.commands.common import app as new_app
+from votectl.counts import CountReader
+from votectl.errors import OperatorError, problem_of
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies
+from votectl.terminal import Output, console, emit, emit_fields
+from votectl.times import parse_moment
+from voting.polls import Option, Poll, Visibility
+from voting.settings import VoterAuth
+
+app = new_app("Create, show, change, close and withdraw polls.")
+
+PollId = Annotated[str, typer.Argument(metavar="POLL", help="The poll's id.")]
+Version = Annotated[
+    int | None, typer.Option(help="Only if the poll is at this version, as `poll show` told it.")
+]
+
+
+@app.command("create")
+@reported
+def create_poll(
+    poll_id: Annotated[str, typer.Argument(metavar="POLL", help="Its id in addresses: 1-64 of a-z, 0-9, -.")],
+    option: Annotated[list[str], typer.Option(help="An answer, ID or ID=LABEL; give at least two.")],
+    closes: Annotated[str, typer.Option(help="+10m from now, or 2026-11-28T20:15+01:00.")],
+    title: Annotated[str | None, typer.Option(help="What people read; the id if left out.")] = None,
+    opens: Annotated[str | None, typer.Option(help="Like --closes; as soon as possible if left out.")] = None,
+    visibility: Annotated[Visibility, typer.Option(help="Who may see counts before the final.")] = (
+        Visibility.ALWAYS
+    ),
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Create a poll, and schedule its tally for its end."""
+    options = [parse_option(text) for text in option]
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    now = desk.now_ms()
+    draft = desk.draft(
+        poll_id,
+        poll_id if title is None else title,
+        options,
+        None if opens is None else parse_moment(opens, now),
+        parse_moment(closes, now),
+        visibility,
+    )
+    poll = lifecycle.create(desk, lifecycle.Schedules(target), draft)
+    output = chosen(output, as_json)
+    show(poll, now, output)
+    if output is Output.TABLE and target.voter_auth is not VoterAuth.COGNITO:
+        from votectl.credentials import for_voters_of
+        from votectl.demo import invite
+
+        invite(target, for_voters_of(target), poll, console())
+
+
+@app.command("edit")
+@reported
+def edit_poll(
+    poll_id: PollId,
+    title: Annotated[str | None, typer.Option(help="What people read.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="An option's new label, ID=LABEL.")] = None,
+    opens: Annotated[str | None, typer.Option(help="+10m from now, or ISO 8601 with an offset.")] = None,
+    closes: Annotated[str | None, typer.Option(help="Like --opens.")] = None,
+    visibility: Annotated[
+        Visibility | None, typer.Option(help="Who may see counts before the final.")
+    ] = None,
+    version: Version = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Change a poll. Title, labels and times freeze when it closes."""
+    labels = dict(parse_label(text) for text in label or [])
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
+    if unknown := labels.keys() - seen.option_ids:
+        raise OperatorError(
+            f"poll {poll_id!r} has no option {', '.join(sorted(unknown))}: it has "
+            f"{', '.join(option.id for option in seen.options)}"
+        )
+    given: dict[str, Any] = {
+        "title": title,
+        "opens_at": None if opens is None else parse_moment(opens, now),
+        "closes_at": None if closes is None else parse_moment(closes, now),
+        "visibility": visibility,
+        "options": tuple(
+            option.model_copy(update={"label": labels.get(option.id, option.label)})
+            for option in seen.options
+        ),
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    poll = lifecycle.edit(desk, lifecycle.Schedules(target), target, seen, **changes)
+    show(poll, now, chosen(output, as_json))
+
+
+@app.command("close")
+@reported
+def close_poll(
+    poll_id: PollId,
+    at: Annotated[
+        str | None, typer.Option(help="+30s from now, or ISO 8601; as soon as possible if left out.")
+    ] = None,
+    version: Version = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Close a poll early: a few seconds from now, when every consumer knows of it."""
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
+    moment = None if at is None else parse_moment(at, now)
+    poll = lifecycle.close(desk, lifecycle.Schedules(target), target, seen, moment)
+    show(poll, now, chosen(output, as_json))
+
+
+@app.command("cancel")
+@reported
+def cancel_poll(
+    poll_id: PollId,
+    yes: YesOption = False,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Withdraw a poll for good: results say `cancelled`, votes stop counting, it is never certified."""
+    target = find(environment)
+    desk, tallies = PollDesk(target.polls_table), Tallies(target)
+    seen = desk.get(poll_id)
+    if tallies.final_or_cancelled(poll_id) is not None:
+        raise OperatorError(f"poll {poll_id!r} is final: a certified result is not withdrawn any more")
+    confirm(f"Cancel poll {poll_id} for good?", yes=yes)
+    poll = lifecycle.cancel(desk, lifecycle.Schedules(target), tallies, target, seen)
+    show(poll, desk.now_ms(), chosen(output, as_json))
+
+
+@app.command("delete")
+@reported
+def delete_poll(poll_id: PollId, yes: YesOption = False, environment: Environment = deployment.LOCAL) -> None:
+    """Delete a poll that has not opened yet. One that has opened can be cancelled."""
+    target = find(environment)
+    desk, schedules = PollDesk(target.polls_table), lifecycle.Schedules(target)
+    seen = desk.find(poll_id)
+    if seen is None:
+        # An earlier try may have deleted the poll and not its schedule.
+        if not schedules.delete(poll_id):
+            raise OperatorError(f"there is no poll {poll_id!r}: `votectl poll list` shows them all")
+    else:
+        confirm(f"Delete poll {poll_id}?", yes=yes)
+        lifecycle.delete(desk, schedules, CountReader(target), target, seen)
+    console().print(f"Poll {poll_id} is deleted.")
+
+
+@app.command("list")
+@reported
+def list_polls(
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """List all polls, the one that closes last first."""
+    desk = PollDesk(find(environment).polls_table)
+    polls, unreadable = desk.list_all()
+    now = desk.now_ms()
+    emit(
+        chosen(output, as_json),
+        [display.poll_table(polls, now)],
+        [display.poll_fields(poll, now) for poll in polls],
+        display.POLL_COLUMNS,
+        [display.poll_row(poll, now) for poll in polls],
+    )
+    for row in unreadable:
+        complain(f"the row {row.poll_id!r} of the polls table is not a poll: {row.problem}")
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@app.command("show")
+@reported
+def show_poll(
+    poll_id: PollId,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Show everything about a poll."""
+    desk = PollDesk(find(environment).polls_table)
+    show(desk.get(poll_id), desk.now_ms(), chosen(output, as_json))
+
+
+def show(poll: Poll, now_ms: int, output: Output) -> None:
+    """Write a poll in the form that was asked for."""
+    if output is Output.CSV:
+        emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, now_ms)])
+    else:
+        emit_fields(output, [display.poll_card(poll, now_ms)], display.poll_fields(poll, now_ms))
+
+
+def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
+    """Return a poll as the operator has seen it.
+
+    Raises:
+        OperatorError: it is at another version now.
+    """
+    poll = desk.get(poll_id)
+    if version is not None and poll.version != version:
+        raise OperatorError(
+            f"poll {poll_id!r} is at version {poll.version}, not {version}: somebody has edited it; "
+            f"see `votectl poll show {poll_id}`"
+        )
+    return poll
+
+
+def parse_option(text: str) -> Option:
+    """Return the option in ``ID`` or ``ID=LABEL``.
+
+    Raises:
+        OperatorError: it is not possible.
+    """
+    identifier, equals, label = text.partition("=")
+    try:
+        return Option(id=identifier, label=label if equals else identifier)
+    except ValidationError as error:
+        raise OperatorError(f"--option {text!r}: {problem_of(error)}") from None
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Return option id and new label in ``ID=LABEL``.
+
+    Raises:
+        OperatorError: there is no ``=``.
+    """
+    identifier, equals, label = text.partition("=")
+    if not equals:
+        raise OperatorError(f"--label {text!r} has no label: write ID=LABEL, for example {text}=Soup")
+    return identifier, label

@@ -1,0 +1,101 @@
+"""`votectl tally`, `audit` and `ledger`: what a result rests on."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from votectl import deployment, display
+from votectl.auditing import audit as take_audit
+from votectl.auditing import audit_fields, audit_tables
+from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, find, reported
+from votectl.commands.common import app as new_app
+from votectl.counts import CountReader
+from votectl.errors import OperatorError
+from votectl.ledger import take
+from votectl.polls import PollDesk
+from votectl.tallying import Tallies, certificate_fields, final_card, watch
+from votectl.terminal import Output, console, emit_fields
+from votectl.times import relative, show_moment
+from voting.tallies import FINAL
+
+app = new_app()
+PollId = Annotated[str, typer.Argument(metavar="POLL", help="The poll's id.")]
+
+
+@app.command()
+@reported
+def tally(
+    poll_id: PollId,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Count a final poll again, beside its final result.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Make a poll's result final now, or watch the tally that does so."""
+    target = find(environment)
+    desk, tallies = PollDesk(target.polls_table), Tallies(target)
+    poll, now = desk.get(poll_id), desk.now_ms()
+    if poll.cancelled_at is not None:
+        raise OperatorError(f"poll {poll_id!r} was cancelled: it has no result")
+    if now < poll.closes_at:
+        raise OperatorError(
+            f"poll {poll_id!r} closes {relative(poll.closes_at, now)}, at {show_moment(poll.closes_at)}, and is "
+            f"tallied by itself then: to close it now, use `votectl poll close {poll_id}`"
+        )
+    final = tallies.final(poll_id)
+    agrees = True
+    if recount or final is None:
+        # Progress is for people: it goes where it does not mix with data.
+        end = watch(tallies, poll_id, tallies.start(poll_id, recount=recount), console(stderr=True))
+        certified = end.output or {}
+        agrees = bool(certified.get("agrees", True))
+        final = tallies.final(poll_id, str(certified.get("entry", FINAL)))
+    if final is not None:
+        card = final_card(poll, final, "Recount" if recount else "Final result")
+        emit_fields(chosen(output, as_json), [card], certificate_fields(final))
+    if not agrees:
+        raise OperatorError("this recount differs from the final result: see `votectl audit`")
+
+
+@app.command()
+@reported
+def ledger(
+    poll_id: PollId,
+    settle: Annotated[
+        int, typer.Option(min=0, help="Seconds to wait for consumers before calling a gap one.")
+    ] = 30,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Show that no record of a poll is missing: received = accepted + rejected, accepted >= voters."""
+    target = find(environment)
+    poll, reader = PollDesk(target.polls_table).get(poll_id), CountReader(target)
+    deadline = time.monotonic() + settle
+    entry = take(poll, reader)
+    while not entry.conserved and time.monotonic() < deadline:
+        time.sleep(1)  # the consumers run independently: one may be ahead of the other
+        entry = take(poll, reader)
+    emit_fields(chosen(output, as_json), [display.ledger(entry)], entry.as_fields())
+    if not entry.conserved:
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def audit(
+    poll_id: PollId,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    environment: Environment = deployment.LOCAL,
+) -> None:
+    """Count the stored votes again, from here, and compare them with live and final result."""
+    target = find(environment)
+    poll = PollDesk(target.polls_table).get(poll_id)
+    result = take_audit(poll, CountReader(target), Tallies(target))
+    emit_fields(chosen(output, as_json), audit_tables(result), audit_fields(result))
+    if not result.clean:
+        raise typer.Exit(1)
