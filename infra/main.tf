@@ -28,6 +28,7 @@ module "api" {
   batch_enabled                  = var.api.batch_enabled
   client_keys_required           = var.api.client_keys_required
   clients                        = var.api.clients
+  domain                         = var.api.domain
   results_function_name          = module.results_api.function_name
   results_invoke_arn             = module.results_api.invoke_arn
   stream_arn                     = module.stream.stream_arn

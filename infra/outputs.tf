@@ -28,6 +28,11 @@ output "deployment_parameter_name" {
   value       = aws_ssm_parameter.deployment.name
 }
 
+output "domain_target" {
+  description = "Host name that a record for api.domain.name must point to; null without a domain. Terraform adds the record where api.domain.zone_id is set."
+  value       = module.api.domain_target
+}
+
 output "failure_bucket_names" {
   description = "Bucket of each consumer for the batches it gave up on."
   value = {

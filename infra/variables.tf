@@ -12,6 +12,11 @@ variable "api" {
       throttling_burst_limit = number
       throttling_rate_limit  = number
     })), {})
+    domain = optional(object({
+      certificate_arn = string
+      name            = string
+      zone_id         = optional(string)
+    }))
     throttling_burst_limit = optional(number, 5000)
     throttling_rate_limit  = optional(number, 10000)
   })
@@ -22,6 +27,7 @@ variable "api" {
     batch_enabled: trusted back ends may send up to 500 votes in one signed request.
     client_keys_required: refuse votes without a client's key with 403. Add clients, apply and hand out their keys first; require them in a second apply.
     clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given).
+    domain: a name of your own for the API, with an ACM certificate of this region (certificate_arn), and the Route 53 zone that gets the record (zone_id; null means that you add it).
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
   EOT

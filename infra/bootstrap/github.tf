@@ -44,7 +44,7 @@ locals {
   # Which policies each role has: permissions.tf.
   granted = {
     plan   = ["read", "read-front"]
-    deploy = ["read", "read-front", "front", "back", "keys", "smoke", "identities"]
+    deploy = concat(["read", "read-front", "front", "back", "keys", "smoke", "identities"], var.zone_id == null ? [] : ["records"])
   }
 
   roles = { for name, condition in local.trusted : name => condition if var.github_repository != null }

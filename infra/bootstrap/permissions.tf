@@ -36,9 +36,9 @@ locals {
   ])
   alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
   # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
-  apis            = [for kind in ["account", "apikeys", "apikeys/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
+  apis            = [for kind in ["account", "apikeys", "apikeys/*", "domainnames", "domainnames/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
   stages          = "${local.apigateway_arn}/restapis/*/stages/*"
-  api_collections = [for kind in ["apikeys", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
+  api_collections = [for kind in ["apikeys", "domainnames", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
   cdn_functions   = ["${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
   cdn_policies    = "${local.cloudfront_arn}cache-policy/*"
   distributions   = "${local.cloudfront_arn}distribution/*"
@@ -96,6 +96,7 @@ locals {
       # An API's parts have the tags of the API, so another environment's API in the same account is out of reach.
       NewApis  = [["apigateway:POST"], local.api_collections, local.to_be_tagged]
       Apis     = [["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:SetWebACL"], [for collection in local.api_collections : "${collection}/*"], local.tagged]
+      Domains  = [["apigateway:AddCertificateToDomain"], ["${local.apigateway_arn}/domainnames", "${local.apigateway_arn}/domainnames/*"]]
       ApiTags  = [["apigateway:POST", "apigateway:PUT"], ["${local.apigateway_arn}/tags/*"], local.tagged_if_it_is]
       ApiUntag = [["apigateway:DELETE"], ["${local.apigateway_arn}/tags/*"], { StringEqualsIfExists = local.tagged.StringEquals }]
       WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, [local.stages])]
@@ -111,6 +112,14 @@ locals {
       CdnPolicies = [["cloudfront:DeleteCachePolicy", "cloudfront:UpdateCachePolicy"], [local.cdn_policies]]
       Alarms      = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
       Topics      = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
+    }
+
+    # Records for a domain of your own, in the one zone that bootstrap was given.
+    records = {
+      for sid, statement in {
+        Records = [["route53:ChangeResourceRecordSets", "route53:GetHostedZone", "route53:ListResourceRecordSets"], ["arn:${local.partition}:route53:::hostedzone/${coalesce(var.zone_id, "none")}"]]
+        Changes = [["route53:GetChange"], ["arn:${local.partition}:route53:::change/*"]]
+      } : sid => statement if var.zone_id != null
     }
 
     # What takes in, stores and counts votes.
@@ -204,7 +213,7 @@ locals {
       ]
     })
   }
-  policies = { for name in keys(local.statements) : name => local.texts[name] }
+  policies = { for name, statements in local.statements : name => local.texts[name] if length(statements) > 0 }
   boundary = local.texts["boundary"]
 
   state_bucket_policy = jsonencode({

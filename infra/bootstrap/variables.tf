@@ -52,6 +52,17 @@ variable "project" {
   nullable    = false
 }
 
+variable "zone_id" {
+  type        = string
+  description = "Route 53 zone in which the deploy role may change records, for api.domain. null means none."
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null ? true : can(regex("^Z[A-Z0-9]{1,31}$", var.zone_id))
+    error_message = "zone_id is \"${coalesce(var.zone_id, "null")}\": it must be the id of a hosted zone, as in Z0123456789ABC."
+  }
+}
+
 variable "state_bucket" {
   type        = string
   description = "Bucket of the environment's state; it exists when this is applied, because this state lies in it, too."

@@ -45,6 +45,11 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
             "access_log_enabled": True,
             "allowed_origins": ["https://vote.example.com", "https://www.vote.example.com"],
             "client_keys_required": True,
+            "domain": {
+                "certificate_arn": f"arn:aws:acm:{REGION}:111122223333:certificate/{'0' * 36}",
+                "name": f"{'a' * 63}.votes.example.com",
+                "zone_id": "Z0123456789ABCDEFGHIJ",
+            },
             "clients": {
                 f"client-with-the-longest-name-{number:03}": {
                     "requests_per_day": 1000000,
@@ -92,6 +97,7 @@ FOUNDATION_VARIABLES = LONGEST | {
     "github_repository": "a-rather-long-organisation-name/and-a-repository",
     "github_repository_id": "1234567890",
     "state_bucket": _STATE_BUCKET,
+    "zone_id": "Z0123456789ABCDEFGHIJ",
 }
 FOUNDATION_MOCK = f"""
 override_resource {{

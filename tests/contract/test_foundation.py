@@ -164,6 +164,12 @@ TAKES: dict[str, set[str]] = {
         "lambda:DeleteFunction",
     },
     "aws_lambda_permission": {"lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"},
+    "aws_route53_record": {
+        "route53:ChangeResourceRecordSets",
+        "route53:GetChange",
+        "route53:GetHostedZone",
+        "route53:ListResourceRecordSets",
+    },
     "aws_s3_bucket": {
         "s3:CreateBucket",
         "s3:ListBucket",

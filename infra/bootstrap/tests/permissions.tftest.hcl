@@ -46,6 +46,8 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
           "arn:aws:apigateway:eu-west-1::/account",
           "arn:aws:apigateway:eu-west-1::/apikeys",
           "arn:aws:apigateway:eu-west-1::/apikeys/*",
+          "arn:aws:apigateway:eu-west-1::/domainnames",
+          "arn:aws:apigateway:eu-west-1::/domainnames/*",
           "arn:aws:apigateway:eu-west-1::/restapis",
           "arn:aws:apigateway:eu-west-1::/restapis/*",
           "arn:aws:apigateway:eu-west-1::/restapis/*/stages/*",
@@ -111,6 +113,38 @@ run "changes_no_other_environments_api_or_distribution" {
     } == { ApiTags = ["apigateway:POST", "apigateway:PUT"], ApiUntag = ["apigateway:DELETE"], CdnTags = ["cloudfront:TagResource"] }
     error_message = "Only a request that tags a new resource may come without the resource's tags."
   }
+}
+
+run "changes_records_of_the_named_zone_only" {
+  command = plan
+
+  variables {
+    zone_id = "Z0123456789ABC"
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_policy.pipeline["records"].policy).Statement : statement.Resource if statement.Sid == "Records"]) == ["arn:aws:route53:::hostedzone/Z0123456789ABC"]
+    error_message = "Other zones of the account must stay out of reach."
+  }
+}
+
+run "changes_no_record_without_a_zone" {
+  command = plan
+
+  assert {
+    condition     = !contains(keys(aws_iam_policy.pipeline), "records")
+    error_message = "A pipeline without a zone needs no permission for records."
+  }
+}
+
+run "refuses_a_zone_that_is_a_path" {
+  command = plan
+
+  variables {
+    zone_id = "/hostedzone/Z0123456789ABC"
+  }
+
+  expect_failures = [var.zone_id]
 }
 
 run "the_smoke_test_writes_its_own_polls_only" {

@@ -18,9 +18,14 @@ output "back_end_policy_arn" {
   value       = one(aws_iam_policy.back_end[*].arn)
 }
 
+output "domain_target" {
+  description = "Host name that a record for api.domain.name must point to; null without a domain."
+  value       = one(aws_api_gateway_domain_name.this[*].regional_domain_name)
+}
+
 output "invoke_url" {
-  description = "URL of the stage; votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
-  value       = aws_api_gateway_stage.this.invoke_url
+  description = "URL of the API: your domain where there is one, else the stage. Votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
+  value       = var.domain == null ? aws_api_gateway_stage.this.invoke_url : "https://${aws_api_gateway_base_path_mapping.this[0].domain_name}"
 }
 
 output "results_path" {

@@ -68,6 +68,35 @@ variable "clients" {
   }
 }
 
+variable "domain" {
+  type = object({
+    certificate_arn = string
+    name            = string
+    zone_id         = optional(string)
+  })
+  description = <<-EOT
+    Name of your own for the API; null means the one that API Gateway gives. A new name replaces the old one, and callers of the old one fail.
+    certificate_arn: an issued ACM certificate for the name, in the API's region.
+    zone_id: Route 53 zone that gets the record; null means that you add it elsewhere.
+  EOT
+  default     = null
+
+  validation {
+    condition     = var.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name)) && length(var.domain.name) <= 253
+    error_message = "api.domain.name is \"${try(var.domain.name, "")}\": it must be a host name in lower case, as in votes.example.org."
+  }
+
+  validation {
+    condition     = var.domain == null ? true : can(regex("^arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.domain.certificate_arn))
+    error_message = "api.domain.certificate_arn is \"${try(var.domain.certificate_arn, "")}\": it must be the ARN of an ACM certificate in the API's region, as in arn:aws:acm:us-east-1:111122223333:certificate/<id>."
+  }
+
+  validation {
+    condition     = try(var.domain.zone_id, null) == null ? true : can(regex("^Z[A-Z0-9]{1,31}$", var.domain.zone_id))
+    error_message = "api.domain.zone_id is \"${try(coalesce(var.domain.zone_id, "-"), "-")}\": it must be the id of a hosted zone, as in Z0123456789ABC, without /hostedzone/."
+  }
+}
+
 variable "kms_key" {
   type        = object({ arn = string })
   description = "Key that the stream and the access log are encrypted with; null means the services' own. Changes in place."

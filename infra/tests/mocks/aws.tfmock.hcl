@@ -53,6 +53,13 @@ mock_resource "aws_api_gateway_deployment" {
   }
 }
 
+mock_resource "aws_api_gateway_domain_name" {
+  defaults = {
+    regional_domain_name = "d-mocked.execute-api.eu-west-1.amazonaws.com"
+    regional_zone_id     = "ZMOCKED"
+  }
+}
+
 mock_resource "aws_api_gateway_rest_api" {
   defaults = {
     execution_arn    = "arn:aws:execute-api:eu-west-1:111122223333:abcdef1234"

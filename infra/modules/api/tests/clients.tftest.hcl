@@ -45,7 +45,7 @@ run "each_client_has_a_key_and_its_own_limits" {
 
   variables {
     client_keys_required = true
-    batch_enabled = true
+    batch_enabled        = true
     clients = {
       app     = { throttling_rate_limit = 5000, throttling_burst_limit = 2500 }
       website = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 1 }

@@ -1,5 +1,6 @@
 """What Terraform is run with for each environment, with a program that plays Terraform."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout
 from scripts.deploying import deploy
+from votectl import deployment
+from votectl.doctor import checks
+from votectl.doctor.findings import Finding, Health
+from votectl.errors import OperatorError
 
 PLAY = """#!/bin/sh
 echo "$* | data=$TF_DATA_DIR endpoint=$AWS_ENDPOINT_URL" >> "{log}"
@@ -55,6 +60,7 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(deploy, "HERE", layout)
+    monkeypatch.setattr(deployment, "find", lambda _environment: None)  # it was applied before
     monkeypatch.setattr(terraform, "ensure", lambda _layout: program)
     monkeypatch.setattr(build_zip, "build_and_report", lambda here, target: here.root / "dist" / target.name)
     own = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LOCALCLOUD_ENDPOINT_URL": "http://127.0.0.1:4566"}
@@ -64,6 +70,45 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
         monkeypatch.delenv(name)
     return log
+
+
+def not_there(_environment: str) -> None:
+    raise OperatorError("there is no deployment")
+
+
+def test_a_first_apply_without_a_terminal_names_preflight(
+    layout: Layout, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deployment, "find", not_there)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert deploy.terraform_command(layout, "apply", "prod", []) == 0
+    assert "make preflight ENV=prod" in capsys.readouterr().err
+    assert run_of(runs, "apply")
+
+
+@pytest.mark.parametrize(
+    ("health", "answer", "applied"),
+    [
+        pytest.param(Health.OK, "", True, id="enough"),
+        pytest.param(Health.WRONG, "", False, id="too-little"),
+        pytest.param(Health.WRONG, "yes", True, id="too-little-and-yes"),
+    ],
+)
+def test_a_first_apply_checks_the_accounts_quotas(
+    layout: Layout,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    health: Health,
+    answer: str,
+    applied: bool,
+) -> None:
+    terminal = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(deployment, "find", not_there)
+    monkeypatch.setattr(checks, "preflight", lambda _environment: [Finding("quota", health, "")])
+    assert (deploy.terraform_command(layout, "apply", "prod", []) == 0) is applied
+    assert (" apply " in runs.read_text()) is applied
 
 
 def run_of(runs: Path, command: str) -> str:
