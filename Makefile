@@ -84,6 +84,7 @@ test-offline: prepare ## Run every test that needs no cloud
 	@$(SUBMAKE) scan
 	@$(SUBMAKE) test-infra
 	@$(SUBMAKE) test-python
+	@$(SUBMAKE) test-web
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget what was deployed to it
@@ -102,6 +103,10 @@ prepare: $(UV) ## Bring everything that is needed: tools, environments, provider
 .PHONY: lock
 lock: ## Lock requirements/*.in by hash into *.txt (ARGS=--upgrade takes newer versions)
 	@$(BOOTSTRAP) lock $(ARGS)
+
+.PHONY: vendor-web
+vendor-web: $(VENV) ## Copy the pages' libraries from npm as web/package.json names them (needs npm)
+	@$(BIN)/python -m scripts.vendor_web
 
 $(UV): requirements/tools.txt
 	@$(BOOTSTRAP) uv >/dev/null
@@ -167,6 +172,10 @@ audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the publish
 .PHONY: test-python
 test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, property, contract and integration tests, with branch coverage
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTHON_TESTS) --cov --cov-report=term $(ARGS)
+
+.PHONY: test-web
+test-web: $(VENV) ## Try every page in a real browser; pictures of them land in .state/screenshots
+	@$(BIN)/pytest -n 2 --dist worksteal tests/web $(ARGS)
 
 .PHONY: test-infra
 test-infra: ## Validate and test the Terraform root and each module, without a cloud

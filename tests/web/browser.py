@@ -1,0 +1,74 @@
+"""Which browser the tests use, and how it is started."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Playwright
+
+INSTALLED = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NO_BROWSER = (
+    "no browser for the tests of the pages: install Chromium or Chrome (Debian: apt-get install chromium), "
+    "or name one in VOTESTREAM_BROWSER"
+)
+
+
+class NoBrowserError(RuntimeError):
+    """There is no browser, and none could be installed."""
+
+
+def find(playwright: Playwright) -> str:
+    """Return the path of a browser: an installed one, Playwright's own, or Debian's, installed now.
+
+    Raises:
+        NoBrowserError: none of these works here.
+    """
+    if named := os.environ.get("VOTESTREAM_BROWSER"):
+        return named
+    for name in (*INSTALLED, MAC):
+        if path := shutil.which(name):
+            return path
+    own = Path(playwright.chromium.executable_path)
+    if own.exists():
+        return str(own)
+    for command in (
+        [sys.executable, "-m", "playwright", "install", "chromium"],
+        ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
+    ):
+        if shutil.which(command[0]):
+            quiet = subprocess.DEVNULL
+            subprocess.run(command, check=False, timeout=600, stdout=quiet, stderr=quiet)
+        if own.exists():
+            return str(own)
+        if path := shutil.which("chromium"):
+            return path
+    raise NoBrowserError(NO_BROWSER)
+
+
+@contextmanager
+def started(playwright: Playwright) -> Iterator[BrowserContext]:
+    """Start the browser with a profile of its own that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="votestream-browser-", ignore_cleanup_errors=True) as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=find(playwright), headless=True, args=list(FLAGS)
+        )
+        try:
+            yield context
+        finally:
+            context.close()

@@ -1,0 +1,127 @@
+"""A browser, a stand-in for the platform, and pages that fail the test if they break a promise."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from web import browser
+from web.platform import POLL, Platform, served
+
+HERE = Path(__file__).parent
+SCREENSHOTS = HERE.parents[1] / ".state" / "screenshots"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NOISE = "Failed to load resource"  # the browser's own line for a 429, 503 or 404 that a test asked for
+
+
+class Visitor:
+    """A page in the browser, and what went wrong in it."""
+
+    def __init__(self, page: Page, platform: Platform) -> None:
+        self.page = page
+        self.platform = platform
+        self.problems: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind in {"error", "warning"} and NOISE not in text:
+            self.problems.append(f"{kind}: {text}")
+
+    def _request(self, request: object) -> None:
+        address = urlsplit(getattr(request, "url", ""))
+        if address.scheme != "data" and f"{address.scheme}://{address.netloc}" != self.platform.origin:
+            self.problems.append(f"request to another origin: {address.geturl()}")
+
+    def open(self, name: str = "vote", query: str = "", poll: str = POLL, more: str = "") -> Page:
+        self.page.goto(f"{self.platform.origin}/{name}.html{query}#poll={poll}{more}")
+        return self.page
+
+    def vote(self, label: str = "Grace") -> None:
+        self.page.get_by_label(label, exact=True).check()
+        self.page.get_by_role("button", name="Vote", exact=True).click()
+
+    def text(self) -> str:
+        return self.page.locator("#app").inner_text()
+
+    def see(self, text: str) -> None:
+        self.page.get_by_text(text, exact=True).first.wait_for(timeout=20_000)
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the page's clock on in steps, with time for answers to come."""
+        for _ in range(int(seconds * 2)):
+            self.page.clock.run_for(500)
+            self.page.wait_for_timeout(8)
+
+    def accessible(self) -> None:
+        """Fail on anything that axe finds, in light and in dark."""
+        if not self.page.evaluate("'axe' in window"):
+            # As a browser extension would: the page's own policy lets no script of others in.
+            self.page.evaluate((HERE / "vendor" / "axe.js").read_text() + "; undefined")
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found = self.page.evaluate(
+                "tags => axe.run(document, { runOnly: tags }).then(r => r.violations.map("
+                "v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join('; ')))",
+                STANDARDS,
+            )
+            assert not found, f"{scheme}: {found}"
+
+    def fits(self) -> None:
+        """Fail if the page is wider than the window."""
+        wide = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, f"the page is {wide} px wider than the window"
+
+    def picture(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def context() -> Iterator[BrowserContext]:
+    with sync_playwright() as playwright, browser.started(playwright) as context:
+        yield context
+
+
+@pytest.fixture(scope="session")
+def _served() -> Iterator[Platform]:
+    with served() as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(_served: Platform) -> Platform:
+    _served.reset()
+    return _served
+
+
+@pytest.fixture
+def another(context: BrowserContext, platform: Platform) -> Iterator[Visitor]:
+    """A second tab of the same browser."""
+    visitor = Visitor(context.new_page(), platform)
+    yield visitor
+    visitor.page.close()
+    assert not visitor.problems
+
+
+@pytest.fixture
+def visitor(context: BrowserContext, platform: Platform) -> Iterator[Visitor]:
+    """A phone with an empty store; every page must be free of errors and of requests to other origins."""
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    # Chance is at its least, so that waits are what the server asked for.
+    page.add_init_script("Math.random = () => 0")
+    page.goto(f"{platform.origin}/config.json")
+    page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    visitor = Visitor(page, platform)
+    platform.requests.clear()
+    yield visitor
+    page.close()
+    assert not visitor.problems

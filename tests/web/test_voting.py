@@ -1,0 +1,241 @@
+"""Voting in a browser: a vote is received once, and a page that cannot deliver it waits as the server asks."""
+
+import json
+
+import pytest
+
+from web.conftest import Visitor
+from web.platform import POLL, Platform, token, wait_for
+
+RECEIPT = f"votestream:receipt:{POLL}"
+
+
+def test_vote_change_and_check(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.vote("Grace")
+    visitor.see("Received")
+    assert visitor.page.evaluate("document.activeElement.textContent") == "Received"
+    visitor.page.get_by_role("button", name="Change vote").click()
+    visitor.vote("Linus")
+    visitor.see("Received")
+    first, second = [request.vote for request in visitor.platform.posts()]
+    assert (first["option"], second["option"]) == ("o1", "o2")
+    assert first["voter"] == second["voter"]
+    assert len(first["voter"]) == 32
+    visitor.page.get_by_role("link", name="Check my vote").click()
+    visitor.page.get_by_text("Your vote is stored.").wait_for()
+    visitor.platform.receipt_state = "superseded"
+    visitor.page.get_by_role("button", name="Look again").click()
+    visitor.page.get_by_text("You voted again later.").wait_for()
+
+
+def test_receipt_never_holds_the_choice(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.vote()
+    visitor.see("Received")
+    stored = visitor.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert sorted(json.loads(json.loads(stored)[0][RECEIPT])) == [
+        "sequence",
+        "shard",
+        "time",
+        "title",
+        "voter",
+    ]
+    assert "o1" not in stored
+
+
+def test_second_tab_supersedes_the_first(visitor: Visitor, another: Visitor) -> None:
+    visitor.open()
+    visitor.vote("Ada")
+    visitor.see("Received")
+    another.open()
+    another.page.get_by_role("button", name="Change vote").click()
+    another.vote("Linus")
+    another.see("Received")
+    visitor.see("You voted again in another window. Your later vote counts.")
+    assert len({request.vote["voter"] for request in visitor.platform.posts()}) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_refused_for_now_waits_as_long_as_the_server_asks(visitor: Visitor, status: int) -> None:
+    visitor.platform.failures = [(status, {"Retry-After": "7"}, {}), (status, {"Retry-After": "20"}, {})]
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.vote()
+    visitor.see("Not received yet")
+    posts = visitor.platform.posts
+    visitor.let_pass(6.5)
+    assert len(posts()) == 1
+    visitor.let_pass(1)
+    wait_for(lambda: len(posts()) == 2)
+    visitor.see("0:20")
+    visitor.let_pass(19)
+    assert len(posts()) == 2
+    visitor.let_pass(2)
+    visitor.see("Received")
+    assert len({request.body for request in posts()}) == 1
+
+
+def test_vote_goes_on_after_the_network_comes_back(visitor: Visitor) -> None:
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.see("Choose one")
+    visitor.page.context.set_offline(True)
+    try:
+        visitor.vote()
+        visitor.see("Not received yet")
+    finally:
+        visitor.page.context.set_offline(False)
+    visitor.let_pass(1.5)
+    visitor.see("Received")
+
+
+def test_reload_in_the_middle_goes_on_and_keeps_the_wait(visitor: Visitor) -> None:
+    visitor.platform.failures = [(429, {"Retry-After": "2"}, {})]
+    visitor.open()
+    visitor.vote()
+    visitor.see("Not received yet")
+    visitor.page.reload()
+    visitor.see("Not received yet")
+    assert len(visitor.platform.posts()) == 1
+    visitor.see("Received")
+    first, second = visitor.platform.posts()
+    assert first.body == second.body
+    assert second.at - first.at >= 2
+    assert visitor.page.evaluate("sessionStorage.length") == 0
+
+
+def test_too_late_says_that_the_vote_did_not_arrive(visitor: Visitor) -> None:
+    visitor.platform.set_poll(closes_in=20)
+    visitor.platform.failures = [(429, {"Retry-After": "60"}, {})]
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.vote()
+    visitor.let_pass(25)
+    visitor.page.get_by_text("Voting ended before your vote arrived.").wait_for()
+    assert len(visitor.platform.posts()) == 1
+
+
+def test_refused_vote_is_not_sent_again(visitor: Visitor) -> None:
+    visitor.platform.failures = [(400, {}, {"error": "malformed", "message": "Send the two fields."})]
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.vote()
+    visitor.see("Your vote was not accepted.")
+    visitor.let_pass(120)
+    assert len(visitor.platform.posts()) == 1
+
+
+def test_form_appears_at_the_opening_time_without_a_request(visitor: Visitor) -> None:
+    visitor.platform.set_poll(opens_in=90, closes_in=600, visibility="after_close")
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.page.get_by_text("Opens in").wait_for()
+    asked = len(visitor.platform.requests)
+    visitor.let_pass(92)
+    visitor.see("Choose one")
+    assert len(visitor.platform.requests) == asked
+
+
+def test_phone_asks_every_five_seconds_and_never_while_hidden_or_final(visitor: Visitor) -> None:
+    visitor.page.clock.install()
+    visitor.open()
+    visitor.see("Choose one")
+    visitor.let_pass(40)
+    assert 7 <= len(visitor.platform.asked("/results")) <= 11  # chance is at its least: every 4 s
+    visitor.platform.status = "final"
+    visitor.let_pass(10)
+    asked = len(visitor.platform.asked("/results"))
+    visitor.let_pass(60)
+    assert len(visitor.platform.asked("/results")) == asked
+
+
+def test_keyboard_alone_is_enough(visitor: Visitor) -> None:
+    page = visitor.open()
+    visitor.see("Choose one")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    visitor.see("Received")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    visitor.see("Choose one")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    visitor.see("Received")
+    assert [request.vote["option"] for request in visitor.platform.posts()] == ["o1", "o0"]
+
+
+@pytest.mark.parametrize("mode", ["cognito", "oidc"])
+def test_sign_in_vote_renew_and_sign_out(visitor: Visitor, mode: str) -> None:
+    platform = visitor.platform
+    platform.config["identity"] = {
+        "mode": mode,
+        "authority": f"{platform.origin}/issuer",
+        "client_id": "pages",
+        "token": "id",
+        "logout_url": f"{platform.origin}/issuer/logout" if mode == "cognito" else None,
+    }
+    platform.expires_in = 1  # so each use renews it
+    page = visitor.open()
+    page.get_by_role("button", name="Sign in").click()
+    visitor.see("Choose one")
+    assert page.url == f"{platform.origin}/vote.html#poll={POLL}"
+    visitor.vote()
+    visitor.see("Received")
+    (post,) = platform.posts()
+    assert post.vote == {"option": "o1"}
+    assert post.headers["Authorization"].startswith("Bearer ey")
+    grants = [request.body.decode() for request in platform.asked("/token")]
+    assert "code_verifier" in grants[0]
+    assert any("grant_type=refresh_token" in grant for grant in grants)
+    assert not any("voter-7" in request.path + request.query for request in platform.requests)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{platform.origin}/vote.html")
+    assert page.evaluate("sessionStorage.getItem('votestream:tokens')") is None
+    assert platform.asked("/logout")
+
+
+def test_answer_to_another_sign_in_is_refused(visitor: Visitor, platform: Platform) -> None:
+    platform.config["identity"] = {
+        "mode": "oidc",
+        "authority": f"{platform.origin}/issuer",
+        "client_id": "pages",
+    }
+    visitor.page.goto(f"{platform.origin}/vote.html?code=stolen&state=another")
+    visitor.page.get_by_text("This link does not name a poll.").wait_for()
+    assert "stolen" not in visitor.page.url
+    assert not platform.asked("/token")
+
+
+def test_vote_survives_an_ended_sign_in(visitor: Visitor) -> None:
+    platform = visitor.platform
+    platform.config["identity"] = {
+        "mode": "oidc",
+        "authority": f"{platform.origin}/issuer",
+        "client_id": "pages",
+    }
+    platform.failures = [(401, {}, {"error": "unauthorized", "message": "Sign in."})]
+    page = visitor.open()
+    page.get_by_role("button", name="Sign in").click()
+    visitor.vote("Linus")
+    visitor.see("Sign in to vote. You come back to this page.")
+    page.get_by_role("button", name="Sign in").click()
+    visitor.see("Received")
+    assert [request.vote for request in platform.posts()] == [{"option": "o2"}, {"option": "o2"}]
+
+
+def test_code_leaves_the_address_and_votes_once_for_its_voter(visitor: Visitor) -> None:
+    visitor.platform.config["identity"] = {"mode": "codes"}
+    code = token("code-1")
+    page = visitor.open(more=f"&code={code}")
+    visitor.see("Choose one")
+    assert page.url.endswith(f"#poll={POLL}")
+    visitor.vote()
+    visitor.see("Received")
+    (post,) = visitor.platform.posts()
+    assert post.headers["Authorization"] == f"Bearer {code}"
+    assert post.vote == {"option": "o1"}
+    assert not any(code in request.path + request.query for request in visitor.platform.requests)
