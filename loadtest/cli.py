@@ -18,7 +18,7 @@ from loadtest.measuring import Timing, drained_after, lag_of, latencies_of
 from loadtest.report import Report, summary, write_document, write_page
 from loadtest.run import Files
 from loadtest.scenario import Plan, Shape, steps_expected
-from loadtest.staging import Stage
+from loadtest.staging import RunStage
 from loadtest.verification import Verdict, expect, verify
 from votectl import deployment as deployments
 from votectl.commands.common import Client, Environment, find, reported
@@ -96,7 +96,7 @@ def run(
         soft_wrap=True,
     )
     _send(files, plan, processes=processes, workers=workers)
-    _finish(files, Stage(target), goes_on=True)
+    _finish(files, RunStage(target), goes_on=True)
 
 
 @app.command()
@@ -119,7 +119,7 @@ def verify_again(
     if not folder.is_dir():
         raise OperatorError(f"there is no folder {folder}: name the folder of a run below {_shown(RUNS)}")
     files = Files(folder)
-    _finish(files, Stage(find(files.scenario().plan.environment)), goes_on=False)
+    _finish(files, RunStage(find(files.scenario().plan.environment)), goes_on=False)
 
 
 def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
@@ -194,7 +194,7 @@ def _locust(*options: str) -> int:
             console.print("ending the run")
 
 
-def _finish(files: Files, stage: Stage, *, goes_on: bool) -> None:
+def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
     """Wait for the final results, compare, write the report, and exit with the verdict's code."""
     scenario = stage.close(files.scenario())
     files.write_scenario(scenario)

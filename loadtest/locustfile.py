@@ -28,7 +28,7 @@ from loadtest.books import Books
 from loadtest.carrying import Headers
 from loadtest.run import Files
 from loadtest.scenario import Scenario, users_at
-from loadtest.staging import Stage, cloud_ahead_ms
+from loadtest.staging import RunStage, cloud_ahead_ms
 from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
 from votectl import deployment as deployments
@@ -60,7 +60,7 @@ class Sender:
         return round(time.time() * 1000 + self._ahead_ms)
 
 
-class State:
+class ProcessState:
     """State of this process. Locust's typed interface has no place for it."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class State:
         self.pending: list[str] = []  # a worker's lines that it has not reported yet
 
 
-state = State()
+state = ProcessState()
 
 
 def sender() -> Sender:
@@ -152,7 +152,7 @@ def _as_it_should_be(request: Request, status: int) -> bool:
     return status == HTTPStatus.ACCEPTED
 
 
-class Viewer(FastHttpUser):
+class ViewerUser(FastHttpUser):
     """Reads the results of one poll after another, and notices a falling count."""
 
     abstract = False
@@ -194,7 +194,7 @@ class Viewer(FastHttpUser):
         return any(votes < before.get(option, 0) for option, votes in counts.items())
 
 
-class Shape(LoadTestShape):
+class PlanShape(LoadTestShape):
     """The plan's rate over time, from the opening of its polls."""
 
     abstract = False
@@ -243,7 +243,7 @@ def prepare(environment: Environment, **_: object) -> None:
     logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
     if not isinstance(environment.runner, WorkerRunner):
         plan = _files(environment).plan()
-        Voter.weight, Viewer.weight = 100, round(100 * plan.viewers)
+        Voter.weight, ViewerUser.weight = 100, round(100 * plan.viewers)
 
 
 @events.test_start.add_listener
@@ -273,7 +273,7 @@ def _direct(folder: Files) -> Scenario:
     """Set up the run, and watch it in the tables."""
     plan = folder.plan()
     deployments.aim(plan.environment)
-    stage = Stage(deployments.find(plan.environment))
+    stage = RunStage(deployments.find(plan.environment))
     before = stage.unattributed()
     folder.note_unattributed(before)
     scenario = stage.set_up(plan)

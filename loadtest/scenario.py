@@ -20,11 +20,11 @@ class Shape(StrEnum):
     SPIKE = "spike"
 
 
-class _Part(BaseModel):
+class _RunModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Plan(_Part):
+class Plan(_RunModel):
     """The options of a run.
 
     Attributes:
@@ -50,7 +50,7 @@ class Plan(_Part):
     credentials: Credentials = Credentials()
 
 
-class Ballot(_Part):
+class RunPoll(_RunModel):
     """A poll as the voters know it. Times are epoch ms by the cloud's clock."""
 
     poll_id: str
@@ -59,7 +59,7 @@ class Ballot(_Part):
     closes_at: int
 
 
-class Scenario(_Part):
+class Scenario(_RunModel):
     """A plan with its polls. The first poll is open for the whole run, the others may close during it.
 
     ``quiet_ms``: for so long before and after a poll's end nobody votes in it, because a sender can't know to the
@@ -67,7 +67,7 @@ class Scenario(_Part):
     """
 
     plan: Plan
-    polls: Annotated[tuple[Ballot, ...], Field(min_length=1)]
+    polls: Annotated[tuple[RunPoll, ...], Field(min_length=1)]
     quiet_ms: int = 3_000
 
     def is_quiet(self, poll_id: str, now_ms: float) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from loadtest.scenario import Ballot, Plan, Scenario
+from loadtest.scenario import Plan, RunPoll, Scenario
 from loadtest.verification import Observed, PollObserved, Stored
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
@@ -40,7 +40,7 @@ REFRESH_SECONDS = 1.0
 type Say = Callable[[str], None]
 
 
-class Stage:
+class RunStage:
     """Polls, tallies and tables of a deployment, for a run."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -70,7 +70,7 @@ class Stage:
             )
             poll = create(self.desk, Schedules(self.deployment), draft)
             ballots.append(
-                Ballot(
+                RunPoll(
                     poll_id=poll.poll_id, options=options, opens_at=poll.opens_at, closes_at=poll.closes_at
                 )
             )

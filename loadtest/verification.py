@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from loadtest.answers import Answer, Reading
-from loadtest.scenario import Ballot, Scenario
+from loadtest.scenario import RunPoll, Scenario
 from loadtest.voters import requests_of, voter_name
 from votectl.traffic import Kind, Request
 from voting.final import Final
@@ -191,7 +191,7 @@ def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
 
 
 def _enter(
-    expected: Expected, scenario: Scenario, request: Request, answer: Answer, ballots: Mapping[str, Ballot]
+    expected: Expected, scenario: Scenario, request: Request, answer: Answer, ballots: Mapping[str, RunPoll]
 ) -> None:
     sent, kind = expected.sent, request.kind
     sent.sent[kind] += 1
@@ -234,7 +234,7 @@ def _enter(
         claim.possible.append((version, option))
 
 
-def _in_time(ballot: Ballot, quiet_ms: int, answer: Answer) -> bool | None:
+def _in_time(ballot: RunPoll, quiet_ms: int, answer: Answer) -> bool | None:
     """Return whether a vote arrived before its poll's end, or None if the sender cannot know.
 
     An answer bounds the arrival from above. Without one the request may still be under way for long.
@@ -285,7 +285,7 @@ def differences_of(lines: Sequence[Line], total: Line) -> Differences:
 
 
 @dataclass(frozen=True)
-class Place:
+class CountPlace:
     """One place where a poll's votes are counted, with all its numbers."""
 
     name: str
@@ -300,7 +300,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RunCheck:
     """One other check."""
 
     what: str
@@ -313,8 +313,8 @@ class Verification:
     """The outcome of a run."""
 
     sent: Sent
-    places: Mapping[str, Sequence[Place]]  # by poll; "" for what belongs to none
-    findings: Sequence[Finding]
+    places: Mapping[str, Sequence[CountPlace]]  # by poll; "" for what belongs to none
+    findings: Sequence[RunCheck]
 
     @cached_property
     def differences(self) -> Differences:
@@ -351,8 +351,8 @@ def verify(
         readings: the viewers' reads.
         missing: started requests without an entry in the journal, or None if unknown.
     """
-    places: dict[str, Sequence[Place]] = {}
-    findings: list[Finding] = []
+    places: dict[str, Sequence[CountPlace]] = {}
+    findings: list[RunCheck] = []
     for poll_id, poll in expected.polls.items():
         seen = observed.polls[poll_id]
         places[poll_id] = [_live(poll, seen.live), _stored(poll, seen.stored)]
@@ -364,7 +364,7 @@ def verify(
         Line(f"rejected: {reason}", expected.unattributed[reason], observed.unattributed.get(reason, 0))
         for reason in sorted(reasons)
     ]
-    places[""] = [Place("live, without a poll", lines, differences_of(lines, _sum("all", lines)))]
+    places[""] = [CountPlace("live, without a poll", lines, differences_of(lines, _sum("all", lines)))]
     return Verification(
         expected.sent, places, [*findings, *_of_traffic(expected.sent, readings), _of_journal(missing)]
     )
@@ -375,7 +375,7 @@ def _sum(what: str, lines: Sequence[Line]) -> Line:
     return Line(what, Range(low, high), sum(line.actual for line in lines))
 
 
-def _live(poll: PollExpected, live: LiveCounts) -> Place:
+def _live(poll: PollExpected, live: LiveCounts) -> CountPlace:
     lines = [
         Line(option, poll.options[option], live.options[option])
         for option in sorted(poll.options.keys() | live.options.keys())
@@ -385,10 +385,10 @@ def _live(poll: PollExpected, live: LiveCounts) -> Place:
         for reason in sorted(poll.rejected.keys() | live.rejected.keys())
     ]
     received = Line("received", poll.received, live.received)
-    return Place("live", [*lines, received], differences_of(lines, received))
+    return CountPlace("live", [*lines, received], differences_of(lines, received))
 
 
-def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> Place:
+def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> CountPlace:
     lost: list[str] = []
     wrong: list[str] = []
     for voter, claim in poll.claims.items():
@@ -410,7 +410,7 @@ def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> Place:
         *(f"{voter}: not the last acknowledged vote" for voter in wrong[:EXAMPLES]),
         *(f"{voter}: never sent" for voter in never_sent[:EXAMPLES]),
     ]
-    return Place(
+    return CountPlace(
         "stored",
         [*lines, Line("voters", voters, len(stored))],
         Differences(len(lost), len(never_sent), len(wrong)),
@@ -418,7 +418,7 @@ def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> Place:
     )
 
 
-def _final(poll: PollExpected, final: Final) -> Place:
+def _final(poll: PollExpected, final: Final) -> CountPlace:
     certified = Counter({count.option: count.votes for count in final.counts})
     votes, voters = poll.final()
     lines = [
@@ -426,22 +426,22 @@ def _final(poll: PollExpected, final: Final) -> Place:
         for option in sorted(votes.keys() | certified.keys())
     ]
     total = Line("voters", voters, final.voters)
-    return Place("final", [*lines, total], differences_of(lines, total))
+    return CountPlace("final", [*lines, total], differences_of(lines, total))
 
 
-def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
+def _of_poll(poll_id: str, seen: PollObserved) -> list[RunCheck]:
     final, stored = seen.final, Counter(row.option for row in seen.stored.values())
     if final is None:
-        return [Finding(f"{poll_id} is final", False, "it has no certificate")]
+        return [RunCheck(f"{poll_id} is final", False, "it has no certificate")]
     certified = {count.option: count.votes for count in final.counts}
     return [
-        Finding(f"{poll_id} is final", True, final.digest),
-        Finding(
+        RunCheck(f"{poll_id} is final", True, final.digest),
+        RunCheck(
             f"{poll_id}: the final result matches the stored votes",
             stored == Counter(certified),
             f"{final.voters:,} certified, {stored.total():,} stored",
         ),
-        Finding(
+        RunCheck(
             f"{poll_id}: the API shows the final result",
             seen.shown == certified,
             "the same counts" if seen.shown == certified else f"it shows {seen.shown}",
@@ -449,31 +449,31 @@ def _of_poll(poll_id: str, seen: PollObserved) -> list[Finding]:
     ]
 
 
-def _of_journal(missing: int | None) -> Finding:
+def _of_journal(missing: int | None) -> RunCheck:
     what = "every started request has an entry"
     if missing is None:
-        return Finding(what, False, "the run did not come to its end: what it sent at last may seem doubled")
-    return Finding(
+        return RunCheck(what, False, "the run did not come to its end: what it sent at last may seem doubled")
+    return RunCheck(
         what, missing == 0, f"{missing:,} have none" + (", and may seem doubled" if missing else "")
     )
 
 
-def _of_traffic(sent: Sent, readings: Sequence[Reading]) -> list[Finding]:
+def _of_traffic(sent: Sent, readings: Sequence[Reading]) -> list[RunCheck]:
     twice = sum(1 for count in sent.receipts.values() if count > 1)
     let_in, back = sent.acknowledged[Kind.MALFORMED], sum(reading.went_back for reading in readings)
     refused = sent.refused_without_reason
     return [
-        Finding(
+        RunCheck(
             "something was acknowledged", sent.acknowledged.total() > 0, f"{sent.acknowledged.total():,}"
         ),
-        Finding("no two votes have one receipt", twice == 0, f"{twice:,} receipts were given twice"),
-        Finding("no malformed vote was acknowledged", let_in == 0, f"{let_in:,} were"),
-        Finding(
+        RunCheck("no two votes have one receipt", twice == 0, f"{twice:,} receipts were given twice"),
+        RunCheck("no malformed vote was acknowledged", let_in == 0, f"{let_in:,} were"),
+        RunCheck(
             "well-formed votes were refused with 429 only",
             refused == 0,
             f"{refused:,} were refused otherwise",
         ),
-        Finding(
+        RunCheck(
             "no viewer saw a count go back", back == 0, f"{len(readings):,} readings, {back:,} went back"
         ),
     ]

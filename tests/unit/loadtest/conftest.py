@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from loadtest.answers import Answer
-from loadtest.scenario import Ballot, Plan, Scenario, Shape
+from loadtest.scenario import Plan, RunPoll, Scenario, Shape
 from loadtest.verification import Observed, PollObserved, Stored
 from loadtest.voters import requests_of
 from votectl.traffic import Kind, Request
@@ -41,7 +41,7 @@ def plan() -> Plan:
 @pytest.fixture
 def scenario(plan: Plan) -> Scenario:
     polls = [
-        Ballot(poll_id=name, options=OPTIONS[name], opens_at=OPENS_AT, closes_at=ENDS[name]) for name in ENDS
+        RunPoll(poll_id=name, options=OPTIONS[name], opens_at=OPENS_AT, closes_at=ENDS[name]) for name in ENDS
     ]
     return Scenario(plan=plan, polls=tuple(polls))
 
