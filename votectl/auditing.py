@@ -50,7 +50,7 @@ def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
     findings = [*_of_stored_and_live(poll, recount, live)]
     final: Final | None = None
     try:
-        final = tallies.final(poll.poll_id)
+        final = tallies.final_or_cancelled(poll.poll_id)
         if final is not None:
             findings += _of_final(poll, recount, live, final, tallies.recounts(poll.poll_id))
     except InvalidFinal as error:

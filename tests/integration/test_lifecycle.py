@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from integration.conftest import Store
 from tally.store import TallyTable
+from votectl.auditing import audit
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
@@ -336,3 +337,10 @@ def test_a_schedule_that_is_gone_is_no_error(deployment: Deployment) -> None:
             raise self.exceptions.ResourceNotFoundException
 
     assert not Schedules(deployment, Gone()).delete("lunch")
+
+
+def test_a_cancelled_poll_can_still_be_audited(world: World) -> None:
+    poll = world.cancel(world.create())
+    result = audit(poll, world.reader, world.tallies)
+    assert result.clean
+    assert result.final is None
