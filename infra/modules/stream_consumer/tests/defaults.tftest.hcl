@@ -136,3 +136,368 @@ run "enhanced_fan_out_reads_through_a_consumer_of_its_own" {
     error_message = "The role may subscribe as that consumer and as no other."
   }
 }
+
+# The settings that the published sample describes, and our own defaults, reach the mapping unchanged.
+
+run "writes_in_batches_of_10_without_waiting" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 })
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 0
+    error_message = "The sample's careful writer, batches of 10, can be set."
+  }
+}
+
+run "writes_in_batches_of_25" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 25, maximum_retry_attempts = 3, parallelization_factor = 10, reserved_concurrency = 40 })
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 25 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 1
+    error_message = "The sample's fast writer, batches of 25, can be set."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 10 && module.function.reserved_concurrency == 40
+    error_message = "The writer's speed is a matter of settings: parallelization_factor up, reserved_concurrency to hold it back."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == 3 && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error
+    error_message = "The writer may give up after an age and a number of retries, and halves a failing batch."
+  }
+}
+
+run "counts_every_2_seconds" {
+  command = plan
+
+  variables {
+    name           = "vote_aggregator"
+    order_required = true
+    settings       = merge(var.settings, { batch_size = 10000, batching_window_seconds = 2, bisect_batch_on_function_error = false, maximum_record_age_seconds = -1 })
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10000 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 2
+    error_message = "The sample's aggregator, 10,000 records or 2 seconds, can be set."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
+    error_message = "A consumer that needs order never gives up before the stream forgets."
+  }
+}
+
+run "counts_every_5_seconds" {
+  command = plan
+
+  variables {
+    name           = "vote_aggregator"
+    order_required = true
+    settings       = merge(var.settings, { batch_size = 10000, batching_window_seconds = 5, bisect_batch_on_function_error = false, maximum_record_age_seconds = -1 })
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10000 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 5
+    error_message = "The sample's aggregator with a third of the writes, 10,000 records or 5 seconds, can be set."
+  }
+}
+
+# For every rule a value that just passes and one that just fails.
+
+run "accepts_the_least_of_everything" {
+  command = plan
+
+  variables {
+    failure_retention_days = 0
+    log_retention_days     = 1
+    stream_retention_hours = 24
+    settings               = merge(var.settings, { batch_size = 1, batching_window_seconds = 0, maximum_record_age_seconds = 60, maximum_retry_attempts = 0, memory_mb = 128, reserved_concurrency = 1, timeout_seconds = 15 })
+  }
+}
+
+run "accepts_the_most_of_everything" {
+  command = plan
+
+  variables {
+    name_prefix            = "votestream-twelve-more-123456"
+    failure_retention_days = 3650
+    log_retention_days     = 3653
+    stream_retention_hours = 168
+    settings               = merge(var.settings, { batch_size = 10000, batching_window_seconds = 300, maximum_record_age_seconds = 604800, maximum_retry_attempts = 10000, memory_mb = 10240, parallelization_factor = 10, reserved_concurrency = 1000, timeout_seconds = 900 })
+  }
+}
+
+run "accepts_an_age_of_exactly_the_retention" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_record_age_seconds = 86400 })
+  }
+}
+
+run "accepts_never_giving_up" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_record_age_seconds = -1 })
+  }
+}
+
+run "accepts_10_records_without_a_window" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 })
+  }
+}
+
+run "rejects_a_batch_of_0_records" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 0 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_batch_of_10001_records" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 10001 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_batch_of_2_and_a_half_records" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 2.5 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_negative_window" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 1, batching_window_seconds = -1 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_window_of_301_seconds" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batching_window_seconds = 301 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_window_of_half_a_second" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 1, batching_window_seconds = 0.5 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_11_records_without_a_window" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { batch_size = 11, batching_window_seconds = 0 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_parallelization_factor_of_0" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { parallelization_factor = 0 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_parallelization_factor_of_11" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { parallelization_factor = 11 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_age_of_59_seconds" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_record_age_seconds = 59 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_age_of_minus_2" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_record_age_seconds = -2 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_more_than_10000_retries" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_retry_attempts = 10001 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_minus_2_retries" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_retry_attempts = -2 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_timeout_of_14_seconds" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { timeout_seconds = 14 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_timeout_of_901_seconds" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { timeout_seconds = 901 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_age_of_more_than_7_days" {
+  command = plan
+
+  variables {
+    stream_retention_hours = 8760
+    settings               = merge(var.settings, { maximum_record_age_seconds = 604801 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_age_longer_than_the_stream_remembers" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { maximum_record_age_seconds = 86401 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "accepts_a_consumer_that_keeps_order" {
+  command = plan
+
+  variables {
+    order_required = true
+    settings       = merge(var.settings, { maximum_record_age_seconds = -1 })
+  }
+}
+
+run "rejects_parallel_batches_where_order_is_required" {
+  command = plan
+
+  variables {
+    order_required = true
+    settings       = merge(var.settings, { maximum_record_age_seconds = -1, parallelization_factor = 2 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_giving_up_by_age_where_order_is_required" {
+  command = plan
+
+  variables {
+    order_required = true
+    settings       = merge(var.settings, { maximum_record_age_seconds = 3600 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_giving_up_by_retries_where_order_is_required" {
+  command = plan
+
+  variables {
+    order_required = true
+    settings       = merge(var.settings, { maximum_record_age_seconds = -1, maximum_retry_attempts = 10 })
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_negative_failure_retention" {
+  command = plan
+
+  variables {
+    failure_retention_days = -1
+  }
+
+  expect_failures = [var.failure_retention_days]
+}
+
+run "rejects_a_prefix_that_makes_the_bucket_name_too_long" {
+  command = plan
+
+  variables {
+    name_prefix = "votestream-twelve-more-1234567"
+  }
+
+  expect_failures = [var.name_prefix]
+}
+
+run "rejects_a_prefix_that_no_bucket_may_have" {
+  command = plan
+
+  variables {
+    name_prefix = "Votestream-test"
+  }
+
+  expect_failures = [var.name_prefix]
+}

@@ -100,3 +100,69 @@ run "names_carry_the_environment" {
     error_message = "Two environments fit into one account only if no name is shared."
   }
 }
+
+# For every rule a value that just passes and one that just fails.
+
+run "accepts_one_invocation_at_a_time" {
+  command = plan
+
+  variables {
+    count_concurrency = 1
+  }
+}
+
+run "accepts_40_invocations_at_once" {
+  command = plan
+
+  variables {
+    count_concurrency = 40
+  }
+}
+
+run "rejects_no_invocation_at_all" {
+  command = plan
+
+  variables {
+    count_concurrency = 0
+  }
+
+  expect_failures = [var.count_concurrency]
+}
+
+run "rejects_41_invocations_at_once" {
+  command = plan
+
+  variables {
+    count_concurrency = 41
+  }
+
+  expect_failures = [var.count_concurrency]
+}
+
+run "rejects_half_an_invocation" {
+  command = plan
+
+  variables {
+    count_concurrency = 1.5
+  }
+
+  expect_failures = [var.count_concurrency]
+}
+
+run "accepts_a_prefix_that_just_fits_a_role" {
+  command = plan
+
+  variables {
+    name_prefix = "votestream-${join("", [for _ in range(41) : "x"])}"
+  }
+}
+
+run "rejects_a_prefix_that_is_too_long_for_a_role" {
+  command = plan
+
+  variables {
+    name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}"
+  }
+
+  expect_failures = [var.name_prefix]
+}
