@@ -1,13 +1,13 @@
-# Who may deploy from GitHub: no key is stored there. A job shows a token that GitHub has signed for it, and gets
-# credentials for an hour if the token says the right repository, and environment or branch.
+# Who may deploy from GitHub. No key is stored there: a job presents a token that GitHub has signed, and gets credentials
+# for an hour if the token names the right repository, and environment or branch.
 locals {
   provider_host = "token.actions.githubusercontent.com"
   provider_arn  = "arn:${local.partition}:iam::${local.account_id}:oidc-provider/${local.provider_host}"
-  # Apart from the platform's own roles, which the deploying role may change.
+  # A path of their own, because the deploy role may change the platform's roles.
   path = "/pipeline/"
 
   owner_and_name = split("/", coalesce(var.github_repository, "/"))
-  # What a job's token is about, before its environment or branch. GitHub writes numbers behind both names in
+  # The start of a token's subject, before its environment or branch. GitHub writes numbers behind both names in
   # repositories made since June 2026 (github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens),
   # and none in older ones; hence the *. Which repository it is, the claim of that name decides, letter by letter.
   subject = "repo:${local.owner_and_name[0]}*/${local.owner_and_name[1]}*"
@@ -22,14 +22,14 @@ locals {
   )
 
   trusted = {
-    # Pull requests, whose code nobody has read yet, and what runs on main without an environment.
+    # Pull requests, whose code is not reviewed yet, and jobs on main without an environment.
     plan = {
       StringEquals = local.same_repository
       StringLike = {
         "${local.provider_host}:sub" = ["${local.subject}:pull_request", "${local.subject}:ref:refs/heads/main"]
       }
     }
-    # Jobs of the environment, after whatever GitHub asks for it (an approval), and of main only, whatever is set there.
+    # Jobs of the environment, after its approval on GitHub, and of main only, whatever is set there.
     deploy = {
       StringEquals = merge(local.same_repository, {
         "${local.provider_host}:environment" = var.environment

@@ -1,4 +1,4 @@
-# What has to be there before anything can be deployed: a place for the state, and somebody who may deploy.
+# What a deployment needs first: a place for the state, and roles that may deploy.
 locals {
   name_prefix = "${var.project}-${var.environment}"
   account_id  = data.aws_caller_identity.current.account_id
@@ -9,8 +9,8 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-# Made by `make bootstrap` with a single call, so that even this state can lie in it, and adopted here: nothing has
-# to be migrated, and whoever runs it again, on whatever machine, finds what is there.
+# `make bootstrap` creates the bucket with a single call, so that even this state can lie in it. Terraform then imports it.
+# Nothing has to be migrated, and a second run on any machine finds the state.
 import {
   to = aws_s3_bucket.state
   id = var.state_bucket
@@ -64,13 +64,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
 
     filter {}
 
-    # A mistake in a state is found within days. The newest ten stay however old they are.
+    # A mistake in a state is found within days. The newest ten versions stay, however old they are.
     noncurrent_version_expiration {
       noncurrent_days           = 90
       newer_noncurrent_versions = 10
     }
 
-    # What is left of lock files.
+    # Remains of lock files.
     expiration {
       expired_object_delete_marker = true
     }
@@ -92,8 +92,8 @@ resource "aws_s3_bucket_policy" "state" {
   depends_on = [aws_s3_bucket_public_access_block.state]
 }
 
-# Every role of the platform is held within this, whoever writes its policy: what the deploying role makes can do no
-# more than the platform ever needs, and nothing at all with identities.
+# Limits every role of the platform, whatever its own policy says. A role that the deploy role creates can do no more than
+# the platform needs, and nothing with identities.
 resource "aws_iam_policy" "boundary" {
   name        = "${local.name_prefix}-boundary"
   path        = local.path

@@ -6,7 +6,7 @@ variable "aws_region" {
 
 variable "environment" {
   type        = string
-  description = "Environment that is prepared, as in ../environments."
+  description = "Environment to prepare, as in ../environments."
   nullable    = false
 
   validation {
@@ -17,11 +17,11 @@ variable "environment" {
 
 variable "github_repository" {
   type        = string
-  description = "Repository whose workflows may deploy, as owner/name. null makes no roles: whoever has credentials deploys."
+  description = "Repository whose workflows may deploy, as owner/name. null creates no roles: people deploy with their own credentials."
   default     = null
 
   validation {
-    # A name with * in it would let other repositories in.
+    # A name with * would admit other repositories.
     condition     = var.github_repository == null ? true : can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
     error_message = "github_repository is \"${coalesce(var.github_repository, "null")}\": it must be owner/name, as in the repository's address."
   }
@@ -29,7 +29,7 @@ variable "github_repository" {
 
 variable "github_repository_id" {
   type        = string
-  description = "Its number, which no other repository gets when this one is renamed or deleted (gh api repos/{owner}/{repo} --jq .id). null trusts the name alone."
+  description = "The repository's number, which stays its own when it is renamed or deleted (gh api repos/{owner}/{repo} --jq .id). null trusts the name alone."
   default     = null
 
   validation {
@@ -40,7 +40,7 @@ variable "github_repository_id" {
 
 variable "owns_github_provider" {
   type        = bool
-  description = "Whether the account's connection to GitHub is made here. false where another environment's bootstrap, or somebody else, has made it: an account has one."
+  description = "Create the account's connection to GitHub here. false if it exists already: an account has one."
   default     = true
   nullable    = false
 }
@@ -65,11 +65,11 @@ variable "zone_id" {
 
 variable "state_bucket" {
   type        = string
-  description = "Bucket of the environment's state; it exists when this is applied, because this state lies in it, too."
+  description = "Bucket of the environment's state. It exists before the apply, because this state lies in it, too."
   nullable    = false
 
   validation {
     condition     = !startswith(var.state_bucket, "${var.project}-${var.environment}")
-    error_message = "state_bucket is \"${var.state_bucket}\": a name that begins like the environment's own buckets (${var.project}-${var.environment}) is one that the deploying role may delete. Put something before it."
+    error_message = "state_bucket is \"${var.state_bucket}\": the deploy role may delete buckets whose names begin with ${var.project}-${var.environment}. Put a prefix before it."
   }
 }

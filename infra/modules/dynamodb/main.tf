@@ -1,5 +1,5 @@
 locals {
-  # What the functions depend on: changing any of it is a migration of the data, not a setting.
+  # The functions depend on these keys. A change of one is a migration of the data, not a setting.
   schema = {
     polls   = { hash_key = "poll_id", range_key = null, ttl_attribute = null }
     votes   = { hash_key = "poll_bucket", range_key = "voter", ttl_attribute = "expires_at" }
@@ -10,9 +10,9 @@ locals {
   provisioned = var.settings.billing_mode == "PROVISIONED"
   autoscaled  = var.settings.autoscaling != null
 
-  # Autoscaling moves the units behind Terraform's back, and ignore_changes can't depend on a variable.
-  # So an autoscaled table is planned with the units it has at the moment, kept within the settings:
-  # an apply in the middle of a show does not take away what autoscaling has added.
+  # Autoscaling changes the units outside Terraform, and ignore_changes cannot depend on a variable.
+  # So an autoscaled table is planned with its present units, within the bounds of the settings:
+  # an apply during a show keeps the units that autoscaling has added.
   read_units = local.autoscaled ? min(
     max(var.settings.read_units, values(data.aws_dynamodb_table.scaled)[*].read_capacity...),
     var.settings.autoscaling.max_read_units,
@@ -23,7 +23,7 @@ locals {
   ) : var.settings.write_units
 }
 
-# Tells the first apply, when there is no table to read units from, from every later one.
+# Tells whether there is a table to read units from: the first apply has none.
 data "aws_dynamodb_tables" "existing" {}
 
 data "aws_dynamodb_table" "scaled" {
@@ -33,7 +33,7 @@ data "aws_dynamodb_table" "scaled" {
   name = each.value
 }
 
-# Encryption at rest is DynamoDB's default, with a key of its own: always on, and free. kms_key takes its place.
+# DynamoDB always encrypts at rest, with a key of its own and without charge. kms_key replaces that key.
 resource "aws_dynamodb_table" "this" {
   name                        = local.name
   billing_mode                = var.settings.billing_mode

@@ -7,7 +7,7 @@ variable "deletion_protection_enabled" {
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the table; null means DynamoDB's own. Whoever uses the table needs kms:Decrypt for it. Changes in place, in the background."
+  description = "Key for the table; null means DynamoDB's own. Roles that use the table need kms:Decrypt for it. Changes in place, in the background."
   default     = null
 }
 
@@ -64,7 +64,7 @@ variable "settings" {
 
   validation {
     condition     = alltrue([for units in [var.settings.read_units, var.settings.write_units] : units == null ? true : units >= 1 && floor(units) == units])
-    error_message = "${var.table}_table.read_units and write_units must be whole numbers from 1 up: a PROVISIONED table can't have none (and no more than 40,000 each until AWS raises that quota)."
+    error_message = "${var.table}_table.read_units and write_units must be whole numbers from 1 up: a PROVISIONED table needs at least 1 of each, and AWS allows 40,000 until it raises that quota."
   }
 
   validation {
@@ -95,7 +95,7 @@ variable "settings" {
 
 variable "table" {
   type        = string
-  description = "Which table this is: polls, votes or tallies. It decides the keys and the TTL attribute. Changing it replaces the table and loses its items."
+  description = "The table's role: polls, votes or tallies. It decides the keys and the TTL attribute. Changing it replaces the table and loses its items."
   nullable    = false
 
   validation {

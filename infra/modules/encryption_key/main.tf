@@ -1,5 +1,5 @@
-# A key of one's own for what is at rest, for whoever has to be able to say who used it, and to take it away.
-# Roles get their part of it where they are made: only through the one service that uses it for them.
+# A key of your own for data at rest: you can audit its use, and revoke it. Each role gets its permission where it is
+# created, and only through the service that uses the key for it.
 resource "aws_kms_key" "this" {
   description             = "Votes at rest: ${var.name}"
   enable_key_rotation     = true
@@ -23,8 +23,8 @@ locals {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # Without it nobody could change the key's policy any more. It lets the account's own policies decide, and
-      # allows nothing by itself. In a key's policy, every resource is this key.
+      # Without this statement the key's policy could never be changed again. It lets the account's IAM policies
+      # decide, and allows nothing by itself. In a key policy, * means this key.
       {
         Sid       = "AccountDecides"
         Effect    = "Allow"
@@ -32,7 +32,7 @@ locals {
         Resource  = "*"
         Principal = { AWS = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root" }
       },
-      # CloudWatch Logs uses a key as itself, not for the role that writes: so it says here for which log groups.
+      # CloudWatch Logs uses a key in its own name, not for the role that writes. So the policy names the log groups.
       {
         Sid       = "EncryptLogs"
         Effect    = "Allow"
@@ -48,7 +48,7 @@ locals {
           }
         }
       },
-      # CloudWatch publishes alarms as itself, too.
+      # CloudWatch publishes alarms in its own name, too.
       {
         Sid       = "EncryptAlarms"
         Effect    = "Allow"

@@ -5,7 +5,7 @@ variable "log_group_names" {
 
   validation {
     condition     = length(var.log_group_names) > 0 && alltrue([for name in var.log_group_names : startswith(name, "/")])
-    error_message = "log_group_names must name log groups by their full names, which begin with /: any other one is somebody else's."
+    error_message = "log_group_names must hold full names that begin with /, such as /aws/lambda/votestream-dev-*."
   }
 }
 

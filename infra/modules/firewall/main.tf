@@ -1,12 +1,12 @@
-# In front of the API: what is one client's too many, or too large, costs the API nothing and the others nothing.
-# The answers have the API's own shape.
+# In front of the API. Requests of one client that are too many or too large never reach the API, and do not take its
+# capacity from others. The answers have the API's own shape.
 locals {
   answers = {
     throttled = { error = "throttled", message = "Too many votes from this address at this moment; a vote that is answered with this is not stored. Send it again after the seconds in Retry-After." }
     too_large = { error = "too_large", message = "The request is too large. Send only option and voter." }
   }
 
-  # Where pages may vote they may read why not.
+  # Pages that may vote may read the reason of a refusal.
   cors_headers = length(var.allowed_origins) == 0 ? {} : {
     Access-Control-Allow-Origin   = length(var.allowed_origins) == 1 && !strcontains(join("", var.allowed_origins), "*") ? one(var.allowed_origins) : "*"
     Access-Control-Expose-Headers = "Retry-After"
@@ -16,13 +16,13 @@ locals {
     too_large = local.cors_headers
   }
 
-  # A batch is as large as 500 votes, and comes from a back end that has signed it.
+  # A batch may be as large as 500 votes. A back end signs it.
   batch_path = "/votes/batch"
 }
 
 resource "aws_wafv2_web_acl" "this" {
   name        = var.name
-  description = "Limits of one client at the REST API ${var.name}"
+  description = "Limits for each client of the REST API ${var.name}"
   scope       = "REGIONAL"
 
   default_action {
@@ -70,7 +70,7 @@ resource "aws_wafv2_web_acl" "this" {
 
             field_to_match {
               body {
-                # Of a body above 16 KB the firewall sees the first part only: too large whatever that is.
+                # The firewall sees only the first 16 KB of a body: a longer one is too large in any case.
                 oversize_handling = "MATCH"
               }
             }
@@ -143,13 +143,13 @@ resource "aws_wafv2_web_acl" "this" {
           for_each = var.settings.forwarded_ip_header[*]
 
           content {
-            # Whoever comes without a readable address has not come through the proxy.
+            # A request without a readable address did not come through the proxy.
             fallback_behavior = "MATCH"
             header_name       = forwarded_ip_config.value
           }
         }
 
-        # Only votes, and no batches: reads come from a CDN's few addresses, batches from a back end's.
+        # Votes only: reads come from the few addresses of a CDN, and batches from those of a back end.
         scope_down_statement {
           and_statement {
             statement {

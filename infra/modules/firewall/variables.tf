@@ -18,7 +18,7 @@ variable "settings" {
     requests_per_client = number
     window_seconds      = optional(number, 300)
   })
-  description = "firewall as in the tfvars. Changes in place."
+  description = "The variable firewall of the tfvars. Changes in place."
   nullable    = false
 
   validation {
@@ -28,12 +28,12 @@ variable "settings" {
 
   validation {
     condition     = var.settings.requests_per_client >= 10 && var.settings.requests_per_client <= 2000000000 && floor(var.settings.requests_per_client) == var.settings.requests_per_client
-    error_message = "firewall.requests_per_client is ${var.settings.requests_per_client}: it must be a whole number from 10, the least that WAF counts to, to 2,000,000,000."
+    error_message = "firewall.requests_per_client is ${var.settings.requests_per_client}: it must be a whole number from 10, WAF's minimum, to 2,000,000,000."
   }
 
   validation {
     condition     = var.settings.max_body_bytes >= 512 && var.settings.max_body_bytes <= 16384 && floor(var.settings.max_body_bytes) == var.settings.max_body_bytes
-    error_message = "firewall.max_body_bytes is ${var.settings.max_body_bytes}: it must be a whole number from 512 (a vote with the longest option and voter has 230 bytes) to 16384, as much of a body as WAF sees."
+    error_message = "firewall.max_body_bytes is ${var.settings.max_body_bytes}: it must be a whole number from 512 (a vote with the longest option and voter has 230 bytes) to 16384, the part of a body that WAF inspects."
   }
 
   validation {

@@ -1,15 +1,15 @@
 resource "aws_kinesis_stream" "this" {
   name        = var.name
   shard_count = var.shard_count
-  # Votes wait here while consumers are slow, broken or being redeployed: retention is the time
-  # there is to mend them before a vote is lost.
+  # Votes wait here while consumers are slow, broken or being redeployed. The retention is the time
+  # that you have to repair them before a vote is lost.
   retention_period    = var.retention_hours
   shard_level_metrics = var.shard_level_metrics
 
   # Kinesis' own key has no monthly fee, and its key policy lets every principal in that may use the
   # stream, so no role needs a KMS permission. What is billed are the data-key requests, one every
-  # five minutes and set of credentials: a few dollars a month at most. A key of one's own costs the same, and
-  # a dollar a month.
+  # five minutes and set of credentials: a few dollars a month at most. A key of your own costs a dollar a month
+  # more.
   encryption_type = var.encryption_enabled ? "KMS" : "NONE"
   kms_key_id      = var.encryption_enabled ? try(var.kms_key.arn, "alias/aws/kinesis") : null
 

@@ -1,13 +1,13 @@
 variable "encryption_enabled" {
   type        = bool
-  description = "Encrypt records at rest, without kms_key with Kinesis' own key (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
+  description = "Encrypt records at rest. Without kms_key it is Kinesis' own key (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
   default     = true
   nullable    = false
 }
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the records; null means Kinesis' own. Whoever puts or reads needs a permission for it. Changes in place."
+  description = "Key for the records; null means Kinesis' own. Producers and consumers need a permission for it. Changes in place."
   default     = null
 }
 
@@ -36,7 +36,7 @@ variable "name" {
 
 variable "retention_hours" {
   type        = number
-  description = "How long the stream remembers a record, in hours. 24 is included in the shard price; up to 168 and beyond cost extra. Changes in place; lowering it forgets older records at once."
+  description = "How long the stream keeps a record, in hours. 24 is included in the shard price; up to 168 and beyond cost extra. Changes in place; lowering it deletes older records at once."
   default     = 24
   nullable    = false
 
@@ -63,7 +63,7 @@ variable "shard_count" {
 
   validation {
     condition     = var.shard_count == null ? true : var.shard_count >= 1 && var.shard_count <= 10000 && floor(var.shard_count) == var.shard_count
-    error_message = "stream.shard_count must be a whole number from 1 to 10000: UpdateShardCount, with which the stream is resized, goes no further."
+    error_message = "stream.shard_count must be a whole number from 1 to 10000: UpdateShardCount, which resizes the stream, allows no more."
   }
 }
 
@@ -78,6 +78,6 @@ variable "shard_level_metrics" {
       "IncomingBytes", "IncomingRecords", "IteratorAgeMilliseconds", "OutgoingBytes", "OutgoingRecords",
       "ReadProvisionedThroughputExceeded", "WriteProvisionedThroughputExceeded",
     ])) == 0
-    error_message = "stream.shard_level_metrics holds a name that Kinesis does not have. Legal are IncomingBytes, IncomingRecords, IteratorAgeMilliseconds, OutgoingBytes, OutgoingRecords, ReadProvisionedThroughputExceeded and WriteProvisionedThroughputExceeded (name them all instead of \"ALL\")."
+    error_message = "stream.shard_level_metrics holds a name that Kinesis does not have. Allowed are IncomingBytes, IncomingRecords, IteratorAgeMilliseconds, OutgoingBytes, OutgoingRecords, ReadProvisionedThroughputExceeded and WriteProvisionedThroughputExceeded (name them all instead of \"ALL\")."
   }
 }

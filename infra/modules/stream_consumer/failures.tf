@@ -1,5 +1,5 @@
-# Where Lambda puts the batches that it gives up on. A bucket, because an S3 destination receives the
-# records themselves: a queue would receive their place in a stream that may have forgotten them.
+# Lambda puts the batches that it gives up into this bucket. An S3 destination receives the records themselves. A queue
+# would receive only their position, and the stream may have deleted the records by then.
 resource "aws_s3_bucket" "failures" {
   bucket        = local.bucket_name
   force_destroy = !var.deletion_protection_enabled
@@ -27,7 +27,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "failures" {
       kms_master_key_id = try(var.kms_key.arn, null)
     }
 
-    # One key of the bucket's instead of one for each object: fewer requests to KMS.
+    # One key for the bucket instead of one for each object: fewer requests to KMS.
     bucket_key_enabled = var.kms_key != null
   }
 }

@@ -1,5 +1,5 @@
 locals {
-  # What every consumer may do, whatever it does with the votes.
+  # Every consumer may do this.
   consumer_permissions = merge(
     {
       FindFailureBucket = {
@@ -27,7 +27,7 @@ locals {
     } },
   )
 
-  # Records come encrypted, and Lambda puts what it gives up into an encrypted bucket.
+  # Records are encrypted, and so is the bucket for batches that Lambda gives up.
   consumer_key_uses = { kinesis = ["kms:Decrypt"], s3 = ["kms:GenerateDataKey"] }
 
   # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.

@@ -5,8 +5,8 @@ locals {
 
 data "aws_caller_identity" "current" {}
 
-# The one module that another module calls: what a function is should be said once, and the root has no business
-# with how a consumer is put together.
+# This is the only module that calls another one. A function is defined once, and the root need not know the parts of
+# a consumer.
 module "function" {
   source = "../function"
 
@@ -46,7 +46,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   # Without it one failed record would make Lambda deliver the whole batch again.
   function_response_types = ["ReportBatchItemFailures"]
 
-  # Alarms rest on what the mapping itself counts: that it polls, and what it gives up on.
+  # Alarms use the mapping's own counts: of polls, and of records that it gives up.
   metrics_config {
     metrics = ["EventCount"]
   }

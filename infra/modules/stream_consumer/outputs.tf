@@ -9,7 +9,7 @@ output "event_source_mapping_id" {
 }
 
 output "execution_policy_json" {
-  description = "Everything that the function may do, as an IAM policy: for reviews, and to hold against the calls it really makes."
+  description = "Everything that the function may do, as an IAM policy: for reviews, and for a comparison with its real calls."
   value       = module.function.execution_policy_json
 }
 
@@ -19,7 +19,7 @@ output "failure_bucket_arn" {
 }
 
 output "failure_bucket_name" {
-  description = "Bucket that receives the batches the consumer gave up on."
+  description = "Bucket for the batches that the consumer gave up."
   value       = aws_s3_bucket.failures.bucket
 }
 
@@ -29,6 +29,6 @@ output "function_name" {
 }
 
 output "log_group_name" {
-  description = "Log group of the function; its metrics (EMF) come from here too."
+  description = "Log group of the function; its metrics (EMF) come from here, too."
   value       = module.function.log_group_name
 }

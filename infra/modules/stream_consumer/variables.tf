@@ -19,7 +19,7 @@ variable "deletion_protection_enabled" {
 
 variable "environment_variables" {
   type        = map(string)
-  description = "Environment of the function, complete: its settings refuse a missing and an unknown name."
+  description = "Environment of the function. Its code refuses to start without a name that it needs, and ignores unknown names."
   nullable    = false
 }
 
@@ -42,14 +42,14 @@ variable "handler" {
 
 variable "key_uses" {
   type        = map(list(string))
-  description = "What may be done with kms_key for the function, besides reading the stream and reporting failures, as in modules/function."
+  description = "Uses of kms_key for the function, besides reading the stream and reporting failures, as in modules/function."
   default     = {}
   nullable    = false
 }
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the failure bucket and the log, and the one that the stream is encrypted with; null means the services' own. Changes in place: objects that are there stay as they are."
+  description = "Key for the failure bucket and the log, and the one that the stream is encrypted with; null means the services' own. Changes in place; existing objects keep their key."
   default     = null
 }
 
@@ -61,7 +61,7 @@ variable "log_retention_days" {
 
 variable "name" {
   type        = string
-  description = "Name of the consumer as the tfvars spell it, such as vote_writer. It names artifact, messages and, with hyphens, every resource. Changing it replaces them all, the failure bucket included."
+  description = "Name of the consumer as in the tfvars, such as vote_writer. Artifact and messages use it, and every resource with hyphens. Changing it replaces them all, the failure bucket included."
   nullable    = false
 }
 
@@ -78,7 +78,7 @@ variable "name_prefix" {
 
 variable "order_required" {
   type        = bool
-  description = "True for a consumer whose result rests on the order of records within a shard: it may then neither run shards in parallel nor skip a batch."
+  description = "True for a consumer whose result depends on the order of records within a shard. It may not process a shard in parallel, nor skip a batch."
   default     = false
   nullable    = false
 }
@@ -88,13 +88,13 @@ variable "permissions" {
     actions   = list(string)
     resources = list(string)
   }))
-  description = "What the function may do besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid, as in modules/function."
+  description = "Permissions of the function besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid, as in modules/function."
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "Policy that bounds what the function's role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  description = "Permissions boundary of the function's role (../../bootstrap creates it). null sets no boundary. Changes in place."
   default     = null
 }
 
@@ -128,7 +128,7 @@ variable "settings" {
 
   validation {
     condition     = var.settings.batch_size >= 1 && var.settings.batch_size <= 10000 && floor(var.settings.batch_size) == var.settings.batch_size
-    error_message = "${var.name}.batch_size is ${var.settings.batch_size}: it must be a whole number from 1 to 10000, the most that Lambda takes from Kinesis at once."
+    error_message = "${var.name}.batch_size is ${var.settings.batch_size}: it must be a whole number from 1 to 10000, the most that Lambda reads from Kinesis at once."
   }
 
   validation {
@@ -148,7 +148,7 @@ variable "settings" {
 
   validation {
     condition     = !var.order_required || var.settings.parallelization_factor == 1
-    error_message = "${var.name}.parallelization_factor is ${var.settings.parallelization_factor}: it must be 1, because live counts rest on the order within a shard. Two batches of one shard at once would drop each other's votes as already counted. Add shards (stream.shard_count) for more speed."
+    error_message = "${var.name}.parallelization_factor is ${var.settings.parallelization_factor}: it must be 1, because live counts depend on the order within a shard. Two batches of one shard at once would drop each other's votes as already counted. Add shards (stream.shard_count) for more speed."
   }
 
   validation {
@@ -158,7 +158,7 @@ variable "settings" {
 
   validation {
     condition     = var.settings.maximum_record_age_seconds <= var.stream_retention_hours * 3600
-    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}, but the stream forgets a record after ${var.stream_retention_hours * 3600} seconds (stream.retention_hours = ${var.stream_retention_hours}): a longer age never applies, and what the stream forgets reaches no failure bucket. Lower it, or raise stream.retention_hours."
+    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}, but the stream deletes a record after ${var.stream_retention_hours * 3600} seconds (stream.retention_hours = ${var.stream_retention_hours}): a longer age never applies, and what the stream forgets reaches no failure bucket. Lower it, or raise stream.retention_hours."
   }
 
   validation {
@@ -168,12 +168,12 @@ variable "settings" {
 
   validation {
     condition     = !var.order_required || (var.settings.maximum_record_age_seconds == -1 && var.settings.maximum_retry_attempts == -1)
-    error_message = "${var.name}.maximum_record_age_seconds and maximum_retry_attempts must both be -1: its counts rest on order, so a batch that is skipped can't be counted later. It has to retry until the stream forgets; remove both settings."
+    error_message = "${var.name}.maximum_record_age_seconds and maximum_retry_attempts must both be -1: its counts depend on order, so a skipped batch cannot be counted later. It must retry until the stream's retention ends; remove both settings."
   }
 
   validation {
     condition     = var.settings.timeout_seconds >= 15 && var.settings.timeout_seconds <= 900 && floor(var.settings.timeout_seconds) == var.settings.timeout_seconds
-    error_message = "${var.name}.timeout_seconds is ${var.settings.timeout_seconds}: it must be a whole number from 15 to 900. Lambda takes no more, and a consumer starts no call to DynamoDB when less than 9 seconds are left, so that with less than 15 it would hardly start any."
+    error_message = "${var.name}.timeout_seconds is ${var.settings.timeout_seconds}: it must be a whole number from 15 to 900. Lambda takes no more, and a consumer starts no call to DynamoDB when less than 9 seconds are left, so it would hardly start any with less than 15."
   }
 }
 
@@ -185,6 +185,6 @@ variable "stream_arn" {
 
 variable "stream_retention_hours" {
   type        = number
-  description = "How long that stream remembers a record, in hours: no record age can be longer."
+  description = "How long that stream keeps a record, in hours. No record age can be longer."
   nullable    = false
 }

@@ -1,11 +1,11 @@
-# The people who may vote, where the front door asks them to sign in: what counts as a voter is a user's `sub`, which
-# Cognito gives once and never to anybody else.
+# The people who may vote, where the front door asks them to sign in. A voter is a user's `sub`: Cognito gives it to one
+# user only, and never again.
 resource "aws_cognito_user_pool" "this" {
   name                = var.name
   user_pool_tier      = var.settings.user_pool_tier
   deletion_protection = var.deletion_protection_enabled ? "ACTIVE" : "INACTIVE"
   mfa_configuration   = "OPTIONAL"
-  # People sign in with their address, and have to show that it is theirs. Neither can be changed later.
+  # People sign in with their e-mail address and verify it. Neither setting can be changed later.
   username_attributes      = ["email"]
   auto_verified_attributes = ["email"]
 
@@ -16,8 +16,8 @@ resource "aws_cognito_user_pool" "this" {
     }
   }
 
-  # One voter, one vote is worth what one account for each person is worth. So somebody has to be let in, unless
-  # it is said that everybody may come.
+  # One vote per person needs one account per person. So an administrator creates accounts, unless sign_up_enabled
+  # lets people create their own.
   admin_create_user_config {
     allow_admin_create_user_only = !var.settings.sign_up_enabled
   }
@@ -46,7 +46,7 @@ resource "aws_cognito_user_pool" "this" {
     enabled = true
   }
 
-  # A new address counts once it has been shown to be theirs.
+  # A new address counts once it is verified.
   user_attribute_update_settings {
     attributes_require_verification_before_update = ["email"]
   }
@@ -56,8 +56,8 @@ resource "aws_cognito_user_pool" "this" {
   }
 }
 
-# For pages and apps: no secret, because nothing in a browser is one. Passwords never cross the wire (SRP), or stay on
-# Cognito's own pages (authorization code with PKCE, where there are callback URLs).
+# For pages and apps. It has no secret, because a browser cannot keep one. Passwords never cross the wire (SRP), or stay
+# on Cognito's own pages (authorization code with PKCE, if there are callback URLs).
 resource "aws_cognito_user_pool_client" "browser" {
   name         = "${var.name}-browser"
   user_pool_id = aws_cognito_user_pool.this.id
@@ -85,7 +85,7 @@ resource "aws_cognito_user_pool_client" "browser" {
   }
 }
 
-# Where Cognito's own pages for signing in are. The name is unique in the region, so it carries the account.
+# Host of Cognito's own sign-in pages. The name is unique in the region, so it contains the account.
 resource "aws_cognito_user_pool_domain" "this" {
   count = local.hosted_pages ? 1 : 0
 

@@ -1,5 +1,5 @@
 output "sign_in_url" {
-  description = "Where Cognito's own pages for signing in are; null without callback URLs."
+  description = "Address of Cognito's own sign-in pages; null without callback URLs."
   value       = one([for domain in aws_cognito_user_pool_domain.this : "https://${domain.domain}.auth.${data.aws_region.current.id}.amazoncognito.com"])
 }
 
@@ -14,6 +14,6 @@ output "user_pool_client_id" {
 }
 
 output "user_pool_id" {
-  description = "Id of the pool, for whoever adds voters."
+  description = "Id of the pool, to add voters."
   value       = aws_cognito_user_pool.this.id
 }

@@ -11,7 +11,7 @@ variable "name" {
 
   validation {
     condition     = length(var.settings.callback_urls) == 0 || !can(regex("aws|amazon|cognito", var.name))
-    error_message = "\"${var.name}\" contains aws, amazon or cognito, which Cognito refuses in the name of a domain: rename project or environment, or leave voter_auth.callback_urls out."
+    error_message = "\"${var.name}\" contains aws, amazon or cognito, which Cognito refuses in a domain's name: rename project or environment, or remove voter_auth.callback_urls."
   }
 }
 
@@ -33,7 +33,7 @@ variable "settings" {
 
   validation {
     condition     = contains(["LITE", "ESSENTIALS", "PLUS"], var.settings.user_pool_tier)
-    error_message = "voter_auth.user_pool_tier is \"${var.settings.user_pool_tier}\": it must be LITE, ESSENTIALS or PLUS. The pool needs nothing of the dearer two."
+    error_message = "voter_auth.user_pool_tier is \"${var.settings.user_pool_tier}\": it must be LITE, ESSENTIALS or PLUS. LITE has everything that the pool needs."
   }
 
   validation {
@@ -48,7 +48,7 @@ variable "settings" {
 
   validation {
     condition     = length(var.settings.logout_urls) == 0 || length(var.settings.callback_urls) > 0
-    error_message = "voter_auth.logout_urls needs voter_auth.callback_urls: without Cognito's own pages nobody signs out there."
+    error_message = "voter_auth.logout_urls needs voter_auth.callback_urls: there is no page to sign out from without Cognito's own pages."
   }
 
   validation {
@@ -58,13 +58,13 @@ variable "settings" {
 
   validation {
     condition     = var.settings.token_validity_minutes >= 5 && var.settings.token_validity_minutes <= 1440 && floor(var.settings.token_validity_minutes) == var.settings.token_validity_minutes
-    error_message = "voter_auth.token_validity_minutes is ${var.settings.token_validity_minutes}: it must be a whole number from 5 to 1440, what Cognito offers for ID and access tokens."
+    error_message = "voter_auth.token_validity_minutes is ${var.settings.token_validity_minutes}: it must be a whole number from 5 to 1440, Cognito's range for ID and access tokens."
   }
 }
 
 variable "token_scopes" {
   type        = list(string)
-  description = "Scopes that the front door asks access tokens for; the browser's client may have them. Changes in place."
+  description = "Scopes that the front door requires in access tokens; the browser's client may request them. Changes in place."
   default     = []
   nullable    = false
 }
