@@ -224,6 +224,14 @@ loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify eac
 drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while people vote (DRILL=; without it, a list)
 	@$(BIN)/python -m loadtest.drills $(or $(DRILL),--help) $(ARGS)
 
+.PHONY: spike
+spike: $(VENV) ## Simulate a million phones at a throttled door, with our pages and with simpler clients
+	@$(BIN)/python -m scripts.spike $(ARGS)
+
+.PHONY: pages
+pages: $(VENV) ## Serve the pages on this machine against the local cloud's API (ARGS=--help for more)
+	@$(BIN)/python -m scripts.pages $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
 	@export VOTESTREAM_FUZZ_REQUESTS=$(FUZZ_REQUESTS); \

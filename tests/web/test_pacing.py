@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+import pytest
+
+from scripts.spike import RETRY_AFTER_SECONDS, page_waits
 from web.conftest import Visitor
 
 LOAD = "const p = await import('/assets/pacing.js');"
@@ -71,3 +75,13 @@ def test_intervals_follow_what_can_be_seen(visitor: Visitor) -> None:
         "final": [None] * 4,
         "cancelled": [None] * 4,
     }
+
+
+def test_simulation_of_a_spike_waits_as_the_pages_do(visitor: Visitor) -> None:
+    attempts = list(range(12))
+    longest = run(visitor, f"return {attempts}.map(n => p.retryDelay(n, 0, chance) / 1000)", chance=1)
+    waits = [page_waits(np.full(20_000, attempt), np.random.default_rng(1)) for attempt in attempts]
+    told = max(RETRY_AFTER_SECONDS)
+    assert [round(float(wait.max())) for wait in waits] == pytest.approx(
+        [told + part for part in longest], abs=1
+    )

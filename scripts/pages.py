@@ -1,0 +1,93 @@
+"""Serves the pages on this machine, aimed at a deployment's API, to try them or to change them."""
+
+import argparse
+import json
+import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from votectl import deployment
+from votectl.errors import OperatorError
+
+SITE = Path(__file__).parents[1] / "web" / "site"
+CONNECT = "connect-src 'self'"
+
+
+def settings(deployed: deployment.Deployment, title: str) -> bytes:
+    """Return config.json for a deployment.
+
+    Raises:
+        OperatorError: its voters sign in, and this server does not know where.
+    """
+    mode = str(deployed.voter_auth)
+    if mode not in {"none", "iam"}:
+        raise OperatorError(
+            f"voters of {deployed.environment!r} sign in ({mode}): write a config.json for it, "
+            "see web/README.md"
+        )
+    config = {"title": title, "api": deployed.front_door, "votes_url": None, "identity": {"mode": mode}}
+    return json.dumps(config).encode()
+
+
+def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
+    """Return what serves the pages, and lets them reach that API besides their own origin."""
+    origin = f"{urlsplit(api).scheme}://{urlsplit(api).netloc}"
+
+    class Pages(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(SITE))  # type: ignore[arg-type]
+
+        def do_GET(self) -> None:
+            path = urlsplit(self.path).path
+            if path == "/config.json":
+                self._send(config, "application/json")
+            elif path in {f"/{page.name}" for page in SITE.glob("*.html")}:
+                page = (SITE / path.lstrip("/")).read_text()
+                self._send(page.replace(CONNECT, f"{CONNECT} {origin}").encode(), "text/html; charset=utf-8")
+            else:
+                super().do_GET()
+
+        def _send(self, content: bytes, content_type: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    return Pages
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--environment", default=deployment.LOCAL)
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--title", default="Votestream")
+    given = parser.parse_args()
+    deployment.aim(given.environment)
+    try:
+        deployed = deployment.find(given.environment)
+        config = settings(deployed, given.title)
+    except OperatorError as error:
+        sys.exit(f"error: {error}")
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(config, deployed.front_door))
+    except OSError as error:
+        sys.exit(f"error: port {given.port} cannot be used ({error.strerror}): choose another with --port")
+    here = f"http://localhost:{server.server_address[1]}"
+    print(
+        f"Vote:   {here}/vote.html#poll=<poll id>\nScreen: {here}/board.html#poll=<poll id>\nCtrl-C ends it."
+    )
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main()

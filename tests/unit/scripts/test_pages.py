@@ -1,0 +1,45 @@
+import json
+import threading
+from http.server import ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts import pages
+from votectl.errors import OperatorError
+
+
+def deployed(mode: str) -> Any:
+    return SimpleNamespace(environment="dev", voter_auth=mode, front_door="https://api.example/v1")
+
+
+def test_settings_name_the_api_and_who_votes() -> None:
+    config = json.loads(pages.settings(deployed("none"), "Friday"))
+    assert config["api"] == "https://api.example/v1"
+    assert config["identity"] == {"mode": "none"}
+    assert config["title"] == "Friday"
+
+
+def test_settings_refuse_a_sign_in_that_they_cannot_know() -> None:
+    with pytest.raises(OperatorError, match="web/README"):
+        pages.settings(deployed("cognito"), "Friday")
+
+
+def test_pages_may_reach_that_api_and_no_other() -> None:
+    config = pages.settings(deployed("none"), "Friday")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), pages.handler(config, "https://api.example/v1"))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        page = httpx.get(f"{base}/vote.html").text
+        assert "connect-src 'self' https://api.example;" in page
+        assert httpx.get(f"{base}/config.json").json()["api"] == "https://api.example/v1"
+        assert httpx.get(f"{base}/assets/vote.js").headers["Content-Type"].startswith("text/javascript")
+        assert httpx.get(f"{base}/../README.md").status_code == 404
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
