@@ -1,12 +1,13 @@
 """The core: what Kinesis's answer means for the sender of a vote. 202 is only for what Kinesis has confirmed."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from ingress.refusals import THROTTLED, UNAVAILABLE, DoorRefusal
 
-# The limits of a shard refill every second.
-RETRY_AFTER_SECONDS = "1"
+# Refused clients return spread over this many seconds.
+RETRY_SPREAD_SECONDS = 8
 
 _THROTTLING = ("ThroughputExceeded", "LimitExceeded", "Throttling")
 _STORED = 200
@@ -27,35 +28,41 @@ class DoorAnswer(TypedDict):
     body: str
 
 
-def refusal_answer(refusal: DoorRefusal) -> DoorAnswer:
-    """Answer why nothing was stored, or why nobody can say."""
+def retry_after(event: Mapping[str, Any]) -> str:
+    """Return the seconds after which a refused request may be sent again: 1 to 8, by the time of the request."""
+    moment = (event.get("requestContext") or {}).get("timeEpoch")
+    return str(1 + (moment if type(moment) is int else 0) % RETRY_SPREAD_SECONDS)
+
+
+def refusal_answer(refusal: DoorRefusal, retry_seconds: str) -> DoorAnswer:
+    """Answer why nothing was stored, or that it is not known."""
     headers = {"Content-Type": "application/json"}
     if refusal.status == THROTTLED.status:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
+        headers["Retry-After"] = retry_seconds
     # Without spaces, as Terraform's jsonencode writes the REST door's bodies.
     body = json.dumps({"error": refusal.error, "message": refusal.message}, separators=(",", ":"))
     return {"statusCode": refusal.status, "headers": headers, "body": body}
 
 
-def answer_for_vote(reply: Reply) -> DoorAnswer:
+def answer_for_vote(reply: Reply, retry_seconds: str) -> DoorAnswer:
     """Answer what became of one vote."""
     document = _read(reply)
     if reply.status != _STORED:
-        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE)
+        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE, retry_seconds)
     receipt = _receipt(document)
     if receipt is None:
-        return refusal_answer(UNAVAILABLE)
+        return refusal_answer(UNAVAILABLE, retry_seconds)
     return _answer(202, f'{{"receipt": {receipt}}}')
 
 
-def answer_for_batch(reply: Reply, votes: int) -> DoorAnswer:
+def answer_for_batch(reply: Reply, votes: int, retry_seconds: str) -> DoorAnswer:
     """Answer what became of each vote of a batch. Kinesis says 200 even if it has stored none."""
     document = _read(reply)
     if reply.status != _STORED:
-        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE)
+        return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE, retry_seconds)
     records = document.get("Records")
     if type(records) is not list or len(records) != votes:
-        return refusal_answer(UNAVAILABLE)
+        return refusal_answer(UNAVAILABLE, retry_seconds)
     outcomes, stored, throttled = [], 0, 0
     for record in records:
         code = record.get("ErrorCode")
@@ -69,11 +76,11 @@ def answer_for_batch(reply: Reply, votes: int) -> DoorAnswer:
         else:
             outcomes.append('{"status": 503, "error": "unavailable"}')
     if not stored:
-        answer = refusal_answer(THROTTLED if throttled == votes else UNAVAILABLE)
+        answer = refusal_answer(THROTTLED if throttled == votes else UNAVAILABLE, retry_seconds)
     else:
         answer = _answer(202 if stored == votes else 207, f'{{"votes": [{", ".join(outcomes)}]}}')
     if stored < votes:
-        answer["headers"]["Retry-After"] = RETRY_AFTER_SECONDS
+        answer["headers"]["Retry-After"] = retry_seconds
     return answer
 
 

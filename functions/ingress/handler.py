@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from ingress.answers import DoorAnswer, Reply, answer_for_batch, answer_for_vote, refusal_answer
+from ingress.answers import DoorAnswer, Reply, answer_for_batch, answer_for_vote, refusal_answer, retry_after
 from ingress.kinesis import KinesisConnection, endpoint_from_env
 from ingress.refusals import UNAVAILABLE, DoorRefused
 from ingress.requests import Rules, read_call
@@ -63,11 +63,14 @@ def handle(event: Mapping[str, Any], runtime: Runtime) -> DoorAnswer:
         call = read_call(event, runtime.rules)
         reply = runtime.call(call.action, call.body)
     except DoorRefused as refused:
-        return refusal_answer(refused.refusal)
+        return refusal_answer(refused.refusal, retry_after(event))
     except StoreUnavailable as error:
         _log.warning("a vote could not be confirmed: %s", error)
-        return refusal_answer(UNAVAILABLE)
-    answer = answer_for_vote(reply) if call.action == "PutRecord" else answer_for_batch(reply, call.votes)
+        return refusal_answer(UNAVAILABLE, retry_after(event))
+    if call.action == "PutRecord":
+        answer = answer_for_vote(reply, retry_after(event))
+    else:
+        answer = answer_for_batch(reply, call.votes, retry_after(event))
     if answer["statusCode"] == UNAVAILABLE.status:
         _log.warning("Kinesis did not store a vote: status %d", reply.status)
     return answer

@@ -21,7 +21,8 @@ from ingress.refusals import (
 )
 from voting.fields import OPTION, POLL_ID, VOTER
 
-# The types that the REST door has models for, letter by letter. A missing header counts as JSON there, and here.
+# The types that the REST door has models for, letter by letter. A missing header is refused, because a browser sends
+# a Blob without a type to another origin without asking.
 JSON_TYPES = frozenset(
     {
         "application/json",
@@ -92,7 +93,12 @@ def read_call(event: Mapping[str, Any], rules: Rules) -> Call:
     if batch or rules.signed_votes:
         _require_signature(context)
     voter = rules.voter_of(event) if rules.voter_of is not None and not batch else None
-    if (event.get("headers") or {}).get("content-type", "application/json") not in JSON_TYPES:
+    headers = event.get("headers") or {}
+    # Unlike the REST API, neither door decodes a compressed body.
+    if (
+        headers.get("content-type") not in JSON_TYPES
+        or headers.get("content-encoding", "identity") != "identity"
+    ):
         raise DoorRefused(UNSUPPORTED_MEDIA_TYPE)
     document = _document(event, MAX_BATCH_BYTES if batch else MAX_BODY_BYTES, rules)
     if not _poll_id.fullmatch(poll_id):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ingress.answers import Reply, answer_for_batch, answer_for_vote
+from ingress.answers import Reply, answer_for_batch, answer_for_vote, retry_after
 
 STORED = {"ShardId": "shardId-000000000000", "SequenceNumber": "4957"}
 RECEIPT = {"shard": "shardId-000000000000", "sequence": "4957"}
@@ -17,7 +17,7 @@ def reply(document: object, status: int = 200) -> Reply:
 
 
 def test_stored_vote_gets_202_with_its_receipt() -> None:
-    answer = answer_for_vote(reply(STORED))
+    answer = answer_for_vote(reply(STORED), "7")
     assert answer["statusCode"] == 202
     assert json.loads(answer["body"]) == {"receipt": RECEIPT}
 
@@ -27,8 +27,8 @@ def test_stored_vote_gets_202_with_its_receipt() -> None:
     ["ProvisionedThroughputExceededException", "com.amazon#LimitExceededException", "ThrottlingException"],
 )
 def test_throttled_vote_gets_429_with_retry_after(code: str) -> None:
-    answer = answer_for_vote(reply({"__type": code}, 400))
-    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "1")
+    answer = answer_for_vote(reply({"__type": code}, 400), "7")
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "7")
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def test_throttled_vote_gets_429_with_retry_after(code: str) -> None:
     ],
 )
 def test_vote_that_kinesis_did_not_confirm_gets_503(unclear: Reply) -> None:
-    assert answer_for_vote(unclear)["statusCode"] == 503
+    assert answer_for_vote(unclear, "7")["statusCode"] == 503
 
 
 def test_batch_that_is_stored_gets_202_with_each_receipt() -> None:
-    answer = answer_for_batch(reply({"Records": [STORED, STORED]}), 2)
+    answer = answer_for_batch(reply({"Records": [STORED, STORED]}), 2, "7")
     assert answer["statusCode"] == 202
     assert json.loads(answer["body"]) == {"votes": [{"status": 202, "receipt": RECEIPT}] * 2}
     assert "Retry-After" not in answer["headers"]
 
 
 def test_batch_that_is_stored_in_part_gets_207_with_each_outcome() -> None:
-    answer = answer_for_batch(reply({"Records": [STORED, THROTTLE, FAILURE]}), 3)
-    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (207, "1")
+    answer = answer_for_batch(reply({"Records": [STORED, THROTTLE, FAILURE]}), 3, "7")
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (207, "7")
     assert json.loads(answer["body"])["votes"] == [
         {"status": 202, "receipt": RECEIPT},
         {"status": 429, "error": "throttled"},
@@ -74,17 +74,27 @@ def test_batch_that_is_stored_in_part_gets_207_with_each_outcome() -> None:
     ("records", "status"), [([THROTTLE, THROTTLE], 429), ([THROTTLE, FAILURE], 503), ([FAILURE] * 2, 503)]
 )
 def test_batch_of_which_nothing_is_stored_gets_one_refusal(records: list[object], status: int) -> None:
-    answer = answer_for_batch(reply({"Records": records}), 2)
-    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (status, "1")
+    answer = answer_for_batch(reply({"Records": records}), 2, "7")
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (status, "7")
 
 
 @pytest.mark.parametrize(
     "unclear", [reply({"Records": [STORED]}), reply({}), reply({"__type": "InternalFailure"}, 500)]
 )
 def test_batch_with_another_number_of_outcomes_gets_503(unclear: Reply) -> None:
-    assert answer_for_batch(unclear, 2)["statusCode"] == 503
+    assert answer_for_batch(unclear, 2, "7")["statusCode"] == 503
 
 
 def test_throttled_batch_call_gets_429() -> None:
     throttled = reply({"__type": "ProvisionedThroughputExceededException"}, 400)
-    assert answer_for_batch(throttled, 2)["statusCode"] == 429
+    assert answer_for_batch(throttled, 2, "7")["statusCode"] == 429
+
+
+def test_refused_clients_return_within_one_to_eight_seconds() -> None:
+    waits = {retry_after({"requestContext": {"timeEpoch": 1_795_983_301_000 + ms}}) for ms in range(16)}
+    assert waits == {str(seconds) for seconds in range(1, 9)}
+
+
+@pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {"timeEpoch": "7"}}])
+def test_invented_time_does_no_harm(event: dict[str, object]) -> None:
+    assert retry_after(event) == "1"

@@ -49,8 +49,14 @@ def test_json_content_types_are_let_in(type_: str) -> None:
     assert read_call(request(headers={"content-type": type_}), OPEN).votes == 1
 
 
-def test_missing_content_type_counts_as_json() -> None:
-    assert read_call(request(headers={}), OPEN).votes == 1
+def test_missing_content_type_gets_415() -> None:
+    assert refused(request(headers={})) == 415
+    assert refused(request(headers=None) | {"headers": None}) == 415
+
+
+def test_compressed_body_gets_415() -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert refused(request(headers=headers)) == 415
 
 
 @pytest.mark.parametrize(
