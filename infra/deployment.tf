@@ -24,6 +24,8 @@ resource "aws_ssm_parameter" "deployment" {
     tally_schedule_role_arn        = module.tally.schedule_role_arn
     vote_retention_days            = var.vote_retention_days
     voter_auth                     = var.voter_auth.mode
+    vote_door                      = var.api.vote_door
+    votes_url                      = local.votes_url
   })
 
   lifecycle {

@@ -29,6 +29,18 @@ locals {
   user_pool_created = var.voter_auth.mode == "cognito" && var.voter_auth.user_pool_arn == null
   user_pool_arn     = local.user_pool_created ? module.voters[0].user_pool_arn : var.voter_auth.user_pool_arn
 
+  # The doors beside the REST API: the one that clients are sent to, and those that stay open for addresses that are
+  # out already.
+  vote_doors = toset([for door in concat([var.api.vote_door], tolist(var.api.kept_vote_doors)) : door if door != "rest"])
+  votes_url  = var.api.vote_door == "rest" ? module.api.invoke_url : module.door[var.api.vote_door].votes_url
+
+  # What a user pool's tokens say of themselves, for the doors that check them without API Gateway's own authorizer.
+  sign_in = {
+    client_ids   = var.voter_auth.mode != "cognito" ? [] : concat(var.voter_auth.client_ids, [for pool in module.voters : pool.user_pool_client_id])
+    issuer       = var.voter_auth.mode != "cognito" ? "" : "https://cognito-idp.${split(":", local.user_pool_arn)[3]}.amazonaws.com/${split("/", local.user_pool_arn)[1]}"
+    token_scopes = var.voter_auth.token_scopes
+  }
+
   # The key for what is at rest; null where each service takes its own.
   kms_key = var.encryption.kms_key_arn != null ? { arn = var.encryption.kms_key_arn } : one([for key in module.encryption_key : { arn = key.key_arn }])
 

@@ -46,6 +46,65 @@ module "api" {
   voter_auth                     = var.voter_auth.mode
 }
 
+# The doors that cost less than a REST API: a function of a few milliseconds behind an HTTP API or a URL of its own.
+module "ingress" {
+  source   = "./modules/function"
+  for_each = local.vote_doors
+
+  name                     = "ingress"
+  name_prefix              = "${local.name_prefix}-${each.key}"
+  description              = "Puts votes into the stream, behind the ${each.key} door"
+  handler                  = "ingress.handler.lambda_handler"
+  architecture             = var.lambda_architecture
+  artifact_directory       = local.artifact_directory
+  settings                 = var.ingress
+  kms_key                  = local.kms_key
+  key_uses                 = { kinesis = ["kms:GenerateDataKey"] }
+  log_retention_days       = var.log_retention_days
+  log_warnings_only        = true
+  permissions_boundary_arn = local.permissions_boundary_arn
+  versions_published       = true
+
+  environment_variables = {
+    VOTESTREAM_BATCH_ENABLED = tostring(var.api.batch_enabled)
+    VOTESTREAM_CLIENT_IDS    = join(" ", local.sign_in.client_ids)
+    VOTESTREAM_ISSUER        = local.sign_in.issuer
+    VOTESTREAM_STREAM        = module.stream.stream_name
+    VOTESTREAM_TOKEN_SCOPES  = join(" ", local.sign_in.token_scopes)
+    VOTESTREAM_VOTE_DOOR     = each.key
+    VOTESTREAM_VOTER_AUTH    = var.voter_auth.mode
+  }
+
+  permissions = {
+    PutVotes = {
+      actions   = var.api.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
+      resources = [module.stream.stream_arn]
+    }
+  }
+}
+
+module "door" {
+  source   = "./modules/door"
+  for_each = local.vote_doors
+
+  name                    = local.name_prefix
+  kind                    = each.key
+  allowed_origins         = var.api.allowed_origins
+  batch_enabled           = var.api.batch_enabled
+  clients                 = keys(var.api.clients)
+  firewall_enabled        = var.firewall != null
+  provisioned_concurrency = var.ingress.provisioned_concurrency
+  sign_in                 = local.sign_in
+  throttling_burst_limit  = var.api.throttling_burst_limit
+  throttling_rate_limit   = var.api.throttling_rate_limit
+  voter_auth              = var.voter_auth.mode
+
+  function = {
+    name    = module.ingress[each.key].function_name
+    version = module.ingress[each.key].version
+  }
+}
+
 module "encryption_key" {
   source = "./modules/encryption_key"
   count  = var.encryption.customer_managed_key ? 1 : 0
@@ -323,6 +382,12 @@ module "observability" {
     throttling_rate_limit = var.api.throttling_rate_limit
     votes_path            = module.api.votes_path
     results_path          = module.api.results_path
+  }
+
+  door = var.api.vote_door == "rest" ? null : {
+    function_name   = module.ingress[var.api.vote_door].function_name
+    metrics         = module.door[var.api.vote_door].metrics
+    timeout_seconds = var.ingress.timeout_seconds
   }
 
   consumers = {

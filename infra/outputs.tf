@@ -9,13 +9,13 @@ output "api_key_ids" {
 }
 
 output "api_url" {
-  description = "Where voters post: <api_url>/polls/{poll_id}/votes."
+  description = "The REST API: polls, results and receipts, and votes unless api.vote_door sends them elsewhere."
   value       = module.api.invoke_url
 }
 
 output "back_end_policy_arn" {
   description = "Policy for the roles of back ends that vouch for their voters; null where none may."
-  value       = module.api.back_end_policy_arn
+  value       = var.api.vote_door == "rest" ? module.api.back_end_policy_arn : module.door[var.api.vote_door].back_end_policy_arn
 }
 
 output "dashboard_name" {
@@ -68,4 +68,9 @@ output "voter_pool" {
     id          = pool.user_pool_id
     sign_in_url = pool.sign_in_url
   }])
+}
+
+output "votes_url" {
+  description = "Where voters post: <votes_url>/polls/{poll_id}/votes."
+  value       = local.votes_url
 }

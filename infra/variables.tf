@@ -17,8 +17,10 @@ variable "api" {
       name            = string
       zone_id         = optional(string)
     }))
+    kept_vote_doors        = optional(set(string), [])
     throttling_burst_limit = optional(number, 5000)
     throttling_rate_limit  = optional(number, 10000)
+    vote_door              = optional(string, "rest")
   })
   description = <<-EOT
     The front door.
@@ -30,9 +32,21 @@ variable "api" {
     domain: a name of your own for the API, with an ACM certificate of this region (certificate_arn), and the Route 53 zone that gets the record (zone_id; null means that you add it).
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
+    vote_door: where clients are sent to vote: "rest" (the REST API, which has firewall and client keys), "http" (an HTTP API and a function, about half the price) or "url" (a function URL, about a quarter), see docs/doors.md. Results and receipts stay on the REST API.
+    kept_vote_doors: "http" or "url": doors that stay open beside vote_door, for clients that know their address. The REST API always stays open.
   EOT
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = contains(["rest", "http", "url"], var.api.vote_door)
+    error_message = "api.vote_door is \"${var.api.vote_door}\": it must be \"rest\", \"http\" or \"url\"."
+  }
+
+  validation {
+    condition     = alltrue([for door in var.api.kept_vote_doors : contains(["http", "url"], door)])
+    error_message = "api.kept_vote_doors has ${jsonencode(var.api.kept_vote_doors)}: it may hold \"http\" and \"url\"; the REST API stays open without being named."
+  }
 }
 
 variable "artifact_directory" {
@@ -131,6 +145,39 @@ variable "firewall" {
     forwarded_ip_header: the header with the client's address, only behind a proxy that nobody can go around; null means the connection's own.
   EOT
   default     = null
+}
+
+variable "ingress" {
+  type = object({
+    memory_mb               = optional(number, 256)
+    provisioned_concurrency = optional(number)
+    reserved_concurrency    = optional(number)
+    timeout_seconds         = optional(number, 10)
+  })
+  description = <<-EOT
+    The function behind api.vote_door = "http" or "url".
+    memory_mb: memory of the function, and with it CPU.
+    provisioned_concurrency: containers that are kept ready, and paid for, all the time; null means none.
+    reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: one container takes about 100 votes a second.
+    timeout_seconds: longest time for one answer.
+  EOT
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.ingress.timeout_seconds >= 10 && var.ingress.timeout_seconds <= 29
+    error_message = "ingress.timeout_seconds is ${var.ingress.timeout_seconds}: it must be 10 to 29, because two tries to reach Kinesis take up to 8 seconds, and API Gateway gives up after 29."
+  }
+
+  validation {
+    condition     = var.api.vote_door != "url" || var.ingress.reserved_concurrency != null
+    error_message = "ingress.reserved_concurrency must be set with api.vote_door = \"url\": a function URL has no other throttle, and without one voters could use up what the consumers need. One container takes about 100 votes a second."
+  }
+
+  validation {
+    condition     = try(var.ingress.provisioned_concurrency <= var.ingress.reserved_concurrency, true)
+    error_message = "ingress.provisioned_concurrency is above ingress.reserved_concurrency: Lambda keeps no more containers ready than may run at once."
+  }
 }
 
 variable "lambda_architecture" {
@@ -448,6 +495,7 @@ variable "votes_table" {
 variable "voter_auth" {
   type = object({
     callback_urls = optional(list(string), [])
+    client_ids    = optional(list(string), [])
     email_sender = optional(object({
       from_address = string
       identity_arn = string
@@ -464,6 +512,7 @@ variable "voter_auth" {
     Who says who votes.
     mode: "none" (the body: anybody may vote as anybody), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
     user_pool_arn: with cognito, the pool whose users vote; null means that one is made.
+    client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.
     token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
     callback_urls, email_sender, logout_urls, sign_up_enabled, token_validity_minutes, user_pool_tier: settings of the pool that is made, see modules/voters/README.md.
   EOT

@@ -81,6 +81,7 @@ def run(
         run=run_id,
         environment=environment,
         front_door=(host or target.front_door).rstrip("/"),
+        votes_door=(host or target.votes_door).rstrip("/"),
         seed=time.time_ns() // 1_000_000_000 if seed is None else seed,
         shape=shape,
         rate=rate,
@@ -92,7 +93,7 @@ def run(
     files = Files(RUNS / run_id)
     files.begin(plan)
     console.print(
-        f"Run {run_id}: about {steps_expected(plan):,.0f} votes to {plan.front_door}, seed {plan.seed}",
+        f"Run {run_id}: about {steps_expected(plan):,.0f} votes to {plan.votes_door}, seed {plan.seed}",
         soft_wrap=True,
     )
     _send(files, plan, processes=processes, workers=workers)
@@ -144,10 +145,10 @@ def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
 
 def _make_sure(plan: Plan, *, yes: bool) -> None:
     """Ask before votes are sent that cost money."""
-    if yes or _is_loopback(plan.front_door):
+    if yes or _is_loopback(plan.votes_door):
         return
     typer.confirm(
-        f"This sends about {steps_expected(plan):,.0f} votes to {plan.front_door}, which costs money. Continue?",
+        f"This sends about {steps_expected(plan):,.0f} votes to {plan.votes_door}, which costs money. Continue?",
         abort=True,
     )
 

@@ -118,16 +118,15 @@ class Voter(FastHttpUser):
             self.steps = ((voter, number, step) for number, step in zip(numbers, steps, strict=False))
 
     def _send(self, shared: Sender, voter: int, number: int, request: Request) -> None:
-        path = f"/polls/{request.poll_id}/votes"
         body = request.body if isinstance(request.body, bytes) else json.dumps(request.body).encode()
-        url = f"{shared.scenario.plan.front_door}{path}"
+        url = f"{shared.scenario.plan.votes_door}/polls/{request.poll_id}/votes"
         headers = shared.headers.of("POST", url, body, request.content_type)
         shared.begun += 1
         sent_ms, began = shared.now_ms(), time.perf_counter()
         status, receipt = NO_ANSWER, {"shard": "", "sequence": ""}
         try:
             with self.client.post(
-                path,
+                url,
                 data=body,  # type: ignore[arg-type] # bytes go as they are; the annotation knows text only
                 headers=headers,
                 name=f"vote: {request.kind}",

@@ -31,6 +31,7 @@ class Plan(_RunModel):
         run: id of the run, part of its polls' ids and its folder's name.
         environment: name of the deployment.
         front_door: the API's base URL.
+        votes_door: the base URL for votes, which may be at another door.
         seed: of the voters; the same seed sends the same votes.
         shape: course of the rate.
         rate: highest rate in steps per second; a step is one request, sometimes two.
@@ -42,6 +43,7 @@ class Plan(_RunModel):
     run: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
     environment: str
     front_door: str
+    votes_door: str
     seed: int
     shape: Shape
     rate: Annotated[float, Field(gt=0)]

@@ -35,6 +35,7 @@ class Credentials(BaseModel):
     """What is asked for, without any secret: it may be written down, and handed to other machines that send.
 
     Attributes:
+        service: what a signature names; a function URL asks for another one than an API.
         signed: the signature of whoever has AWS credentials (voter_auth iam).
         api_key_id: which key (api.clients); None asks for none.
     """
@@ -42,6 +43,7 @@ class Credentials(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     signed: bool = False
+    service: str = "execute-api"
     api_key_id: str | None = None
 
     def find(self) -> httpx.Auth | None:
@@ -50,7 +52,7 @@ class Credentials(BaseModel):
         Raises:
             OperatorError: there are no AWS credentials, or they may not read the key.
         """
-        signing = Signing() if self.signed else None
+        signing = Signing(service=self.service) if self.signed else None
         return signing if self.api_key_id is None else WithKey(_key(self.api_key_id), signing)
 
 
@@ -92,5 +94,6 @@ def for_voters_of(deployment: Deployment, client: str | None = None) -> Credenti
     client = client or min(clients, default=None)
     return Credentials(
         signed=deployment.voter_auth is VoterAuth.IAM,
+        service=deployment.signed_service,
         api_key_id=None if client is None else clients[client],
     )

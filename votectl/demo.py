@@ -37,7 +37,7 @@ SHELL_FINDS_KEY = (
 )
 # With keys; those of a role have a token besides.
 CURL_SIGNS = (
-    '--aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
+    '--aws-sigv4 aws:amz:{region}:{service} --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
     '-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
 )
 
@@ -208,7 +208,7 @@ async def _send_and_watch(
                 await asyncio.sleep(REFRESH_SECONDS)
 
         sender = asyncio.create_task(
-            send(deployment.front_door, talks, account, CONCURRENCY, lambda: progress.advance(sending), auth)
+            send(deployment.votes_door, talks, account, CONCURRENCY, lambda: progress.advance(sending), auth)
         )
         await asyncio.gather(sender, watch())
 
@@ -269,13 +269,13 @@ def invite(deployment: Deployment, credentials: Credentials, poll: Poll, console
 
 def by_hand(deployment: Deployment, credentials: Credentials, poll: Poll) -> Iterator[str]:
     """Yield the commands with which somebody votes and looks; they name a key, and do not show it."""
-    url = f"{deployment.front_door}/polls/{poll.poll_id}/votes"
+    url = f"{deployment.votes_door}/polls/{poll.poll_id}/votes"
     body = f'{{"option": "{poll.options[0].id}", "voter": "me"}}'
     more = ""
     if credentials.api_key_id is not None:
         yield SHELL_FINDS_KEY.format(key_id=credentials.api_key_id)
         more += '-H "X-Api-Key: $API_KEY" '
     if credentials.signed:
-        more += f"{CURL_SIGNS.format(region=deployment.region)} "
+        more += f"{CURL_SIGNS.format(region=deployment.region, service=deployment.signed_service)} "
     yield f"curl -i {more}-H 'Content-Type: application/json' -d '{body}' {url}"
     yield f".venv/bin/votectl results {poll.poll_id} --watch"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import localcloud
 from votectl.errors import OperatorError
-from voting.settings import VoterAuth
+from voting.settings import VoteDoor, VoterAuth
 
 PROJECT = "votestream"
 LOCAL = "local"
@@ -39,6 +39,27 @@ class Deployment(BaseModel):
     tally_schedule_role_arn: str
     vote_retention_days: int
     voter_auth: VoterAuth
+    vote_door: VoteDoor
+    votes_url: str
+
+    @property
+    def votes_door(self) -> str:
+        """The base URL for votes; everything else is at ``front_door``.
+
+        The local cloud serves each door below its one endpoint, under the id that its own address starts with.
+        """
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        if self.vote_door is VoteDoor.REST:
+            return self.front_door
+        if not endpoint:
+            return self.votes_url
+        door_id = self.votes_url.partition("://")[2].partition(".")[0]
+        return f"{endpoint.rstrip('/')}/_votestream/{self.vote_door}/{door_id}"
+
+    @property
+    def signed_service(self) -> str:
+        """The service that a signed vote names in its signature."""
+        return "lambda" if self.vote_door is VoteDoor.URL else "execute-api"
 
     @property
     def front_door(self) -> str:

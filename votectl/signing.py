@@ -15,8 +15,8 @@ class Signing(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
-        """Take a session; None: the one that every AWS tool would have.
+    def __init__(self, session: boto3.Session | None = None, service: str = "execute-api") -> None:
+        """Take a session (None: the one that every AWS tool would have) and what the signature is for.
 
         Raises:
             OperatorError: there are no credentials, or no region.
@@ -28,11 +28,12 @@ class Signing(httpx.Auth):
                 "this deployment takes signed votes only (voter_auth iam), and there are no AWS credentials or no "
                 "region: set them as for every AWS tool"
             )
+        self._service = service
         self._credentials, self._region = credentials, session.region_name
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Add the signature's headers."""
-        signer = SigV4Auth(self._credentials.get_frozen_credentials(), "execute-api", self._region)
+        signer = SigV4Auth(self._credentials.get_frozen_credentials(), self._service, self._region)
         # Only what decides is signed: a client may add headers of its own on the way.
         headers = {"Host": request.headers["Host"], "Content-Type": request.headers.get("Content-Type", "")}
         signed = AWSRequest(

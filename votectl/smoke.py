@@ -123,7 +123,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
     account = Account()
     anybody = deployment.voter_auth is VoterAuth.COGNITO
     auth = None if anybody else for_voters_of(deployment, client).find()
-    asyncio.run(send(deployment.front_door, requests(poll.poll_id), account, CONCURRENCY, auth=auth))
+    asyncio.run(send(deployment.votes_door, requests(poll.poll_id), account, CONCURRENCY, auth=auth))
     console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
     with httpx.Client(base_url=deployment.front_door, timeout=30) as reading:
         viewer = Viewer(reading)

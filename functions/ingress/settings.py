@@ -34,10 +34,12 @@ class IngressSettings(NamedTuple):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables that start with ``VOTESTREAM_``.
+        """Read the variables that start with ``VOTESTREAM_``; others are ignored.
+
+        Lambda changes variables and code in two calls, so code runs for a moment with the variables of another version.
 
         Raises:
-            InvalidSettings: one line that names every missing, unknown or impossible variable.
+            InvalidSettings: one line that names every missing or impossible variable.
         """
         given = {
             key.removeprefix(PREFIX).lower(): value
@@ -45,7 +47,6 @@ class IngressSettings(NamedTuple):
             if key.startswith(PREFIX)
         }
         problems = [f"{PREFIX}{name.upper()}: is missing" for name in cls._fields if name not in given]
-        problems += [f"{PREFIX}{name.upper()}: is unknown" for name in given if name not in cls._fields]
         allowed = {
             "batch_enabled": ("false", "true"),
             "vote_door": DOORS,

@@ -26,6 +26,14 @@ class VoterAuth(StrEnum):
     COGNITO = "cognito"  # the token of a voter who has signed in
 
 
+class VoteDoor(StrEnum):
+    """Where clients are sent to vote."""
+
+    REST = "rest"  # API Gateway's REST API, without a function
+    HTTP = "http"  # an HTTP API and the function ingress
+    URL = "url"  # the function URL of ingress
+
+
 class FunctionSettings(BaseModel):
     """What every function needs to know."""
 

@@ -209,7 +209,7 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
             talks = list(
                 conversations({poll_id: [option.id for option in options]}, VOTERS_PER_ROUND, number)
             )
-            asyncio.run(send(deployment.front_door, talks, account, SENDERS, auth=auth))
+            asyncio.run(send(deployment.votes_door, talks, account, SENDERS, auth=auth))
 
     voting = threading.Thread(target=keep_voting)
     with Live(console=console, auto_refresh=False) as screen:

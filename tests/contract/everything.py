@@ -81,6 +81,31 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         },
         "votes_table": _SCALED_TABLE,
     },
+    "http_door": {
+        "firewall": None,
+        "api": {
+            "allowed_origins": ["https://vote.example.com"],
+            "batch_enabled": True,
+            "kept_vote_doors": ["url"],
+            "vote_door": "http",
+        },
+        "ingress": {"provisioned_concurrency": 10, "reserved_concurrency": 100},
+        "observability": {"alarms_enabled": True},
+        "permissions_boundary": True,
+        "voter_auth": {"mode": "iam"},
+    },
+    "http_door_with_tokens": {
+        "firewall": None,
+        "api": {"allowed_origins": [], "vote_door": "http"},
+        "voter_auth": {"mode": "cognito", "token_scopes": ["votes/vote"]},
+    },
+    "url_door": {
+        "firewall": None,
+        "api": {"allowed_origins": ["https://vote.example.com"], "vote_door": "url"},
+        "ingress": {"reserved_concurrency": 100},
+        "observability": {"alarms_enabled": True},
+        "voter_auth": {"mode": "cognito"},
+    },
     "trusted_back_ends": {
         "api": {"batch_enabled": True},
         "encryption": {"kms_key_arn": f"arn:aws:kms:{REGION}:111122223333:key/{'0' * 36}"},

@@ -8,7 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from contract.terraform_source import INFRA, parsed
+from contract.terraform_source import INFRA, parsed, root_modules
 from ingress import refusals, requests
 from ingress.settings import PREFIX, IngressSettings
 from ingress.signing import Credentials, Signer
@@ -94,6 +94,12 @@ def _botocore_clock(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
         return datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
 
     monkeypatch.setattr("botocore.auth.get_current_datetime", at)
+
+
+def test_terraform_sets_exactly_the_variables_that_ingress_reads() -> None:
+    assert set(root_modules()["ingress"]["environment_variables"]) == {
+        PREFIX + field.upper() for field in IngressSettings._fields
+    }
 
 
 def test_every_setting_of_ingress_is_documented() -> None:

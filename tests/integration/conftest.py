@@ -91,6 +91,8 @@ def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
     used = {
         "api_key_ids": {},
         "voter_auth": "none",
+        "vote_door": "rest",
+        "votes_url": endpoint,
         "environment": "test",
         "region": "us-east-1",
         "api_url": endpoint,

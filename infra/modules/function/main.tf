@@ -36,16 +36,20 @@ resource "aws_lambda_function" "this" {
   memory_size                    = var.settings.memory_mb
   timeout                        = var.settings.timeout_seconds
   reserved_concurrent_executions = coalesce(var.settings.reserved_concurrency, -1)
+  publish                        = var.versions_published
 
   environment {
     variables = var.environment_variables
   }
 
   # Text, because Powertools writes JSON lines itself and CloudWatch finds metrics only in lines that
-  # nobody wraps. The reference also makes the log group exist before the function's first line.
+  # nobody wraps. A function that emits no metrics may log warnings only: Lambda's own lines for each invocation would
+  # cost more than a short invocation does. The reference also makes the log group exist before the function's first line.
   logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.this.name
+    log_format            = var.log_warnings_only ? "JSON" : "Text"
+    log_group             = aws_cloudwatch_log_group.this.name
+    application_log_level = var.log_warnings_only ? "WARN" : null
+    system_log_level      = var.log_warnings_only ? "WARN" : null
   }
 
   lifecycle {

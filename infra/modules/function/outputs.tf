@@ -32,3 +32,8 @@ output "reserved_concurrency" {
   description = "Most invocations at once; -1 where the function shares the account's."
   value       = aws_lambda_function.this.reserved_concurrent_executions
 }
+
+output "version" {
+  description = "Version that was published last; $LATEST where none is."
+  value       = aws_lambda_function.this.version
+}

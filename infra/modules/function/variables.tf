@@ -62,6 +62,13 @@ variable "log_retention_days" {
   }
 }
 
+variable "log_warnings_only" {
+  type        = bool
+  description = "Log JSON lines from level WARN up, and none for each invocation. For a function without metrics of its own. Changes in place."
+  default     = false
+  nullable    = false
+}
+
 variable "name" {
   type        = string
   description = "Name of the function as the tfvars spell it, such as vote_writer. It names artifact, messages and, with hyphens, every resource. Changing it replaces them all."
@@ -138,4 +145,11 @@ variable "settings" {
     condition     = var.settings.reserved_concurrency == null ? true : var.settings.reserved_concurrency >= 1 && floor(var.settings.reserved_concurrency) == var.settings.reserved_concurrency
     error_message = "${var.name}.reserved_concurrency must be a whole number from 1 up, or left out for no limit: 0 would stop the function."
   }
+}
+
+variable "versions_published" {
+  type        = bool
+  description = "Publish a version at each change, for an alias to point to."
+  default     = false
+  nullable    = false
 }

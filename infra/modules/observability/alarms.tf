@@ -11,6 +11,35 @@ locals {
   votes_method   = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "POST", Resource = var.api.votes_path }
   results_method = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "GET", Resource = var.api.results_path }
 
+  # What counts the votes that are posted, at the door that clients are sent to.
+  posted = var.door != null ? var.door.metrics : {
+    namespace     = "AWS/ApiGateway"
+    dimensions    = tomap(local.votes_method)
+    count         = "Count"
+    client_errors = "4XXError"
+    server_errors = "5XXError"
+    latency       = "Latency"
+  }
+  # API Gateway's REST metrics have the share as their average. The other doors' counts are divided.
+  shares = {
+    for id, name in { failed = local.posted.server_errors, refused = local.posted.client_errors } : id => {
+      metrics = merge(
+        { for metric in [{ namespace = local.posted.namespace, name = name, dimensions = local.posted.dimensions, stat = "Average" }] : "share" => metric if var.door == null },
+        { for metric in [id, "posted"] : metric => local.door_metrics[metric] if var.door != null },
+      )
+      expressions = { for label in ["percent of the requests"] : "share" => { expression = "IF(posted > 0, ${id} / posted, 0)", label = label } if var.door != null }
+    }
+  }
+  door_metrics = { for id, name in { posted = local.posted.count, refused = local.posted.client_errors, failed = local.posted.server_errors } :
+    id => { namespace = local.posted.namespace, name = name, dimensions = local.posted.dimensions, stat = "Sum" }
+  }
+
+  # Functions with the alarms that every function has.
+  alarmed_functions = merge(
+    { for service, function in var.functions : service => { function_name = function.function_name, timeout_seconds = function.timeout_seconds } },
+    var.door == null ? {} : { ingress = { function_name = var.door.function_name, timeout_seconds = var.door.timeout_seconds } },
+  )
+
   # What the functions emit: namespace and dimensions as in functions/voting/metrics.py.
   own_namespace  = "Votestream"
   own_dimensions = { for service in keys(var.functions) : service => { environment = var.environment, service = service } }
@@ -31,13 +60,13 @@ locals {
       section     = "front-door-failing"
       means       = "More than ${var.settings.unavailable_percent} % of the votes posted are answered with 5xx: they may not be stored."
       first       = "See whether the stream answers: aws kinesis describe-stream-summary --stream-name ${var.stream.name}"
-      metrics     = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.votes_method, stat = "Average" } }
+      metrics     = local.shares["failed"].metrics
       threshold   = var.settings.unavailable_percent / 100
       operator    = "GreaterThanThreshold"
       datapoints  = 2
       periods     = 3
       missing     = "notBreaching"
-      expressions = {}
+      expressions = local.shares["failed"].expressions
     }
     results-failing = {
       section     = "results-failing"
@@ -56,20 +85,20 @@ locals {
       section     = "front-door-refusing"
       means       = "More than ${var.settings.refused_percent} % of the votes posted are answered with 4xx: throttled (429) or malformed (400, 415)."
       first       = "Tell the two apart: with front-door-full or stream-throttling beside it, it is throttling."
-      metrics     = { share = { namespace = "AWS/ApiGateway", name = "4XXError", dimensions = local.votes_method, stat = "Average" } }
+      metrics     = local.shares["refused"].metrics
       threshold   = var.settings.refused_percent / 100
       operator    = "GreaterThanThreshold"
       datapoints  = 3
       periods     = 5
       missing     = "notBreaching"
-      expressions = {}
+      expressions = local.shares["refused"].expressions
     }
     # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
     front-door-full = {
       section     = "front-door-full"
       means       = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${var.api.throttling_rate_limit}/s that the front door lets in; above that voters get 429."
       first       = "Raise api.throttling_rate_limit, and stream.shard_count with it, and apply."
-      metrics     = { posted = { namespace = "AWS/ApiGateway", name = "Count", dimensions = local.votes_method, stat = "Sum" } }
+      metrics     = { posted = local.door_metrics["posted"] }
       threshold   = var.settings.front_door_percent / 100 * var.api.throttling_rate_limit * local.minute
       operator    = "GreaterThanThreshold"
       datapoints  = 2
@@ -189,7 +218,7 @@ locals {
   ]...)
 
   function_alarms = merge([
-    for service, function in var.functions : {
+    for service, function in local.alarmed_functions : {
       # Single failures are retried by whoever calls, so it takes some minutes of them.
       "function-failing-${replace(service, "_", "-")}" = {
         section     = "function-failing"

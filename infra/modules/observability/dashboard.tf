@@ -5,6 +5,7 @@ locals {
 
   # Metrics per service, function, consumer or table, as lists to join.
   api      = { for method, path in { POST = var.api.votes_path, GET = var.api.results_path } : method => ["ApiName", var.api.name, "Method", method, "Resource", path, "Stage", var.api.stage_name] }
+  door     = flatten([for name, value in local.posted.dimensions : [name, value]])
   own      = { for service in local.services : service => ["environment", var.environment, "service", service] }
   function = { for service in local.services : service => ["FunctionName", var.functions[service].function_name] }
   mapping  = { for name, consumer in var.consumers : name => ["EventSourceMappingUUID", consumer.event_source_mapping_id] }
@@ -35,15 +36,16 @@ locals {
       title = "The front door"
       widgets = [
         { title = "Votes posted, by answer", unit = "requests a minute", stat = "Sum", marks = [{ label = "let in", value = var.api.throttling_rate_limit * 60 }], metrics = [
-          concat(["AWS/ApiGateway", "Count"], local.api["POST"], [{ label = "all" }]),
-          concat(["AWS/ApiGateway", "4XXError"], local.api["POST"], [{ label = "4xx: throttled or malformed" }]),
-          concat(["AWS/ApiGateway", "5XXError"], local.api["POST"], [{ label = "5xx" }]),
+          concat([local.posted.namespace, local.posted.count], local.door, [{ label = "all" }]),
+          concat([local.posted.namespace, local.posted.client_errors], local.door, [{ label = "4xx: throttled or malformed" }]),
+          concat([local.posted.namespace, local.posted.server_errors], local.door, [{ label = "5xx" }]),
         ] },
         { title = "How long a vote takes", unit = "ms", stat = "p50", marks = [], metrics = concat([for stat in ["p50", "p99"] :
-          concat(["AWS/ApiGateway", "Latency"], local.api["POST"], [{ stat = stat, label = "answer, ${stat}" }])
-          ], [
-          concat(["AWS/ApiGateway", "IntegrationLatency"], local.api["POST"], [{ stat = "p99", label = "Kinesis, p99" }]),
-        ]) },
+          concat([local.posted.namespace, local.posted.latency], local.door, [{ stat = stat, label = "answer, ${stat}" }])
+          ],
+          [for stat in ["p50", "p99"] : ["AWS/Lambda", "Duration", "FunctionName", try(var.door.function_name, ""), { stat = stat, label = "ingress, ${stat}" }] if var.door != null],
+          [for stat in ["p99"] : concat(["AWS/ApiGateway", "IntegrationLatency"], local.api["POST"], [{ stat = stat, label = "Kinesis, ${stat}" }]) if var.door == null],
+        ) },
         { title = "Requests for results", unit = "requests a minute", stat = "Sum", marks = [], metrics = [
           concat(["AWS/ApiGateway", "Count"], local.api["GET"], [{ label = "all" }]),
           concat([local.own_namespace, "RequestsNotModified"], local.own["results_api"], [{ label = "304" }]),
@@ -125,6 +127,7 @@ locals {
       title = "The functions"
       widgets = [
         { title = "Errors and refusals", unit = "invocations a minute", stat = "Sum", marks = [], metrics = concat(
+          [for metric, label in { Errors = "errors", Throttles = "refused" } : ["AWS/Lambda", metric, "FunctionName", try(var.door.function_name, ""), { label = "ingress, ${label}" }] if var.door != null],
           [for service in local.services : concat(["AWS/Lambda", "Errors"], local.function[service], [{ label = "${service}, errors" }])],
           [for service in local.services : concat(["AWS/Lambda", "Throttles"], local.function[service], [{ label = "${service}, refused" }])],
         ) },
@@ -132,6 +135,7 @@ locals {
           for service in local.services : concat(["AWS/Lambda", "Duration"], local.function[service], [{ label = service }])
         ] },
         { title = "Running at once", unit = "invocations", stat = "Maximum", marks = [], metrics = concat(
+          [for metric in ["ConcurrentExecutions"] : ["AWS/Lambda", metric, "FunctionName", try(var.door.function_name, ""), { label = "ingress" }] if var.door != null],
           [for service in local.services : concat(["AWS/Lambda", "ConcurrentExecutions"], local.function[service], [{ label = service }])],
           [["AWS/Usage", "ResourceCount", "Class", "None", "Resource", "ConcurrentExecutions", "Service", "Lambda", "Type", "Resource", { label = "account", id = "running" }]],
           [[{ expression = "SERVICE_QUOTA(running)", label = "quota", id = "quota" }]],

@@ -36,6 +36,27 @@ variable "consumers" {
   }
 }
 
+variable "door" {
+  type = object({
+    function_name = string
+    metrics = object({
+      namespace     = string
+      dimensions    = map(string)
+      count         = string
+      client_errors = string
+      server_errors = string
+      latency       = string
+    })
+    timeout_seconds = number
+  })
+  description = <<-EOT
+    The door that clients are sent to, if it is not the REST API; null if it is.
+    function_name, timeout_seconds: of the function behind it.
+    metrics: how CloudWatch counts its requests (modules/door).
+  EOT
+  default     = null
+}
+
 variable "environment" {
   type        = string
   description = "Value of the dimension `environment` in the functions' own metrics."

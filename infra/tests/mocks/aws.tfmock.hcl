@@ -93,6 +93,25 @@ mock_resource "aws_cloudwatch_metric_alarm" {
   }
 }
 
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    execution_arn = "arn:aws:execute-api:eu-west-1:111122223333:httpapi000"
+    id            = "httpapi000"
+  }
+}
+
+mock_resource "aws_apigatewayv2_integration" {
+  defaults = {
+    id = "integration"
+  }
+}
+
+mock_resource "aws_apigatewayv2_stage" {
+  defaults = {
+    invoke_url = "https://httpapi000.execute-api.eu-west-1.amazonaws.com/"
+  }
+}
+
 mock_resource "aws_cognito_user_pool" {
   defaults = {
     arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_mocked"
@@ -144,6 +163,13 @@ mock_resource "aws_kms_key" {
   }
 }
 
+mock_resource "aws_lambda_alias" {
+  defaults = {
+    arn        = "arn:aws:lambda:eu-west-1:111122223333:function:mocked:live"
+    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:mocked:live/invocations"
+  }
+}
+
 mock_resource "aws_lambda_event_source_mapping" {
   defaults = {
     uuid = "14e0db71-xmpl-4eb5-b481-8945cf9d10c2"
@@ -153,6 +179,12 @@ mock_resource "aws_lambda_event_source_mapping" {
 mock_resource "aws_lambda_function" {
   defaults = {
     arn = "arn:aws:lambda:eu-west-1:111122223333:function:mocked"
+  }
+}
+
+mock_resource "aws_lambda_function_url" {
+  defaults = {
+    function_url = "https://functionurl.lambda-url.eu-west-1.on.aws/"
   }
 }
 

@@ -31,6 +31,7 @@ def plan() -> Plan:
         run="r1",
         environment="local",
         front_door="http://127.0.0.1:1/local",
+        votes_door="http://127.0.0.1:1/local",
         seed=7,
         shape=Shape.FLAT,
         rate=10,

@@ -52,6 +52,7 @@ class Scheduler:
 def deployment_like() -> Deployment:
     used = {
         "voter_auth": "none",
+        "vote_door": "rest",
         "api_key_ids": {},
         "tally_state_machine_arn": "arn:the-tally",
         "tally_schedule_group": "closings",

@@ -51,7 +51,13 @@ class Tables:
 def deployment() -> Deployment:
     return Deployment.model_validate(
         dict.fromkeys(Deployment.model_fields, "unused")
-        | {"poll_cache_seconds": 5, "vote_retention_days": 0, "voter_auth": "none", "api_key_ids": {}}
+        | {
+            "poll_cache_seconds": 5,
+            "vote_retention_days": 0,
+            "voter_auth": "none",
+            "vote_door": "rest",
+            "api_key_ids": {},
+        }
     )
 
 

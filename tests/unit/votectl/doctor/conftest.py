@@ -16,7 +16,7 @@ from votectl.doctor import quotas
 from votectl.doctor.site import Site
 from votectl.settings.deployment import Api, BillingMode, Stream, Table, Writer
 from votectl.settings.deployment import Deployment as Wanted
-from voting.settings import VoterAuth
+from voting.settings import VoteDoor, VoterAuth
 
 PREFIX = "votestream-test"
 
@@ -52,6 +52,8 @@ DEPLOYMENT = Deployment(
     poll_cache_seconds=5,
     vote_retention_days=30,
     voter_auth=VoterAuth.NONE,
+    vote_door=VoteDoor.REST,
+    votes_url="https://api.example/v1",
     api_key_ids={},
     tally_state_machine_arn="arn:aws:states:eu-west-1:1:stateMachine:tally",
     tally_schedule_group="group",

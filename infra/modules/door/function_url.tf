@@ -1,0 +1,51 @@
+# The function URL. With "iam" AWS checks signatures. With "none" and "cognito" it is open to everybody, and the function
+# trusts nothing in its event but the request itself.
+resource "aws_lambda_function_url" "this" {
+  count = local.is_url ? 1 : 0
+
+  function_name      = aws_lambda_alias.live.function_name
+  qualifier          = aws_lambda_alias.live.name
+  authorization_type = local.signs ? "AWS_IAM" : "NONE"
+
+  dynamic "cors" {
+    for_each = length(var.allowed_origins) == 0 ? [] : [var.allowed_origins]
+
+    content {
+      allow_headers  = ["authorization", "content-type"]
+      allow_methods  = ["POST"]
+      allow_origins  = cors.value
+      expose_headers = ["retry-after"]
+      max_age        = 600
+    }
+  }
+
+  # checkov:skip=CKV_AWS_258: voter_auth says who may vote; "none" is chosen in the tfvars, and a check warns about it
+}
+
+# URLs made since October 2025 need both permissions. The second one should hold for calls through the URL only
+# (lambda:InvokedViaFunctionUrl), but provider 5.100 cannot say so. So any account may also invoke the function
+# directly, with an event of its own making. It gains nothing by that: see docs/security.md.
+resource "aws_lambda_permission" "public_url" {
+  count = local.is_url && !local.signs ? 1 : 0
+
+  statement_id           = "${var.name}-votes-url"
+  action                 = "lambda:InvokeFunctionUrl"
+  function_name          = aws_lambda_alias.live.function_name
+  qualifier              = aws_lambda_alias.live.name
+  principal              = "*"
+  function_url_auth_type = "NONE"
+
+  # checkov:skip=CKV_AWS_301: voters vote from anywhere; the function checks what they send
+}
+
+resource "aws_lambda_permission" "public_function" {
+  count = local.is_url && !local.signs ? 1 : 0
+
+  statement_id  = "${var.name}-votes-function"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_alias.live.function_name
+  qualifier     = aws_lambda_alias.live.name
+  principal     = "*"
+
+  # checkov:skip=CKV_AWS_301: the URL needs it; the function trusts nothing in its event but the request itself
+}

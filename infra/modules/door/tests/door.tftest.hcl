@@ -1,0 +1,279 @@
+# Plans only. ARNs are shaped, because the provider checks them, and known at plan, so that wiring can be asserted.
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_region" {
+    defaults = { id = "us-east-1" }
+  }
+
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      id            = "abcdefghij"
+      execution_arn = "arn:aws:execute-api:us-east-1:111122223333:abcdefghij"
+    }
+  }
+
+  mock_resource "aws_apigatewayv2_stage" {
+    defaults = { invoke_url = "https://abcdefghij.execute-api.us-east-1.amazonaws.com/" }
+  }
+
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-east-1:111122223333:function:votestream-test-ingress:live"
+      invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:votestream-test-ingress:live/invocations"
+    }
+  }
+
+  mock_resource "aws_lambda_function_url" {
+    defaults = { function_url = "https://abcdefghij.lambda-url.us-east-1.on.aws/" }
+  }
+}
+
+variables {
+  name                   = "votestream-test"
+  kind                   = "http"
+  voter_auth             = "none"
+  throttling_burst_limit = 100
+  throttling_rate_limit  = 200
+  function               = { name = "votestream-test-http-ingress", version = "7" }
+}
+
+run "http_door_sends_votes_to_the_function_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition     = keys(aws_apigatewayv2_route.votes) == ["POST /polls/{poll_id}/votes"]
+    error_message = "An HTTP API without batches has one route, the one for votes."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_integration.ingress[0].integration_uri == aws_lambda_alias.live.invoke_arn && aws_apigatewayv2_integration.ingress[0].payload_format_version == "2.0"
+    error_message = "The API calls the alias, in the payload format that ingress reads."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.http_api[0].source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcdefghij/*/POST/polls/*"
+    error_message = "Only this API may call the function: another caller could invent the claims."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_rate_limit == 200 && aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_burst_limit == 100
+    error_message = "The stage throttles as the tfvars say."
+  }
+
+  assert {
+    condition     = output.votes_url == "https://abcdefghij.execute-api.us-east-1.amazonaws.com"
+    error_message = "votes_url has no slash at its end, because tools add the path."
+  }
+
+  assert {
+    condition     = length(aws_lambda_permission.public_function) == 0 && length(aws_lambda_function_url.this) == 0
+    error_message = "With an HTTP API the function is not public."
+  }
+}
+
+run "http_door_takes_signed_votes_and_batches" {
+  command = plan
+
+  variables {
+    voter_auth    = "iam"
+    batch_enabled = true
+  }
+
+  assert {
+    condition     = { for key, route in aws_apigatewayv2_route.votes : key => route.authorization_type } == { "POST /polls/{poll_id}/votes" = "AWS_IAM", "POST /polls/{poll_id}/votes/batch" = "AWS_IAM" }
+    error_message = "With iam both routes ask for a signature."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.back_end[0].policy).Statement[0].Resource == ["arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes", "arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes/batch"]
+    error_message = "A back end may call the two routes and nothing else."
+  }
+}
+
+run "batches_are_signed_where_single_votes_are_not" {
+  command = plan
+
+  variables {
+    batch_enabled = true
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes/batch"].authorization_type == "AWS_IAM" && aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "NONE"
+    error_message = "Batches ask for a signature whatever voter_auth says."
+  }
+}
+
+run "http_door_checks_tokens" {
+  command = plan
+
+  variables {
+    voter_auth = "cognito"
+    sign_in    = { client_ids = ["app"], issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc", token_scopes = ["votes/vote"] }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].issuer == "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc" && aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].audience == toset(["app"])
+    error_message = "Tokens must be the pool's and of one of its named clients."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_scopes == toset(["votes/vote"])
+    error_message = "With token_scopes a token needs one of them."
+  }
+}
+
+run "tokens_of_nobody_in_particular_are_refused" {
+  command = plan
+
+  variables {
+    voter_auth = "cognito"
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "url_door_is_public_where_nobody_signs" {
+  command = plan
+
+  variables {
+    kind = "url"
+  }
+
+  assert {
+    condition     = aws_lambda_function_url.this[0].authorization_type == "NONE" && aws_lambda_function_url.this[0].qualifier == "live"
+    error_message = "Without signatures the URL is open, and it belongs to the alias."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.public_url[0].function_url_auth_type == "NONE" && aws_lambda_permission.public_function[0].action == "lambda:InvokeFunction"
+    error_message = "URLs made since October 2025 need both permissions."
+  }
+
+  assert {
+    condition     = output.votes_url == "https://abcdefghij.lambda-url.us-east-1.on.aws"
+    error_message = "votes_url has no slash at its end, because tools add the path."
+  }
+
+  assert {
+    condition     = output.metrics.count == "UrlRequestCount" && output.metrics.dimensions.FunctionName == "votestream-test-http-ingress"
+    error_message = "CloudWatch counts a URL's requests under the function."
+  }
+}
+
+run "url_door_is_closed_to_unsigned_requests" {
+  command = plan
+
+  variables {
+    kind          = "url"
+    voter_auth    = "iam"
+    batch_enabled = true
+  }
+
+  assert {
+    condition     = aws_lambda_function_url.this[0].authorization_type == "AWS_IAM" && length(aws_lambda_permission.public_url) == 0 && length(aws_lambda_permission.public_function) == 0
+    error_message = "With iam nobody may call the function without a signature."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.back_end[0].policy).Statement[1].Condition == { Bool = { "lambda:InvokedViaFunctionUrl" = "true" } }
+    error_message = "A back end must not invoke the function directly: it could invent the event."
+  }
+}
+
+run "pages_may_vote_from_their_origins" {
+  command = plan
+
+  variables {
+    allowed_origins = ["https://vote.example.com"]
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.this[0].cors_configuration[0].allow_origins == toset(["https://vote.example.com"]) && aws_apigatewayv2_api.this[0].cors_configuration[0].expose_headers == toset(["retry-after"])
+    error_message = "Pages of the named origins may vote and may read Retry-After."
+  }
+}
+
+run "containers_are_kept_ready" {
+  command = plan
+
+  variables {
+    provisioned_concurrency = 5
+  }
+
+  assert {
+    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 5 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
+    error_message = "Containers are kept ready for the alias that the door calls."
+  }
+}
+
+run "no_container_to_keep_ready_is_refused" {
+  command = plan
+
+  variables {
+    provisioned_concurrency = 0
+  }
+
+  expect_failures = [var.provisioned_concurrency]
+}
+
+run "batches_are_refused_at_an_open_url" {
+  command = plan
+
+  variables {
+    kind          = "url"
+    batch_enabled = true
+  }
+
+  expect_failures = [aws_lambda_alias.live]
+}
+
+run "client_keys_are_refused" {
+  command = plan
+
+  variables {
+    clients = ["app"]
+  }
+
+  expect_failures = [aws_lambda_alias.live]
+}
+
+run "a_firewall_is_refused" {
+  command = plan
+
+  variables {
+    firewall_enabled = true
+  }
+
+  expect_failures = [aws_lambda_alias.live]
+}
+
+run "origins_with_any_port_are_refused" {
+  command = plan
+
+  variables {
+    allowed_origins = ["http://localhost:*"]
+  }
+
+  expect_failures = [aws_lambda_alias.live]
+}
+
+run "another_door_is_refused" {
+  command = plan
+
+  variables {
+    kind = "rest"
+  }
+
+  expect_failures = [var.kind]
+}
+
+run "another_identity_is_refused" {
+  command = plan
+
+  variables {
+    voter_auth = "codes"
+  }
+
+  expect_failures = [var.voter_auth]
+}
