@@ -3,13 +3,12 @@
 import importlib
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.terraform_source import INFRA, blocks, object_attributes, parsed, root_modules, root_variables
+from contract.terraform_source import INFRA, blocks, parsed, root_modules
 from scripts.deploying import check_tfvars
 from votectl.deployment import PROJECT, Deployment
 from voting.records import OptionId, PollId, Voter
@@ -93,20 +92,6 @@ def test_every_environment_has_its_settings_and_its_state(environment: str) -> N
 )
 def test_an_environment_sets_nothing_that_terraform_would_pass_over(file: Path) -> None:
     check_tfvars.check(file, INFRA / "variables.tf")
-
-
-def test_the_check_of_tfvars_knows_every_attribute_of_every_variable() -> None:
-    def names(shape: check_tfvars.Shape) -> set[str]:
-        if isinstance(shape, check_tfvars.Elements):
-            return names(shape.shape)
-        if not isinstance(shape, Mapping):
-            return set()
-        return set(shape) | {name for inner in shape.values() for name in names(inner)}
-
-    known = check_tfvars.shapes(INFRA / "variables.tf")
-    assert known.keys() == root_variables().keys()
-    for name, variable in root_variables().items():
-        assert names(known[name]) == object_attributes(variable), name
 
 
 def test_tables_have_the_keys_that_the_stores_use() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import ENVIRONMENT
-from votectl.sizing import calibration, real_run
-from votectl.sizing.real_run import RealRun
+from votectl.settings.files import load
+from votectl.sizing.evidence.calibration import Calibration
+from votectl.sizing.evidence.real_run import RealRun
 
 pytestmark = pytest.mark.usefixtures("deployment")
 
@@ -42,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
     path, printed = run
     assert printed.count("agrees") == 4
-    found = real_run.load(path)
+    found = load(RealRun, path, "run")
     measured, repeated = found.measured, found.event.repeats * found.measured.votes_accepted
     assert repeated > 0
     # A first vote costs one unit, and a changed one two at most: none if it is folded, one if the voter is remembered.
@@ -75,7 +76,7 @@ def test_function_times_are_measured_and_planned_with(tmp_path: Path) -> None:
     sizes = ("--batch-size", "10", "--batch-size", "400", "--repeats", "3")
     done = votectl("calibrate", "--poll", poll, "--option", "a", *sizes, "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
-    found = calibration.load(path)
+    found = load(Calibration, path, "calibration")
     for measured in (found.vote_writer, found.vote_aggregator):
         assert measured is not None
         base, slope = measured.line()
@@ -113,4 +114,4 @@ def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...
         timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Plan: " in done.stdout
+    assert "CapacityPlan: " in done.stdout

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from votectl.doctor.findings import Finding, ok, unknown, warning, wrong
 from votectl.settings import tfvars
-from votectl.settings.deployment import Deployment as Wanted
+from votectl.settings.deployment import DeploymentSettings as Wanted
 from votectl.settings.deployment import Table
 
 # Lambda keeps this many executions for functions that reserve none.
@@ -76,12 +76,12 @@ class Needed:
         Raises:
             BadFile: it can't be read, or describes no possible deployment.
         """
-        values = tfvars.parsed(file)
+        values = tfvars.parse(file).converted
         consumers = (values.get(name, {}) for name in ("vote_writer", "vote_aggregator", "results_api"))
         return cls(
             tfvars.read(file),
             reserved=sum(int(consumer.get("reserved_concurrency") or 0) for consumer in consumers),
-            signs_in="cognito" in str(values.get("voter_auth", {}).get("mode", "")),
+            signs_in="cognito" in str((values.get("voter_auth") or {}).get("mode", "")),
         )
 
 

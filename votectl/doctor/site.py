@@ -16,8 +16,8 @@ from scripts.bootstrap.layout import HERE
 from votectl.deployment import LOCAL, Deployment
 from votectl.doctor.findings import Finding, ok, warning
 from votectl.doctor.quotas import Needed
-from votectl.settings.deployment import Deployment as Wanted
-from votectl.sizing.errors import BadFile
+from votectl.settings.deployment import DeploymentSettings as Wanted
+from votectl.settings.files import BadFile
 
 PYTHON = (3, 13)
 

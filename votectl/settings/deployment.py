@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseModel):
+class SettingsModel(BaseModel):
     """Base of the models here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class Architecture(StrEnum):
     X86_64 = "x86_64"
 
 
-class Api(Settings):
+class Api(SettingsModel):
     """The stage's throttle, in requests per second and in a bucket, its batch endpoint and its access log."""
 
     throttling_rate_limit: Annotated[float, Field(gt=0)] = 10_000
@@ -48,7 +48,7 @@ class Api(Settings):
     batch_enabled: bool = False
 
 
-class ResultsApi(Settings):
+class ResultsApi(SettingsModel):
     """What answers viewers: its function's memory, limits of each of its reads, and whether CloudFront is in front."""
 
     cdn_enabled: bool = False
@@ -57,7 +57,7 @@ class ResultsApi(Settings):
     throttling_burst_limit: Count = 500
 
 
-class Stream(Settings):
+class StreamSettings(SettingsModel):
     """The stream."""
 
     mode: StreamMode = StreamMode.PROVISIONED
@@ -71,7 +71,7 @@ class Stream(Settings):
         return self
 
 
-class Table(Settings):
+class Table(SettingsModel):
     """A table's capacity. Units per second; ``max_*`` are ceilings of an on-demand table."""
 
     billing_mode: BillingMode = BillingMode.PAY_PER_REQUEST
@@ -98,7 +98,7 @@ class Table(Settings):
         return self.write_units, self.read_units
 
 
-class Consumer(Settings):
+class Consumer(SettingsModel):
     """One consumer: its function and its event source mapping."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)]
@@ -130,17 +130,17 @@ class Aggregator(Consumer):
     parallelization_factor: Annotated[int, Field(ge=1, le=1)] = 1
 
 
-class Observability(Settings):
+class Observability(SettingsModel):
     """Whether anybody is called. The dashboard is always there."""
 
     alarms_enabled: bool = True
 
 
-class Deployment(Settings):
+class DeploymentSettings(SettingsModel):
     """Everything of a deployment that capacity and cost depend on."""
 
     api: Api = Api()
-    stream: Stream
+    stream: StreamSettings
     votes_table: Table = Table()
     tallies_table: Table = Table()
     polls_table: Table = Table()
@@ -161,7 +161,7 @@ class Deployment(Settings):
         return self
 
 
-class Surroundings(Settings):
+class Surroundings(SettingsModel):
     """What Terraform does not set: quotas as they stand, what AWS has seen before, how polls are spread.
 
     None in a quota means that it does not bind, because it has been raised far enough.
@@ -188,7 +188,7 @@ class LiveWrites(StrEnum):
     PER_OPTION = "one row per option"  # the published sample
 
 
-class Writing(Settings):
+class Writing(SettingsModel):
     """What a vote costs in write units: ours, or the published sample's."""
 
     first_vote_units: Annotated[float, Field(gt=0)]

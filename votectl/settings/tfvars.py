@@ -1,33 +1,46 @@
-"""The plan as a file that Terraform reads, and such files read back."""
+"""Reads tfvars files. Terraform itself evaluates them, so there is one reading of every value form.
 
-from collections.abc import Mapping
+``terraform console`` runs in a temporary folder that holds nothing but variable declarations: no provider, no
+state, no backend. It runs twice. With the root module's own declarations it returns the values as Terraform
+converts them. With declarations of type ``any`` it returns what the file gives, so unknown settings show.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import hcl2
-from lark.exceptions import LarkError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from scripts.bootstrap import terraform
+from scripts.bootstrap.console import UserError
+from scripts.bootstrap.layout import HERE
 from votectl.settings.deployment import (
     Aggregator,
     Api,
-    Deployment,
+    DeploymentSettings,
     Observability,
     ResultsApi,
-    Settings,
-    Stream,
+    SettingsModel,
+    StreamSettings,
     Table,
     Writer,
 )
-from votectl.sizing.batching import whole
-from votectl.sizing.errors import BadFile
-from votectl.sizing.files import first_problem
-from votectl.sizing.plan import Plan
+from votectl.settings.files import BadFile, problems, text_of
+
+VARIABLES = HERE.root / "infra" / "variables.tf"
 
 # The root module's variables that a deployment consists of, and the model of each.
-OBJECTS: Mapping[str, type[Settings]] = {
+OBJECTS: Mapping[str, type[SettingsModel]] = {
     "api": Api,
-    "stream": Stream,
+    "stream": StreamSettings,
     "polls_table": Table,
     "votes_table": Table,
     "tallies_table": Table,
@@ -38,121 +51,143 @@ OBJECTS: Mapping[str, type[Settings]] = {
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 
-# What a plan decides of each object that it writes.
-_CAPACITY = ("billing_mode", "max_read_units", "max_write_units", "read_units", "write_units")
-_CONSUMER = ("batch_size", "batching_window_seconds", "enhanced_fan_out", "memory_mb", "timeout_seconds")
-DECIDED: Mapping[str, tuple[str, ...]] = {
-    "api": ("throttling_burst_limit", "throttling_rate_limit"),
-    "results_api": ("cdn_enabled", "throttling_burst_limit", "throttling_rate_limit"),
-    "stream": ("mode", "retention_hours", "shard_count"),
-    "tallies_table": _CAPACITY,
-    "vote_aggregator": _CONSUMER,
-    "vote_writer": (*_CONSUMER, "parallelization_factor", "write_concurrency", "write_share"),
-    "votes_table": _CAPACITY,
-}
-# What follows from that, and so is not kept from another file either.
-_FOLLOWING = ("autoscaling", "maximum_record_age_seconds")
+_DECLARED = re.compile(r'^variable\s+"(\w+)"', re.MULTILINE)
+_UNDECLARED = re.compile(r'does not declare a variable named\s+"([^"]+)"')
+_ERROR = re.compile(r"^Error: (.+?)(?=^Error: |^Warning: |^!!!!|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def write(plan: Plan, command: str, kept: Mapping[str, Any] | None = None) -> str:
-    """Return the variables that a plan decides, with what made them.
+@dataclass(frozen=True)
+class TfvarsFile:
+    """A file's variables.
+
+    Attributes:
+        given: what the file sets, unknown settings included.
+        converted: the same as Terraform converts it: without unknown settings, with defaults of attributes.
+        declared: the names of all variables.
+    """
+
+    given: Mapping[str, Any]
+    converted: Mapping[str, Any]
+    declared: Sequence[str]
+
+    def unknown(self) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+        """Yield the path of each unknown setting, and the names that are known there."""
+        yield from _unknown(dict(self.given), {name: self.converted.get(name) for name in self.declared}, ())
+
+
+def _unknown(given: Any, known: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, value in given.items():
+            if name in known:
+                yield from _unknown(value, known[name], (*path, name))
+            else:
+                yield (*path, name), sorted(known)
+    elif isinstance(given, list) and isinstance(known, list) and known:
+        for value in given:
+            yield from _unknown(value, known[0], path)
+
+
+def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
+    """Return a file's variables.
 
     Args:
-        plan: what to write.
-        command: what was typed.
-        kept: an environment's variables (``parsed``); what its objects set and a plan does not decide stays.
-    """
-    deployment, event = plan.deployment, plan.event
-    objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
-    if deployment.api.batch_enabled:  # where nobody needs it, an environment may have it all the same
-        objects["api"]["batch_enabled"] = True
-    if not event.viewers:  # nothing is known of who asks for results
-        del objects["results_api"]
-    # Half of what the stream remembers, as the module's default is: the other half is for redrives.
-    record_age = plan.decisions["vote_writer: maximum_record_age_seconds"]
-    objects["vote_writer"]["maximum_record_age_seconds"] = whole(record_age.value)
-    besides = "goes back to its default" if kept is None else "is repeated here"
-    header = (
-        f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak_votes_per_second:,.0f} a second, in "
-        f"{event.duration_seconds:,.0f} s; final result within {plan.goals.final_deadline_seconds:,.0f} s,",
-        f"# live results within {plan.goals.live_lag_seconds:g} s. Written by",
-        f"#   {command}",
-        "# Give it after the environment's own file, which would win otherwise:",
-        "#   terraform plan -var-file=environments/<env>.tfvars -var-file=<this file>",
-        f"# Each object replaces the environment's whole object: what it had besides {besides}.",
-    )
-    blocks = []
-    for name, attributes in objects.items():
-        written = {key: _literal(value) for key, value in attributes.items()}
-        for key, value in (kept or {}).get(name, {}).items():
-            if key not in {*DECIDED[name], *_FOLLOWING, *written}:
-                written[key] = _as_parsed(value)
-        blocks.append(_block(name, written))
-    return "\n".join(header) + "\n\n" + "\n".join(blocks)
-
-
-def read(path: Path) -> Deployment:
-    """Return the deployment that a tfvars file describes; attributes that do not matter here are left out.
+        path: the tfvars file.
+        variables: the Terraform file that declares them.
 
     Raises:
-        BadFile: it can't be read, is no HCL, or describes no possible deployment.
+        BadFile: the file can't be read, or Terraform refuses it; the message is Terraform's.
     """
-    values = parsed(path)
-    fields: dict[str, Any] = {name: _plain(values[name]) for name in PLAIN if name in values}
+    text, declarations = text_of(path, "tfvars"), variables.read_text("utf-8")
+    declared = set(_DECLARED.findall(declarations))
+    names, undeclared = set(declared), set[str]()
+    while True:
+        given, undeclared = _evaluate(path, text, _of_any_type(names), names)
+        if undeclared <= names:
+            break
+        names |= undeclared  # Terraform names two of them at a time
+    given = {name: value for name, value in given.items() if value is not None}
+    converted, _ = _evaluate(path, text, declarations, given.keys() & declared)
+    return TfvarsFile(given, converted, sorted(declared))
+
+
+def read(path: Path) -> DeploymentSettings:
+    """Return the deployment that a tfvars file describes, with the defaults of the root module.
+
+    Raises:
+        BadFile: Terraform refuses the file, or no such deployment is possible.
+    """
+    values = parse(path).converted
+    fields: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
     for name, model in OBJECTS.items():
         if name in values:
-            attributes = {key: _plain(value) for key, value in values[name].items()}
-            fields[name] = {key: attributes[key] for key in model.model_fields.keys() & attributes.keys()}
+            fields[name] = {key: values[name][key] for key in model.model_fields if key in values[name]}
     try:
-        return Deployment.model_validate(fields)
+        return DeploymentSettings.model_validate(fields)
     except ValidationError as error:
-        raise BadFile(f"tfvars: {path}: {first_problem(error)}") from None
+        raise BadFile(f"tfvars: {path}: {problems(error)[0]}") from None
 
 
-def parsed(path: Path) -> dict[str, Any]:
-    """Return a file's variables as the parser leaves them: text in its quotes.
-
-    Raises:
-        BadFile: it can't be read, or is no HCL.
-    """
-    try:
-        return dict(hcl2.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise BadFile(f"tfvars: {path} can't be read: {error.strerror}") from None
-    except (LarkError, ValueError) as error:
-        raise BadFile(f"tfvars: {path} is no HCL: {str(error).splitlines()[0]}") from None
+def _of_any_type(names: Collection[str]) -> str:
+    return "".join(f'variable "{name}" {{\n  type    = any\n  default = null\n}}\n' for name in sorted(names))
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without the quotes that the parser leaves around text."""
-    return value[1:-1] if isinstance(value, str) and value[:1] == value[-1:] == '"' else value
+def _evaluate(
+    path: Path, text: str, declarations: str, names: Collection[str]
+) -> tuple[dict[str, Any], set[str]]:
+    """Return the named variables' values, and some names that the file sets and nothing declares."""
+    fields = ", ".join(f"{name} = var.{name}" for name in sorted(names))
+    with tempfile.TemporaryDirectory(prefix="votestream-tfvars-") as folder:
+        Path(folder, "variables.tf").write_text(declarations, "utf-8")
+        Path(folder, "values.tfvars").write_text(text, "utf-8")
+        try:
+            done = subprocess.run(
+                [terraform.ensure(HERE), "console", "-no-color", "-var-file=values.tfvars"],
+                cwd=folder,
+                env=_environment(),
+                input=f"base64encode(jsonencode({{ {fields} }}))\n",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except UserError as error:
+            raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
+    if errors := _ERROR.findall(done.stderr):
+        said = [line for line in errors[0].splitlines() if not line.lstrip().startswith(("│", "├"))]
+        message = " ".join(" ".join(said).split()).replace("values.tfvars", path.name)
+        raise BadFile(f"tfvars: {path}: {message}")
+    answer = re.search(r'^"([A-Za-z0-9+/=]+)"$', done.stdout, re.MULTILINE)
+    if answer is None:
+        raise BadFile(f"tfvars: {path}: terraform console failed: {done.stderr.strip()[:500]}")
+    values: dict[str, Any] = json.loads(base64.b64decode(answer[1]), parse_float=Decimal)
+    return values, set(_UNDECLARED.findall(done.stdout + done.stderr))
 
 
-def _chosen(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+def _environment() -> dict[str, str]:
+    """Return this process's environment without the variables that would change the values."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    return own | {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
 
 
-def _block(name: str, attributes: Mapping[str, str]) -> str:
-    width = max(map(len, attributes))
-    lines = [f"  {key:{width}} = {attributes[key]}" for key in sorted(attributes)]
-    return f"{name} = {{\n" + "\n".join(lines) + "\n}\n"
+def literal(value: Any) -> str:
+    """Return a value as a Terraform literal."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}" if value < 1e5 else f"{value:.0f}"
+        case int() | Decimal():
+            return str(value)
+        case list():
+            return f"[{', '.join(map(literal, value))}]"
+        case dict():
+            inner = ", ".join(f"{_text(key)} = {literal(item)}" for key, item in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+    return _text(str(value))
 
 
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return f"{value:g}" if value < 1e5 else f"{value:.0f}"
-    return f'"{value}"'
-
-
-def _as_parsed(value: Any) -> str:
-    """Return a parsed value as it stood in the file."""
-    if value is None:
-        return "null"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_as_parsed, value))}]"
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key} = {_as_parsed(item)}" for key, item in value.items())
-        return f"{{ {inner} }}"
-    return value if isinstance(value, str) else _literal(value)
+def _text(text: str) -> str:
+    """Return a quoted string; templates and control characters are escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${").replace("%{", "%%{")
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'

@@ -1,4 +1,4 @@
-"""What a table, a stream or a throttle grants per step: buckets of tokens, and capacity that grows."""
+"""What a table, a stream or a throttle grants per step: token buckets, and capacity that grows."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,30 +15,30 @@ class Growth:
 
 
 class Bucket:
-    """Tokens that come in at a rate and are kept up to a size. Starts full."""
+    """A token bucket: refilled at a rate, up to a size. It starts full."""
 
     def __init__(self, rate: float, size: float) -> None:
-        """Take tokens per second, and how many are kept."""
+        """Take tokens per second, and the size."""
         self._rate = rate
         self._size = size
         self._tokens = size
 
     def offer(self, seconds: float) -> float:
-        """Return what can be taken in a step: what is kept, and what comes in meanwhile."""
+        """Return the tokens available in a step: the kept ones and the new ones."""
         return self._tokens + self._rate * seconds
 
     def take(self, amount: float, seconds: float) -> None:
-        """Close a step in which ``amount`` was taken."""
+        """End a step in which ``amount`` tokens were taken."""
         self._tokens = min(self._size, self._tokens + self._rate * seconds - amount)
 
 
 class GrowingCapacity:
-    """On-demand capacity over time, by what was consumed."""
+    """On-demand capacity over time, from past consumption."""
 
     def __init__(self, growth: Growth) -> None:
         """Take the rule."""
         self._growth = growth
-        self._peak = growth.initial / growth.factor  # what AWS has seen long enough ago
+        self._peak = growth.initial / growth.factor  # the highest rate that counts for growth
         self._recent: deque[tuple[float, float]] = deque()
         self._highest = 0.0
 
@@ -49,19 +49,19 @@ class GrowingCapacity:
         return min(self._growth.ceiling, max(self._growth.initial, self._growth.factor * self._peak))
 
     def consumed(self, now: float, rate: float) -> None:
-        """Remember a rate of consumption."""
+        """Record a rate of consumption."""
         if rate > self._highest:
             self._highest = rate
             self._recent.append((now, rate))
 
 
-# A table smooths what comes within a second; only what is more than a second's worth is refused.
+# A table smooths load within a second: it refuses only what exceeds one second's capacity.
 _SMOOTHED_SECONDS = 1.0
 
 
 @dataclass
-class Meter:
-    """A table's write capacity: bucket or growth, within what its partitions take; counts what it refuses."""
+class WriteMeter:
+    """A table's write capacity, limited by its partitions. Counts the refused units."""
 
     capacity: Bucket | GrowingCapacity
     partition_units: float
@@ -73,7 +73,7 @@ class Meter:
         self._partitions = Bucket(self.partition_units, self.partition_units * _SMOOTHED_SECONDS)
 
     def grant(self, wanted: float, now: float, seconds: float) -> float:
-        """Return how many of the wanted units are granted in a step."""
+        """Return the units granted in a step."""
         if isinstance(self.capacity, Bucket):
             available = self.capacity.offer(seconds)
         else:

@@ -3,31 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from math import floor, log
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 
 from votectl.settings.deployment import Aggregator, BillingMode, Table, Writer
-from votectl.sizing.batching import whole
+from votectl.sizing.choices import Preference
 from votectl.sizing.choose_stream import timeout_seconds
-from votectl.sizing.desk import Desk
-from votectl.sizing.errors import Impossible
-from votectl.sizing.explain import Figure, assumed, computed, derived, given
-from votectl.sizing.function_time import expected_writer
-from votectl.sizing.goals import Preference
+from votectl.sizing.consumer import expected_writer, whole
+from votectl.sizing.errors import LimitExceeded
+from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum
+from votectl.sizing.planner import Planner
 from votectl.sizing.predict import longest
-from votectl.sizing.reading import count_units
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario, count_units
 
 BATCH_SIZES = (5, 10, 25, 50, 100, 250, 500, 1000)
 PARALLELIZATION_FACTORS = (1, 2, 3, 4, 5, 6, 8, 10)
 MEMORIES_MB = (256, 512, 1024, 1769)
 SHORTEST_DRAIN = 2.0  # s
 SHORTEST_COUNT = 2.0  # s
-LONGEST_PACED_INVOCATION = 60.0  # s that a full batch may be held back
+LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
 _STOPS_EARLY = 9.0  # s
-_WORTH_PACING = 0.9  # of what would be written unpaced
+_WORTH_PACING = 0.9  # of the unpaced rate
 
 # The writer's settings that are decided here, with their units.
 _DECIDED = {
@@ -39,8 +37,8 @@ _DECIDED = {
 }
 
 
-class Choice(NamedTuple):
-    """The writer, its table, and how many buckets each poll needs."""
+class WriterChoice(NamedTuple):
+    """The writer, its table, and the buckets that each poll needs."""
 
     writer: Writer
     votes_table: Table
@@ -48,8 +46,8 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Way:
-    """A mode of the votes table: how the time before the deadline is split, and what that asks of the writer."""
+class _Mode:
+    """A billing mode of the votes table, with the time to drain and to count, and the needed rate."""
 
     billing_mode: BillingMode
     time_to_drain: Figure
@@ -61,16 +59,16 @@ class _Way:
 class _Candidate:
     """One setting of the writer and the votes table."""
 
-    way: _Way
+    mode: _Mode
     writer: Writer  # write_share is set where it is paced
     level: float  # votes/s written at most
-    cost: float  # USD, of what differs between candidates
+    cost: float  # USD, of the parts that differ between candidates
 
     def rank(self) -> tuple[float, ...]:
-        """Return what to compare by: cost, and within 5 % of it what is simpler and holds more."""
+        """Return the sort key: cost; within 5 % the simpler and the larger setting."""
         writer = self.writer
         return (
-            floor(log(self.cost + 0.01) / log(1.05)),
+            np.floor(log(self.cost + 0.01) / log(1.05)),
             writer.batching_window_seconds,
             writer.parallelization_factor,
             -writer.batch_size,
@@ -78,343 +76,252 @@ class _Candidate:
         )
 
 
-def choose(desk: Desk, shards: Figure, aggregator: Aggregator) -> Choice:
-    """Return the cheapest writer that has everything stored in time, or keeps up where speed is preferred.
+def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> WriterChoice:
+    """Return the cheapest writer that stores everything in time, or keeps up where speed is preferred.
 
     Raises:
-        Impossible: nothing does.
+        LimitExceeded: no setting does.
     """
-    ways = _ways(desk, _time_left(desk, aggregator, shards))
-    units = desk.lanes(aggregator, shards).units_per_vote
-    takes = derived(
-        "units that the buckets of one poll can take",
-        "units/s",
-        "partition * most * target / busiest",
-        partition=desk.facts["dynamodb.partition_write_units"],
-        most=desk.facts["votestream.buckets_per_poll_max"],
-        target=desk.partition_target,
-        busiest=given("share of the busiest poll", desk.event.poll_shares[0], ""),
-    )
-    least = min(way.needed.value for way in ways)
-    if least * units.value > takes.value:
-        raise Impossible(
-            f"{desk.facts.value('votestream.buckets_per_poll_max'):,.0f} buckets per poll of "
-            f"{desk.facts.value('dynamodb.partition_write_units'):,.0f} write units/s each (DynamoDB partition)",
-            f"{least:,.0f} votes/s would have to be written to meet the deadline, {least * units.value:,.0f} "
-            f"units/s, of which one poll's rows take {takes.value:,.0f}. A later deadline lets them be "
-            "written more slowly.",
+    facts, lanes = planner.facts, planner.lanes(aggregator, shards)
+    modes = _modes(planner, _time_left(planner, lanes, shards))
+    units, partition = lanes.units_per_vote, facts["dynamodb.partition_write_units"]
+    buckets = facts["votestream.buckets_per_poll_max"]
+    takes = partition.value * buckets.value * planner.partition_target.value / lanes.busiest.value
+    least = min(mode.needed.value for mode in modes)
+    if least * units.value > takes:
+        raise LimitExceeded(
+            f"{buckets.value:,.0f} buckets per poll of {partition.value:,.0f} write units/s each "
+            "(DynamoDB partition)",
+            f"{least:,.0f} votes/s would have to be written to meet the deadline. That is "
+            f"{least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. A later deadline "
+            "allows a lower rate.",
         )
     candidates = [
         candidate
-        for way in ways
-        for candidate in _candidates(desk, shards, aggregator, way, units.value)
-        if candidate.level * units.value <= takes.value
+        for mode in modes
+        for candidate in _candidates(planner, lanes, mode)
+        if candidate.level * units.value <= takes
     ]
     if not candidates:
-        raise Impossible(
-            f"{desk.facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
+        raise LimitExceeded(
+            f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
             f"{least:,.0f} votes/s would have to be written to meet the deadline of "
-            f"{desk.goals.final_deadline_seconds:g} s, and no batch size, memory and parallelization "
+            f"{planner.goals.final_deadline_seconds:g} s, and no batch size, memory and parallelization "
             f"factor does that on {shards.value:,.0f} shards. A later deadline helps.",
         )
-    best = min(candidates, key=_Candidate.rank)
-    return _chosen(desk, best, len(candidates), units, shards, aggregator)
+    return _chosen(planner, min(candidates, key=_Candidate.rank), len(candidates), shards, aggregator)
 
 
-def _time_left(desk: Desk, aggregator: Aggregator, shards: Figure) -> Figure:
-    """Return the time for draining and counting: what the drain proof leaves of the deadline."""
-    scenario = desk.lanes(aggregator, shards)
-    most = longest(scenario.aggregator, desk.event.peak_votes_per_second / shards.value)
-    left = derived(
-        "time to drain and count",
-        "s",
-        "deadline - proof",
-        deadline=given("final_deadline_seconds", desk.goals.final_deadline_seconds, "s"),
-        proof=computed(
-            "proof",
-            2 * most,
-            "s",
-            "twice what a vote takes through the aggregator at the peak: the last one, then the closing markers",
-            peak=desk.demand["peak"],
-            shards=shards,
-            **scenario.aggregator_inputs(),
-        ),
-    )
+def _time_left(planner: Planner, scenario: EventScenario, shards: Figure) -> Figure:
+    """Return the time for draining and counting: the deadline less the drain proof."""
+    most = longest(scenario.aggregator, planner.event.peak_votes_per_second / shards.value)
+    how = "twice a vote's longest time through the aggregator at the peak: the last vote, then the markers"
+    inputs = (planner.demand["peak"], shards, *scenario.aggregator_inputs())
+    proof = computed("proof", 2 * most, "s", how, *inputs)
+    deadline = given("final_deadline_seconds", planner.goals.final_deadline_seconds, "s")
+    left = derived("time to drain and count", "s", deadline - proof)
     if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
-        raise Impossible(
+        raise LimitExceeded(
             "the aggregator's window and the mapping's poll, which the closing markers have to pass",
-            f"a proved final result takes {2 * most:.1f} s after the last vote before anything is "
-            f"counted, and {desk.goals.final_deadline_seconds:g} s leave too little. A fresher live "
-            "result shortens the window.",
+            f"the proof takes {2 * most:.1f} s after the last vote before the count starts, and the deadline "
+            f"of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
         )
     return left
 
 
-def _ways(desk: Desk, left: Figure) -> list[_Way]:
-    """Return the modes of the votes table in which it can be counted in time."""
-    count = count_units(desk.event.votes, desk.event, desk.facts)
-    reads = desk.facts["dynamodb.on_demand.initial_read_units"]
-    counted = derived(
-        "time to count, on demand", "s", "max(shortest, count / reads)",
-        shortest=assumed("shortest count", SHORTEST_COUNT, "s", "calls and pages take their time"),
-        count=count, reads=reads,
-    )  # fmt: skip
-    drained = derived("time to drain, on demand", "s", "left - counted", left=left, counted=counted)
-    ways = []
+def _modes(planner: Planner, left: Figure) -> list[_Mode]:
+    """Return the billing modes of the votes table that allow counting in time."""
+    count = count_units(planner.event.votes, planner.event, planner.facts)
+    reads = planner.facts["dynamodb.on_demand.initial_read_units"]
+    shortest = assumed("shortest count", SHORTEST_COUNT, "s", "calls and pages take their time")
+    counted = derived("time to count, on demand", "s", maximum(shortest, count / reads))
+    drained = derived("time to drain, on demand", "s", left - counted)
+    modes = []
     if drained.value >= SHORTEST_DRAIN:
-        ways.append(_Way(BillingMode.PAY_PER_REQUEST, drained, counted, _needed_rate(desk, drained)))
-    elif desk.hands_off:
-        raise Impossible(
+        modes.append(_Mode(BillingMode.PAY_PER_REQUEST, drained, counted, _needed_rate(planner, drained)))
+    elif planner.hands_off:
+        raise LimitExceeded(
             f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)",
-            f"counting {desk.event.votes:,.0f} votes takes {count.value:,.0f} read units, and "
+            f"counting {planner.event.votes:,.0f} votes takes {count.value:,.0f} read units, and "
             f"{left.value:,.0f} s are left for it. A provisioned table (prefer cost or speed) or a later "
             "deadline helps.",
         )
-    if not desk.hands_off:
-        half = derived("time to drain, and to count", "s", "left / 2", left=left)
-        ways.append(_Way(BillingMode.PROVISIONED, half, half, _needed_rate(desk, half)))
-    return ways
+    if not planner.hands_off:
+        half = derived("time to drain, and to count", "s", left / 2)
+        modes.append(_Mode(BillingMode.PROVISIONED, half, half, _needed_rate(planner, half)))
+    return modes
 
 
-def _needed_rate(desk: Desk, time_to_drain: Figure) -> Figure:
-    """Return the rate at which votes must be written for the final result to be in time.
+def _needed_rate(planner: Planner, time_to_drain: Figure) -> Figure:
+    """Return the lowest write rate that gives the final result in time.
 
-    With A(s) votes sent until s, the smallest flat rate that has written everything at T + D is the
-    largest (A(T) - A(s)) / (T + D - s): a queue that begins to grow at s empties then.
+    With A(s) votes sent until s, the lowest flat rate that has written everything at T + D is the
+    largest (A(T) - A(s)) / (T + D - s): a queue that begins to grow at s is empty then.
     """
-    event = desk.event
-    if desk.goals.prefer is Preference.SPEED:
-        return derived("rate to be written", "votes/s", "peak", peak=desk.demand["peak"])
+    event, demand = planner.event, planner.demand
+    if planner.goals.prefer is Preference.SPEED:
+        return derived("rate to be written", "votes/s", demand["peak"])
     times = np.linspace(0, event.duration_seconds, 2_000)
     rates = (event.votes - event.sent(times)) / (event.duration_seconds + time_to_drain.value - times)
-    return computed(
-        "rate to be written",
-        float(np.max(rates)),
-        "votes/s",
-        "largest (votes from s on) / (duration + time to drain - s) over s in the event",
-        votes=desk.demand["votes"],
-        duration=desk.demand["duration"],
-        time_to_drain=time_to_drain,
-    )
+    how = "largest (votes from s on) / (duration + time to drain - s) over s in the event"
+    inputs = (demand["votes"], demand["duration"], time_to_drain)
+    return computed("rate to be written", float(np.max(rates)), "votes/s", how, *inputs)
 
 
-def _candidates(
-    desk: Desk, shards: Figure, aggregator: Aggregator, way: _Way, units: float
-) -> Iterator[_Candidate]:
-    """Yield the settings that write the needed rate with headroom, each with the fewest lanes that do."""
-    without_window = desk.facts.value("mapping.batch_size_without_window")
-    scenario = desk.lanes(aggregator, shards)
-    mean_rate = desk.event.votes / desk.event.duration_seconds / shards.value
-    hot = desk.event.peak_votes_per_second * desk.event.hot_voter_share
-    measured = desk.times.writer_memory_mb
+def _candidates(planner: Planner, scenario: EventScenario, mode: _Mode) -> Iterator[_Candidate]:
+    """Yield the settings that write the needed rate with headroom, each with the fewest lanes."""
+    without_window = planner.facts.value("mapping.batch_size_without_window")
+    event, shards, units = planner.event, scenario.shards, scenario.units_per_vote.value
+    mean_rate = event.votes / event.duration_seconds / shards
+    hot = event.peak_votes_per_second * event.hot_voter_share
+    measured = planner.times.writer_memory_mb
     for batch, memory in product(BATCH_SIZES, MEMORIES_MB if measured is None else (measured,)):
         window = 0 if batch <= without_window else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
-        played = _with_writer(desk, scenario, writer)
+        played = _with_writer(planner, scenario, writer)
         lane_rate = played.lane_rate(played.writer).value
-        if lane_rate < hot * desk.headroom.value:
+        if lane_rate < hot * planner.headroom.value:
             continue
-        lanes = way.needed.value * desk.headroom.value / (lane_rate * shards.value)
+        lanes = mode.needed.value * planner.headroom.value / (lane_rate * shards)
         factor = next((factor for factor in PARALLELIZATION_FACTORS if factor >= lanes), None)
         if factor is None:
             continue
         writer = writer.model_copy(update={"parallelization_factor": factor})
-        level = min(lane_rate * factor * shards.value, desk.event.peak_votes_per_second)
-        batches = float(played.writer.batches_per_second(np.asarray(mean_rate / factor)))
-        running = _running_cost(desk, played, batches * factor * shards.value)
-        yield _Candidate(way, writer, level, running + _table_cost(desk, level, units, way.billing_mode))
-        paced = _paced(desk, way, played, writer, level)
+        level = min(lane_rate * factor * shards, event.peak_votes_per_second)
+        per_second = float(played.writer.batches_per_second(np.asarray(mean_rate / factor)))
+        batches = per_second * factor * shards * event.duration_seconds
+        running = _price_of(planner, played, batches, batches * played.writer_time.of(event.votes / batches))
+        yield _Candidate(mode, writer, level, running + _table_cost(planner, level, units, mode.billing_mode))
+        paced = _paced(planner, mode, played, writer, level)
         if paced is not None:
             yield paced
 
 
-def _paced(desk: Desk, way: _Way, scenario: Scenario, writer: Writer, level: float) -> _Candidate | None:
-    """Return the setting held back to what is needed, where that is less than it could write.
+def _paced(
+    planner: Planner, mode: _Mode, scenario: EventScenario, writer: Writer, level: float
+) -> _Candidate | None:
+    """Return the setting paced at the needed rate, where that is lower than its own.
 
-    A backlog then drains at a flat rate, without throttles, from a smaller table; a function that waits is paid.
+    A backlog then drains at a flat rate, without throttling, from a smaller table. Waiting functions are paid.
     """
-    event, shards = desk.event, scenario.shards
-    slow = min(way.needed.value * desk.spare_units.value, event.peak_votes_per_second)
+    event, shards = planner.event, scenario.shards
+    slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
     per_lane = slow / (shards * writer.parallelization_factor)
-    full = writer.batch_size / per_lane
     hot = event.peak_votes_per_second * event.hot_voter_share
-    if way.billing_mode is BillingMode.PAY_PER_REQUEST or slow > _WORTH_PACING * level:
+    if mode.billing_mode is BillingMode.PAY_PER_REQUEST or slow > _WORTH_PACING * level:
         return None
-    if full > LONGEST_PACED_INVOCATION or per_lane < hot * desk.headroom.value:
+    too_long = writer.batch_size / per_lane > LONGEST_PACED_INVOCATION
+    if too_long or per_lane < hot * planner.headroom.value:
         return None
     units = scenario.units_per_vote.value
-    table = _table_cost(desk, slow / desk.write_share.value, units, way.billing_mode)
+    table = _table_cost(planner, slow / planner.write_share.value, units, mode.billing_mode)
     waiting = event.votes / slow * shards * writer.parallelization_factor  # s, of all lanes
-    running = _price_of(desk, scenario, event.votes / writer.batch_size, waiting)
-    paced = writer.model_copy(update={"write_share": desk.write_share.value})
-    return _Candidate(way, paced, slow, table + running)
+    running = _price_of(planner, scenario, event.votes / writer.batch_size, waiting)
+    paced = writer.model_copy(update={"write_share": planner.write_share.value})
+    return _Candidate(mode, paced, slow, table + running)
 
 
-def _with_writer(desk: Desk, scenario: Scenario, writer: Writer) -> Scenario:
-    time = desk.times.writer or expected_writer(writer, desk.event, desk.facts)
+def _with_writer(planner: Planner, scenario: EventScenario, writer: Writer) -> EventScenario:
+    time = planner.times.writer or expected_writer(writer, planner.event, planner.facts)
     deployment = scenario.deployment.model_copy(update={"vote_writer": writer})
     return replace(scenario, deployment=deployment, writer_time=time)
 
 
-def _running_cost(desk: Desk, scenario: Scenario, batches_per_second: float) -> float:
-    """Return what the writer's invocations cost, roughly: enough to rank candidates."""
-    batches = batches_per_second * desk.event.duration_seconds
-    return _price_of(desk, scenario, batches, batches * scenario.writer_time.of(desk.event.votes / batches))
-
-
-def _price_of(desk: Desk, scenario: Scenario, batches: float, seconds: float) -> float:
+def _price_of(planner: Planner, scenario: EventScenario, batches: float, seconds: float) -> float:
+    """Return the approximate cost of the writer's invocations: enough to rank candidates."""
+    facts = planner.facts
     memory_gb = scenario.deployment.vote_writer.memory_mb / 1024
-    price = desk.facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
-    line = desk.facts.value("lambda.log_bytes_per_invocation")
-    logged_gb = batches * (line + desk.facts.value("votestream.vote_writer_metrics_bytes")) / 1024**3
+    price = facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
+    line = facts.value("lambda.log_bytes_per_invocation")
+    logged_gb = batches * (line + facts.value("votestream.vote_writer_metrics_bytes")) / 1024**3
     return (
-        batches / 1e6 * desk.facts.value("lambda.requests")
+        batches / 1e6 * facts.value("lambda.requests")
         + seconds * memory_gb * price
-        + logged_gb * desk.facts.value("logs.ingest_per_gb")
+        + logged_gb * facts.value("logs.ingest_per_gb")
     )
 
 
-def _table_cost(desk: Desk, level: float, units: float, mode: BillingMode) -> float:
-    """Return what the votes table's writes cost; pre-warming included."""
-    hourly = level * units * desk.facts.value("dynamodb.write_unit_hour")
+def _table_cost(planner: Planner, level: float, units: float, mode: BillingMode) -> float:
+    """Return the cost of the votes table's writes, including pre-warming."""
+    hourly = level * units * planner.facts.value("dynamodb.write_unit_hour")
     if mode is BillingMode.PROVISIONED:
-        votes_behind = max(0.0, desk.event.votes - level * desk.event.duration_seconds)
-        seconds = desk.event.duration_seconds + votes_behind / level
-        return hourly * whole(desk.keeping.before + seconds / 3600 + desk.keeping.after)
-    cost = desk.event.votes * units / 1e6 * desk.facts.value("dynamodb.write_request_units")
-    if level * units > desk.facts.value("dynamodb.on_demand.initial_write_units"):
-        cost += hourly
-    return cost
+        votes_behind = max(0.0, planner.event.votes - level * planner.event.duration_seconds)
+        seconds = planner.event.duration_seconds + votes_behind / level
+        return hourly * whole(planner.keeping.before + seconds / 3600 + planner.keeping.after)
+    cost = planner.event.votes * units / 1e6 * planner.facts.value("dynamodb.write_request_units")
+    new = planner.facts.value("dynamodb.on_demand.initial_write_units")
+    return cost + hourly if level * units > new else cost
 
 
 def _chosen(
-    desk: Desk,
-    best: _Candidate,
-    candidates: int,
-    units: Figure,
-    shards: Figure,
-    aggregator: Aggregator,
-) -> Choice:
-    writer, needed = best.writer, desk.decide(best.way.needed)
-    unpaced = _with_writer(
-        desk, desk.lanes(aggregator, shards), writer.model_copy(update={"write_share": None})
-    )
+    planner: Planner, best: _Candidate, candidates: int, shards: Figure, aggregator: Aggregator
+) -> WriterChoice:
+    writer, needed, facts = best.writer, planner.decide(best.mode.needed), planner.facts
+    lanes = planner.lanes(aggregator, shards)
+    unpaced = _with_writer(planner, lanes, writer.model_copy(update={"write_share": None}))
     lane_rate = unpaced.lane_rate(unpaced.writer)
     why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
     for name, unit in _DECIDED.items():
         value = getattr(writer, name)
         if value is not None:
-            figure = computed(
-                f"vote_writer: {name}", value, unit, why,
-                needed=needed, headroom=desk.headroom, unpaced_lane_rate=lane_rate,
-            )  # fmt: skip
-            desk.decide(figure)
-    level = _level(desk, writer, needed, units, shards, lane_rate)
-    buckets = desk.decide(
-        derived(
-            "polls: bucket_count",
-            "buckets",
-            "max(default, ceil(level * busiest / (partition * target)))",
-            default=desk.facts["votestream.buckets_per_poll"],
-            level=level,
-            busiest=given("share of the busiest poll", desk.event.poll_shares[0], ""),
-            partition=desk.facts["dynamodb.partition_write_units"],
-            target=desk.partition_target,
-        )
+            planner.decide(
+                computed(f"vote_writer: {name}", value, unit, why, needed, planner.headroom, lane_rate)
+            )
+    # All lanes together write at their rate, or at the pace.
+    factor = given("parallelization_factor", writer.parallelization_factor, "lanes")
+    own = lane_rate * factor * shards if writer.write_share is None else needed * planner.spare_units
+    level = planner.choose(
+        "votes table: write units at the peak",
+        "units/s",
+        minimum(planner.demand["peak"], own) * lanes.units_per_vote,
     )
-    table = _votes_table(desk, best.way, writer, level)
-    played = _with_writer(desk, desk.lanes(aggregator, shards, votes_table=table), writer)
-    desk.decide(
+    usable = facts["dynamodb.partition_write_units"] * planner.partition_target
+    buckets = planner.choose(
+        "polls: bucket_count",
+        "buckets",
+        maximum(facts["votestream.buckets_per_poll"], ceil(level * lanes.busiest / usable)),
+    )
+    table = _votes_table(planner, best.mode, writer, level)
+    played = _with_writer(planner, planner.lanes(aggregator, shards, votes_table=table), writer)
+    planner.decide(
         given(
             "vote_writer: write_concurrency",
-            writer.write_concurrency,
-            "calls",
-            "default of infra/variables.tf",
+            *(writer.write_concurrency, "calls", "default of infra/variables.tf"),
         )
     )
-    timeout = desk.decide(_timeout(played, shards))
-    return Choice(
-        writer.model_copy(update={"timeout_seconds": whole(timeout.value)}), table, whole(buckets.value)
-    )
+    timeout = planner.decide(_timeout(played, shards))
+    writer = writer.model_copy(update={"timeout_seconds": whole(timeout.value)})
+    return WriterChoice(writer, table, whole(buckets.value))
 
 
-def _timeout(scenario: Scenario, shards: Figure) -> Figure:
-    """Return the writer's time-out, which leaves a paced batch its time, as infra/variables.tf insists.
+def _timeout(scenario: EventScenario, shards: Figure) -> Figure:
+    """Return the writer's timeout. It leaves time for a paced batch, as infra/variables.tf requires.
 
-    Every vote may be a change, which is two writes, and the call of 25 before it may still be under way; the
-    writer stops so many seconds before its time is over.
+    Every vote may be a change, which is two writes, and the call of 25 before it may still be running. The
+    writer stops some seconds before its timeout.
     """
     name, writer = "vote_writer: timeout_seconds", scenario.deployment.vote_writer
     table = scenario.deployment.votes_table
     if writer.write_share is None or table.write_units is None:
         return timeout_seconds(name, scenario.writer)
-    return derived(
-        name,
-        "s",
-        "max(unpaced, ceil((2 * batch_size + 25) * shards * lanes / (write_units * share) + early - 1e-9))",
-        unpaced=timeout_seconds("time-out of an unpaced writer", scenario.writer),
-        batch_size=given("batch_size", writer.batch_size, "votes"),
-        shards=shards,
-        lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
-        write_units=given("write_units", table.write_units, "units/s", "votes_table"),
-        share=given("write_share", writer.write_share, "", "vote_writer"),
-        early=given("stops early", _STOPS_EARLY, "s", "the writer, before its time is over"),
-    )
+    unpaced = timeout_seconds("timeout of an unpaced writer", scenario.writer)
+    batch_size = given("batch_size", writer.batch_size, "votes")
+    lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+    units = given("write_units", table.write_units, "units/s", "votes_table")
+    share = given("write_share", writer.write_share, "", "vote_writer")
+    early = given("stops early", _STOPS_EARLY, "s", "the writer's margin before its timeout")
+    paced = (2 * batch_size + 25) * shards * lanes / (units * share) + early
+    return derived(name, "s", maximum(unpaced, ceil(paced - 1e-9)))
 
 
-def _level(
-    desk: Desk, writer: Writer, needed: Figure, units: Figure, shards: Figure, lane_rate: Figure
-) -> Figure:
-    """Decide the units that are written at the peak: what all lanes do, or what they are held back to."""
-    name = "votes table: write units at the peak"
-    if writer.write_share is not None:
-        return desk.decide(
-            derived(
-                name,
-                "units/s",
-                "min(peak, needed * spare) * units_per_vote",
-                peak=desk.demand["peak"],
-                needed=needed,
-                spare=desk.spare_units,
-                units_per_vote=units,
-            )
-        )
-    return desk.decide(
-        derived(
-            name,
-            "units/s",
-            "min(peak, lane_rate * lanes * shards) * units_per_vote",
-            peak=desk.demand["peak"],
-            lane_rate=lane_rate,
-            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
-            shards=shards,
-            units_per_vote=units,
-        )
-    )
-
-
-def _votes_table(desk: Desk, way: _Way, writer: Writer, level: Figure) -> Table:
-    if way.billing_mode is BillingMode.PAY_PER_REQUEST:
-        ceiling = desk.decide(
-            derived("votes_table: max_write_units", "units/s", "ceil(2 * level + 100)", level=level)
-        )
+def _votes_table(planner: Planner, mode: _Mode, writer: Writer, level: Figure) -> Table:
+    if mode.billing_mode is BillingMode.PAY_PER_REQUEST:
+        ceiling = planner.choose("votes_table: max_write_units", "units/s", ceil(2 * level + 100))
         return Table(max_write_units=whole(ceiling.value))
-    if writer.write_share is None:
-        spare = {"spare": desk.spare_units}
-        writes = derived("votes_table: write_units", "units/s", "ceil(level * spare)", level=level, **spare)
-    else:
-        share = {"share": desk.write_share}
-        writes = derived("votes_table: write_units", "units/s", "ceil(level / share)", level=level, **share)
-    desk.decide(writes)
-    reads = desk.decide(
-        derived(
-            "votes_table: read_units",
-            "units/s",
-            "max(1, ceil(count / time))",
-            count=count_units(desk.event.votes, desk.event, desk.facts),
-            time=way.time_to_count,
-        )
-    )
+    units = level * planner.spare_units if writer.write_share is None else level / planner.write_share
+    writes = planner.choose("votes_table: write_units", "units/s", ceil(units))
+    count = count_units(planner.event.votes, planner.event, planner.facts)
+    reads = planner.choose("votes_table: read_units", "units/s", maximum(1, ceil(count / mode.time_to_count)))
     return Table(
         billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
     )

@@ -1,4 +1,7 @@
-"""What the commands do: read what was typed, call, show."""
+"""What the commands do: read the options, call the model, show the result.
+
+Each takes the options of its command line by name, as ``cli`` declares them.
+"""
 
 import json
 import re
@@ -6,47 +9,55 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
+from votectl.errors import OperatorError
 from votectl.settings import tfvars
-from votectl.sizing import calibration as calibrations
+from votectl.settings.files import BadFile, load, problems, text_of
 from votectl.sizing import facts as fact_files
-from votectl.sizing import measure, plots, published, real_run, rehearsal, report
-from votectl.sizing.around import PREWARMING
-from votectl.sizing.calibration import Calibration
-from votectl.sizing.cost import Item, itemise, total
-from votectl.sizing.course import Outcome
-from votectl.sizing.demand import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Event, event
-from votectl.sizing.errors import BadFile, Disagreement, Nonsense
+from votectl.sizing import plan_file, published, report
+from votectl.sizing.consumer import FunctionTimes
+from votectl.sizing.cost import itemise, total
+from votectl.sizing.course import CourseSummary, Keeping, Usage
+from votectl.sizing.errors import InvalidInput, ModelMismatch
+from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
+from votectl.sizing.evidence import calibration as calibrating
+from votectl.sizing.evidence import real_run, rehearsal
 from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts
-from votectl.sizing.files import problems
-from votectl.sizing.function_time import FunctionTimes
-from votectl.sizing.goals import Goals, Preference
+from votectl.sizing.plan import PREWARMING, CapacityPlan
 from votectl.sizing.plan import plan as make_plan
 from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
-from votectl.sizing.real_run import Compared, RealRun
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate as play
-from votectl.sizing.usage import Keeping, Usage
+
+type Options = Mapping[str, Any]
 
 console = Console()
 
 ENVIRONMENTS = HERE.root / "infra" / "environments"
 
-# What options and files call a field, where ``demand.Event`` calls it something else.
-_NAMES = {
+# The options that describe an event, and the field of ``VotingEvent`` that each sets.
+_EVENT = {
+    name: name
+    for name in (
+        *("name", "votes", "peak", "duration", "shape", "polls", "busiest_poll_share", "votes_per_voter"),
+        *("changed_minds", "hot_voter_share", "viewers"),
+    )
+} | {
     "options": "options_per_poll",
     "batch_share": "batch_endpoint_share",
     "votes_per_request": "votes_per_batch_request",
@@ -54,357 +65,303 @@ _NAMES = {
     "viewer_refresh": "viewer_refresh_seconds",
     "cdn": "results_by_cdn",
 }
-# What error messages call a field, besides.
-_SPOKEN = {
+# The option's name for other fields, in error messages.
+_TYPED = _EVENT | {
     "peak": "peak_votes_per_second",
     "duration": "duration_seconds",
     "deadline": "final_deadline_seconds",
     "live_lag": "live_lag_seconds",
 }
 _READERS: dict[str, Callable[[str], float]] = {
-    "votes": amount,
-    "peak": amount,
-    "viewers": amount,
-    "duration": seconds,
-    "viewer_time": seconds,
-    "viewer_refresh": seconds,
+    **dict.fromkeys(("votes", "peak", "viewers"), amount),
+    **dict.fromkeys(("duration", "viewer_time", "viewer_refresh"), seconds),
 }
 
 
-class Wish(NamedTuple):
-    """What is wanted of the result, and how long capacity is kept around the event, as typed."""
-
-    deadline: str
-    live_lag: str
-    prefer: Preference
-    before: str
-    after: str
-
-    def goals(self) -> Goals:
-        """Return the goals.
-
-        Raises:
-            Nonsense: a time that is not positive.
-        """
-        wanted = {"deadline": seconds(self.deadline), "live_lag": seconds(self.live_lag)}
-        for name, value in wanted.items():
-            if value <= 0:
-                raise Nonsense(f"{name}: {value:g} s is not positive")
-        try:
-            return Goals(
-                final_deadline_seconds=wanted["deadline"],
-                live_lag_seconds=wanted["live_lag"],
-                prefer=self.prefer,
-            )
-        except ValidationError as error:
-            raise Nonsense(_as_typed("; ".join(problems(error)))) from None
-
-    def keeping(self) -> Keeping:
-        """Return how long capacity is kept.
-
-        Raises:
-            Nonsense: a time that nobody keeps it.
-        """
-        kept = {"before": seconds(self.before), "after": seconds(self.after)}
-        for name, value in kept.items():
-            if value > LONGEST_EVENT_SECONDS:
-                raise Nonsense(f"{name}: {spoken(value)} are more than 30 days; price everyday use instead")
-        return Keeping(kept["before"] / 3600, kept["after"] / 3600)
+def describes_event(options: Options) -> bool:
+    """Tell whether any option describes an event."""
+    return any(options.get(name) is not None for name in ("event_file", *_EVENT))
 
 
-class Given(NamedTuple):
-    """Files that take the place of what is known without them."""
-
-    prices: Path | None
-    calibration: Path | None
-
-    def facts(self) -> Facts:
-        """Return prices and limits."""
-        return fact_files.packaged() if self.prices is None else fact_files.load(self.prices)
-
-    def times(self) -> FunctionTimes:
-        """Return measured times, or none."""
-        if self.calibration is None:
-            return FunctionTimes()
-        return calibrations.load(self.calibration).function_times()
-
-
-class Chance(NamedTuple):
-    """How a simulation is played."""
-
-    seed: int
-    step: float | None
-
-    def checked(self) -> "Chance":
-        """Return itself.
-
-        Raises:
-            Nonsense: steps that do not make a second.
-        """
-        if self.step is not None and not (
-            0 < self.step <= 1 and abs(round(1 / self.step) * self.step - 1) < 1e-9
-        ):
-            raise Nonsense(
-                f"step: {self.step:g} s: a whole number of steps must make a second (1, 0.5, 0.2, 0.1)"
-            )
-        return self
-
-
-class Shown(NamedTuple):
-    """How the result is shown."""
-
-    as_json: bool
-    explain: bool
-    only: Sequence[str] | None
-
-    def checked(self) -> "Shown":
-        """Return itself.
-
-        Raises:
-            Nonsense: options that contradict each other.
-        """
-        if self.as_json and self.explain:
-            raise Nonsense("--json and --explain both say how to show the result; give one of them")
-        if self.only and not self.explain:
-            raise Nonsense("--only belongs to --explain")
-        return self
-
-    def explained(self, figures: dict[str, Figure]) -> str:
-        """Return where the figures come from.
-
-        Raises:
-            Nonsense: there is no figure of a name that was asked for.
-        """
-        try:
-            return report.explanation(figures, self.only or ())
-        except KeyError as error:
-            raise Nonsense(f"--only {error}: there are {', '.join(figures)}") from None
-
-
-def told_event(event_file: Path | None = None, **options: Any) -> Event:
-    """Return the event of a file and of the options, which win.
+def event_of(options: Options) -> VotingEvent:
+    """Return the event of the file and of the options, which win.
 
     Raises:
         BadFile: the file can't be read.
-        Nonsense: it can't be meant.
+        InvalidInput: the event is invalid.
     """
-    told = {} if event_file is None else _fields(event_file)
-    told |= {key: value for key, value in options.items() if value is not None}
+    path = options.get("event_file")
+    told = {} if path is None else _event_file(path)
+    told |= {key: options[key] for key in _EVENT if options.get(key) is not None}
     for key in _READERS:
         if isinstance(told.get(key), str):
-            told[key] = _read(key, told[key])
+            told[key] = _read(_READERS[key], key, told[key])
         elif isinstance(told.get(key), bool) or not isinstance(told.get(key), float | int | None):
-            raise Nonsense(f"{key}: {told[key]!r} is no number")
+            raise InvalidInput(f"{key}: {told[key]!r} is not a number")
     if (told.get("viewers") or 0) > WORLD_POPULATION:
-        raise Nonsense(f"viewers: {told['viewers']:.3g} are more than there are people")
+        raise InvalidInput(f"viewers: {told['viewers']:.3g} are more than there are people")
     try:
-        return event(**{_NAMES.get(key, key): value for key, value in told.items()})
-    except Nonsense as error:
-        raise Nonsense(_as_typed(str(error))) from None
+        return event(**{_EVENT.get(key, key): value for key, value in told.items()})
+    except InvalidInput as error:
+        raise InvalidInput(_as_typed(str(error))) from None
 
 
-def _read(name: str, text: str) -> float:
+def _read(reader: Callable[[str], float], name: str, text: str) -> float:
     try:
-        return _READERS[name](text)
-    except Nonsense as error:
-        raise Nonsense(f"{name}: {error}") from None
+        return reader(text)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error}") from None
 
 
 def _as_typed(message: str) -> str:
-    """Return a message with the names under which fields were typed."""
-    for typed, field in (_NAMES | _SPOKEN).items():
+    """Return a message with the options' names of fields."""
+    for typed, field in _TYPED.items():
         message = re.sub(rf"\b{field}\b", typed, message)
     return message
 
 
-def _fields(path: Path) -> dict[str, Any]:
+def _event_file(path: Path) -> dict[str, Any]:
+    text = text_of(path, "event")
     try:
-        text = path.read_text("utf-8")
-        read: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except OSError as error:
-        raise BadFile(f"event: {path} can't be read: {error.strerror}") from None
+        read: Any = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except ValueError as error:
         raise BadFile(f"event: {path}: {error}") from None
+    except RecursionError:
+        raise BadFile(f"event: {path} is nested too deeply") from None
     if not isinstance(read, dict):
-        raise BadFile(f'event: {path} holds no names and values, as in {{"peak": 500, "duration": 600}}')
+        raise BadFile(f'event: {path} must hold names and values, as in {{"peak": 500, "duration": 600}}')
     return read
 
 
-# What makes the parameters of a command out of its options (``cli``).
-MAKERS: Mapping[str, Callable[..., Any]] = {
-    "event": told_event,
-    "wish": Wish,
-    "given": Given,
-    "chance": Chance,
-    "shown": Shown,
-}
+def _goals(options: Options) -> Goals:
+    wanted = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
+    for name, value in wanted.items():
+        if value <= 0:
+            raise InvalidInput(f"{name}: {value:g} s is not positive")
+    fields = {_TYPED[name]: value for name, value in wanted.items()}
+    try:
+        return Goals.model_validate({**fields, "prefer": options["prefer"]})
+    except ValidationError as error:
+        raise InvalidInput(_as_typed("; ".join(problems(error)))) from None
 
 
-def plan(
-    event: Event,
-    wish: Wish,
-    given: Given,
-    shown: Shown,
-    *,
-    current_shards: int | None,
-    keep: Path | None,
-    out: Path | None,
-    brief: bool,
+def _keeping(options: Options) -> Keeping:
+    kept = {name: _read(seconds, name, options[name]) for name in ("before", "after")}
+    for name, value in kept.items():
+        if value > LONGEST_EVENT_SECONDS:
+            raise InvalidInput(f"{name}: {spoken(value)} is more than 30 days; price everyday use instead")
+    return Keeping(kept["before"] / 3600, kept["after"] / 3600)
+
+
+def _facts(options: Options) -> Facts:
+    return fact_files.packaged() if options["prices"] is None else fact_files.load(options["prices"])
+
+
+def _times(options: Options) -> FunctionTimes:
+    path = options["calibration"]
+    if path is None:
+        return FunctionTimes()
+    return load(calibrating.Calibration, path, "calibration").function_times()
+
+
+def _step(options: Options) -> float | None:
+    step: float | None = options["step"]
+    if step is not None and not (0 < step <= 1 and abs(round(1 / step) * step - 1) < 1e-9):
+        raise InvalidInput(
+            f"step: a second must be a whole number of steps (1, 0.5, 0.2, 0.1), not {step:g} s"
+        )
+    return step
+
+
+def _check_shown(options: Options) -> None:
+    if options["as_json"] and options["explain"]:
+        raise InvalidInput("give one of --json and --explain")
+    if options["only"] and not options["explain"]:
+        raise InvalidInput("--only belongs to --explain")
+
+
+def _show(
+    options: Options,
+    figures: Callable[[], dict[str, Figure]],
+    as_json: Callable[[], str],
+    table: Callable[[], Any],
 ) -> None:
+    """Show a result as an explanation, as JSON or as a table."""
+    if options["explain"]:
+        found = figures()
+        try:
+            text = report.explanation(found, options["only"] or ())
+        except KeyError as error:
+            raise InvalidInput(f"--only {error}: the names are {', '.join(found)}") from None
+    elif options["as_json"]:
+        text = as_json()
+    else:
+        console.print(table())
+        return
+    console.print(text, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def plan(options: Options) -> None:
     """Plan an event; write the settings and show the rest."""
-    shown.checked()
-    if keep is not None and out is None:
-        raise Nonsense("--keep belongs to --out: it says what that file repeats")
-    kept = None if keep is None else tfvars.parsed(keep)
+    planned = event_of(options)
+    _check_shown(options)
+    if options["keep"] is not None and options["out"] is None:
+        raise InvalidInput("--keep belongs to --out: it says what that file repeats")
+    kept = None if options["keep"] is None else tfvars.parse(options["keep"])
+    current_shards = options["current_shards"]
     if kept is not None and current_shards is None:
-        current_shards = kept.get("stream", {}).get("shard_count")
-    found = make_plan(
-        event,
-        wish.goals(),
-        given.facts(),
-        keeping=wish.keeping(),
-        times=given.times(),
+        current_shards = kept.converted.get("stream", {}).get("shard_count")
+    found = _planned(planned, options, current_shards)
+    if options["out"] is not None:
+        command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
+        _write(options["out"], plan_file.write(found, command, kept))
+    view = report.brief if options["brief"] else report.plan
+    _show(options, found.figures, lambda: report.plan_json(found), lambda: view(found))
+
+
+def _planned(planned: VotingEvent, options: Options, current_shards: int | None = None) -> CapacityPlan:
+    return make_plan(
+        planned,
+        _goals(options),
+        _facts(options),
+        keeping=_keeping(options),
+        times=_times(options),
         current_shards=current_shards,
     )
-    if out is not None:
-        _write(out, tfvars.write(found, _command(), kept))
-    if shown.explain:
-        _print_plain(shown.explained(found.figures()))
-    elif shown.as_json:
-        _print_plain(report.plan_json(found))
-    else:
-        console.print(report.brief(found) if brief else report.plan(found))
 
 
-def simulate(
-    event: Event,
-    wish: Wish,
-    given: Given,
-    chance: Chance,
-    shown: Shown,
-    *,
-    tfvars_file: Path | None,
-    plot: Path | None,
-) -> None:
+def simulate(options: Options) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
-    shown.checked()
+    played = event_of(options)
+    _check_shown(options)
+    plot = options["plot"]
     if plot is not None:
+        from votectl.sizing import plots  # matplotlib takes half a second
+
         plots.check(plot)
-    facts, times, keeping = given.facts(), given.times(), wish.keeping()
-    beforehand: list[Item] = []
-    if tfvars_file is None:
-        found = make_plan(event, wish.goals(), facts, keeping=keeping, times=times)
+    facts, times, keeping, seed = _facts(options), _times(options), _keeping(options), options["seed"]
+    if options["tfvars"] is None:
+        found = _planned(played, options)
         scenario = found.scenario
         beforehand = [item for item in found.items if item.what == PREWARMING]
     else:
-        scenario = Scenario.expected(
-            event,
-            tfvars.read(tfvars_file),
-            facts,
-            writer_time=times.writer,
-            aggregator_time=times.aggregator,
+        settings, beforehand = tfvars.read(options["tfvars"]), []
+        scenario = EventScenario.expected(
+            played, settings, facts, writer_time=times.writer, aggregator_time=times.aggregator
         )
-    course = play(scenario, *chance.checked())
-    simulated, predicted = Outcome.of(course), Outcome.of(flow(scenario))
-    items = itemise(Usage.of(course, keeping, "simulated course"), event, scenario.deployment, facts)
+    course = play(scenario, seed, _step(options))
+    simulated, predicted = CourseSummary.of(course), CourseSummary.of(flow(scenario))
+    items = itemise(Usage.of(course, keeping, "simulated course"), played, scenario.deployment, facts)
     items += beforehand
     if plot is not None:
-        plots.save(plots.course(course, scenario, keeping, event.name), plot)
-    if shown.explain:
-        how = f"simulated step by step, seed {chance.seed}"
-        figures = report.course_figures(scenario, simulated, how)
+        plots.save(plots.course(course, scenario, keeping, played.name), plot)
+
+    def figures() -> dict[str, Figure]:
         flows = report.course_figures(scenario, predicted, "expected flows along the arrival curve")
-        figures |= {f"predicted: {name}": figure for name, figure in flows.items()}
-        figures |= {f"cost: {item.service}, {item.what}": item.cost for item in items}
-        figures["total cost"] = total(items)
-        _print_plain(shown.explained(figures))
-    elif shown.as_json:
-        _print_plain(report.course_json(scenario, predicted, simulated, items, chance.seed))
-    else:
-        console.print(report.course(scenario, predicted, simulated, items))
+        return {
+            **report.course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
+            **{f"predicted: {name}": figure for name, figure in flows.items()},
+            **{f"cost: {item.service}, {item.what}": item.cost for item in items},
+            "total cost": total(items),
+        }
+
+    _show(
+        options,
+        figures,
+        lambda: report.course_json(scenario, predicted, simulated, items, seed),
+        lambda: report.course(scenario, predicted, simulated, items),
+    )
 
 
-def simulate_published(
-    given: Given, chance: Chance, shown: Shown, plot: Path | None, *, doubled_writes: bool
-) -> None:
+def simulate_published(options: Options) -> None:
     """Play the published sample's runs, with its writes or with ours."""
-    shown.checked()
+    _check_shown(options)
+    plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
-        raise BadFile(f"plot: {plot} is a file; --published writes two pictures, and wants a directory")
-    seed, step = chance.checked()
-    found = published.play(given.facts(), doubled_writes=doubled_writes, seed=seed, step=step)
+        raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
+    found = published.play(_facts(options), doubled_writes=doubled, seed=seed, step=_step(options))
     if plot is not None:
-        whose = "sample" if doubled_writes else "ours"
-        plots.save(plots.batch_sizes(found, published=doubled_writes), plot / f"batch-sizes-{whose}.png")
-        plots.save(plots.windows(found, published=doubled_writes), plot / f"windows-{whose}.png")
-    if shown.explain:
-        figures: dict[str, Figure] = {}
-        for run in (found.known, found.batch_10, found.window_2):
-            how = f"{run.name}, simulated step by step, seed {seed}"
-            of_run = report.course_figures(run.scenario, run.simulated, how)
-            figures |= {f"{run.name}: {name}": figure for name, figure in of_run.items()}
-        _print_plain(shown.explained(figures))
-    elif shown.as_json:
-        _print_plain(report.published_json(found, doubled_writes=doubled_writes, seed=seed))
-    else:
-        console.print(report.published(found, doubled_writes=doubled_writes))
+        from votectl.sizing import plots  # matplotlib takes half a second
+
+        whose = "sample" if doubled else "ours"
+        plots.save(plots.batch_sizes(found, published=doubled), plot / f"batch-sizes-{whose}.png")
+        plots.save(plots.windows(found, published=doubled), plot / f"windows-{whose}.png")
+
+    def figures() -> dict[str, Figure]:
+        return {
+            f"{run.name}: {name}": figure
+            for run in (found.known, found.batch_10, found.window_2)
+            for name, figure in report.course_figures(
+                run.scenario, run.simulated, f"{run.name}, simulated step by step, seed {seed}"
+            ).items()
+        }
+
+    _show(
+        options,
+        figures,
+        lambda: report.published_json(found, doubled_writes=doubled, seed=seed),
+        lambda: report.published(found, doubled_writes=doubled),
+    )
 
 
-def compare(path: Path, given: Given, chance: Chance, shown: Shown) -> None:
-    """Hold a real run against its simulation.
+def compare(options: Options) -> None:
+    """Compare a real run with its simulations.
 
     Raises:
-        Disagreement: they differ.
+        ModelMismatch: they differ.
     """
-    shown.checked()
-    run = real_run.load(path)
-    rows = _beside_simulation(run, given, chance)
-    if shown.explain:
-        _print_plain(shown.explained(real_run.figures(run, rows, given.facts(), given.times())))
-    elif shown.as_json:
-        _print_plain(report.compared_json(rows))
-    else:
-        console.print(report.compared(rows))
+    _check_shown(options)
+    run = load(real_run.RealRun, options["compare"], "run")
+    rows = _compared(run, options)
+    _show(
+        options,
+        lambda: real_run.figures(run, rows, _facts(options), _times(options)),
+        lambda: report.compared_json(rows),
+        lambda: report.compared(rows),
+    )
     _check_agreement(rows)
 
 
-def _beside_simulation(run: RealRun, given: Given, chance: Chance) -> Sequence[Compared]:
-    courses = real_run.simulations(run, given.facts(), given.times(), *chance.checked())
+def _compared(run: real_run.RealRun, options: Options) -> Sequence[real_run.ComparedNumber]:
+    courses = real_run.simulations(run, _facts(options), _times(options), options["seed"], _step(options))
     return real_run.compare(run, courses)
 
 
-def _check_agreement(rows: Sequence[Compared]) -> None:
+def _check_agreement(rows: Sequence[real_run.ComparedNumber]) -> None:
     if differing := [row.quantity for row in rows if not row.agrees]:
-        raise Disagreement(f"run and simulation differ in {', '.join(differing)}")
+        raise ModelMismatch(f"run and simulation differ in {', '.join(differing)}")
 
 
-def rehearse(
-    environment: str,
-    event: Event,
-    given: Given,
-    chance: Chance,
-    *,
-    tfvars_file: Path | None,
-    out: Path | None,
-) -> None:
-    """Send an event's votes through a deployment, and hold what became of them against the simulation.
+@contextmanager
+def _cloud() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise OperatorError(f"the cloud refused: {error}") from None
+
+
+def rehearse(options: Options) -> None:
+    """Send an event's votes through a deployment, and compare the run with its simulations.
 
     Raises:
-        Disagreement: they differ.
-        Nonsense: the event is too large for a rehearsal.
+        ModelMismatch: they differ.
+        InvalidInput: the event is too large for a rehearsal.
     """
-    rehearsal.check(event)
+    sent, out, environment = event_of(options), options["out"], options["environment"]
+    rehearsal.check(sent)
     if out is not None:
         _check_place(out)
-    settings = tfvars.read(tfvars_file or ENVIRONMENTS / f"{environment}.tfvars")
-    deployments.aim(environment)
-    target = deployments.find(environment)
-    with console.status(f"sending {event.votes:,.0f} votes in {spoken(event.duration_seconds)}"):
-        run = rehearsal.rehearse(target, event, settings, chance.seed)
+    settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
+    with _cloud():
+        deployments.aim(environment)
+        target = deployments.find(environment)
+        with console.status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration_seconds)}"):
+            run = rehearsal.rehearse(target, sent, settings, options["seed"])
     if out is not None:
         _write(out, run.model_dump_json(indent=2) + "\n")
-    rows = _beside_simulation(run, given, chance)
-    console.print(run.description, report.compared(rows), sep="\n")
+    rows = _compared(run, options)
+    console.print(run.description, markup=False)
+    console.print(report.compared(rows))
     _check_agreement(rows)
 
 
@@ -414,21 +371,21 @@ def calibrate(
     """Measure both functions of a deployment and write their times."""
     sizes = sorted(set(batch_sizes))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
-        raise Nonsense("batch_size: at least two different sizes from 1 to 10000 are needed")
+        raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
     _check_place(out)
-    deployments.aim(environment)
-    target = deployments.find(environment)
-    client = boto3.client("lambda")
     now = datetime.now(UTC)
     run = now.strftime("%Y%m%dt%H%M%S")
-    functions = (target.vote_writer_function, target.vote_aggregator_function)
-    with Progress(console=console, transient=True) as progress:
+    with _cloud(), Progress(console=console, transient=True) as progress:
+        deployments.aim(environment)
+        target = deployments.find(environment)
+        client = boto3.client("lambda")
+        functions = (target.vote_writer_function, target.vote_aggregator_function)
         task = progress.add_task("invoking", total=len(functions) * len(sizes) * (repeats + 1))
         writer, aggregator = (
-            measure.measure(
+            calibrating.measure(
                 client,
                 function,
-                lambda size: measure.events(poll, option, run, size, now.timestamp()),
+                lambda size: calibrating.events(poll, option, run, size, now.timestamp()),
                 sizes,
                 repeats,
                 time.perf_counter,
@@ -436,7 +393,7 @@ def calibrate(
             )
             for function in functions
         )
-    found = Calibration(
+    found = calibrating.Calibration(
         environment=environment,
         measured_at=now.isoformat(timespec="seconds"),
         vote_writer=writer,
@@ -446,19 +403,10 @@ def calibrate(
     console.print(report.calibration(found))
 
 
-def _command() -> str:
-    """Return what was typed, on one line."""
-    return " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
-
-
-def _print_plain(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-
 def _check_place(path: Path) -> None:
     """Refuse a file that can't be written, before minutes of work for it."""
     if not path.parent.is_dir() or path.is_dir():
-        raise BadFile(f"{path} can't be written: there is no such directory, or it is one")
+        raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,16 +1,17 @@
-"""The course of an event: cumulative curves over time, and the numbers that are read off them.
+"""The course of an event: cumulative curves over time, and the numbers and the usage read off them.
 
-Prediction and simulation both end in a course, so they are compared on the same numbers, read the same way.
+Prediction and simulation both return a course, so they are compared on the same numbers.
 """
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from votectl.sizing.demand import Array
+from votectl.sizing.consumer import whole
+from votectl.sizing.event import Array
 
-# A peak is the highest mean over so long, as CloudWatch shows it at its finest common period; for short
-# events a fifth of them, so that it stays a peak, but never so short that it shows single batches.
+# A peak is the highest mean over a minute, CloudWatch's usual period. For short events it is a fifth of
+# the event, but at least 5 s, so that single batches do not show.
 PEAK_SECONDS = (5.0, 60.0)
 
 
@@ -29,7 +30,7 @@ class Course:
     counted: Array  # votes, by the aggregator
     vote_units: Array  # write units consumed of the votes table
     live_units: Array  # write units consumed of the tallies table
-    vote_units_throttled: Array  # write units that the votes table refused; they are asked for again
+    vote_units_throttled: Array  # write units that the votes table refused; they are retried
     live_units_throttled: Array
     writer_batches: Array  # invocations
     aggregator_batches: Array
@@ -57,7 +58,7 @@ class Course:
 
     @property
     def peak_seconds(self) -> float:
-        """How long a peak lasts at least."""
+        """The period over which a peak is averaged."""
         return float(np.clip(self.event_seconds / 5, *PEAK_SECONDS))
 
     def peak(self, curve: Array) -> float:
@@ -80,8 +81,8 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of an event, in numbers. Times in seconds, rates per second."""
+class CourseSummary:
+    """A course in numbers. Times in seconds, rates per second."""
 
     votes_sent: float
     votes_refused_by_api: float
@@ -107,7 +108,7 @@ class Outcome:
     shards_peak: float
 
     @classmethod
-    def of(cls, course: Course) -> "Outcome":
+    def of(cls, course: Course) -> "CourseSummary":
         """Read the numbers off a course."""
         stored, counted = float(course.stored[-1]), float(course.counted[-1])
         batches, live_batches = float(course.writer_batches[-1]), float(course.aggregator_batches[-1])
@@ -140,3 +141,59 @@ class Outcome:
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How long capacity is kept around the event, in hours."""
+
+    before: float = 1.0
+    after: float = 1.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a course uses of everything that has a price."""
+
+    votes: float  # admitted by the front door
+    accepted: float
+    vote_units: float
+    live_units: float
+    writer_batches: float
+    writer_seconds: float
+    aggregator_batches: float
+    aggregator_seconds: float
+    shards: float
+    hours: float  # for which capacity is paid
+    event_share: float  # of the event, by time
+    source: str
+
+    @classmethod
+    def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
+        """Return the usage up to a time (s from the event's beginning), or of the whole course.
+
+        The whole course is charged in begun hours; a part of it in fractions.
+        """
+        now = float(course.times[-1]) if until is None else until
+
+        def at(curve: Array) -> float:
+            return float(np.interp(now, course.times, curve))
+
+        if until is None:
+            hours = float(whole(keeping.before + now / 3600 + keeping.after))
+        else:
+            hours = keeping.before + now / 3600
+        return cls(
+            votes=at(course.sent - course.refused_by_api),
+            accepted=at(course.accepted),
+            vote_units=at(course.vote_units),
+            live_units=at(course.live_units),
+            writer_batches=at(course.writer_batches),
+            writer_seconds=at(course.writer_seconds),
+            aggregator_batches=at(course.aggregator_batches),
+            aggregator_seconds=at(course.aggregator_seconds),
+            shards=float(np.max(course.shards[course.times <= now])),
+            hours=hours,
+            event_share=min(now / course.event_seconds, 1.0),
+            source=source,
+        )

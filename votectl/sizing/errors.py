@@ -1,40 +1,31 @@
-"""Errors, named for what the operator has to change.
+"""The planner's errors.
 
-SizingError
-├── Nonsense         what was asked contradicts itself or the world; the message names the field
-├── Impossible       no setting can do what was asked; ``limit`` names what stands in the way
-├── BadFile          a file that was given is missing, unreadable or not what it should be
-├── RehearsalFailed  votes could not be put, or others voted: what was measured would say nothing
-└── Disagreement     a real run and its simulations differ by more than the tolerance
+OperatorError
+├── InvalidInput     an event or a setting is invalid; the message names the field
+├── LimitExceeded    no setting can meet the goals; ``limit`` names the binding limit
+├── ModelMismatch    a real run and its simulations differ by more than the tolerance
+└── RehearsalFailed  votes could not be sent, or others voted, so nothing was measured
 """
 
-__all__ = ["BadFile", "Disagreement", "Impossible", "Nonsense", "RehearsalFailed", "SizingError"]
+from votectl.errors import OperatorError
 
 
-class SizingError(Exception):
-    """Base of everything that this package raises on purpose. Its text is one message for a person."""
+class InvalidInput(OperatorError):
+    """An event or a setting is negative, absurd or contradictory."""
 
 
-class Nonsense(SizingError):
-    """When an event or a setting can't be meant: negative, zero, absurd or contradictory."""
-
-
-class Impossible(SizingError):
-    """When a limit that nobody can raise forbids what was asked."""
+class LimitExceeded(OperatorError):
+    """A limit that cannot be raised forbids what was asked."""
 
     def __init__(self, limit: str, explanation: str) -> None:
-        """Take the binding limit's name and why it binds, with what would help."""
+        """Take the binding limit, why it binds, and what would help."""
         super().__init__(f"impossible: {explanation} Binding limit: {limit}.")
         self.limit = limit
 
 
-class BadFile(SizingError):
-    """When a price, event, calibration, deployment or run file can't be used."""
+class ModelMismatch(OperatorError):
+    """A real run differs from its simulations; the quantities are named."""
 
 
-class RehearsalFailed(SizingError):
-    """When votes could not be put, are not processed in time, or are not the only ones."""
-
-
-class Disagreement(SizingError):
-    """When a real run and its simulation differ; the quantities are named."""
+class RehearsalFailed(OperatorError):
+    """Votes were refused, were not processed in time, or were not the only ones."""

@@ -1,17 +1,15 @@
-"""Numbers that can be asked why: each knows its formula, the numbers in it, and their sources.
+"""Numbers that explain themselves: each keeps its formula, its inputs and their sources.
 
-A figure is a leaf (a fact, something the operator gave, an assumption) or follows from others: by a
-formula that is evaluated as it is printed, or by a procedure that is named in words.
+Figures are combined by ordinary arithmetic: ``peak * share`` computes a value and records how.
+So the formula that ``--explain`` prints is the formula that was computed.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
-from votectl.sizing.formulas import evaluate
-
-_NO_INPUTS: Mapping[str, "Figure"] = MappingProxyType({})
+_SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
 
 
 class Origin(StrEnum):
@@ -19,14 +17,52 @@ class Origin(StrEnum):
 
     FACT = "fact"  # a price, limit or measurement of the facts file
     GIVEN = "given"  # by the operator, or a setting of the deployment
-    ASSUMED = "assumed"  # by us, for want of a fact; ``source`` says why
+    ASSUMED = "assumed"  # by us, without a measurement; ``source`` says why
     FORMULA = "formula"  # evaluated from its inputs as printed
-    PROCEDURE = "procedure"  # computed from its inputs as ``how`` says in words
+    PROCEDURE = "procedure"  # computed from its inputs as ``how`` describes
+
+
+class _Arithmetic:
+    """Operators that record what they compute."""
+
+    def __add__(self, other: "Operand") -> "Expression":
+        return _binary(self, "+", other, _SUM, lambda a, b: a + b)
+
+    def __radd__(self, other: float) -> "Expression":
+        return _binary(other, "+", self, _SUM, lambda a, b: a + b)
+
+    def __sub__(self, other: "Operand") -> "Expression":
+        return _binary(self, "-", other, _SUM, lambda a, b: a - b)
+
+    def __rsub__(self, other: float) -> "Expression":
+        return _binary(other, "-", self, _SUM, lambda a, b: a - b)
+
+    def __mul__(self, other: "Operand") -> "Expression":
+        return _binary(self, "*", other, _PRODUCT, lambda a, b: a * b)
+
+    def __rmul__(self, other: float) -> "Expression":
+        return _binary(other, "*", self, _PRODUCT, lambda a, b: a * b)
+
+    def __truediv__(self, other: "Operand") -> "Expression":
+        return _binary(self, "/", other, _PRODUCT, lambda a, b: a / b)
+
+    def __rtruediv__(self, other: float) -> "Expression":
+        return _binary(other, "/", self, _PRODUCT, lambda a, b: a / b)
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number. ``how`` is its formula, or the words for a procedure; leaves have a ``source``."""
+class Expression(_Arithmetic):
+    """A value, the formula that gave it, and the figures in the formula by name."""
+
+    value: float
+    text: str
+    binding: int
+    inputs: Mapping[str, "Figure"]
+
+
+@dataclass(frozen=True)
+class Figure(_Arithmetic):
+    """One number. ``how`` is its formula or describes its procedure; leaves have a ``source``."""
 
     name: str
     value: float
@@ -34,54 +70,124 @@ class Figure:
     origin: Origin
     how: str = ""
     source: str = ""
-    inputs: Mapping[str, "Figure"] = field(default_factory=lambda: _NO_INPUTS)
-
-    def __float__(self) -> float:
-        return float(self.value)
+    inputs: Mapping[str, "Figure"] = field(default_factory=dict)
 
     def walk(self) -> Iterator["Figure"]:
-        """Yield this figure and everything that it rests on, depth first."""
+        """Yield this figure and all its inputs, depth first."""
         yield self
         for figure in self.inputs.values():
             yield from figure.walk()
 
 
-def given(name: str, value: float, unit: str, source: str = "given") -> Figure:
-    """Return something the operator said, or a setting."""
+type Operand = Figure | Expression | float
+
+
+def _expression(operand: "_Arithmetic | Operand") -> Expression:
+    if isinstance(operand, Expression):
+        return operand
+    if isinstance(operand, Figure):
+        return Expression(operand.value, operand.name, _ATOM, {operand.name: operand})
+    assert not isinstance(operand, _Arithmetic)  # noqa: S101 - it is abstract
+    return Expression(operand, f"{operand:.10g}", _ATOM, {})
+
+
+def _joined(*parts: Expression) -> dict[str, Figure]:
+    inputs: dict[str, Figure] = {}
+    for part in parts:
+        for name, figure in part.inputs.items():
+            if inputs.setdefault(name, figure).value != figure.value:
+                raise ValueError(f"two inputs of a formula are called {name!r}")
+    return inputs
+
+
+def _binary(
+    left: "_Arithmetic | Operand",
+    sign: str,
+    right: "_Arithmetic | Operand",
+    binding: int,
+    compute: Callable[[float, float], float],
+) -> Expression:
+    a, b = _expression(left), _expression(right)
+    before = f"({a.text})" if a.binding < binding else a.text
+    after = f"({b.text})" if b.binding <= binding else b.text
+    return Expression(compute(a.value, b.value), f"{before} {sign} {after}", binding, _joined(a, b))
+
+
+def _call(name: str, compute: Callable[..., float], *operands: Operand) -> Expression:
+    parts = [_expression(operand) for operand in operands]
+    text = f"{name}({', '.join(part.text for part in parts)})"
+    return Expression(compute(*(part.value for part in parts)), text, _ATOM, _joined(*parts))
+
+
+def ceil(operand: Operand) -> Expression:
+    """Round up."""
+    return _call("ceil", math.ceil, operand)
+
+
+def floor(operand: Operand) -> Expression:
+    """Round down."""
+    return _call("floor", math.floor, operand)
+
+
+def nearest(operand: Operand) -> Expression:
+    """Round to the nearest whole number."""
+    return _call("round", round, operand)
+
+
+def sqrt(operand: Operand) -> Expression:
+    """Take the square root."""
+    return _call("sqrt", math.sqrt, operand)
+
+
+def log2(operand: Operand) -> Expression:
+    """Take the logarithm to base 2."""
+    return _call("log2", math.log2, operand)
+
+
+def maximum(*operands: Operand) -> Expression:
+    """Take the largest."""
+    return _call("max", max, *operands)
+
+
+def minimum(*operands: Operand) -> Expression:
+    """Take the smallest."""
+    return _call("min", min, *operands)
+
+
+def given(name: str, value: float, unit: str = "", source: str = "given") -> Figure:
+    """Return what the operator gave, or a setting."""
     return Figure(name, value, unit, Origin.GIVEN, source=source)
 
 
 def assumed(name: str, value: float, unit: str, why: str) -> Figure:
-    """Return something that nobody has measured for us; ``why`` says what makes it likely."""
+    """Return an assumption; ``why`` says what makes it likely."""
     return Figure(name, value, unit, Origin.ASSUMED, source=why)
 
 
-def derived(name: str, unit: str, formula: str, /, **inputs: Figure) -> Figure:
-    """Return the formula's value over the inputs, under the names that the formula uses."""
-    value = evaluate(formula, {key: figure.value for key, figure in inputs.items()})
-    return Figure(name, value, unit, Origin.FORMULA, how=formula, inputs=inputs)
+def derived(name: str, unit: str, formula: Operand) -> Figure:
+    """Return a formula's value under a name."""
+    found = _expression(formula)
+    return Figure(name, found.value, unit, Origin.FORMULA, how=found.text, inputs=found.inputs)
 
 
-def computed(name: str, value: float, unit: str, how: str, /, **inputs: Figure) -> Figure:
-    """Return a value that a procedure found; ``how`` names the procedure."""
-    return Figure(name, value, unit, Origin.PROCEDURE, how=how, inputs=inputs)
+def computed(name: str, value: float, unit: str, how: str, *inputs: Figure) -> Figure:
+    """Return the value of a procedure, which ``how`` describes."""
+    return Figure(name, value, unit, Origin.PROCEDURE, how, inputs={part.name: part for part in inputs})
 
 
 def number(value: float) -> str:
     """Return a number for a person: four significant digits, thousands grouped."""
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         return str(value)
     if abs(value) >= 1000 or value == int(value):
         return f"{value:,.0f}"
-    if value != 0 and abs(value) < 0.001:
-        return f"{value:.3g}"
-    return f"{value:,.4g}"
+    return f"{value:.3g}" if value != 0 and abs(value) < 0.001 else f"{value:,.4g}"
 
 
 def lines(figure: Figure, depth: int = 0, seen: set[tuple[object, ...]] | None = None) -> Iterator[str]:
-    """Yield the explanation of a figure, one line each, indented by how deep it lies.
+    """Yield a figure's explanation, one line each, indented by depth.
 
-    What was explained above is only named again.
+    A figure that was explained before is only named.
     """
     seen = set() if seen is None else seen
     indent = "  " * depth
@@ -97,6 +203,5 @@ def lines(figure: Figure, depth: int = 0, seen: set[tuple[object, ...]] | None =
     seen.add(same)
     yield head
     yield f"{indent}  = {figure.how}"
-    for name, figure_in in figure.inputs.items():
-        for position, line in enumerate(lines(figure_in, depth + 2, seen)):
-            yield line if position else line.replace(figure_in.name, f"{name}: {figure_in.name}", 1)
+    for part in figure.inputs.values():
+        yield from lines(part, depth + 2, seen)

@@ -1,7 +1,7 @@
 """Prices and limits: one data file, each entry with value, unit, source and date.
 
-``facts.json`` beside this module is what ships; ``--prices`` puts another file in its place, which must
-have the same entries in the same units, so that a forgotten or misspelt price is an error and not a zero.
+``facts.json`` beside this module is the default; ``--prices`` replaces it. A replacement must have the same
+entries in the same units, so a forgotten or misspelt price is an error and not a zero.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from votectl.sizing import files
-from votectl.sizing.errors import BadFile
+from votectl.settings.files import BadFile
+from votectl.settings.files import load as load_file
 from votectl.sizing.explain import Figure, Origin
 
 PACKAGED = "facts.json"
 
 
-class Status(StrEnum):
-    """How well an entry is founded."""
+class FactStatus(StrEnum):
+    """How well an entry is supported."""
 
     SOURCED = "sourced"
     DERIVED = "derived"  # arithmetic on sourced entries
-    SECONDARY = "secondary"  # somebody else's transcription
+    SECONDARY = "secondary"  # a third party's transcription
     MEASURED = "measured"
-    ASSUMED = "assumed"  # no source; the entry's source says what makes it likely
+    ASSUMED = "assumed"  # no measurement; the source field says what makes it likely
 
 
 class Fact(BaseModel):
@@ -39,12 +39,12 @@ class Fact(BaseModel):
     unit: Annotated[str, Field(min_length=1)]
     source: Annotated[str, Field(min_length=1)]
     date: Annotated[str, Field(min_length=1)]
-    status: Annotated[Status, Field(strict=False)]
+    status: Annotated[FactStatus, Field(strict=False)]
     note: str = ""
 
 
 class About(BaseModel):
-    """Where and when the prices hold."""
+    """The region and date of the prices."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,12 +63,12 @@ class Facts(BaseModel):
     facts: Mapping[str, Fact]
 
     def __getitem__(self, key: str) -> Figure:
-        """Return an entry as a figure that knows its source."""
+        """Return an entry as a figure with its source."""
         fact = self.facts[key]
         source = f"{fact.source}, {fact.date}"
         if fact.note:
             source = f"{source} ({fact.note})"
-        origin = Origin.ASSUMED if fact.status is Status.ASSUMED else Origin.FACT
+        origin = Origin.ASSUMED if fact.status is FactStatus.ASSUMED else Origin.FACT
         return Figure(key, fact.value, fact.unit, origin, source=source)
 
     def value(self, key: str) -> float:
@@ -86,9 +86,9 @@ def load(path: Path) -> Facts:
     """Return the facts of a replacement file.
 
     Raises:
-        BadFile: it can't be read, an entry is invalid, missing, unknown or in another unit.
+        BadFile: the file can't be read, or an entry is invalid, missing, unknown or in another unit.
     """
-    facts = files.load(Facts, path, "prices")
+    facts = load_file(Facts, path, "prices")
     ours = packaged().facts
     if missing := sorted(ours.keys() - facts.facts.keys()):
         raise BadFile(f"prices: {path} lacks {', '.join(missing)}")

@@ -6,10 +6,10 @@ and ends at ``end``, seconds from the event's beginning.
 
 import numpy as np
 
-from votectl.sizing.batching import Lane, LiveRows, live_row_units
-from votectl.sizing.capacity import Meter
-from votectl.sizing.demand import Array
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.capacity import WriteMeter
+from votectl.sizing.consumer import ConsumerLane, LiveRowModel
+from votectl.sizing.event import Array
+from votectl.sizing.scenario import EventScenario
 
 
 def thin(counts: Array, share: float | Array, offset: float) -> Array:
@@ -26,7 +26,9 @@ def thin(counts: Array, share: float | Array, offset: float) -> Array:
 class Lanes:
     """One consumer: a queue and a running invocation per lane. Arrays are shards by lanes per shard."""
 
-    def __init__(self, lane: Lane, scenario: Scenario, meter: Meter, random: np.random.Generator) -> None:
+    def __init__(
+        self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
+    ) -> None:
         shape = (scenario.shards, lane.per_shard)
         self.lane = lane
         self.meter = meter
@@ -175,7 +177,9 @@ class CountingLanes(Lanes):
     where it would touch all rows once more: the invocation comes to its end later.
     """
 
-    def __init__(self, lane: Lane, scenario: Scenario, meter: Meter, random: np.random.Generator) -> None:
+    def __init__(
+        self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
+    ) -> None:
         super().__init__(lane, scenario, meter, random)
         self._unwritten = np.zeros_like(self.queue)  # units that the invocation under way has still to write
 
@@ -209,11 +213,11 @@ class CountingLanes(Lanes):
 class Units:
     """Write units of a step's batches: by votes, or by the live rows that the batches touch."""
 
-    def __init__(self, scenario: Scenario, *, live: bool) -> None:
+    def __init__(self, scenario: EventScenario, *, live: bool) -> None:
         self._live = live
         self.per_vote = scenario.units_per_vote.value  # of the votes table
-        self._rows = LiveRows(scenario.event, scenario.writing)
-        self._row_units = live_row_units(scenario.event, scenario.writing, scenario.facts).value
+        self._rows = LiveRowModel(scenario.event, scenario.writing)
+        self._row_units = scenario.live_row_units.value
 
     def of(self, taken: Array, started: Array) -> Array:
         """Return each lane's units for so many votes in so many batches."""

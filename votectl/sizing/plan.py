@@ -1,139 +1,359 @@
-"""From an event and what is wanted of its result to a deployment.
+"""From an event and its goals to a deployment, with its predictions, cost, quotas and steps.
 
-Shards follow from the peak, the aggregator's window from how fresh live results must be, and the writer
-is the cheapest of a few hundred settings that write everything in time. What no setting can do is refused,
-and the limit that stands in the way is named.
+Shards follow from the peak, the aggregator's window from the goal for live results. The writer is the cheapest
+of a few hundred settings that write everything in time. If no setting does, the error names the binding limit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from votectl.settings.deployment import BillingMode, Deployment, Surroundings
-from votectl.sizing import choose_stream, choose_writer, expect
-from votectl.sizing.around import Quota, Step, prewarming, quotas, steps
-from votectl.sizing.cost import Item, itemise, total
-from votectl.sizing.course import Course, Outcome
-from votectl.sizing.demand import Event
-from votectl.sizing.desk import Desk
-from votectl.sizing.errors import Nonsense
-from votectl.sizing.explain import Figure, derived
+import numpy as np
+
+from votectl.settings.deployment import BillingMode, DeploymentSettings, Surroundings
+from votectl.sizing import choose_stream, choose_writer
+from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, whole
+from votectl.sizing.cost import BillItem, itemise, total
+from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
+from votectl.sizing.errors import InvalidInput, LimitExceeded
+from votectl.sizing.event import Goals, VotingEvent
+from votectl.sizing.explain import Figure, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts
-from votectl.sizing.function_time import FunctionTimes
-from votectl.sizing.goals import Goals
-from votectl.sizing.predict import flow
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.usage import Keeping, Usage
+from votectl.sizing.planner import Planner
+from votectl.sizing.predict import flow, longest
+from votectl.sizing.scenario import EventScenario, asked_per_second, count_units
+
+LONGEST_RECORD_AGE = 604_800  # s: Lambda's
+PREWARMING = "votes table pre-warming"
+_HOW = "expected flows along the arrival curve"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A deployment for an event, what it will do, what it costs, and what has to be done around it."""
+class QuotaNeed:
+    """One of the account's quotas, and what the plan needs of it."""
 
-    event: Event
+    name: str
+    needed: Figure
+    default: Figure
+
+    @property
+    def raise_it(self) -> bool:
+        """Whether the default is too low."""
+        return self.needed.value > self.default.value
+
+
+@dataclass(frozen=True)
+class EventStep:
+    """Something to do around the event, and the numbers in it."""
+
+    when: str
+    what: str
+    figures: Sequence[Figure] = ()
+
+
+@dataclass(frozen=True)
+class CapacityPlan:
+    """A deployment for an event, its predictions, its cost, and the steps around the event."""
+
+    event: VotingEvent
     goals: Goals
-    scenario: Scenario
+    scenario: EventScenario
     decisions: dict[str, Figure]
     predictions: dict[str, Figure]
-    items: Sequence[Item]
-    quotas: Sequence[Quota]
-    steps: Sequence[Step]
+    items: Sequence[BillItem]
+    quotas: Sequence[QuotaNeed]
+    steps: Sequence[EventStep]
     course: Course
 
     @property
-    def deployment(self) -> Deployment:
-        """What Terraform is to set."""
+    def deployment(self) -> DeploymentSettings:
+        """The settings for Terraform."""
         return self.scenario.deployment
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
-        costs = {f"cost: {item.service}, {item.what}": item.cost for item in self.items}
-        needed = {f"quota: {quota.name}": quota.needed for quota in self.quotas}
-        defaults = {f"default of quota: {quota.name}": quota.default for quota in self.quotas}
         voters = self.event.figures()["voters"]
-        todo = {f"step: {figure.name}": figure for step in self.steps for figure in step.figures}
         return {
             **self.decisions,
             **self.predictions,
             voters.name: voters,
-            **costs,
-            **needed,
-            **defaults,
-            **todo,
+            **{f"cost: {item.service}, {item.what}": item.cost for item in self.items},
+            **{f"quota: {quota.name}": quota.needed for quota in self.quotas},
+            **{f"default of quota: {quota.name}": quota.default for quota in self.quotas},
+            **{f"step: {figure.name}": figure for step in self.steps for figure in step.figures},
         }
 
 
 def plan(
-    event: Event,
+    event: VotingEvent,
     goals: Goals,
     facts: Facts,
     *,
     keeping: Keeping | None = None,
     times: FunctionTimes | None = None,
     current_shards: int | None = None,
-) -> Plan:
+) -> CapacityPlan:
     """Choose a deployment.
 
     Args:
-        event: what is to come.
-        goals: what is wanted of the results.
+        event: the event.
+        goals: the goals for its results.
         facts: prices and limits.
         keeping: how long capacity is kept around the event.
-        times: measured function times; None expects them from the facts.
-        current_shards: shards of a stream that exists; None creates one.
+        times: measured function times; None: expected from the facts.
+        current_shards: shards of an existing stream; None: a new stream.
 
     Raises:
-        Impossible: no setting meets the goals; the binding limit is named.
-        Nonsense: ``current_shards`` is no number of shards.
+        LimitExceeded: no setting meets the goals; the binding limit is named.
+        InvalidInput: ``current_shards`` is out of range.
     """
     most = facts.value("kinesis.shards_per_stream")
     if current_shards is not None and not 1 <= current_shards <= most:
-        raise Nonsense(f"current_shards: {current_shards} is no number of shards: 1 to {most:,.0f} are")
-    desk = Desk(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
-    aggregator, shards = choose_stream.aggregator(desk, choose_stream.shards(desk))
-    writer, votes_table, buckets = choose_writer.choose(desk, shards, aggregator)
-    deployment = Deployment(
-        api=choose_stream.api(desk, shards),
-        stream=choose_stream.stream(desk, shards),
+        raise InvalidInput(f"current_shards: must be from 1 to {most:,.0f}, not {current_shards}")
+    planner = Planner(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
+    aggregator, shards = choose_stream.aggregator(planner, choose_stream.shards(planner))
+    writer, votes_table, buckets = choose_writer.choose(planner, shards, aggregator)
+    units = planner.lanes(aggregator, shards).live_row_units
+    deployment = DeploymentSettings(
+        api=choose_stream.api(planner, shards),
+        stream=choose_stream.stream(planner, shards),
         votes_table=votes_table,
-        tallies_table=choose_stream.tallies_table(desk, shards),
+        tallies_table=choose_stream.tallies_table(planner, shards, units),
         vote_writer=writer,
         vote_aggregator=aggregator,
-        results_api=choose_stream.results_api(desk),
+        results_api=choose_stream.results_api(planner),
     )
-    scenario = _surrounded(desk, desk.scenario(deployment), buckets)
+    level = planner.decisions["votes table: write units at the peak"].value
+    grows = level > facts.value("dynamodb.on_demand.initial_write_units")
+    on_demand = votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
+    surroundings = Surroundings(
+        buckets_per_poll=buckets, votes_table_previous_peak=level if on_demand and grows else None
+    )
+    scenario = replace(planner.scenario(deployment), surroundings=surroundings)
     course = flow(scenario)
-    outcome = Outcome.of(course)
-    scenario = expect.with_retention(desk, scenario, outcome)
-    predictions = expect.predictions(desk, scenario, outcome)
-    items = itemise(Usage.of(course, desk.keeping, "predicted course"), event, scenario.deployment, facts)
-    warming = prewarming(desk, scenario)
+    summary = CourseSummary.of(course)
+    scenario = _with_retention(planner, scenario, summary)
+    predictions = _predictions(planner, scenario, summary)
+    usage = Usage.of(course, planner.keeping, "predicted course")
+    items = itemise(usage, event, scenario.deployment, facts)
+    warming = _prewarming(planner, scenario)
     if warming is not None:
-        items.append(Item("DynamoDB", warming.name, warming))
+        items.append(BillItem("DynamoDB", warming.name, warming))
     cost = total(items)
-    per_million = derived(
-        "cost per million votes", "USD", "cost / votes * 1e6", cost=cost, votes=desk.demand["votes"]
-    )
-    needed = quotas(desk, scenario)
-    return Plan(
+    per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
+    needed = _quotas(planner, scenario)
+    return CapacityPlan(
         event=event,
         goals=goals,
         scenario=scenario,
-        decisions=desk.decisions,
+        decisions=planner.decisions,
         predictions={**predictions, cost.name: cost, per_million.name: per_million},
         items=items,
         quotas=needed,
-        steps=steps(desk, scenario, needed, current_shards),
+        steps=_steps(planner, scenario, needed, current_shards),
         course=course,
     )
 
 
-def _surrounded(desk: Desk, scenario: Scenario, buckets: int) -> Scenario:
-    """Return the scenario with its polls' buckets, and an on-demand table pre-warmed as the steps say."""
-    peak = None
-    if scenario.deployment.votes_table.billing_mode is BillingMode.PAY_PER_REQUEST:
-        level = desk.decisions["votes table: write units at the peak"].value
-        if level > desk.facts.value("dynamodb.on_demand.initial_write_units"):
-            peak = level
-    return replace(
-        scenario, surroundings=Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
+def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
+    """Return the scenario with a retention of four times the longest wait.
+
+    Raises:
+        LimitExceeded: Kinesis keeps no record that long.
+    """
+    most = planner.facts["kinesis.retention_hours_max"]
+    lag = computed("oldest unstored vote", summary.storing_lag_peak, "s", "the predicted course")
+    included = planner.facts["kinesis.retention_hours_included"]
+    hours = planner.choose("stream: retention_hours", "h", maximum(included, ceil(4 * lag / 3600)))
+    if hours.value > most.value:
+        raise LimitExceeded(
+            f"{most.value:,.0f} h of retention (Kinesis)",
+            f"votes would wait for {summary.storing_lag_peak / 3600:,.0f} h. An earlier deadline helps.",
+        )
+    longest_age = given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives")
+    planner.choose("vote_writer: maximum_record_age_seconds", "s", minimum(hours * 3600 / 2, longest_age))
+    stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
+    return replace(scenario, deployment=scenario.deployment.model_copy(update={"stream": stream}))
+
+
+def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> dict[str, Figure]:
+    """Return the predictions by name.
+
+    Raises:
+        LimitExceeded: the final result would be later than the deadline.
+    """
+    arrivals = (planner.demand["peak"], planner.demand["duration"])
+    storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
+    shards = computed("shards", summary.shards_peak, "shards", _HOW)
+    last_rate = float(planner.event.rate(np.array(planner.event.duration_seconds)))
+    proof = longest(scenario.aggregator, last_rate / shards.value)
+    drained = computed(
+        "drained",
+        max(summary.storing_drain, summary.live_drain),
+        "s",
+        f"{_HOW}: when the slower consumer has processed the last vote",
+        *(*storing, counting[2]),
     )
+    how = "the closing markers' time through the aggregator"
+    count = _counting(planner, scenario)
+    final = derived(
+        "final result after the event",
+        "s",
+        drained + computed("proof", proof, "s", how, *counting) + count,
+    )
+    deadline = planner.goals.final_deadline_seconds
+    if final.value > deadline:
+        raise LimitExceeded(
+            "read units of the votes table, and the drain before them",
+            f"the final result would be proved {final.value:,.0f} s after the event "
+            f"(drained {drained.value:,.0f} s, counted in {count.value:,.0f} s), "
+            f"the deadline is {deadline:g} s.",
+        )
+    refused = summary.votes_refused_by_api + summary.votes_refused_by_stream
+    lag = f"{_HOW}: poll + window + invocation"
+    rows = (
+        ("votes", summary.votes_stored, "votes", _HOW, storing),
+        ("refused votes", refused, "votes", _HOW, storing),
+        ("peak of the votes table's writes", summary.vote_units_peak, "WCU/s", _HOW, storing),
+        ("writes to the votes table", summary.vote_units, "WCU", _HOW, storing),
+        ("peak of the tallies table's writes", summary.live_units_peak, "WCU/s", _HOW, counting),
+        ("writes to the tallies table", summary.live_units, "WCU", _HOW, counting),
+        ("largest backlog", summary.backlog_peak, "votes", _HOW, storing),
+        ("oldest unstored vote", summary.storing_lag_peak, "s", _HOW, storing),
+        ("stored after the event", summary.storing_drain, "s", _HOW, storing),
+        ("live-result lag", summary.live_lag_peak, "s", lag, counting),
+        ("votes per writer batch", summary.writer_batch_mean, "votes", _HOW, storing),
+        ("votes per aggregator batch", summary.aggregator_batch_mean, "votes", _HOW, counting),
+    )
+    figures = [computed(name, value, unit, how, *inputs) for name, value, unit, how, inputs in rows]
+    slow = _with_slow_calls(scenario)
+    slow_final = final.value - drained.value + max(slow.storing_drain, slow.live_drain)
+    name = "final result if calls to the store take twice as long"
+    slower = computed(name, slow_final, "s", f"{_HOW}, with twice the time per round of calls", final)
+    figures += [final, slower, _concurrency(scenario)]
+    return {figure.name: figure for figure in figures}
+
+
+def _counting(planner: Planner, scenario: EventScenario) -> Figure:
+    """Return the seconds of reading every stored row."""
+    table = scenario.deployment.votes_table
+    rate = planner.facts["dynamodb.on_demand.initial_read_units"]
+    if table.read_units is not None:
+        rate = given("read_units", table.read_units, "units/s", "votes_table")
+    buckets = given("buckets per poll", scenario.surroundings.buckets_per_poll)
+    partitions = derived(
+        "units that the buckets give",
+        "units/s",
+        planner.facts["dynamodb.partition_read_units"] * buckets * given("polls", planner.event.polls),
+    )
+    units = count_units(planner.event.votes, planner.event, planner.facts)
+    return derived("count", "s", units / minimum(rate, partitions))
+
+
+def _with_slow_calls(scenario: EventScenario) -> CourseSummary:
+    """Return the course if every call to the store takes twice as long."""
+
+    def twice(time: FunctionTime) -> FunctionTime:
+        return replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
+
+    slow = replace(
+        scenario,
+        writer_time=twice(scenario.writer_time),
+        aggregator_time=twice(scenario.aggregator_time),
+    )
+    return CourseSummary.of(flow(slow))
+
+
+def _concurrency(scenario: EventScenario) -> Figure:
+    """Return the most concurrent invocations: one per lane of both consumers, and viewers' answers."""
+    writer, results_api = scenario.deployment.vote_writer, scenario.deployment.results_api
+    shards = given("shards", scenario.shards, "shards", "decided")
+    lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+    asked = asked_per_second(scenario.event, scenario.facts, by_cdn=results_api.cdn_enabled)
+    running = shards * (lanes + 1) + asked * expected_answer(results_api, scenario.facts)
+    return derived("concurrent executions", "", ceil(running))
+
+
+def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
+    """Return the account's quotas that the deployment uses, and its needs."""
+    facts, deployment, decisions = planner.facts, scenario.deployment, planner.decisions
+    asked = asked_per_second(planner.event, facts, by_cdn=deployment.results_api.cdn_enabled)
+    requests = derived("requests at the peak", "requests/s", decisions["api: throttling_rate_limit"] + asked)
+    found = [
+        QuotaNeed(
+            "API Gateway requests per second, account", requests, facts["api.account_requests_per_second"]
+        ),
+        QuotaNeed(
+            "Lambda concurrent executions, account",
+            _concurrency(scenario),
+            facts["lambda.account_concurrency"],
+        ),
+    ]
+    if deployment.stream.shard_count is not None:
+        shards = decisions["stream: shard_count"]
+        found.append(QuotaNeed("Kinesis shards, account", shards, facts["kinesis.account_shards"]))
+    writes = decisions.get("votes_table: write_units") or decisions["votes table: write units at the peak"]
+    found.append(QuotaNeed("DynamoDB write units, table", writes, facts["dynamodb.table_units"]))
+    if reads := decisions.get("votes_table: read_units"):
+        found.append(QuotaNeed("DynamoDB read units, table", reads, facts["dynamodb.table_units"]))
+        found.append(QuotaNeed("DynamoDB write units, account", writes, facts["dynamodb.account_units"]))
+    return found
+
+
+def _steps(
+    planner: Planner, scenario: EventScenario, needed: Sequence[QuotaNeed], current_shards: int | None
+) -> list[EventStep]:
+    """Return the steps around the event, in order."""
+    facts, keeping = planner.facts, planner.keeping
+    steps = []
+    if any(quota.raise_it for quota in needed):
+        text = "raise the quotas marked above (Service Quotas; AWS promises no time)"
+        steps.append(EventStep("weeks before", text))
+    shards = scenario.deployment.stream.shard_count
+    if shards is not None and current_shards is not None and shards > current_shards:
+        steps.append(_resizing(planner, shards, current_shards))
+    if _prewarming(planner, scenario) is not None:
+        level = planner.decisions["votes table: write units at the peak"]
+        new = facts["dynamodb.on_demand.initial_write_units"]
+        text = (
+            "pre-warm the votes table: one apply with billing_mode PROVISIONED and "
+            f"{whole(level.value):,} write_units for an hour, then the file as it is: a "
+            f"new on-demand table takes {new.value:,.0f}"
+        )
+        steps.append(EventStep("a day before", text, (level, new)))
+    text = "apply the tfvars; a new stream or table takes the target at once"
+    steps.append(EventStep(f"{keeping.before:g} h before", text))
+    buckets = scenario.surroundings.buckets_per_poll
+    if buckets != facts.value("votestream.buckets_per_poll"):
+        steps.append(EventStep("when polls are created", f"give each poll a bucket_count of {buckets}"))
+    text = "send test votes to a poll of their own until every shard has had some: cold starts"
+    steps.append(EventStep("10 minutes before", text))
+    text = "apply the everyday tfvars; shards halve per step at most"
+    steps.append(EventStep(f"{keeping.after:g} h after", text))
+    return steps
+
+
+def _resizing(planner: Planner, shards: int, current_shards: int) -> EventStep:
+    facts = planner.facts
+    factor, a_day = facts["kinesis.resizing_factor"], facts["kinesis.resizings_per_day"]
+    current = given("current_shards", current_shards, "shards")
+    doublings = log2(planner.decisions["stream: shard_count"] / current) / log2(factor)
+    times = derived("resizings of the stream", "", ceil(doublings - 1e-9))
+    days = derived("days of resizing", "days", ceil(times / a_day))
+    text = (
+        f"resize the stream from {current_shards} to {shards} shards: {times.value} step(s) of at most "
+        f"{factor.value:g} times, minutes each, {a_day.value:g} a day"
+    )
+    return EventStep(f"{days.value} day(s) before", text, (times, days))
+
+
+def _prewarming(planner: Planner, scenario: EventScenario) -> Figure | None:
+    """Return the cost of making an on-demand votes table large enough, or None where a new one is.
+
+    A provisioned table keeps its size when it becomes on-demand.
+    """
+    level = planner.decisions["votes table: write units at the peak"]
+    enough = level.value <= planner.facts.value("dynamodb.on_demand.initial_write_units")
+    if scenario.deployment.votes_table.billing_mode is BillingMode.PROVISIONED or enough:
+        return None
+    hours = given("time provisioned", 1, "h", "the step above")
+    return derived(PREWARMING, "USD", level * hours * planner.facts["dynamodb.write_unit_hour"])

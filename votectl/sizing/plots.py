@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from votectl import drawing
+from votectl.settings.files import BadFile
 from votectl.sizing.cost import itemise, total
-from votectl.sizing.course import Course
-from votectl.sizing.demand import Array
-from votectl.sizing.errors import BadFile
+from votectl.sizing.course import Course, Keeping, Usage
+from votectl.sizing.event import Array
 from votectl.sizing.published import Experiments
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.usage import Keeping, Usage
+from votectl.sizing.scenario import EventScenario
 
 FORMATS = (".png", ".svg")
 _BINS = 300  # points per curve: a screen shows no more
@@ -46,7 +45,7 @@ def save(picture: Picture, path: Path) -> None:
         raise BadFile(f"plot: {path} can't be written: {error.strerror}") from None
 
 
-def course(played: Course, scenario: Scenario, keeping: Keeping, title: str) -> Picture:
+def course(played: Course, scenario: EventScenario, keeping: Keeping, title: str) -> Picture:
     """Return everything about one course: votes, write units, ages, refusals if there are any, cost."""
     refusals = [
         ("votes, by the front door", played.refused_by_api, drawing.RED),
@@ -181,6 +180,6 @@ def _minutes(seconds: Array) -> Array:
     return seconds / 60
 
 
-def _cost(played: Course, scenario: Scenario, keeping: Keeping, until: float) -> float:
+def _cost(played: Course, scenario: EventScenario, keeping: Keeping, until: float) -> float:
     usage = Usage.of(played, keeping, "simulated course", until)
     return total(itemise(usage, scenario.event, scenario.deployment, scenario.facts)).value

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from votectl.settings.deployment import Table
-from votectl.sizing.batching import Lane, LiveRows, live_row_units
-from votectl.sizing.capacity import Bucket, GrowingCapacity, Meter
+from votectl.sizing.capacity import Bucket, GrowingCapacity, WriteMeter
+from votectl.sizing.consumer import ConsumerLane, LiveRowModel
 from votectl.sizing.course import Course
-from votectl.sizing.demand import Array
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.event import Array
+from votectl.sizing.scenario import EventScenario
 
 _POINTS = 300  # of the arrival curve
 _DRAIN_POINTS = 100  # from the event's end until the queues are empty
@@ -27,19 +27,19 @@ _EMPTY = 1e-6  # votes
 _LAST_BATCH = 1e-6  # the share of votes that is done only at the very end
 
 
-def table_meter(scenario: Scenario, table: Table, partition_units: float) -> Meter:
+def table_meter(scenario: EventScenario, table: Table, partition_units: float) -> WriteMeter:
     """Return a table's write capacity at the beginning of an event, its burst unused."""
     if table.provisioned is None:
-        return Meter(GrowingCapacity(scenario.table_growth(table)), partition_units)
+        return WriteMeter(GrowingCapacity(scenario.table_growth(table)), partition_units)
     write_units, _ = table.provisioned
     burst = scenario.facts.value("dynamodb.burst_seconds") * write_units
-    return Meter(Bucket(write_units, burst), partition_units)
+    return WriteMeter(Bucket(write_units, burst), partition_units)
 
 
-def flow(scenario: Scenario) -> Course:
+def flow(scenario: EventScenario) -> Course:
     """Return the expected course of an event."""
     event = scenario.event
-    points = [time * event.duration_seconds for time, _ in event.course]
+    points = [time * event.duration_seconds for time, _ in event.curve]
     times = np.unique(np.concatenate([np.linspace(0, event.duration_seconds, _POINTS), points]))
     integration = _Integration(scenario)
     for start, end, volume in zip(times, times[1:], np.diff(event.sent(times)), strict=False):
@@ -72,9 +72,9 @@ class _Totals(NamedTuple):
 class _Queues:
     """One consumer's lanes in groups of like lanes: the hot voter's, the fullest by chance, the others."""
 
-    lane: Lane
+    lane: ConsumerLane
     lane_rate: float
-    meter: Meter
+    meter: WriteMeter
     backlog: Array = field(default_factory=lambda: np.zeros(3))
     volumes: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # cumulative, at each time
     batches: float = 0.0
@@ -87,7 +87,7 @@ class _Queues:
 class _Integration:
     """Everything that changes while an event is integrated."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: EventScenario) -> None:
         self._scenario = scenario
         self._votes = scenario.event.votes
         event, deployment = scenario.event, scenario.deployment
@@ -104,8 +104,8 @@ class _Integration:
             scenario.lane_rate(scenario.aggregator).value,
             table_meter(scenario, deployment.tallies_table, scenario.key_units),
         )
-        self._rows = LiveRows(event, scenario.writing)
-        self._row_units = live_row_units(event, scenario.writing, scenario.facts).value
+        self._rows = LiveRowModel(event, scenario.writing)
+        self._row_units = scenario.live_row_units.value
         self._times = [0.0]
         self._totals = [_Totals(shards=self._shards)]
 
@@ -181,7 +181,7 @@ class _Integration:
         queues.volumes.append(queues.volumes[-1] + volume)
         queues.backlogs.append(queues.backlog)
 
-    def _spread(self, lane: Lane, hot: float, rest: float) -> tuple[Array, Array]:
+    def _spread(self, lane: ConsumerLane, hot: float, rest: float) -> tuple[Array, Array]:
         """Return how many lanes each group has, and the votes that come to it.
 
         Voters fall on lanes by chance: the largest of L counts of mean m lies near m + sqrt(2 m ln L).
@@ -276,7 +276,7 @@ def _age(times: Array, volume: Array, backlog: Array) -> Array:
     return np.where(backlog < _EMPTY, 0.0, times - came)
 
 
-def settling(lane: Lane, rates: Array) -> tuple[Array, Array]:
+def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
     """Return how long a vote takes through a lane that keeps up (s): on average, and at most.
 
     With a window it waits for the invocation before its own, for the window (or until the batch is full),
@@ -296,7 +296,7 @@ def settling(lane: Lane, rates: Array) -> tuple[Array, Array]:
     return (poll + turns) / 2, lane.propagation.value + np.maximum(poll + one, turns)
 
 
-def longest(lane: Lane, rate: float) -> float:
+def longest(lane: ConsumerLane, rate: float) -> float:
     """Return how long a vote takes at most (s) when the rate is this, and when it has just fallen.
 
     At a high rate a batch may be full before its window is over; at some other time it is not.

@@ -1,9 +1,9 @@
-"""The published sample's runs as data, and what the model says to them.
+"""The published sample's runs as data, and the model's answers to them.
 
-The sample is AWS's ``aws-samples/high-volume-voting-system`` (commit f0c3f7c): the same way of a vote,
-with enhanced fan-out, one BatchWriteItem per invocation that an SDK mistake sends twice, and one counter
-update per poll and option. One of its runs is known in numbers (batch size 25, window 5 s); the others
-in round words. Only the known run's function time is put in; everything else is predicted.
+The sample is AWS's ``aws-samples/high-volume-voting-system`` (commit f0c3f7c). Its votes take the same path,
+with enhanced fan-out, one BatchWriteItem per invocation (sent twice by an SDK mistake), and one counter
+update per poll and option. One run is published in numbers (batch size 25, window 5 s), the others in round
+words. Only the known run's function time is an input; everything else is predicted.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,24 +14,24 @@ from votectl.settings.deployment import (
     SAMPLE_WRITING,
     Aggregator,
     Api,
-    Deployment,
-    Stream,
+    DeploymentSettings,
+    StreamSettings,
     Surroundings,
     Writer,
 )
-from votectl.sizing.course import Course, Outcome
-from votectl.sizing.demand import Event
-from votectl.sizing.explain import derived, given
+from votectl.sizing.choices import Points
+from votectl.sizing.consumer import FunctionTime
+from votectl.sizing.course import Course, CourseSummary
+from votectl.sizing.event import VotingEvent
+from votectl.sizing.explain import Figure, derived, given
 from votectl.sizing.facts import Facts
-from votectl.sizing.function_time import FunctionTime
 from votectl.sizing.predict import flow
-from votectl.sizing.scenario import Scenario, our_writing
-from votectl.sizing.shapes import Points
+from votectl.sizing.scenario import EventScenario, our_writing
 from votectl.sizing.simulate import simulate
 
 SOURCE = "published run of aws-samples/high-volume-voting-system"
 
-# What is known of the runs.
+# The published numbers.
 SHARDS = 32
 POLLS = 4
 OPTIONS = 2
@@ -47,8 +47,8 @@ KNOWN_WINDOW = 5
 LOGGED_BATCH = 1_000  # "under 1k messages per Lambda invocation", with a window of 2 s
 
 
-class Reading(StrEnum):
-    """How the three numbers of the arrivals may go together: 20,030/s for 601 s would be 12.04 million."""
+class ArrivalsReading(StrEnum):
+    """Ways to reconcile the three published numbers: 20,030/s for 601 s would be 12.04 million votes."""
 
     RAMP = "up to the peak in a straight line, all three numbers hold"
     MEAN = "601 s at the mean of 18,519 votes/s"
@@ -56,21 +56,21 @@ class Reading(StrEnum):
     FULL = "601 s at 20,030 votes/s: 12.04 million votes"
 
 
-def arrivals(reading: Reading) -> Event:
-    """Return the arrivals as read in one way."""
+def arrivals(reading: ArrivalsReading) -> VotingEvent:
+    """Return the arrivals in one reading."""
     shape: Points = ((0.0, 1.0), (1.0, 1.0))
     peak, seconds = PEAK, SENDING_SECONDS
     match reading:
-        case Reading.RAMP:
+        case ArrivalsReading.RAMP:
             up = 2 * (1 - VOTES / (PEAK * SENDING_SECONDS))  # the missing area is a triangle
             shape = ((0.0, 0.0), (up, 1.0), (1.0, 1.0))
-        case Reading.MEAN:
+        case ArrivalsReading.MEAN:
             peak = VOTES / SENDING_SECONDS
-        case Reading.SHORT:
+        case ArrivalsReading.SHORT:
             seconds = VOTES / PEAK
-        case Reading.FULL:
+        case ArrivalsReading.FULL:
             pass
-    return Event(
+    return VotingEvent(
         name="published",
         peak_votes_per_second=peak,
         duration_seconds=seconds,
@@ -81,86 +81,52 @@ def arrivals(reading: Reading) -> Event:
 
 
 class Slope(StrEnum):
-    """What the sample's invocation spends per vote: the only unknown of the batch-10 run."""
+    """The sample's time per vote: the only unknown of the batch-10 run."""
 
-    LOW = "what is dearer than boto3 is the same for every batch (connections, clients, log lines)"
+    LOW = "the excess over boto3 is the same for every batch (connections, clients, log lines)"
     MIDDLE = "half way"
-    HIGH = "what is dearer than boto3 is dearer in proportion"
+    HIGH = "the excess over boto3 grows in proportion"
 
 
 def writer_time(facts: Facts, slope: Slope) -> FunctionTime:
     """Return a straight line through the known 89 ms at 25 votes.
 
-    Its slope is processor time per vote. Measured is boto3's: the difference between a call with 25 items
-    and one with a single item. The sample's invocation takes longer than two such calls at 128 MB would.
-    If the excess is fixed, the slope is boto3's; if all is dearer in proportion, it grows with it.
+    Its slope is CPU time per vote. boto3's is measured: the difference between a call with 25 items and one
+    with a single item. The sample's invocation takes longer than two such calls at 128 MB would. If the
+    excess is fixed, the slope is boto3's; if everything is slower in proportion, the slope grows with it.
     """
-    vcpu = derived(
-        "processor share of the sample's writer",
-        "vCPU",
-        "memory / memory_per_vcpu",
-        memory=given("memory", WRITER_MEMORY_MB, "MB", "the CDK's default; the sample's stack sets none"),
-        memory_per_vcpu=facts["lambda.memory_mb_per_vcpu"],
-    )
+    vcpu = _vcpu("writer", WRITER_MEMORY_MB, "the CDK's default; the sample's stack sets none", facts)
     known = given("invocation of 25", INVOCATION_SECONDS, "s", SOURCE)
     batch = given("its batch", KNOWN_BATCH, "votes", SOURCE)
-    per_item = derived(
-        "boto3's processor time per item",
-        "ms",
-        "(of_25 - of_1) / 24",
-        of_25=facts["cpu.batch_write_item_ms"],
-        of_1=facts["cpu.put_item_ms"],
-    )
-    low = derived(
-        "slope, low",
-        "s per vote",
-        "sends * per_item / 1000 / vcpu",
-        sends=given("sends of a batch", SENDS, "", SOURCE),
-        per_item=per_item,
-        vcpu=vcpu,
-    )
-    high = derived(
-        "slope, high",
-        "s per vote",
-        "(known - (call_ms + invocation_ms) / 1000) * per_item / of_25",
-        known=known,
-        call_ms=facts["dynamodb.call_ms"],
-        invocation_ms=facts["lambda.invocation_ms"],
-        per_item=per_item,
-        of_25=facts["cpu.batch_write_item_ms"],
-    )
-    middle = derived("slope, half way", "s per vote", "(low + high) / 2", low=low, high=high)
+    sends, of_25 = given("sends of a batch", SENDS, "", SOURCE), facts["cpu.batch_write_item_ms"]
+    per_item = derived("boto3's CPU time per item", "ms", (of_25 - facts["cpu.put_item_ms"]) / 24)
+    low = derived("slope, low", "s per vote", sends * per_item / 1000 / vcpu)
+    fixed_ms = facts["dynamodb.call_ms"] + facts["lambda.invocation_ms"]
+    high = derived("slope, high", "s per vote", (known - fixed_ms / 1000) * per_item / of_25)
+    middle = derived("slope, half way", "s per vote", (low + high) / 2)
     per_vote = {Slope.LOW: low, Slope.MIDDLE: middle, Slope.HIGH: high}[slope]
     return FunctionTime(
-        base=derived(
-            "sample's writer: base", "s", "known - batch * slope", known=known, batch=batch, slope=per_vote
-        ),
+        base=derived("sample's writer: base", "s", known - batch * per_vote),
         per_vote=per_vote,
         per_round=given("sample's writer: per round", 0.0, "s", "part of the base"),
     )
 
 
 def aggregator_time(facts: Facts) -> FunctionTime:
-    """Return the sample's aggregator: it decodes its batch and does not wait for its updates."""
-    vcpu = derived(
-        "processor share of the sample's aggregator",
-        "vCPU",
-        "memory / memory_per_vcpu",
-        memory=given("memory", AGGREGATOR_MEMORY_MB, "MB", "the sample's stack"),
-        memory_per_vcpu=facts["lambda.memory_mb_per_vcpu"],
-    )
+    """Return the sample's aggregator time: it decodes its batch and does not wait for its updates."""
+    vcpu = _vcpu("aggregator", AGGREGATOR_MEMORY_MB, "the sample's stack", facts)
+    cpu_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
     return FunctionTime(
-        base=derived("sample's aggregator: base", "s", "ms / 1000", ms=facts["lambda.invocation_ms"]),
-        per_vote=derived(
-            "sample's aggregator: per vote",
-            "s",
-            "(decode + check) / 1e6 / vcpu",
-            decode=facts["cpu.event_decode_us"],
-            check=facts["cpu.vote_check_us"],
-            vcpu=vcpu,
-        ),
+        base=derived("sample's aggregator: base", "s", facts["lambda.invocation_ms"] / 1000),
+        per_vote=derived("sample's aggregator: per vote", "s", cpu_us / 1e6 / vcpu),
         per_round=given("sample's aggregator: per round", 0.0, "s", "its updates are not awaited"),
     )
+
+
+def _vcpu(function: str, memory_mb: int, source: str, facts: Facts) -> Figure:
+    memory = given("memory", memory_mb, "MB", source)
+    name = f"processor share of the sample's {function}"
+    return derived(name, "vCPU", memory / facts["lambda.memory_mb_per_vcpu"])
 
 
 def scenario(
@@ -170,12 +136,12 @@ def scenario(
     window: int = KNOWN_WINDOW,
     doubled_writes: bool = True,
     slope: Slope = Slope.MIDDLE,
-    reading: Reading = Reading.RAMP,
-) -> Scenario:
+    reading: ArrivalsReading = ArrivalsReading.RAMP,
+) -> EventScenario:
     """Return one run, with the sample's writes or with ours; all else is the sample's."""
-    deployment = Deployment(
+    deployment = DeploymentSettings(
         api=Api(throttling_rate_limit=10 * PEAK, throttling_burst_limit=5_000),  # it refused nothing
-        stream=Stream(shard_count=SHARDS),
+        stream=StreamSettings(shard_count=SHARDS),
         vote_writer=Writer(
             batch_size=batch_size,
             batching_window_seconds=0,
@@ -189,7 +155,7 @@ def scenario(
             enhanced_fan_out=True,
         ),
     )
-    return Scenario(
+    return EventScenario(
         event=arrivals(reading),
         deployment=deployment,
         facts=facts,
@@ -224,52 +190,52 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Run:
+class PlayedRun:
     """One run, predicted and simulated."""
 
     name: str
-    scenario: Scenario
-    predicted: Outcome
-    simulated: Outcome
+    scenario: EventScenario
+    predicted: CourseSummary
+    simulated: CourseSummary
     course: Course
 
     @classmethod
-    def of(cls, name: str, played: Scenario, seed: int, step: float | None) -> "Run":
+    def of(cls, name: str, played: EventScenario, seed: int, step: float | None) -> "PlayedRun":
         """Play a scenario in both ways."""
         course = simulate(played, seed, step)
-        return cls(name, played, Outcome.of(flow(played)), Outcome.of(course), course)
+        return cls(name, played, CourseSummary.of(flow(played)), CourseSummary.of(course), course)
 
 
 @dataclass(frozen=True)
 class Experiments:
     """The runs, and each published number beside ours."""
 
-    known: Run  # batch size 25, window 5 s
-    batch_10: Run
-    window_2: Run
+    known: PlayedRun  # batch size 25, window 5 s
+    batch_10: PlayedRun
+    window_2: PlayedRun
     comparisons: Sequence[Comparison]
-    readings: Sequence[tuple[Reading, Outcome]]  # of the known run's arrivals, predicted
-    slopes: Sequence[tuple[Slope, FunctionTime, Outcome]]  # of the batch-10 run, predicted
+    readings: Sequence[tuple[ArrivalsReading, CourseSummary]]  # of the known run's arrivals, predicted
+    slopes: Sequence[tuple[Slope, FunctionTime, CourseSummary]]  # of the batch-10 run, predicted
 
 
 def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = None) -> Experiments:
     """Play the published runs, with the sample's writes or with ours, and compare."""
 
-    def run(name: str, batch_size: int, window: int) -> Run:
+    def run(name: str, batch_size: int, window: int) -> PlayedRun:
         played = scenario(facts, batch_size=batch_size, window=window, doubled_writes=doubled_writes)
-        return Run.of(name, played, seed, step)
+        return PlayedRun.of(name, played, seed, step)
 
     known = run("batch 25, 5 s", 25, 5)
     batch_10 = run("batch 10, 5 s", 10, 5)
     window_2 = run("batch 25, 2 s", 25, 2)
-    readings = [(Reading.RAMP, known.predicted)]
-    for reading in (Reading.MEAN, Reading.SHORT, Reading.FULL):
+    readings = [(ArrivalsReading.RAMP, known.predicted)]
+    for reading in (ArrivalsReading.MEAN, ArrivalsReading.SHORT, ArrivalsReading.FULL):
         other = scenario(facts, doubled_writes=doubled_writes, reading=reading)
-        readings.append((reading, Outcome.of(flow(other))))
+        readings.append((reading, CourseSummary.of(flow(other))))
     slopes = []
     for slope in Slope:
         other = scenario(facts, batch_size=10, doubled_writes=doubled_writes, slope=slope)
-        slopes.append((slope, other.writer_time, Outcome.of(flow(other))))
+        slopes.append((slope, other.writer_time, CourseSummary.of(flow(other))))
     comparisons = [
         *_of_known(known, [outcome for _, outcome in readings]),
         *_of_batch_10(known, batch_10, [outcome for _, _, outcome in slopes]),
@@ -278,7 +244,7 @@ def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = 
     return Experiments(known, batch_10, window_2, comparisons, readings, slopes)
 
 
-def _of_known(known: Run, readings: Sequence[Outcome]) -> list[Comparison]:
+def _of_known(known: PlayedRun, readings: Sequence[CourseSummary]) -> list[Comparison]:
     predicted, simulated = known.predicted, known.simulated
     rounding = 0.0005 / INVOCATION_SECONDS  # 89 ms is known to half a millisecond
     arrivals_limits = "readings of the arrivals: see the table of readings"
@@ -308,7 +274,7 @@ def _of_known(known: Run, readings: Sequence[Outcome]) -> list[Comparison]:
     ]  # fmt: skip
 
 
-def _of_batch_10(known: Run, batch_10: Run, slopes: Sequence[Outcome]) -> list[Comparison]:
+def _of_batch_10(known: PlayedRun, batch_10: PlayedRun, slopes: Sequence[CourseSummary]) -> list[Comparison]:
     levels = [slope.vote_units_peak / known.predicted.vote_units_peak for slope in slopes]
     times = [
         (SENDING_SECONDS + slope.storing_drain) / (SENDING_SECONDS + known.predicted.storing_drain)
@@ -316,7 +282,7 @@ def _of_batch_10(known: Run, batch_10: Run, slopes: Sequence[Outcome]) -> list[C
     ]
     limits = "slope of the invocation's time, low to high"
 
-    def ratios(read: Callable[[Outcome], float]) -> tuple[float, float]:
+    def ratios(read: Callable[[CourseSummary], float]) -> tuple[float, float]:
         return (
             read(batch_10.predicted) / read(known.predicted),
             read(batch_10.simulated) / read(known.simulated),
@@ -334,7 +300,7 @@ def _of_batch_10(known: Run, batch_10: Run, slopes: Sequence[Outcome]) -> list[C
     ]  # fmt: skip
 
 
-def _of_window_2(known: Run, window_2: Run) -> list[Comparison]:
+def _of_window_2(known: PlayedRun, window_2: PlayedRun) -> list[Comparison]:
     predicted = window_2.predicted.live_units_per_second / known.predicted.live_units_per_second
     simulated = window_2.simulated.live_units_per_second / known.simulated.live_units_per_second
     # Two seconds of a shard are 1,252 votes; if its batches had under 1,000, they came every 1.6 s.

@@ -2,45 +2,52 @@
 
 import re
 
-from votectl.sizing.errors import Nonsense
+from votectl.sizing.errors import InvalidInput
 
-_AMOUNT = re.compile(r"([+-]?[0-9][0-9_]*(?:\.[0-9]+)?(?:e[0-9]+)?)([kMB]?)")
+_AMOUNT = re.compile(
+    r"([+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?(?:e\+?[0-9]+)?)([kMB]?)"
+)
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
-_DURATION = re.compile(r"(?:([0-9.]+)d)?(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s?)?")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+_DURATION = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in "dhms"))
 _SECONDS = (86_400.0, 3_600.0, 60.0, 1.0)
 
 
 def amount(text: str) -> float:
-    """Return a number; k, M and B stand for thousands, millions and billions.
+    """Return a number; k, M and B mean thousands, millions and billions.
 
     Raises:
-        Nonsense: it is no number.
+        InvalidInput: the text is not a number. The message shows how a decimal comma should be written.
     """
-    found = _AMOUNT.fullmatch(text.strip().replace(",", "_"))
-    if found is None:
-        raise Nonsense(f"{text!r} is no number: 20000, 20k, 1.5M, 1B and 1e9 are")
-    return float(found[1].replace("_", "")) * _FACTORS[found[2]]
+    stripped = text.strip()
+    found = _AMOUNT.fullmatch(stripped)
+    if found is not None:
+        return float(found[1].replace("_", "").replace(",", "")) * _FACTORS[found[2]]
+    if re.fullmatch(r"[0-9]+,[0-9]+[kMB]?", stripped):
+        raise InvalidInput(
+            f"{text!r} is ambiguous: a comma separates groups of three digits; write "
+            f"{stripped.replace(',', '.')} for a fraction, or {stripped.replace(',', '')} without a comma"
+        )
+    raise InvalidInput(f"{text!r} is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9")
 
 
 def seconds(text: str) -> float:
     """Return a duration in seconds.
 
     Raises:
-        Nonsense: it is no duration.
+        InvalidInput: the text is not a duration, or lacks a unit.
     """
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or not any(found.groups()):
-        raise Nonsense(f"{text!r} is no duration: 90, 90s, 10m, 1h30m and 2d are")
-    try:
+    stripped = text.strip()
+    found = _DURATION.fullmatch(stripped)
+    if found is not None and any(found.groups()):
         return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
-    except ValueError:
-        raise Nonsense(f"{text!r} is no duration: 90, 90s, 10m, 1h30m and 2d are") from None
+    if _DURATION.fullmatch(f"{stripped}s"):
+        raise InvalidInput(f"{text!r} has no unit at its end; write for example {stripped}s")
+    raise InvalidInput(f"{text!r} is not a duration; write for example 90s, 10m, 1h30m or 2d")
 
 
 def spoken(value: float) -> str:
     """Return a duration for a person: 12 s, 10 min, 3.5 h."""
     if value < 120:
         return f"{value:,.3g} s"
-    if value < 7_200:
-        return f"{value / 60:,.3g} min"
-    return f"{value / 3600:,.3g} h"
+    return f"{value / 60:,.3g} min" if value < 7_200 else f"{value / 3600:,.3g} h"

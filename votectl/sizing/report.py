@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
-from votectl.sizing.calibration import Calibration
-from votectl.sizing.cost import Item, total
-from votectl.sizing.course import Outcome
+from votectl.sizing.cost import BillItem, total
+from votectl.sizing.course import CourseSummary
+from votectl.sizing.evidence.calibration import Calibration
+from votectl.sizing.evidence.real_run import ComparedNumber
 from votectl.sizing.explain import Figure, computed, lines, number
-from votectl.sizing.plan import Plan
+from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import Experiments
 from votectl.sizing.quantities import spoken
-from votectl.sizing.real_run import Compared
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 
 
 def _table(title: str, *columns: str, right: Sequence[int] = ()) -> Table:
@@ -36,7 +36,7 @@ def _figures(title: str, figures: Iterable[Figure]) -> Table:
     return table
 
 
-def _bill(title: str, items: Sequence[Item]) -> Table:
+def _bill(title: str, items: Sequence[BillItem]) -> Table:
     table = _table(title, "service", "item", "USD", right=(2,))
     for item in items:
         table.add_row(item.service, item.what, f"{item.cost.value:,.4f}")
@@ -44,7 +44,7 @@ def _bill(title: str, items: Sequence[Item]) -> Table:
     return table
 
 
-def brief(found: Plan) -> RenderableType:
+def brief(found: CapacityPlan) -> RenderableType:
     """Return a plan's main numbers as one table, with the quotas to raise and the steps."""
     deployment, figures = found.deployment, found.figures()
     writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
@@ -86,12 +86,12 @@ def brief(found: Plan) -> RenderableType:
     return table
 
 
-def _dearest(items: Sequence[Item]) -> str:
+def _dearest(items: Sequence[BillItem]) -> str:
     dearest = sorted(items, key=lambda item: -item.cost.value)[:3]
     return ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest)
 
 
-def _said(found: Plan) -> str:
+def _said(found: CapacityPlan) -> str:
     event = found.event
     return (
         f"{event.votes:,.0f} votes in {spoken(event.duration_seconds)}, at most "
@@ -110,7 +110,7 @@ def _value(figure: Figure) -> str:
     return f"{number(figure.value)} {figure.unit}"
 
 
-def plan(found: Plan) -> RenderableType:
+def plan(found: CapacityPlan) -> RenderableType:
     """Return a plan as tables."""
     event = found.event
     head = Text(
@@ -140,25 +140,20 @@ def plan(found: Plan) -> RenderableType:
     )
 
 
-def course_figures(scenario: Scenario, outcome: Outcome, how: str) -> dict[str, Figure]:
+def course_figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
     """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
     told = scenario.event.figures()
-    arrivals = {"peak": told["peak"], "duration": told["duration"]}
-    storing, counting = arrivals | scenario.writer_inputs(), arrivals | scenario.aggregator_inputs()
-    return {
-        name: computed(
-            name.replace("_", " "),
-            value,
-            _unit(name),
-            how,
-            **(counting if name.startswith(("live_", "aggregator_")) else storing),
-        )
-        for name, value in outcome.as_dict().items()
-    }
+    arrivals = (told["peak"], told["duration"])
+    storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
+    figures = {}
+    for name, value in summary.as_dict().items():
+        inputs = counting if name.startswith(("live_", "aggregator_")) else storing
+        figures[name] = computed(name.replace("_", " "), value, _unit(name), how, *inputs)
+    return figures
 
 
 def _unit(name: str) -> str:
-    """Return the unit of one of ``Outcome``'s numbers."""
+    """Return the unit of one of ``CourseSummary``'s numbers."""
     for ending, unit in (
         ("_units_per_second", "WCU/s"),
         ("_units_peak", "WCU/s"),
@@ -174,7 +169,7 @@ def _unit(name: str) -> str:
 
 
 def course(
-    scenario: Scenario, predicted: Outcome, simulated: Outcome, items: Sequence[Item]
+    scenario: EventScenario, predicted: CourseSummary, simulated: CourseSummary, items: Sequence[BillItem]
 ) -> RenderableType:
     """Return a simulated course beside its prediction, and its cost."""
     table = _table("simulated", "", "unit", "predicted", "simulated", right=(2, 3))
@@ -231,7 +226,7 @@ def published_rows(experiments: Experiments) -> list[tuple[str, ...]]:
     ]
 
 
-def compared(rows: Sequence[Compared]) -> RenderableType:
+def compared(rows: Sequence[ComparedNumber]) -> RenderableType:
     """Return a real run beside its simulations."""
     table = _table("real run and simulations", "", "real", "simulated", "deviation", "", right=(1, 2, 3))
     for row in rows:
@@ -285,11 +280,11 @@ def _values(figures: Mapping[str, Figure]) -> dict[str, Any]:
     return {name: {"value": figure.value, "unit": figure.unit} for name, figure in figures.items()}
 
 
-def _items(items: Sequence[Item]) -> list[dict[str, Any]]:
+def _items(items: Sequence[BillItem]) -> list[dict[str, Any]]:
     return [{"service": item.service, "item": item.what, "usd": item.cost.value} for item in items]
 
 
-def plan_json(found: Plan) -> str:
+def plan_json(found: CapacityPlan) -> str:
     """Return a plan as JSON."""
     return _dumps(
         {
@@ -315,7 +310,11 @@ def plan_json(found: Plan) -> str:
 
 
 def course_json(
-    scenario: Scenario, predicted: Outcome, simulated: Outcome, items: Sequence[Item], seed: int
+    scenario: EventScenario,
+    predicted: CourseSummary,
+    simulated: CourseSummary,
+    items: Sequence[BillItem],
+    seed: int,
 ) -> str:
     """Return a course as JSON."""
     return _dumps(
@@ -348,7 +347,7 @@ def published_json(experiments: Experiments, *, doubled_writes: bool, seed: int)
     )
 
 
-def compared_json(rows: Sequence[Compared]) -> str:
+def compared_json(rows: Sequence[ComparedNumber]) -> str:
     """Return a real run beside its simulations as JSON."""
     return _dumps(
         [

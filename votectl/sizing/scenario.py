@@ -1,30 +1,38 @@
-"""An event on a deployment: everything that prediction and simulation both start from."""
+"""An event on a deployment: the common input of prediction and simulation."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 from votectl.settings.deployment import (
     Consumer,
-    Deployment,
+    DeploymentSettings,
     StreamMode,
     Surroundings,
     Table,
     Writing,
 )
-from votectl.sizing.batching import Lane, batch_limit, live_row_units
 from votectl.sizing.capacity import Growth
-from votectl.sizing.demand import Event
-from votectl.sizing.explain import Figure, derived, given
+from votectl.sizing.consumer import (
+    MIB,
+    ConsumerLane,
+    FunctionTime,
+    batch_limit,
+    expected_aggregator,
+    expected_writer,
+    live_row_bytes,
+    live_row_units,
+)
+from votectl.sizing.event import VotingEvent
+from votectl.sizing.explain import Figure, ceil, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
-from votectl.sizing.function_time import FunctionTime, expected_aggregator, expected_writer
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """What is played: by ``predict`` as expected flows, by ``simulate`` step by step."""
+class EventScenario:
+    """The input of ``predict`` (expected flows) and of ``simulate`` (step by step)."""
 
-    event: Event
-    deployment: Deployment
+    event: VotingEvent
+    deployment: DeploymentSettings
     facts: Facts
     surroundings: Surroundings
     writing: Writing
@@ -34,16 +42,16 @@ class Scenario:
     @classmethod
     def expected(
         cls,
-        event: Event,
-        deployment: Deployment,
+        event: VotingEvent,
+        deployment: DeploymentSettings,
         facts: Facts,
         *,
         surroundings: Surroundings | None = None,
         writing: Writing | None = None,
         writer_time: FunctionTime | None = None,
         aggregator_time: FunctionTime | None = None,
-    ) -> "Scenario":
-        """Return a scenario with our own functions, new tables and raised quotas where nothing is said."""
+    ) -> "EventScenario":
+        """Return a scenario; the defaults are our functions, new tables and raised quotas."""
         return cls(
             event,
             deployment,
@@ -58,7 +66,7 @@ class Scenario:
 
     @cached_property
     def requests_per_second(self) -> float:
-        """What the stage's throttle and the account's quota let through."""
+        """Requests that the stage's throttle and the account's quota admit."""
         limit = self.deployment.api.throttling_rate_limit
         quota = self.surroundings.account_requests_per_second
         return limit if quota is None else min(limit, quota)
@@ -66,18 +74,16 @@ class Scenario:
     # The stream
 
     @cached_property
+    def _record_bytes(self) -> Figure:
+        told = self.event.figures()
+        return derived("record", "bytes", told["data_bytes"] + told["voter_bytes"])
+
+    @cached_property
     def records_per_shard(self) -> Figure:
-        """Records that one shard takes in a second: their number binds, or their bytes."""
-        figures = self.event.figures()
-        return derived(
-            "records per shard",
-            "records/s",
-            "min(records, mib * 1048576 / (data + voter))",
-            records=self.facts["kinesis.shard_write_records_per_second"],
-            mib=self.facts["kinesis.shard_write_mib_per_second"],
-            data=figures["data_bytes"],
-            voter=figures["voter_bytes"],
-        )
+        """Records that one shard takes in a second: their number is the limit, or their bytes."""
+        by_bytes = self.facts["kinesis.shard_write_mib_per_second"] * MIB / self._record_bytes
+        limit = minimum(self.facts["kinesis.shard_write_records_per_second"], by_bytes)
+        return derived("records per shard", "records/s", limit)
 
     @cached_property
     def stream_growth(self) -> Growth | None:
@@ -85,15 +91,11 @@ class Scenario:
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
         factor = self.facts.value("kinesis.on_demand.growth_factor")
-        initial = self.facts.value("kinesis.on_demand.initial_records_per_second")
         ceiling = self.facts.value("kinesis.on_demand.max_records_per_second")
         previous = factor * (self.surroundings.stream_previous_peak or 0.0)
-        return Growth(
-            initial=min(max(initial, previous), ceiling),
-            factor=factor,
-            seconds=self.facts.value("kinesis.on_demand.growth_seconds"),
-            ceiling=ceiling,
-        )
+        initial = max(self.facts.value("kinesis.on_demand.initial_records_per_second"), previous)
+        seconds = self.facts.value("kinesis.on_demand.growth_seconds")
+        return Growth(min(initial, ceiling), factor, seconds, ceiling)
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -116,44 +118,38 @@ class Scenario:
         return 1.0 if limit is None else min(1.0, limit / lanes)
 
     @cached_property
-    def writer(self) -> Lane:
+    def writer(self) -> ConsumerLane:
         """The vote writer's lanes."""
         return self._lane("writer", self.deployment.vote_writer, self.writer_time.paced(self.pace))
 
     @cached_property
     def pace(self) -> Figure | None:
-        """Seconds per vote that each of the writer's lanes is held back to; None when it is not."""
+        """The least seconds per vote of each writer lane; None when the writer is not paced."""
         writer, table = self.deployment.vote_writer, self.deployment.votes_table
         if writer.write_share is None or table.provisioned is None:
             return None
-        return derived(
-            "writer: least time per vote",
-            "s per vote",
-            "units_per_vote * shards * lanes / (write_units * share)",
-            units_per_vote=self.units_per_vote,
-            shards=given("shards", self.shards, "shards", "stream"),
-            lanes=given("parallelization_factor", writer.parallelization_factor, "lanes"),
-            write_units=given("write_units", table.provisioned[0], "units/s", "votes_table"),
-            share=given("write_share", writer.write_share, "", "vote_writer"),
-        )
+        shards = given("shards", self.shards, "shards", "stream")
+        lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+        units = given("write_units", table.provisioned[0], "units/s", "votes_table")
+        share = given("write_share", writer.write_share, "", "vote_writer")
+        pace = self.units_per_vote * shards * lanes / (units * share)
+        return derived("writer: least time per vote", "s per vote", pace)
 
     @cached_property
-    def aggregator(self) -> Lane:
+    def aggregator(self) -> ConsumerLane:
         """The vote aggregator's lanes."""
         return self._lane("aggregator", self.deployment.vote_aggregator, self.aggregator_time)
 
-    def _lane(self, name: str, consumer: Consumer, time: FunctionTime) -> Lane:
-        pushed = consumer.enhanced_fan_out
-        interval = self.surroundings.mapping_poll_interval_seconds
+    def _lane(self, name: str, consumer: Consumer, time: FunctionTime) -> ConsumerLane:
+        pushed, around = consumer.enhanced_fan_out, self.surroundings
+        interval = around.mapping_poll_interval_seconds
         if interval is None:
             interval = self.facts.value("mapping.poll_interval_seconds")
         overhead = self.facts["mapping.overhead_seconds"]
-        if self.surroundings.mapping_overhead_seconds is not None:
-            overhead = given(
-                "between invocations", self.surroundings.mapping_overhead_seconds, "s", "surroundings"
-            )
+        if around.mapping_overhead_seconds is not None:
+            overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
         key = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
-        return Lane(
+        return ConsumerLane(
             name=name,
             batch_limit=batch_limit(name, consumer, self.event, self.facts),
             window=float(consumer.batching_window_seconds),
@@ -167,115 +163,129 @@ class Scenario:
     @cached_property
     def readable_per_shard(self) -> Figure:
         """Records that a consumer can read from one shard in a second, among those that share it."""
-        sharing = sum(
-            not consumer.enhanced_fan_out
-            for consumer in (self.deployment.vote_writer, self.deployment.vote_aggregator)
+        consumers = (self.deployment.vote_writer, self.deployment.vote_aggregator)
+        polling = sum(not consumer.enhanced_fan_out for consumer in consumers)
+        sharing = maximum(1, given("consumers on standard iterators", polling))
+        readable = self.facts["kinesis.shard_read_mib_per_second"] * MIB / self._record_bytes / sharing
+        return derived("readable per shard and consumer", "records/s", readable)
+
+    def lane_rate(self, lane: ConsumerLane) -> Figure:
+        """Return the rate of one saturated lane: full batches in sequence."""
+        errors = given(
+            "share of failing invocations", self.surroundings.function_error_share, "", "surroundings"
         )
-        figures = self.event.figures()
+        allowed = given("share of lanes that may run", self.concurrency_share, "", "account concurrency")
+        lanes = given("parallelization_factor", lane.per_shard, "lanes")
+        batches = lane.batch_limit / (lane.full_time + lane.overhead) * (1 - errors) * allowed
         return derived(
-            "readable per shard and consumer",
-            "records/s",
-            "mib * 1048576 / (data + voter) / max(1, sharing)",
-            mib=self.facts["kinesis.shard_read_mib_per_second"],
-            data=figures["data_bytes"],
-            voter=figures["voter_bytes"],
-            sharing=given("consumers on standard iterators", sharing, ""),
+            f"{lane.name}: rate of a lane", "votes/s", minimum(batches, self.readable_per_shard / lanes)
         )
 
-    def lane_rate(self, lane: Lane) -> Figure:
-        """Return what one saturated lane does: full batches, one after the other."""
-        return derived(
-            f"{lane.name}: rate of a lane",
-            "votes/s",
-            "min(batch / (time + overhead) * (1 - errors) * allowed, readable / lanes_per_shard)",
-            batch=lane.batch_limit,
-            time=lane.time.figure(f"{lane.name}: time of a full batch", lane.batch_limit),
-            overhead=lane.overhead,
-            errors=given(
-                "share of failing invocations", self.surroundings.function_error_share, "", "surroundings"
-            ),
-            allowed=given("share of lanes that may run", self.concurrency_share, "", "account concurrency"),
-            readable=self.readable_per_shard,
-            lanes_per_shard=given("parallelization_factor", lane.per_shard, "lanes"),
+    def writer_inputs(self) -> tuple[Figure, ...]:
+        """Return the inputs of a course's numbers about storing, besides the arrivals."""
+        return (self.lane_rate(self.writer), self.units_per_vote)
+
+    def aggregator_inputs(self) -> tuple[Figure, ...]:
+        """Return the inputs of a course's numbers about counting, besides the arrivals."""
+        lane = self.aggregator
+        return (
+            self.lane_rate(lane),
+            given("batching_window_seconds", lane.window, "s", "vote_aggregator"),
+            lane.poll,
+            lane.propagation,
+            given("polls", self.event.polls),
+            self.live_row_units,
         )
-
-    def writer_inputs(self) -> dict[str, Figure]:
-        """Return what a course's numbers about storing rest on, besides the arrivals."""
-        return {"lane_rate": self.lane_rate(self.writer), "units_per_vote": self.units_per_vote}
-
-    def aggregator_inputs(self) -> dict[str, Figure]:
-        """Return what a course's numbers about counting rest on, besides the arrivals."""
-        return {
-            "lane_rate": self.lane_rate(self.aggregator),
-            "window": given("batching_window_seconds", self.aggregator.window, "s", "vote_aggregator"),
-            "poll": given(
-                "poll interval", self.aggregator.poll_interval or 0.0, "s", "0 with enhanced fan-out"
-            ),
-            "propagation": self.aggregator.propagation,
-            "polls": given("polls", self.event.polls, ""),
-            "units_per_row": live_row_units(self.event, self.writing, self.facts),
-        }
 
     # The tables
 
     @cached_property
+    def live_row_units(self) -> Figure:
+        """Write units of one live row."""
+        return live_row_units(self.event, self.writing, self.facts)
+
+    @cached_property
     def units_per_vote(self) -> Figure:
         """Write units of the votes table per vote, on average."""
-        first = given("units of a first vote", self.writing.first_vote_units, "units", "writing rules")
-        repeated = given(
-            "units of a repeated vote", self.writing.repeated_vote_units, "units", "writing rules"
-        )
         if self.writing == our_writing(self.facts):
             first = self.facts["votestream.first_vote_write_units"]
             repeated = self.facts["votestream.repeated_vote_write_units"]
-        return derived(
-            "write units per vote",
-            "units",
-            "(1 - repeats) * first + repeats * repeated",
-            repeats=self.event.figures()["repeats"],
-            first=first,
-            repeated=repeated,
-        )
+        else:
+            first, repeated = (
+                given(f"units of a {which} vote", units, "units", "writing rules")
+                for which, units in (
+                    ("first", self.writing.first_vote_units),
+                    ("repeated", self.writing.repeated_vote_units),
+                )
+            )
+        repeats = self.event.figures()["repeats"]
+        return derived("write units per vote", "units", (1 - repeats) * first + repeats * repeated)
+
+    @cached_property
+    def busiest(self) -> Figure:
+        """The busiest poll's share of the votes."""
+        return given("share of the busiest poll", self.event.poll_shares[0])
 
     @cached_property
     def partition_units(self) -> Figure:
-        """Units per second that the votes table's partition keys can take, as votes spread over them."""
-        return derived(
-            "units that the buckets take",
-            "units/s",
-            "partition * buckets / busiest",
-            partition=self.facts["dynamodb.partition_write_units"],
-            buckets=given(
-                "buckets per poll", self.surroundings.buckets_per_poll, "", "bucket_count of the polls"
-            ),
-            busiest=given("share of the busiest poll", self.event.poll_shares[0], ""),
+        """Units per second that the votes table's partition keys take, as votes spread over them."""
+        buckets = given(
+            "buckets per poll", self.surroundings.buckets_per_poll, "", "bucket_count of the polls"
         )
+        units = self.facts["dynamodb.partition_write_units"] * buckets / self.busiest
+        return derived("units that the buckets take", "units/s", units)
 
     def table_growth(self, table: Table) -> Growth:
         """Return how an on-demand table grows, in units per second."""
         factor = self.facts.value("dynamodb.on_demand.growth_factor")
         ceilings = [table.max_write_units, self.surroundings.table_write_units]
         ceiling = min([float(value) for value in ceilings if value is not None], default=float("inf"))
-        initial = self.facts.value("dynamodb.on_demand.initial_write_units")
-        previous = 0.0
+        initial, previous = self.facts.value("dynamodb.on_demand.initial_write_units"), 0.0
         if table is self.deployment.votes_table:
             previous = factor * (self.surroundings.votes_table_previous_peak or 0.0)
-        return Growth(
-            initial=min(max(initial, previous), ceiling),
-            factor=factor,
-            seconds=self.facts.value("dynamodb.on_demand.growth_seconds"),
-            ceiling=ceiling,
-        )
+        seconds = self.facts.value("dynamodb.on_demand.growth_seconds")
+        return Growth(min(max(initial, previous), ceiling), factor, seconds, ceiling)
 
     @cached_property
     def key_units(self) -> float:
-        """Units per second that the busiest poll's live rows can take: they share one partition key."""
+        """Units per second that the busiest poll's live rows take: they share one partition key."""
         return self.facts.value("dynamodb.partition_write_units") / self.event.poll_shares[0]
 
 
 def our_writing(facts: Facts) -> Writing:
-    """Return what our writer and aggregator write."""
+    """Return the write units of our writer and aggregator."""
     return Writing(
         first_vote_units=facts.value("votestream.first_vote_write_units"),
         repeated_vote_units=facts.value("votestream.repeated_vote_write_units"),
     )
+
+
+# What is read: live results as often as viewers ask, and every stored vote once after the event.
+
+
+def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure:
+    """Return the read units of the final count: every stored row once, strongly consistent."""
+    votes = given("votes stored", votes_stored, "votes", "the course")
+    units = (
+        votes
+        * (1 - event.figures()["repeats"])
+        * facts["votestream.vote_row_bytes"]
+        / facts["dynamodb.read_unit_bytes"]
+    )
+    return derived("read units of the final count", "units", units)
+
+
+def asked_per_second(event: VotingEvent, facts: Facts, *, by_cdn: bool) -> Figure:
+    """Return the requests for results that reach the API: a CDN keeps each answer for a second."""
+    asked = given("viewers", event.viewers) / given(
+        "viewer_refresh_seconds", event.viewer_refresh_seconds, "s"
+    )
+    if by_cdn:
+        asked = minimum(asked, given("polls", event.polls) / facts["votestream.result_fresh_seconds"])
+    return derived("requests for results", "requests/s", asked)
+
+
+def answer_units(event: VotingEvent, shards: Figure, facts: Facts) -> Figure:
+    """Return the read units of one answer: every live row of a poll, strongly consistent."""
+    units = ceil(shards * live_row_bytes(event, facts) / facts["dynamodb.read_unit_bytes"])
+    return derived("read units of an answer", "units", units)

@@ -16,15 +16,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from votectl.sizing.batching import Lane, whole
 from votectl.sizing.capacity import Bucket, GrowingCapacity
+from votectl.sizing.consumer import ConsumerLane, whole
 from votectl.sizing.course import Course
-from votectl.sizing.demand import Array
-from votectl.sizing.errors import Impossible, Nonsense
+from votectl.sizing.errors import InvalidInput, LimitExceeded
+from votectl.sizing.event import Array
 from votectl.sizing.lanes import CountingLanes, Lanes, Units, thin
 from votectl.sizing.predict import flow, table_meter
 from votectl.sizing.quantities import spoken
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 
 _STEPS_A_SECOND = (10, 5, 4, 2, 1)  # whole, so that polls and samples fall on steps
 _STEPS_AIMED_AT = 6_000
@@ -41,7 +41,7 @@ def step_seconds(seconds: float) -> float:
     return 1.0
 
 
-def simulate(scenario: Scenario, seed: int = 0, step: float | None = None) -> Course:
+def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) -> Course:
     """Return one course of an event.
 
     Args:
@@ -50,27 +50,27 @@ def simulate(scenario: Scenario, seed: int = 0, step: float | None = None) -> Co
         step: seconds, of which a whole number must make a second; None chooses by how long it will take.
 
     Raises:
-        Impossible: the queues would not be empty within a week of the event's end.
-        Nonsense: it would take so many steps that nobody waits for them.
+        LimitExceeded: the queues would not be empty within a week of the event's end.
+        InvalidInput: it would take so many steps that nobody waits for them.
     """
     expected, event_seconds = roughly_seconds(scenario), scenario.event.duration_seconds
     if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
         expected = float(flow(scenario).times[-1])  # in full: capacity may grow meanwhile
     if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
-        raise Impossible(
+        raise LimitExceeded(
             "the consumers' rate, or their tables' write units",
             "the last vote would be stored more than a week after the event.",
         )
     step = step or step_seconds(expected)
     if expected > _MOST_STEPS * step:
-        raise Nonsense(
+        raise InvalidInput(
             f"step: {spoken(expected)} in steps of {step:g} s are too many; "
             "simulate the busiest part of the event, or give a larger step (1 s at most)"
         )
     return _Simulation(scenario, seed, step).run()
 
 
-def roughly_seconds(scenario: Scenario) -> float:
+def roughly_seconds(scenario: EventScenario) -> float:
     """Return how long the event and its drain take if no capacity grows: enough to choose steps by."""
     event, table = scenario.event, scenario.deployment.votes_table
     writer = scenario.lane_rate(scenario.writer).value * scenario.writer.per_shard * scenario.shards
@@ -154,7 +154,7 @@ class _Ages:
 class _Simulation:
     """Everything that changes from step to step."""
 
-    def __init__(self, scenario: Scenario, seed: int, step: float) -> None:
+    def __init__(self, scenario: EventScenario, seed: int, step: float) -> None:
         self._scenario = scenario
         self._random = np.random.default_rng(seed)
         self._step = step
@@ -222,7 +222,7 @@ class _Simulation:
         """Return where the fractions of ``thin`` fall; above 0, so that a share of 1 rounds to itself."""
         return float(0.01 + 0.98 * self._random.random())
 
-    def _polled(self, lane: Lane, index: int) -> Array | None:
+    def _polled(self, lane: ConsumerLane, index: int) -> Array | None:
         """Return in which shards a poll is due. None: fan-out pushes, and an open window reads all the time."""
         if lane.poll_interval is None or lane.window > 0:
             return None

@@ -8,19 +8,19 @@ from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
-    Deployment,
-    Stream,
+    DeploymentSettings,
     StreamMode,
+    StreamSettings,
     Surroundings,
     Table,
     Writer,
 )
+from votectl.sizing.choices import RateShape
 from votectl.sizing.course import Course
-from votectl.sizing.demand import Event
+from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import packaged
 from votectl.sizing.lanes import thin
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.shapes import Shape
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 
 CUMULATIVE = (
@@ -38,17 +38,18 @@ CUMULATIVE = (
 )
 
 events = st.builds(
-    Event,
+    VotingEvent,
     peak_votes_per_second=st.floats(1, 20_000),
     duration_seconds=st.floats(5, 40),
-    shape=st.sampled_from(Shape),
+    shape=st.sampled_from(RateShape),
     polls=st.integers(1, 20),
     changed_minds=st.sampled_from([None, 0.1, 0.5]),
     hot_voter_share=st.sampled_from([0.0, 0.05, 0.9]),
     batch_endpoint_share=st.sampled_from([0.0, 0.7]),
 )
 streams = st.one_of(
-    st.builds(Stream, shard_count=st.integers(1, 30)), st.just(Stream(mode=StreamMode.ON_DEMAND))
+    st.builds(StreamSettings, shard_count=st.integers(1, 30)),
+    st.just(StreamSettings(mode=StreamMode.ON_DEMAND)),
 )
 # Never so small that the drain takes hours.
 tables = st.one_of(
@@ -61,7 +62,7 @@ tables = st.one_of(
     ),
 )
 deployments = st.builds(
-    Deployment,
+    DeploymentSettings,
     api=st.builds(
         Api,
         throttling_rate_limit=st.floats(100, 20_000),
@@ -87,14 +88,14 @@ surroundings = st.builds(
 )
 
 
-def played(event: Event, deployment: Deployment, around: Surroundings, seed: int) -> Course:
-    return simulate(Scenario.expected(event, deployment, packaged(), surroundings=around), seed, 0.5)
+def played(event: VotingEvent, deployment: DeploymentSettings, around: Surroundings, seed: int) -> Course:
+    return simulate(EventScenario.expected(event, deployment, packaged(), surroundings=around), seed, 0.5)
 
 
 @settings(max_examples=40)
 @given(events, deployments, surroundings, st.integers(0, 2**32))
 def test_what_arrived_is_refused_or_waits_or_is_stored(
-    event: Event, deployment: Deployment, around: Surroundings, seed: int
+    event: VotingEvent, deployment: DeploymentSettings, around: Surroundings, seed: int
 ) -> None:
     course = played(event, deployment, around, seed)
     for name in CUMULATIVE:

@@ -1,4 +1,4 @@
-"""Plan and simulation say the same about random events, within 10 %.
+"""CapacityPlan and simulation say the same about random events, within 10 %.
 
 Where numbers are small, chance and grain are larger than that: four deviations of a count, the last
 batch of every lane, a poll, a window, a step.
@@ -9,18 +9,16 @@ from math import sqrt
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from votectl.sizing.batching import live_row_units
+from votectl.sizing.choices import Points, Preference, RateShape
+from votectl.sizing.consumer import live_row_units
 from votectl.sizing.cost import itemise, total
-from votectl.sizing.course import Outcome
-from votectl.sizing.demand import Event
-from votectl.sizing.errors import Impossible
+from votectl.sizing.course import CourseSummary, Keeping, Usage
+from votectl.sizing.errors import LimitExceeded
+from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.facts import packaged
-from votectl.sizing.goals import Goals, Preference
 from votectl.sizing.plan import plan
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.shapes import Points, Shape
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
-from votectl.sizing.usage import Keeping, Usage
 
 TOLERANCE = 0.10
 STEP = 0.5  # s
@@ -37,10 +35,10 @@ def orders(low: float, high: float) -> st.SearchStrategy[float]:
 POINTS: Points = ((0.0, 0.3), (0.5, 0.1), (0.6, 1.0), (1.0, 0.0))
 
 events = st.builds(
-    Event,
+    VotingEvent,
     peak_votes_per_second=orders(-1, 5),
     duration_seconds=orders(1.3, 3.5),
-    shape=st.sampled_from([*Shape, POINTS]),
+    shape=st.sampled_from([*RateShape, POINTS]),
     polls=st.sampled_from([1, 2, 4, 20, 100]),
     options_per_poll=st.sampled_from([2, 5, 50, 200]),
     busiest_poll_share=st.sampled_from([None, 1.0]),
@@ -59,7 +57,7 @@ goals = st.builds(
 )
 
 
-def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
+def grain(scenario: EventScenario, expected: CourseSummary) -> dict[str, float]:
     """How far a number may be off for reasons that have nothing to do with the model."""
     event, writer, aggregator = scenario.event, scenario.writer, scenario.aggregator
     by_chance = 4 * sqrt(event.votes) + 5
@@ -91,15 +89,15 @@ def grain(scenario: Scenario, expected: Outcome) -> dict[str, float]:
 
 @settings(max_examples=EXAMPLES)
 @given(events, goals, st.integers(0, 2**32))
-def test_the_plans_numbers_are_the_simulations(event: Event, wanted: Goals, seed: int) -> None:
+def test_the_plans_numbers_are_the_simulations(event: VotingEvent, wanted: Goals, seed: int) -> None:
     try:
         found = plan(event, wanted, packaged())
-    except Impossible:
+    except LimitExceeded:
         assume(False)
         raise
     note(f"{event!r}, {wanted!r}, seed={seed}")  # in full: the failing case is printed shortened
     course = simulate(found.scenario, seed, STEP)
-    expected, simulated = Outcome.of(found.course), Outcome.of(course)
+    expected, simulated = CourseSummary.of(found.course), CourseSummary.of(course)
     for name, allowed in grain(found.scenario, expected).items():
         said, seen = getattr(expected, name), getattr(simulated, name)
         assert abs(said - seen) <= max(TOLERANCE * max(said, seen), allowed), name

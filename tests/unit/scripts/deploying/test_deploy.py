@@ -10,7 +10,7 @@ import localcloud
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError
-from scripts.bootstrap.layout import Layout
+from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import deploy
 from votectl import deployment
 from votectl.doctor import checks
@@ -18,6 +18,7 @@ from votectl.doctor.findings import Finding, Health
 from votectl.errors import OperatorError
 
 PLAY = """#!/bin/sh
+[ "$1" != console ] || exec "{real}" "$@" # evaluates tfvars files
 echo "$* | data=$TF_DATA_DIR endpoint=$AWS_ENDPOINT_URL" >> "{log}"
 case "$*" in *" init "*) mkdir -p "$TF_DATA_DIR" ;; *" plan "*) exit 3 ;; esac
 """
@@ -50,7 +51,7 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Terraform, archives and a local cloud that are there; returns the file that lists Terraform's runs."""
     program = layout.root.with_name("terraform")
     log = layout.root.with_name("log")
-    program.write_text(PLAY.format(log=log))
+    program.write_text(PLAY.format(log=log, real=terraform.ensure(HERE)))
     program.chmod(0o755)
     for name in (
         "AWS_ENDPOINT_URL",

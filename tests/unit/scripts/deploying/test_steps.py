@@ -10,12 +10,13 @@ import pytest
 import localcloud
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.layout import Layout
+from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import deploy, pipeline
 from scripts.deploying.github import GitHub
 from scripts.deploying.plans import TerraformPlan
 
 PLAY = """#!/bin/sh
+[ "$1" != console ] || exec "{real}" "$@" # evaluates tfvars files
 echo "$*" >> "{log}"
 case "$*" in
   *" init "*) mkdir -p "$TF_DATA_DIR" ;;
@@ -76,7 +77,9 @@ class Stage:
         for name, architecture in (("dev", "arm64"), ("local", "arm64"), ("prod", "x86_64")):
             (environments / f"{name}.tfvars").write_text(f'lambda_architecture = "{architecture}"\n')
             (environments / f"{name}.s3.tfbackend").write_text('bucket = "state"\n')
-        self.program.write_text(PLAY.format(log=self.log, shown=self.shown, broken=self.broken))
+        self.program.write_text(
+            PLAY.format(log=self.log, shown=self.shown, broken=self.broken, real=terraform.ensure(HERE))
+        )
         self.program.chmod(0o755)
         self.plans(RESIZED)
 

@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError
 from votectl.deployment import Deployment
 from votectl.doctor import quotas
 from votectl.doctor.site import Site
-from votectl.settings.deployment import Api, BillingMode, Stream, Table, Writer
-from votectl.settings.deployment import Deployment as Wanted
+from votectl.settings.deployment import Api, BillingMode, StreamSettings, Table, Writer
+from votectl.settings.deployment import DeploymentSettings as Wanted
 from voting.settings import VoteDoor, VoterAuth
 
 PREFIX = "votestream-test"
 
 WANTED = Wanted(
     api=Api(throttling_rate_limit=4_000, throttling_burst_limit=2_000),
-    stream=Stream(shard_count=4),
+    stream=StreamSettings(shard_count=4),
     votes_table=Table(billing_mode=BillingMode.PROVISIONED, write_units=2_000, read_units=500),
     vote_writer=Writer(parallelization_factor=2),
 )

@@ -10,7 +10,7 @@ from votectl.doctor import checks, quotas
 from votectl.doctor.findings import Finding, Health
 from votectl.doctor.quotas import Needed
 from votectl.doctor.site import ENVIRONMENTS
-from votectl.settings.deployment import ResultsApi, Stream, StreamMode
+from votectl.settings.deployment import ResultsApi, StreamMode, StreamSettings
 
 
 def found(world: World, needed: Needed, what: str) -> Finding:
@@ -51,7 +51,7 @@ def test_shards_of_other_streams_count(world: World) -> None:
 
 
 def test_on_demand_streams_have_a_quota_of_their_own(world: World) -> None:
-    wanted = WANTED.model_copy(update={"stream": Stream(mode=StreamMode.ON_DEMAND)})
+    wanted = WANTED.model_copy(update={"stream": StreamSettings(mode=StreamMode.ON_DEMAND)})
     world.lets("kinesis", describe_limits={"OnDemandStreamCount": 50, "OnDemandStreamCountLimit": 50})
     assert found(world, Needed(wanted), "on-demand streams").health is Health.WRONG
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from votectl.settings.deployment import Deployment, Stream
+from votectl.settings.deployment import DeploymentSettings, StreamSettings
 from votectl.sizing import commands, published
 from votectl.sizing.cli import app
-from votectl.sizing.demand import Event
+from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import Facts, packaged
 from votectl.sizing.published import Experiments
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def facts() -> Facts:
 
 
 @pytest.fixture
-def scenario(facts: Facts) -> Callable[..., Scenario]:
+def scenario(facts: Facts) -> Callable[..., EventScenario]:
     """Make a scenario: 1,000 votes/s for a minute on four shards, except for what the test varies."""
 
     def make(
@@ -31,11 +31,14 @@ def scenario(facts: Facts) -> Callable[..., Scenario]:
         event: Mapping[str, Any] | None = None,
         deployment: Mapping[str, Any] | None = None,
         **surroundings: Any,
-    ) -> Scenario:
+    ) -> EventScenario:
         of_event = {"peak_votes_per_second": 1_000.0, "duration_seconds": 60.0, **(event or {})}
-        settings = {"stream": Stream(shard_count=4), **(deployment or {})}
-        return Scenario.expected(
-            Event.model_validate(of_event), Deployment.model_validate(settings), facts, **surroundings
+        settings = {"stream": StreamSettings(shard_count=4), **(deployment or {})}
+        return EventScenario.expected(
+            VotingEvent.model_validate(of_event),
+            DeploymentSettings.model_validate(settings),
+            facts,
+            **surroundings,
         )
 
     return make

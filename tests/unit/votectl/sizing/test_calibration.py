@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from votectl import deployment
-from votectl.sizing import calibration, measure
-from votectl.sizing.calibration import Calibration, FunctionMeasurement, Sample
-from votectl.sizing.errors import BadFile
+from votectl.settings.files import BadFile, load
+from votectl.sizing.evidence import calibration
+from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
 from voting.records import read_vote, records_in, shard_of
 
 
@@ -43,23 +43,23 @@ class FakeLambda:
 
 
 def batches(size: int) -> Iterator[dict[str, Any]]:
-    return measure.events("poll-1", "yes", "run1", size, 1_700_000_000.0)
+    return calibration.events("poll-1", "yes", "run1", size, 1_700_000_000.0)
 
 
 def measured(client: FakeLambda) -> FunctionMeasurement:
-    return measure.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
+    return calibration.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
 
 
 def test_lambdas_own_durations_are_used_and_the_first_left_out() -> None:
     found = measured(FakeLambda())
     assert [sample.milliseconds for sample in found.samples] == [(21.0,) * 3, (30.0,) * 3]
-    assert (found.memory_mb, found.clock) == (512, measure.REPORTED)
+    assert (found.memory_mb, found.clock) == (512, calibration.REPORTED)
 
 
 def test_where_nothing_is_reported_a_clock_is_used() -> None:
     found = measured(FakeLambda(reports=False))
     assert found.samples[0].milliseconds == pytest.approx((26.0,) * 3)
-    assert found.clock == measure.TIMED
+    assert found.clock == calibration.TIMED
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,14 @@ def test_where_nothing_is_reported_a_clock_is_used() -> None:
     [
         pytest.param({"errorMessage": "no table"}, "writer failed: .*no table", id="error"),
         pytest.param(
-            {"batchItemFailures": [{"itemIdentifier": "1"}]}, "handed back a batch of 10", id="handed-back"
+            {"batchItemFailures": [{"itemIdentifier": "1"}]},
+            "returned a batch of 10 as failed",
+            id="handed-back",
         ),
     ],
 )
 def test_a_failed_invocation_is_no_measurement(answer: dict[str, Any], message: str) -> None:
-    with pytest.raises(measure.InvocationFailed, match=message):
+    with pytest.raises(calibration.InvocationFailed, match=message):
         measured(FakeLambda(answer=answer))
 
 
@@ -93,7 +95,7 @@ def samples(times: Callable[[int], float]) -> FunctionMeasurement:
         memory_mb=512,
         clock="test",
         samples=tuple(
-            Sample(batch_size=n, milliseconds=(times(n), 9_999.0, times(n))) for n in (10, 50, 500)
+            TimingSample(batch_size=n, milliseconds=(times(n), 9_999.0, times(n))) for n in (10, 50, 500)
         ),
     )
 
@@ -119,7 +121,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = Calibration(environment="dev", measured_at="2026-11-23", vote_writer=samples(lambda n: 20 + n))
     path = tmp_path / "calibration.json"
     path.write_text(found.model_dump_json())
-    assert calibration.load(path) == found
+    assert load(Calibration, path, "calibration") == found
     times = found.function_times()
     assert times.aggregator is None
     assert times.writer is not None
@@ -139,7 +141,7 @@ def test_both_functions_of_a_deployment_are_measured(
     code, output = votectl(["calibrate", *options, "--repeats", "2", "--out", str(path)])
     assert code == 0, output
     assert "vote_aggregator" in output
-    found = calibration.load(path)
+    found = load(Calibration, path, "calibration")
     assert found.vote_writer is not None
     assert found.vote_writer.line() == pytest.approx((0.020, 0.0001))
     assert len(client.events) == 2 * 2 * 3
@@ -148,7 +150,7 @@ def test_both_functions_of_a_deployment_are_measured(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param("{}", "environment: Field required", id="empty"),
+        pytest.param("{}", "environment: is missing", id="empty"),
         pytest.param(
             '{"environment": "a", "measured_at": "b", "vote_writer": {"memory_mb": 512, "clock": "c", '
             '"samples": [{"batch_size": 1, "milliseconds": [1]}, {"batch_size": 1, "milliseconds": [2]}]}}',
@@ -162,4 +164,4 @@ def test_a_bad_calibration_is_refused(tmp_path: Path, content: str, message: str
     path = tmp_path / "calibration.json"
     path.write_text(content)
     with pytest.raises(BadFile, match=re.escape(message)):
-        calibration.load(path)
+        load(Calibration, path, "calibration")

@@ -1,6 +1,6 @@
 import pytest
 
-from votectl.sizing.capacity import Bucket, GrowingCapacity, Growth, Meter
+from votectl.sizing.capacity import Bucket, GrowingCapacity, Growth, WriteMeter
 
 ON_DEMAND = Growth(initial=4_000, factor=2, seconds=1_800, ceiling=40_000)
 
@@ -31,7 +31,7 @@ def test_capacity_does_not_shrink_nor_pass_its_ceiling() -> None:
 
 
 def test_a_provisioned_table_lends_five_minutes_and_then_is_flat() -> None:
-    meter = Meter(Bucket(rate=100, size=300 * 100), partition_units=1e9)
+    meter = WriteMeter(Bucket(rate=100, size=300 * 100), partition_units=1e9)
     granted = [meter.grant(200, now, 1) for now in range(400)]
     assert granted[:300] == [200] * 300
     assert granted[310:] == [100] * 90
@@ -39,14 +39,14 @@ def test_a_provisioned_table_lends_five_minutes_and_then_is_flat() -> None:
 
 
 def test_partition_keys_bound_a_table_of_any_size() -> None:
-    meter = Meter(Bucket(rate=10_000, size=3e6), partition_units=1_000)
+    meter = WriteMeter(Bucket(rate=10_000, size=3e6), partition_units=1_000)
     granted = [meter.grant(5_000, now, 1) for now in range(10)]
     assert granted[0] == 2_000  # a second's worth was kept
     assert granted[1:] == [1_000] * 9
 
 
 def test_an_idle_table_fills_up_again() -> None:
-    meter = Meter(GrowingCapacity(ON_DEMAND), partition_units=1e9)
+    meter = WriteMeter(GrowingCapacity(ON_DEMAND), partition_units=1e9)
     assert meter.grant(9_000, 0, 1) == 4_000
     assert meter.grant(0, 1, 1) == 0
     assert meter.grant(9_000, 2, 1) == 8_000

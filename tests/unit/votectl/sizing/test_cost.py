@@ -6,20 +6,20 @@ from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
-    Deployment,
+    DeploymentSettings,
     Observability,
     ResultsApi,
-    Stream,
     StreamMode,
+    StreamSettings,
     Table,
     Writer,
 )
-from votectl.sizing.cost import Item, itemise, total
-from votectl.sizing.demand import event
+from votectl.sizing.cost import BillItem, itemise, total
+from votectl.sizing.course import Keeping, Usage
+from votectl.sizing.event import event
 from votectl.sizing.facts import Facts
 from votectl.sizing.predict import flow
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.usage import Keeping, Usage
+from votectl.sizing.scenario import EventScenario
 
 USED = Usage(
     votes=1e6,
@@ -35,9 +35,9 @@ USED = Usage(
     event_share=1.0,
     source="test",
 )
-ON_DEMAND = Deployment(
+ON_DEMAND = DeploymentSettings(
     api=Api(access_log_enabled=True),
-    stream=Stream(shard_count=10),
+    stream=StreamSettings(shard_count=10),
     vote_writer=Writer(memory_mb=1024),
     vote_aggregator=Aggregator(memory_mb=512),
     results_api=ResultsApi(cdn_enabled=True),
@@ -45,7 +45,7 @@ ON_DEMAND = Deployment(
 FLAT = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
 
 
-def bill(items: list[Item]) -> dict[str, float]:
+def bill(items: list[BillItem]) -> dict[str, float]:
     return {item.what: item.cost.value for item in items}
 
 
@@ -101,7 +101,7 @@ def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
 
 
 def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
-    stream = Stream(mode=StreamMode.ON_DEMAND)
+    stream = StreamSettings(mode=StreamMode.ON_DEMAND)
     found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
     gb = 1024**3
     assert found["stream"] == pytest.approx(3 * 0.04)
@@ -111,7 +111,7 @@ def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
 
 def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:
     changes = {
-        "stream": Stream(shard_count=10, retention_hours=48),
+        "stream": StreamSettings(shard_count=10, retention_hours=48),
         "vote_writer": Writer(enhanced_fan_out=True),
     }
     found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update=changes), facts))
@@ -165,7 +165,9 @@ def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
     assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
 
 
-def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., Scenario], facts: Facts) -> None:
+def test_cost_grows_along_the_course_to_its_whole(
+    scenario: Callable[..., EventScenario], facts: Facts
+) -> None:
     played = scenario()
     course, keeping = flow(played), Keeping(before=1, after=0)
 
@@ -180,5 +182,5 @@ def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., Scenar
     assert cost(None) > so_far[-1]  # begun hours
 
 
-def test_begun_hours_are_paid_in_full(scenario: Callable[..., Scenario]) -> None:
+def test_begun_hours_are_paid_in_full(scenario: Callable[..., EventScenario]) -> None:
     assert Usage.of(flow(scenario()), Keeping(before=1, after=1), "course").hours == 3

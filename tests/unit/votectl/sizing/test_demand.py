@@ -4,13 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from votectl.sizing.demand import Event, event
-from votectl.sizing.errors import Nonsense
-from votectl.sizing.shapes import Shape
+from votectl.sizing.choices import RateShape
+from votectl.sizing.errors import InvalidInput
+from votectl.sizing.event import VotingEvent, event
 
 
-@pytest.mark.parametrize("shape", list(Shape))
-def test_votes_sent_are_the_area_under_the_rate(shape: Shape) -> None:
+@pytest.mark.parametrize("shape", list(RateShape))
+def test_votes_sent_are_the_area_under_the_rate(shape: RateShape) -> None:
     told = event(peak=100, duration=1_000, shape=shape)
     times = np.linspace(0, 1_000, 200_001)
     area = np.concatenate(
@@ -98,15 +98,15 @@ def test_the_busiest_poll_takes_its_share() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(told: dict[str, Any], message: str) -> None:
-    with pytest.raises(Nonsense, match=re.escape(message)):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         event(**told)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    with pytest.raises(Nonsense, match=r"polls.*viewers"):
+    with pytest.raises(InvalidInput, match=r"polls.*viewers"):
         event(peak=1, duration=1, polls=0, viewers=-1)
 
 
 def test_an_event_is_data() -> None:
     told = event(peak=1, duration=1, shape=((0, 0.5), (1, 1)))
-    assert Event.model_validate_json(told.model_dump_json()) == told
+    assert VotingEvent.model_validate_json(told.model_dump_json()) == told

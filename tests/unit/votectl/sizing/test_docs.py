@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from votectl.sizing.real_run import RealRun
+from votectl.sizing.evidence.real_run import RealRun
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGES = ("sizing.md", "experiments.md")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from votectl.settings.files import BadFile
 from votectl.sizing import facts as fact_files
 from votectl.sizing.cost import itemise, total
-from votectl.sizing.errors import BadFile
-from votectl.sizing.facts import Facts, Status
+from votectl.sizing.course import Keeping, Usage
+from votectl.sizing.facts import Facts, FactStatus
 from votectl.sizing.predict import flow
-from votectl.sizing.scenario import Scenario
-from votectl.sizing.usage import Keeping, Usage
+from votectl.sizing.scenario import EventScenario
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -34,18 +34,18 @@ def replaced(facts: Facts, tmp_path: Path) -> Callable[[Edit], Facts]:
 def test_every_entry_says_where_and_when_it_was_found(facts: Facts) -> None:
     for key, fact in facts.facts.items():
         assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", key)
-        assert fact.status is Status.ASSUMED or re.search(r"\d{4}|measured|undated", fact.date), key
+        assert fact.status is FactStatus.ASSUMED or re.search(r"\d{4}|measured|undated", fact.date), key
 
 
 def test_assumptions_are_few_and_marked(facts: Facts) -> None:
-    assumed = {key for key, fact in facts.facts.items() if fact.status is Status.ASSUMED}
+    assumed = {key for key, fact in facts.facts.items() if fact.status is FactStatus.ASSUMED}
     assert "dynamodb.call_ms" in assumed
     assert len(assumed) < len(facts.facts) / 8
     assert "[assumed: " not in facts["kinesis.shard_hour"].source
 
 
 def test_a_replaced_price_changes_the_bill(
-    scenario: Callable[..., Scenario], facts: Facts, replaced: Callable[[Edit], Facts]
+    scenario: Callable[..., EventScenario], facts: Facts, replaced: Callable[[Edit], Facts]
 ) -> None:
     dear = replaced(lambda entries: entries["kinesis.shard_hour"].update(value=15.0))
     played = scenario()

@@ -1,10 +1,10 @@
 import pytest
 
 from votectl.settings.deployment import Aggregator, Writer
-from votectl.sizing.demand import event
+from votectl.sizing.consumer import expected_aggregator, expected_writer, measured
+from votectl.sizing.event import event
 from votectl.sizing.explain import given
 from votectl.sizing.facts import Facts
-from votectl.sizing.function_time import expected_aggregator, expected_writer, measured
 
 FLAT = event(peak=1, duration=1, polls=3)
 

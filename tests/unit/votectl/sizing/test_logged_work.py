@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from votectl.sizing.logged_work import Work
+from votectl.sizing.evidence.rehearsal import LoggedWork
 from voting.metrics import Metric
 
 
@@ -13,7 +13,7 @@ def line(**counts: int) -> str:
 
 
 def test_work_is_what_a_log_says() -> None:
-    work = Work()
+    work = LoggedWork()
     for message in (
         "START RequestId: x Version: $LATEST\n",
         line(RecordsReceived=5, VotesAccepted=4, StatementsAnswered=6),

@@ -6,11 +6,11 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from votectl.settings.deployment import BillingMode, Stream, Table, Writer
-from votectl.sizing.batching import Lane
-from votectl.sizing.course import Outcome
+from votectl.settings.deployment import BillingMode, StreamSettings, Table, Writer
+from votectl.sizing.consumer import ConsumerLane
+from votectl.sizing.course import CourseSummary
 from votectl.sizing.predict import flow
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 
 SECONDS = 500.0
@@ -20,7 +20,7 @@ PACED = {
 }
 
 
-def batches_vote_by_vote(lane: Lane, rate: float) -> int:
+def batches_vote_by_vote(lane: ConsumerLane, rate: float) -> int:
     """How many batches the lane forms: at each the window's first vote, then what has come when it is over."""
     random = np.random.default_rng(1)
     came = np.cumsum(random.exponential(1 / rate, int(SECONDS * rate * 2) + 100))
@@ -48,13 +48,13 @@ def batches_vote_by_vote(lane: Lane, rate: float) -> int:
     ],
 )
 def test_both_form_the_batches_of_one_lane(
-    scenario: Callable[..., Scenario], deployment: dict[str, Writer | Table], rate: float
+    scenario: Callable[..., EventScenario], deployment: dict[str, Writer | Table], rate: float
 ) -> None:
     played = scenario(
         event={"peak_votes_per_second": rate, "duration_seconds": SECONDS},
-        deployment={"stream": Stream(shard_count=1), **deployment},
+        deployment={"stream": StreamSettings(shard_count=1), **deployment},
     )
     exact = batches_vote_by_vote(played.writer, rate)
     by_chance = 0.02 * exact + 4 * sqrt(exact) / 2
-    assert Outcome.of(flow(played)).writer_batches == pytest.approx(exact, abs=by_chance)
-    assert Outcome.of(simulate(played, 1, 0.5)).writer_batches == pytest.approx(exact, abs=by_chance)
+    assert CourseSummary.of(flow(played)).writer_batches == pytest.approx(exact, abs=by_chance)
+    assert CourseSummary.of(simulate(played, 1, 0.5)).writer_batches == pytest.approx(exact, abs=by_chance)

@@ -4,19 +4,21 @@ from typing import Any
 import pytest
 
 from votectl.settings.deployment import BillingMode, StreamMode
-from votectl.sizing.calibration import Calibration, FunctionMeasurement, Sample
-from votectl.sizing.course import Outcome
-from votectl.sizing.demand import event
-from votectl.sizing.errors import Impossible, Nonsense
+from votectl.sizing.choices import Preference
+from votectl.sizing.course import CourseSummary
+from votectl.sizing.errors import InvalidInput, LimitExceeded
+from votectl.sizing.event import Goals, event
+from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.facts import Facts
-from votectl.sizing.goals import Goals, Preference
-from votectl.sizing.plan import Plan, plan
+from votectl.sizing.plan import CapacityPlan, plan
 from votectl.sizing.simulate import simulate
 
 MILLION = {"name": "million", "peak": 1e6, "duration": 600}
 
 
-def planned(facts: Facts, told: dict[str, Any], *, how: dict[str, Any] | None = None, **goals: Any) -> Plan:
+def planned(
+    facts: Facts, told: dict[str, Any], *, how: dict[str, Any] | None = None, **goals: Any
+) -> CapacityPlan:
     return plan(event(**told), Goals(**goals), facts, **(how or {}))
 
 
@@ -72,7 +74,7 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
         pytest.param(
             {"peak": 3e6, "duration": 60, "options_per_poll": 200},
             {"live_lag_seconds": 4},
-            "what the poll and the invocation add",
+            "plus the poll and the invocation",
             id="live-rows-share-a-key",
         ),
     ],
@@ -80,7 +82,7 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
 def test_the_impossible_is_refused_with_the_limit_that_binds(
     facts: Facts, told: dict[str, Any], goals: dict[str, Any], limit: str
 ) -> None:
-    with pytest.raises(Impossible, match=re.escape(limit)) as refused:
+    with pytest.raises(LimitExceeded, match=re.escape(limit)) as refused:
         planned(facts, told, **goals)
     assert refused.value.limit in str(refused.value)
 
@@ -107,7 +109,7 @@ def test_a_later_deadline_is_not_dearer(facts: Facts) -> None:
 def test_the_plan_keeps_its_promises_in_the_simulation(facts: Facts, prefer: Preference) -> None:
     goals = Goals(final_deadline_seconds=120, live_lag_seconds=8, prefer=prefer)
     found = plan(event(peak=2_000, duration=120, changed_minds=0.1), goals, facts)
-    outcome = Outcome.of(simulate(found.scenario, 3, 0.5))
+    outcome = CourseSummary.of(simulate(found.scenario, 3, 0.5))
     assert outcome.votes_refused_by_api == outcome.votes_refused_by_stream == 0
     assert outcome.vote_units_throttled == 0
     assert outcome.live_lag_peak <= goals.live_lag_seconds
@@ -135,7 +137,7 @@ def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> Non
     assert found.deployment.stream.mode is StreamMode.ON_DEMAND
     played = simulate(found.scenario, 1, 0.5)
     assert played.live_units_throttled[-1] == 0
-    assert Outcome.of(played).live_lag_peak < 3
+    assert CourseSummary.of(played).live_lag_peak < 3
 
 
 def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
@@ -160,7 +162,7 @@ def test_a_poll_too_large_for_its_buckets_is_written_at_a_pace(facts: Facts) -> 
 def test_resizing_a_stream_takes_doublings_and_days(facts: Facts) -> None:
     found = planned(facts, MILLION, final_deadline_seconds=3_600, how={"current_shards": 1})
     assert any("11 step(s)" in step.what and step.when == "2 day(s) before" for step in found.steps)
-    with pytest.raises(Nonsense, match="current_shards"):
+    with pytest.raises(InvalidInput, match="current_shards"):
         planned(facts, MILLION, how={"current_shards": 0})
 
 
@@ -177,7 +179,7 @@ def test_votes_that_wait_long_are_kept_longer(facts: Facts) -> None:
 
 
 def test_measured_times_replace_the_expected_ones(facts: Facts) -> None:
-    samples = tuple(Sample(batch_size=size, milliseconds=(100 + 2 * size,)) for size in (10, 100, 500))
+    samples = tuple(TimingSample(batch_size=size, milliseconds=(100 + 2 * size,)) for size in (10, 100, 500))
     measurement = FunctionMeasurement(memory_mb=768, clock="a clock", samples=samples)
     times = Calibration(
         environment="dev", measured_at="2026-11-23", vote_writer=measurement, vote_aggregator=measurement
@@ -206,7 +208,7 @@ def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts
     )
     assert few.deployment.tallies_table.billing_mode is BillingMode.PAY_PER_REQUEST
     assert many.deployment.tallies_table.billing_mode is BillingMode.PROVISIONED
-    played = Outcome.of(simulate(many.scenario, 1, 0.5))
+    played = CourseSummary.of(simulate(many.scenario, 1, 0.5))
     assert played.live_units_peak > 4_000
     assert played.live_lag_peak < 7
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from votectl.settings.files import BadFile
 from votectl.sizing import plots
-from votectl.sizing.errors import BadFile
+from votectl.sizing.course import Keeping
 from votectl.sizing.published import Experiments
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
-from votectl.sizing.usage import Keeping
 
 LARGEST = 200_000  # bytes: they live in the repository
 
@@ -24,7 +24,7 @@ def test_pictures_of_the_experiments_are_small(sample_runs: Experiments, tmp_pat
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., EventScenario], tmp_path: Path) -> None:
     played = scenario()
     picture = plots.course(simulate(played, 1, 0.5), played, Keeping(), "a minute")
     for suffix in plots.FORMATS:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from votectl.settings.deployment import Aggregator, Deployment, Stream, Surroundings
-from votectl.sizing import real_run
-from votectl.sizing.course import Course, Outcome
-from votectl.sizing.demand import event
+from votectl.settings.deployment import Aggregator, DeploymentSettings, StreamSettings, Surroundings
+from votectl.sizing.consumer import FunctionTimes
+from votectl.sizing.course import Course, CourseSummary
+from votectl.sizing.event import event
+from votectl.sizing.evidence import real_run
+from votectl.sizing.evidence.real_run import ComparedNumber, RealRun, RunNumbers
 from votectl.sizing.facts import Facts
-from votectl.sizing.function_time import FunctionTimes
-from votectl.sizing.real_run import Compared, Measured, RealRun
 
 EVENT = event(peak=500, duration=20, polls=2, changed_minds=0.1)
 
@@ -28,8 +28,8 @@ def ran(**measured: float) -> RealRun:
     return RealRun(
         description="test",
         event=EVENT,
-        deployment=Deployment(stream=Stream(shard_count=2)),
-        measured=Measured.model_validate(numbers),
+        deployment=DeploymentSettings(stream=StreamSettings(shard_count=2)),
+        measured=RunNumbers.model_validate(numbers),
     )
 
 
@@ -103,7 +103,9 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
         Surroundings(mapping_poll_interval_seconds=0.25, mapping_overhead_seconds=seconds)
         for seconds in (0.0, 0.25)
     )
-    settings = Deployment(stream=Stream(shard_count=2), vote_aggregator=Aggregator(batching_window_seconds=1))
+    settings = DeploymentSettings(
+        stream=StreamSettings(shard_count=2), vote_aggregator=Aggregator(batching_window_seconds=1)
+    )
 
     def with_batches(batches: float) -> RealRun:
         return RealRun(
@@ -111,7 +113,7 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
             event=event(peak=40, duration=15),
             deployment=settings,
             surroundings=surroundings,
-            measured=Measured(
+            measured=RunNumbers(
                 votes_accepted=600,
                 writer_batches=26,
                 vote_write_units=600,
@@ -123,10 +125,10 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
         )
 
     courses = real_run.simulations(with_batches(26), facts, FunctionTimes(), 1, None)
-    sizes = [Outcome.of(course).aggregator_batch_mean for course in courses]
+    sizes = [CourseSummary.of(course).aggregator_batch_mean for course in courses]
     quick, slow = sizes[: real_run.SEEDS], sizes[real_run.SEEDS :]
 
-    def row(batches: float) -> Compared:
+    def row(batches: float) -> ComparedNumber:
         rows = real_run.compare(with_batches(batches), courses)
         return next(row for row in rows if row.quantity == "votes per aggregator batch")
 
@@ -148,8 +150,8 @@ def test_every_number_of_a_comparison_can_be_asked_why(
 ) -> None:
     code, output = votectl(["simulate", "--compare", run_file(), "--explain", "--only", "live rows"])
     assert code == 0, output
-    assert "= rows / shards / windows" in output
-    assert "rows: live_rows_written = 40" in output
+    assert "= live_rows_written / shards / windows of the event" in output
+    assert "live_rows_written = 40" in output
     assert "live rows per shard and window, simulated low = " in output
     assert "low end of 10 simulations, 5 in the quickest surroundings" in output
     assert "aggregator: rate of a lane" in output

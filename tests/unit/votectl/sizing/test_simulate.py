@@ -8,24 +8,24 @@ from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
-    Stream,
     StreamMode,
+    StreamSettings,
     Surroundings,
     Table,
     Writer,
 )
-from votectl.sizing.course import Outcome
-from votectl.sizing.errors import Impossible
+from votectl.sizing.course import CourseSummary
+from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.lanes import thin
-from votectl.sizing.scenario import Scenario
+from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate, step_seconds
 
 
-def outcome(played: Scenario, step: float = 0.5) -> Outcome:
-    return Outcome.of(simulate(played, 1, step))
+def outcome(played: EventScenario, step: float = 0.5) -> CourseSummary:
+    return CourseSummary.of(simulate(played, 1, step))
 
 
-def test_one_seed_gives_one_course(scenario: Callable[..., Scenario]) -> None:
+def test_one_seed_gives_one_course(scenario: Callable[..., EventScenario]) -> None:
     played = scenario()
     one, again, other = (simulate(played, seed, 0.5) for seed in (7, 7, 8))
     assert all(
@@ -34,16 +34,16 @@ def test_one_seed_gives_one_course(scenario: Callable[..., Scenario]) -> None:
     assert not np.array_equal(one.sent, other.sent)
 
 
-def test_votes_come_by_chance_around_the_rate(scenario: Callable[..., Scenario]) -> None:
+def test_votes_come_by_chance_around_the_rate(scenario: Callable[..., EventScenario]) -> None:
     sent = outcome(scenario()).votes_sent
     assert sent == pytest.approx(60_000, abs=5 * 60_000**0.5)
     assert sent != 60_000
 
 
-def test_a_step_costs_the_same_however_many_votes_come(scenario: Callable[..., Scenario]) -> None:
+def test_a_step_costs_the_same_however_many_votes_come(scenario: Callable[..., EventScenario]) -> None:
     def processor_seconds(peak: float) -> float:
         played = scenario(
-            event={"peak_votes_per_second": peak}, deployment={"stream": Stream(shard_count=300)}
+            event={"peak_votes_per_second": peak}, deployment={"stream": StreamSettings(shard_count=300)}
         )
         began = process_time()
         simulate(played, 1, 0.5)
@@ -53,36 +53,38 @@ def test_a_step_costs_the_same_however_many_votes_come(scenario: Callable[..., S
     assert processor_seconds(1_000_000.0) < 5 * processor_seconds(1_000.0)
 
 
-def test_the_front_door_refuses_what_is_above_its_rate(scenario: Callable[..., Scenario]) -> None:
+def test_the_front_door_refuses_what_is_above_its_rate(scenario: Callable[..., EventScenario]) -> None:
     api = Api(throttling_rate_limit=600, throttling_burst_limit=100)
     found = outcome(scenario(deployment={"api": api}))
     assert found.votes_stored == pytest.approx(600 * 60 + 100, rel=0.005)
     assert found.votes_refused_by_api == pytest.approx(400 * 60, rel=0.03)
 
 
-def test_the_account_binds_where_the_stage_does_not(scenario: Callable[..., Scenario]) -> None:
+def test_the_account_binds_where_the_stage_does_not(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(scenario(surroundings=Surroundings(account_requests_per_second=300)))
     assert found.votes_stored == pytest.approx(300 * 60, rel=0.3)
     assert found.votes_refused_by_api > 0
 
 
-def test_a_shard_refuses_what_is_above_its_limit(scenario: Callable[..., Scenario]) -> None:
+def test_a_shard_refuses_what_is_above_its_limit(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(scenario(event={"peak_votes_per_second": 6_000.0}))
     assert found.votes_stored == pytest.approx(4_000 * 60, rel=0.02)
     assert found.votes_refused_by_api == 0
 
 
-def test_a_hot_voter_fills_one_shard_only(scenario: Callable[..., Scenario]) -> None:
+def test_a_hot_voter_fills_one_shard_only(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(scenario(event={"peak_votes_per_second": 2_400.0, "hot_voter_share": 0.5}))
     in_hot_shard = 1_200 + 300
     assert found.votes_refused_by_stream == pytest.approx((in_hot_shard - 1_000) * 60, rel=0.05)
 
 
-def test_an_on_demand_stream_doubles_after_a_quarter_of_an_hour(scenario: Callable[..., Scenario]) -> None:
+def test_an_on_demand_stream_doubles_after_a_quarter_of_an_hour(
+    scenario: Callable[..., EventScenario],
+) -> None:
     course = simulate(
         scenario(
             event={"peak_votes_per_second": 6_000.0, "duration_seconds": 1_200.0},
-            deployment={"stream": Stream(mode=StreamMode.ON_DEMAND)},
+            deployment={"stream": StreamSettings(mode=StreamMode.ON_DEMAND)},
         ),
         step=1.0,
     )
@@ -92,7 +94,7 @@ def test_an_on_demand_stream_doubles_after_a_quarter_of_an_hour(scenario: Callab
     assert refused[3] == pytest.approx(refused[2], rel=0.001)
 
 
-def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., Scenario]) -> None:
+def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., EventScenario]) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=400, read_units=1)
     course = simulate(
         scenario(
@@ -101,7 +103,7 @@ def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., S
         ),
         step=1.0,
     )
-    found = Outcome.of(course)
+    found = CourseSummary.of(course)
     burst = 300 * 400 / (1_000 - 400)  # s until what was kept is used up
     units = np.interp([burst + 30, burst + 330], course.times, course.vote_units)
     assert np.diff(units)[0] == pytest.approx(400 * 300, rel=0.01)
@@ -110,11 +112,11 @@ def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., S
     assert found.votes_stored == found.votes_sent
 
 
-def test_a_paced_writer_makes_a_flat_line_without_throttles(scenario: Callable[..., Scenario]) -> None:
+def test_a_paced_writer_makes_a_flat_line_without_throttles(scenario: Callable[..., EventScenario]) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=500, read_units=1)
     played = scenario(deployment={"votes_table": table, "vote_writer": Writer(write_share=0.8)})
     course = simulate(played, 1, 0.5)
-    found = Outcome.of(course)
+    found = CourseSummary.of(course)
     minutes = np.interp([30, 60, 90, 120], course.times, course.vote_units)
     assert np.diff(minutes) == pytest.approx([400 * 30] * 3, rel=0.02)
     assert found.vote_units_throttled == 0
@@ -123,24 +125,29 @@ def test_a_paced_writer_makes_a_flat_line_without_throttles(scenario: Callable[.
     assert found.vote_units == found.votes_stored
 
 
-def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., Scenario]) -> None:
+def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(
         scenario(
             event={"peak_votes_per_second": 8_000.0},
-            deployment={"stream": Stream(shard_count=12), "vote_writer": Writer(parallelization_factor=4)},
+            deployment={
+                "stream": StreamSettings(shard_count=12),
+                "vote_writer": Writer(parallelization_factor=4),
+            },
         )
     )
     assert found.vote_units_peak == pytest.approx(4_000, rel=0.1)
     assert found.storing_drain == pytest.approx(60, abs=5)
 
 
-def test_an_invocation_waits_for_live_rows_that_the_table_refuses(scenario: Callable[..., Scenario]) -> None:
+def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
+    scenario: Callable[..., EventScenario],
+) -> None:
     event = {"polls": 10, "options_per_poll": 200, "duration_seconds": 300.0}
 
-    def counted(units: int) -> tuple[Outcome, float]:
+    def counted(units: int) -> tuple[CourseSummary, float]:
         table = Table(billing_mode=BillingMode.PROVISIONED, write_units=units, read_units=1)
         course = simulate(scenario(event=event, deployment={"tallies_table": table}), 1, 0.5)
-        return Outcome.of(course), float(course.live_units_throttled[-1])
+        return CourseSummary.of(course), float(course.live_units_throttled[-1])
 
     (enough, never), (scarce, often) = counted(10_000), counted(10)
     assert never == 0 < often
@@ -152,7 +159,7 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(scenario: Call
 
 
 def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
-    scenario: Callable[..., Scenario],
+    scenario: Callable[..., EventScenario],
 ) -> None:
     event = {"peak_votes_per_second": 2_000.0, "duration_seconds": 120.0, "voter_bytes": 128}
     aggregator = Aggregator(batch_size=10_000, batching_window_seconds=60)
@@ -166,12 +173,12 @@ def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
     assert highest == pytest.approx(filling + lane.full_seconds + lane.on_its_way, abs=0.6)
 
 
-def test_a_repeated_vote_costs_two_units(scenario: Callable[..., Scenario]) -> None:
+def test_a_repeated_vote_costs_two_units(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(scenario(event={"changed_minds": 0.25}))
     assert found.vote_units / found.votes_stored == pytest.approx(1.25)
 
 
-def test_more_lanes_drain_faster(scenario: Callable[..., Scenario]) -> None:
+def test_more_lanes_drain_faster(scenario: Callable[..., EventScenario]) -> None:
     def drain(lanes: int) -> float:
         writer = Writer(batch_size=1, batching_window_seconds=0, parallelization_factor=lanes)
         return outcome(scenario(deployment={"vote_writer": writer})).storing_drain
@@ -179,7 +186,7 @@ def test_more_lanes_drain_faster(scenario: Callable[..., Scenario]) -> None:
     assert drain(1) > 60 > 10 > drain(4)
 
 
-def test_retries_take_time(scenario: Callable[..., Scenario]) -> None:
+def test_retries_take_time(scenario: Callable[..., EventScenario]) -> None:
     writer = Writer(batch_size=1, batching_window_seconds=0)
     well, ill = (
         outcome(
@@ -193,7 +200,7 @@ def test_retries_take_time(scenario: Callable[..., Scenario]) -> None:
     assert ill.writer_batches == pytest.approx(2 * well.writer_batches, rel=0.02)
 
 
-def test_too_little_concurrency_slows_every_lane(scenario: Callable[..., Scenario]) -> None:
+def test_too_little_concurrency_slows_every_lane(scenario: Callable[..., EventScenario]) -> None:
     writer = Writer(batch_size=1, batching_window_seconds=0)
     free, bound = (
         outcome(
@@ -204,9 +211,9 @@ def test_too_little_concurrency_slows_every_lane(scenario: Callable[..., Scenari
     assert bound.storing_drain + 60 == pytest.approx(2 * (free.storing_drain + 60), rel=0.05)
 
 
-def test_what_never_ends_is_refused(scenario: Callable[..., Scenario]) -> None:
+def test_what_never_ends_is_refused(scenario: Callable[..., EventScenario]) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1, read_units=1)
-    with pytest.raises(Impossible, match="write units"):
+    with pytest.raises(LimitExceeded, match="write units"):
         simulate(
             scenario(
                 event={"peak_votes_per_second": 3_000.0, "duration_seconds": 600.0},
@@ -222,7 +229,7 @@ def test_long_courses_have_longer_steps(seconds: float, step: float) -> None:
     assert step_seconds(seconds) == step
 
 
-def test_the_step_hardly_matters(scenario: Callable[..., Scenario]) -> None:
+def test_the_step_hardly_matters(scenario: Callable[..., EventScenario]) -> None:
     fine, coarse = (outcome(scenario(), step=step) for step in (0.1, 1.0))
     assert coarse.live_units == pytest.approx(fine.live_units, rel=0.05)
     assert coarse.live_lag_peak == pytest.approx(fine.live_lag_peak, abs=1.1)

@@ -1,15 +1,20 @@
+"""Plans as tfvars files, and tfvars files as Terraform reads them."""
+
 import re
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from votectl.settings import tfvars
-from votectl.sizing.demand import event
-from votectl.sizing.errors import BadFile
+from votectl.settings.files import BadFile
+from votectl.sizing import plan_file
+from votectl.sizing.choices import Preference
+from votectl.sizing.event import Goals, event
 from votectl.sizing.facts import Facts
-from votectl.sizing.goals import Goals, Preference
 from votectl.sizing.plan import plan
 
 INFRA = Path(__file__).parents[4] / "infra"
@@ -27,79 +32,124 @@ PLANS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def variables() -> dict[str, dict[str, str]]:
-    """The root module's object variables: attribute to type and default, as Terraform spells them."""
-    found = {}
-    for block in hcl2.loads((INFRA / "variables.tf").read_text())["variable"]:
-        ((name, body),) = block.items()
-        attributes = re.findall(
-            r"(\w+) = (optional\((?:[a-z]+|set\(string\)|object\(.*?\))(?:, ([^)]+))?\)|number|string)",
-            body["type"],
-        )
-        found[name.strip('"')] = {attribute: default for attribute, _, default in attributes}
-    return found
+def parse(tmp_path: Path, text: str) -> tfvars.TfvarsFile:
+    path = tmp_path / "some.tfvars"
+    path.write_text(text)
+    return tfvars.parse(path)
 
 
 @pytest.mark.parametrize(("told", "goals"), PLANS)
-def test_a_written_plan_reads_back_as_the_deployment(
+def test_a_written_plan_reads_back_as_its_deployment(
     facts: Facts, tmp_path: Path, told: dict[str, Any], goals: dict[str, Any]
 ) -> None:
     found = plan(event(**told), Goals(**goals), facts)
     path = tmp_path / "show.auto.tfvars"
-    path.write_text(tfvars.write(found, "votectl plan"))
+    path.write_text(plan_file.write(found, "votectl plan"))
     assert tfvars.read(path) == found.deployment
+    assert not list(tfvars.parse(path).unknown())
 
 
-@pytest.mark.parametrize(("told", "goals"), PLANS)
-def test_terraform_knows_every_name_that_is_written(
-    facts: Facts,
-    variables: dict[str, dict[str, str]],
-    told: dict[str, Any],
-    goals: dict[str, Any],
+def test_defaults_are_terraforms() -> None:
+    """Attributes without a default have none here either."""
+    for block in hcl2.loads((INFRA / "variables.tf").read_text())["variable"]:
+        ((quoted, body),) = block.items()
+        if model := tfvars.OBJECTS.get(quoted.strip('"')):
+            kinds = r"[a-z]+|set\(string\)|object\(.*?\)"
+            found = re.findall(
+                rf"(\w+) = (optional\((?:{kinds})(?:, ([^)]+))?\)|number|string)", body["type"]
+            )
+            defaults = {name: default.strip('"').lower() for name, _, default in found}
+            for attribute, field in model.model_fields.items():
+                ours = "" if field.default is None else str(field.default)
+                assert ours.lower() == defaults[attribute], f"{quoted}.{attribute}"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "attribute", "value"),
+    [
+        pytest.param(
+            'votes_table = { "max_write_units" = 7 }', "votes_table", "max_write_units", 7, id="quoted"
+        ),
+        pytest.param(
+            "votes_table = { max_write_units = 1e2 }", "votes_table", "max_write_units", 100, id="1e2"
+        ),
+        pytest.param("stream = { shard_count = 3 * 10 }", "stream", "shard_count", 30, id="product"),
+        pytest.param('stream = { "shard_count" : 30 }', "stream", "shard_count", 30, id="colon"),
+        pytest.param("stream = { shard_count = null }", "stream", "shard_count", None, id="null"),
+        pytest.param('stream = { shard_count = "30" }', "stream", "shard_count", 30, id="text-for-a-number"),
+        pytest.param("\ufeffstream = { shard_count = 30 }", "stream", "shard_count", 30, id="bom"),
+        pytest.param("stream = {\n# a\nshard_count = 30 // b\n}", "stream", "shard_count", 30, id="comments"),
+        pytest.param("api = { batch_enabled = !false }", "api", "batch_enabled", True, id="operator"),
+    ],
+)
+def test_every_form_of_a_value_is_read(
+    tmp_path: Path, text: str, name: str, attribute: str, value: object
 ) -> None:
-    written = hcl2.loads(tfvars.write(plan(event(**told), Goals(**goals), facts), "votectl plan"))
-    for name, attributes in written.items():
-        if not name.startswith("__"):
-            assert attributes.keys() <= variables[name].keys(), name
+    assert parse(tmp_path, text).converted[name][attribute] == value
 
 
-def test_defaults_are_terraforms(variables: dict[str, dict[str, str]]) -> None:
-    for name, model in tfvars.OBJECTS.items():
-        for attribute, field in model.model_fields.items():
-            default = variables[name][attribute].strip('"')
-            ours = "" if field.default is None else str(field.default)
-            assert ours.lower() == default.lower(), f"{name}.{attribute}"
+def test_unknown_settings_are_found(tmp_path: Path) -> None:
+    text = "stream = { shards = 1 }\na = 1\nb = 2\nc = 3\nd = 4\napi = { clients = { x = { rate = 1 } } }\n"
+    with pytest.raises(BadFile, match="throttling_burst_limit"):
+        parse(tmp_path, text)  # two attributes of a client are required
+    found = parse(tmp_path, text.partition("api")[0])
+    assert [path for path, _ in found.unknown()] == [("a",), ("b",), ("c",), ("d",), ("stream", "shards")]
 
 
-def test_what_an_environment_sets_besides_is_kept(facts: Facts, tmp_path: Path) -> None:
-    base = tmp_path / "base.tfvars"
-    base.write_text(
-        'stream = { shard_count = 15, shard_level_metrics = ["IncomingRecords"] }\n'
-        "votes_table = { max_write_units = 7, point_in_time_recovery = false, autoscaling = "
-        "{ max_read_units = 1, max_write_units = 2 } }\n"
-        "vote_writer = { reserved_concurrency = 50, memory_mb = 1769 }\n"
-    )
+def test_the_environment_variables_of_a_shell_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_stream", "{ shard_count = 9 }")
+    monkeypatch.setenv("TF_CLI_ARGS_console", "-var=environment=x")
+    assert parse(tmp_path, 'project = "p"').given == {"project": "p"}
+
+
+names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+scalars = st.booleans() | st.integers(-(10**12), 10**12) | st.decimals(-(10**6), 10**6, places=3) | texts
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | names, inner, max_size=3)
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.dictionaries(st.sampled_from(["api", "stream", "tally", "firewall"]), values, min_size=1))
+def test_terraform_reads_back_each_literal(tmp_path: Path, told: dict[str, Any]) -> None:
+    variables = tmp_path / "variables.tf"
+    variables.write_text("".join(f'variable "{name}" {{}}\n' for name in told))
+    path = tmp_path / "literal.tfvars"
+    path.write_text("".join(f"{name} = {tfvars.literal(value)}\n" for name, value in told.items()), "utf-8")
+    assert tfvars.parse(path, variables).converted == told
+
+
+KEPT = """
+stream = { shard_count = 15, shard_level_metrics = ["IncomingRecords"] }
+votes_table = { "max_write_units" = 7, point_in_time_recovery = 1 > 2, autoscaling = {
+  max_read_units = 1, max_write_units = 1e3 } }
+vote_writer = { reserved_concurrency = 5 * 10, memory_mb = 1769 }
+api = { clients = { "a-b" = { throttling_rate_limit = 1e3, throttling_burst_limit = 2 } } }
+"""
+
+
+def test_an_environments_other_settings_are_kept(facts: Facts, tmp_path: Path) -> None:
+    base = parse(tmp_path, KEPT)
     found = plan(event(votes=30, duration=120), Goals(), facts)
-    written = hcl2.loads(tfvars.write(found, "votectl plan", tfvars.parsed(base)))
-    assert written["stream"]["shard_level_metrics"] == ['"IncomingRecords"']
+    written = parse(tmp_path, plan_file.write(found, "votectl plan", base)).converted
+    assert written["stream"]["shard_level_metrics"] == ["IncomingRecords"]
     assert written["stream"]["shard_count"] == 1
     assert written["votes_table"]["point_in_time_recovery"] is False
-    assert "autoscaling" not in written["votes_table"]
+    assert written["votes_table"]["autoscaling"] is None
     assert written["vote_writer"]["reserved_concurrency"] == 50
     assert written["vote_writer"]["memory_mb"] == found.deployment.vote_writer.memory_mb
+    assert written["api"]["clients"] == base.converted["api"]["clients"]
 
 
 def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
-    """As infra/variables.tf insists, however low the pace."""
-    found = plan(
-        event(peak=20_000, duration=30, shape=((0, 0.3), (0.6, 1), (1, 0))),
-        Goals(final_deadline_seconds=7_200),
-        facts,
-    )
-    writer, table, shards = (
-        found.deployment.vote_writer, found.deployment.votes_table, found.deployment.stream.shard_count
-    )  # fmt: skip
+    """As infra/variables.tf requires, however low the pace."""
+    shape = ((0, 0.3), (0.6, 1), (1, 0))
+    found = plan(event(peak=20_000, duration=30, shape=shape), Goals(final_deadline_seconds=7_200), facts)
+    settings = found.deployment
+    writer, table, shards = settings.vote_writer, settings.votes_table, settings.stream.shard_count
     assert writer.write_share is not None
     assert table.write_units is not None
     assert shards is not None
@@ -108,20 +158,21 @@ def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
 
 
 @pytest.mark.parametrize("environment", ["local", "dev", "prod"])
-def test_every_environment_can_be_simulated(environment: str) -> None:
+def test_every_environment_can_be_read(environment: str) -> None:
     assert tfvars.read(INFRA / "environments" / f"{environment}.tfvars").stream.shard_count
 
 
-def test_the_command_stands_in_the_file(facts: Facts) -> None:
-    text = tfvars.write(plan(event(votes=30, duration=120), Goals(), facts), "votectl plan --votes 30")
+def test_the_file_names_its_command(facts: Facts) -> None:
+    text = plan_file.write(plan(event(votes=30, duration=120), Goals(), facts), "votectl plan --votes 30")
     assert "#   votectl plan --votes 30\n" in text
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("stream = {", "is no HCL", id="broken"),
-        pytest.param("stream = { shard_count = 0 }", "shard_count", id="impossible"),
+        pytest.param("stream = {", "Missing expression on bad.tfvars line 1", id="broken"),
+        pytest.param("stream = { shard_count = 0 }", "shard_count: must be greater", id="impossible"),
+        pytest.param('stream = { shard_count = "x" }', "a number is required", id="type"),
         pytest.param('stream = { mode = "ON_DEMAND", shard_count = 2 }', "belongs to PROVISIONED", id="both"),
         pytest.param(
             'stream = { shard_count = 1 }\nvotes_table = { billing_mode = "PROVISIONED" }',
@@ -130,10 +181,10 @@ def test_the_command_stands_in_the_file(facts: Facts) -> None:
         ),
         pytest.param(
             "stream = { shard_count = 1 }\nvote_writer = { write_share = 0.8 }",
-            "share of provisioned write units",
+            "write_share",
             id="pace-without-units",
         ),
-        pytest.param("", "stream", id="empty"),
+        pytest.param("", "stream: is missing", id="empty"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -4,10 +4,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from votectl.sizing import sending
-from votectl.sizing.demand import event
 from votectl.sizing.errors import RehearsalFailed
-from votectl.sizing.sending import Sent
+from votectl.sizing.event import event
+from votectl.sizing.evidence import rehearsal
+from votectl.sizing.evidence.rehearsal import SentVotes
 from voting.polls import Option, Poll
 from voting.records import read_vote, records_in
 from world.kinesis import StreamRecord, event_of
@@ -15,7 +15,7 @@ from world.kinesis import StreamRecord, event_of
 
 def test_votes_come_as_the_event_says() -> None:
     told = event(peak=200, duration=60, polls=2, busiest_poll_share=0.75, changed_minds=0.2)
-    ticks = list(sending.ballots(told, seed=3))
+    ticks = list(rehearsal.random_votes(told, seed=3))
     votes = [ballot for tick in ticks for ballot in tick]
     assert len(ticks) == 600
     assert len(votes) == pytest.approx(12_000, rel=0.04)
@@ -26,7 +26,11 @@ def test_votes_come_as_the_event_says() -> None:
 
 def test_one_seed_is_one_rehearsal() -> None:
     told = event(peak=50, duration=5)
-    assert list(sending.ballots(told, 1)) == list(sending.ballots(told, 1)) != list(sending.ballots(told, 2))
+    assert (
+        list(rehearsal.random_votes(told, 1))
+        == list(rehearsal.random_votes(told, 1))
+        != list(rehearsal.random_votes(told, 2))
+    )
 
 
 class FakeKinesis:
@@ -57,8 +61,8 @@ def poll() -> Poll:
 
 def test_what_is_put_are_votes_that_the_functions_read(poll: Poll) -> None:
     client = FakeKinesis()
-    ticks = list(sending.ballots(event(peak=700, duration=0.2), seed=1))
-    sent = sending.send(cast(Any, client), "stream", [poll], ticks)
+    ticks = list(rehearsal.random_votes(event(peak=700, duration=0.2), seed=1))
+    sent = rehearsal.send(cast(Any, client), "stream", [poll], ticks)
     assert sent.votes == sent.rows == len(client.records) > 0
     data = [b64encode(record["Data"]).decode() for record in client.records]
     records = [
@@ -72,14 +76,16 @@ def test_what_is_put_are_votes_that_the_functions_read(poll: Poll) -> None:
 
 def test_a_stream_that_refuses_ends_the_rehearsal(poll: Poll) -> None:
     with pytest.raises(RehearsalFailed, match="rehearse a lower rate"):
-        sending.send(cast(Any, FakeKinesis(refuses=1)), "stream", [poll], [[sending.Ballot(0, 0, "a")]])
+        rehearsal.send(
+            cast(Any, FakeKinesis(refuses=1)), "stream", [poll], [[rehearsal.PlannedVote(0, 0, "a")]]
+        )
 
 
 def test_what_a_busy_machine_sends_in_a_burst_is_simulated_as_one() -> None:
     asked = event(peak=40, duration=20, votes_per_voter=1.25, name="asked")
     stalled = [(float(second), 40) for second in range(20) if not 5 <= second < 8]
-    sent = Sent(rows=600, seconds=20.0, put=[*stalled, (8.2, 120)])
-    told = sending.as_sent(asked, sent)
+    sent = SentVotes(rows=600, seconds=20.0, put=[*stalled, (8.2, 120)])
+    told = rehearsal.as_sent(asked, sent)
     assert told.votes == pytest.approx(sent.votes, rel=1e-3)
     came = np.diff(told.sent(np.arange(21.0)))
     assert came == pytest.approx([40] * 5 + [0] * 3 + [160] + [40] * 11, abs=0.01)

@@ -1,21 +1,20 @@
-"""The event: how many votes come when, from whom, for what."""
+"""The event: how many votes come when, from whom, for what; and the goals for its results."""
 
-from collections.abc import Mapping
 from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from votectl.sizing.errors import Nonsense
+from votectl.settings.files import problems
+from votectl.sizing.choices import CURVES, Points, Preference, RateShape
+from votectl.sizing.errors import InvalidInput
 from votectl.sizing.explain import Figure, derived, given
-from votectl.sizing.files import problems
-from votectl.sizing.shapes import COURSES, Points, Shape
 
 type Array = npt.NDArray[np.float64]
 
-WORLD_POPULATION = 8.3e9  # nobody sizes for more voters than people
-LONGEST_EVENT_SECONDS = 30 * 86_400  # what runs longer than a month is not an event
+WORLD_POPULATION = 8.3e9  # no event has more voters than there are people
+LONGEST_EVENT_SECONDS = 30 * 86_400
 MOST_VOTES_PER_VOTER = 100_000
 _TOLERANCE = 0.01  # by which votes may differ from peak x duration x fill
 
@@ -24,43 +23,55 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class Event(BaseModel):
-    """One event. Rates are votes per second, times seconds from its beginning."""
+class Goals(BaseModel):
+    """Goals for the results, in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # From the event's end to the proved final result.
+    final_deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = 900.0
+    # The oldest vote that may be missing from the live result.
+    live_lag_seconds: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 10.0
+    prefer: Preference = Preference.COST
+
+
+class VotingEvent(BaseModel):
+    """One event. Rates are votes per second; times are seconds from its beginning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "event"
     peak_votes_per_second: Positive
     duration_seconds: Positive
-    shape: Shape | Points = Shape.FLAT
+    shape: RateShape | Points = RateShape.FLAT
     polls: Annotated[int, Field(ge=1, le=10_000)] = 1
     options_per_poll: Annotated[int, Field(ge=2, le=200)] = 2
-    # The share of all votes that goes to the most popular poll; None: all polls are alike.
+    # The most popular poll's share of all votes; None: all polls get the same.
     busiest_poll_share: Annotated[float | None, Field(gt=0, le=1)] = None
-    # Votes that one voter sends in all, over all polls. None: as few as changed_minds leaves.
+    # Votes that one voter sends over all polls. None: the fewest that changed_minds allows.
     votes_per_voter: Annotated[float | None, Field(ge=1, le=MOST_VOTES_PER_VOTER, allow_inf_nan=False)] = None
-    # The share of votes that find an earlier vote of the same voter in the same poll: changed minds,
-    # double clicks, votes repeated where that is allowed. None: as few as votes_per_voter leaves.
+    # The share of votes whose voter has voted in the same poll before: changed minds, double clicks,
+    # repeated votes. None: the fewest that votes_per_voter allows.
     changed_minds: Annotated[float | None, Field(ge=0, lt=1, allow_inf_nan=False)] = None
-    # The share of votes sent under one voter's id: a partition key, which one shard has to take.
+    # The share of votes under one voter id. It is one partition key, so one shard takes them all.
     hot_voter_share: Share = 0.0
-    # The share of votes that trusted back ends send through the batch endpoint, so many at a time.
+    # The share of votes that trusted back ends send through the batch endpoint.
     batch_endpoint_share: Share = 0.0
     votes_per_batch_request: Annotated[int, Field(ge=1, le=500)] = 500
     poll_id_bytes: Annotated[int, Field(ge=1, le=64)] = 16
     option_bytes: Annotated[int, Field(ge=1, le=64)] = 8
     voter_bytes: Annotated[int, Field(ge=1, le=128)] = 36
-    # People who watch results, how long each does (None: the whole event), and how often they ask.
+    # People who watch results, how long each watches (None: the whole event), how often each asks.
     viewers: Annotated[int, Field(ge=0, le=8_300_000_000)] = 0
     viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     viewer_refresh_seconds: Positive = 5.0
     results_by_cdn: bool = True
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
+    def _is_consistent(self) -> Self:
         if self.duration_seconds > LONGEST_EVENT_SECONDS:
             raise ValueError("duration: longer than 30 days; size its busiest part instead")
-        if not isinstance(self.shape, Shape):
+        if not isinstance(self.shape, RateShape):
             _check_points(self.shape)
         if self.busiest_poll_share is not None and self.busiest_poll_share < 1 / self.polls - 1e-9:
             raise ValueError(
@@ -82,31 +93,31 @@ class Event(BaseModel):
         return self
 
     def _bounds_of_repeats(self) -> tuple[float, float]:
-        """Return the least and the largest possible share of votes that repeat one.
+        """Return the smallest and the largest possible share of repeated votes.
 
-        A voter with v votes has at most ``polls`` first votes among them, and at least one.
+        A voter with v votes has between one and ``polls`` first votes.
         """
         return max(0.0, 1 - self.polls / self.votes_each), 1 - 1 / self.votes_each
 
     @property
-    def course(self) -> Points:
-        """The points of the rate: (share of the duration, share of the peak)."""
-        return COURSES[self.shape] if isinstance(self.shape, Shape) else self.shape
+    def curve(self) -> Points:
+        """The rate's points: (share of the duration, share of the peak)."""
+        return CURVES[self.shape] if isinstance(self.shape, RateShape) else self.shape
 
     @property
     def fill(self) -> float:
-        """The mean rate's share of the peak."""
-        times, levels = np.array(self.course).T
+        """The mean rate as a share of the peak."""
+        times, levels = np.array(self.curve).T
         return float(np.trapezoid(levels, times))
 
     @property
     def votes(self) -> float:
-        """Votes sent in all."""
+        """All votes sent."""
         return self.peak_votes_per_second * self.duration_seconds * self.fill
 
     @property
     def votes_each(self) -> float:
-        """Votes that one voter sends in all."""
+        """All votes that one voter sends."""
         return 1 / (1 - (self.changed_minds or 0.0)) if self.votes_per_voter is None else self.votes_per_voter
 
     @property
@@ -139,13 +150,13 @@ class Event(BaseModel):
 
     def rate(self, seconds: Array) -> Array:
         """Return the rate at each time."""
-        times, levels = np.array(self.course).T
+        times, levels = np.array(self.curve).T
         rates = np.interp(seconds, times * self.duration_seconds, levels * self.peak_votes_per_second)
         return np.where((seconds < 0) | (seconds > self.duration_seconds), 0.0, rates)
 
     def sent(self, seconds: Array) -> Array:
         """Return the votes sent up to each time."""
-        times, levels = np.array(self.course).T
+        times, levels = np.array(self.curve).T
         times, rates = times * self.duration_seconds, levels * self.peak_votes_per_second
         # The integral of straight lines: the area up to the last point passed, and a trapezoid.
         areas = np.concatenate([[0.0], np.cumsum(np.diff(times) * (rates[1:] + rates[:-1]) / 2)])
@@ -155,46 +166,40 @@ class Event(BaseModel):
         return np.asarray(areas[passed] + begun * (rates[passed] + self.rate(inside)) / 2)
 
     def figures(self) -> dict[str, Figure]:
-        """Return what others calculate with."""
+        """Return the event's numbers as inputs of formulas."""
         peak = given("peak rate", self.peak_votes_per_second, "votes/s")
         duration = given("duration", self.duration_seconds, "s")
         fill = given("mean share of the peak", self.fill, "", f"area under the shape {self.shape_name}")
         per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
-        votes = derived("votes", "votes", "peak * duration * fill", peak=peak, duration=duration, fill=fill)
+        votes = derived("votes", "votes", peak * duration * fill)
+        batched = given("share through the batch endpoint", self.batch_endpoint_share)
+        per_request = given("votes per batch request", self.votes_per_batch_request, "votes")
+        poll_id, option = (
+            given(f"{name} id", size, "bytes")
+            for name, size in (("poll", self.poll_id_bytes), ("option", self.option_bytes))
+        )
+        sources = "changed_minds, votes_per_voter, polls"
         return {
             "peak": peak,
             "duration": duration,
             "votes": votes,
-            "voters": derived("voters", "voters", "votes / per_voter", votes=votes, per_voter=per_voter),
-            "repeats": given(
-                "share of repeated votes", self.repeats, "", "changed_minds, votes_per_voter, polls"
-            ),
+            "voters": derived("voters", "voters", votes / per_voter),
+            "repeats": given("share of repeated votes", self.repeats, "", sources),
             "requests_per_vote": derived(
-                "requests per vote",
-                "requests",
-                "1 - share + share / per_request",
-                share=given("share through the batch endpoint", self.batch_endpoint_share, ""),
-                per_request=given("votes per batch request", self.votes_per_batch_request, "votes"),
+                "requests per vote", "requests", 1 - batched + batched / per_request
             ),
-            "data_bytes": derived(
-                "record data",
-                "bytes",
-                "26 + poll_id + option",
-                poll_id=given("poll id", self.poll_id_bytes, "bytes"),
-                option=given("option id", self.option_bytes, "bytes"),
-            ),
+            "data_bytes": derived("record data", "bytes", 26 + poll_id + option),
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
         }
 
     @property
     def shape_name(self) -> str:
         """The shape's name, or ``custom``."""
-        return self.shape.value if isinstance(self.shape, Shape) else "custom"
+        return self.shape.value if isinstance(self.shape, RateShape) else "custom"
 
 
 def _check_points(points: Points) -> None:
-    times = [time for time, _ in points]
-    levels = [level for _, level in points]
+    times, levels = [time for time, _ in points], [level for _, level in points]
     if len(points) < 2 or times[0] != 0 or times[-1] != 1 or sorted(set(times)) != times:
         raise ValueError("shape: times must rise strictly from 0 to 1")
     if min(levels) < 0 or abs(max(levels) - 1) > 1e-9:
@@ -202,49 +207,38 @@ def _check_points(points: Points) -> None:
 
 
 def event(
-    *,
-    votes: float | None = None,
-    peak: float | None = None,
-    duration: float | None = None,
-    **rest: object,
-) -> Event:
-    """Return an event of which two of votes, peak rate and duration are known.
+    *, votes: float | None = None, peak: float | None = None, duration: float | None = None, **rest: object
+) -> VotingEvent:
+    """Return an event from two of its votes, peak rate and duration.
 
     Raises:
-        Nonsense: one message that names each field that can't be meant, or the contradiction.
+        InvalidInput: one message that names each invalid field, or the contradiction.
     """
     for name, value in (("votes", votes), ("peak", peak), ("duration", duration)):
         if value is not None and not value > 0:
-            raise Nonsense(f"{name}: {value:g} is not positive")
+            raise InvalidInput(f"{name}: {value:g} is not positive")
     if votes is not None and votes < 1:
-        raise Nonsense(f"votes: {votes:g} are less than one vote")
-    # Any event of this shape tells how full it is.
-    fill = _event(peak_votes_per_second=1.0, duration_seconds=1.0, **_only_shape(rest)).fill
-    match votes, peak, duration:
-        case float() | int(), float() | int(), None:
-            duration = votes / (peak * fill)
-        case float() | int(), None, float() | int():
-            peak = votes / (duration * fill)
-        case None, float() | int(), float() | int():
-            pass
-        case float() | int(), float() | int(), float() | int():
-            made = peak * duration * fill
-            if abs(made / votes - 1) > _TOLERANCE:
-                raise Nonsense(
-                    f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
-                    f"shape, which make {made:,.0f}; give two of the three"
-                )
-        case _:
-            raise Nonsense("two of votes, peak (votes per second) and duration are needed")
-    return _event(peak_votes_per_second=peak, duration_seconds=duration, **rest)
+        raise InvalidInput(f"votes: {votes:g} is less than one vote")
+    shape = {"shape": rest["shape"]} if "shape" in rest else {}
+    fill = _validated(peak_votes_per_second=1.0, duration_seconds=1.0, **shape).fill
+    if [votes, peak, duration].count(None) > 1:
+        raise InvalidInput("give two of votes, peak (votes per second) and duration")
+    if votes is not None and peak is not None and duration is not None:
+        made = peak * duration * fill
+        if abs(made / votes - 1) > _TOLERANCE:
+            raise InvalidInput(
+                f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
+                f"shape, which make {made:,.0f}; give two of the three"
+            )
+    elif votes is not None and peak is not None:
+        duration = votes / (peak * fill)
+    elif votes is not None and duration is not None:
+        peak = votes / (duration * fill)
+    return _validated(peak_votes_per_second=peak, duration_seconds=duration, **rest)
 
 
-def _only_shape(rest: Mapping[str, object]) -> dict[str, object]:
-    return {"shape": rest["shape"]} if "shape" in rest else {}
-
-
-def _event(**fields: object) -> Event:
+def _validated(**fields: object) -> VotingEvent:
     try:
-        return Event.model_validate(fields)
+        return VotingEvent.model_validate(fields)
     except ValidationError as error:
-        raise Nonsense("; ".join(problems(error))) from None
+        raise InvalidInput("; ".join(problems(error))) from None

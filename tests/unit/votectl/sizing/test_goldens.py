@@ -1,0 +1,67 @@
+"""The planner's answers, frozen: a change of the model shows as a difference from goldens.json.
+
+`GOLDENS=write pytest tests/unit/votectl/sizing/test_goldens.py` writes the file again, after a wanted change.
+"""
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from votectl.sizing.published import Experiments
+
+FILE = Path(__file__).with_name("goldens.json")
+COMMANDS = (
+    "plan --votes 200k --peak 500",
+    "plan --votes 30 --duration 2m --deadline 2m",
+    "plan --votes 200k --peak 500 --shape spike --changed-minds 0.05 --deadline 10m",
+    "plan --votes 1.5B --peak 50k --shape show --votes-per-voter 30 --viewers 5M --viewer-time 1h --deadline 30m",
+    "plan --peak 1M --duration 10m --deadline 1h",
+    "plan --peak 1M --duration 10m --deadline 1h --batch-share 0.9",
+    "plan --votes 11.13M --peak 20030 --polls 4 --deadline 15m --prefer speed",
+    "plan --votes 50k --peak 200 --prefer hands-off --deadline 10m",
+    "simulate --votes 200k --peak 500 --shape spike --changed-minds 0.05 --deadline 10m --step 1",
+)
+
+
+def rounded(value: Any) -> Any:
+    """Return numbers with six significant digits, and no units and defaults."""
+    if isinstance(value, dict):
+        if value.keys() == {"value", "unit"}:
+            return rounded(value["value"])
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def check(name: str, answer: dict[str, Any]) -> None:
+    goldens = json.loads(FILE.read_text()) if FILE.exists() else {}
+    if os.environ.get("GOLDENS") == "write":
+        goldens[name] = rounded(answer)
+        lines = (f"{json.dumps(key)}: {json.dumps(goldens[key])}" for key in sorted(goldens))
+        FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    assert rounded(answer) == goldens[name]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_answer_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], command: str) -> None:
+    code, output = votectl([*shlex.split(command), "--json"])
+    assert code == 0, output
+    answer = json.loads(output)
+    check(
+        command, {key: answer[key] for key in ("settings", "expected", "simulated", "cost") if key in answer}
+    )
+
+
+@pytest.mark.slow
+def test_the_published_experiments_are_the_frozen_ones(
+    our_runs: Experiments, sample_runs: Experiments
+) -> None:
+    for whose, runs in (("ours", our_runs), ("sample", sample_runs)):
+        played = (runs.known, runs.batch_10, runs.window_2)
+        check(f"published, {whose}", {run.name: run.simulated.as_dict() for run in played})

@@ -1,0 +1,66 @@
+"""Reading the JSON files that an operator hands in."""
+
+import codecs
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from votectl.errors import OperatorError
+
+
+class BadFile(OperatorError):
+    """A file is missing, unreadable, or not what it should be."""
+
+
+def text_of(path: Path, what: str) -> str:
+    """Return a file's text, without a byte order mark.
+
+    Raises:
+        BadFile: the file can't be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except OSError as error:
+        raise BadFile(f"{what}: {path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{what}: {path} is not UTF-8 text") from None
+
+
+def load[Model: BaseModel](model: type[Model], path: Path, what: str) -> Model:
+    """Return the model that a JSON file holds.
+
+    Args:
+        model: the expected model.
+        path: the file.
+        what: the option that names the file, for messages.
+
+    Raises:
+        BadFile: the file can't be read, or does not fit the model; the first wrong field is named.
+    """
+    try:
+        return model.model_validate_json(text_of(path, what))
+    except ValidationError as error:
+        raise BadFile(f"{what}: {path}: {problems(error)[0]}") from None
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return one line for each invalid field: its name, what is wrong, and the value."""
+    return [_problem(".".join(map(str, found["loc"])), dict(found)) for found in error.errors()]
+
+
+def _problem(where: str, found: dict[str, object]) -> str:
+    kind, message = str(found["type"]), str(found["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = "unknown field; is it misspelt?"
+    elif kind == "missing":
+        message = "is missing"
+    elif message.startswith("Input should be "):
+        message = f"must be {message.removeprefix('Input should be ')}, not {_shown(found['input'])}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{message.replace('String should', 'must')}, not {_shown(found['input'])}"
+    return f"{where}: {message}" if where else message
+
+
+def _shown(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

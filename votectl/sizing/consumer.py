@@ -1,0 +1,283 @@
+"""How the event source mapping forms batches, and how long an invocation takes.
+
+A lane (a shard, or one of its parallel parts) invokes its function in one of three cases:
+
+- the batch is full: its batch size, or 6 MB;
+- the batching window since the end of the previous invocation is over;
+- there is no window, and a poll has brought records.
+
+While a window is open, the mapping goes on reading.
+
+An invocation takes ``base + per_vote * n + per_round * rounds``. A round is a set of concurrent calls to the
+store, so it takes one call's latency. The writer's rounds grow with its statements, the aggregator's with the
+polls in its batch. Measured times have no rounds, only a base and a slope.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil as round_up
+from math import isinf
+
+import numpy as np
+
+from votectl.settings.deployment import Consumer, LiveWrites, ResultsApi, Writer, Writing
+from votectl.sizing.event import Array, VotingEvent
+from votectl.sizing.explain import Figure, ceil, computed, derived, floor, given, maximum, minimum
+from votectl.sizing.facts import Facts
+
+MIB = 1_048_576
+
+# Up to this mean, the number of batches in a poll is summed over the Poisson distribution.
+_MANY_VOTES_A_POLL = 50.0
+
+
+@dataclass(frozen=True)
+class FunctionTime:
+    """Seconds per invocation; rounds = min(most_rounds, ceil(statements / statements_per_round)).
+
+    ``pace``: the least seconds per vote, where the function holds its writes back.
+    """
+
+    base: Figure  # s
+    per_vote: Figure  # s per vote
+    per_round: Figure  # s per round
+    statements_per_round: float = np.inf
+    statements_per_vote: float = 1.0
+    most_rounds: float = np.inf
+    pace: Figure | None = None
+
+    def paced(self, pace: Figure | None) -> "FunctionTime":
+        """Return the time at a pace."""
+        return replace(self, pace=pace)
+
+    @property
+    def slope(self) -> float:
+        """Seconds that one more vote takes in a large batch."""
+        return max(self.per_vote.value, 0.0 if self.pace is None else self.pace.value)
+
+    def seconds(self, votes: Array) -> Array:
+        """Return the time of invocations with so many votes each."""
+        rounds = np.ceil(votes * self.statements_per_vote / self.statements_per_round - 1e-9)
+        rounds = np.clip(rounds, 0, self.most_rounds)
+        unpaced: Array = self.base.value + self.per_vote.value * votes + self.per_round.value * rounds
+        return unpaced if self.pace is None else np.maximum(unpaced, self.pace.value * votes)
+
+    def of(self, votes: float) -> float:
+        """Return the time of one invocation."""
+        return float(self.seconds(np.asarray(votes, dtype=np.float64)))
+
+    def figure(self, name: str, votes: Figure) -> Figure:
+        """Return the time of one invocation with so many votes, explained."""
+        if self.pace is not None:
+            unpaced = self.paced(None).figure(f"{name}, unpaced", votes)
+            return derived(name, "s", maximum(unpaced, self.pace * votes))
+        simple = self.base + self.per_vote * votes
+        if isinf(self.statements_per_round):
+            return derived(name, "s", simple)
+        statements = given("statements per vote", self.statements_per_vote)
+        per_round = given("statements in a round", self.statements_per_round, "", "concurrent statements")
+        most = given("most rounds", self.most_rounds, "", "no limit" if isinf(self.most_rounds) else "polls")
+        rounds = minimum(most, ceil(votes * statements / per_round))
+        return derived(name, "s", simple + self.per_round * rounds)
+
+    def mean_base(self, batch: float) -> float:
+        """Return the seconds that do not grow with the batch, near this batch size."""
+        return max(self.of(batch) - self.slope * batch, 0.0)
+
+
+@dataclass(frozen=True)
+class FunctionTimes:
+    """Measured times that replace the expected ones, and the memory sizes they were measured at."""
+
+    writer: FunctionTime | None = None
+    aggregator: FunctionTime | None = None
+    writer_memory_mb: int | None = None
+    aggregator_memory_mb: int | None = None
+
+
+def _vcpu(memory_mb: int, facts: Facts) -> Figure:
+    """Return the share of a core: Lambda gives CPU by memory, and Python uses one core at most."""
+    memory = given("memory_mb", memory_mb, "MB")
+    return derived("processor share", "vCPU", minimum(1, memory / facts["lambda.memory_mb_per_vcpu"]))
+
+
+def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> FunctionTime:
+    """Return the vote writer's time from measured CPU times and an assumed latency.
+
+    CPU time and waiting are added. That is an upper bound, because they overlap within a round.
+    """
+    each = 1 + event.repeats  # a repeated vote's INSERT is refused, and an UPDATE follows
+    statements = given("statements per vote", each, "", "1 + share of repeated votes")
+    cpu_us = (
+        facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"] + statements * facts["cpu.statement_us"]
+    )
+    return FunctionTime(
+        base=derived("writer: base", "s", facts["lambda.invocation_ms"] / 1000),
+        per_vote=derived("writer: per vote", "s", cpu_us / 1e6 / _vcpu(writer.memory_mb, facts)),
+        per_round=derived("writer: per round of calls", "s", facts["dynamodb.call_ms"] / 1000),
+        statements_per_round=facts.value("dynamodb.statements_per_call") * writer.write_concurrency,
+        statements_per_vote=each,
+    )
+
+
+def expected_aggregator(aggregator: Consumer, event: VotingEvent, facts: Facts) -> FunctionTime:
+    """Return the vote aggregator's time: decoding, counting, and one update per poll in sequence."""
+    vcpu = _vcpu(aggregator.memory_mb, facts)
+    cpu_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
+    row_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / vcpu
+    return FunctionTime(
+        base=derived("aggregator: base", "s", facts["lambda.invocation_ms"] / 1000),
+        per_vote=derived("aggregator: per vote", "s", cpu_us / 1e6 / vcpu),
+        per_round=derived("aggregator: per live row", "s", row_ms / 1000),
+        statements_per_round=1,
+        most_rounds=event.polls,
+    )
+
+
+def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
+    """Return the seconds that the results API takes to answer: its reads in sequence."""
+    read_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / _vcpu(results_api.memory_mb, facts)
+    total_ms = facts["lambda.invocation_ms"] + facts["votestream.result_reads"] * read_ms
+    return derived("time of an answer", "s", total_ms / 1000)
+
+
+def measured(name: str, base_seconds: float, per_vote_seconds: float, source: str) -> FunctionTime:
+    """Return a straight line through measured times."""
+    how = f"least squares over {source}"
+    return FunctionTime(
+        base=computed(f"{name}: base", base_seconds, "s", how),
+        per_vote=computed(f"{name}: per vote", per_vote_seconds, "s", how),
+        per_round=given(f"{name}: per round of calls", 0.0, "s", "part of the measured times"),
+    )
+
+
+@dataclass(frozen=True)
+class ConsumerLane:
+    """How one consumer's lanes gather, cut and run batches. Times in seconds."""
+
+    name: str
+    batch_limit: Figure  # votes in a batch at most: batch_size, or as many as fit into 6 MB
+    window: float
+    poll_interval: float | None  # None: enhanced fan-out pushes
+    propagation: Figure
+    per_shard: int
+    time: FunctionTime
+    overhead: Figure
+
+    @property
+    def limit(self) -> float:
+        """Votes in a batch at most."""
+        return self.batch_limit.value
+
+    @property
+    def full_seconds(self) -> float:
+        """Seconds that a full batch occupies a lane."""
+        return self.time.of(self.limit) + self.overhead.value
+
+    @property
+    def full_time(self) -> Figure:
+        """Seconds of an invocation with a full batch."""
+        return self.time.figure(f"{self.name}: time of a full batch", self.batch_limit)
+
+    @property
+    def poll(self) -> Figure:
+        """Seconds between two reads of a shard."""
+        return given("poll interval", self.poll_interval or 0.0, "s", "0 with enhanced fan-out")
+
+    @property
+    def on_its_way(self) -> float:
+        """Seconds until a vote reaches an open window, or a push: propagation, and a poll just missed."""
+        return self.propagation.value + (self.poll_interval or 0.0) * (self.window > 0)
+
+    def batches_per_second(self, rate: Array) -> Array:
+        """Return the batches a second that one lane forms while it keeps up with ``rate`` votes/s."""
+        rate = np.maximum(rate, 1e-12)
+        full = rate / self.limit
+        if self.window > 0:
+            size = self.gathered(rate)
+            return np.where(size >= self.limit, full, rate / size)
+        if self.poll_interval is not None:
+            return batches_in_poll(rate * self.poll_interval, self.limit) / self.poll_interval
+        return np.asarray(np.maximum(full, rate / self.pushed(rate)))
+
+    def gathered(self, rate: Array) -> Array:
+        """Return the votes between two flushes, with a window and no batch limit."""
+        load = np.minimum(rate * self.time.slope, 0.999)
+        size: Array = np.clip(rate * (self.window + self.time.mean_base(1.0)) / (1 - load), 1.0, self.limit)
+        for _ in range(3):  # rounds of calls are whole, so the time is not linear
+            busy = self.time.seconds(np.minimum(size, self.limit))
+            # The window waits for a first vote: where none came during the invocation, one more gap.
+            size = rate * (self.window + busy) + np.exp(-np.minimum(rate * busy, 700.0))
+        return size
+
+    def pushed(self, rate: Array) -> Array:
+        """Return the batch under enhanced fan-out: the votes that come while the previous one runs."""
+        load = np.minimum(rate * self.time.slope, 0.999)
+        fixed = self.time.mean_base(1.0) + self.overhead.value
+        size: Array = np.clip(rate * fixed / (1 - load), 1.0, self.limit)
+        return size
+
+
+def batches_in_poll(votes: Array, limit: float) -> Array:
+    """Return the mean number of batches that a poll with this mean number of votes is cut into."""
+    votes = np.asarray(votes, dtype=np.float64)
+    many = np.maximum(1.0, votes / limit + (limit - 1) / (2 * limit))
+    few = np.minimum(votes, _MANY_VOTES_A_POLL)
+    counts = np.arange(1, int(_MANY_VOTES_A_POLL * 3))
+    logs = np.cumsum(np.log(counts))  # log of k!
+    chances = np.exp(counts * np.log(np.maximum(few, 1e-300))[..., None] - few[..., None] - logs)
+    counted = (chances * np.ceil(counts / limit)).sum(axis=-1)
+    return np.where(votes < _MANY_VOTES_A_POLL, counted, many)
+
+
+def envelope(event: VotingEvent, facts: Facts) -> Figure:
+    """Return a record's bytes in the mapping's event: base64 data, key, and metadata."""
+    told = event.figures()
+    size = facts["mapping.envelope_bytes"] + 4 * ceil(told["data_bytes"] / 3) + told["voter_bytes"]
+    return derived("record in the mapping's event", "bytes", size)
+
+
+def batch_limit(name: str, consumer: Consumer, event: VotingEvent, facts: Facts) -> Figure:
+    """Return the most votes that a batch holds."""
+    size = given("batch_size", consumer.batch_size, "votes")
+    fits = floor(facts["mapping.payload_max_mib"] * MIB / envelope(event, facts))
+    return derived(f"{name}: batch limit", "votes", minimum(size, fits))
+
+
+class LiveRowModel:
+    """How many live rows a batch touches: each row's share of the votes decides its chance."""
+
+    def __init__(self, event: VotingEvent, writing: Writing) -> None:
+        """Take how votes fall on polls, and whether each option has its own row."""
+        shares = np.array(event.poll_shares)
+        self._rows_per_share = 1.0
+        if writing.live_writes is LiveWrites.PER_OPTION:
+            shares = shares / event.options_per_poll
+            self._rows_per_share = float(event.options_per_poll)
+        # At most two different shares, whatever the number of polls.
+        kinds, self._numbers = np.unique(np.round(shares, 12), return_counts=True)
+        self._missed = 1 - np.minimum(kinds, 1.0)
+
+    def in_batch(self, votes: Array) -> Array:
+        """Return the mean number of different rows in batches of so many votes."""
+        missed = np.power(self._missed, np.maximum(votes, 1.0)[..., None])
+        return np.asarray(((1 - missed) * self._numbers).sum(axis=-1) * self._rows_per_share)
+
+
+def live_row_bytes(event: VotingEvent, facts: Facts) -> Figure:
+    """Return a live row's bytes: it grows with its poll's options."""
+    each = facts["votestream.live_row_bytes_per_option"] + given("option id", event.option_bytes, "bytes")
+    options = given("options per poll", event.options_per_poll)
+    return derived("live row", "bytes", facts["votestream.live_row_bytes"] + options * each)
+
+
+def live_row_units(event: VotingEvent, writing: Writing, facts: Facts) -> Figure:
+    """Return the write units of one live write."""
+    if writing.live_writes is LiveWrites.PER_OPTION:
+        return given("units per live write", 1, "units", "a row that holds one option's number")
+    row = live_row_bytes(event, facts)
+    return derived("units per live write", "units", ceil(row / facts["dynamodb.write_unit_bytes"]))
+
+
+def whole(value: float) -> int:
+    """Return the next whole number, tolerating rounding errors of floating point."""
+    return round_up(value - 1e-9)

@@ -1,0 +1,1 @@
+"""Evidence from a deployment: measured function times, and real runs to compare with simulations."""

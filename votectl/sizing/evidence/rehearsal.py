@@ -1,0 +1,337 @@
+"""A rehearsal: send an event's votes into a deployment's stream, and measure its consumers.
+
+The consumers' work is read from their logs, which have the same lines on AWS and on the local cloud: Lambda's
+REPORT line of each invocation, and the metrics of each batch. Run it alone: log lines carry no poll id.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import batched, islice
+from statistics import quantiles
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+import numpy as np
+
+from localcloud.parts import POLL_INTERVAL_SECONDS
+from votectl.counts import CountReader
+from votectl.deployment import LOCAL
+from votectl.deployment import Deployment as Target
+from votectl.polls import PollDesk
+from votectl.settings.deployment import DeploymentSettings, Surroundings
+from votectl.sizing.errors import InvalidInput, RehearsalFailed
+from votectl.sizing.event import VotingEvent
+from votectl.sizing.evidence import calibration
+from votectl.sizing.evidence.real_run import RealRun, RunNumbers
+from voting.metrics import Metric
+from voting.polls import Option, Poll
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+# A rehearsal is not a load test: a few votes show what is compared.
+MOST_VOTES = 100_000
+FEWEST_VOTES = 100
+LONGEST_SECONDS = 600.0
+# From the last vote until everything is stored, counted and logged.
+PATIENCE_SECONDS = 120.0
+
+_WARMING_VOTES = 20  # per shard
+_OPEN_LONGER_MS = 900_000
+_DIRECT_INVOCATIONS = 8  # before the event, and after it
+_DIRECT_VOTES = 10  # in each of them
+_TICK_SECONDS = 0.1
+_RECORDS_PER_CALL = 500
+_BIN_SECONDS = 1.0  # of the rate as it was sent
+_STEEP = 1e-6  # share of an event in which the rate changes from one bin to the next
+
+
+# Sending
+
+
+class PlannedVote(NamedTuple):
+    """A vote to be sent. Polls and options are numbers."""
+
+    poll: int
+    option: int
+    voter: str
+
+
+@dataclass(frozen=True)
+class SentVotes:
+    """The votes that were put into the stream."""
+
+    rows: int  # first votes of their voter in their poll
+    seconds: float
+    put: Sequence[tuple[float, int]]  # time (s from the beginning), and votes
+
+    @property
+    def votes(self) -> int:
+        """All votes."""
+        return sum(votes for _, votes in self.put)
+
+
+def random_votes(event: VotingEvent, seed: int) -> Iterator[list[PlannedVote]]:
+    """Yield the votes of each tick: a random number around the arrival curve, with repeats."""
+    random = np.random.default_rng(seed)
+    edges = np.arange(0, event.duration_seconds + _TICK_SECONDS, _TICK_SECONDS)
+    shares = np.array(event.poll_shares)
+    voters = 0
+    earlier: list[tuple[int, str]] = []
+    for mean in np.diff(event.sent(edges)):
+        tick = []
+        for _ in range(random.poisson(mean)):
+            if earlier and random.random() < event.repeats:
+                poll, voter = earlier[random.integers(len(earlier))]
+            else:
+                poll, voter = int(random.choice(len(shares), p=shares)), f"rehearsal-{seed}-{voters}"
+                voters += 1
+                earlier.append((poll, voter))
+            tick.append(PlannedVote(poll, int(random.integers(event.options_per_poll)), voter))
+        yield tick
+
+
+def send(
+    client: "KinesisClient", stream: str, polls: Sequence[Poll], ticks: Iterable[list[PlannedVote]]
+) -> SentVotes:
+    """Put votes into the stream, one tick of a tenth of a second at a time.
+
+    Raises:
+        RehearsalFailed: the stream refused votes.
+    """
+    put, rows = [], set()
+    began = time.monotonic()
+    for number, tick in enumerate(ticks, 1):
+        put.append((time.monotonic() - began, len(tick)))
+        for part in batched(tick, _RECORDS_PER_CALL, strict=False):
+            records = [_record(polls[vote.poll], vote) for vote in part]
+            answer = client.put_records(StreamName=stream, Records=records)
+            if refused := answer["FailedRecordCount"]:
+                raise RehearsalFailed(
+                    f"the stream refused {refused} of {len(records)} votes: rehearse a lower rate"
+                )
+        rows |= {(vote.poll, vote.voter) for vote in tick}
+        time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
+    return SentVotes(len(rows), time.monotonic() - began, put)
+
+
+def _record(poll: Poll, vote: PlannedVote) -> "PutRecordsRequestEntryTypeDef":
+    data = {"poll_id": poll.poll_id, "option": poll.options[vote.option].id}
+    return {"PartitionKey": vote.voter, "Data": json.dumps(data).encode()}
+
+
+def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
+    """Return the event with its real rate, length and repeats: a busy machine sends in bursts."""
+    bins = max(1, round(sent.seconds / _BIN_SECONDS))
+    times, votes = np.array(sent.put).T
+    counts, edges = np.histogram(times, bins=bins, range=(0.0, sent.seconds), weights=votes)
+    rates = counts / (sent.seconds / bins)
+    shares = edges / sent.seconds
+    points = []
+    for level, begins, ends in zip(rates / rates.max(), shares, shares[1:], strict=False):
+        points += [(float(begins), float(level)), (float(ends) * (1 - _STEEP), float(level))]
+    points[-1] = (1.0, points[-1][1])
+    changed = {
+        "shape": tuple(points),
+        "duration_seconds": sent.seconds,
+        "peak_votes_per_second": float(rates.max()),
+        "votes_per_voter": None,
+        "changed_minds": 1 - sent.rows / sent.votes,
+    }
+    return VotingEvent.model_validate(event.model_dump() | changed)
+
+
+# Measuring
+
+
+@dataclass
+class LoggedWork:
+    """A function's batches of votes, and its ended invocations with their time, as its log tells."""
+
+    batches: int = 0
+    invocations: int = 0
+    seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, message: str) -> None:
+        """Add a log line; other lines are ignored."""
+        if found := calibration.REPORT.search(message):
+            self.invocations += 1
+            self.seconds += float(found[1]) / 1000
+        elif message.startswith("{"):
+            line = json.loads(message)
+            # A metric's value may be in a list of its own.
+            values = {metric: line[metric] for metric in Metric if metric in line}
+            numbers = {name: int(v[0] if isinstance(v, list) else v) for name, v in values.items()}
+            self.counts += Counter(numbers)
+            # A batch of closing markers alone is not a batch of votes.
+            self.batches += bool(numbers.get(Metric.RECORDS_RECEIVED))
+
+
+def logged_work(client: "CloudWatchLogsClient", function: str, since_ms: int) -> LoggedWork:
+    """Return a function's work since a time (epoch ms)."""
+    done = LoggedWork()
+    pages = client.get_paginator("filter_log_events").paginate(
+        logGroupName=f"/aws/lambda/{function}", startTime=since_ms
+    )
+    for page in pages:
+        for line in page["events"]:
+            done.add(line["message"])
+    return done
+
+
+def check(event: VotingEvent) -> None:
+    """Refuse an event that is not suitable.
+
+    Raises:
+        InvalidInput: too many votes, too few, or too long.
+    """
+    if event.votes < FEWEST_VOTES:
+        raise InvalidInput(
+            f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}: fewer show only chance"
+        )
+    if event.votes > MOST_VOTES or event.duration_seconds > LONGEST_SECONDS:
+        raise InvalidInput(
+            f"a rehearsal has at most {MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in "
+            f"{event.duration_seconds:g} s; a smaller event gives the same comparison"
+        )
+
+
+def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:
+    """Send an event's votes through an otherwise idle deployment, and return the measurements.
+
+    Raises:
+        RehearsalFailed: votes are refused, not processed in time, or not the only ones.
+        InvalidInput: the stream has other shards than the settings.
+    """
+    desk, reader = PollDesk(target.polls_table), CountReader(target)
+    kinesis, logs = boto3.client("kinesis"), boto3.client("logs")
+    check_shards(kinesis, target.stream_name, settings)
+    number = desk.now_ms()
+    warming, *voted = _open_polls(desk, f"rehearsal-{number}", event)
+    functions = (target.vote_writer_function, target.vote_aggregator_function)
+
+    def logged(since_ms: int, written: int, counted: int) -> list[LoggedWork]:
+        """Wait until the functions' logs tell of so many votes, and of the end of every invocation."""
+        found: list[LoggedWork] = []
+
+        def complete() -> bool:
+            found[:] = [logged_work(logs, name, since_ms) for name in functions]
+            return all(
+                done.invocations >= done.batches and done.counts[Metric.VOTES_ACCEPTED] >= votes
+                for done, votes in zip(found, (written, counted), strict=True)
+            )
+
+        _wait(complete)
+        return found
+
+    # Every lane's function must have started, and its log must be complete, before the measurement.
+    invoking = _invoking_seconds(target.vote_writer_function, warming, "before")
+    voters = range(_WARMING_VOTES * (settings.stream.shard_count or 4))
+    warm = [PlannedVote(0, 0, f"warming-{voter}") for voter in voters]
+    send(kinesis, target.stream_name, [warming], [warm])
+    _wait(lambda: reader.live(warming.poll_id).total == len(warm))
+    logged(number, len(warm) + _DIRECT_INVOCATIONS * _DIRECT_VOTES, len(warm))
+    since_ms = desk.now_ms() + 1
+    sent = send(kinesis, target.stream_name, voted, random_votes(event, number + seed))
+    _wait(lambda: sum(reader.live(poll.poll_id).total for poll in voted) == sent.votes)
+    _wait(lambda: sum(reader.stored(poll).total() for poll in voted) == sent.rows)
+    writer, aggregator = logged(since_ms, sent.votes, sent.votes)
+    check_alone(sent, writer, aggregator)
+    invoking += _invoking_seconds(target.vote_writer_function, warming, "after")
+    return RealRun(
+        description=f"{sent.votes:,} votes in {sent.seconds:.0f} s through {target.environment!r}",
+        event=as_sent(event, sent),
+        deployment=settings,
+        surroundings=emulated(invoking) if target.environment == LOCAL else (Surroundings(),),
+        measured=RunNumbers(
+            votes_accepted=sent.votes,
+            writer_batches=writer.batches,
+            vote_write_units=writer.counts[Metric.STATEMENTS_ANSWERED],
+            votes_folded=writer.counts[Metric.VOTES_FOLDED],
+            aggregator_batches=aggregator.batches,
+            live_rows_written=aggregator.counts[Metric.LIVE_ROWS_WRITTEN],
+            writer_seconds=writer.seconds,
+            aggregator_seconds=aggregator.seconds,
+        ),
+    )
+
+
+def check_shards(client: "KinesisClient", stream: str, settings: DeploymentSettings) -> None:
+    """Refuse a stream that differs from its settings.
+
+    Raises:
+        InvalidInput: the number of shards differs.
+    """
+    wanted = settings.stream.shard_count
+    shards = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["OpenShardCount"]
+    if wanted not in {None, shards}:
+        raise InvalidInput(
+            f"shard_count: the settings say {wanted}, and the stream has {shards} open shards; wait until it "
+            "is resized, apply the settings, or name the file that was applied (--tfvars)"
+        )
+
+
+def check_alone(sent: SentVotes, *done: LoggedWork) -> None:
+    """Refuse logs with more votes than were sent.
+
+    Raises:
+        RehearsalFailed: others vote, or votes were delivered twice.
+    """
+    accepted = max(work.counts[Metric.VOTES_ACCEPTED] for work in done)
+    if accepted > sent.votes:
+        raise RehearsalFailed(
+            f"a function accepted {accepted:,} votes, and {sent.votes:,} were sent: others vote, or batches "
+            "were delivered again (`votectl doctor`); rehearse on an idle deployment"
+        )
+
+
+def _invoking_seconds(function: str, poll: Poll, run: str) -> list[float]:
+    """Return the seconds that invocations take beside their own time, as seen by a caller on this machine."""
+    client = boto3.client("lambda")
+    batches = calibration.events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time())
+    taken = []
+    for event in islice(batches, _DIRECT_INVOCATIONS):
+        seconds = calibration.invoke(client, function, event, time.perf_counter)
+        taken.append(max(0.0, seconds.elapsed - (seconds.reported or seconds.elapsed)))
+    return taken
+
+
+def emulated(invoking: Sequence[float]) -> tuple[Surroundings, ...]:
+    """Return how the local cloud differs from AWS: its poll interval, and its time between invocations.
+
+    The latter depends on the machine's load, so it is a range: between the quartiles of the measurements.
+    """
+    least, _, most = quantiles(invoking, n=4, method="inclusive")
+    return tuple(
+        Surroundings(mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS, mapping_overhead_seconds=seconds)
+        for seconds in (least, most)
+    )
+
+
+def _open_polls(desk: PollDesk, name: str, event: VotingEvent) -> list[Poll]:
+    """Return a poll for warming up and the event's own polls, all open."""
+    closes_at = desk.now_ms() + round(event.duration_seconds * 1000) + _OPEN_LONGER_MS
+    options = [Option(id=f"option-{number}", label=f"{number}") for number in range(event.options_per_poll)]
+    polls = [
+        desk.create(f"{name}-{number}", "A rehearsal", options, opens_at=None, closes_at=closes_at)
+        for number in range(event.polls + 1)
+    ]
+    _wait(lambda: desk.now_ms() > max(poll.opens_at for poll in polls))
+    return polls
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            raise RehearsalFailed(
+                f"not every vote was stored, counted and logged within {PATIENCE_SECONDS:g} s: look at "
+                "`votectl ledger` and at the functions' logs, and rehearse on an idle deployment"
+            )
+        time.sleep(0.3)
