@@ -24,6 +24,10 @@ MEMORIES_MB = (256, 512, 1024, 1769)
 SHORTEST_DRAIN = 2.0  # s
 SHORTEST_COUNT = 2.0  # s
 LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
+# Read units are raised for the count alone where capacity is up for so long.
+WORTH_RAISING_HOURS = 6.0
+READS_MEANWHILE = 100
+COUNT_READS = "votes_table: read_units for the count"
 _STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of the unpaced rate
 
@@ -321,7 +325,14 @@ def _votes_table(planner: Planner, mode: _Mode, writer: Writer, level: Figure) -
     units = level * planner.spare_units if writer.write_share is None else level / planner.write_share
     writes = planner.choose("votes_table: write_units", "units/s", ceil(units))
     count = count_units(planner.event.votes, planner.event, planner.facts)
-    reads = planner.choose("votes_table: read_units", "units/s", maximum(1, ceil(count / mode.time_to_count)))
+    units = maximum(1, ceil(count / mode.time_to_count))
+    hours = planner.keeping.before + planner.event.duration_seconds / 3600 + planner.keeping.after
+    if hours < WORTH_RAISING_HOURS or units.value <= READS_MEANWHILE:
+        reads = planner.choose("votes_table: read_units", "units/s", units)
+    else:
+        planner.choose(COUNT_READS, "units/s", units)
+        why = "enough for receipts; the count gets its own"
+        reads = planner.decide(assumed("votes_table: read_units", READS_MEANWHILE, "units/s", why))
     return Table(
         billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
     )

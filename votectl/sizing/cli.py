@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from votectl.errors import OperatorError
-from votectl.sizing.choices import Preference, RateShape
+from votectl.sizing.choices import Door, Preference, RateShape
 from votectl.sizing.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Size, price and simulate an event.")
@@ -62,6 +62,7 @@ Cdn = Annotated[bool | None, _option("Results through CloudFront, or from the AP
 Deadline = Annotated[str, _option("From the event's end to the proved final result")]
 LiveLag = Annotated[str, _option("The oldest vote that may be missing from live results")]
 Prefer = Annotated[Preference, _option("What to prefer where several settings meet the deadline")]
+VoteDoor = Annotated[Door, _option("What votes come through; see docs/sizing.md")]
 Before = Annotated[str, _option("How long capacity is up before the event")]
 After = Annotated[str, _option("How long it stays up after the event")]
 Prices = Annotated[Path | None, _option("Prices and limits in place of the packaged ones")]
@@ -100,6 +101,7 @@ def plan(
     deadline: Deadline = "15m",
     live_lag: LiveLag = "10s",
     prefer: Prefer = Preference.COST,
+    door: VoteDoor = Door.REST,
     before: Before = "1h",
     after: After = "1h",
     prices: Prices = None,
@@ -145,6 +147,7 @@ def simulate(
     deadline: Deadline = "15m",
     live_lag: LiveLag = "10s",
     prefer: Prefer = Preference.COST,
+    door: VoteDoor = Door.REST,
     before: Before = "1h",
     after: After = "1h",
     prices: Prices = None,

@@ -28,6 +28,7 @@ from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
 from votectl.sizing import facts as fact_files
 from votectl.sizing import plan_file, published, report
+from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
@@ -37,7 +38,7 @@ from votectl.sizing.evidence import calibration as calibrating
 from votectl.sizing.evidence import real_run, rehearsal
 from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts
-from votectl.sizing.plan import PREWARMING, CapacityPlan
+from votectl.sizing.plan import PREWARMING, PROVISIONED, CapacityPlan
 from votectl.sizing.plan import plan as make_plan
 from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
@@ -227,6 +228,7 @@ def _planned(planned: VotingEvent, options: Options, current_shards: int | None 
         keeping=_keeping(options),
         times=_times(options),
         current_shards=current_shards,
+        door=options["door"],
     )
 
 
@@ -243,15 +245,23 @@ def simulate(options: Options) -> None:
     if options["tfvars"] is None:
         found = _planned(played, options)
         scenario = found.scenario
-        beforehand = [item for item in found.items if item.what == PREWARMING]
+        count_reads = found.decisions.get(COUNT_READS)
+        beforehand = [item for item in found.items if item.what in {PREWARMING, PROVISIONED}]
     else:
-        settings, beforehand = tfvars.read(options["tfvars"]), []
+        settings, beforehand, count_reads = tfvars.read(options["tfvars"]), [], None
         scenario = EventScenario.expected(
             played, settings, facts, writer_time=times.writer, aggregator_time=times.aggregator
         )
     course = play(scenario, seed, _step(options))
     simulated, predicted = CourseSummary.of(course), CourseSummary.of(flow(scenario))
-    items = itemise(Usage.of(course, keeping, "simulated course"), played, scenario.deployment, facts)
+    items = itemise(
+        Usage.of(course, keeping, "simulated course"),
+        played,
+        scenario.deployment,
+        facts,
+        options["door"],
+        count_reads,
+    )
     items += beforehand
     if plot is not None:
         plots.save(plots.course(course, scenario, keeping, played.name), plot)

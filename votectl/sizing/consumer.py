@@ -140,6 +140,14 @@ def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
     return derived("time of an answer", "s", total_ms / 1000)
 
 
+def ingress_seconds(facts: Facts) -> Figure:
+    """Return the seconds of one vote in the ingress function: a put to the stream, and CPU."""
+    cpu_ms = facts["cpu.ingress_ms"] / (
+        facts["votestream.ingress_memory_mb"] / facts["lambda.memory_mb_per_vcpu"]
+    )
+    return derived("ingress: time of a vote", "s", (facts["kinesis.put_ms"] + cpu_ms) / 1000)
+
+
 def measured(name: str, base_seconds: float, per_vote_seconds: float, source: str) -> FunctionTime:
     """Return a straight line through measured times."""
     how = f"least squares over {source}"

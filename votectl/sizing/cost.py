@@ -11,7 +11,8 @@ from functools import reduce
 from operator import add
 
 from votectl.settings.deployment import Consumer, DeploymentSettings, StreamMode, Table
-from votectl.sizing.consumer import expected_answer
+from votectl.sizing.choices import Door
+from votectl.sizing.consumer import expected_answer, ingress_seconds
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Expression, Figure, Operand, computed, derived, given, maximum, minimum
@@ -36,9 +37,25 @@ def total(items: Sequence[BillItem]) -> Figure:
     return derived("cost", "USD", reduce(add, costs) if costs else 0)
 
 
-def itemise(usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts) -> list[BillItem]:
-    """Return the bill, without items that cost nothing."""
-    bill = _Bill(usage, event, deployment, facts)
+def itemise(
+    usage: Usage,
+    event: VotingEvent,
+    deployment: DeploymentSettings,
+    facts: Facts,
+    door: Door = Door.REST,
+    count_reads: Figure | None = None,
+) -> list[BillItem]:
+    """Return the bill, without items that cost nothing.
+
+    Args:
+        usage: what the course used.
+        event: the event.
+        deployment: the settings.
+        facts: prices and limits.
+        door: what votes come through.
+        count_reads: read units that the votes table gets for the count alone; None: it keeps its own.
+    """
+    bill = _Bill(usage, event, deployment, facts, door)
     bill.front_door()
     bill.stream()
     writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
@@ -49,6 +66,8 @@ def itemise(usage: Usage, event: VotingEvent, deployment: DeploymentSettings, fa
     bill.table("votes table", deployment.votes_table, usage.vote_units, count)
     bill.table("tallies table", deployment.tallies_table, usage.live_units, none)
     bill.table("polls table", deployment.polls_table, 0.0, bill.poll_look_ups())
+    if count_reads is not None:
+        bill.raised_reads(count_reads)
     bill.storage()
     bill.results()
     bill.monitoring()
@@ -59,9 +78,10 @@ class _Bill:
     """Collects the items; every input is a figure with a source."""
 
     def __init__(
-        self, usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts
+        self, usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts, door: Door
     ) -> None:
         self.items: list[BillItem] = []
+        self._door = door
         self._usage, self._event, self._deployment, self._facts = usage, event, deployment, facts
         self._hours = self._used("hours that capacity is paid", usage.hours, "h")
         self._shards = self._used("shards", usage.shards, "shards")
@@ -81,15 +101,33 @@ class _Bill:
     def front_door(self) -> None:
         """Requests, answers, access log."""
         event, facts = self._event, self._facts
-        alone = self._requests_cost("single votes", self._single)
-        self._item("API Gateway", "single votes", self._tiered_requests(self._single))
-        self._item("API Gateway", "batch endpoint", self._requests_cost("all", self._voting) - alone)
+        if self._door is Door.REST:
+            alone = self._requests_cost("single votes", self._single)
+            self._item("API Gateway", "single votes", self._tiered_requests(self._single))
+            self._item("API Gateway", "batch endpoint", self._requests_cost("all", self._voting) - alone)
+        else:
+            self._ingress()
         votes_each = given("votes per batch request", event.votes_per_batch_request, "votes")
         entries = self._batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
         answers = self._voting * facts["api.response_bytes"] + entries
         self._item("API Gateway", "answers out", answers / _GB * facts["api.egress_per_gb"])
-        if self._deployment.api.access_log_enabled:
+        if self._deployment.api.access_log_enabled and self._door is Door.REST:
             self._log("access log", self._voting, facts["api.access_log_bytes"])
+
+    def _ingress(self) -> None:
+        """The door through the ingress function. It logs warnings only, so it has no log lines per vote."""
+        facts, architecture = self._facts, self._deployment.lambda_architecture.value
+        if self._door is Door.HTTP:
+            requests = self._tiered("api.http_requests.tier_", self._voting, 2) / 1e6
+            self._item("API Gateway", "HTTP API requests", requests)
+        self._item("Lambda", "ingress requests", self._voting / 1e6 * facts["lambda.requests"])
+        votes = self._used("votes admitted", self._usage.votes, "votes")
+        seconds = derived("ingress: time", "s", votes * ingress_seconds(facts))
+        gb_seconds = derived(
+            "ingress: memory over time", "GB-s", seconds * facts["votestream.ingress_memory_mb"] / 1024
+        )
+        compute = self._tiered(f"lambda.{architecture}.gb_second.tier_", gb_seconds, 3)
+        self._item("Lambda", "ingress compute", compute)
 
     def _requests_cost(self, name: str, requests: Figure) -> Figure:
         return derived(name, "USD", self._tiered_requests(requests))
@@ -168,6 +206,15 @@ class _Bill:
             cost = figure / 1e6 * facts[f"dynamodb.{kind}_request_units"]
             self._item("DynamoDB", f"{name} {kind}s", cost)
 
+    def raised_reads(self, units: Figure) -> None:
+        """Read units for the count alone."""
+        hours = given("hours of raised read units", 2, "h", "from an hour before the end until the result")
+        self._item(
+            "DynamoDB",
+            "votes table reads of the count",
+            units * hours * self._facts["dynamodb.read_unit_hour"],
+        )
+
     def poll_look_ups(self) -> Figure:
         """Each running function reads its polls whenever its cache expires."""
         lanes = self._deployment.vote_writer.parallelization_factor + 1
@@ -213,10 +260,12 @@ class _Bill:
     def _answered(self, asked: Figure) -> None:
         """An answer of the API: a request beside the votes', an invocation, its reads, its log."""
         facts, deployment = self._facts, self._deployment
-        together = derived("requests, with results", "requests", self._voting + asked)
-        cost = self._requests_cost("with results", together) - self._requests_cost(
-            "votes alone", self._voting
-        )
+        if self._door is Door.REST:  # votes and results share one price scale
+            together = derived("requests, with results", "requests", self._voting + asked)
+            whole = self._requests_cost("with results", together)
+            cost: Operand = whole - self._requests_cost("votes alone", self._voting)
+        else:
+            cost = self._tiered_requests(asked)
         self._item("API Gateway", "results requests", cost)
         seconds = derived("results_api: time", "s", asked * expected_answer(deployment.results_api, facts))
         self._function("results_api", deployment.results_api.memory_mb, asked, seconds)

@@ -4,14 +4,16 @@ Shards follow from the peak, the aggregator's window from the goal for live resu
 of a few hundred settings that write everything in time. If no setting does, the error names the binding limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from votectl.settings.deployment import BillingMode, DeploymentSettings, Surroundings
 from votectl.sizing import choose_stream, choose_writer
-from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, whole
+from votectl.sizing.choices import Door
+from votectl.sizing.choose_writer import COUNT_READS
+from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, ingress_seconds, whole
 from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
 from votectl.sizing.errors import InvalidInput, LimitExceeded
@@ -24,6 +26,7 @@ from votectl.sizing.scenario import EventScenario, asked_per_second, count_units
 
 LONGEST_RECORD_AGE = 604_800  # s: Lambda's
 PREWARMING = "votes table pre-warming"
+PROVISIONED = "ingress provisioned concurrency"
 _HOW = "expected flows along the arrival curve"
 
 
@@ -63,6 +66,8 @@ class CapacityPlan:
     quotas: Sequence[QuotaNeed]
     steps: Sequence[EventStep]
     course: Course
+    door: Door
+    doors: Mapping[Door, Figure]  # the cost with each door
 
     @property
     def deployment(self) -> DeploymentSettings:
@@ -91,6 +96,7 @@ def plan(
     keeping: Keeping | None = None,
     times: FunctionTimes | None = None,
     current_shards: int | None = None,
+    door: Door = Door.REST,
 ) -> CapacityPlan:
     """Choose a deployment.
 
@@ -101,6 +107,7 @@ def plan(
         keeping: how long capacity is kept around the event.
         times: measured function times; None: expected from the facts.
         current_shards: shards of an existing stream; None: a new stream.
+        door: what stands before the stream for votes.
 
     Raises:
         LimitExceeded: no setting meets the goals; the binding limit is named.
@@ -134,13 +141,13 @@ def plan(
     scenario = _with_retention(planner, scenario, summary)
     predictions = _predictions(planner, scenario, summary)
     usage = Usage.of(course, planner.keeping, "predicted course")
-    items = itemise(usage, event, scenario.deployment, facts)
-    warming = _prewarming(planner, scenario)
-    if warming is not None:
-        items.append(BillItem("DynamoDB", warming.name, warming))
+    bills = {each: _bill(planner, scenario, usage, each) for each in Door}
+    items = bills[door]
     cost = total(items)
     per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
-    needed = _quotas(planner, scenario)
+    if door is not Door.REST:
+        planner.decide(_ingress_concurrency(planner))
+    needed = _quotas(planner, scenario, door)
     return CapacityPlan(
         event=event,
         goals=goals,
@@ -149,9 +156,48 @@ def plan(
         predictions={**predictions, cost.name: cost, per_million.name: per_million},
         items=items,
         quotas=needed,
-        steps=_steps(planner, scenario, needed, current_shards),
+        steps=_steps(planner, scenario, needed, current_shards, door),
         course=course,
+        door=door,
+        doors={each: total(bill) for each, bill in bills.items()},
     )
+
+
+def _bill(planner: Planner, scenario: EventScenario, usage: Usage, door: Door) -> list[BillItem]:
+    """Return the bill with a door, including pre-warming of the table and of the door's function."""
+    items = itemise(
+        usage, planner.event, scenario.deployment, planner.facts, door, planner.decisions.get(COUNT_READS)
+    )
+    warming, provisioned = _prewarming(planner, scenario), _provisioned_concurrency(planner)
+    if warming is not None:
+        items.append(BillItem("DynamoDB", warming.name, warming))
+    if provisioned is not None and door is not Door.REST:
+        memory_gb = planner.facts["votestream.ingress_memory_mb"] / 1024
+        hours = given("hours of provisioned concurrency", 1, "h", "around the begin of the event")
+        cost = provisioned * memory_gb * hours * 3600 * planner.facts["lambda.provisioned.gb_second"]
+        items.append(BillItem("Lambda", PROVISIONED, derived(PROVISIONED, "USD", cost)))
+    return items
+
+
+def _ingress_concurrency(planner: Planner) -> Figure:
+    """Return the concurrent invocations of the ingress function: by their time, and by Lambda's rate limit."""
+    rate, facts = planner.decisions["api: throttling_rate_limit"], planner.facts
+    by_time = rate * ingress_seconds(facts)
+    by_rate = rate / facts["lambda.requests_per_concurrency"]
+    return derived("ingress: reserved_concurrency", "", ceil(maximum(by_time, by_rate)))
+
+
+def _provisioned_concurrency(planner: Planner) -> Figure | None:
+    """Return the ingress concurrency to provision, where the rate rises faster than Lambda scales."""
+    event, facts = planner.event, planner.facts
+    times = np.linspace(0, event.duration_seconds, 2_000)
+    rise = float(np.max(event.rate(times) - event.rate(times - 10))) * event.requests_per_vote
+    scaling = facts.value("lambda.scaling_per_10_seconds") * facts.value("lambda.requests_per_concurrency")
+    if rise <= scaling:
+        return None
+    concurrency = _ingress_concurrency(planner)
+    how = f"all of it, because {rise:,.0f} requests/s more in 10 s are faster than Lambda scales"
+    return computed("ingress: provisioned_concurrency", concurrency.value, "", how, concurrency)
 
 
 def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
@@ -239,6 +285,7 @@ def _counting(planner: Planner, scenario: EventScenario) -> Figure:
     rate = planner.facts["dynamodb.on_demand.initial_read_units"]
     if table.read_units is not None:
         rate = given("read_units", table.read_units, "units/s", "votes_table")
+    rate = planner.decisions.get(COUNT_READS, rate)
     buckets = given("buckets per poll", scenario.surroundings.buckets_per_poll)
     partitions = derived(
         "units that the buckets give",
@@ -273,18 +320,22 @@ def _concurrency(scenario: EventScenario) -> Figure:
     return derived("concurrent executions", "", ceil(running))
 
 
-def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
+def _quotas(planner: Planner, scenario: EventScenario, door: Door) -> list[QuotaNeed]:
     """Return the account's quotas that the deployment uses, and its needs."""
     facts, deployment, decisions = planner.facts, scenario.deployment, planner.decisions
     asked = asked_per_second(planner.event, facts, by_cdn=deployment.results_api.cdn_enabled)
-    requests = derived("requests at the peak", "requests/s", decisions["api: throttling_rate_limit"] + asked)
+    rate = decisions["api: throttling_rate_limit"]
+    requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else rate + asked)
+    running = _concurrency(scenario)
+    if door is not Door.REST:
+        running = derived("concurrency, ingress included", "", running + _ingress_concurrency(planner))
     found = [
         QuotaNeed(
             "API Gateway requests per second, account", requests, facts["api.account_requests_per_second"]
         ),
         QuotaNeed(
             "Lambda concurrent executions, account",
-            _concurrency(scenario),
+            running,
             facts["lambda.account_concurrency"],
         ),
     ]
@@ -293,14 +344,18 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
         found.append(QuotaNeed("Kinesis shards, account", shards, facts["kinesis.account_shards"]))
     writes = decisions.get("votes_table: write_units") or decisions["votes table: write units at the peak"]
     found.append(QuotaNeed("DynamoDB write units, table", writes, facts["dynamodb.table_units"]))
-    if reads := decisions.get("votes_table: read_units"):
+    if reads := decisions.get(COUNT_READS) or decisions.get("votes_table: read_units"):
         found.append(QuotaNeed("DynamoDB read units, table", reads, facts["dynamodb.table_units"]))
         found.append(QuotaNeed("DynamoDB write units, account", writes, facts["dynamodb.account_units"]))
     return found
 
 
 def _steps(
-    planner: Planner, scenario: EventScenario, needed: Sequence[QuotaNeed], current_shards: int | None
+    planner: Planner,
+    scenario: EventScenario,
+    needed: Sequence[QuotaNeed],
+    current_shards: int | None,
+    door: Door,
 ) -> list[EventStep]:
     """Return the steps around the event, in order."""
     facts, keeping = planner.facts, planner.keeping
@@ -322,11 +377,18 @@ def _steps(
         steps.append(EventStep("a day before", text, (level, new)))
     text = "apply the tfvars; a new stream or table takes the target at once"
     steps.append(EventStep(f"{keeping.before:g} h before", text))
+    provisioned = _provisioned_concurrency(planner)
+    if provisioned is not None and door is not Door.REST:
+        text = f"set the ingress function's provisioned concurrency to {provisioned.value:,}; null after the rise"
+        steps.append(EventStep("half an hour before", text, (provisioned,)))
     buckets = scenario.surroundings.buckets_per_poll
     if buckets != facts.value("votestream.buckets_per_poll"):
         steps.append(EventStep("when polls are created", f"give each poll a bucket_count of {buckets}"))
     text = "send test votes to a poll of their own until every shard has had some: cold starts"
     steps.append(EventStep("10 minutes before", text))
+    if count_reads := planner.decisions.get(COUNT_READS):
+        text = f"set votes_table.read_units to {count_reads.value:,} in the tfvars and apply: for the count alone"
+        steps.append(EventStep("1 h before the end", text, (count_reads,)))
     text = "apply the everyday tfvars; shards halve per step at most"
     steps.append(EventStep(f"{keeping.after:g} h after", text))
     return steps

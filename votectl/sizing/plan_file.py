@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from votectl.settings.tfvars import TfvarsFile, literal
+from votectl.sizing.choices import Door
 from votectl.sizing.consumer import whole
 from votectl.sizing.plan import CapacityPlan
 
@@ -37,6 +38,10 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
     if deployment.api.batch_enabled:  # an environment may enable it without need
         objects["api"]["batch_enabled"] = True
+    if plan.door is not Door.REST:
+        objects["api"]["vote_door"] = plan.door.value
+        ingress = plan.decisions["ingress: reserved_concurrency"]
+        objects["ingress"] = {"reserved_concurrency": whole(ingress.value)}
     if not event.viewers:  # nothing is known of the requests for results
         del objects["results_api"]
     # Half of the stream's retention, as the module's default: the other half is for redrives.
@@ -56,7 +61,7 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     for name, attributes in objects.items():
         for key in (kept.given.get(name) or {}) if kept else {}:
             repeated = kept.converted[name].get(key) if kept else None
-            if repeated is not None and key not in {*DECIDED[name], *_FOLLOWING}:
+            if repeated is not None and key not in {*DECIDED.get(name, ()), *_FOLLOWING}:
                 attributes.setdefault(key, repeated)
         width = max(map(len, attributes))
         lines = [f"  {key:{width}} = {literal(attributes[key])}" for key in sorted(attributes)]

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
+from votectl.sizing.choices import LACKS
 from votectl.sizing.cost import BillItem, total
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.evidence.calibration import Calibration
@@ -71,6 +72,7 @@ def brief(found: CapacityPlan) -> RenderableType:
         ("cost", f"${figures['cost'].value:,.2f}"),
         ("most of it", _dearest(found.items)),
         ("cost per million votes", f"${figures['cost per million votes'].value:,.2f}"),
+        ("cost by door", _by_door(found)),
     ]
     rows += [
         (
@@ -89,6 +91,10 @@ def brief(found: CapacityPlan) -> RenderableType:
 def _dearest(items: Sequence[BillItem]) -> str:
     dearest = sorted(items, key=lambda item: -item.cost.value)[:3]
     return ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest)
+
+
+def _by_door(found: CapacityPlan) -> str:
+    return ", ".join(f"{door} ${cost.value:,.2f}" for door, cost in found.doors.items())
 
 
 def _said(found: CapacityPlan) -> str:
@@ -130,12 +136,17 @@ def plan(found: CapacityPlan) -> RenderableType:
     steps = _table("steps", "when", "what")
     for step in found.steps:
         steps.add_row(step.when, step.what)
+    doors = _table("doors", "door", "USD", "per million", "lacks", right=(1, 2))
+    for door, cost in found.doors.items():
+        per_million = f"{cost.value / event.votes * 1e6:,.2f}"
+        doors.add_row(door, f"{cost.value:,.2f}", per_million, LACKS[door])
     return Group(
         head,
         _figures("settings", found.decisions.values()),
         _figures("what to expect", found.predictions.values()),
         quotas,
         steps,
+        doors,
         _bill("cost", found.items),
     )
 
@@ -295,6 +306,8 @@ def plan_json(found: CapacityPlan) -> str:
             "settings": _values(found.decisions),
             "expected": _values(found.predictions),
             "cost": _items(found.items),
+            "door": found.door,
+            "doors": {door: cost.value for door, cost in found.doors.items()},
             "quotas": [
                 {
                     "name": quota.name,

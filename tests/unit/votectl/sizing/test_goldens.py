@@ -54,7 +54,8 @@ def test_an_answer_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], co
     assert code == 0, output
     answer = json.loads(output)
     check(
-        command, {key: answer[key] for key in ("settings", "expected", "simulated", "cost") if key in answer}
+        command,
+        {key: answer[key] for key in ("settings", "expected", "simulated", "cost", "doors") if key in answer},
     )
 
 

@@ -4,13 +4,14 @@ from typing import Any
 import pytest
 
 from votectl.settings.deployment import BillingMode, StreamMode
-from votectl.sizing.choices import Preference
+from votectl.sizing.choices import Door, Preference
+from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, event
 from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.facts import Facts
-from votectl.sizing.plan import CapacityPlan, plan
+from votectl.sizing.plan import PROVISIONED, CapacityPlan, plan
 from votectl.sizing.simulate import simulate
 
 MILLION = {"name": "million", "peak": 1e6, "duration": 600}
@@ -226,3 +227,47 @@ def test_viewers_have_limits_and_invocations_of_their_own(
     assert found.deployment.results_api.throttling_rate_limit == rate
     needed = {quota.name: quota.needed.value for quota in found.quotas}
     assert needed["Lambda concurrent executions, account"] == pytest.approx(invocations, rel=0.2)
+
+
+FINAL: dict[str, float] = {"votes": 1.5e9, "peak": 50_000}
+HALF_AN_HOUR = Goals(final_deadline_seconds=1_800)
+
+
+def test_the_cheaper_door_of_a_tv_final_costs_less_than_70_cents_per_million(facts: Facts) -> None:
+    found = plan(event(**FINAL), HALF_AN_HOUR, facts, door=Door.URL)
+    assert found.predictions["cost per million votes"].value < 0.70
+    assert found.predictions["cost"].value == pytest.approx(found.doors[Door.URL].value)
+    assert found.doors[Door.URL].value < found.doors[Door.HTTP].value < found.doors[Door.REST].value
+
+
+def test_a_function_door_needs_concurrency_instead_of_requests(facts: Facts) -> None:
+    needed = {
+        door: {
+            quota.name: quota.needed.value
+            for quota in plan(event(**FINAL), HALF_AN_HOUR, facts, door=door).quotas
+        }
+        for door in Door
+    }
+    api, functions = "API Gateway requests per second, account", "Lambda concurrent executions, account"
+    assert needed[Door.URL][api] == 0
+    assert needed[Door.HTTP][api] == needed[Door.REST][api]
+    # Lambda takes ten requests a second for each concurrent execution.
+    assert needed[Door.URL][functions] - needed[Door.REST][functions] == pytest.approx(6_342, abs=1)
+
+
+@pytest.mark.parametrize(("shape", "provisioned"), [("flat", True), ("show", False)])
+def test_a_rise_faster_than_lambda_scales_is_provisioned(facts: Facts, shape: str, provisioned: bool) -> None:
+    found = plan(event(**FINAL, shape=shape), HALF_AN_HOUR, facts, door=Door.HTTP)
+    assert any(item.what == PROVISIONED for item in found.items) is provisioned
+    assert any("provisioned concurrency" in step.what for step in found.steps) is provisioned
+
+
+def test_read_units_of_a_long_event_are_raised_for_the_count_alone(facts: Facts) -> None:
+    found = plan(event(**FINAL), HALF_AN_HOUR, facts)
+    count = found.decisions[COUNT_READS].value
+    assert found.deployment.votes_table.read_units == 100
+    assert any(f"read_units to {count:,}" in step.what for step in found.steps)
+    reads = {item.what: item.cost.value for item in found.items if "table reads" in item.what}
+    assert reads["votes table reads of the count"] == pytest.approx(count * 2 * 0.00013)
+    short = plan(event(peak=50_000, duration=3_600), Goals(), facts)
+    assert COUNT_READS not in short.decisions
