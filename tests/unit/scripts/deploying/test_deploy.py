@@ -32,7 +32,7 @@ def layout(tmp_path: Path) -> Layout:
     (root / "infra" / "main.tf").touch()
     (root / "infra" / "variables.tf").write_text(
         'variable "environment" {}\nvariable "lambda_architecture" {}\nvariable "stream" {\n'
-        "  type = object({ shard_count = number })\n}\n"
+        "  type = object({ shard_count = optional(number) })\n}\n"
     )
     (root / "infra" / ".terraform.lock.hcl").touch()
     (environments / "local.tfvars").write_text('environment = "local"\n')
