@@ -88,7 +88,8 @@ def _expression(operand: "_Arithmetic | Operand") -> Expression:
     if isinstance(operand, Figure):
         return Expression(operand.value, operand.name, _ATOM, {operand.name: operand})
     assert not isinstance(operand, _Arithmetic)  # noqa: S101 - it is abstract
-    return Expression(operand, f"{operand:.10g}", _ATOM, {})
+    short = f"{operand:.10g}"
+    return Expression(operand, short if float(short) == operand else repr(operand), _ATOM, {})
 
 
 def _joined(*parts: Expression) -> dict[str, Figure]:
