@@ -23,7 +23,7 @@ from benchmarks.results import NOTE
 from benchmarks.store import VOTES_TABLE, Store, running_store
 from benchmarks.usage import peak_memory_bytes
 from tally.counting import Partial, count_on
-from tally.store import VoteTable
+from tally.store import StoredVoteTable
 from voting.polls import DEFAULT_BUCKETS, bucket_of, poll_bucket
 from voting.records import version_of
 from voting_aws.clients import dynamodb_client
@@ -155,7 +155,7 @@ def counted_by_a_process(store: Store) -> dict[str, Any]:
 
 def count(poll_id: str) -> dict[str, Any]:
     """Count a poll as the tally does, one bucket after the other."""
-    votes = VoteTable(dynamodb_client(), VOTES_TABLE)
+    votes = StoredVoteTable(dynamodb_client(), VOTES_TABLE)
     memory_before = peak_memory_bytes(os.getpid())
     begun, cpu_begun = time.monotonic(), time.process_time()
     options: Counter[str] = Counter()

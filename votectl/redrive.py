@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vote_writer.handler import Runtime, build, handle
+from vote_writer.handler import WriterRuntime, build, handle
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from voting.records import version_of
@@ -49,7 +49,7 @@ class Warnings:
         self.messages.append(f"{message}: " + ", ".join(f"{k}={v}" for k, v in fields.items()))
 
 
-def writer_like(deployment: Deployment, warnings: Warnings) -> Runtime:
+def writer_like(deployment: Deployment, warnings: Warnings) -> WriterRuntime:
     """Return a vote writer with the settings of the deployed one, to run here."""
     configuration = boto3.client("lambda").get_function_configuration(
         FunctionName=deployment.vote_writer_function
@@ -138,7 +138,7 @@ class FailureDestination:
 def redrive(
     destination: FailureDestination,
     batches: Iterable[FailedBatch],
-    runtime: Runtime,
+    runtime: WriterRuntime,
     kinesis: "KinesisClient | None" = None,
 ) -> Redriven:
     """Bring failed batches back; return what became of them.
@@ -206,7 +206,7 @@ def _as_event_record(record: Mapping[str, Any], info: BatchInfo) -> dict[str, An
     }
 
 
-def _store(records: list[dict[str, Any]], runtime: Runtime) -> bool:
+def _store(records: list[dict[str, Any]], runtime: WriterRuntime) -> bool:
     """Put records through the vote writer; say whether all of them are settled."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     answer = handle({"Records": records}, lambda: round((deadline - time.monotonic()) * 1000), runtime)

@@ -35,7 +35,7 @@ LOOKED_THROUGH = 100
 
 @dataclass(frozen=True)
 class Snapshot:
-    """How far a tally is. ``step`` is closing, draining, counting or final; empty before the markers."""
+    """How far a tally is. ``step`` is put_markers, draining, counting or final; empty before the markers."""
 
     status: str
     step: str = ""
@@ -229,7 +229,7 @@ def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> S
 def what_now(snapshot: Snapshot) -> str:
     """Say in a line what a tally does or waits for."""
     match snapshot.step:
-        case "closing":
+        case "put_markers":
             return "putting closing markers into every shard"
         case "draining" if snapshot.behind:
             return f"waiting for {snapshot.behind}"

@@ -10,7 +10,7 @@ from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, bucket_of, poll_bucket
 from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_PREFIX
-from voting_aws.clients import code_of, error_passes
+from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,8 +35,8 @@ class _Table:
         return answer.get("Item")
 
     def _trouble(self, error: Exception) -> StoreUnavailable | StoreRefused:
-        problem = f"{self._table} can't be read: {code_of(error)}"
-        return StoreUnavailable(problem) if error_passes(error) else StoreRefused(problem)
+        problem = f"{self._table} can't be read: {error_code(error)}"
+        return StoreUnavailable(problem) if is_transient(error) else StoreRefused(problem)
 
 
 class TallyTable(_Table):

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from pydantic import ValidationError
 
 from tally.counting import Partial
-from tally.draining import Drain
+from tally.draining import DrainStatus
 from tally.errors import ImpossibleCount
-from tally.state import State
+from tally.state import TallyState
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
 from voting.polls import Poll
@@ -16,11 +16,11 @@ from voting.rules import Reason
 
 
 def certificate(
-    state: State,
+    state: TallyState,
     poll: Poll,
     partials: Mapping[int, Partial],
     live: LiveCounts,
-    drain: Drain,
+    drain: DrainStatus,
     now_ms: int,
 ) -> Final:
     """Return the final result of a poll.

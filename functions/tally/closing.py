@@ -20,17 +20,17 @@ ROUNDS = 10
 PAUSE_MS = 1_000
 
 
-class Shard(NamedTuple):
+class OpenShard(NamedTuple):
     """An open shard, and a hash key that leads there."""
 
     shard_id: str
     hash_key: str
 
 
-class Stream(Protocol):
+class MarkerStream(Protocol):
     """The stream of votes."""
 
-    def open_shards(self) -> list[Shard]:
+    def open_shards(self) -> list[OpenShard]:
         """Return the shards that take records. The answer may be out of date a moment later."""
         ...
 
@@ -64,7 +64,7 @@ def put_markers(
     poll_id: str,
     tally_id: str,
     lanes: int,
-    stream: Stream,
+    stream: MarkerStream,
     rows: Expectations,
     sleep_ms: Callable[[float], None],
 ) -> list[str]:

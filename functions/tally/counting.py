@@ -11,17 +11,17 @@ FIRST_BACKOFF_MS = 100
 LONGEST_BACKOFF_MS = 5_000
 
 
-class Page(NamedTuple):
+class VotePage(NamedTuple):
     """Part of a bucket: its votes by option, and the voter after whom it goes on, if it does."""
 
     options: Counter[str]
     last_voter: str | None
 
 
-class StoredVotes(Protocol):
+class BucketReader(Protocol):
     """The votes table."""
 
-    def page(self, poll_bucket: str, after: str | None) -> Page:
+    def page(self, poll_bucket: str, after: str | None) -> VotePage:
         """Return the votes behind a voter (None: from the start), read strongly consistently.
 
         Raises:
@@ -39,7 +39,7 @@ class Partial:
     last_voter: str | None = None
     counted_at: int | None = None
 
-    def add(self, page: Page, now_ms: int) -> None:
+    def add(self, page: VotePage, now_ms: int) -> None:
         """Add the page behind what is counted."""
         self.options += page.options
         self.pages += 1
@@ -50,7 +50,7 @@ class Partial:
 def count_on(
     partial: Partial,
     poll_bucket: str,
-    votes: StoredVotes,
+    votes: BucketReader,
     now_ms: Callable[[], int],
     sleep_ms: Callable[[float], None],
     remaining_ms: Callable[[], int],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from voting.markers import CONSUMERS
 
 
-class Place(NamedTuple):
+class DrainPlace(NamedTuple):
     """A consumer in a shard."""
 
     consumer: str
@@ -17,12 +17,12 @@ class Place(NamedTuple):
         return f"{self.consumer} in {self.shard_id}"
 
 
-class Drain(NamedTuple):
+class DrainStatus(NamedTuple):
     """How far the consumers are: markers by consumer, and the places where some are still to be passed."""
 
     expected: dict[str, int]
     passed: dict[str, int]
-    behind: list[Place]
+    behind: list[DrainPlace]
 
     @property
     def complete(self) -> bool:
@@ -30,17 +30,19 @@ class Drain(NamedTuple):
         return not self.behind
 
 
-def drain_of(rows: Mapping[Place, frozenset[str]], shards: Collection[str], ids: Collection[str]) -> Drain:
+def drain_of(
+    rows: Mapping[DrainPlace, frozenset[str]], shards: Collection[str], ids: Collection[str]
+) -> DrainStatus:
     """Hold the drain rows (ids passed, by place) against the markers that were put into each of the shards."""
     wanted = frozenset(ids)
     passed = dict.fromkeys(CONSUMERS, 0)
-    behind: list[Place] = []
+    behind: list[DrainPlace] = []
     for consumer in CONSUMERS:
         for shard_id in sorted(shards):
-            place = Place(consumer, shard_id)
+            place = DrainPlace(consumer, shard_id)
             there = len(wanted & rows.get(place, frozenset()))
             passed[consumer] += there
             if there < len(wanted):
                 behind.append(place)
     expected = dict.fromkeys(CONSUMERS, len(wanted) * len(shards))
-    return Drain(expected, passed, behind)
+    return DrainStatus(expected, passed, behind)

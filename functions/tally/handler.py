@@ -9,9 +9,9 @@ import boto3
 from botocore.config import Config
 
 from tally import steps
-from tally.state import State
-from tally.steps import Runtime
-from tally.store import TallyTable, VoteStream, VoteTable, WriterFailures
+from tally.state import TallyState
+from tally.steps import TallyRuntime
+from tally.store import StoredVoteTable, TallyRowTable, VoteStream, WriterFailures
 from voting.invocation import LambdaContext
 from voting.polls import Poll
 from voting.settings import TallySettings
@@ -37,7 +37,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 
 @cache
-def runtime() -> Runtime:
+def runtime() -> TallyRuntime:
     """Build the container's runtime from the environment at its first invocation."""
     settings = TallySettings.from_env(os.environ)
     config = Config(
@@ -54,11 +54,11 @@ def runtime() -> Runtime:
     def sleep_ms(duration: float) -> None:
         time.sleep(duration / 1000)
 
-    return Runtime(
+    return TallyRuntime(
         load_poll=load_poll,
         stream=VoteStream(boto3.client("kinesis", config=config), settings.stream, sleep_ms),
-        rows=TallyTable(client, settings.tallies_table),
-        votes=VoteTable(client, settings.votes_table),
+        rows=TallyRowTable(client, settings.tallies_table),
+        votes=StoredVoteTable(client, settings.votes_table),
         failures=WriterFailures(boto3.client("s3", config=config), settings.writer_failure_bucket),
         telemetry=PowertoolsTelemetry(SERVICE, settings),
         lanes=settings.writer_lanes,
@@ -69,14 +69,14 @@ def runtime() -> Runtime:
     )
 
 
-def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: Runtime) -> dict[str, Any]:
+def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: TallyRuntime) -> dict[str, Any]:
     """Take the step that the event names; return what the state machine goes on with."""
-    state = State.model_validate(event["state"])
+    state = TallyState.model_validate(event["state"])
     match event["step"]:
         case "begin":
             return steps.begin(state, runtime).model_dump(mode="json")
         case "put_markers":
-            return steps.close(state, runtime).model_dump(mode="json")
+            return steps.put_markers(state, runtime).model_dump(mode="json")
         case "check_drain":
             return steps.check_drain(state, runtime).model_dump(mode="json")
         case "count":

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voting.records import PollId
 
 
-class State(BaseModel):
+class TallyState(BaseModel):
     """A tally as far as it is; times in epoch ms. No step may put a voter or a choice in here.
 
     ``ready``, ``already_final``, ``drained``, ``not_before`` and ``wait_seconds`` are what the state machine

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from itertools import count as numbers
 from typing import Protocol
 
+from tally import closing
 from tally.certifying import certificate
-from tally.closing import Expectations, Stream, markers_per_shard, put_markers
-from tally.counting import Partial, StoredVotes, count_on
-from tally.draining import Drain, Place, drain_of
+from tally.closing import Expectations, MarkerStream, markers_per_shard
+from tally.counting import BucketReader, Partial, count_on
+from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
-from tally.state import State
+from tally.state import TallyState
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
@@ -41,7 +42,7 @@ NAMED = 5
 class TallyRows(Expectations, Protocol):
     """The tallies table, as a tally uses it."""
 
-    def passed(self, poll_id: str) -> Mapping[Place, frozenset[str]]:
+    def passed(self, poll_id: str) -> Mapping[DrainPlace, frozenset[str]]:
         """Return the markers that have been passed, by place."""
         ...
 
@@ -83,13 +84,13 @@ class FailedBatches(Protocol):
 
 
 @dataclass(frozen=True)
-class Runtime:
+class TallyRuntime:
     """What a tally works with. ``settle_ms``: how long what is approximate may take to become certain."""
 
     load_poll: Callable[[str], Poll | None]
-    stream: Stream
+    stream: MarkerStream
     rows: TallyRows
-    votes: StoredVotes
+    votes: BucketReader
     failures: FailedBatches
     telemetry: Telemetry
     lanes: int  # the vote writer's parallelization factor
@@ -99,7 +100,7 @@ class Runtime:
     sleep_ms: Callable[[float], None]
 
 
-def begin(state: State, runtime: Runtime) -> State:
+def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Say whether the poll is over, and if not, when to ask again.
 
     A poll's closing time may have moved since its tally was scheduled, so it is read here, each time anew.
@@ -125,12 +126,12 @@ def begin(state: State, runtime: Runtime) -> State:
     )
 
 
-def close(state: State, runtime: Runtime) -> State:
+def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Put the closing markers."""
     poll = _unchanged_poll(state, runtime)
     started_at = runtime.now_ms()
-    _report(state, runtime, step="closing", execution=state.execution)
-    shards = put_markers(
+    _report(state, runtime, step="put_markers", execution=state.execution)
+    shards = closing.put_markers(
         poll.poll_id, state.tally_id, runtime.lanes, runtime.stream, runtime.rows, runtime.sleep_ms
     )
     markers = markers_per_shard(runtime.lanes)
@@ -147,7 +148,7 @@ def close(state: State, runtime: Runtime) -> State:
     )
 
 
-def check_drain(state: State, runtime: Runtime) -> State:
+def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Say whether everything that was on its way is in the tables.
 
     That is so when both consumers have passed every marker, and nothing that the writer has given up on
@@ -196,7 +197,7 @@ def check_drain(state: State, runtime: Runtime) -> State:
     )
 
 
-def count(state: State, buckets: Iterable[int], runtime: Runtime, remaining_ms: Clock) -> bool:
+def count(state: TallyState, buckets: Iterable[int], runtime: TallyRuntime, remaining_ms: Clock) -> bool:
     """Count buckets, or go on where the last call had to stop; return whether all of them are done.
 
     Raises:
@@ -205,7 +206,7 @@ def count(state: State, buckets: Iterable[int], runtime: Runtime, remaining_ms: 
     return all(_count(state, bucket, runtime, remaining_ms) for bucket in buckets)
 
 
-def _count(state: State, bucket: int, runtime: Runtime, remaining_ms: Clock) -> bool:
+def _count(state: TallyState, bucket: int, runtime: TallyRuntime, remaining_ms: Clock) -> bool:
     partial = runtime.rows.partial(state.poll_id, state.tally_id, bucket)
     if partial.counted_at is None:
         before = partial.options.total()
@@ -231,7 +232,7 @@ class Certified:
     agrees: bool
 
 
-def certify(state: State, runtime: Runtime) -> Certified:
+def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
     """Write the final result once; a later one goes beside it.
 
     Raises:
@@ -267,7 +268,7 @@ def certify(state: State, runtime: Runtime) -> Certified:
     raise AssertionError("unreachable: numbers never end")  # pragma: no cover
 
 
-def _poll(state: State, runtime: Runtime) -> Poll:
+def _poll(state: TallyState, runtime: TallyRuntime) -> Poll:
     poll = runtime.load_poll(state.poll_id)
     if poll is None:
         raise UnknownPoll(f"there is no poll {state.poll_id!r}")
@@ -276,7 +277,7 @@ def _poll(state: State, runtime: Runtime) -> Poll:
     return poll
 
 
-def _unchanged_poll(state: State, runtime: Runtime) -> Poll:
+def _unchanged_poll(state: TallyState, runtime: TallyRuntime) -> Poll:
     poll = _poll(state, runtime)
     if poll.closes_at != state.closes_at:
         raise PollChanged(
@@ -297,10 +298,10 @@ def _wording(poll: Poll) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
-def _drain(state: State, runtime: Runtime) -> Drain:
+def _drain(state: TallyState, runtime: TallyRuntime) -> DrainStatus:
     ids = marker_ids(state.tally_id, state.markers_per_shard)
     return drain_of(runtime.rows.passed(state.poll_id), state.shards, ids)
 
 
-def _report(state: State, runtime: Runtime, **progress: int | str) -> None:
+def _report(state: TallyState, runtime: TallyRuntime, **progress: int | str) -> None:
     runtime.rows.report(state.poll_id, {"tally_id": state.tally_id, **progress})

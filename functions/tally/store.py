@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tally.closing import Shard
-from tally.counting import Page, Partial
-from tally.draining import Place
+from tally.closing import OpenShard
+from tally.counting import Partial, VotePage
+from tally.draining import DrainPlace
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
@@ -25,7 +25,7 @@ from voting.tallies import (
     count_entry,
     drain_entry,
 )
-from voting_aws.clients import code_of, error_passes
+from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,13 +51,13 @@ def _attempt[T](what: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except (ClientError, BotoCoreError) as error:
-        if error_passes(error):
-            raise StoreUnavailable(f"{what}: {code_of(error)}") from None
-        raise StoreRefused(f"{what}: {code_of(error)}") from None
+        if is_transient(error):
+            raise StoreUnavailable(f"{what}: {error_code(error)}") from None
+        raise StoreRefused(f"{what}: {error_code(error)}") from None
 
 
 class VoteStream:
-    """``tally.closing.Stream`` on Kinesis."""
+    """``tally.closing.MarkerStream`` on Kinesis."""
 
     def __init__(self, client: "KinesisClient", name: str, sleep_ms: Callable[[float], None]) -> None:
         """Take the client, the stream's name, and how to sleep."""
@@ -65,15 +65,15 @@ class VoteStream:
         self._name = name
         self._sleep_ms = sleep_ms
 
-    def open_shards(self) -> list[Shard]:
+    def open_shards(self) -> list[OpenShard]:
         """Return the shards that take records."""
         return _attempt(f"{self._name} can't be listed", lambda: list(self._open_shards()))
 
-    def _open_shards(self) -> Iterator[Shard]:
+    def _open_shards(self) -> Iterator[OpenShard]:
         for page in self._client.get_paginator("list_shards").paginate(StreamName=self._name):
             for shard in page["Shards"]:
                 if "EndingSequenceNumber" not in shard["SequenceNumberRange"]:
-                    yield Shard(shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"])
+                    yield OpenShard(shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"])
 
     def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
         """Put one record per marker (``Stream.put_markers``)."""
@@ -128,15 +128,15 @@ class WriterFailures:
         )
 
 
-class VoteTable:
-    """``tally.counting.StoredVotes`` on DynamoDB."""
+class StoredVoteTable:
+    """``tally.counting.BucketReader`` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """Take the client and the table's name."""
         self._client = client
         self._table = table
 
-    def page(self, poll_bucket: str, after: str | None) -> Page:
+    def page(self, poll_bucket: str, after: str | None) -> VotePage:
         """Return up to 1 MB of a bucket's votes (``StoredVotes.page``)."""
         key: dict[str, AttributeValueTypeDef] = {"poll_bucket": {"S": poll_bucket}}
         start: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": {**key, "voter": {"S": after}}}
@@ -154,12 +154,12 @@ class VoteTable:
             ),
         )
         last = answer.get("LastEvaluatedKey")
-        return Page(
+        return VotePage(
             Counter(row["option"]["S"] for row in answer["Items"]), last["voter"]["S"] if last else None
         )
 
 
-class TallyTable:
+class TallyRowTable:
     """``tally.steps.TallyRows`` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -177,12 +177,12 @@ class TallyTable:
                 ExpressionAttributeValues={":tally_id": {"S": tally_id}},
             )
 
-    def passed(self, poll_id: str) -> dict[Place, frozenset[str]]:
+    def passed(self, poll_id: str) -> dict[DrainPlace, frozenset[str]]:
         """Return the markers that have been passed, by place."""
         found = {}
         for row in self._rows(poll_id, DRAIN_PREFIX):
             consumer, _, shard_id = row["entry"]["S"].removeprefix(DRAIN_PREFIX).partition("#")
-            found[Place(consumer, shard_id)] = frozenset(row.get(PASSED, {}).get("SS", ()))
+            found[DrainPlace(consumer, shard_id)] = frozenset(row.get(PASSED, {}).get("SS", ()))
         return found
 
     def live(self, poll_id: str) -> LiveCounts:

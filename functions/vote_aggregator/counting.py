@@ -15,7 +15,7 @@ from vote_aggregator.folding import Addition
 from voting.errors import StoreUnavailable
 
 
-class LiveRows(Protocol):
+class LiveRowStore(Protocol):
     """The live rows of the tallies table."""
 
     def add(self, addition: Addition, seen: str | None) -> str | None:
@@ -37,7 +37,7 @@ class LiveRows(Protocol):
 
 
 @dataclass
-class Counting:
+class CountingResult:
     """What became of a batch's additions; ``uncounted`` have to come again.
 
     Of these, a row may have counted some records before (``already_counted``): ``records_uncounted`` are the rest,
@@ -52,7 +52,9 @@ class Counting:
     cause: str = ""
 
 
-def count(additions: Sequence[Addition], rows: LiveRows, remaining_ms: Callable[[], int]) -> Counting:
+def count(
+    additions: Sequence[Addition], rows: LiveRowStore, remaining_ms: Callable[[], int]
+) -> CountingResult:
     """Bring the additions into their rows, in the order given, until one fails or time runs out.
 
     Args:
@@ -60,7 +62,7 @@ def count(additions: Sequence[Addition], rows: LiveRows, remaining_ms: Callable[
         rows: the store.
         remaining_ms: how much time is left in which a call may be started.
     """
-    done = Counting()
+    done = CountingResult()
     for position, addition in enumerate(additions):
         rest, seen = addition, None
         while rest.records:

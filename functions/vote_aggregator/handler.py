@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from vote_aggregator.counting import LiveRows, count
+from vote_aggregator.counting import LiveRowStore, count
 from vote_aggregator.folding import fold
-from vote_aggregator.store import TallyTable
+from vote_aggregator.store import LiveRowTable
 from voting.errors import StoreUnavailable
-from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.invocation import BatchResponse, LambdaContext, all_done, retry_all, retry_from
 from voting.markers import VOTE_AGGREGATOR, DrainRows, pass_markers
 from voting.metrics import JUDGED, Metric, Sums, Telemetry, balanced, judged_counts
 from voting.records import records_in, shard_of
@@ -29,11 +29,11 @@ SUMS: Sums = (JUDGED, (Metric.RECORDS_RECEIVED, OUTCOMES))
 
 
 @dataclass(frozen=True)
-class Runtime:
+class AggregatorRuntime:
     """What a container keeps between invocations."""
 
     polls: PollSource
-    rows: LiveRows
+    rows: LiveRowStore
     drain: DrainRows
     telemetry: Telemetry
 
@@ -44,29 +44,31 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> BatchRespon
 
 
 @cache
-def runtime() -> Runtime:
+def runtime() -> AggregatorRuntime:
     """Build the container's runtime from the environment at its first invocation."""
     settings = AggregatorSettings.from_env(os.environ)
     client = dynamodb_client()
-    return Runtime(
+    return AggregatorRuntime(
         polls=cached_polls(client, settings),
-        rows=TallyTable(client, settings.tallies_table),
+        rows=LiveRowTable(client, settings.tallies_table),
         drain=DrainTable(client, settings.tallies_table, VOTE_AGGREGATOR),
         telemetry=PowertoolsTelemetry(SERVICE, settings),
     )
 
 
-def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runtime) -> BatchResponse:
+def handle(
+    event: dict[str, Any], remaining_ms: Callable[[], int], runtime: AggregatorRuntime
+) -> BatchResponse:
     """Count a batch's records; report where to start again if some could not be counted."""
     records = list(records_in(event))
     try:
         judged = judge(records, runtime.polls)
     except StoreUnavailable as error:
-        return whole_batch_comes_again(runtime.telemetry, records, str(error))
+        return retry_all(runtime.telemetry, records, str(error))
     shard = shard_of(event)
     counting = count(fold(judged, shard), runtime.rows, remaining_ms)
-    retry_from = counting.uncounted[0].first_version if counting.uncounted else None
-    passing = pass_markers(judged.markers, retry_from, shard, runtime.drain, remaining_ms)
+    first_uncounted = counting.uncounted[0].first_version if counting.uncounted else None
+    passing = pass_markers(judged.markers, first_uncounted, shard, runtime.drain, remaining_ms)
     counts = judged_counts(len(records) - len(judged.markers), judged) | {
         Metric.RECORDS_COUNTED: counting.counted,
         Metric.RECORDS_ALREADY_COUNTED: counting.already_counted,
@@ -78,7 +80,7 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
         # What is uncounted lies behind these markers, so it comes again with them.
-        return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)
-    if retry_from is None:
+        return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
+    if first_uncounted is None:
         return all_done()
-    return comes_again(runtime.telemetry, records, retry_from, counting.cause)
+    return retry_from(runtime.telemetry, records, first_uncounted, counting.cause)

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from vote_aggregator.folding import Addition
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.tallies import live_entry
-from voting_aws.clients import code_of, error_passes
+from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,8 +18,8 @@ ROW_IS_NEW_OR_ENDS_BEFORE = "attribute_not_exists(last_version) OR last_version 
 ROW_HAS_NOT_MOVED = "last_version = :seen"
 
 
-class TallyTable:
-    """``vote_aggregator.counting.LiveRows`` on DynamoDB: one conditional UpdateItem each."""
+class LiveRowTable:
+    """``vote_aggregator.counting.LiveRowStore`` on DynamoDB: one conditional UpdateItem each."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """Take the client and the table's name."""
@@ -60,7 +60,7 @@ class TallyTable:
             # The row is there: both conditions hold for one that is not, or could not have been seen.
             return str(error.response["Item"]["last_version"]["S"])  # type: ignore[typeddict-item]
         except (ClientError, BotoCoreError) as error:
-            if error_passes(error):
-                raise StoreUnavailable(f"{self._table} can't be written: {code_of(error)}") from None
-            raise StoreRefused(f"{self._table} can't be written: {code_of(error)}") from None
+            if is_transient(error):
+                raise StoreUnavailable(f"{self._table} can't be written: {error_code(error)}") from None
+            raise StoreRefused(f"{self._table} can't be written: {error_code(error)}") from None
         return None

@@ -10,10 +10,10 @@ from typing import Any
 
 from vote_writer.folding import fold
 from vote_writer.pacing import Pace
-from vote_writer.store import VoteTable
+from vote_writer.store import BallotTable
 from vote_writer.writing import BallotWriter, RecentVersions
 from voting.errors import StoreUnavailable
-from voting.invocation import BatchResponse, LambdaContext, all_done, comes_again, whole_batch_comes_again
+from voting.invocation import BatchResponse, LambdaContext, all_done, retry_all, retry_from
 from voting.markers import VOTE_WRITER, DrainRows, pass_markers
 from voting.metrics import JUDGED, Metric, Sums, Telemetry, balanced, judged_counts
 from voting.records import records_in, shard_of
@@ -38,7 +38,7 @@ SUMS: Sums = (JUDGED, (Metric.VOTES_ACCEPTED, OUTCOMES))
 
 
 @dataclass(frozen=True)
-class Runtime:
+class WriterRuntime:
     """What a container keeps between invocations."""
 
     settings: WriterSettings
@@ -54,24 +54,24 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> BatchRespon
 
 
 @cache
-def runtime() -> Runtime:
+def runtime() -> WriterRuntime:
     """Build the container's runtime from the environment at its first invocation."""
     settings = WriterSettings.from_env(os.environ)
     return build(settings, PowertoolsTelemetry(SERVICE, settings))
 
 
-def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
+def build(settings: WriterSettings, telemetry: Telemetry) -> WriterRuntime:
     """Build a runtime: a container's, or one outside Lambda that brings failed batches back."""
 
     def sleep_ms(duration: float) -> None:
         time.sleep(duration / 1000)
 
     client = dynamodb_client(max_connections=settings.write_concurrency)
-    return Runtime(
+    return WriterRuntime(
         settings=settings,
         polls=cached_polls(client, settings),
         writer=BallotWriter(
-            VoteTable(client, settings.votes_table),
+            BallotTable(client, settings.votes_table),
             RecentVersions(lambda: time.time_ns() // 1_000_000),
             ThreadPoolExecutor(settings.write_concurrency, thread_name_prefix="votes").map,
             sleep_ms,
@@ -82,17 +82,17 @@ def build(settings: WriterSettings, telemetry: Telemetry) -> Runtime:
     )
 
 
-def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runtime) -> BatchResponse:
+def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: WriterRuntime) -> BatchResponse:
     """Store a batch's votes; report where to start again if some could not be stored in time."""
     records = list(records_in(event))
     try:
         judged = judge(records, runtime.polls)
     except StoreUnavailable as error:
-        return whole_batch_comes_again(runtime.telemetry, records, str(error))
+        return retry_all(runtime.telemetry, records, str(error))
     ballots = fold(judged.accepted, runtime.settings.vote_retention_days)
     written = runtime.writer.write(ballots, remaining_ms)
-    retry_from = min((ballot.oldest_version for ballot in written.unwritten), default=None)
-    passing = pass_markers(judged.markers, retry_from, shard_of(event), runtime.drain, remaining_ms)
+    first_unwritten = min((ballot.oldest_version for ballot in written.unwritten), default=None)
+    passing = pass_markers(judged.markers, first_unwritten, shard_of(event), runtime.drain, remaining_ms)
     counts = judged_counts(len(records) - len(judged.markers), judged) | {
         Metric.VOTES_FOLDED: len(judged.accepted) - len(ballots),
         Metric.VOTES_STORED: written.stored,
@@ -107,8 +107,8 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Runt
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
         # What is unwritten lies behind these markers, so it comes again with them.
-        return comes_again(runtime.telemetry, records, passing.retry_from, passing.cause)
-    if retry_from is None:
+        return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
+    if first_unwritten is None:
         return all_done()
     cause = f"{len(written.unwritten)} votes could not be stored in time"
-    return comes_again(runtime.telemetry, records, retry_from, cause)
+    return retry_from(runtime.telemetry, records, first_unwritten, cause)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from vote_writer.folding import Ballot
-from vote_writer.writing import Operation, Outcome, Statement
+from vote_writer.writing import Statement, WriteOperation, WriteOutcome
 from voting.errors import StoreRefused
-from voting_aws.clients import code_of, code_passes, code_throttles, error_passes
+from voting_aws.clients import error_code, is_throttling_code, is_transient, is_transient_code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
 
 
-class VoteTable:
+class BallotTable:
     """``vote_writer.writing.VoteStore`` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -38,7 +38,7 @@ class VoteTable:
         )
         self._update_expiring = self._update.replace(" WHERE", ' SET "expires_at" = ? WHERE')
 
-    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         """Carry out up to 25 statements in one call.
 
         Raises:
@@ -49,9 +49,9 @@ class VoteTable:
                 Statements=[self._request(statement) for statement in statements]
             )
         except (ClientError, BotoCoreError) as error:
-            if not error_passes(error):
-                raise StoreRefused(f"{self._table} can't be written: {code_of(error)}") from None
-            return [_trouble(code_of(error))] * len(statements)
+            if not is_transient(error):
+                raise StoreRefused(f"{self._table} can't be written: {error_code(error)}") from None
+            return [_trouble(error_code(error))] * len(statements)
         return [
             self._outcome(statement, response)
             for statement, response in zip(statements, answer["Responses"], strict=True)
@@ -68,7 +68,7 @@ class VoteTable:
             {"S": ballot.version},
             {"N": str(ballot.arrived_at)},
         ]
-        if statement.operation is Operation.INSERT:
+        if statement.operation is WriteOperation.INSERT:
             return {
                 "Statement": self._insert_expiring if expires else self._insert,
                 "Parameters": [*key, *values, *expires],
@@ -81,25 +81,25 @@ class VoteTable:
         }
 
     @staticmethod
-    def _outcome(statement: Statement, response: "BatchStatementResponseTypeDef") -> Outcome:
+    def _outcome(statement: Statement, response: "BatchStatementResponseTypeDef") -> WriteOutcome:
         error = response.get("Error")
         if error is None:
-            return Outcome.WRITTEN
+            return WriteOutcome.WRITTEN
         code = error.get("Code")
         stored = error.get("Item", {}).get("version", {}).get("S")
         if code == "DuplicateItem":
             # Not every store returns the old row here; where it does, the UPDATE can be spared.
-            return _compare(stored, statement.ballot) or Outcome.DUPLICATE
+            return _compare(stored, statement.ballot) or WriteOutcome.DUPLICATE
         if code == "ConditionalCheckFailed":
-            return _compare(stored, statement.ballot) or Outcome.REFUSED
-        if code_passes(code):
+            return _compare(stored, statement.ballot) or WriteOutcome.REFUSED
+        if is_transient_code(code):
             return _trouble(code)
         raise StoreRefused(f"{statement.operation.name} was refused for good: {code}")
 
 
-def _trouble(code: str | None) -> Outcome:
-    return Outcome.THROTTLED if code_throttles(code) else Outcome.UNAVAILABLE
+def _trouble(code: str | None) -> WriteOutcome:
+    return WriteOutcome.THROTTLED if is_throttling_code(code) else WriteOutcome.UNAVAILABLE
 
 
-def _compare(stored: str | None, ballot: Ballot) -> Outcome | None:
-    return Outcome.NOT_OLDER if stored is not None and stored >= ballot.version else None
+def _compare(stored: str | None, ballot: Ballot) -> WriteOutcome | None:
+    return WriteOutcome.NOT_OLDER if stored is not None and stored >= ballot.version else None

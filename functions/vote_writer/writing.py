@@ -23,14 +23,14 @@ FIRST_BACKOFF_MS = 50
 LONGEST_BACKOFF_MS = 2_000
 
 
-class Operation(Enum):
+class WriteOperation(Enum):
     """How a ballot is to be written."""
 
     INSERT = auto()  # only where the voter has no vote in this poll yet
     UPDATE = auto()  # only where the stored version is older
 
 
-class Outcome(Enum):
+class WriteOutcome(Enum):
     """What the store said to one statement."""
 
     WRITTEN = auto()
@@ -44,7 +44,7 @@ class Outcome(Enum):
 class Statement(NamedTuple):
     """One statement of a call. ``row_seen``: an INSERT has just found the row there."""
 
-    operation: Operation
+    operation: WriteOperation
     ballot: Ballot
     row_seen: bool = False
 
@@ -52,7 +52,7 @@ class Statement(NamedTuple):
 class VoteStore(Protocol):
     """The votes table."""
 
-    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         """Carry out up to 25 statements, each on its own; return their outcomes in order.
 
         Callers may not assume that a statement with outcome UNAVAILABLE did not happen. Called from
@@ -64,7 +64,7 @@ class VoteStore(Protocol):
 type Call = Sequence[Statement]
 
 # The builtin ``map``, or one that has several calls under way. It gives the outcomes in the calls' order.
-type MapCalls = Callable[[Callable[[Call], list[Outcome]], Iterable[Call]], Iterable[list[Outcome]]]
+type MapCalls = Callable[[Callable[[Call], list[WriteOutcome]], Iterable[Call]], Iterable[list[WriteOutcome]]]
 
 
 @dataclass
@@ -147,9 +147,9 @@ class BallotWriter:
         for ballot in ballots:
             known = self._recent.get(ballot)
             if known is None:
-                pending.append(Statement(Operation.INSERT, ballot))
+                pending.append(Statement(WriteOperation.INSERT, ballot))
             elif known < ballot.version:
-                pending.append(Statement(Operation.UPDATE, ballot))
+                pending.append(Statement(WriteOperation.UPDATE, ballot))
             else:
                 written.already_stored += 1
         backoff_ms = FIRST_BACKOFF_MS
@@ -172,10 +172,10 @@ class BallotWriter:
     ) -> tuple[list[Statement], list[Statement]]:
         """Send each statement once; return the follow-ups and those that have to be sent again."""
 
-        def execute(call: Call) -> list[Outcome]:
+        def execute(call: Call) -> list[WriteOutcome]:
             # Asked before every call: in a slow hour, or at a slow pace, a round must not outlive the function.
             in_time = self._pace.admit(len(call), remaining_ms)
-            return self._store.execute(call) if in_time else [Outcome.UNAVAILABLE] * len(call)
+            return self._store.execute(call) if in_time else [WriteOutcome.UNAVAILABLE] * len(call)
 
         follow_ups: list[Statement] = []
         again: list[Statement] = []
@@ -184,26 +184,29 @@ class BallotWriter:
         for call, outcomes in zip(calls, self._map_calls(execute, calls), strict=True):
             for statement, outcome in zip(call, outcomes, strict=True):
                 ballot = statement.ballot
-                written.answered_statements += outcome not in (Outcome.THROTTLED, Outcome.UNAVAILABLE)
+                written.answered_statements += outcome not in (
+                    WriteOutcome.THROTTLED,
+                    WriteOutcome.UNAVAILABLE,
+                )
                 match outcome:
-                    case Outcome.WRITTEN:
-                        if statement.operation is Operation.INSERT:
+                    case WriteOutcome.WRITTEN:
+                        if statement.operation is WriteOperation.INSERT:
                             written.stored += 1
                         else:
                             written.changed += 1
                         settled.append(ballot)
-                    case Outcome.REFUSED if not statement.row_seen:
+                    case WriteOutcome.REFUSED if not statement.row_seen:
                         # From memory only did we take it that there is a row: it may have expired.
-                        follow_ups.append(Statement(Operation.INSERT, ballot))
-                    case Outcome.NOT_OLDER | Outcome.REFUSED:
+                        follow_ups.append(Statement(WriteOperation.INSERT, ballot))
+                    case WriteOutcome.NOT_OLDER | WriteOutcome.REFUSED:
                         written.already_stored += 1
                         settled.append(ballot)
-                    case Outcome.DUPLICATE:
-                        follow_ups.append(Statement(Operation.UPDATE, ballot, row_seen=True))
-                    case Outcome.THROTTLED:
+                    case WriteOutcome.DUPLICATE:
+                        follow_ups.append(Statement(WriteOperation.UPDATE, ballot, row_seen=True))
+                    case WriteOutcome.THROTTLED:
                         written.throttled_statements += 1
                         again.append(statement)
-                    case Outcome.UNAVAILABLE:
+                    case WriteOutcome.UNAVAILABLE:
                         again.append(statement)
         self._recent.remember(settled)
         return follow_ups, again

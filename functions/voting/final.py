@@ -40,11 +40,11 @@ CANCELLED_AT = "cancelled_at"
 type Row = dict[str, dict[str, str]]
 
 
-class _Part(BaseModel):
+class _CertificatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class OptionCount(_Part):
+class OptionCount(_CertificatePart):
     """How many voters' last vote is for this option. ``label`` is None in old certificates only."""
 
     option: OptionId
@@ -52,21 +52,21 @@ class OptionCount(_Part):
     votes: Count
 
 
-class LiveComparison(_Part):
+class LiveComparison(_CertificatePart):
     """The live result, read after the drain: accepted records, and those of them that are nobody's last vote."""
 
     accepted: Count
     repeated: Count  # = accepted - voters: changes of mind and repeats
 
 
-class Markers(_Part):
+class Markers(_CertificatePart):
     """Closing markers of one consumer, over all shards and parallel lanes."""
 
     expected: Annotated[int, Field(ge=1)]
     passed: Annotated[int, Field(ge=1)]
 
 
-class Proof(_Part):
+class Proof(_CertificatePart):
     """Why nothing that counts was still on its way when the votes were counted."""
 
     tally_id: Identifier
@@ -85,7 +85,7 @@ class Proof(_Part):
         return self
 
 
-class Final(_Part):
+class Final(_CertificatePart):
     """A poll's final result. All times are epoch ms; impossible numbers are refused.
 
     ``title`` is None in old certificates only.

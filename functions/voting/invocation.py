@@ -32,9 +32,7 @@ def all_done() -> BatchResponse:
     return {"batchItemFailures": []}
 
 
-def comes_again(
-    telemetry: Telemetry, records: Sequence[Record], retry_from: str, cause: str
-) -> BatchResponse:
+def retry_from(telemetry: Telemetry, records: Sequence[Record], retry_from: str, cause: str) -> BatchResponse:
     """Answer that everything from version ``retry_from`` on has to come again, and say so in the log.
 
     Lambda checkpoints at the lowest sequence number reported and retries from there on, whatever else
@@ -47,6 +45,6 @@ def comes_again(
     return {"batchItemFailures": [{"itemIdentifier": sequence}]}
 
 
-def whole_batch_comes_again(telemetry: Telemetry, records: Sequence[Record], cause: str) -> BatchResponse:
+def retry_all(telemetry: Telemetry, records: Sequence[Record], cause: str) -> BatchResponse:
     """Answer that nothing of the batch could be done."""
-    return comes_again(telemetry, records, min(version_of(record.sequence) for record in records), cause)
+    return retry_from(telemetry, records, min(version_of(record.sequence) for record in records), cause)

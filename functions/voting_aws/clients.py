@@ -77,29 +77,29 @@ def _put_back(params: dict[str, Any], context: dict[str, Any], **_: object) -> N
     params["body"] = json.dumps({"Statements": context["statements"]}).encode()
 
 
-def code_throttles(code: str | None) -> bool:
+def is_throttling_code(code: str | None) -> bool:
     """Say whether a request that met this error code was refused for capacity."""
     return code in _THROTTLING
 
 
-def code_passes(code: str | None) -> bool:
+def is_transient_code(code: str | None) -> bool:
     """Say whether a request that met this error code may succeed when it is sent again."""
     return code in _PASSING
 
 
-def code_of(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """Return what may be told of a call's error: its code, or its type's name; never its message."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "no code")
     return type(error).__name__
 
 
-def error_passes(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Say whether a call that raised this may succeed when it is made again.
 
     A lost response counts as passing: the write may have happened, and every write here can be repeated.
     """
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or code_passes(error.response.get("Error", {}).get("Code"))
+        return status >= 500 or is_transient_code(error.response.get("Error", {}).get("Code"))
     return isinstance(error, NoConnectionError | HTTPClientError)

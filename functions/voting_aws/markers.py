@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.tallies import PASSED, drain_entry
-from voting_aws.clients import code_of, error_passes
+from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +39,7 @@ class DrainTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         except (ClientError, BotoCoreError) as error:
-            if error_passes(error):
-                raise StoreUnavailable(f"{self._table} can't be written: {code_of(error)}") from None
-            raise StoreRefused(f"{self._table} can't be written: {code_of(error)}") from None
+            if is_transient(error):
+                raise StoreUnavailable(f"{self._table} can't be written: {error_code(error)}") from None
+            raise StoreRefused(f"{self._table} can't be written: {error_code(error)}") from None
         return True

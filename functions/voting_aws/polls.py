@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from voting.errors import InvalidPoll, StoreRefused, StoreUnavailable
 from voting.polls import Poll, PollCache
 from voting.settings import ConsumerSettings
-from voting_aws.clients import code_of, error_passes
+from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,9 +59,9 @@ class PollTable:
         try:
             answer = self._client.batch_get_item(RequestItems=request)
         except (ClientError, BotoCoreError) as error:
-            if error_passes(error):
-                raise StoreUnavailable(f"{self._table} can't be read: {code_of(error)}") from None
-            raise StoreRefused(f"{self._table} can't be read: {code_of(error)}") from None
+            if is_transient(error):
+                raise StoreUnavailable(f"{self._table} can't be read: {error_code(error)}") from None
+            raise StoreRefused(f"{self._table} can't be read: {error_code(error)}") from None
         rows = {row["poll_id"]["S"]: row for row in answer["Responses"].get(self._table, [])}
         unanswered = {
             key["poll_id"]["S"] for left in answer["UnprocessedKeys"].values() for key in left["Keys"]

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from integration.conftest import Store
-from tally.store import TallyTable
+from tally.store import TallyRowTable
 from votectl.auditing import audit
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
@@ -59,7 +59,7 @@ class World:
     desk: Desk
     schedules: Any
     tallies: Tallies
-    tally_rows: TallyTable
+    tally_rows: TallyRowTable
     reader: CountReader
     deployment: Deployment
 
@@ -86,7 +86,7 @@ def world(deployment: Deployment, tables_in_ministack: Store) -> World:
         Desk(deployment.polls_table, client),
         FakeSchedules(),
         Tallies(deployment, object(), client),  # type: ignore[arg-type]
-        TallyTable(client, deployment.tallies_table),
+        TallyRowTable(client, deployment.tallies_table),
         CountReader(deployment, client),
         deployment,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from vote_writer.handler import Runtime, build
+from vote_writer.handler import WriterRuntime, build
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
@@ -31,7 +31,7 @@ def poll(deployment: Deployment) -> Poll:
 
 
 @pytest.fixture
-def writer(deployment: Deployment) -> Runtime:
+def writer(deployment: Deployment) -> WriterRuntime:
     settings = WriterSettings(
         environment="test",
         log_level="INFO",
@@ -86,7 +86,7 @@ def fail(
 
 
 def test_a_batch_comes_back_whether_its_payload_is_text_or_json(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "one", [record(poll, 1, "v1", "a")])
     fail(deployment, "two", [record(poll, 2, "v2", "b")], payload={"Records": [record(poll, 2, "v2", "b")]})
@@ -96,7 +96,7 @@ def test_a_batch_comes_back_whether_its_payload_is_text_or_json(
 
 
 def test_redriving_twice_and_long_after_newer_votes_changes_nothing(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "newer", [record(poll, 20, "v", "b")])
     redrive(destination, destination.batches(), writer)
@@ -108,7 +108,7 @@ def test_redriving_twice_and_long_after_newer_votes_changes_nothing(
 
 
 def test_a_settled_batch_stays_readable_out_of_the_way(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "one", [record(poll, 1, "v1", "a")])
     redrive(destination, destination.batches(), writer)
@@ -117,7 +117,7 @@ def test_a_settled_batch_stays_readable_out_of_the_way(
 
 
 def test_without_payload_the_records_come_from_the_stream(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     kinesis = boto3.client("kinesis")
     sequences = [
@@ -135,7 +135,7 @@ def test_without_payload_the_records_come_from_the_stream(
 
 
 def test_records_that_nobody_holds_any_more_are_reported_with_shard_and_range(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "one", [record(poll, 1, "v1", "a"), record(poll, 2, "v2", "a")], payload=None)
     done = redrive(destination, destination.batches(), writer)
@@ -147,7 +147,7 @@ def test_records_that_nobody_holds_any_more_are_reported_with_shard_and_range(
 def test_a_batch_that_the_table_cannot_take_yet_waits_for_another_time(
     deployment: Deployment,
     poll: Poll,
-    writer: Runtime,
+    writer: WriterRuntime,
     destination: FailureDestination,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -168,7 +168,7 @@ def test_a_foreign_object_in_the_bucket_is_named_not_skipped(
 
 
 def test_the_ledger_calls_a_poll_with_more_voters_than_accepted_records_broken(
-    deployment: Deployment, poll: Poll, writer: Runtime, destination: FailureDestination
+    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "one", [record(poll, 1, "v1", "a")])
     redrive(destination, destination.batches(), writer)

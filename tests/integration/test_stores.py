@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from integration.conftest import Store
 from vote_aggregator.folding import Addition
-from vote_aggregator.store import TallyTable
+from vote_aggregator.store import LiveRowTable
 from vote_writer.folding import Ballot
-from vote_writer.store import VoteTable
-from vote_writer.writing import Operation, Outcome, Statement
+from vote_writer.store import BallotTable
+from vote_writer.writing import Statement, WriteOperation, WriteOutcome
 from voting.records import version_of
 from voting_aws import clients
 from voting_aws.polls import PollTable
@@ -37,20 +37,20 @@ def ballot(
 
 
 def insert(*arguments: Any, **fields: Any) -> Statement:
-    return Statement(Operation.INSERT, ballot(*arguments, **fields))
+    return Statement(WriteOperation.INSERT, ballot(*arguments, **fields))
 
 
 def update(*arguments: Any, **fields: Any) -> Statement:
-    return Statement(Operation.UPDATE, ballot(*arguments, **fields))
+    return Statement(WriteOperation.UPDATE, ballot(*arguments, **fields))
 
 
 def requests(store: Store, statements: Sequence[Statement]) -> list[Any]:
     """Return the very statements that the vote writer sends."""
-    return [VoteTable(store.client, store.votes)._request(statement) for statement in statements]
+    return [BallotTable(store.client, store.votes)._request(statement) for statement in statements]
 
 
-def execute(store: Store, *statements: Statement) -> list[Outcome]:
-    return VoteTable(store.client, store.votes).execute(statements)
+def execute(store: Store, *statements: Statement) -> list[WriteOutcome]:
+    return BallotTable(store.client, store.votes).execute(statements)
 
 
 def rows_of(store: Store, table: str, key: str, value: str) -> list[Any]:
@@ -84,10 +84,10 @@ def test_both_ways_to_send_a_batch_leave_the_same_rows(
     if not speaks_json:
         monkeypatch.setattr(clients, "_speaks_json", lambda _: False)
     store = tables_in_ministack._replace(client=clients.dynamodb_client())
-    assert execute(store, insert("a", expires_at=9), insert("b", option="ü")) == [Outcome.WRITTEN] * 2
+    assert execute(store, insert("a", expires_at=9), insert("b", option="ü")) == [WriteOutcome.WRITTEN] * 2
     assert execute(store, update("a", version=6, option="other"), insert("b")) == [
-        Outcome.WRITTEN,
-        Outcome.DUPLICATE,
+        WriteOutcome.WRITTEN,
+        WriteOutcome.DUPLICATE,
     ]
     kept = {row["voter"]["S"]: (row["option"]["S"], row["version"]["S"]) for row in votes(store)}
     assert kept == {"a": ("other", v(6)), "b": ("ü", v(5))}
@@ -148,7 +148,7 @@ def test_every_statement_of_a_call_succeeds_or_fails_on_its_own_and_in_its_place
 
 
 def test_one_call_takes_25_statements_and_no_more(store: Store) -> None:
-    assert execute(store, *(insert(f"voter-{n}") for n in range(25))) == [Outcome.WRITTEN] * 25
+    assert execute(store, *(insert(f"voter-{n}") for n in range(25))) == [WriteOutcome.WRITTEN] * 25
     too_many = requests(store, [insert(f"voter-{n}") for n in range(26)])
     with pytest.raises(ClientError, match="ValidationException"):
         store.client.batch_execute_statement(Statements=too_many)
@@ -157,8 +157,8 @@ def test_one_call_takes_25_statements_and_no_more(store: Store) -> None:
 def test_a_voter_is_data_and_never_part_of_a_statement(store: Store) -> None:
     """Nothing that a voter may be called needs escaping; and if it did, it is a parameter."""
     voter = "a@b.c|+=/-_:\"'; DELETE"
-    assert execute(store, insert(voter)) == [Outcome.WRITTEN]
-    assert execute(store, update(voter, version=6)) == [Outcome.WRITTEN]
+    assert execute(store, insert(voter)) == [WriteOutcome.WRITTEN]
+    assert execute(store, update(voter, version=6)) == [WriteOutcome.WRITTEN]
     assert [row["voter"] for row in votes(store)] == [{"S": voter}]
 
 
@@ -179,7 +179,7 @@ def test_each_statement_that_ran_costs_a_unit_whether_it_succeeded_or_not(store:
 
 statements = st.builds(
     lambda operation, voter, version, option: Statement(operation, ballot(voter, version, option)),
-    st.sampled_from(list(Operation)),
+    st.sampled_from(list(WriteOperation)),
     st.sampled_from(["voter-1", "voter-2", "voter-3"]),
     st.integers(8, 12),
     st.sampled_from(["choice-a", "choice-b"]),
@@ -216,7 +216,7 @@ def addition(*numbers: int) -> Addition:
 
 
 def add(store: Store, what: Addition, seen: str | None = None) -> str | None:
-    return TallyTable(store.client, store.tallies).add(what, seen)
+    return LiveRowTable(store.client, store.tallies).add(what, seen)
 
 
 def live_row(store: Store) -> Any:

@@ -10,13 +10,13 @@ import boto3
 import pytest
 
 from integration.conftest import Store
-from tally.closing import Shard
+from tally.closing import OpenShard
 from tally.handler import handle
-from tally.state import State
-from tally.steps import Runtime
-from tally.store import REDRIVEN_PREFIX, TallyTable, VoteStream, VoteTable, WriterFailures
+from tally.state import TallyState
+from tally.steps import TallyRuntime
+from tally.store import REDRIVEN_PREFIX, StoredVoteTable, TallyRowTable, VoteStream, WriterFailures
 from vote_aggregator.folding import Addition
-from vote_aggregator.store import TallyTable as LiveTable
+from vote_aggregator.store import LiveRowTable
 from votectl.auditing import audit
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
@@ -63,18 +63,18 @@ def poll(deployment: Deployment, tables_in_ministack: Store) -> Poll:
 
 
 @pytest.fixture
-def runtime(deployment: Deployment, tables_in_ministack: Store) -> Runtime:
+def runtime(deployment: Deployment, tables_in_ministack: Store) -> TallyRuntime:
     client = tables_in_ministack.client
     polls = PollTable(client, deployment.polls_table)
 
     def must_not_sleep(duration_ms: float) -> None:
         raise AssertionError(f"nobody has to wait for {duration_ms} ms")
 
-    return Runtime(
+    return TallyRuntime(
         load_poll=lambda poll_id: dict(polls.load([poll_id]))[poll_id],
         stream=VoteStream(boto3.client("kinesis"), deployment.stream_name, must_not_sleep),
-        rows=TallyTable(client, deployment.tallies_table),
-        votes=VoteTable(client, deployment.votes_table),
+        rows=TallyRowTable(client, deployment.tallies_table),
+        votes=StoredVoteTable(client, deployment.votes_table),
         failures=WriterFailures(boto3.client("s3"), deployment.vote_writer_failure_bucket),
         telemetry=Silence(),  # type: ignore[arg-type]
         lanes=2,
@@ -90,7 +90,7 @@ def tallies(deployment: Deployment, tables_in_ministack: Store) -> Tallies:
     return Tallies(deployment, sfn=object(), dynamodb=tables_in_ministack.client)  # type: ignore[arg-type]
 
 
-def step(runtime: Runtime, name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
+def step(runtime: TallyRuntime, name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
     return handle({"step": name, "state": state, **more}, lambda: ENDLESS, runtime)
 
 
@@ -108,7 +108,7 @@ def accept(store: Store, options: Counter[str]) -> None:
     """Count votes live, as the aggregator does."""
     names = [option for option, votes in options.items() for _ in range(votes)]
     records = {f"{number:056}": (f"option#{name}", number) for number, name in enumerate(names)}
-    assert LiveTable(store.client, store.tallies).add(Addition("poll-1", SHARD, records), None) is None
+    assert LiveRowTable(store.client, store.tallies).add(Addition("poll-1", SHARD, records), None) is None
 
 
 def markers_in_stream(deployment: Deployment) -> list[Marker]:
@@ -144,7 +144,7 @@ def pass_markers(deployment: Deployment, store: Store) -> None:
 
 
 def drained(
-    deployment: Deployment, store: Store, runtime: Runtime, execution: str = "execution:1", **more: Any
+    deployment: Deployment, store: Store, runtime: TallyRuntime, execution: str = "execution:1", **more: Any
 ) -> dict[str, Any]:
     state = step(runtime, "begin", {"poll_id": "poll-1", "execution": execution, **more})
     assert state["ready"]
@@ -156,14 +156,14 @@ def drained(
     return state
 
 
-def counted(runtime: Runtime, state: dict[str, Any]) -> dict[str, Any]:
+def counted(runtime: TallyRuntime, state: dict[str, Any]) -> dict[str, Any]:
     for group in state["groups"]:
         assert step(runtime, "count", state, buckets=group) == {"done": True}
     return state
 
 
 def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
-    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
 ) -> None:
     store = tables_in_ministack
     for number in range(250):
@@ -171,7 +171,7 @@ def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
     accept(store, Counter(a=220, b=60))
 
     state = counted(runtime, drained(deployment, store, runtime))
-    partials = TallyTable(store.client, store.tallies).partials("poll-1", state["tally_id"])
+    partials = TallyRowTable(store.client, store.tallies).partials("poll-1", state["tally_id"])
     assert [partial.pages for _, partial in sorted(partials.items())] == [2, 2]
     answer = step(runtime, "certify", state)
     assert step(runtime, "certify", state) == answer
@@ -193,7 +193,7 @@ def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
 
 
 def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
-    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
 ) -> None:
     store = tables_in_ministack
     vote(store, 0, "voter-1", "a")
@@ -214,7 +214,7 @@ def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
 
 
 def test_a_certificate_that_was_changed_is_refused(
-    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll, tallies: Tallies
+    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
 ) -> None:
     store = tables_in_ministack
     step(runtime, "certify", counted(runtime, drained(deployment, store, runtime)))
@@ -233,7 +233,7 @@ def test_a_certificate_that_was_changed_is_refused(
 
 
 def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(
-    deployment: Deployment, tables_in_ministack: Store, runtime: Runtime, poll: Poll
+    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll
 ) -> None:
     s3, bucket = boto3.client("s3"), deployment.vote_writer_failure_bucket
     assert REDRIVEN_PREFIX == DONE_PREFIX
@@ -256,16 +256,16 @@ def test_a_marker_that_no_tally_expects_leaves_no_trace(
     assert tables_in_ministack.client.scan(TableName=deployment.tallies_table)["Count"] == 0
 
 
-def test_a_marker_is_in_the_shard_that_it_was_aimed_at(deployment: Deployment, runtime: Runtime) -> None:
+def test_a_marker_is_in_the_shard_that_it_was_aimed_at(deployment: Deployment, runtime: TallyRuntime) -> None:
     (shard,) = runtime.stream.open_shards()
-    assert shard == Shard(SHARD, "0")
+    assert shard == OpenShard(SHARD, "0")
     assert runtime.stream.put_markers("poll-1", [f"m-{n}" for n in range(700)], shard.hash_key) == {SHARD}
     assert len({marker.marker_id for marker in markers_in_stream(deployment)}) == 700
 
 
 def test_a_table_that_is_not_there_is_no_matter_for_a_retry(tables_in_ministack: Store) -> None:
     with pytest.raises(StoreRefused, match="ResourceNotFoundException"):
-        TallyTable(tables_in_ministack.client, "no-such-table").live("poll-1")
+        TallyRowTable(tables_in_ministack.client, "no-such-table").live("poll-1")
 
 
 @pytest.fixture
@@ -346,6 +346,6 @@ def test_a_closing_time_moves_only_while_every_consumer_can_still_learn_of_it(
         assert desk.get("poll-2") == poll
 
 
-def test_a_state_that_no_step_made_is_refused(runtime: Runtime) -> None:
+def test_a_state_that_no_step_made_is_refused(runtime: TallyRuntime) -> None:
     with pytest.raises(ValueError, match="choice"):
-        step(runtime, "begin", State(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})
+        step(runtime, "begin", TallyState(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})

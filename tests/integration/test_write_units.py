@@ -6,8 +6,8 @@ import pytest
 
 from integration.conftest import Store
 from vote_writer.folding import Ballot, fold
-from vote_writer.store import VoteTable
-from vote_writer.writing import BallotWriter, Operation, RecentVersions, Statement, Written
+from vote_writer.store import BallotTable
+from vote_writer.writing import BallotWriter, RecentVersions, Statement, WriteOperation, Written
 from voting.polls import Poll
 from voting.records import Vote, version_of
 from voting.rules import Accepted
@@ -55,7 +55,7 @@ class Process:
         self._meter = meter
         self.answered_statements = 0
         self._writer = BallotWriter(
-            VoteTable(meter.client, table), RecentVersions(lambda: 0), map, self._sleep
+            BallotTable(meter.client, table), RecentVersions(lambda: 0), map, self._sleep
         )
 
     @staticmethod
@@ -130,13 +130,13 @@ def test_writing_every_vote_twice_would_be_noticed(
     store: Store, meter: Meter, poll: Poll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The published sample does: its every vote costs two."""
-    execute = VoteTable.execute
+    execute = BallotTable.execute
 
-    def execute_twice(self: VoteTable, statements: list[Statement]) -> object:
+    def execute_twice(self: BallotTable, statements: list[Statement]) -> object:
         execute(self, statements)
         return execute(self, statements)
 
-    monkeypatch.setattr(VoteTable, "execute", execute_twice)
-    statements = [Statement(Operation.INSERT, ballot) for ballot in ballots(poll, 1)][:25]
-    VoteTable(meter.client, store.votes).execute(statements)
+    monkeypatch.setattr(BallotTable, "execute", execute_twice)
+    statements = [Statement(WriteOperation.INSERT, ballot) for ballot in ballots(poll, 1)][:25]
+    BallotTable(meter.client, store.votes).execute(statements)
     assert meter.units == 2 * len(statements)

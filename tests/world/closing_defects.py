@@ -10,8 +10,8 @@ import tally.draining
 import tally.steps
 import vote_aggregator.handler
 import vote_writer.handler
-from tally.closing import Expectations, Stream
-from tally.state import State
+from tally.closing import Expectations, MarkerStream
+from tally.state import TallyState
 from voting.final import CERTIFICATE, Final
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
 from world import tallying
@@ -73,7 +73,7 @@ def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch
         poll_id: str,
         tally_id: str,
         lanes: int,
-        stream: Stream,
+        stream: MarkerStream,
         rows: Expectations,
         sleep_ms: Callable[[float], None],
     ) -> Sequence[str]:
@@ -87,7 +87,7 @@ def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch
             shards |= landed
         return sorted(shards)
 
-    patch.setattr(tally.steps, "put_markers", put_once)
+    patch.setattr(tally.closing, "put_markers", put_once)
 
 
 @defect
@@ -112,7 +112,7 @@ def a_tally_begins_as_soon_as_its_own_clock_says(patch: pytest.MonkeyPatch) -> N
 def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
     """The proof is there in the end, but of another moment than the count."""
 
-    def check(state: State, runtime: tally.steps.Runtime) -> State:
+    def check(state: TallyState, runtime: tally.steps.TallyRuntime) -> TallyState:
         checked = original(state, runtime)
         return checked.then(drained=True, drained_at=checked.drained_at or runtime.now_ms())
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import vote_aggregator.handler
 import vote_writer.handler
-from vote_aggregator.store import TallyTable
+from vote_aggregator.store import LiveRowTable
 from vote_writer.pacing import Pace
-from vote_writer.store import VoteTable
-from vote_writer.writing import BallotWriter, Call, Outcome, RecentVersions
+from vote_writer.store import BallotTable
+from vote_writer.writing import BallotWriter, Call, RecentVersions, WriteOutcome
 from voting.invocation import BatchResponse
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
 from voting.polls import PollCache
@@ -104,7 +104,7 @@ class WriterContainer:
         self._backwards = backwards
         self.telemetry = RecordingTelemetry()
         client = database.client(self._doors.pass_gate)
-        self.runtime = vote_writer.handler.Runtime(
+        self.runtime = vote_writer.handler.WriterRuntime(
             settings=WriterSettings(
                 environment="test",
                 log_level="WARNING",
@@ -118,7 +118,7 @@ class WriterContainer:
             ),
             polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
             writer=BallotWriter(
-                VoteTable(client, VOTES),
+                BallotTable(client, VOTES),
                 RecentVersions(now_ms),
                 self._map_calls,
                 self._doors.sleep,
@@ -130,10 +130,10 @@ class WriterContainer:
         )
 
     def _map_calls(
-        self, execute: Callable[[Call], list[Outcome]], calls: Iterable[Call]
-    ) -> Iterator[list[Outcome]]:
+        self, execute: Callable[[Call], list[WriteOutcome]], calls: Iterable[Call]
+    ) -> Iterator[list[WriteOutcome]]:
         """Make all calls, as a pool of threads does: one that raises keeps the others from nothing."""
-        made: dict[int, list[Outcome] | Exception] = {}
+        made: dict[int, list[WriteOutcome] | Exception] = {}
         for position, call in sorted(enumerate(calls), reverse=self._backwards):
             try:
                 made[position] = execute(call)
@@ -165,9 +165,9 @@ class AggregatorContainer:
         self._doors = _Doors()
         self.telemetry = RecordingTelemetry()
         client = database.client(self._doors.pass_gate)
-        self.runtime = vote_aggregator.handler.Runtime(
+        self.runtime = vote_aggregator.handler.AggregatorRuntime(
             polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
-            rows=TallyTable(client, TALLIES),
+            rows=LiveRowTable(client, TALLIES),
             drain=DrainTable(client, TALLIES, VOTE_AGGREGATOR),
             telemetry=self.telemetry,
         )

@@ -17,11 +17,11 @@ import vote_writer.folding
 import vote_writer.handler
 import voting.rules
 from vote_aggregator.folding import Addition
-from vote_aggregator.store import TallyTable
+from vote_aggregator.store import LiveRowTable
 from vote_writer.folding import Ballot
-from vote_writer.store import VoteTable
-from vote_writer.writing import BallotWriter, Outcome, RecentVersions, Statement, Written
-from voting.invocation import BatchResponse, all_done, comes_again
+from vote_writer.store import BallotTable
+from vote_writer.writing import BallotWriter, RecentVersions, Statement, WriteOutcome, Written
+from voting.invocation import BatchResponse, all_done, retry_from
 from voting.metrics import Telemetry
 from voting.polls import Poll, PollCache
 from voting.records import Record, Vote, read_vote, version_of
@@ -67,7 +67,7 @@ class _OtherClient:
 
 def _change_calls(
     patch: pytest.MonkeyPatch,
-    store: type[VoteTable] | type[TallyTable],
+    store: type[BallotTable] | type[LiveRowTable],
     method: str,
     change: Callable[[dict[str, Any]], None],
 ) -> None:
@@ -92,20 +92,20 @@ def an_older_vote_lies_over_a_newer_one(patch: pytest.MonkeyPatch) -> None:
                 statement["Statement"] = statement["Statement"].removesuffix(' AND "version" < ?')
                 del statement["Parameters"][-1]
 
-    _change_calls(patch, VoteTable, "batch_execute_statement", unconditionally)
+    _change_calls(patch, BallotTable, "batch_execute_statement", unconditionally)
     patch.setattr("vote_writer.store._compare", lambda _stored, _ballot: None)
 
 
 @defect
 def the_first_vote_wins(patch: pytest.MonkeyPatch) -> None:
     """What is there already is left as it is."""
-    original = VoteTable._outcome
+    original = BallotTable._outcome
 
-    def outcome(statement: Statement, response: Any) -> Outcome:
+    def outcome(statement: Statement, response: Any) -> WriteOutcome:
         found = original(statement, response)
-        return Outcome.NOT_OLDER if found is Outcome.DUPLICATE else found
+        return WriteOutcome.NOT_OLDER if found is WriteOutcome.DUPLICATE else found
 
-    patch.setattr(VoteTable, "_outcome", staticmethod(outcome))
+    patch.setattr(BallotTable, "_outcome", staticmethod(outcome))
 
 
 @defect
@@ -125,13 +125,15 @@ def throttled_statements_are_dropped(patch: pytest.MonkeyPatch) -> None:
 @defect
 def a_failed_call_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
     """No answer is taken for a good one."""
-    original = VoteTable.execute
+    original = BallotTable.execute
 
-    def execute(self: VoteTable, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self: BallotTable, statements: Sequence[Statement]) -> list[WriteOutcome]:
         outcomes = original(self, statements)
-        return [Outcome.WRITTEN if outcome is Outcome.UNAVAILABLE else outcome for outcome in outcomes]
+        return [
+            WriteOutcome.WRITTEN if outcome is WriteOutcome.UNAVAILABLE else outcome for outcome in outcomes
+        ]
 
-    patch.setattr(VoteTable, "execute", execute)
+    patch.setattr(BallotTable, "execute", execute)
 
 
 @defect
@@ -197,7 +199,7 @@ def versions_are_compared_without_padding(patch: pytest.MonkeyPatch) -> None:
 def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
     """Whatever fails, the batch is called done."""
     for handler in (vote_writer.handler, vote_aggregator.handler):
-        for name in ("comes_again", "whole_batch_comes_again"):
+        for name in ("retry_from", "retry_all"):
             patch.setattr(handler, name, lambda *_arguments: all_done())
 
 
@@ -208,10 +210,10 @@ def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
     def report_highest(
         telemetry: Telemetry, records: Sequence[Record], _retry_from: str, cause: str
     ) -> BatchResponse:
-        return comes_again(telemetry, records, max(version_of(record.sequence) for record in records), cause)
+        return retry_from(telemetry, records, max(version_of(record.sequence) for record in records), cause)
 
     for handler in (vote_writer.handler, vote_aggregator.handler):
-        patch.setattr(handler, "comes_again", report_highest)
+        patch.setattr(handler, "retry_from", report_highest)
 
 
 @defect
@@ -221,7 +223,7 @@ def the_aggregator_reports_behind_the_row_that_failed(patch: pytest.MonkeyPatch)
 
     def count(
         additions: Sequence[Addition], rows: Any, remaining_ms: Callable[[], int]
-    ) -> vote_aggregator.counting.Counting:
+    ) -> vote_aggregator.counting.CountingResult:
         counting = original(additions, rows, remaining_ms)
         counting.uncounted = counting.uncounted[1:]
         return counting
@@ -241,7 +243,7 @@ def counts_are_added_without_a_condition(patch: pytest.MonkeyPatch) -> None:
         for name in (":first", ":seen"):
             arguments["ExpressionAttributeValues"].pop(name, None)
 
-    _change_calls(patch, TallyTable, "update_item", unconditionally)
+    _change_calls(patch, LiveRowTable, "update_item", unconditionally)
 
 
 @defect
@@ -253,7 +255,7 @@ def the_live_row_forgets_its_last_version(patch: pytest.MonkeyPatch) -> None:
         arguments["UpdateExpression"] = text.replace("last_version = :last_version, ", "")
         del arguments["ExpressionAttributeValues"][":last_version"]
 
-    _change_calls(patch, TallyTable, "update_item", forget)
+    _change_calls(patch, LiveRowTable, "update_item", forget)
 
 
 @defect
@@ -264,7 +266,7 @@ def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> 
         if arguments["ExpressionAttributeValues"].pop(":seen", None):
             del arguments["ConditionExpression"]
 
-    _change_calls(patch, TallyTable, "update_item", without_seen)
+    _change_calls(patch, LiveRowTable, "update_item", without_seen)
 
 
 @defect

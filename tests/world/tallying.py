@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tally import steps
-from tally.closing import Shard
-from tally.counting import Page, Partial
-from tally.draining import Place
-from tally.state import State
+from tally.closing import OpenShard
+from tally.counting import Partial, VotePage
+from tally.draining import DrainPlace
+from tally.state import TallyState
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
@@ -34,14 +34,14 @@ ENDLESS = 1_000_000
 
 
 class _Stream:
-    """``tally.closing.Stream``; ``before_put`` runs before each marker and may reshard."""
+    """``tally.closing.MarkerStream``; ``before_put`` runs before each marker and may reshard."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self.before_put: Callable[[], None] = lambda: None
 
-    def open_shards(self) -> list[Shard]:
-        return [Shard(shard.shard_id, str(shard.first)) for shard in self._stream.open_shards]
+    def open_shards(self) -> list[OpenShard]:
+        return [OpenShard(shard.shard_id, str(shard.first)) for shard in self._stream.open_shards]
 
     def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
         shards = set()
@@ -73,11 +73,11 @@ class _Rows:
             entry = drain_entry(consumer, shard_id)
             self._rows.setdefault((poll_id, entry), {"poll_id": {"S": poll_id}, "entry": {"S": entry}})
 
-    def passed(self, poll_id: str) -> Mapping[Place, frozenset[str]]:
+    def passed(self, poll_id: str) -> Mapping[DrainPlace, frozenset[str]]:
         found = {}
         for entry, row in self._of(poll_id, DRAIN_PREFIX).items():
             consumer, _, shard_id = entry.removeprefix(DRAIN_PREFIX).partition("#")
-            found[Place(consumer, shard_id)] = frozenset(row.get(PASSED, {}).get("SS", ()))
+            found[DrainPlace(consumer, shard_id)] = frozenset(row.get(PASSED, {}).get("SS", ()))
         return found
 
     def live(self, poll_id: str) -> LiveCounts:
@@ -110,12 +110,12 @@ class _Rows:
 
 
 class _Votes:
-    """``tally.counting.StoredVotes`` in small pages."""
+    """``tally.counting.BucketReader`` in small pages."""
 
     def __init__(self, database: FakeDynamoDB) -> None:
         self._rows = database.tables[VOTES].rows
 
-    def page(self, poll_bucket: str, after: str | None) -> Page:
+    def page(self, poll_bucket: str, after: str | None) -> VotePage:
         voters = sorted(
             voter
             for bucket, voter in self._rows
@@ -123,7 +123,7 @@ class _Votes:
         )
         some = voters[:VOTES_PER_PAGE]
         options = Counter(str(self._rows[poll_bucket, voter]["option"]["S"]) for voter in some)
-        return Page(options, some[-1] if len(voters) > VOTES_PER_PAGE else None)
+        return VotePage(options, some[-1] if len(voters) > VOTES_PER_PAGE else None)
 
 
 class _Failures:
@@ -157,12 +157,12 @@ class Tally:
             return dict(polls.load([poll_id]))[poll_id]
 
         self.stream = _Stream(stream)
-        self.state = State(poll_id=poll_id, execution=f"execution-of-{poll_id}")
+        self.state = TallyState(poll_id=poll_id, execution=f"execution-of-{poll_id}")
         self.certified: Final | None = None
         self.cancelled = False
         self._to_count: list[int] = []
         self._next = "begin"
-        self._runtime = steps.Runtime(
+        self._runtime = steps.TallyRuntime(
             load_poll=load,
             stream=self.stream,
             rows=_Rows(database),
@@ -199,7 +199,7 @@ class Tally:
                 self.state = steps.begin(self.state, runtime)
                 return "put_markers" if self.state.ready else "begin"
             case "put_markers":
-                self.state = steps.close(self.state, runtime)
+                self.state = steps.put_markers(self.state, runtime)
                 return "check_drain"
             case "check_drain":
                 self.state = steps.check_drain(self.state, runtime)

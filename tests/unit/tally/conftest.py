@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tally.closing import Shard
-from tally.counting import Page, Partial
-from tally.draining import Place
-from tally.state import State
-from tally.steps import Runtime
+from tally.closing import OpenShard
+from tally.counting import Partial, VotePage
+from tally.draining import DrainPlace
+from tally.state import TallyState
+from tally.steps import TallyRuntime
 from voting.errors import StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
@@ -44,9 +44,9 @@ class FakeStream:
     before_put: Callable[[int], None] = lambda number: None
     before_list: Callable[[], None] = lambda: None
 
-    def open_shards(self) -> list[Shard]:
+    def open_shards(self) -> list[OpenShard]:
         self.before_list()
-        return [Shard(name, name) for name in self.shards]
+        return [OpenShard(name, name) for name in self.shards]
 
     def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
         landed = set()
@@ -72,7 +72,7 @@ class FakeStream:
 class FakeRows:
     """The tallies table."""
 
-    drain: dict[Place, frozenset[str]] = field(default_factory=dict)
+    drain: dict[DrainPlace, frozenset[str]] = field(default_factory=dict)
     counts: LiveCounts = field(default_factory=LiveCounts)
     kept: dict[tuple[str, int], Partial] = field(default_factory=dict)
     certificates: dict[str, Final] = field(default_factory=dict)
@@ -80,9 +80,9 @@ class FakeRows:
 
     def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
         for consumer in CONSUMERS:
-            self.drain.setdefault(Place(consumer, shard_id), frozenset())
+            self.drain.setdefault(DrainPlace(consumer, shard_id), frozenset())
 
-    def passed(self, poll_id: str) -> Mapping[Place, frozenset[str]]:
+    def passed(self, poll_id: str) -> Mapping[DrainPlace, frozenset[str]]:
         return dict(self.drain)
 
     def live(self, poll_id: str) -> LiveCounts:
@@ -111,8 +111,8 @@ class FakeRows:
         """Let consumers pass what is in the stream, where a row asks for it."""
         for consumer in consumers:
             for shard, marker_id in stream.put:
-                if Place(consumer, shard) in self.drain:
-                    self.drain[Place(consumer, shard)] |= {marker_id}
+                if DrainPlace(consumer, shard) in self.drain:
+                    self.drain[DrainPlace(consumer, shard)] |= {marker_id}
 
 
 @dataclass
@@ -123,14 +123,14 @@ class FakeVotes:
     failures: int = 0
     reads: list[tuple[str, str | None]] = field(default_factory=list)
 
-    def page(self, poll_bucket: str, after: str | None) -> Page:
+    def page(self, poll_bucket: str, after: str | None) -> VotePage:
         self.reads.append((poll_bucket, after))
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("throttled")
         pages = self.pages.get(poll_bucket, [Counter()])
         number = int(after) if after else 0
-        return Page(pages[number], str(number + 1) if number + 1 < len(pages) else None)
+        return VotePage(pages[number], str(number + 1) if number + 1 < len(pages) else None)
 
 
 class FakeFailures:
@@ -167,8 +167,8 @@ class World:
         self.slept: list[float] = []
 
     @property
-    def runtime(self) -> Runtime:
-        return Runtime(
+    def runtime(self) -> TallyRuntime:
+        return TallyRuntime(
             load_poll=self.polls.get,
             stream=self.stream,
             rows=self.rows,
@@ -197,8 +197,8 @@ def world() -> World:
 
 
 @pytest.fixture
-def state() -> Callable[..., State]:
-    def make(**changes: Any) -> State:
-        return State(poll_id="poll", execution="arn:execution:1").then(**changes)
+def state() -> Callable[..., TallyState]:
+    def make(**changes: Any) -> TallyState:
+        return TallyState(poll_id="poll", execution="arn:execution:1").then(**changes)
 
     return make

@@ -1,5 +1,5 @@
 from tally.closing import MARKERS_PER_LANE, markers_per_shard, put_markers
-from tally.draining import Place, drain_of
+from tally.draining import DrainPlace, drain_of
 from unit.tally.conftest import World
 from voting.markers import CONSUMERS, marker_ids
 
@@ -58,7 +58,9 @@ def test_a_shard_that_appears_after_the_first_look_is_found_by_the_second(world:
 def test_a_drain_is_complete_when_every_marker_is_passed_everywhere() -> None:
     ids = marker_ids("tally", 3)
     everything = frozenset(ids) | {"of-another-tally-0"}
-    rows = {Place(consumer, shard): everything for consumer in CONSUMERS for shard in ("s1", "s2", "closed")}
+    rows = {
+        DrainPlace(consumer, shard): everything for consumer in CONSUMERS for shard in ("s1", "s2", "closed")
+    }
     assert drain_of(rows, ["s1", "s2"], ids).complete
     for place in [place for place in rows if place.shard_id != "closed"]:
         for missing in ids:

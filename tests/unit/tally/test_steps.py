@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tally import steps
-from tally.draining import Place
+from tally.draining import DrainPlace
 from tally.errors import ImpossibleCount, NotDrained, PollChanged, UnknownPoll
 from tally.handler import handle
-from tally.state import State
+from tally.state import TallyState
 from unit.tally.conftest import CLOSES_AT, POLL, SETTLE_MS, World
 from voting.errors import PollCancelled, StoreUnavailable
 from voting.live import LiveCounts
@@ -17,35 +17,35 @@ from voting.metrics import Metric
 from voting.polls import Option
 from voting.tallies import FINAL
 
-States = Callable[..., State]
+States = Callable[..., TallyState]
 ENDLESS = 1_000_000
 
 
-def run(world: World, state: State, step: str, **more: Any) -> dict[str, Any]:
+def run(world: World, state: TallyState, step: str, **more: Any) -> dict[str, Any]:
     return handle(
         {"step": step, "state": state.model_dump(mode="json"), **more}, lambda: ENDLESS, world.runtime
     )
 
 
-def advance(world: World, state: State, step: str) -> State:
+def advance(world: World, state: TallyState, step: str) -> TallyState:
     """Take a step twice, as a lost answer makes Step Functions do; both must say the same."""
     first = run(world, state, step)
     assert run(world, state, step) == first
-    return State.model_validate(first)
+    return TallyState.model_validate(first)
 
 
-def drained(world: World, state: State) -> State:
+def drained(world: World, state: TallyState) -> TallyState:
     state = advance(world, advance(world, state, "begin"), "put_markers")
     world.rows.pass_all(world.stream)
-    state = State.model_validate(run(world, state, "check_drain"))
+    state = TallyState.model_validate(run(world, state, "check_drain"))
     assert not state.drained
     world.now += SETTLE_MS
-    state = State.model_validate(run(world, state, "check_drain"))
+    state = TallyState.model_validate(run(world, state, "check_drain"))
     assert state.drained
     return state
 
 
-def counted(world: World, state: State) -> State:
+def counted(world: World, state: TallyState) -> TallyState:
     assert state.groups == ((0, 2), (1,))
     for group in state.groups:
         assert run(world, state, "count", buckets=group) == {"done": True}
@@ -117,7 +117,7 @@ def test_markers_wait_for_nobody_who_has_not_been_told_first(world: World, state
     closed = advance(world, advance(world, state(), "begin"), "put_markers")
     assert closed.shards == ("shard-1", "shard-2")
     assert set(world.rows.drain) == {
-        Place(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in closed.shards
+        DrainPlace(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in closed.shards
     }
 
 
@@ -171,10 +171,10 @@ def test_one_consumer_behind_in_one_shard_is_enough_to_wait(
 ) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
-    world.rows.drain[Place(laggard, "shard-2")] = frozenset()
+    world.rows.drain[DrainPlace(laggard, "shard-2")] = frozenset()
     for _ in range(3):
         world.now += SETTLE_MS
-        state_ = State.model_validate(run(world, state_, "check_drain"))
+        state_ = TallyState.model_validate(run(world, state_, "check_drain"))
         assert not state_.drained
     assert world.rows.progress[-1]["behind"] == f"{laggard} in shard-2"
     assert world.telemetry.counts[Metric.MARKERS_AWAITED] == 3
@@ -187,10 +187,10 @@ def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> 
     mine = advance(world, advance(world, state(), "begin"), "put_markers")
     world.now += SETTLE_MS
     for _ in range(3):
-        mine = State.model_validate(run(world, mine, "check_drain"))
+        mine = TallyState.model_validate(run(world, mine, "check_drain"))
         world.now += SETTLE_MS
         assert not mine.drained
-    assert State.model_validate(run(world, other, "check_drain")).passed_at is not None
+    assert TallyState.model_validate(run(world, other, "check_drain")).passed_at is not None
 
 
 def test_what_the_writer_gave_up_on_has_to_be_redriven_first(world: World, state: States) -> None:
@@ -199,30 +199,30 @@ def test_what_the_writer_gave_up_on_has_to_be_redriven_first(world: World, state
     world.failures.batches = 2
     for _ in range(3):
         world.now += SETTLE_MS
-        state_ = State.model_validate(run(world, state_, "check_drain"))
+        state_ = TallyState.model_validate(run(world, state_, "check_drain"))
         assert not state_.drained
     assert world.rows.progress[-1]["failed_batches"] == 2
     assert world.telemetry.counts[Metric.FAILED_BATCHES_WAITING] == 3 * 2
     world.failures.batches = 0
-    assert State.model_validate(run(world, state_, "check_drain")).drained
+    assert TallyState.model_validate(run(world, state_, "check_drain")).drained
 
 
 def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World, state: States) -> None:
     """Lambda goes on to the next batch, and writes what it gave up on a moment later."""
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
-    state_ = State.model_validate(run(world, state_, "check_drain"))
+    state_ = TallyState.model_validate(run(world, state_, "check_drain"))
     assert not state_.drained
     world.failures.batches = 1
     world.now += SETTLE_MS
-    assert not State.model_validate(run(world, state_, "check_drain")).drained
+    assert not TallyState.model_validate(run(world, state_, "check_drain")).drained
 
 
 def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World, state: States) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     waits = []
     while state_.checks < steps.MOST_CHECKS - 1:
-        state_ = State.model_validate(run(world, state_, "check_drain"))
+        state_ = TallyState.model_validate(run(world, state_, "check_drain"))
         waits.append(state_.wait_seconds)
     with pytest.raises(NotDrained, match=r"vote_aggregator in shard-1.*start the tally again"):
         run(world, state_, "check_drain")

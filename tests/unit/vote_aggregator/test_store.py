@@ -1,7 +1,7 @@
 import pytest
 
 from vote_aggregator.folding import Addition
-from vote_aggregator.store import TallyTable
+from vote_aggregator.store import LiveRowTable
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.records import version_of
 from world.containers import TABLES, TALLIES
@@ -26,7 +26,7 @@ def database() -> FakeDynamoDB:
 
 
 def add(database: FakeDynamoDB, what: Addition, seen: str | None = None, *faults: Fault) -> str | None:
-    return TallyTable(database.client(script(*faults)), TALLIES).add(what, seen)
+    return LiveRowTable(database.client(script(*faults)), TALLIES).add(what, seen)
 
 
 def test_a_new_row_is_made_by_the_first_update(database: FakeDynamoDB) -> None:

@@ -12,10 +12,10 @@ from vote_writer.pacing import Pace, unpaced
 from vote_writer.writing import (
     STATEMENTS_PER_CALL,
     BallotWriter,
-    Operation,
-    Outcome,
     RecentVersions,
     Statement,
+    WriteOperation,
+    WriteOutcome,
 )
 
 FOREVER_MS = 10**9
@@ -37,16 +37,16 @@ class Time:
 class Table:
     """Remembers when how many statements came, and answers what it is told to; then that they are written."""
 
-    def __init__(self, time: Time, answers: list[Outcome] | None = None, call_ms: float = 0) -> None:
+    def __init__(self, time: Time, answers: list[WriteOutcome] | None = None, call_ms: float = 0) -> None:
         self.sent: list[tuple[float, int]] = []
         self._time = time
         self._answers = answers or []
         self._call_ms = call_ms
 
-    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         self.sent.append((self._time.now_ms, len(statements)))
         self._time.sleep(self._call_ms)
-        return [self._answers.pop(0) if self._answers else Outcome.WRITTEN] * len(statements)
+        return [self._answers.pop(0) if self._answers else WriteOutcome.WRITTEN] * len(statements)
 
 
 def ballots(count: int) -> list[Ballot]:
@@ -105,12 +105,12 @@ def test_the_pace_goes_on_from_one_batch_to_the_next() -> None:
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param(Outcome.DUPLICATE, id="changed-vote"),
-        pytest.param(Outcome.THROTTLED, id="throttled"),
-        pytest.param(Outcome.UNAVAILABLE, id="failed-in-passing"),
+        pytest.param(WriteOutcome.DUPLICATE, id="changed-vote"),
+        pytest.param(WriteOutcome.THROTTLED, id="throttled"),
+        pytest.param(WriteOutcome.UNAVAILABLE, id="failed-in-passing"),
     ],
 )
-def test_what_is_sent_again_counts_again(first: Outcome) -> None:
+def test_what_is_sent_again_counts_again(first: WriteOutcome) -> None:
     time = Time()
     table = Table(time, answers=[first])
 
@@ -140,10 +140,10 @@ WRITES_OF_A_BATCH = 2 * 500 + STATEMENTS_PER_CALL
 class TableOfOtherVotes(Table):
     """Has a row of every voter, which another process wrote."""
 
-    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         super().execute(statements)
         return [
-            Outcome.DUPLICATE if statement.operation is Operation.INSERT else Outcome.WRITTEN
+            WriteOutcome.DUPLICATE if statement.operation is WriteOperation.INSERT else WriteOutcome.WRITTEN
             for statement in statements
         ]
 

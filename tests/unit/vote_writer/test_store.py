@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from vote_writer.folding import Ballot
-from vote_writer.store import VoteTable
-from vote_writer.writing import Operation, Outcome, Statement
+from vote_writer.store import BallotTable
+from vote_writer.writing import Statement, WriteOperation, WriteOutcome
 from voting.errors import StoreRefused
 from world.containers import TABLES, VOTES
 from world.dynamodb import FakeDynamoDB
@@ -18,23 +18,25 @@ def database() -> FakeDynamoDB:
     return FakeDynamoDB(TABLES)
 
 
-def execute(database: FakeDynamoDB, *statements: Statement, faults: tuple[Fault, ...] = ()) -> list[Outcome]:
-    return VoteTable(database.client(script(*faults)), VOTES).execute(statements)
+def execute(
+    database: FakeDynamoDB, *statements: Statement, faults: tuple[Fault, ...] = ()
+) -> list[WriteOutcome]:
+    return BallotTable(database.client(script(*faults)), VOTES).execute(statements)
 
 
 def insert(ballot: Ballot) -> Statement:
-    return Statement(Operation.INSERT, ballot)
+    return Statement(WriteOperation.INSERT, ballot)
 
 
 def update(ballot: Ballot) -> Statement:
-    return Statement(Operation.UPDATE, ballot)
+    return Statement(WriteOperation.UPDATE, ballot)
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_700_172_800])
 def test_a_vote_is_inserted_with_all_its_attributes(
     expires_at: int | None, database: FakeDynamoDB, ballot: MakeBallot
 ) -> None:
-    assert execute(database, insert(ballot(expires_at=expires_at))) == [Outcome.WRITTEN]
+    assert execute(database, insert(ballot(expires_at=expires_at))) == [WriteOutcome.WRITTEN]
     assert database.rows(VOTES) == [
         {
             "poll_bucket": {"S": "poll-1#0"},
@@ -53,7 +55,7 @@ def test_a_newer_vote_replaces_an_older_one_in_every_attribute(
 ) -> None:
     execute(database, insert(ballot(version=5, expires_at=expires_at and 1)))
     newer = ballot(version=6, option="choice-b", expires_at=expires_at)._replace(arrived_at=7)
-    assert execute(database, update(newer)) == [Outcome.WRITTEN]
+    assert execute(database, update(newer)) == [WriteOutcome.WRITTEN]
     (row,) = database.rows(VOTES)
     assert (row["option"], row["version"], row["arrived_at"]) == (
         {"S": "choice-b"},
@@ -68,22 +70,22 @@ def test_a_vote_that_is_not_newer_changes_nothing(
     version: int, database: FakeDynamoDB, ballot: MakeBallot
 ) -> None:
     execute(database, insert(ballot(version=5)))
-    assert execute(database, update(ballot(version=version, option="choice-b"))) == [Outcome.NOT_OLDER]
+    assert execute(database, update(ballot(version=version, option="choice-b"))) == [WriteOutcome.NOT_OLDER]
     assert database.rows(VOTES)[0]["option"] == {"S": "choice-a"}
 
 
 @pytest.mark.parametrize(
     ("stored", "shown", "outcome"),
     [
-        pytest.param(4, True, Outcome.DUPLICATE, id="older-and-shown"),
-        pytest.param(4, False, Outcome.DUPLICATE, id="older-and-not-shown"),
-        pytest.param(5, True, Outcome.NOT_OLDER, id="the-same-and-shown"),
-        pytest.param(5, False, Outcome.DUPLICATE, id="the-same-and-not-shown"),
-        pytest.param(6, True, Outcome.NOT_OLDER, id="newer-and-shown"),
+        pytest.param(4, True, WriteOutcome.DUPLICATE, id="older-and-shown"),
+        pytest.param(4, False, WriteOutcome.DUPLICATE, id="older-and-not-shown"),
+        pytest.param(5, True, WriteOutcome.NOT_OLDER, id="the-same-and-shown"),
+        pytest.param(5, False, WriteOutcome.DUPLICATE, id="the-same-and-not-shown"),
+        pytest.param(6, True, WriteOutcome.NOT_OLDER, id="newer-and-shown"),
     ],
 )
 def test_an_insert_where_a_row_is_asks_for_an_update_only_if_the_row_may_be_older(
-    stored: int, shown: bool, outcome: Outcome, database: FakeDynamoDB, ballot: MakeBallot
+    stored: int, shown: bool, outcome: WriteOutcome, database: FakeDynamoDB, ballot: MakeBallot
 ) -> None:
     execute(database, insert(ballot(version=stored)))
     database.shows_row_to_insert = shown
@@ -95,11 +97,11 @@ def test_an_update_of_a_row_that_the_store_does_not_show_is_refused(
 ) -> None:
     execute(database, insert(ballot(version=6)))
     database.shows_row_to_update = False
-    assert execute(database, update(ballot(version=5))) == [Outcome.REFUSED]
+    assert execute(database, update(ballot(version=5))) == [WriteOutcome.REFUSED]
 
 
 def test_an_update_of_no_row_is_refused(database: FakeDynamoDB, ballot: MakeBallot) -> None:
-    assert execute(database, update(ballot())) == [Outcome.REFUSED]
+    assert execute(database, update(ballot())) == [WriteOutcome.REFUSED]
     assert database.rows(VOTES) == []
 
 
@@ -107,20 +109,20 @@ def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB, bal
     execute(database, insert(ballot("voter-2", version=5)))
     statements = [insert(ballot("voter-1")), update(ballot("voter-2")), insert(ballot("voter-3"))]
     outcomes = execute(database, *statements, faults=(Fault.THROTTLES_FIRST,))
-    assert outcomes == [Outcome.THROTTLED, Outcome.NOT_OLDER, Outcome.WRITTEN]
+    assert outcomes == [WriteOutcome.THROTTLED, WriteOutcome.NOT_OLDER, WriteOutcome.WRITTEN]
 
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "rows"),
     [
-        pytest.param(Fault.CALL_THROTTLED, Outcome.THROTTLED, 0, id="throttled"),
-        pytest.param(Fault.CALL_FAILS, Outcome.UNAVAILABLE, 0, id="failed"),
-        pytest.param(Fault.UNREACHABLE, Outcome.UNAVAILABLE, 0, id="unreachable"),
-        pytest.param(Fault.RESPONSE_LOST, Outcome.UNAVAILABLE, 2, id="answer-lost"),
+        pytest.param(Fault.CALL_THROTTLED, WriteOutcome.THROTTLED, 0, id="throttled"),
+        pytest.param(Fault.CALL_FAILS, WriteOutcome.UNAVAILABLE, 0, id="failed"),
+        pytest.param(Fault.UNREACHABLE, WriteOutcome.UNAVAILABLE, 0, id="unreachable"),
+        pytest.param(Fault.RESPONSE_LOST, WriteOutcome.UNAVAILABLE, 2, id="answer-lost"),
     ],
 )
 def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
-    fault: Fault, outcome: Outcome, rows: int, database: FakeDynamoDB, ballot: MakeBallot
+    fault: Fault, outcome: WriteOutcome, rows: int, database: FakeDynamoDB, ballot: MakeBallot
 ) -> None:
     statements = [insert(ballot("voter-1")), insert(ballot("voter-2"))]
     assert execute(database, *statements, faults=(fault,)) == [outcome] * 2

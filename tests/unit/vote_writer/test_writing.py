@@ -8,10 +8,10 @@ from vote_writer.writing import (
     LONGEST_BACKOFF_MS,
     STATEMENTS_PER_CALL,
     BallotWriter,
-    Operation,
-    Outcome,
     RecentVersions,
     Statement,
+    WriteOperation,
+    WriteOutcome,
     Written,
 )
 from voting.errors import StoreRefused
@@ -22,11 +22,11 @@ type MakeBallot = Callable[..., Ballot]
 class ScriptedStore:
     """Answers by script: a list of outcomes per call, the last of which goes for all that follow."""
 
-    def __init__(self, *script: Outcome | StoreRefused) -> None:
+    def __init__(self, *script: WriteOutcome | StoreRefused) -> None:
         self._script = list(script)
         self.calls: list[list[Statement]] = []
 
-    def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+    def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         self.calls.append(list(statements))
         outcome = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         if isinstance(outcome, StoreRefused):
@@ -34,7 +34,7 @@ class ScriptedStore:
         return [outcome] * len(statements)
 
     @property
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[WriteOperation]:
         return [statement.operation for call in self.calls for statement in call]
 
 
@@ -61,79 +61,81 @@ def writer(store: ScriptedStore, time: Time, recent: RecentVersions | None = Non
     return BallotWriter(store, recent or RecentVersions(time), map, time.sleep, jitter=lambda: 1.0)
 
 
-def write(ballots: list[Ballot], *script: Outcome | StoreRefused) -> tuple[Written, ScriptedStore, Time]:
+def write(ballots: list[Ballot], *script: WriteOutcome | StoreRefused) -> tuple[Written, ScriptedStore, Time]:
     store, time = ScriptedStore(*script), Time()
     return writer(store, time).write(ballots, time.remaining), store, time
 
 
 def test_a_first_vote_is_one_insert(ballot: MakeBallot) -> None:
-    written, store, _time = write([ballot()], Outcome.WRITTEN)
-    assert (written.stored, store.operations) == (1, [Operation.INSERT])
+    written, store, _time = write([ballot()], WriteOutcome.WRITTEN)
+    assert (written.stored, store.operations) == (1, [WriteOperation.INSERT])
 
 
 def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause(ballot: MakeBallot) -> None:
-    written, store, time = write([ballot()], Outcome.DUPLICATE, Outcome.WRITTEN)
+    written, store, time = write([ballot()], WriteOutcome.DUPLICATE, WriteOutcome.WRITTEN)
     assert (written.stored, written.changed) == (0, 1)
-    assert store.operations == [Operation.INSERT, Operation.UPDATE]
+    assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
     assert time.pauses == []
 
 
-@pytest.mark.parametrize("refusal", [Outcome.NOT_OLDER, Outcome.REFUSED])
-def test_what_is_refused_after_a_row_was_seen_is_stored_already(refusal: Outcome, ballot: MakeBallot) -> None:
-    written, store, _time = write([ballot()], Outcome.DUPLICATE, refusal)
+@pytest.mark.parametrize("refusal", [WriteOutcome.NOT_OLDER, WriteOutcome.REFUSED])
+def test_what_is_refused_after_a_row_was_seen_is_stored_already(
+    refusal: WriteOutcome, ballot: MakeBallot
+) -> None:
+    written, store, _time = write([ballot()], WriteOutcome.DUPLICATE, refusal)
     assert (written.already_stored, written.unwritten) == (1, [])
-    assert store.operations == [Operation.INSERT, Operation.UPDATE]
+    assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
 def test_an_insert_that_shows_a_newer_row_is_enough(ballot: MakeBallot) -> None:
-    written, store, _time = write([ballot()], Outcome.NOT_OLDER)
-    assert (written.already_stored, store.operations) == (1, [Operation.INSERT])
+    written, store, _time = write([ballot()], WriteOutcome.NOT_OLDER)
+    assert (written.already_stored, store.operations) == (1, [WriteOperation.INSERT])
 
 
 def test_ballots_go_in_calls_of_25(ballot: MakeBallot) -> None:
-    written, store, _time = write([ballot(f"voter-{n}") for n in range(60)], Outcome.WRITTEN)
+    written, store, _time = write([ballot(f"voter-{n}") for n in range(60)], WriteOutcome.WRITTEN)
     assert [len(call) for call in store.calls] == [STATEMENTS_PER_CALL, STATEMENTS_PER_CALL, 10]
     assert written.stored == 60
 
 
 def test_no_ballots_need_no_call() -> None:
-    written, store, _time = write([], Outcome.WRITTEN)
+    written, store, _time = write([], WriteOutcome.WRITTEN)
     assert (written, store.calls) == (Written(), [])
 
 
-@pytest.mark.parametrize("trouble", [Outcome.THROTTLED, Outcome.UNAVAILABLE])
+@pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
 def test_trouble_is_waited_for_twice_as_long_every_time_up_to_a_limit(
-    trouble: Outcome, ballot: MakeBallot
+    trouble: WriteOutcome, ballot: MakeBallot
 ) -> None:
-    written, _store, time = write([ballot()], *[trouble] * 8, Outcome.WRITTEN)
+    written, _store, time = write([ballot()], *[trouble] * 8, WriteOutcome.WRITTEN)
     assert time.pauses == [min(FIRST_BACKOFF_MS * 2**n, LONGEST_BACKOFF_MS) for n in range(8)]
     assert written.stored == 1
-    assert written.throttled_statements == (8 if trouble is Outcome.THROTTLED else 0)
+    assert written.throttled_statements == (8 if trouble is WriteOutcome.THROTTLED else 0)
     assert written.answered_statements == 1
 
 
 def test_waiting_is_spread_by_chance(ballot: MakeBallot) -> None:
-    store, time = ScriptedStore(Outcome.THROTTLED, Outcome.WRITTEN), Time()
+    store, time = ScriptedStore(WriteOutcome.THROTTLED, WriteOutcome.WRITTEN), Time()
     unlucky = BallotWriter(store, RecentVersions(time), map, time.sleep, jitter=lambda: 0.0)
     unlucky.write([ballot()], time.remaining)
     assert time.pauses == [FIRST_BACKOFF_MS / 2]
 
 
 def test_what_is_still_throttled_when_time_runs_out_is_handed_back(ballot: MakeBallot) -> None:
-    written, _store, time = write([ballot("voter-1"), ballot("voter-2")], Outcome.THROTTLED)
+    written, _store, time = write([ballot("voter-1"), ballot("voter-2")], WriteOutcome.THROTTLED)
     assert [one.voter for one in written.unwritten] == ["voter-1", "voter-2"]
     assert time.remaining() > 0, "it does not sleep through its own end"
 
 
 def test_no_call_is_started_without_time_for_it(ballot: MakeBallot) -> None:
-    store, time = ScriptedStore(Outcome.WRITTEN), Time(limit_ms=0)
+    store, time = ScriptedStore(WriteOutcome.WRITTEN), Time(limit_ms=0)
     written = writer(store, time).write([ballot()], time.remaining)
     assert store.calls == []
     assert len(written.unwritten) == 1
 
 
 def test_an_update_that_there_is_no_time_for_is_handed_back(ballot: MakeBallot) -> None:
-    store, time = ScriptedStore(Outcome.DUPLICATE), Time(limit_ms=1)
+    store, time = ScriptedStore(WriteOutcome.DUPLICATE), Time(limit_ms=1)
     remaining = iter([1, 0])
     written = writer(store, time).write([ballot()], lambda: next(remaining))
     assert (len(store.calls), len(written.unwritten)) == (1, 1)
@@ -141,15 +143,17 @@ def test_an_update_that_there_is_no_time_for_is_handed_back(ballot: MakeBallot) 
 
 def test_only_what_was_throttled_is_sent_again(ballot: MakeBallot) -> None:
     class Choosy(ScriptedStore):
-        def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+        def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
             super().execute(statements)
             first_time = len(self.calls) == 1
             return [
-                Outcome.THROTTLED if first_time and statement.ballot.voter == "voter-2" else Outcome.WRITTEN
+                WriteOutcome.THROTTLED
+                if first_time and statement.ballot.voter == "voter-2"
+                else WriteOutcome.WRITTEN
                 for statement in statements
             ]
 
-    store, time = Choosy(Outcome.WRITTEN), Time()
+    store, time = Choosy(WriteOutcome.WRITTEN), Time()
     writer(store, time).write([ballot("voter-1"), ballot("voter-2"), ballot("voter-3")], time.remaining)
     assert [[statement.ballot.voter for statement in call] for call in store.calls] == [
         ["voter-1", "voter-2", "voter-3"],
@@ -164,20 +168,20 @@ def test_what_no_retry_mends_escapes(ballot: MakeBallot) -> None:
 
 def test_every_ballot_is_accounted_for(ballot: MakeBallot) -> None:
     class Mixed(ScriptedStore):
-        def execute(self, statements: Sequence[Statement]) -> list[Outcome]:
+        def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
             by_voter = {
-                "voter-1": Outcome.WRITTEN,
-                "voter-2": Outcome.NOT_OLDER,
-                "voter-3": Outcome.THROTTLED,
-                "voter-4": Outcome.DUPLICATE
-                if statements[-1].operation is Operation.INSERT
-                else Outcome.WRITTEN,
+                "voter-1": WriteOutcome.WRITTEN,
+                "voter-2": WriteOutcome.NOT_OLDER,
+                "voter-3": WriteOutcome.THROTTLED,
+                "voter-4": WriteOutcome.DUPLICATE
+                if statements[-1].operation is WriteOperation.INSERT
+                else WriteOutcome.WRITTEN,
             }
             return [by_voter[statement.ballot.voter] for statement in statements]
 
     time = Time(limit_ms=100)
     ballots = [ballot(f"voter-{n}") for n in range(1, 5)]
-    written = writer(Mixed(Outcome.WRITTEN), time).write(ballots, time.remaining)
+    written = writer(Mixed(WriteOutcome.WRITTEN), time).write(ballots, time.remaining)
     done = written.stored + written.changed + written.already_stored
     assert done + len(written.unwritten) == len(ballots)
 
@@ -196,7 +200,7 @@ def recent(time: Time) -> RecentVersions:
 
 
 def rewrite(
-    recent: RecentVersions, time: Time, ballot: Ballot, *script: Outcome
+    recent: RecentVersions, time: Time, ballot: Ballot, *script: WriteOutcome
 ) -> tuple[Written, ScriptedStore]:
     store = ScriptedStore(*script)
     return writer(store, time, recent).write([ballot], time.remaining), store
@@ -205,31 +209,31 @@ def rewrite(
 def test_a_change_of_mind_within_minutes_is_one_update(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
-    written, store = rewrite(recent, time, ballot(version=6), Outcome.WRITTEN)
-    assert (written.changed, store.operations) == (1, [Operation.UPDATE])
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
+    written, store = rewrite(recent, time, ballot(version=6), WriteOutcome.WRITTEN)
+    assert (written.changed, store.operations) == (1, [WriteOperation.UPDATE])
 
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_what_a_retry_delivers_again_costs_nothing(
     version: int, recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
-    written, store = rewrite(recent, time, ballot(version=version), Outcome.WRITTEN)
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
+    written, store = rewrite(recent, time, ballot(version=version), WriteOutcome.WRITTEN)
     assert (written.already_stored, store.calls) == (1, [])
 
 
 def test_a_row_found_newer_is_remembered_for_what_it_is_known_to_have_reached(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.NOT_OLDER)
-    written, store = rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
+    rewrite(recent, time, ballot(version=5), WriteOutcome.NOT_OLDER)
+    written, store = rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     assert (written.already_stored, store.calls) == (1, [])
 
 
-@pytest.mark.parametrize("trouble", [Outcome.THROTTLED, Outcome.UNAVAILABLE])
+@pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
 def test_what_was_not_settled_is_not_remembered(
-    trouble: Outcome, recent: RecentVersions, time: Time, ballot: MakeBallot
+    trouble: WriteOutcome, recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
     rewrite(recent, time, ballot(version=5), trouble)
     assert recent.get(ballot(version=5)) is None
@@ -238,23 +242,23 @@ def test_what_was_not_settled_is_not_remembered(
 def test_a_remembered_row_that_has_expired_is_inserted_again(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
-    written, store = rewrite(recent, time, ballot(version=6), Outcome.REFUSED, Outcome.WRITTEN)
-    assert (written.stored, store.operations) == (1, [Operation.UPDATE, Operation.INSERT])
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
+    written, store = rewrite(recent, time, ballot(version=6), WriteOutcome.REFUSED, WriteOutcome.WRITTEN)
+    assert (written.stored, store.operations) == (1, [WriteOperation.UPDATE, WriteOperation.INSERT])
 
 
 def test_a_remembered_row_that_is_newer_by_now_is_left_alone_even_if_the_store_does_not_show_it(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
-    script = (Outcome.REFUSED, Outcome.DUPLICATE, Outcome.REFUSED)
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
+    script = (WriteOutcome.REFUSED, WriteOutcome.DUPLICATE, WriteOutcome.REFUSED)
     written, store = rewrite(recent, time, ballot(version=6), *script)
     assert written.already_stored == 1
-    assert store.operations == [Operation.UPDATE, Operation.INSERT, Operation.UPDATE]
+    assert store.operations == [WriteOperation.UPDATE, WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
 def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time, ballot: MakeBallot) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS - 1
     assert recent.get(ballot()) is not None
     time.now_ms += 1
@@ -264,7 +268,7 @@ def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time, 
 def test_memory_is_not_trusted_when_the_clock_was_put_back(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
+    rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms -= 1
     assert recent.get(ballot()) is None
 
@@ -273,12 +277,12 @@ def test_an_emptied_table_is_filled_again_by_a_replay(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
     """What was known before must not come back to life with the first vote that is written anew."""
-    rewrite(recent, time, ballot(version=9), Outcome.WRITTEN)
+    rewrite(recent, time, ballot(version=9), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS
     time.limit_ms += RecentVersions.TRUSTED_MS
-    rewrite(recent, time, ballot(version=1), Outcome.WRITTEN)
-    written, store = rewrite(recent, time, ballot(version=5), Outcome.WRITTEN)
-    assert (written.changed, store.operations) == (1, [Operation.UPDATE])
+    rewrite(recent, time, ballot(version=1), WriteOutcome.WRITTEN)
+    written, store = rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
+    assert (written.changed, store.operations) == (1, [WriteOperation.UPDATE])
 
 
 def test_memory_forgets_the_rows_seen_longest_ago(

@@ -134,7 +134,7 @@ def test_a_functions_error_is_told_without_its_traceback(deployment: Deployment)
     ("snapshot", "said"),
     [
         pytest.param(Snapshot("RUNNING"), "waiting", id="not-begun"),
-        pytest.param(Snapshot("RUNNING", "closing"), "putting closing markers", id="closing"),
+        pytest.param(Snapshot("RUNNING", "put_markers"), "putting closing markers", id="put-markers"),
         pytest.param(
             Snapshot("RUNNING", "draining", behind="vote_writer in s1"), "vote_writer in s1", id="behind"
         ),

@@ -1,6 +1,6 @@
 import pytest
 
-from voting.invocation import all_done, comes_again, whole_batch_comes_again
+from voting.invocation import all_done, retry_all, retry_from
 from voting.metrics import Metric
 from voting.records import Record, version_of
 from world.containers import RecordingTelemetry
@@ -19,18 +19,18 @@ def test_all_done_reports_nothing() -> None:
 
 
 def test_one_entry_names_the_record_from_which_the_batch_comes_again(telemetry: RecordingTelemetry) -> None:
-    answer = comes_again(telemetry, RECORDS, version_of("9"), "because")
+    answer = retry_from(telemetry, RECORDS, version_of("9"), "because")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "9"}]}
 
 
 def test_it_says_why_and_how_many_records_come_again(telemetry: RecordingTelemetry) -> None:
-    comes_again(telemetry, RECORDS, version_of("9"), "because")
+    retry_from(telemetry, RECORDS, version_of("9"), "because")
     assert telemetry.counts == [{Metric.RECORDS_REPORTED_FAILED: 3}]
     (warning,) = telemetry.warnings
     assert '"cause": "because", "from_sequence": "9", "records": 3' in warning
 
 
 def test_a_whole_batch_comes_again_from_its_lowest_sequence_number(telemetry: RecordingTelemetry) -> None:
-    answer = whole_batch_comes_again(telemetry, RECORDS[::-1], "because")
+    answer = retry_all(telemetry, RECORDS[::-1], "because")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "8"}]}
     assert telemetry.total(Metric.RECORDS_REPORTED_FAILED) == 4

@@ -12,7 +12,13 @@ from botocore.exceptions import (
 )
 
 from voting_aws import clients
-from voting_aws.clients import code_of, code_passes, code_throttles, dynamodb_client, error_passes
+from voting_aws.clients import (
+    dynamodb_client,
+    error_code,
+    is_throttling_code,
+    is_transient,
+    is_transient_code,
+)
 
 ENDPOINT = "http://127.0.0.1:1"
 
@@ -48,7 +54,7 @@ def client_error(code: str, status: int = 400) -> ClientError:
     ],
 )
 def test_the_same_call_may_succeed_later_after(error: Exception) -> None:
-    assert error_passes(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,7 @@ def test_the_same_call_may_succeed_later_after(error: Exception) -> None:
     ],
 )
 def test_no_retry_mends(error: Exception) -> None:
-    assert not error_passes(error)
+    assert not is_transient(error)
 
 
 # What DynamoDB may say of a single statement, by whether the statement may succeed later.
@@ -84,7 +90,7 @@ STATEMENT_CODES = {
 
 @pytest.mark.parametrize(("code", "passes"), STATEMENT_CODES.items())
 def test_a_statement_may_succeed_later_after(code: str, passes: bool) -> None:
-    assert code_passes(code) is passes
+    assert is_transient_code(code) is passes
 
 
 def test_every_code_that_dynamodb_knows_for_a_statement_has_been_thought_of() -> None:
@@ -93,14 +99,14 @@ def test_every_code_that_dynamodb_knows_for_a_statement_has_been_thought_of() ->
 
 
 def test_what_is_refused_for_capacity_is_told_from_what_goes_wrong() -> None:
-    throttling = {code for code in STATEMENT_CODES if code_throttles(code)}
+    throttling = {code for code in STATEMENT_CODES if is_throttling_code(code)}
     assert throttling == {"ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError"}
 
 
 def test_of_an_error_only_its_code_is_told() -> None:
-    assert code_of(client_error("ValidationException")) == "ValidationException"
-    assert code_of(ReadTimeoutError(endpoint_url=ENDPOINT)) == "ReadTimeoutError"
-    assert code_of(ClientError({}, "UpdateItem")) == "no code"
+    assert error_code(client_error("ValidationException")) == "ValidationException"
+    assert error_code(ReadTimeoutError(endpoint_url=ENDPOINT)) == "ReadTimeoutError"
+    assert error_code(ClientError({}, "UpdateItem")) == "no code"
 
 
 @pytest.mark.usefixtures("fake_credentials")

@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from vote_writer.folding import Ballot
-from vote_writer.store import VoteTable
-from vote_writer.writing import Operation, Outcome, Statement
+from vote_writer.store import BallotTable
+from vote_writer.writing import Statement, WriteOperation, WriteOutcome
 from voting_aws.clients import dynamodb_client
 
 if TYPE_CHECKING:
@@ -53,12 +53,13 @@ def test_a_call_is_the_one_that_botocore_would_have_made(
         for n in range(25)
     ]
     statements = [
-        Statement(Operation.INSERT if n % 2 else Operation.UPDATE, ballot) for n, ballot in enumerate(ballots)
+        Statement(WriteOperation.INSERT if n % 2 else WriteOperation.UPDATE, ballot)
+        for n, ballot in enumerate(ballots)
     ]
     sent = []
     for client in clients:
         wire = Wire(client)
-        assert VoteTable(client, "votes").execute(statements) == [Outcome.WRITTEN] * 25
+        assert BallotTable(client, "votes").execute(statements) == [WriteOutcome.WRITTEN] * 25
         sent += wire.requests
 
     ours, plain = sent
