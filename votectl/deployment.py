@@ -3,7 +3,7 @@
 import os
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import localcloud
@@ -92,10 +92,12 @@ def find(environment: str) -> Deployment:
                 f"run `make apply ENV={environment}`, or name another one with --environment"
             ) from None
         raise OperatorError(f"SSM parameter {name} can't be read: {error}") from None
+    except NoRegionError:
+        raise OperatorError("no AWS region is set: set AWS_REGION, or run `aws configure`") from None
     except BotoCoreError as error:
         hint = "run `make local-up`" if environment == LOCAL else "check AWS credentials, region and network"
         raise OperatorError(
-            f"the cloud can't be asked about environment {environment!r}: {error}; {hint}"
+            f"the cloud can't be asked about environment {environment!r}: {str(error).rstrip('.')}; {hint}"
         ) from None
     try:
         return Deployment.model_validate_json(parameter["Parameter"]["Value"])

@@ -85,3 +85,11 @@ def test_every_command_is_where_the_list_says(name: str) -> None:
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     assert name in (command.name or name)
     assert command.help
+
+
+def test_a_missing_region_is_said_in_our_own_words(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    done = votectl("-e", "dev", "poll", "list", stdout=subprocess.DEVNULL, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "error: no AWS region is set: set AWS_REGION, or run `aws configure`\n"
