@@ -36,11 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, object, object]:
-    """Order the tests and mark groups, before pytest selects by marks and xdist reads the groups."""
+    """Order the tests before pytest selects by marks.
+
+    A file's tests share a process (`--dist loadfile`), so that only one of them applies Terraform to a state at a time:
+    the plans of test_sizing.py, and the front doors of test_voters.py.
+    """
     items.sort(key=_position)
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
     collected = {item.path for item in items}
     chosen = config.option.keyword or any("::" in arg for arg in config.args)
     others_ran = not config.option.markexpr or config.getoption("--others-have-run")
@@ -55,17 +56,6 @@ def _position(item: pytest.Item) -> int:
     if item.path.name == LAST:
         return len(LONGEST_FIRST) + 1
     return LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else len(LONGEST_FIRST)
-
-
-def _group(item: pytest.Item) -> str | None:
-    """Return the name of the group that shares a process and its fixtures, or None for a test by itself."""
-    if item.path.name == "test_sizing.py":
-        return item.path.name  # two plans of one environment exclude each other
-    if "doors" in getattr(item, "fixturenames", ()):
-        return "doors"
-    definitions = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no public way
-    shares = any(found.scope == "module" for definition in definitions for found in definition)
-    return item.path.name if shares else None
 
 
 @pytest.fixture(scope="session")
