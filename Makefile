@@ -249,6 +249,10 @@ soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 ran
 bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memory per vote (ARGS=--quick is short)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-pack
+bench-pack: $(VENV) ## Measure the CPU and memory of exporting and verifying a million votes (ARGS="--rows N")
+	@$(BIN)/python -m benchmarks.pack $(ARGS)
+
 # Runs a command on the local cloud, and stops that again only if it did not run before; the second one deploys to it
 # first. ARGS are for the command: a make inside would hand them to Terraform too.
 define with_local_cloud

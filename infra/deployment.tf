@@ -3,7 +3,7 @@ resource "aws_ssm_parameter" "deployment" {
   name        = "/${var.project}/${var.environment}/deployment"
   description = "What votectl and the tests need to know of this deployment"
   type        = "String"
-  value = jsonencode({
+  value = jsonencode(merge({
     environment                    = var.environment
     region                         = var.aws_region
     api_id                         = module.api.api_id
@@ -26,7 +26,7 @@ resource "aws_ssm_parameter" "deployment" {
     voter_auth                     = var.voter_auth.mode
     vote_door                      = var.api.vote_door
     votes_url                      = local.votes_url
-  })
+  }, one([for pack in module.results_pack : { pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }])))
 
   lifecycle {
     precondition {

@@ -365,6 +365,14 @@ module "cdn" {
   origin_stage         = module.api.stage_name
 }
 
+# The keys that make and sign results packs. Only people use them.
+module "results_pack" {
+  source = "./modules/results_pack"
+  count  = var.results_pack == null ? 0 : 1
+
+  name = local.name_prefix
+}
+
 # Sees all of it, and says so.
 module "observability" {
   source = "./modules/observability"

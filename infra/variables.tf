@@ -321,6 +321,12 @@ variable "results_api" {
   }
 }
 
+variable "results_pack" {
+  type        = object({})
+  description = "Keys for results packs, which `votectl export` makes and anyone can verify: {} makes them ($2 a month), null makes none. Going back to null schedules their deletion in 30 days."
+  default     = null
+}
+
 variable "stream" {
   type = object({
     encryption_enabled  = optional(bool, true)

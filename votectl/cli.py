@@ -18,6 +18,8 @@ COMMANDS = {
     "audit": Lazy(
         "votectl.commands.proof", "Count the stored votes again, and compare them with the result."
     ),
+    "export": Lazy("votectl.commands.pack", "Write a final poll's results pack, which anyone can verify."),
+    "verify": Lazy("votectl.commands.pack", "Verify a results pack, without a deployment."),
     "ledger": Lazy("votectl.commands.proof", "Show that no record of a poll is missing."),
     "redrive": Lazy("votectl.commands.operate", "Store the votes of batches that outlived their retries."),
     "doctor": Lazy("votectl.commands.operate", "Check a deployment from the outside, and say what to do."),

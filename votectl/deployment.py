@@ -41,6 +41,9 @@ class Deployment(BaseModel):
     voter_auth: VoterAuth
     vote_door: VoteDoor
     votes_url: str
+    # Where results packs are made (`results_pack`).
+    pack_key_arn: str | None = None
+    pack_signing_key_arn: str | None = None
 
     @property
     def votes_door(self) -> str:

@@ -4,6 +4,7 @@ LIVE_PREFIX = "live#"
 DRAIN_PREFIX = "drain#"
 COUNT_PREFIX = "count#"
 PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
+PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
 FINAL = "final"  # written once; recounts lie beside it
 
 # Attributes of a live row: received = total + all rejected; total = all options.

@@ -62,3 +62,6 @@ vote_aggregator = {
   memory_mb               = 512
   timeout_seconds         = 30
 }
+
+# `votectl export` works here.
+results_pack = {}

@@ -88,3 +88,6 @@ observability = {
   live_lag_seconds    = 30
   storing_lag_seconds = 600
 }
+
+# Anyone can verify a result: `votectl export` needs two keys, $2 a month.
+results_pack = {}

@@ -393,3 +393,31 @@ run "two_environments_share_no_name" {
     error_message = "Every name carries the environment, or a second one can't live in the same account."
   }
 }
+
+run "results_packs_have_no_keys_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.results_pack) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn)
+    error_message = "Keys cost $1 a month each: nobody gets them without asking."
+  }
+}
+
+run "tools_find_the_keys_of_results_packs" {
+  command = plan
+
+  override_resource {
+    target          = module.results_pack[0].aws_kms_key.signing
+    override_during = plan
+    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
+  }
+
+  variables {
+    results_pack = {}
+  }
+
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
+    error_message = "votectl export finds both keys in the deployment's parameter."
+  }
+}

@@ -65,6 +65,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "permissions_boundary": True,
         "polls_table": _SCALED_TABLE,
         "results_api": {"cdn_enabled": True, "reserved_concurrency": 10},
+        "results_pack": {},
         "stream": {"encryption_enabled": True},
         "tallies_table": _SCALED_TABLE,
         "vote_aggregator": {"enhanced_fan_out": True},
