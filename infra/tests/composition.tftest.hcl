@@ -374,6 +374,8 @@ run "tools_find_the_deployment_by_project_and_environment" {
       tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
       vote_retention_days            = 0
       voter_auth                     = "iam"
+      vote_door                      = "rest"
+      votes_url                      = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
     }
     error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
   }

@@ -25,7 +25,7 @@ run "votes_go_to_the_http_api" {
   command = plan
 
   variables {
-    api = { throttling_rate_limit = 4000, vote_door = "http", batch_enabled = true }
+    api = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
   }
 
   assert {
