@@ -1,0 +1,63 @@
+"""Plain English on the pages that most people read: short sentences, and no sentence that has to be decoded."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.terraform_source import PROJECT
+from contract.test_links import pages
+
+MAX_WORDS = 30
+
+# A clause as a subject, an inverted sentence, or a private phrase for a thing that has a name.
+RIDDLES = (
+    r"\bwhoever\b",
+    r"\bsomebody's\b",
+    r"\b(is|are) none\b",
+    r"\bcomes? again\b",
+    r"\bwhat calls somebody\b",
+    r"\btaking up everybody's\b",
+    r"^(Who|What) [^.?]*\b(is|says|does|may)\b[^?]*\.$",
+)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Return the sentences of a page: of its paragraphs, list items and table cells, without code."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.) )|\n(?=#)", text):
+        if re.match(r" {4,}\S", block):
+            continue
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "code", block))
+        for cell in plain.split("|") if block.lstrip().startswith("|") else [plain]:
+            joined = re.sub(r"^\s*(?:[-*]|\d+\.|#+)\s+", "", " ".join(cell.split()))
+            yield from re.split(r"(?<=[.?!:;])\s+", joined)
+
+
+def test_sentences_are_found_in_paragraphs_lists_and_tables() -> None:
+    page = "# Title\n\nOne `make x y z` two.\nThree four!\n\n- five [six](x.md)\n\n| a | b c |\n\n    code here\n"
+    assert [found for found in sentences(page) if found] == [
+        "Title",
+        "One code two.",
+        "Three four!",
+        "five six",
+        "a",
+        "b c",
+    ]
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/design.md", "docs/runbook.md"])
+def test_no_sentence_is_longer_than_thirty_words(name: str) -> None:
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    assert [found for found in sentences(text) if len(found.split()) > MAX_WORDS] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(PROJECT)))
+def test_no_sentence_has_to_be_decoded(page: Path) -> None:
+    found = [
+        sentence
+        for sentence in sentences(page.read_text(encoding="utf-8"))
+        if any(re.search(riddle, sentence, re.IGNORECASE) for riddle in RIDDLES)
+    ]
+    assert found == []
