@@ -114,4 +114,4 @@ def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...
         timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "CapacityPlan: " in done.stdout
+    assert "Plan: " in done.stdout
