@@ -112,7 +112,7 @@ def _components(lock: Path) -> Iterator[dict[str, Any]]:
             "externalReferences": [
                 {
                     "type": "distribution",
-                    "url": f"https://pypi.org/project/{name}/{version}/",
+                    "url": purl,
                     "hashes": [{"alg": "SHA-256", "content": digest} for digest in hashes],
                 }
             ],
