@@ -160,9 +160,9 @@ def consumers_give_up(deployment: Deployment, wait_for: WaitFor) -> Iterator[Non
             90,
         )
 
-    # A function refuses to start with a variable that it does not know.
+    # A function refuses to start with an invalid value. It ignores variables that it does not know.
     configure(
-        {function: {**variables, "VOTESTREAM_BROKEN": "1"} for function, variables in broken},
+        {function: {**variables, "VOTESTREAM_LOG_LEVEL": "BROKEN"} for function, variables in broken},
         dict.fromkeys(mappings, 0),
     )
     try:
