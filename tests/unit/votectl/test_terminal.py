@@ -92,8 +92,9 @@ def drawn(renderables: list[Any], width: int = 1_000) -> str:
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 @given(MEANINGFUL)
 def test_every_text_is_shown_as_it_is(picture: Callable[[str], list[Any]], text: str) -> None:
-    shown = " ".join(drawn(picture(text)).split())
-    assert " ".join(text.split()) in shown
+    # Without white space: the title above a narrow table may be folded anywhere.
+    shown = "".join(drawn(picture(text)).split())
+    assert "".join(text.split()) in shown
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
