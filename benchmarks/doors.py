@@ -19,7 +19,7 @@ _REQUESTS = 300
 
 
 @dataclass
-class Door:
+class DoorFigures:
     """What one of the two functions takes; lists have one number for each run."""
 
     subject: str
@@ -32,7 +32,7 @@ class Door:
     connections: int = 0
 
 
-class Counts(NamedTuple):
+class KinesisCounts(NamedTuple):
     """What the fake Kinesis has counted."""
 
     connections: int
@@ -50,10 +50,10 @@ class FakeKinesis:
         assert self._process.stdout is not None, "a pipe"  # noqa: S101 - narrows the type
         self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
 
-    def end(self) -> Counts:
+    def end(self) -> KinesisCounts:
         """End it and return its counts."""
         printed, _ = self._process.communicate("", timeout=30)
-        return Counts(*json.loads(printed))
+        return KinesisCounts(*json.loads(printed))
 
 
 def request(number: int) -> bytes:
@@ -100,11 +100,11 @@ def request(number: int) -> bytes:
     ).encode()
 
 
-def doors(built: Subjects, runs: int, starts: int) -> list[Door]:
+def doors(built: Subjects, runs: int, starts: int) -> list[DoorFigures]:
     """Measure both functions in turns: a run of each, then the next run."""
     results = [
-        Door(subjects.INGRESS, built.archive_bytes[subjects.INGRESS]),
-        Door(subjects.PUT_RECORD, 0),
+        DoorFigures(subjects.INGRESS, built.archive_bytes[subjects.INGRESS]),
+        DoorFigures(subjects.PUT_RECORD, 0),
     ]
     with contextlib.ExitStack() as stack:
         kinesis = {door.subject: FakeKinesis() for door in results}
@@ -143,7 +143,7 @@ def _start_cpu_ms(code: Code, runtime_folder: Path) -> float:
     return float(ready[0] - begun[0]) / 1e6
 
 
-def pairs(results: Sequence[Door]) -> Iterator[tuple[Door, Door]]:
+def pairs(results: Sequence[DoorFigures]) -> Iterator[tuple[DoorFigures, DoorFigures]]:
     """Yield the function and the same with boto3, if both were measured."""
     by_subject = {door.subject: door for door in results}
     if subjects.INGRESS in by_subject and subjects.PUT_RECORD in by_subject:

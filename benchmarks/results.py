@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.doors import Door
+from benchmarks.doors import DoorFigures
 from benchmarks.scenarios import DrainRun, LaneRun, Memory, Series, Start
 
 NOTE = (
@@ -28,7 +28,7 @@ class Results:
     drains: list[DrainRun] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
-    doors: list[Door] = field(default_factory=list)
+    doors: list[DoorFigures] = field(default_factory=list)
 
     def save(self, path: Path, versions: Mapping[str, str]) -> None:
         """Write everything as JSON, one measurement a line, with what it was measured on."""
@@ -59,7 +59,7 @@ class Results:
             drains=[DrainRun(**row) for row in data["drains"]],
             starts=[Start(**row) for row in data["starts"]],
             memory=[Memory(**row) for row in data["memory"]],
-            doors=[Door(**row) for row in data["doors"]],
+            doors=[DoorFigures(**row) for row in data["doors"]],
         )
 
 

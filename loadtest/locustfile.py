@@ -32,7 +32,7 @@ from loadtest.staging import RunStage, cloud_ahead_ms
 from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
 from votectl import deployment as deployments
-from votectl.traffic import TIMEOUT_SECONDS, Kind, Request
+from votectl.traffic import TIMEOUT_SECONDS, Kind, VoteRequest
 
 LOG = logging.getLogger("loadtest")
 LOG.setLevel(logging.INFO)
@@ -117,7 +117,7 @@ class Voter(FastHttpUser):
             numbers = itertools.accumulate((len(step) for step in steps), initial=0)
             self.steps = ((voter, number, step) for number, step in zip(numbers, steps, strict=False))
 
-    def _send(self, shared: Sender, voter: int, number: int, request: Request) -> None:
+    def _send(self, shared: Sender, voter: int, number: int, request: VoteRequest) -> None:
         body = request.body if isinstance(request.body, bytes) else json.dumps(request.body).encode()
         url = f"{shared.scenario.plan.votes_door}/polls/{request.poll_id}/votes"
         headers = shared.headers.of("POST", url, body, request.content_type)
@@ -145,7 +145,7 @@ class Voter(FastHttpUser):
             )
 
 
-def _as_it_should_be(request: Request, status: int) -> bool:
+def _as_it_should_be(request: VoteRequest, status: int) -> bool:
     if request.kind is Kind.MALFORMED:
         return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return status == HTTPStatus.ACCEPTED

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from loadtest.answers import Answer, Reading
 from loadtest.scenario import RunPoll, Scenario
 from loadtest.voters import requests_of, voter_name
-from votectl.traffic import Kind, Request
+from votectl.traffic import Kind, VoteRequest
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.records import version_of
@@ -180,7 +180,7 @@ def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
     """Return the expected counts. The answers may be in any order."""
     expected = Expected(Sent(), {poll.poll_id: PollExpected() for poll in scenario.polls})
     ballots = {poll.poll_id: poll for poll in scenario.polls}
-    requests: list[Request] = []
+    requests: list[VoteRequest] = []
     requests_voter = -1
     # Sorted by voter, so that each conversation is generated once.
     for answer in sorted(answers):
@@ -191,7 +191,11 @@ def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
 
 
 def _enter(
-    expected: Expected, scenario: Scenario, request: Request, answer: Answer, ballots: Mapping[str, RunPoll]
+    expected: Expected,
+    scenario: Scenario,
+    request: VoteRequest,
+    answer: Answer,
+    ballots: Mapping[str, RunPoll],
 ) -> None:
     sent, kind = expected.sent, request.kind
     sent.sent[kind] += 1

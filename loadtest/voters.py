@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 
 from loadtest.scenario import Scenario
-from votectl.traffic import MALFORMED_BODIES, Kind, Request
+from votectl.traffic import MALFORMED_BODIES, Kind, VoteRequest
 
 # Shares of voters. Changes of mind are sent a second later, or at the very same moment: then only the stream's
 # order says which one is the last.
@@ -21,7 +21,7 @@ UNKNOWN_POLLS = 0.02
 MALFORMED = 0.03
 
 # Requests that are sent at the same moment.
-type Step = tuple[Request, ...]
+type Step = tuple[VoteRequest, ...]
 
 # Each worker numbers its voters from a place of its own: no two meet, however many workers there are.
 VOTERS_PER_WORKER = 2**32
@@ -44,9 +44,9 @@ def conversation(scenario: Scenario, index: int) -> list[Step]:
         # Some favourites: equal shares would hide a swap of two options.
         option = min(chance.choices(poll.options, k=2))
         other = chance.choice([each for each in poll.options if each != option])
-        first = Request(Kind.FIRST, poll.poll_id, {"option": option, "voter": voter})
-        change = Request(Kind.CHANGE, poll.poll_id, {"option": other, "voter": voter})
-        repeat = Request(Kind.REPEAT, poll.poll_id, {"option": option, "voter": voter})
+        first = VoteRequest(Kind.FIRST, poll.poll_id, {"option": option, "voter": voter})
+        change = VoteRequest(Kind.CHANGE, poll.poll_id, {"option": other, "voter": voter})
+        repeat = VoteRequest(Kind.REPEAT, poll.poll_id, {"option": option, "voter": voter})
         what = chance.random()
         if what < CHANGES_AT_ONCE:
             steps.append((first, change))
@@ -59,17 +59,17 @@ def conversation(scenario: Scenario, index: int) -> list[Step]:
     poll = chance.choice(scenario.polls)
     if chance.random() < UNKNOWN_OPTIONS:
         body = {"option": "no-such-option", "voter": voter}
-        steps.append((Request(Kind.UNKNOWN_OPTION, poll.poll_id, body),))
+        steps.append((VoteRequest(Kind.UNKNOWN_OPTION, poll.poll_id, body),))
     if chance.random() < UNKNOWN_POLLS:
         body = {"option": poll.options[0], "voter": voter}
-        steps.append((Request(Kind.UNKNOWN_POLL, f"no-such-poll-{index % 7}", body),))
+        steps.append((VoteRequest(Kind.UNKNOWN_POLL, f"no-such-poll-{index % 7}", body),))
     if chance.random() < MALFORMED:
         malformed, content_type = MALFORMED_BODIES[index % len(MALFORMED_BODIES)]
-        steps.append((Request(Kind.MALFORMED, poll.poll_id, malformed, content_type),))
+        steps.append((VoteRequest(Kind.MALFORMED, poll.poll_id, malformed, content_type),))
     return steps
 
 
-def requests_of(scenario: Scenario, index: int) -> list[Request]:
+def requests_of(scenario: Scenario, index: int) -> list[VoteRequest]:
     """Return a voter's requests, so that a request's number is its place in this list."""
     return list(itertools.chain.from_iterable(conversation(scenario, index)))
 

@@ -35,7 +35,7 @@ def naive_waits(attempt: NDArray[np.int64], _random: np.random.Generator) -> NDA
 
 
 @dataclass(frozen=True)
-class Course:
+class SpikeCourse:
     """How one spike went; requests and received votes by second."""
 
     requests: NDArray[np.int64]
@@ -52,7 +52,7 @@ class Course:
         return int(np.argmax(reached)) + 1
 
 
-def simulate(phones: int, rate: int, within: int, waits: Waits, seed: int) -> Course:
+def simulate(phones: int, rate: int, within: int, waits: Waits, seed: int) -> SpikeCourse:
     """Let every phone vote once within some seconds, and send again until its vote is received.
 
     Raises:
@@ -73,7 +73,7 @@ def simulate(phones: int, rate: int, within: int, waits: Waits, seed: int) -> Co
         requests.append(asking.size)
         received.append(asking.size - refused.size)
         if not waiting.size:
-            return Course(np.array(requests), np.array(received))
+            return SpikeCourse(np.array(requests), np.array(received))
     raise ValueError(f"{waiting.size:,} votes are not received after an hour: raise --rate")
 
 
@@ -90,7 +90,7 @@ def main() -> None:
         name: simulate(given.phones, given.rate, given.within, waits, given.seed)
         for name, waits in clients.items()
     }
-    rows: dict[str, Callable[[Course], str]] = {
+    rows: dict[str, Callable[[SpikeCourse], str]] = {
         "half of the votes received (s)": lambda course: f"{course.until(0.5):,}",
         "99 % received (s)": lambda course: f"{course.until(0.99):,}",
         "all received (s)": lambda course: f"{course.seconds:,}",

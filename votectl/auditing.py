@@ -18,7 +18,7 @@ from voting.polls import Poll
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditCheck:
     """One thing that has to hold."""
 
     what: str
@@ -34,7 +34,7 @@ class Audit:
     recount: Counter[str]
     live: LiveCounts
     final: Final | None
-    findings: Sequence[Finding]
+    findings: Sequence[AuditCheck]
 
     @property
     def clean(self) -> bool:
@@ -54,35 +54,35 @@ def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
         if final is not None:
             findings += _of_final(poll, recount, live, final, tallies.recounts(poll.poll_id))
     except InvalidFinal as error:
-        findings.append(Finding("certificates match their digests", False, str(error)))
+        findings.append(AuditCheck("certificates match their digests", False, str(error)))
     return Audit(poll, recount, live, final, findings)
 
 
-def _of_stored_and_live(poll: Poll, recount: Counter[str], live: LiveCounts) -> list[Finding]:
+def _of_stored_and_live(poll: Poll, recount: Counter[str], live: LiveCounts) -> list[AuditCheck]:
     voters, repeated = recount.total(), live.total - recount.total()
     unknown = sorted(recount.keys() - poll.option_ids)
     more = sorted(option for option in recount if recount[option] > live.options[option])
     return [
-        Finding(
+        AuditCheck(
             "received = accepted + rejected",
             live.received == live.total + live.rejected.total(),
             f"{live.received:,} = {live.total:,} + {live.rejected.total():,}",
         ),
-        Finding(
+        AuditCheck(
             "accepted >= voters",
             repeated >= 0,
             f"{live.total:,} accepted, {voters:,} voters: {repeated:,} changes of mind and repeats",
         ),
-        Finding(
+        AuditCheck(
             "no option has more stored votes than accepted ones", not more, ", ".join(more) or "none has"
         ),
-        Finding("votes are for options of the poll", not unknown, ", ".join(unknown) or "all are"),
+        AuditCheck("votes are for options of the poll", not unknown, ", ".join(unknown) or "all are"),
     ]
 
 
 def _of_final(
     poll: Poll, recount: Counter[str], live: LiveCounts, final: Final, recounts: Sequence[Final]
-) -> list[Finding]:
+) -> list[AuditCheck]:
     certified = Counter(final.votes)
     differences = {
         option: recount[option] - certified[option]
@@ -91,24 +91,24 @@ def _of_final(
     }
     disagreeing = [number for number, other in enumerate(recounts, 1) if other.votes != final.votes]
     return [
-        Finding("certificates match their digests", True, final.digest),
-        Finding(
+        AuditCheck("certificates match their digests", True, final.digest),
+        AuditCheck(
             "the poll's texts are those that were certified",
             as_certified(poll, final) == poll,
             "title and labels" if final.title else "this certificate of an older release has none",
         ),
-        Finding(
+        AuditCheck(
             "the final is what is stored",
             not differences,
             ", ".join(f"{option} {by:+,}" for option, by in differences.items())
             or f"{final.voters:,} voters",
         ),
-        Finding(
+        AuditCheck(
             "nothing was accepted after the drain",
             live.total == final.live.accepted,
             f"{final.live.accepted:,} accepted at the final, {live.total:,} now",
         ),
-        Finding(
+        AuditCheck(
             "recounts agree with the final",
             not disagreeing,
             ", ".join(f"number {number} does not" for number in disagreeing) or f"{len(recounts)} recounts",

@@ -20,7 +20,7 @@ from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, create
 from votectl.polls import PollDesk
 from votectl.terminal import table as new_table
-from votectl.traffic import Account, Kind, Request, conversations, send
+from votectl.traffic import Account, Kind, VoteRequest, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
 
@@ -162,7 +162,7 @@ def run(
 
 async def _send_and_watch(
     deployment: Deployment,
-    talks: Sequence[Sequence[Request]],
+    talks: Sequence[Sequence[VoteRequest]],
     account: Account,
     observation: Observation,
     polls: Sequence[Poll],

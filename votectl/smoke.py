@@ -22,7 +22,7 @@ from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, close, create
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
-from votectl.traffic import Account, Kind, Request, send
+from votectl.traffic import Account, Kind, VoteRequest, send
 from voting.polls import Option, Poll
 from voting.rules import Reason
 from voting.settings import VoterAuth
@@ -85,17 +85,17 @@ class Viewer:
         return result
 
 
-def requests(poll_id: str) -> list[list[Request]]:
+def requests(poll_id: str) -> list[list[VoteRequest]]:
     """Return what is sent: first votes, a change of mind, a repeat, an unknown option and a body that is no vote."""
     options = ("yes", "no")
     talks = [
-        [Request(Kind.FIRST, poll_id, {"option": options[number % 3 == 0], "voter": f"smoke-{number}"})]
+        [VoteRequest(Kind.FIRST, poll_id, {"option": options[number % 3 == 0], "voter": f"smoke-{number}"})]
         for number in range(VOTERS)
     ]
-    talks[0].append(Request(Kind.CHANGE, poll_id, {"option": "yes", "voter": "smoke-0"}))
-    talks[1].append(Request(Kind.REPEAT, poll_id, talks[1][0].body))
-    talks[2].append(Request(Kind.UNKNOWN_OPTION, poll_id, {"option": "perhaps", "voter": "smoke-2"}))
-    talks[3].append(Request(Kind.MALFORMED, poll_id, {"option": "yes"}))
+    talks[0].append(VoteRequest(Kind.CHANGE, poll_id, {"option": "yes", "voter": "smoke-0"}))
+    talks[1].append(VoteRequest(Kind.REPEAT, poll_id, talks[1][0].body))
+    talks[2].append(VoteRequest(Kind.UNKNOWN_OPTION, poll_id, {"option": "perhaps", "voter": "smoke-2"}))
+    talks[3].append(VoteRequest(Kind.MALFORMED, poll_id, {"option": "yes"}))
     return talks
 
 

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Request:
+class VoteRequest:
     """One request to send: to which poll, with which body, for which reason."""
 
     kind: Kind
@@ -61,7 +61,7 @@ class Account:
     # poll -> voter -> (version, option) of the last acknowledged vote
     last: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
-    def note(self, request: Request, answer: httpx.Response | None) -> None:
+    def note(self, request: VoteRequest, answer: httpx.Response | None) -> None:
         """Enter one request with its answer (None: there was none, so nobody knows what became of it)."""
         self.sent[request.kind] += 1
         if answer is None:
@@ -72,7 +72,7 @@ class Account:
             self.acknowledged[request.kind] += 1
             self._expect(request, version_of(answer.json()["receipt"]["sequence"]))
 
-    def _expect(self, request: Request, version: str) -> None:
+    def _expect(self, request: VoteRequest, version: str) -> None:
         match request.kind:
             case Kind.FIRST | Kind.CHANGE | Kind.REPEAT:
                 option = str(request.body["option"])
@@ -117,7 +117,7 @@ MALFORMED_BODIES: Sequence[tuple[Any, str]] = (
 
 def conversations(
     poll_options: Mapping[str, Sequence[str]], voters: int, seed: int
-) -> Iterator[list[Request]]:
+) -> Iterator[list[VoteRequest]]:
     """Yield what each of ``voters`` voters sends, in their order.
 
     Most vote once per poll; one in ten changes their mind, one in twenty sends the same vote again, and
@@ -131,28 +131,28 @@ def conversations(
         for poll_id in polls:
             # Some favourites: equal shares would hide a swap of two options.
             option = min(chance.choices(poll_options[poll_id], k=2))
-            conversation.append(Request(Kind.FIRST, poll_id, {"option": option, "voter": voter}))
+            conversation.append(VoteRequest(Kind.FIRST, poll_id, {"option": option, "voter": voter}))
             if chance.random() < 0.10:
                 other = chance.choice(poll_options[poll_id])
-                conversation.append(Request(Kind.CHANGE, poll_id, {"option": other, "voter": voter}))
+                conversation.append(VoteRequest(Kind.CHANGE, poll_id, {"option": other, "voter": voter}))
             elif chance.random() < 0.05:
-                conversation.append(Request(Kind.REPEAT, poll_id, {"option": option, "voter": voter}))
+                conversation.append(VoteRequest(Kind.REPEAT, poll_id, {"option": option, "voter": voter}))
         poll_id = chance.choice(polls)
         if chance.random() < 0.02:
             body = {"option": "no-such-option", "voter": voter}
-            conversation.append(Request(Kind.UNKNOWN_OPTION, poll_id, body))
+            conversation.append(VoteRequest(Kind.UNKNOWN_OPTION, poll_id, body))
         if chance.random() < 0.02:
             body = {"option": poll_options[poll_id][0], "voter": voter}
-            conversation.append(Request(Kind.UNKNOWN_POLL, f"no-such-poll-{number % 7}", body))
+            conversation.append(VoteRequest(Kind.UNKNOWN_POLL, f"no-such-poll-{number % 7}", body))
         if chance.random() < 0.03:
             malformed, content_type = MALFORMED_BODIES[number % len(MALFORMED_BODIES)]
-            conversation.append(Request(Kind.MALFORMED, poll_id, malformed, content_type))
+            conversation.append(VoteRequest(Kind.MALFORMED, poll_id, malformed, content_type))
         yield conversation
 
 
 async def send(
     front_door: str,
-    conversations: Sequence[Sequence[Request]],
+    conversations: Sequence[Sequence[VoteRequest]],
     account: Account,
     concurrency: int,
     on_answer: Callable[[], None] = lambda: None,
@@ -181,7 +181,7 @@ async def send(
                 group.create_task(worker())
 
 
-async def post(client: httpx.AsyncClient, request: Request) -> httpx.Response | None:
+async def post(client: httpx.AsyncClient, request: VoteRequest) -> httpx.Response | None:
     """Send one request; return the answer, or None if none came."""
     headers = {"Content-Type": request.content_type}
     url = f"/polls/{request.poll_id}/votes"

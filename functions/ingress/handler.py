@@ -12,14 +12,14 @@ from ingress.kinesis import KinesisConnection, endpoint_from_env
 from ingress.refusals import UNAVAILABLE, DoorRefused
 from ingress.requests import Rules, read_call
 from ingress.settings import IngressSettings
-from ingress.signing import Credentials
+from ingress.signing import RoleCredentials
 from ingress.voters import voter_source
 from voting.errors import StoreUnavailable
 
 _log = logging.getLogger("ingress")
 
 
-class Runtime(NamedTuple):
+class IngressRuntime(NamedTuple):
     """What a container keeps between requests."""
 
     rules: Rules
@@ -32,15 +32,15 @@ def lambda_handler(event: dict[str, Any], _context: object) -> DoorAnswer:
 
 
 @cache
-def runtime() -> Runtime:
+def runtime() -> IngressRuntime:
     """Build the container's runtime from the environment at its first request."""
     return runtime_from(os.environ)
 
 
-def runtime_from(environ: Mapping[str, str]) -> Runtime:
+def runtime_from(environ: Mapping[str, str]) -> IngressRuntime:
     """Build a runtime from an environment."""
     settings = IngressSettings.from_env(environ)
-    credentials = Credentials(
+    credentials = RoleCredentials(
         environ["AWS_ACCESS_KEY_ID"],
         environ["AWS_SECRET_ACCESS_KEY"],
         environ.get("AWS_SESSION_TOKEN", ""),
@@ -54,10 +54,10 @@ def runtime_from(environ: Mapping[str, str]) -> Runtime:
             settings, time.time, environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "")
         ),
     )
-    return Runtime(rules, connection.call)
+    return IngressRuntime(rules, connection.call)
 
 
-def handle(event: Mapping[str, Any], runtime: Runtime) -> DoorAnswer:
+def handle(event: Mapping[str, Any], runtime: IngressRuntime) -> DoorAnswer:
     """Answer one request; whatever is wrong with it or with the stream is an answer too."""
     try:
         call = read_call(event, runtime.rules)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ingress.answers import Reply
-from ingress.signing import Credentials, Signer
+from ingress.signing import RequestSigner, RoleCredentials
 from voting.errors import StoreUnavailable
 
 CONNECT_TIMEOUT_SECONDS = 1.0
@@ -65,14 +65,14 @@ class KinesisConnection:
     def __init__(
         self,
         endpoint: Endpoint,
-        credentials: Credentials,
+        credentials: RoleCredentials,
         region: str,
         now: Callable[[], float],
         connect: Callable[[Endpoint], http.client.HTTPConnection] = connection_to,
     ) -> None:
         """Take where to connect, as whom, and the clock (seconds since the epoch)."""
         self._connection = connect(endpoint)
-        self._signer = Signer(credentials, region, endpoint.authority)
+        self._signer = RequestSigner(credentials, region, endpoint.authority)
         self._now = now
 
     def call(self, action: str, body: bytes) -> Reply:

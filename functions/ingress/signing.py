@@ -13,7 +13,7 @@ CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET = "Kinesis_20131202."
 
 
-class Credentials(NamedTuple):
+class RoleCredentials(NamedTuple):
     """The credentials of the function's role, as Lambda puts them into its environment."""
 
     access_key_id: str
@@ -21,10 +21,10 @@ class Credentials(NamedTuple):
     session_token: str
 
 
-class Signer:
+class RequestSigner:
     """Signs requests to one host; it keeps the key that it derives once a day."""
 
-    def __init__(self, credentials: Credentials, region: str, host: str) -> None:
+    def __init__(self, credentials: RoleCredentials, region: str, host: str) -> None:
         """Take whose requests they are, and where they go."""
         self._credentials = credentials
         self._region = region

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from results_api.receipts import Receipt, State
 from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refusal
-from results_api.requests import CSV, JSON, Request
+from results_api.requests import CSV, JSON, ResultsRequest
 from results_api.results import Result, Stage, Status, as_certified
 from voting.polls import Poll
 
@@ -34,12 +34,12 @@ class ProxyAnswer(TypedDict):
     body: str
 
 
-def poll_answer(request: Request, poll: Poll, stage: Stage) -> ProxyAnswer:
+def poll_answer(request: ResultsRequest, poll: Poll, stage: Stage) -> ProxyAnswer:
     """Answer what a poll is. All times are epoch ms."""
     return _answer(request, _json(poll_document(poll, stage)), FRESH_FOR_A_SECOND)
 
 
-def result_answer(request: Request, result: Result) -> ProxyAnswer:
+def result_answer(request: ResultsRequest, result: Result) -> ProxyAnswer:
     """Answer how a poll stands."""
     body = result_csv(result) if request.media_type == CSV else _json(result_document(result))
     return _answer(request, body, LASTING if result.stage.status is Status.FINAL else FRESH_FOR_A_SECOND)
@@ -104,7 +104,7 @@ def result_csv(result: Result) -> str:
     return text.getvalue()
 
 
-def _answer(request: Request, body: str, cache_control: str) -> ProxyAnswer:
+def _answer(request: ResultsRequest, body: str, cache_control: str) -> ProxyAnswer:
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
     headers = _headers(request.media_type, cache_control) | {"ETag": etag}
     if request.known_etags & {etag, "*"}:

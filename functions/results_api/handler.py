@@ -14,9 +14,9 @@ from typing import Any
 
 from results_api.answers import ProxyAnswer, poll_answer, receipt_answer, refusal_answer, result_answer
 from results_api.receipts import StoredVotes, state_of
-from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refused
+from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, RequestRefused
 from results_api.requests import Route, read_receipt_question, read_request
-from results_api.results import Tallies, result_of, stage_of
+from results_api.results import ResultSource, result_of, stage_of
 from results_api.store import TallyTable, VoteTable
 from voting.errors import StoreUnavailable
 from voting.metrics import Metric, Telemetry
@@ -30,11 +30,11 @@ SERVICE = "results_api"
 
 
 @dataclass(frozen=True)
-class Runtime:
+class ResultsRuntime:
     """What a container keeps between requests: no counts, and no polls."""
 
     find_poll: Callable[[str], Poll | None]
-    tallies: Tallies
+    tallies: ResultSource
     votes: StoredVotes
     retention_days: int
     voter_auth: VoterAuth
@@ -48,12 +48,12 @@ def lambda_handler(event: dict[str, Any], _context: object) -> ProxyAnswer:
 
 
 @cache
-def runtime() -> Runtime:
+def runtime() -> ResultsRuntime:
     """Build the container's runtime from the environment at its first request."""
     settings = ResultsSettings.from_env(os.environ)
     client = dynamodb_client()
     polls = PollTable(client, settings.polls_table)
-    return Runtime(
+    return ResultsRuntime(
         find_poll=lambda poll_id: dict(polls.load([poll_id]))[poll_id],
         tallies=TallyTable(client, settings.tallies_table),
         votes=VoteTable(client, settings.votes_table),
@@ -64,11 +64,11 @@ def runtime() -> Runtime:
     )
 
 
-def handle(event: dict[str, Any], runtime: Runtime) -> ProxyAnswer:
+def handle(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
     """Answer one request; what is wrong with it or with the tables at the moment is an answer too."""
     try:
         answer = respond(event, runtime)
-    except Refused as refused:
+    except RequestRefused as refused:
         answer = refusal_answer(refused.refusal)
     except StoreUnavailable as error:
         runtime.telemetry.warn("a request could not be answered", cause=str(error))
@@ -77,18 +77,18 @@ def handle(event: dict[str, Any], runtime: Runtime) -> ProxyAnswer:
     return answer
 
 
-def respond(event: dict[str, Any], runtime: Runtime) -> ProxyAnswer:
+def respond(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
     """Answer a request that is all right, or raise why it is not.
 
     Raises:
-        Refused: it is wrong, or there is no such poll.
+        RequestRefused: it is wrong, or there is no such poll.
         StoreUnavailable: a table can't be read at the moment.
     """
     request = read_request(event)
     question = read_receipt_question(event, runtime.voter_auth) if request.route is Route.RECEIPT else None
     poll = runtime.find_poll(request.poll_id)
     if poll is None:
-        raise Refused(UNKNOWN_POLL)
+        raise RequestRefused(UNKNOWN_POLL)
     now_ms = runtime.now_ms()
     if question is not None:
         state = state_of(

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import StringConstraints
 
-from results_api.results import Status, Tallies, stage_of
+from results_api.results import ResultSource, Status, stage_of
 from voting.polls import Poll
 from voting.records import version_of
 
@@ -44,7 +44,7 @@ def state_of(
     voter: str,
     poll: Poll,
     votes: StoredVotes,
-    tallies: Tallies,
+    tallies: ResultSource,
     now_ms: int,
     retention_days: int,
 ) -> State:

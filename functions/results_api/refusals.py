@@ -43,7 +43,7 @@ UNAVAILABLE = Refusal(
 )
 
 
-class Refused(VotestreamError):
+class RequestRefused(VotestreamError):
     """When a request can't be answered, for a reason that its sender is told."""
 
     def __init__(self, refusal: Refusal) -> None:

@@ -15,7 +15,7 @@ from results_api.refusals import (
     MALFORMED_RECEIPT,
     NOT_ACCEPTABLE,
     NOT_FOUND,
-    Refused,
+    RequestRefused,
 )
 from voting.records import PollId, Voter
 from voting.settings import VoterAuth
@@ -40,7 +40,7 @@ OFFERED: Mapping[Route, Sequence[str]] = {
 }
 
 
-class Request(NamedTuple):
+class ResultsRequest(NamedTuple):
     """A request that can be answered."""
 
     route: Route
@@ -67,25 +67,25 @@ _shard = TypeAdapter(ShardId).validator
 _sequence = TypeAdapter(SequenceNumber).validator
 
 
-def read_request(event: Mapping[str, Any]) -> Request:
+def read_request(event: Mapping[str, Any]) -> ResultsRequest:
     """Return the request in a proxy event.
 
     Raises:
-        Refused: no such resource, a poll id that is none, or nothing on offer that is asked for.
+        RequestRefused: no such resource, a poll id that is none, or nothing on offer that is asked for.
     """
     try:
         route = Route(event["resource"])
     except ValueError:
-        raise Refused(NOT_FOUND) from None
+        raise RequestRefused(NOT_FOUND) from None
     try:
         poll_id = _poll_id.validate_python((event.get("pathParameters") or {}).get("poll_id"))
     except ValidationError:
-        raise Refused(MALFORMED_POLL_ID) from None
+        raise RequestRefused(MALFORMED_POLL_ID) from None
     headers = _headers(event)
     media_type = negotiate(headers.get("accept"), OFFERED[route])
     if media_type is None:
-        raise Refused(NOT_ACCEPTABLE)
-    return Request(route, poll_id, media_type, _etags(headers.get("if-none-match", "")))
+        raise RequestRefused(NOT_ACCEPTABLE)
+    return ResultsRequest(route, poll_id, media_type, _etags(headers.get("if-none-match", "")))
 
 
 def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> ReceiptQuestion:
@@ -95,7 +95,7 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
     A KeyError means that it has checked none: a wiring mistake, which must not turn into an answer.
 
     Raises:
-        Refused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none, or ``voter`` is given by
+        RequestRefused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none, or ``voter`` is given by
             somebody who has signed in.
     """
     query = event.get("multiValueQueryStringParameters") or {}
@@ -106,7 +106,7 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
         return values[0] if len(values) == 1 else None
 
     if signed_in and "voter" in query:
-        raise Refused(MALFORMED_OWN_RECEIPT)
+        raise RequestRefused(MALFORMED_OWN_RECEIPT)
     voter = event["requestContext"]["authorizer"]["claims"]["sub"] if signed_in else single("voter")
     try:
         return ReceiptQuestion(
@@ -115,7 +115,7 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
         )
     # "from None": pydantic's message quotes the input, and the input names a voter.
     except ValidationError:
-        raise Refused(MALFORMED_OWN_RECEIPT if signed_in else MALFORMED_RECEIPT) from None
+        raise RequestRefused(MALFORMED_OWN_RECEIPT if signed_in else MALFORMED_RECEIPT) from None
 
 
 def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:

@@ -26,7 +26,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  # an operator withdrew it: it has no result
 
 
-class Tallies(Protocol):
+class ResultSource(Protocol):
     """What is known of a poll's counts. Every answer is at least as new as its question."""
 
     def final(self, poll_id: str) -> Final | None:
@@ -90,7 +90,7 @@ class Result(NamedTuple):
     counts: Counts | None
 
 
-def stage_of(poll: Poll, tallies: Tallies, now_ms: int) -> Stage:
+def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
     """Return how far a poll is at ``now_ms`` (the cloud's time)."""
     if poll.cancelled_at is not None:
         return Stage(Status.CANCELLED, None)
@@ -131,7 +131,7 @@ def are_visible(visibility: Visibility, status: Status) -> bool:
             return status is Status.FINAL
 
 
-def result_of(poll: Poll, tallies: Tallies, now_ms: int, *, show_hidden: bool = False) -> Result:
+def result_of(poll: Poll, tallies: ResultSource, now_ms: int, *, show_hidden: bool = False) -> Result:
     """Return a poll's result at ``now_ms``; ``show_hidden`` is for whoever runs the poll."""
     stage = stage_of(poll, tallies, now_ms)
     poll = as_certified(poll, stage.final)

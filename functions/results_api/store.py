@@ -40,7 +40,7 @@ class _Table:
 
 
 class TallyTable(_Table):
-    """``results_api.results.Tallies`` on DynamoDB.
+    """``results_api.results.ResultSource`` on DynamoDB.
 
     Raises, in every method:
         StoreUnavailable: the table throttles, times out or fails on its side.
@@ -48,7 +48,7 @@ class TallyTable(_Table):
     """
 
     def final(self, poll_id: str) -> Final | None:
-        """Return the poll's final result (``Tallies.final``).
+        """Return the poll's final result (``ResultSource.final``).
 
         Raises:
             PollCancelled: the poll was cancelled.
@@ -58,11 +58,11 @@ class TallyTable(_Table):
         return None if row is None else Final.from_row(row)
 
     def is_draining(self, poll_id: str) -> bool:
-        """Say whether there is a drain row (``Tallies.is_draining``)."""
+        """Say whether there is a drain row (``ResultSource.is_draining``)."""
         return next(self._entries(poll_id, DRAIN_PREFIX, Limit=1), None) is not None
 
     def live(self, poll_id: str) -> LiveCounts:
-        """Return the sum of the live rows (``Tallies.live``)."""
+        """Return the sum of the live rows (``ResultSource.live``)."""
         return LiveCounts.of(self._entries(poll_id, LIVE_PREFIX))
 
     def _entries(self, poll_id: str, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:

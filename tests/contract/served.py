@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from results_api.handler import Runtime, handle
+from results_api.handler import ResultsRuntime, handle
 from results_api.requests import Route
 
 type StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -17,7 +17,7 @@ STAGE = "/v1"
 _RESOURCES = {re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route)): route for route in Route}
 
 
-def application(runtime: Runtime) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+def application(runtime: ResultsRuntime) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
     """Return an application that answers with this runtime."""
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from contract.terraform_source import INFRA, parsed, root_modules
 from ingress import refusals, requests
 from ingress.settings import PREFIX, IngressSettings
-from ingress.signing import Credentials, Signer
+from ingress.signing import RequestSigner, RoleCredentials
 from voting import fields
 
 API = INFRA / "modules/api"
@@ -74,7 +74,7 @@ def test_our_signature_is_botocores(
     token: str, action: str, region: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = b'{"StreamName":"votes","PartitionKey":"ann"}'
-    signer = Signer(Credentials("AKID", "secret/+key", token), region, host)
+    signer = RequestSigner(RoleCredentials("AKID", "secret/+key", token), region, host)
     for now in (1_795_983_301.5, 1_795_983_302.0, 1_796_083_301.0):
         ours = signer.headers(action, body, now)
         signed = {name: value for name, value in ours.items() if name != "authorization"}

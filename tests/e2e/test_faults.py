@@ -20,7 +20,7 @@ from votectl.cli import app
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.redrive import FailureDestination
-from votectl.traffic import Account, Kind, Request, conversations, send
+from votectl.traffic import Account, Kind, VoteRequest, conversations, send
 from voting.polls import Poll
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
@@ -81,7 +81,7 @@ def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
     account = Account()
     outage = threading.Thread(target=faults.freeze_dynamodb, args=(8,))
     outage.start()
-    talks = [[Request(Kind.FIRST, poll.poll_id, {"option": "a", "voter": f"v{n}"})] for n in range(40)]
+    talks = [[VoteRequest(Kind.FIRST, poll.poll_id, {"option": "a", "voter": f"v{n}"})] for n in range(40)]
     asyncio.run(send(deployment.front_door, talks, account, 4))
     outage.join()
     assert account.acknowledged.total() == 40

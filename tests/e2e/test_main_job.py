@@ -10,7 +10,7 @@ from e2e.observing import wait_for
 from votectl import demo
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
-from votectl.traffic import Account, Kind, Request, conversations, send
+from votectl.traffic import Account, Kind, VoteRequest, conversations, send
 from voting.polls import Poll
 
 
@@ -39,7 +39,7 @@ def test_the_last_of_many_quick_changes_of_mind_is_the_one_that_is_stored(
     poll = open_poll("a", "b", "c")
     # Each voter's requests go out at once: only the stream's own order decides which is the last.
     talks = [
-        [Request(Kind.CHANGE, poll.poll_id, {"option": option, "voter": f"undecided-{voter}"})]
+        [VoteRequest(Kind.CHANGE, poll.poll_id, {"option": option, "voter": f"undecided-{voter}"})]
         for voter in range(20)
         for option in ("a", "b", "c", "a", "b")
     ]
@@ -69,5 +69,5 @@ def test_the_demo_says_so_when_a_number_disagrees(
     assert "DIFFERENT" in console.export_text()
 
 
-def vote(poll: Poll, option: str, voter: str) -> Request:
-    return Request(Kind.FIRST, poll.poll_id, {"option": option, "voter": voter})
+def vote(poll: Poll, option: str, voter: str) -> VoteRequest:
+    return VoteRequest(Kind.FIRST, poll.poll_id, {"option": option, "voter": voter})

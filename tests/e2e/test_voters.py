@@ -240,7 +240,7 @@ def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(doors: Doors, 
 def test_a_page_of_a_known_origin_may_ask(
     origin: str, path: str, method: str, cognito: httpx.Client, poll_id: str
 ) -> None:
-    question = {"Origin": origin, "Access-Control-Request-Method": method}
+    question = {"Origin": origin, "Access-Control-VoteRequest-Method": method}
     answer = cognito.options(f"/polls/{poll_id}/{path}", headers=question)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin

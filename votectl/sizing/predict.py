@@ -51,7 +51,7 @@ def flow(scenario: EventScenario) -> Course:
     return integration.course()
 
 
-class _Totals(NamedTuple):
+class _PredictedTotals(NamedTuple):
     """Cumulative numbers at a time, in the order of ``Course``'s fields."""
 
     sent: float = 0.0
@@ -107,7 +107,7 @@ class _Integration:
         self._rows = LiveRowModel(event, scenario.writing)
         self._row_units = scenario.live_row_units.value
         self._times = [0.0]
-        self._totals = [_Totals(shards=self._shards)]
+        self._totals = [_PredictedTotals(shards=self._shards)]
 
     def step(self, now: float, seconds: float, sent: float) -> None:
         """Let ``seconds`` pass in which ``sent`` votes come."""
@@ -118,7 +118,7 @@ class _Integration:
             self._serve(queues, hot, rest, now, seconds)
         self._times.append(now + seconds)
         self._totals.append(
-            _Totals(
+            _PredictedTotals(
                 sent=before.sent + sent,
                 refused_by_api=before.refused_by_api + sent - admitted,
                 refused_by_stream=before.refused_by_stream + max(0.0, admitted - (hot + rest)),
@@ -215,7 +215,7 @@ class _Integration:
     def course(self) -> Course:
         """Return the curves."""
         own = np.array(self._times)
-        totals = dict(zip(_Totals._fields, np.array(self._totals).T, strict=True))
+        totals = dict(zip(_PredictedTotals._fields, np.array(self._totals).T, strict=True))
         writer = self._done(self._writer, own, totals["shards"])
         aggregator = self._done(self._aggregator, own, totals["shards"])
         times = np.union1d(own, [writer.end, aggregator.end])

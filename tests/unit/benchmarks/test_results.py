@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import subjects
 from benchmarks.__main__ import RESULTS
-from benchmarks.doors import Door
+from benchmarks.doors import DoorFigures
 from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report
 from benchmarks.results import Results, Spread
@@ -54,8 +54,8 @@ def results() -> Results:
             scale(subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, "100x polls", [6, 6, 6], requests=300),
         ],
         doors=[
-            Door(subjects.INGRESS, 120_000, [500] * 3, [50] * 3, 25_000_000, 900, 900, 1),
-            Door(subjects.PUT_RECORD, 0, [1000] * 3, [200] * 3, 50_000_000, 900, 900, 1),
+            DoorFigures(subjects.INGRESS, 120_000, [500] * 3, [50] * 3, 25_000_000, 900, 900, 1),
+            DoorFigures(subjects.PUT_RECORD, 0, [1000] * 3, [200] * 3, 50_000_000, 900, 900, 1),
         ],
         memory=[Memory(subjects.VOTE_WRITER, 1000, 21, 600_000, 80_000_000)],
     )

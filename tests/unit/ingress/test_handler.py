@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from ingress.answers import Reply
-from ingress.handler import Runtime, handle, runtime_from
+from ingress.handler import IngressRuntime, handle, runtime_from
 from ingress.settings import IngressSettings
 from unit.ingress.conftest import OPEN, SIGNED, request
 from voting.errors import InvalidSettings, StoreUnavailable
@@ -30,7 +30,7 @@ def test_stored_vote_gets_202() -> None:
         calls.append(action)
         return STORED
 
-    answer = handle(request(), Runtime(OPEN, call))
+    answer = handle(request(), IngressRuntime(OPEN, call))
     assert answer["statusCode"] == 202
     assert json.loads(answer["body"])["receipt"]["sequence"] == "1"
     assert calls == ["PutRecord"]
@@ -40,7 +40,7 @@ def test_batch_is_one_call() -> None:
     event = request(
         {"votes": [{"option": "a", "voter": "b"}]}, path="/polls/p/votes/batch", authorizer=SIGNED
     )
-    answer = handle(event, Runtime(OPEN, lambda *_: Reply(200, b'{"Records":[' + STORED.body + b"]}")))
+    answer = handle(event, IngressRuntime(OPEN, lambda *_: Reply(200, b'{"Records":[' + STORED.body + b"]}")))
     assert answer["statusCode"] == 202
 
 
@@ -48,7 +48,7 @@ def test_refused_request_never_reaches_kinesis() -> None:
     def call(_action: str, _body: bytes) -> Reply:
         pytest.fail("Kinesis was called")
 
-    answer = handle(request("{}"), Runtime(OPEN, call))
+    answer = handle(request("{}"), IngressRuntime(OPEN, call))
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["error"] == "malformed"
 
@@ -60,7 +60,7 @@ def test_vote_without_an_answer_gets_503_and_a_log_line_without_the_voter(
         raise StoreUnavailable("Kinesis gave no answer: TimeoutError")
 
     with caplog.at_level(logging.WARNING):
-        answer = handle(request(), Runtime(OPEN, call))
+        answer = handle(request(), IngressRuntime(OPEN, call))
     assert answer["statusCode"] == 503
     assert "TimeoutError" in caplog.text
     assert "ann" not in caplog.text
@@ -69,7 +69,7 @@ def test_vote_without_an_answer_gets_503_and_a_log_line_without_the_voter(
 
 def test_failure_of_kinesis_gets_503_and_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        answer = handle(request(), Runtime(OPEN, lambda *_: Reply(500, b"")))
+        answer = handle(request(), IngressRuntime(OPEN, lambda *_: Reply(500, b"")))
     assert answer["statusCode"] == 503
     assert "status 500" in caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 
 from ingress import kinesis
 from ingress.kinesis import Endpoint, KinesisConnection, endpoint_from_env
-from ingress.signing import Credentials
+from ingress.signing import RoleCredentials
 from voting.errors import StoreUnavailable
 
 
@@ -66,7 +66,7 @@ def stub() -> Iterator[Stub]:
 @pytest.fixture
 def connection(stub: Stub) -> Iterator[KinesisConnection]:
     endpoint = Endpoint("127.0.0.1", stub.server_address[1], encrypted=False)
-    opened = KinesisConnection(endpoint, Credentials("id", "secret", ""), "us-east-1", lambda: 0.0)
+    opened = KinesisConnection(endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0)
     with closing(opened):
         yield opened
 
@@ -112,7 +112,7 @@ def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
     monkeypatch.setattr(kinesis, "READ_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = Endpoint("127.0.0.1", silent.getsockname()[1], encrypted=False)
-        opened = KinesisConnection(endpoint, Credentials("id", "secret", ""), "us-east-1", lambda: 0.0)
+        opened = KinesisConnection(endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0)
         with closing(opened):
             with pytest.raises(StoreUnavailable, match="TimeoutError"):
                 opened.call("PutRecord", b"1")
@@ -124,7 +124,7 @@ def test_nobody_listening_is_unavailable() -> None:
         port = server.getsockname()[1]
     opened = KinesisConnection(
         Endpoint("127.0.0.1", port, encrypted=False),
-        Credentials("id", "secret", ""),
+        RoleCredentials("id", "secret", ""),
         "us-east-1",
         lambda: 0.0,
     )

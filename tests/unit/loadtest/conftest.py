@@ -10,7 +10,7 @@ from loadtest.answers import Answer
 from loadtest.scenario import Plan, RunPoll, Scenario, Shape
 from loadtest.verification import Observed, PollObserved, Stored
 from loadtest.voters import requests_of
-from votectl.traffic import Kind, Request
+from votectl.traffic import Kind, VoteRequest
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
@@ -95,7 +95,7 @@ def platform(scenario: Scenario) -> Callable[[Iterable[Answer]], Observed]:
 
 
 def count_one(
-    polls: dict[str, Counted], unattributed: Counter[str], request: Request, answer: Answer
+    polls: dict[str, Counted], unattributed: Counter[str], request: VoteRequest, answer: Answer
 ) -> None:
     if request.poll_id not in polls:
         unattributed["unknown_poll"] += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from results_api.handler import Runtime
+from results_api.handler import ResultsRuntime
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
@@ -36,9 +36,9 @@ class Tables:
     before: Callable[[str], None] = lambda _what: None
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
 
-    def runtime(self) -> Runtime:
+    def runtime(self) -> ResultsRuntime:
         """Return a runtime on these tables."""
-        return Runtime(
+        return ResultsRuntime(
             find_poll=self.find_poll,
             tallies=self,
             votes=self,

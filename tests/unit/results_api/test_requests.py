@@ -12,7 +12,7 @@ from results_api.refusals import (
     NOT_ACCEPTABLE,
     NOT_FOUND,
     Refusal,
-    Refused,
+    RequestRefused,
 )
 from results_api.requests import CSV, JSON, ReceiptQuestion, negotiate, read_receipt_question, read_request
 from voting.settings import VoterAuth
@@ -31,7 +31,7 @@ def read_own(event: dict[str, Any]) -> ReceiptQuestion:
 
 
 def refusal_of(event: dict[str, Any], read: Callable[[dict[str, Any]], object] = read_request) -> Refusal:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         read(event)
     return caught.value.refusal
 

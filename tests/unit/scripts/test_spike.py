@@ -25,5 +25,5 @@ def test_votes_that_cannot_be_received_are_an_error() -> None:
 
 
 def test_shares_are_counted_from_the_start() -> None:
-    course = spike.Course(np.array([4, 4]), np.array([3, 1]))
+    course = spike.SpikeCourse(np.array([4, 4]), np.array([3, 1]))
     assert (course.until(0.5), course.until(1.0), course.seconds) == (1, 2, 2)

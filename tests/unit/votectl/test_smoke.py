@@ -8,7 +8,7 @@ import pytest
 
 from votectl.errors import OperatorError
 from votectl.smoke import VOTERS, Viewer, checks, is_final, requests
-from votectl.traffic import Account, Kind, Request
+from votectl.traffic import Account, Kind, VoteRequest
 from voting.polls import Option, Poll
 from voting.settings import VoterAuth
 
@@ -44,7 +44,7 @@ def account_of_all() -> Account:
     return account
 
 
-def answer_to(request: Request, number: int) -> httpx.Response:
+def answer_to(request: VoteRequest, number: int) -> httpx.Response:
     if request.kind is Kind.MALFORMED:
         return httpx.Response(400)
     return httpx.Response(202, json={"receipt": {"shard": "shardId-0", "sequence": str(1 + number)}})

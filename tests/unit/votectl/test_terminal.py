@@ -15,7 +15,7 @@ from rich.console import Console
 from results_api.results import result_of
 from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
 from votectl import display
-from votectl.auditing import Audit, Finding, audit_tables
+from votectl.auditing import Audit, AuditCheck, audit_tables
 from votectl.demo import Check, checks_table
 from votectl.doctor.findings import wrong
 from votectl.doctor.screen import table as doctor_table
@@ -71,7 +71,7 @@ PICTURES: dict[str, Callable[[str], list[Any]]] = {
     "tally": lambda text: [final_card(stored_poll(text), a_final())],
     "audit": lambda text: [
         *audit_tables(
-            Audit(stored_poll(text), Counter(), LiveCounts(), None, [Finding("holds", False, text)])
+            Audit(stored_poll(text), Counter(), LiveCounts(), None, [AuditCheck("holds", False, text)])
         )
     ],
     "doctor": lambda text: [doctor_table("dev", [wrong(text, text, text)])],
@@ -118,7 +118,7 @@ def test_cells_do_not_depend_on_the_console_that_shows_them(text: str) -> None:
 @pytest.mark.parametrize("width", [30, 50, 80])
 def test_what_a_person_copies_is_never_cut(width: int) -> None:
     poll_id, digest = "p" * 64, a_final().digest
-    finding = Finding("certificates match their digests", holds=True, detail=digest)
+    finding = AuditCheck("certificates match their digests", holds=True, detail=digest)
     audit = Audit(stored_poll("Lunch"), Counter(), LiveCounts(), None, [finding])
     for picture, copied in (
         ([display.poll_table([stored_poll("Lunch", poll_id)], DURING)], poll_id),

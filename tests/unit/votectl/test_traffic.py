@@ -5,7 +5,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from votectl.traffic import MALFORMED_BODIES, Account, Kind, Request, conversations, post
+from votectl.traffic import MALFORMED_BODIES, Account, Kind, VoteRequest, conversations, post
 from voting.rules import Reason
 
 POLLS = {"p": ["a", "b", "c"], "q": ["yes", "no"]}
@@ -15,8 +15,8 @@ def accepted(sequence: int) -> httpx.Response:
     return httpx.Response(202, json={"receipt": {"shard": "shardId-0", "sequence": str(sequence)}})
 
 
-def vote(kind: Kind, option: str, voter: str = "v", poll_id: str = "p") -> Request:
-    return Request(kind, poll_id, {"option": option, "voter": voter})
+def vote(kind: Kind, option: str, voter: str = "v", poll_id: str = "p") -> VoteRequest:
+    return VoteRequest(kind, poll_id, {"option": option, "voter": voter})
 
 
 def test_the_same_seed_sends_the_same_votes() -> None:
@@ -65,7 +65,7 @@ def test_malformed_bodies_are_sent_as_they_are(body: object, content_type: str) 
     async def send() -> None:
         transport = httpx.MockTransport(answer)
         async with httpx.AsyncClient(base_url="http://front.door", transport=transport) as client:
-            await post(client, Request(Kind.MALFORMED, "p", body, content_type))
+            await post(client, VoteRequest(Kind.MALFORMED, "p", body, content_type))
 
     asyncio.run(send())
     assert received[0].headers["content-type"] == content_type
