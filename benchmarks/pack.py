@@ -20,9 +20,10 @@ import boto3
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 
-from votectl.pack import verify_pack
-from votectl.pack.verify_pack import KEY_END, KEY_START, MODULUS_BYTES
-from votectl.pack.writing import Signer, write_pack
+from results_pack import verify_pack
+from results_pack.sealing import Signer
+from results_pack.verify_pack import KEY_END, KEY_START, MODULUS_BYTES
+from votectl.pack.writing import write_pack
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 
 ROWS_PER_PAGE = 7_000  # rows of 150 bytes in 1 MB

@@ -23,7 +23,8 @@ def loaded(visitor: Visitor) -> int:
 
 
 @pytest.mark.parametrize(
-    ("page", "mode", "limit"), [("vote", "none", 15), ("vote", "oidc", 30), ("board", "none", 20)]
+    ("page", "mode", "limit"),
+    [("vote", "none", 15), ("vote", "oidc", 30), ("board", "none", 20), ("check", "none", 17)],
 )
 def test_page_is_small(visitor: Visitor, page: str, mode: str, limit: int) -> None:
     issuer = f"{visitor.platform.origin}/issuer"

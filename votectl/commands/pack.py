@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from results_pack import verify_pack
 from votectl import deployment
 from votectl.commands.common import Environment, find, reported
 from votectl.commands.common import app as new_app
-from votectl.pack import verify_pack
 from votectl.pack.exporting import export as export_pack
 from votectl.pack.exporting import pack_card
 from votectl.pack.store import PackStore
@@ -40,7 +40,11 @@ def verify(
     key_fingerprint: Annotated[
         str | None, typer.Option(help="The fingerprint that the organiser published.")
     ] = None,
+    opening: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A voter's opening: find the voter's line.")
+    ] = None,
 ) -> None:
     """Verify a results pack. It needs no deployment and no network."""
-    arguments = [str(pack), *(["--key-fingerprint", key_fingerprint] if key_fingerprint else [])]
-    raise typer.Exit(verify_pack.main(arguments))
+    options = {"--key-fingerprint": key_fingerprint, "--opening": opening}
+    given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    raise typer.Exit(verify_pack.main([str(pack), *given]))

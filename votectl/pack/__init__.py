@@ -1,4 +1,1 @@
-"""Results packs: a final result with one line per stored vote, so that anyone can recount it.
-
-docs/results-pack.md describes the format. ``verify_pack.py`` is part of every pack and imports nothing of ours.
-"""
+"""Results packs on this machine: exporting one, and what it is made from. The format is functions/results_pack."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from results_pack.lines import StoredVote
+from results_pack.sealing import Signer
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.pack.writing import Signer, StoredVote
 from voting.polls import Poll, poll_bucket
 from voting.tallies import PACK_KEY
 

@@ -1,6 +1,7 @@
 // What became of my vote, in plain sentences, and whether the result is the certified one.
 import { html, nothing, render } from './vendor/lit-html.js';
 import { persist } from './pacing.js';
+import { recounting } from './pack.js';
 import { stretch, table, total } from './results.js';
 import { ask, clock, config, device, pollId, receiptKey, show, start, t, tab, when } from './page.js';
 
@@ -105,6 +106,7 @@ function draw() {
     html`<header>${config.logo ? html`<img src=${config.logo} alt="">` : nothing}<span dir="auto">${config.title}</span></header>
       <h1>${problem ? t(problem) : t('check_title')}</h1>
       ${problem ? nothing : entries.length ? entries.map(part) : none}
+      ${problem || !crypto.subtle ? nothing : recounting(draw)}
       <footer>${when(config.privacy_url, () => html`<a href=${config.privacy_url}>${t('privacy')}</a>`)}</footer>`,
     app,
   );

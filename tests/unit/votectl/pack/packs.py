@@ -8,7 +8,9 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
-from votectl.pack.verify_pack import (
+from results_pack.lines import StoredVote
+from results_pack.sealing import Signer
+from results_pack.verify_pack import (
     DIGEST_INFO,
     KEY_END,
     KEY_START,
@@ -18,8 +20,9 @@ from votectl.pack.verify_pack import (
     SIGNATURE,
     root_of,
 )
-from votectl.pack.writing import Signer, StoredVote, write_pack
+from votectl.pack.writing import write_pack
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
+from voting.packs import salt_of
 
 # Of a key that nothing but these tests uses.
 P = int(
@@ -85,6 +88,14 @@ def pages_of(stored: Sequence[StoredVote], page: int = 700) -> Iterator[Sequence
 def make(folder: Path, stored: Sequence[StoredVote], poll_id: str = "finale", page: int = 700) -> Path:
     write_pack(final_of(stored, poll_id), pages_of(stored, page), POLL_KEY, SIGNER, folder)
     return folder
+
+
+def opening_of(vote: StoredVote, poll_id: str = "finale", **changes: object) -> bytes:
+    """Return a voter's opening as the API gives it."""
+    voter, version, _ = vote
+    salt = salt_of(POLL_KEY, voter, version).hex()
+    opening = {"poll_id": poll_id, "voter": voter, "version": version, "salt": salt}
+    return json.dumps(opening | changes).encode()
 
 
 def content_of(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""web/verify_pack.js implements the same format: both verifiers must judge each pack alike."""
+"""web/site/assets/verify_pack.js implements the same format: both verifiers must judge each pack alike."""
 
 import json
 import random
@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from unit.votectl.pack.packs import SIGNER, change_lines, final_of, make, sign_anew, votes
-from votectl.pack.verify_pack import Refused, verify
+from results_pack.verify_pack import Refused, verify
+from unit.votectl.pack.packs import SIGNER, change_lines, final_of, make, opening_of, sign_anew, votes
 
 PROJECT = Path(__file__).parents[4]
-MODULE = PROJECT / "web" / "verify_pack.js"
+MODULE = PROJECT / "web" / "site" / "assets" / "verify_pack.js"
 RUNNER = Path(__file__).with_name("verify.mjs")
 
 
-def judge(packs: Sequence[Path]) -> list[dict[str, Any]]:
+def judge(packs: Sequence[Path], opening: Path | None = None) -> list[dict[str, Any]]:
     """Return what the second verifier says of each pack."""
     node = shutil.which("node")
     assert node, "the second verifier needs Node.js 20 or newer on the PATH: install it, then try again"
     done = subprocess.run(
-        [node, "--no-warnings", str(RUNNER), str(MODULE), *map(str, packs)],
+        [node, "--no-warnings", str(RUNNER), str(MODULE), str(opening or "-"), *map(str, packs)],
         capture_output=True,
         text=True,
         check=False,
@@ -52,6 +52,23 @@ def test_both_verifiers_say_the_same_of_a_good_pack(tmp_path: Path) -> None:
     assert {line["option"]: line["votes"] for line in verdict["result"]} == {
         count.option: count.votes for count in final_of(votes(3_000)).counts
     }
+
+
+def test_both_verifiers_find_the_same_line_for_an_opening(tmp_path: Path) -> None:
+    pack = make(tmp_path / "pack", votes(3_000))
+    opening = tmp_path / "opening.json"
+    for vote in votes(3_000)[::700]:
+        opening.write_bytes(opening_of(vote))
+        said: list[str] = []
+        verify(pack, None, said.append, opening.read_bytes())
+        (verdict,) = judge([pack], opening)
+        assert verdict["sentences"][-1] == said[-1]
+        assert said[-1].endswith(f"It is a vote for {vote[2]}.")
+    for changes in ({"voter": "mallory"}, {"poll_id": "encore"}, {"salt": "x"}, {"version": None}):
+        opening.write_bytes(opening_of(votes(1)[0], **changes))
+        with pytest.raises(Refused) as refused:
+            verify(pack, None, lambda _sentence: None, opening.read_bytes())
+        assert judge([pack], opening) == [{"refused": str(refused.value)}]
 
 
 @pytest.mark.slow

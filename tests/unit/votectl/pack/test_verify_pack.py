@@ -1,25 +1,30 @@
 import ast
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from results_pack import verify_pack
+from results_pack.verify_pack import Refused, tracker_of, verify
 from unit.votectl.pack.packs import (
+    POLL_KEY,
     SIGNER,
     change_lines,
     final_of,
     make,
+    opening_of,
     sign,
     sign_anew,
     votes,
 )
-from votectl.pack import verify_pack
-from votectl.pack.verify_pack import Refused, verify
+from voting.packs import salt_of
 
 LINES = 2_500
 MOST_PART_LINES = 1_000  # so that this small pack has four parts
@@ -235,6 +240,51 @@ def test_another_signing_key_changes_the_fingerprint(pack: Path) -> None:
     changed[100] ^= 1
     (pack / "key.der").write_bytes(changed)
     assert "another key" in refusal(pack)
+
+
+def test_an_opening_finds_its_voters_line(pack: Path) -> None:
+    lines = b"".join(file.read_bytes() for file in sorted(pack.glob("lines-*.bin")))
+    for vote in votes(LINES)[::97]:
+        said: list[str] = []
+        verify(pack, None, said.append, opening_of(vote))
+        assert said[-1].endswith(f"It is a vote for {vote[2]}.")
+        found = re.search(r"line is line (\d+) of (lines-\d{4}\.bin)", said[-1])
+        assert found
+        content = (pack / found[2]).read_bytes()
+        line = content[33 * (int(found[1]) - 1) :][:33]
+        assert line in lines
+        assert line[:32] == tracker_of("finale", vote[0], vote[1], salt_of(POLL_KEY, vote[0], vote[1]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"poll_id": "encore"}, "the opening is for poll encore, the pack for finale"),
+        ({"voter": "voter-4"}, "no line of this pack belongs to the opening"),
+        ({"version": f"{4967:056}"}, "no line of this pack belongs to the opening"),
+        ({"salt": "00" * 32}, "no line of this pack belongs to the opening"),
+        ({"salt": "salt"}, "the opening's salt is not hexadecimal"),
+        ({"salt": None}, "the opening lacks one of the texts poll_id, voter, version, salt"),
+    ],
+)
+def test_an_opening_that_is_not_of_this_pack_is_refused(
+    pack: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(Refused, match=re.escape(problem)):
+        verify(pack, None, lambda _sentence: None, opening_of(votes(1)[0], **changes))
+
+
+def test_an_opening_can_be_given_as_a_file(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = pack.parent / "opening.json"
+    file.write_bytes(opening_of(votes(2)[1]))
+    assert verify_pack.main([str(pack), "--opening", str(file)]) == 0
+    assert "It is a vote for grace." in capsys.readouterr().out
+    file.write_text("[]")
+    assert verify_pack.main([str(pack), "--opening", str(file)]) == 1
+    assert "FAILED  the opening is not a JSON object." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        verify_pack.main([str(pack), "--opening", str(file.with_name("none"))])
+    assert stopped.value.code == 2
 
 
 def test_it_is_one_file_that_python_3_8_reads() -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from results_pack import verify_pack
+from results_pack.lines import StoredVote
+from results_pack.sealing import OtherVotes
+from results_pack.verify_pack import tracker_of
 from unit.votectl.pack.packs import (
     OPTIONS,
     POLL_KEY,
@@ -19,9 +23,8 @@ from unit.votectl.pack.packs import (
     votes,
 )
 from votectl.errors import OperatorError
-from votectl.pack import verify_pack
-from votectl.pack.lines import salt_of, tracker_of
-from votectl.pack.writing import StoredVote, write_pack
+from votectl.pack.writing import write_pack
+from voting.packs import salt_of
 from voting.polls import bucket_of
 
 LINES = 2_500
@@ -150,13 +153,13 @@ def test_votes_that_are_not_those_of_the_certificate_are_refused(tmp_path: Path)
         ([*stored, ("late", "1", "linus")], r"linus \+1"),
         ([(*stored[0][:2], "linus"), *stored[1:]], r"ada -1, linus \+1"),
     ):
-        with pytest.raises(OperatorError, match=shown):
+        with pytest.raises(OtherVotes, match=shown):
             write_pack(final, pages_of(changed), POLL_KEY, SIGNER, tmp_path / "pack")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_votes_for_an_option_that_the_certificate_lacks_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="does not have: eve"):
+    with pytest.raises(OtherVotes, match="does not have: eve"):
         write_pack(final_of([]), [[("ann", "1", "eve")]], POLL_KEY, SIGNER, tmp_path / "pack")
 
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Verify a Votestream results pack, without a network and without trusting the operator.
 
-    python3 verify_pack.py [PACK] [--key-fingerprint SHA256]
+    python3 verify_pack.py [PACK] [--key-fingerprint SHA256] [--opening FILE]
 
 PACK is the folder of the pack; the folder of this file if it is left out.
+FILE is a voter's opening, as JSON: with it, the voter's line is found.
 It needs Python 3.8 or newer and nothing else. Every check prints a sentence.
 The exit code is 0 if all checks hold, 1 if one fails, and 2 if the command is wrong.
 The format is described in docs/results-pack.md of Votestream.
@@ -16,6 +17,7 @@ import hashlib
 import json
 import struct
 import sys
+from bisect import bisect_left
 from collections import Counter
 from operator import lt
 from pathlib import Path
@@ -42,14 +44,17 @@ DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
 MANIFEST_FIELDS = {"counts", "files", "format", "lines", "options", "parts", "poll_id"}
 PART_FIELDS = {"counts", "file", "lines", "root"}
+OPENING_FIELDS = ("poll_id", "voter", "version", "salt")
 
 
 class Refused(Exception):
     """A check that failed. Its text says what is wrong."""
 
 
-def verify(folder: Path, key_fingerprint: str | None, say: Callable[[str], None]) -> None:
-    """Make every check of a pack, and say each that holds.
+def verify(
+    folder: Path, key_fingerprint: str | None, say: Callable[[str], None], opening: bytes | None = None
+) -> None:
+    """Make every check of a pack, and say each that holds. With an opening, find its line.
 
     Raises:
         Refused: a check fails.
@@ -76,6 +81,9 @@ def verify(folder: Path, key_fingerprint: str | None, say: Callable[[str], None]
         counted = _shown(options, manifest["counts"])
         raise Refused(f"the lines give {counted}, but the certificate says {_shown(options, certified)}")
     say(f"The lines add up to the certificate: {_shown(options, certified)}.")
+    if opening is not None:
+        name, number, option = _line_of(folder, manifest, _json(opening, "the opening"))
+        say(f"The opening's line is line {number} of {name}. It is a vote for {options[option]}.")
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -211,6 +219,34 @@ def _check_parts(folder: Path, manifest: dict[str, Any]) -> None:
             raise Refused(f"{name} has a line for an option that the poll does not have")
 
 
+def _line_of(folder: Path, manifest: dict[str, Any], opening: dict[str, Any]) -> tuple[str, int, int]:
+    """Return where an opening's line is (file, number from 1), and its option's index."""
+    values: list[Any] = [opening.get(field) for field in OPENING_FIELDS]
+    if not all(isinstance(value, str) for value in values):
+        raise Refused("the opening lacks one of the texts " + ", ".join(OPENING_FIELDS))
+    poll_id, voter, version, salt = values
+    if poll_id != manifest["poll_id"]:
+        raise Refused("the opening is for poll {}, the pack for {}".format(poll_id, manifest["poll_id"]))
+    try:
+        tracker = tracker_of(poll_id, voter, version, bytes.fromhex(salt))
+    except ValueError:
+        raise Refused("the opening's salt is not hexadecimal") from None
+    bits = len(manifest["parts"]).bit_length() - 1
+    name = part_name(int.from_bytes(tracker[:4], "big") >> (32 - bits))
+    content = _read(folder, name)
+    trackers = [tracker for tracker, _ in struct.iter_unpack("32sB", content)]
+    number = bisect_left(trackers, tracker)
+    if number == len(trackers) or trackers[number] != tracker:
+        raise Refused("no line of this pack belongs to the opening")
+    return name, number + 1, content[LINE_BYTES * number + LINE_BYTES - 1]
+
+
+def tracker_of(poll_id: str, voter: str, version: str, salt: bytes) -> bytes:
+    """Return the tracker of a stored vote (32 bytes): it tells nothing to anyone without the salt."""
+    # The first byte is 2, because leaves and nodes of the trees have 0 and 1.
+    return hashlib.sha256(b"\x02" + f"{poll_id}\0{voter}\0{version}\0".encode() + salt).digest()
+
+
 def part_name(number: int) -> str:
     """Return the file name of a part."""
     return f"lines-{number:04}.bin"
@@ -259,11 +295,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--key-fingerprint", metavar="SHA256", help="the fingerprint that the organiser published"
     )
+    parser.add_argument(
+        "--opening", metavar="FILE", type=Path, help="a voter's opening: find the voter's line"
+    )
     given = parser.parse_args(arguments)
     if not given.pack.is_dir():
         parser.error(f"{given.pack} is not a folder")
+    opening = None
+    if given.opening is not None:
+        try:
+            opening = given.opening.read_bytes()
+        except OSError as error:
+            parser.error(f"{given.opening} cannot be read: {error.strerror}")
     try:
-        verify(given.pack, given.key_fingerprint, lambda sentence: print("ok      " + sentence))
+        verify(given.pack, given.key_fingerprint, lambda sentence: print("ok      " + sentence), opening)
     except Refused as refused:
         print(f"FAILED  {refused}.")
         print("This pack does not prove the result.")

@@ -14,10 +14,11 @@ export class Refused extends Error {}
  *
  * @param {{names: () => Promise<string[]>, read: (name: string) => Promise<Uint8Array>}} pack
  * @param {string | null} keyFingerprint what the organiser published, or null
+ * @param {Uint8Array | null} opening a voter's opening as JSON: the voter's line is found
  * @param {SubtleCrypto} subtle
  * @throws {Refused} with a sentence that says what is wrong
  */
-export async function verifyPack(pack, keyFingerprint = null, subtle = globalThis.crypto.subtle) {
+export async function verifyPack(pack, keyFingerprint = null, opening = null, subtle = globalThis.crypto.subtle) {
   const sentences = [];
   const names = new Set(await pack.names());
   const read = async (name) => {
@@ -67,7 +68,35 @@ export async function verifyPack(pack, keyFingerprint = null, subtle = globalThi
   );
   const result = manifest.options.map((option, index) => ({ option, votes: manifest.counts[index] }));
   sentences.push(`The lines add up to the certificate: ${result.map(({ option, votes }) => `${option} ${votes}`).join(", ")}.`);
+  if (opening !== null) {
+    const { file, number, option } = await lineOf(manifest, parsed(opening, "the opening"), read, sha256);
+    sentences.push(`The opening's line is line ${number} of ${file}. It is a vote for ${manifest.options[option]}.`);
+  }
   return { sentences, fingerprint, result, certificate };
+}
+
+async function lineOf(manifest, opening, read, sha256) {
+  const fields = ["poll_id", "voter", "version", "salt"];
+  if (fields.some((field) => typeof opening[field] !== "string")) {
+    throw new Refused(`the opening lacks one of the texts ${fields.join(", ")}`);
+  }
+  const { poll_id: pollId, voter, version, salt } = opening;
+  if (pollId !== manifest.poll_id) throw new Refused(`the opening is for poll ${pollId}, the pack for ${manifest.poll_id}`);
+  if (!/^([0-9a-f]{2})*$/i.test(salt)) throw new Refused("the opening's salt is not hexadecimal");
+  const tracker = await sha256(
+    Uint8Array.of(2),
+    new TextEncoder().encode(`${pollId}\0${voter}\0${version}\0`),
+    Uint8Array.from(salt.match(/../g) ?? [], (digits) => parseInt(digits, 16)),
+  );
+  const bits = Math.log2(manifest.parts.length);
+  const { file } = manifest.parts[bits === 0 ? 0 : new DataView(tracker.buffer).getUint32(0) >>> (32 - bits)];
+  const content = await read(file);
+  for (let at = 0; at < content.length; at += LINE) {
+    if (tracker.every((byte, offset) => content[at + offset] === byte)) {
+      return { file, number: at / LINE + 1, option: content[at + LINE - 1] };
+    }
+  }
+  throw new Refused("no line of this pack belongs to the opening");
 }
 
 async function checkSignature(subtle, keyBytes, signature, manifestBytes) {
