@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 from benchmarks.results import NOTE
 from benchmarks.store import VOTES_TABLE, Store, running_store
 from benchmarks.usage import peak_memory_bytes
-from tally.counting import Partial, count_on
-from tally.store import StoredVoteTable
+from voting.counting import Partial, count_on
 from voting.polls import DEFAULT_BUCKETS, bucket_of, poll_bucket
 from voting.records import version_of
 from voting_aws.clients import dynamodb_client
+from voting_aws.stored_votes import StoredVoteTable
 
 RESULTS_FILE = Path(__file__).with_name("results") / "counting.json"
 POLL_ID = "the-great-finale"

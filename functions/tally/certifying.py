@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 
 from pydantic import ValidationError
 
-from tally.counting import Partial
 from tally.draining import DrainStatus
 from tally.errors import ImpossibleCount
 from tally.state import TallyState
+from voting.counting import Partial
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
 from voting.polls import Poll

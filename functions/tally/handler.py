@@ -11,7 +11,7 @@ from botocore.config import Config
 from tally import steps
 from tally.state import TallyState
 from tally.steps import TallyRuntime
-from tally.store import StoredVoteTable, TallyRowTable, VoteStream, WriterFailures
+from tally.store import TallyRowTable, VoteStream, WriterFailures
 from voting.invocation import LambdaContext
 from voting.polls import Poll
 from voting.settings import TallySettings
@@ -23,6 +23,7 @@ from voting_aws.clients import (
     dynamodb_client,
 )
 from voting_aws.polls import PollTable
+from voting_aws.stored_votes import StoredVoteTable
 from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = "tally"

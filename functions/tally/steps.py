@@ -15,10 +15,10 @@ from typing import Protocol
 from tally import closing
 from tally.certifying import certificate
 from tally.closing import Expectations, MarkerStream, markers_per_shard
-from tally.counting import BucketReader, Partial, count_on
 from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
 from tally.state import TallyState
+from voting.counting import BucketReader, Partial, count_on
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tally.closing import OpenShard
-from tally.counting import Partial, VotePage
 from tally.draining import DrainPlace
-from voting.errors import StoreRefused, StoreUnavailable
+from voting.counting import Partial
+from voting.errors import StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
@@ -25,7 +23,7 @@ from voting.tallies import (
     count_entry,
     drain_entry,
 )
-from voting_aws.clients import error_code, is_transient
+from voting_aws.clients import attempt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,16 +44,6 @@ LAST_VOTER = "last_voter"
 COUNTED_AT = "counted_at"
 
 
-def _attempt[T](what: str, call: Callable[[], T]) -> T:
-    """Make a call; say of its error only whether it may pass, and its code: its message may quote a key."""
-    try:
-        return call()
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise StoreUnavailable(f"{what}: {error_code(error)}") from None
-        raise StoreRefused(f"{what}: {error_code(error)}") from None
-
-
 class VoteStream:
     """``tally.closing.MarkerStream`` on Kinesis."""
 
@@ -67,7 +55,7 @@ class VoteStream:
 
     def open_shards(self) -> list[OpenShard]:
         """Return the shards that take records."""
-        return _attempt(f"{self._name} can't be listed", lambda: list(self._open_shards()))
+        return attempt(f"{self._name} can't be listed", lambda: list(self._open_shards()))
 
     def _open_shards(self) -> Iterator[OpenShard]:
         for page in self._client.get_paginator("list_shards").paginate(StreamName=self._name):
@@ -87,10 +75,10 @@ class VoteStream:
                 }
                 for marker_id in some
             ]
-            for attempt in range(PUTS):
-                if attempt:
-                    self._sleep_ms(PAUSE_MS * attempt)
-                answer = _attempt(
+            for put_again in range(PUTS):
+                if put_again:
+                    self._sleep_ms(PAUSE_MS * put_again)
+                answer = attempt(
                     f"{self._name} takes no records",
                     lambda todo=entries: self._client.put_records(StreamName=self._name, Records=todo),  # type: ignore[misc]
                 )
@@ -117,7 +105,7 @@ class WriterFailures:
 
     def waiting(self) -> int:
         """Return how many batches have not been redriven."""
-        return _attempt(f"{self._bucket} can't be listed", self._waiting)
+        return attempt(f"{self._bucket} can't be listed", self._waiting)
 
     def _waiting(self) -> int:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
@@ -125,37 +113,6 @@ class WriterFailures:
             not entry["Key"].startswith(REDRIVEN_PREFIX)
             for page in pages
             for entry in page.get("Contents", [])
-        )
-
-
-class StoredVoteTable:
-    """``tally.counting.BucketReader`` on DynamoDB."""
-
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the client and the table's name."""
-        self._client = client
-        self._table = table
-
-    def page(self, poll_bucket: str, after: str | None) -> VotePage:
-        """Return up to 1 MB of a bucket's votes (``StoredVotes.page``)."""
-        key: dict[str, AttributeValueTypeDef] = {"poll_bucket": {"S": poll_bucket}}
-        start: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": {**key, "voter": {"S": after}}}
-        answer = _attempt(
-            f"{self._table} can't be read",
-            lambda: self._client.query(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="poll_bucket = :bucket",
-                ExpressionAttributeValues={":bucket": key["poll_bucket"]},
-                # Half the text to parse. The read units are the same: they count what is stored.
-                ProjectionExpression="#option",
-                ExpressionAttributeNames={"#option": "option"},
-                **start,
-            ),
-        )
-        last = answer.get("LastEvaluatedKey")
-        return VotePage(
-            Counter(row["option"]["S"] for row in answer["Items"]), last["voter"]["S"] if last else None
         )
 
 
@@ -212,7 +169,7 @@ class TallyRowTable:
             row[LAST_VOTER] = {"S": partial.last_voter}
         if partial.counted_at is not None:
             row[COUNTED_AT] = {"N": str(partial.counted_at)}
-        _attempt(
+        attempt(
             f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
         )
 
@@ -235,25 +192,25 @@ class TallyRowTable:
                 return False
             return True
 
-        return _attempt(f"{self._table} can't be written", put)
+        return attempt(f"{self._table} can't be written", put)
 
     def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
         """Write the progress row anew."""
         row: dict[str, AttributeValueTypeDef] = _key(poll_id, PROGRESS)
         for name, value in progress.items():
             row[name] = {"N": str(value)} if isinstance(value, int) else {"S": value}
-        _attempt(
+        attempt(
             f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
         )
 
     def _update(self, poll_id: str, entry: str, **update: Any) -> None:
-        _attempt(
+        attempt(
             f"{self._table} can't be written",
             lambda: self._client.update_item(TableName=self._table, Key=_key(poll_id, entry), **update),
         )
 
     def _get(self, poll_id: str, entry: str) -> dict[str, Any]:
-        answer = _attempt(
+        answer = attempt(
             f"{self._table} can't be read",
             lambda: self._client.get_item(
                 TableName=self._table, Key=_key(poll_id, entry), ConsistentRead=True
@@ -271,7 +228,7 @@ class TallyRowTable:
             )
             return [row for page in pages for row in page["Items"]]
 
-        return _attempt(f"{self._table} can't be read", read)
+        return attempt(f"{self._table} can't be read", read)
 
 
 def _key(poll_id: str, entry: str) -> "dict[str, AttributeValueTypeDef]":

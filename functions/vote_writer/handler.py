@@ -9,13 +9,13 @@ from functools import cache
 from typing import Any
 
 from vote_writer.folding import fold
-from vote_writer.pacing import Pace
 from vote_writer.store import BallotTable
 from vote_writer.writing import BallotWriter, RecentVersions
 from voting.errors import StoreUnavailable
 from voting.invocation import BatchResponse, LambdaContext, all_done, retry_all, retry_from
 from voting.markers import VOTE_WRITER, DrainRows, pass_markers
 from voting.metrics import JUDGED, Metric, Sums, Telemetry, balanced, judged_counts
+from voting.pacing import Pace
 from voting.records import records_in, shard_of
 from voting.rules import PollSource, judge
 from voting.settings import WriterSettings

@@ -15,7 +15,7 @@ from itertools import batched
 from typing import NamedTuple, Protocol
 
 from vote_writer.folding import Ballot
-from vote_writer.pacing import Pace, unpaced
+from voting.pacing import Pace, unpaced
 
 STATEMENTS_PER_CALL = 25  # BatchExecuteStatement's limit
 

@@ -75,7 +75,7 @@ class ConsumerSettings(FunctionSettings):
 class WriterSettings(ConsumerSettings):
     """What the vote writer needs besides.
 
-    ``max_writes_per_second`` is one lane's part of what the votes table takes (``vote_writer.pacing``): write
+    ``max_writes_per_second`` is one lane's part of what the votes table takes (``voting.pacing``): write
     units x share / (shards x parallelization factor); 0 sets no limit.
     """
 

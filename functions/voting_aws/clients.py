@@ -1,12 +1,15 @@
 """boto3 clients and what their errors mean."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
+
+from voting.errors import StoreRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -103,3 +106,22 @@ def is_transient(error: Exception) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or is_transient_code(error.response.get("Error", {}).get("Code"))
     return isinstance(error, NoConnectionError | HTTPClientError)
+
+
+def attempt[T](what: str, call: Callable[[], T]) -> T:
+    """Make a call, and turn its error into ours: its code only, because its message may quote a key.
+
+    Args:
+        what: what is wrong if it fails, as in "votestream-prod-votes can't be read".
+        call: the call.
+
+    Raises:
+        StoreUnavailable: the same call may succeed later.
+        StoreRefused: no retry here mends it.
+    """
+    try:
+        return call()
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise StoreUnavailable(f"{what}: {error_code(error)}") from None
+        raise StoreRefused(f"{what}: {error_code(error)}") from None

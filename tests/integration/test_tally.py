@@ -14,7 +14,7 @@ from tally.closing import OpenShard
 from tally.handler import handle
 from tally.state import TallyState
 from tally.steps import TallyRuntime
-from tally.store import REDRIVEN_PREFIX, StoredVoteTable, TallyRowTable, VoteStream, WriterFailures
+from tally.store import REDRIVEN_PREFIX, TallyRowTable, VoteStream, WriterFailures
 from vote_aggregator.folding import Addition
 from vote_aggregator.store import LiveRowTable
 from votectl.auditing import audit
@@ -33,6 +33,7 @@ from voting.records import Marker, Record, read_marker
 from voting.tallies import FINAL
 from voting_aws.markers import DrainTable
 from voting_aws.polls import PollTable
+from voting_aws.stored_votes import StoredVoteTable
 
 SHARD = "shardId-000000000000"
 PAD = {"S": "x" * 10_000}  # so that a hundred votes fill a page

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import vote_aggregator.handler
 import vote_writer.handler
 from vote_aggregator.store import LiveRowTable
-from vote_writer.pacing import Pace
 from vote_writer.store import BallotTable
 from vote_writer.writing import BallotWriter, Call, RecentVersions, WriteOutcome
 from voting.invocation import BatchResponse
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
+from voting.pacing import Pace
 from voting.polls import PollCache
 from voting.settings import WriterSettings
 from voting_aws.markers import DrainTable

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from tally import steps
 from tally.closing import OpenShard
-from tally.counting import Partial, VotePage
 from tally.draining import DrainPlace
 from tally.state import TallyState
+from voting.counting import Partial, VotePage
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
@@ -110,7 +110,7 @@ class _Rows:
 
 
 class _Votes:
-    """``tally.counting.BucketReader`` in small pages."""
+    """``voting.counting.BucketReader`` in small pages."""
 
     def __init__(self, database: FakeDynamoDB) -> None:
         self._rows = database.tables[VOTES].rows

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tally.closing import OpenShard
-from tally.counting import Partial, VotePage
 from tally.draining import DrainPlace
 from tally.state import TallyState
 from tally.steps import TallyRuntime
+from voting.counting import Partial, VotePage
 from voting.errors import StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vote_writer.folding import Ballot
-from vote_writer.pacing import Pace, unpaced
 from vote_writer.writing import (
     STATEMENTS_PER_CALL,
     BallotWriter,
@@ -17,6 +16,7 @@ from vote_writer.writing import (
     WriteOperation,
     WriteOutcome,
 )
+from voting.pacing import Pace, unpaced
 
 FOREVER_MS = 10**9
 

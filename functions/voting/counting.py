@@ -12,10 +12,11 @@ LONGEST_BACKOFF_MS = 5_000
 
 
 class VotePage(NamedTuple):
-    """Part of a bucket: its votes by option, and the voter after whom it goes on, if it does."""
+    """Part of a bucket: its votes by option, the voter after whom it goes on, if it does, and what it cost to read."""
 
     options: Counter[str]
     last_voter: str | None
+    read_units: float = 0.0
 
 
 class BucketReader(Protocol):
