@@ -90,7 +90,7 @@ class MeasuredFunction:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
-        # Whoever waits for the process is told when it ends, and how.
+        # Tell the waiting thread when and how the process ended.
         threading.Thread(target=self._watch, name="function-watch", daemon=True).start()
         try:
             if processors is not None:

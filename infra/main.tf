@@ -306,7 +306,7 @@ module "tally" {
   permissions_boundary_arn = local.permissions_boundary_arn
 }
 
-# And back to whoever watches.
+# And back to the viewers.
 
 module "results_api" {
   source = "./modules/function"

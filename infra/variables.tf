@@ -469,7 +469,7 @@ variable "vote_writer" {
   }
 
   # What a batch may take at its lane's pace: every vote is a change and needs two writes, and the call before it (25) is
-  # still being waited for. A batch that took longer would be cut, come again and be cut at the same vote, for ever.
+  # still being waited for. A batch that took longer would time out, be retried and time out at the same vote, for ever.
   validation {
     condition = try(
       (2 * var.vote_writer.batch_size + 25) * var.stream.shard_count * var.vote_writer.parallelization_factor
@@ -515,7 +515,7 @@ variable "voter_auth" {
     user_pool_tier         = optional(string, "LITE")
   })
   description = <<-EOT
-    Who says who votes.
+    Where the voter's identity comes from.
     mode: "none" (the body: anybody may vote as anybody), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
     user_pool_arn: with cognito, the pool whose users vote; null means that one is made.
     client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.

@@ -1,6 +1,6 @@
 """What each voter sends: a pure function of the seed and the voter's number.
 
-Workers on several machines, and whoever verifies the result, agree on it without having talked to each other.
+Workers on several machines and the verifier agree on it without talking to each other.
 """
 
 import itertools

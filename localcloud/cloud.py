@@ -109,7 +109,7 @@ def _start_parts(settings: CloudSettings) -> None:
     for part in wanted:
         if not processes.is_port_free(part.port):
             raise PortTakenError(part.port, processes.holder_of(part.port), part.port_option)
-    # The logs of the cloud before stay until now, for whoever wonders why it ended.
+    # The previous cloud's logs stay until now: they say why it ended.
     shutil.rmtree(settings.logs, ignore_errors=True)
     settings.temporary.mkdir(parents=True, exist_ok=True)
     write_plugin(settings)

@@ -109,7 +109,7 @@ def _localemu_environment(settings: CloudSettings) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         # Longer than what our executor allows, which says more about what went wrong.
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
-        # What a role may not do is refused here as it would be on AWS. Whoever has the keys of `env` may do everything.
+        # Calls that a role may not make are refused as on AWS. The keys of `env` may do everything.
         "IAM_ENFORCEMENT": os.environ.get("IAM_ENFORCEMENT", "1"),
         "ROOT_ACCESS_KEYS": os.environ.get("ROOT_ACCESS_KEYS", TEST_KEYS["AWS_ACCESS_KEY_ID"]),
         # Lets tests inject throttling while it runs, by POST /_localemu/config.

@@ -58,7 +58,7 @@ def _is_end_to_end(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(autouse=True)
 def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of whoever runs the tests changes what they see."""
+    """Hide the caller's environment variables from the tests."""
     if _is_end_to_end(request):
         return
     for name in [name for name in os.environ if name.startswith(SURPRISING_PREFIXES)]:

@@ -43,7 +43,7 @@ class Audit:
 
 
 def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
-    """Count a poll's stored votes with nobody's help, and compare."""
+    """Count a poll's stored votes again, without the platform's functions, and compare."""
     # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
     recount = reader.stored(poll)
     live = reader.live(poll.poll_id)

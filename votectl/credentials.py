@@ -36,7 +36,7 @@ class Credentials(BaseModel):
 
     Attributes:
         service: what a signature names; a function URL asks for another one than an API.
-        signed: the signature of whoever has AWS credentials (voter_auth iam).
+        signed: requests carry a signature by AWS credentials (voter_auth iam).
         api_key_id: which key (api.clients); None asks for none.
     """
 

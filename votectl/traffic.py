@@ -37,7 +37,7 @@ class VoteRequest:
 
     kind: Kind
     poll_id: str
-    body: Any  # JSON, or bytes that are none
+    body: Any  # JSON, or bytes that are not JSON
     content_type: str = "application/json"
 
     @property

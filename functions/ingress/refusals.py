@@ -33,7 +33,7 @@ UNAUTHORIZED = DoorRefusal(401, "unauthorized", "Sign in and send it again with 
 FORBIDDEN = DoorRefusal(
     403,
     "forbidden",
-    "These credentials may not do this. Renew them, or ask whoever runs this poll.",
+    "These credentials may not do this. Renew them, or ask the people who run this poll.",
 )
 TOO_LARGE = DoorRefusal(413, "too_large", "The request is too large. Send only option and voter.")
 UNSUPPORTED_MEDIA_TYPE = DoorRefusal(

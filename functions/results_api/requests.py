@@ -32,7 +32,7 @@ class Route(StrEnum):
     RECEIPT = "/polls/{poll_id}/votes/me"
 
 
-# What each can be had as; the first is for whoever takes anything.
+# The media types of each resource; the first is the default.
 OFFERED: Mapping[Route, Sequence[str]] = {
     Route.POLL: (JSON,),
     Route.RESULTS: (JSON, CSV),
@@ -71,7 +71,7 @@ def read_request(event: Mapping[str, Any]) -> ResultsRequest:
     """Return the request in a proxy event.
 
     Raises:
-        RequestRefused: no such resource, a poll id that is none, or nothing on offer that is asked for.
+        RequestRefused: unknown resource, malformed poll id, or no acceptable media type.
     """
     try:
         route = Route(event["resource"])

@@ -132,7 +132,7 @@ def are_visible(visibility: Visibility, status: Status) -> bool:
 
 
 def result_of(poll: Poll, tallies: ResultSource, now_ms: int, *, show_hidden: bool = False) -> Result:
-    """Return a poll's result at ``now_ms``; ``show_hidden`` is for whoever runs the poll."""
+    """Return a poll's result at ``now_ms``; ``show_hidden`` is for the poll's operators."""
     stage = stage_of(poll, tallies, now_ms)
     poll = as_certified(poll, stage.final)
     if not show_hidden and not are_visible(poll.visibility, stage.status):

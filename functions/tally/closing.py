@@ -2,7 +2,7 @@
 
 A marker is a record like any other, so a consumer that has passed it has passed all that came before it in
 its shard, or in its lane of the shard. Shards that are closed need none: Lambda reads a child only when it
-is through with the child's parents, so whoever passes a marker in the child has passed the parents' end.
+is through with the child's parents, so a consumer that passes a marker in the child has passed the parents' end.
 """
 
 from collections.abc import Callable, Sequence

@@ -38,7 +38,7 @@ class LiveRowStore(Protocol):
 
 @dataclass
 class CountingResult:
-    """What became of a batch's additions; ``uncounted`` have to come again.
+    """What became of a batch's additions; ``uncounted`` have to be retried.
 
     Of these, a row may have counted some records before (``already_counted``): ``records_uncounted`` are the rest,
     so that all records of a batch = counted + already counted + uncounted.

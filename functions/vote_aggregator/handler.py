@@ -79,7 +79,7 @@ def handle(
     }
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
-        # What is uncounted lies behind these markers, so it comes again with them.
+        # Uncounted records lie behind these markers, so they are retried with them.
         return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
     if first_uncounted is None:
         return all_done()

@@ -106,7 +106,7 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Writ
     }
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
-        # What is unwritten lies behind these markers, so it comes again with them.
+        # Unwritten votes lie behind these markers, so they are retried with them.
         return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
     if first_unwritten is None:
         return all_done()

@@ -8,7 +8,7 @@ VotestreamError
 ├── InvalidPoll         the polls table holds a row that is no poll; retried, because votes must not
 │                       be dropped over an operator's mistake that can be put right
 ├── PollCancelled       the poll was cancelled: it never gets a certificate
-├── InvalidFinal        a certificate that is none, or is not the one that its digest was taken from
+├── InvalidFinal        not a valid certificate, or one that does not match its digest
 └── InvalidSettings     cold start fails with one line that names the variable
 """
 

@@ -53,7 +53,7 @@ class OptionCount(_CertificatePart):
 
 
 class LiveComparison(_CertificatePart):
-    """The live result, read after the drain: accepted records, and those of them that are nobody's last vote."""
+    """The live result, read after the drain: accepted records, and those that the same voter replaced later."""
 
     accepted: Count
     repeated: Count  # = accepted - voters: changes of mind and repeats

@@ -33,14 +33,14 @@ def all_done() -> BatchResponse:
 
 
 def retry_from(telemetry: Telemetry, records: Sequence[Record], retry_from: str, cause: str) -> BatchResponse:
-    """Answer that everything from version ``retry_from`` on has to come again, and say so in the log.
+    """Answer that everything from version ``retry_from`` on has to be retried, and log it.
 
     Lambda checkpoints at the lowest sequence number reported and retries from there on, whatever else
     is in the list (Lambda developer guide, "Reporting batch item failures"); so one entry says it all.
     """
     reported = sum(version_of(record.sequence) >= retry_from for record in records)
     sequence = sequence_of(retry_from)
-    telemetry.warn("part of the batch comes again", cause=cause, from_sequence=sequence, records=reported)
+    telemetry.warn("part of the batch will be retried", cause=cause, from_sequence=sequence, records=reported)
     telemetry.count({Metric.RECORDS_REPORTED_FAILED: reported})
     return {"batchItemFailures": [{"itemIdentifier": sequence}]}
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from voting.errors import StoreUnavailable
 from voting.records import Marker
 
-# Who has to pass markers before a poll can be final.
+# The consumers that have to pass markers before a poll can be final.
 VOTE_AGGREGATOR = "vote_aggregator"
 VOTE_WRITER = "vote_writer"
 CONSUMERS = (VOTE_AGGREGATOR, VOTE_WRITER)
@@ -35,7 +35,7 @@ class DrainRows(Protocol):
 
 @dataclass
 class Passing:
-    """What became of a batch's markers; ``retry_from`` is the version of the first that has to come again."""
+    """What became of a batch's markers; ``retry_from`` is the version of the first that has to be retried."""
 
     passed: int = 0
     ignored: int = 0
@@ -52,12 +52,11 @@ def pass_markers(
 ) -> Passing:
     """Pass the markers of a batch that have nothing undone before them.
 
-    Call it when the batch's votes are done: whoever reads that a marker has been passed relies on it that
-    everything before the marker is in the tables.
+    Call it when the batch's votes are done. A passed marker promises that everything before it is in the tables.
 
     Args:
         markers: of one batch.
-        done_before: the version from which on the batch comes again; None: all of it is done.
+        done_before: the version from which the batch is retried; None: all of it is done.
         shard: where the batch comes from.
         rows: the store.
         remaining_ms: how much time is left in which a call may be started.

@@ -179,6 +179,6 @@ class PollCache:
         if now < looked_up_at:  # the clock was put back: nobody can say how old the entry is
             return False
         if poll is None:
-            # For good: whoever creates the poll later announces it for arrivals later still.
+            # For good: a poll that is created later is announced for later arrivals only.
             return latest_arrival < looked_up_at - self.CLOCK_SKEW_MS
         return now - looked_up_at < self._ttl_ms

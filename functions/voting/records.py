@@ -117,7 +117,7 @@ def read_vote(record: Record) -> Vote:
         data: VoteData = _vote_data.validate_json(binascii.a2b_base64(record.data))
         _voter.validate_python(record.voter)
     # ValueError covers binascii.Error and text that is no UTF-8. "from None": pydantic's message
-    # quotes the input, and the input is somebody's ballot.
+    # quotes the input, and the input is a voter's ballot.
     except (ValidationError, ValueError):
         raise InvalidVote(f"record {record.sequence} is no vote") from None
     return Vote(data["poll_id"], record.voter, data["option"], record.arrived_at, version_of(record.sequence))

@@ -12,7 +12,7 @@ from voting_aws.clients import error_code, is_transient
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Only a tally makes drain rows: whoever can put records may not make rows by inventing polls.
+# Only a tally makes drain rows: a client that can put records must not make rows by inventing polls.
 ROW_IS_THERE = "attribute_exists(entry)"
 
 

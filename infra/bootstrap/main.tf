@@ -19,7 +19,7 @@ import {
 resource "aws_s3_bucket" "state" {
   bucket = var.state_bucket
 
-  # checkov:skip=CKV_AWS_18: read by Terraform alone; CloudTrail has data events for whoever wants to watch it
+  # checkov:skip=CKV_AWS_18: read by Terraform alone; CloudTrail's data events can watch it
   # checkov:skip=CKV_AWS_144: state describes one region, and is of no use without it
   # checkov:skip=CKV_AWS_145: encrypted with the key of S3, at no cost; nothing in it is secret
   # checkov:skip=CKV2_AWS_62: nobody has to be woken when a state changes

@@ -13,7 +13,7 @@ observability = {
   alarms_enabled = false
 }
 
-# Whoever has credentials of the account may vote as anybody, votectl among them; nobody else may.
+# Only clients with credentials of the account can vote, on behalf of any voter. votectl is one of them.
 voter_auth = {
   mode = "iam"
 }

@@ -7,7 +7,7 @@ failure_retention_days = 0 # the cloud goes before a day is over, and the provid
 log_retention_days     = 1
 poll_cache_seconds     = 1
 
-# Whoever is on this machine may vote as anybody.
+# Every user of this machine can vote on behalf of any voter.
 voter_auth = {
   mode = "none"
 }

@@ -7,7 +7,7 @@ log_retention_days   = 90
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 365
 
-# Voters sign in. Accounts are made for them, by whoever knows that they are different people; with
+# Voters sign in. Your staff makes accounts for them and knows that they are different people; with
 # sign_up_enabled = true everybody makes their own, and as many as they have addresses.
 voter_auth = {
   mode = "cognito"
@@ -82,7 +82,7 @@ results_api = {
   throttling_burst_limit = 100
 }
 
-# Whoever is on call: add addresses (each confirms once) or the topic of your paging service. Live results are on
+# The person on call: add addresses (each confirms once) or the topic of your paging service. Live results are on
 # television, so 30 seconds are late; and a peak has to be stored within ten minutes of it.
 observability = {
   live_lag_seconds    = 30

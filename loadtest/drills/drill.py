@@ -130,7 +130,7 @@ DRILLS: dict[str, Drill] = {
     ),
     "kill-functions": Drill(
         breaks="both consumers are killed every second, in the middle of whatever they do",
-        watch="batches come again and again, and nothing is counted twice",
+        watch="batches are retried again and again, and nothing is counted twice",
         alarm="function-failing",
         fault=kill_functions,
     ),

@@ -98,7 +98,7 @@ def calls(
             key = f"/{params['Key']}" if "Key" in params else ""
             yield RecordedCall(action, f"arn:aws:s3:::{params['Bucket']}{key}", {})
         case _:
-            # No role of ours may do anything there, so whoever reads the log has to be told.
+            # No role of ours may do anything there, so the log has to say it.
             yield RecordedCall(action, "unknown", {})
 
 

@@ -25,7 +25,7 @@ from localemu.services.apigateway.next_gen.execute_api.handlers.parse import Inv
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-# Of whoever may do anything here: the keys that every emulator takes.
+# The administrator's: the keys that every emulator takes.
 _ROOT_KEYS = {"test": "test"}
 
 _SIGNED_LATELY = datetime.timedelta(minutes=5)
@@ -119,7 +119,7 @@ def check_signature(request: Any, account_id: str, region: str) -> None:
 
 
 def _secret_of(key: str, account_id: str) -> str | None:
-    """Return the secret that belongs to an access key: the root's, a user's, or that of somebody's role."""
+    """Return the secret that belongs to an access key: the root's, a user's, or a role session's."""
     users = iam_backends[account_id]["aws"].users.values()
     of_users = {known.access_key_id: known.secret_access_key for user in users for known in user.access_keys}
     roles = sts_backends[account_id]["aws"].assumed_roles

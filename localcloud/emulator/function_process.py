@@ -172,7 +172,7 @@ class FunctionProcess:
         threading.Thread(target=self._watch, args=(process, api), name="function-watch", daemon=True).start()
 
     def _watch(self, process: subprocess.Popen[bytes], api: RuntimeApi) -> None:
-        """Tell whoever waits for the process that it ended."""
+        """Tell the waiting thread that the process ended."""
         code = process.wait()
         cause = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         api.close(f"Runtime exited with error: {cause}")

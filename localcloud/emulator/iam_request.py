@@ -1,6 +1,6 @@
 """What IAM is asked about a request: its action, its resource and its condition keys, where LocalEmu has others.
 
-Only for requests that this project makes: those of its functions, of services in its name, and of whoever deploys it.
+Only for requests that this project makes: those of its functions, of services in its name, and of deployers.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -155,7 +155,7 @@ def _boundary_of(context: Any, role_name: str) -> str | None:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says of whoever shows it; nobody has signed it here."""
+    """The claims of a token; here it is not signed."""
     try:
         _, payload, _ = token.split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -119,7 +119,7 @@ class RuntimeApi:
         self._changed.notify_all()
 
     def close(self, reason: str) -> None:
-        """Say that the process has ended, and how; whoever waits for it is told, and the port is closed."""
+        """Say that the process has ended, and how; the waiting thread is told, and the port is closed."""
         with self._changed:
             self._ended = self._ended or reason
             self._changed.notify_all()
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
         self.api = api
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing when a connection breaks: whoever watches the process knows how it ended."""
+        """Say nothing when a connection breaks: the process's watcher knows how it ended."""
 
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the host's full name, which may ask a name server."""

@@ -251,7 +251,7 @@ def run_terraform_briefly(command: list[str], variables: Mapping[str, str], time
 
 
 def _report(line: str) -> dict[str, Any]:
-    """One of Terraform's machine-readable messages; empty if the line is none."""
+    """One of Terraform's machine-readable messages; empty if the line is not one."""
     try:
         report = json.loads(line)
     except ValueError:

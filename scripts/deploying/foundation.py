@@ -1,7 +1,7 @@
 """`make bootstrap`: once for each environment, what has to be there before anything can be deployed.
 
 The bucket is made by one call, and then adopted by infra/bootstrap, whose state lies in that very bucket. So nothing
-is migrated and no state is kept on anybody's machine: running it again, anywhere, finds what is there.
+is migrated and no state is kept on a person's machine: running it again, anywhere, finds what is there.
 """
 
 from __future__ import annotations

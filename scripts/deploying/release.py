@@ -15,7 +15,7 @@ from scripts.bootstrap.layout import Layout
 def make(layout: Layout, targets: Iterable[build_zip.BuildTarget]) -> str:
     """Builds the archives for these targets and writes down what they are; returns the release's SHA-256.
 
-    The same sources give the same SHA-256, whoever builds them.
+    The same sources give the same SHA-256 on every machine.
 
     Raises:
         UserError: an archive cannot be built.

@@ -1,7 +1,7 @@
 """AWS's service authorization reference: which statements of a policy allow what they name, and which allow nothing.
 
 AWS takes a policy with an action that there is not, an action on a resource that it does not ask about, or a condition
-on a key that it does not send, without a word; whoever has the policy is then refused.
+on a key that it does not send, without a word; calls with that policy are then refused.
 """
 
 import re

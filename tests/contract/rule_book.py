@@ -119,7 +119,9 @@ def _text(text: str, shape: StringShape, subject: str) -> Iterator[Finding]:
         fits = re.fullmatch(_in_python(pattern), text, re.DOTALL)
         yield Finding(subject, None if fits else f"{text!r} does not match {pattern}")
     if shape.enum:
-        yield Finding(subject, None if text in shape.enum else f"{text!r} is none of {', '.join(shape.enum)}")
+        yield Finding(
+            subject, None if text in shape.enum else f"{text!r} is not one of {', '.join(shape.enum)}"
+        )
 
 
 def _in_python(pattern: str) -> str:

@@ -146,7 +146,7 @@ TAKES: dict[str, set[str]] = {
         "kms:ScheduleKeyDeletion",
         "kms:TagResource",
         "kms:UpdateKeyDescription",
-        # What DynamoDB asks of whoever encrypts a table with it, and Logs of whoever does so with a log group.
+        # The rights that DynamoDB needs for an encrypted table, and CloudWatch Logs for a log group.
         "kms:CreateGrant",
         "logs:AssociateKmsKey",
     },

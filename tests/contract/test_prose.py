@@ -12,11 +12,15 @@ from contract.test_links import pages
 MAX_WORDS = 30
 
 # A clause as a subject, an inverted sentence, or a private phrase for a thing that has a name.
-RIDDLES = (
+# Source code has them in comments, docstrings, messages and names.
+RIDDLES_IN_CODE = (
     r"\bwhoever\b",
-    r"\bsomebody's\b",
-    r"\b(is|are) none\b",
-    r"\bcomes? again\b",
+    r"\b(some|any|every|no)body's\b",
+    r"(?<!there )(?<!None )\b(is|are) none\b(?! (of|yet)\b)",
+    r"\bcomes?[ _]again\b",
+)
+RIDDLES = (
+    *RIDDLES_IN_CODE,
     r"\bwhat calls somebody\b",
     r"\btaking up everybody's\b",
     r"^(Who|What) [^.?]*\b(is|says|does|may)\b[^?]*\.$",
@@ -59,5 +63,44 @@ def test_no_sentence_has_to_be_decoded(page: Path) -> None:
         sentence
         for sentence in sentences(page.read_text(encoding="utf-8"))
         if any(re.search(riddle, sentence, re.IGNORECASE) for riddle in RIDDLES)
+    ]
+    assert found == []
+
+
+FOLDERS = (
+    "functions",
+    "infra",
+    "votectl",
+    "web",
+    "localcloud",
+    "loadtest",
+    "benchmarks",
+    "scripts",
+    "tests",
+    ".github",
+)
+KINDS = {".py", ".tf", ".hcl", ".tfvars", ".yaml", ".yml", ".js", ".html", ".vtl"}
+
+
+def sources() -> list[Path]:
+    """Return each source file that we have written."""
+    found = [PROJECT / "Makefile", PROJECT / "openapi.yaml", PROJECT / "pyproject.toml"]
+    for folder in FOLDERS:
+        for path in sorted((PROJECT / folder).rglob("*")):
+            inside = path.relative_to(PROJECT / folder).parts
+            if path.suffix in KINDS and not any(part == "vendor" or part.startswith(".") for part in inside):
+                found.append(path)
+    found.remove(Path(__file__))
+    return found
+
+
+def test_no_comment_or_message_in_the_code_has_to_be_decoded() -> None:
+    assert len(sources()) > 500
+    riddle = re.compile("|".join(RIDDLES_IN_CODE), re.IGNORECASE)
+    found = [
+        f"{path.relative_to(PROJECT)}:{number}: {line.strip()}"
+        for path in sources()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if riddle.search(line.replace("is None", ""))
     ]
     assert found == []

@@ -1,4 +1,4 @@
-"""Alarms as they are deployed: about what the functions have really emitted, and heard by whoever listens."""
+"""Alarms as they are deployed: on metrics that the functions really emitted, delivered to subscribers."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ from voting.polls import Option
 
 pytestmark = pytest.mark.local_cloud
 
-# Emitted in trouble alone: a batch comes again, a table can't be read.
+# Emitted in trouble alone: a batch is retried, a table can't be read.
 ONLY_IN_TROUBLE = {OwnMetric.RECORDS_REPORTED_FAILED, OwnMetric.REQUESTS_UNAVAILABLE}
 
 
@@ -163,7 +163,7 @@ def test_a_mapping_that_polls_keeps_its_alarm_quiet(
         )["EventSourceMappings"]
         assert alarm["Dimensions"] == [{"Name": "EventSourceMappingUUID", "Value": mapping["UUID"]}]
         wait_for(lambda alarm=alarm: state_of_a_copy(alarm) == "OK", seconds=60)  # type: ignore[misc]
-    nobody = alarm | {"Dimensions": [{"Name": "EventSourceMappingUUID", "Value": "nobody's"}]}
+    nobody = alarm | {"Dimensions": [{"Name": "EventSourceMappingUUID", "Value": "unknown"}]}
     assert state_of_a_copy(nobody) == "ALARM"
 
 

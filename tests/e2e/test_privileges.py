@@ -44,7 +44,7 @@ def without(role: str, action: str) -> Iterator[None]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         if kept := [kept for kept in actions if kept != action]:
             statements.append({**statement, "Action": kept})
-    # A policy without a statement is none; this one allows what nobody asks for.
+    # A policy needs a statement; this one allows an action that no test calls.
     nothing = {
         "Sid": "Nothing",
         "Effect": "Allow",

@@ -218,7 +218,7 @@ def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_aggregator_reports_behind_the_row_that_failed(patch: pytest.MonkeyPatch) -> None:
-    """The row at which it stopped is left out of what comes again."""
+    """The row at which it stopped is left out of the retry."""
     original = vote_aggregator.counting.count
 
     def count(

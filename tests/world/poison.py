@@ -1,4 +1,4 @@
-"""Records that can't be votes, by shape: whoever may write to the stream may write any of them."""
+"""Records that can't be votes, by shape: a client that can write to the stream may write any of them."""
 
 import json
 

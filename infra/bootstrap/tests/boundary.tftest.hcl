@@ -1,4 +1,4 @@
-# The boundary: whoever deploys makes no role without it, and with it no role gets anywhere. tests/contract takes what the
+# The boundary: a deployer makes no role without it, and a role with it cannot gain rights. tests/contract takes what the
 # first run plans, and holds every policy against AWS's authorization reference.
 mock_provider "aws" {
   source          = "../tests/mocks"

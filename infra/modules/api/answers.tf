@@ -19,7 +19,7 @@ locals {
     }
     forbidden = {
       status  = "403"
-      message = "These credentials may not do this. Renew them, or ask whoever runs this poll."
+      message = "These credentials may not do this. Renew them, or ask the people who run this poll."
     }
     not_found = {
       status = "404"

@@ -1,8 +1,8 @@
-# Who votes. Whoever it is, the template makes it the partition key, and takes it from one place only.
+# The voter's identity. The template makes it the partition key, and takes it from one place only.
 #
-# none: the body says so, and anybody may say anything. iam: the body says so, and whoever sent it has signed the
-# request as a principal of this account: a back end that vouches for its voters. cognito: the token says so; the user
-# pool has signed it, and a voter in the body is refused.
+# none: the body names the voter, and nothing verifies it.
+# iam: the body names the voter, and a principal of this account has signed the request: a back end that knows its voters.
+# cognito: the token names the voter. The user pool has signed it, and a voter in the body is refused.
 locals {
   authorization = { none = "NONE", iam = "AWS_IAM", cognito = "COGNITO_USER_POOLS" }[var.voter_auth]
 

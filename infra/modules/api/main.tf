@@ -136,7 +136,7 @@ resource "aws_api_gateway_integration" "put_record" {
   passthrough_behavior = "NEVER"
   request_parameters   = { "integration.request.header.Content-Type" = "'application/x-amz-json-1.1'" }
   request_templates    = { for type in local.json_types : type => local.put_record_template }
-  # A put takes milliseconds. Whoever waits for five seconds is better served by 503 and a second try:
+  # A put takes milliseconds. After five seconds, a 503 and a second try serve the voter better:
   # the same voter's second record replaces the first.
   timeout_milliseconds = 5000
 
@@ -227,7 +227,7 @@ resource "aws_api_gateway_stage" "this" {
 
     content {
       destination_arn = access_log_settings.value.arn
-      # Neither body, voter nor address: who voted, and from where, is nobody's business.
+      # Neither body, voter nor address: logs must not tell who voted, or from where.
       format = jsonencode({
         request_id          = "$context.requestId"
         time                = "$context.requestTime"

@@ -224,7 +224,7 @@ variable "user_pool_arn" {
 
 variable "voter_auth" {
   type        = string
-  description = "Who says who votes: none (the body, anybody's), iam (the body, of a signed request) or cognito (a user pool's token). Changes in place."
+  description = "Who says who votes: none (the body, unverified), iam (the body, of a signed request) or cognito (a user pool's token). Changes in place."
   nullable    = false
 
   validation {

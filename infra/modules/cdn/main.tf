@@ -61,9 +61,9 @@ resource "aws_cloudfront_distribution" "this" {
   }
 
   # checkov:skip=CKV_AWS_68: it answers nothing but two paths, from its cache; a firewall is charged by request
-  # checkov:skip=CKV_AWS_86: a log of who watches which result is nobody's business
+  # checkov:skip=CKV_AWS_86: a log of who watches which result is private
   # checkov:skip=CKV_AWS_174: CloudFront's own certificate has no setting for it; a domain of one's own would
-  # checkov:skip=CKV_AWS_305: its root answers 404 like every other path that is none of the two
+  # checkov:skip=CKV_AWS_305: its root answers 404 like every path but these two
   # checkov:skip=CKV_AWS_310: there is one API, and no second copy of the results to fail over to
   # checkov:skip=CKV_AWS_374: everybody may watch, from anywhere
   # checkov:skip=CKV2_AWS_32: answers are JSON and CSV, which no browser shows as a page

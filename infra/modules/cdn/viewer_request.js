@@ -10,7 +10,7 @@ function handler(event) {
       'Here are only /polls/{poll_id} and /polls/{poll_id}/results. Votes go to the API itself.');
   }
   // Browsers and libraries each have their own Accept: kept apart, every one of them would be a cache of its own.
-  // Whoever names a format means it; weights are passed over.
+  // A format that is named is wanted; weights are ignored.
   var accept = request.headers.accept ? request.headers.accept.value.toLowerCase() : '*/*';
   var format = 'other/other';
   if (accept.includes('application/json')) {

@@ -8,7 +8,7 @@ locals {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "lambda.amazonaws.com" }
-      # Lambda acts here for this account alone, whoever else talks it into naming this role.
+      # Lambda may assume this role for this account alone (confused deputy).
       Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
     }]
   })

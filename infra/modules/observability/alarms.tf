@@ -133,7 +133,7 @@ locals {
     for direction in ["read", "write"] : {
       for table, settings in var.tables : "table-throttling-${table}-${direction}s" => {
         section     = "table-throttling"
-        means       = "DynamoDB has been refusing ${direction}s of the ${table} table for minutes. ${table == "votes" && direction == "write" ? "Votes wait in the stream meanwhile." : "Whoever needs it retries meanwhile."}"
+        means       = "DynamoDB has been refusing ${direction}s of the ${table} table for minutes. ${table == "votes" && direction == "write" ? "Votes wait in the stream meanwhile." : "Its readers retry meanwhile."}"
         first       = "Raise ${table}_table's ${settings.billing_mode == "PROVISIONED" ? "${direction}_units" : "max_${direction}_units"} and apply."
         metrics     = { refused = { namespace = "AWS/DynamoDB", name = "${title(direction)}ThrottleEvents", dimensions = { TableName = settings.name }, stat = "Sum" } }
         threshold   = 0
@@ -219,7 +219,7 @@ locals {
 
   function_alarms = merge([
     for service, function in local.alarmed_functions : {
-      # Single failures are retried by whoever calls, so it takes some minutes of them.
+      # Clients retry single failures, so it takes some minutes of them.
       "function-failing-${replace(service, "_", "-")}" = {
         section     = "function-failing"
         means       = "${service} ends in errors or runs into its timeout of ${function.timeout_seconds} s, again and again."
@@ -280,7 +280,7 @@ locals {
     votes-rejected = {
       section    = "votes-rejected"
       means      = "More than ${var.settings.rejected_percent} % of the records in the stream are not valid votes. Late votes are not included."
-      first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: somebody's front end is wrong."
+      first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: a client's front end is wrong."
       metrics    = { for id in ["closed", "received", "rejected"] : id => local.own_metrics["vote_aggregator"][id] }
       threshold  = var.settings.rejected_percent
       operator   = "GreaterThanThreshold"

@@ -84,14 +84,14 @@ locals {
             VotesChanged       = "changes of mind"
             VotesFolded        = "followed by a later one in the batch"
             VotesAlreadyStored = "there already"
-            VotesUnwritten     = "come again"
+            VotesUnwritten     = "to be retried"
           } : concat([local.own_namespace, name], local.own["vote_writer"], [{ label = label }])
         ] },
         { title = "Counted live", unit = "records a minute", stat = "Sum", marks = [], metrics = [
           for name, label in {
             RecordsCounted        = "counted"
             RecordsAlreadyCounted = "counted before"
-            RecordsUncounted      = "come again"
+            RecordsUncounted      = "to be retried"
             LiveRowsWritten       = "rows written"
           } : concat([local.own_namespace, name], local.own["vote_aggregator"], [{ label = label }])
         ] },

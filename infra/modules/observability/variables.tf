@@ -113,7 +113,7 @@ variable "settings" {
     unavailable_percent = number
   })
   description = <<-EOT
-    Who is told, and from when on; all of it changes in place.
+    Who gets the alarms, and their thresholds. All of it changes in place.
     alarms_enabled: whether there are alarms at all; they cost $0.10 a month each.
     concurrency_percent: invocations at once, in percent of the account's quota.
     emails: addresses that get each alarm; each has to confirm once.
@@ -159,7 +159,7 @@ variable "settings" {
 
   validation {
     condition     = var.settings.topic_arn == null || length(var.settings.emails) == 0
-    error_message = "observability.emails and topic_arn are both set: whoever owns the topic subscribes to it. Leave one of them out."
+    error_message = "observability.emails and topic_arn are both set: the topic's owner subscribes to it. Leave one of them out."
   }
 
   validation {

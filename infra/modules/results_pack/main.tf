@@ -1,5 +1,4 @@
-# The keys of results packs: one that each poll's own key comes from, and one that signs. Whoever exports a pack
-# needs them; no function of the platform does.
+# The keys of results packs: each poll's own key comes from the first, and the second signs.
 resource "aws_kms_key" "polls" {
   description             = "Keys of polls for results packs: ${var.name}"
   enable_key_rotation     = true

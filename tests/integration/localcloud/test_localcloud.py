@@ -74,7 +74,7 @@ class Cloud:
         )
 
     def client(self, service: str, keys: Mapping[str, str] | None = None) -> Any:
-        """Return a client of the account's owner, or of whoever has the keys."""
+        """Return a client of the account's owner, or of the given keys' owner."""
         variable = "AWS_ENDPOINT_URL_DYNAMODB" if service == "dynamodb" else "AWS_ENDPOINT_URL"
         return boto3.client(  # type: ignore[call-overload]
             service,

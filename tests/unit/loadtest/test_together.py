@@ -1,4 +1,4 @@
-"""A step is finished, whoever ends the user that takes it."""
+"""A step is finished, no matter who stops the user that takes it."""
 
 from collections.abc import Callable
 

@@ -106,7 +106,7 @@ def test_no_text_acts_on_the_terminal(picture: Callable[[str], list[Any]], text:
 
 @given(MEANINGFUL)
 def test_cells_do_not_depend_on_the_console_that_shows_them(text: str) -> None:
-    """Another console than ours reads markup in strings: cells are none."""
+    """Another console than ours reads markup in strings: cells must not be strings."""
     console = Console(width=1_000, file=io.StringIO(), highlight=False)
     shown = table("column", title=text)
     shown.add_row(literal(text))

@@ -60,7 +60,7 @@ def container(consumer: str, database: FakeDynamoDB) -> Container:
 
 
 def handle(container: Container, event: dict[str, Any], *faults: Fault, time_ms: int = 10_000) -> list[int]:
-    """Return the positions in the batch from which it comes again: none, or one."""
+    """Return the positions in the batch from which it is retried: none, or one."""
     used: list[float] = []
     answer = container.handle(event, script(*faults), lambda: round(time_ms - sum(used)), used.append)
     return [int(failure["itemIdentifier"]) - USUAL_FIRST_NUMBER for failure in answer["batchItemFailures"]]

@@ -55,8 +55,8 @@ def test_every_call_is_a_set_of_metrics_of_its_own(lines: Lines) -> None:
 
 
 def test_a_warning_is_one_line_with_its_fields(lines: Lines) -> None:
-    telemetry().warn("part of the batch comes again", cause="because", from_sequence="17", records=3)
+    telemetry().warn("part of the batch will be retried", cause="because", from_sequence="17", records=3)
     (line,) = lines()
     assert (line["level"], line["service"]) == ("WARNING", "vote_aggregator")
-    assert line["message"] == "part of the batch comes again"
+    assert line["message"] == "part of the batch will be retried"
     assert (line["cause"], line["from_sequence"], line["records"]) == ("because", "17", 3)

@@ -40,7 +40,7 @@ run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
         ]
       }
     }
-    error_message = "Logs of other deployments are none of this key's business."
+    error_message = "The key must not encrypt logs of other deployments."
   }
 
   assert {
@@ -54,12 +54,12 @@ run "cloudwatch_may_use_it_for_this_account_only" {
 
   assert {
     condition     = jsondecode(aws_kms_key.this.policy).Statement[2].Condition == { StringEquals = { "aws:SourceAccount" = "111122223333" } }
-    error_message = "Another account's alarms are none of this key's business."
+    error_message = "The key must not serve another account's alarms."
   }
 
   assert {
     condition     = toset(jsondecode(aws_kms_key.this.policy).Statement[2].Action) == toset(["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"])
-    error_message = "An encrypted topic asks whoever publishes for both: a data key, and the right to decrypt it."
+    error_message = "A publisher to an encrypted topic needs both: a data key, and the right to decrypt it."
   }
 }
 

@@ -60,7 +60,7 @@ run "deploys_when_the_artifacts_code_has_changed" {
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == jsondecode(file("../../tests/fixtures/artifacts/arm64/manifest.json")).functions.vote_writer.code_sha256_base64
-    error_message = "The code hash is the manifest's, so the same code is never deployed twice, whoever built it, and other code always is."
+    error_message = "The code hash is the manifest's, so the same code is never deployed twice, on any machine, and other code always is."
   }
 
   assert {

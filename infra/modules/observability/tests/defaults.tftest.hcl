@@ -93,7 +93,7 @@ run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
       for name, alarm in aws_cloudwatch_metric_alarm.this :
       can(regex("^.+\nFirst: .+\nRunbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
     ])
-    error_message = "Whoever is woken reads nothing but this."
+    error_message = "The person on call reads nothing but this."
   }
 
   assert {
@@ -242,7 +242,7 @@ run "a_topic_that_is_given_gets_the_alarms" {
 
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])
-    error_message = "Whoever has a topic for being called keeps it."
+    error_message = "An existing topic for pages is kept."
   }
 }
 

@@ -83,7 +83,7 @@ run "what_is_given_up_goes_to_its_own_bucket" {
 
   assert {
     condition     = alltrue([aws_s3_bucket_public_access_block.failures.block_public_acls, aws_s3_bucket_public_access_block.failures.block_public_policy, aws_s3_bucket_public_access_block.failures.ignore_public_acls, aws_s3_bucket_public_access_block.failures.restrict_public_buckets])
-    error_message = "Batches of votes are nobody's to read: every kind of public access is blocked."
+    error_message = "Batches of votes are private: every kind of public access is blocked."
   }
 
   assert {

@@ -90,6 +90,6 @@ run "failure_bucket_refuses_plain_http" {
       Resource  = ["arn:aws:s3:::the-failure-bucket", "arn:aws:s3:::the-failure-bucket/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "Votes are read and written over TLS only, whoever asks."
+    error_message = "Votes are read and written over TLS only, by every caller."
   }
 }

@@ -266,7 +266,7 @@ def test_a_local_apply_shows_what_changes_and_what_is_wrong_but_not_the_whole_pl
 
 @pytest.mark.slow
 def test_a_run_that_never_ends_is_asked_to_stop(capfd: pytest.CaptureFixture[str]) -> None:
-    # Terraform, too, minds this signal whoever started it: a shell has it ignored by what runs in the background.
+    # Terraform minds this signal, too. A shell makes background commands ignore it.
     code = (
         "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('state written', flush=True)"

@@ -1,4 +1,4 @@
-"""The poll's key: made once, whoever asks first, and the same for every export."""
+"""The poll's key: made once, by the first export, and the same for every export."""
 
 from typing import Any
 
