@@ -10,7 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```console\n\$ votectl (.+?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COLUMNS = 118  # as tests/unit/sizing/test_docs.py has it
+COLUMNS = 118  # as tests/unit/votectl/sizing/test_docs.py has it
+# What is piped is never wrapped, except here.
+VOTECTL = f"import votectl.terminal; votectl.terminal.PIPED_WIDTH = {COLUMNS}; from votectl.main import main; main()"
 
 
 def printed(block: re.Match[str]) -> str:
@@ -18,13 +20,13 @@ def printed(block: re.Match[str]) -> str:
     command = block[1]
     print(f"votectl {command}", file=sys.stderr)
     result = subprocess.run(
-        [Path(sys.executable).with_name("votectl"), *shlex.split(command)],
+        [sys.executable, "-c", VOTECTL, *shlex.split(command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,  # a refusal is an answer too
         text=True,
         check=False,
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": str(COLUMNS), "NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1"},
     )
     output = "\n".join(line.rstrip() for line in result.stdout.strip().splitlines())
     return f"```console\n$ votectl {command}\n{output}\n```"

@@ -3,22 +3,17 @@
 import functools
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-)
 
-from votectl import deployment
 from votectl.cli import ENVIRONMENT_VARIABLE
 from votectl.errors import OperatorError
 from votectl.terminal import Output, console
 from voting.errors import VotestreamError
+
+if TYPE_CHECKING:
+    from votectl.deployment import Deployment
 
 Environment = Annotated[
     str,
@@ -49,8 +44,18 @@ def chosen(output: Output, as_json: bool) -> Output:
     return Output.JSON if as_json else output
 
 
-def problem_of_cloud(error: Exception) -> str:
-    """Return what went wrong between this machine and the cloud, and what to do."""
+def problem_of(error: Exception) -> str | None:
+    """Return what went wrong and what to do; None for an error that the operator can't act on."""
+    if isinstance(error, OperatorError | VotestreamError):
+        return str(error)
+    from botocore.exceptions import (  # slow to load, and needed after a failure only
+        BotoCoreError,
+        ClientError,
+        EndpointConnectionError,
+        NoCredentialsError,
+        NoRegionError,
+    )
+
     match error:
         case NoRegionError():
             return "no AWS region is set: set AWS_REGION, or run `aws configure`"
@@ -60,8 +65,9 @@ def problem_of_cloud(error: Exception) -> str:
             return f"{str(error).rstrip('.')}: check the network, or run `make local-up` for the local cloud"
         case ClientError():
             return f"the cloud refused: {error}"
-        case _:
+        case BotoCoreError():
             return f"the cloud can't be asked: {str(error).rstrip('.')}"
+    return None
 
 
 def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
@@ -71,12 +77,10 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except OperatorError as error:
-            problem = str(error)
-        except (ClientError, BotoCoreError) as error:
-            problem = problem_of_cloud(error)
-        except VotestreamError as error:
-            problem = str(error)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem is None:
+                raise
         complain(problem)
         raise typer.Exit(1)
 
@@ -90,8 +94,10 @@ def complain(problem: str) -> None:
     console(stderr=True).print(Text("error: ", style="red"), problem, sep="", soft_wrap=True)
 
 
-def find(environment: str) -> deployment.Deployment:
+def find(environment: str) -> "Deployment":
     """Return the deployment that a command works on."""
+    from votectl import deployment  # loads boto3
+
     deployment.aim(environment)
     return deployment.find(environment)
 

@@ -3,36 +3,18 @@
 Their logic is in ``commands``. It is imported when one of them runs, because numpy and boto3 take a second.
 """
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from votectl.errors import OperatorError
+from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, reported
+from votectl.commands.common import app as new_app
 from votectl.sizing.choices import Door, Preference, RateShape
 from votectl.sizing.errors import InvalidInput
+from votectl.terminal import Output
 
-app = typer.Typer(no_args_is_help=True, help="Size, price and simulate an event.")
-
-
-def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
-    """Show an error that the operator can act on as one line, and exit with 1."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except OperatorError as error:
-            from rich.console import Console
-            from rich.text import Text
-
-            problem = Text.assemble(("error:", "red"), " ", str(error))
-            Console(stderr=True).print(problem, highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-
-    return run
+app = new_app("Size, price and simulate an event.")
 
 
 def _option(words: str, *names: str) -> Any:
@@ -69,12 +51,14 @@ Prices = Annotated[Path | None, _option("Prices and limits in place of the packa
 Times = Annotated[Path | None, _option("A file that `calibrate` wrote", "--calibration")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same course")]
 Step = Annotated[float | None, _option("Seconds per step; default: by the event's length")]
-Json = Annotated[bool, _option("JSON instead of tables", "--json")]
 Explain = Annotated[bool, _option("Formula, inputs and sources of every number", "--explain")]
 Only = Annotated[list[str] | None, _option("Explain only numbers whose name begins so")]
-Environment = Annotated[
-    str, typer.Option("--environment", "-e", envvar="VOTECTL_ENVIRONMENT", help="Which deployment")
-]
+
+
+def _options(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a command's options by name, with one output instead of two options for it."""
+    told["output"] = chosen(told["output"], told.pop("as_json"))
+    return told
 
 
 @app.command()
@@ -106,7 +90,8 @@ def plan(
     after: After = "1h",
     prices: Prices = None,
     calibration: Times = None,
-    as_json: Json = False,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
     explain: Explain = False,
     only: Only = None,
     current_shards: Annotated[int | None, _option("Shards of the existing stream; default: --keep's")] = None,
@@ -117,7 +102,7 @@ def plan(
     brief: Annotated[bool, _option("The main numbers in one table", "--brief")] = False,
 ) -> None:
     """Choose shards, units, batches and throttles for an event; predict its course and cost."""
-    told = locals()
+    told = _options(locals())
     from votectl.sizing import commands
 
     commands.plan(told)
@@ -154,7 +139,8 @@ def simulate(
     calibration: Times = None,
     seed: Seed = 1,
     step: Step = None,
-    as_json: Json = False,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
     explain: Explain = False,
     only: Only = None,
     tfvars: Annotated[Path | None, _option("The deployment; default: what `plan` would choose")] = None,
@@ -168,7 +154,7 @@ def simulate(
     ] = None,
 ) -> None:
     """Play an event step by step, and show its course."""
-    told = locals()
+    told = _options(locals())
     from votectl.sizing import commands
 
     if published and compare is not None:
@@ -197,12 +183,15 @@ def calibrate(
     out: Annotated[Path, _option("Where to write the times, for --calibration")],
     batch_size: Annotated[list[int] | None, _option("Votes in a batch; give several")] = None,
     repeats: Annotated[int, typer.Option(min=1, max=100, help="Invocations per batch size")] = 5,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
     environment: Environment = "local",
 ) -> None:
     """Measure how long the functions take, batch size by batch size, on a deployment."""
+    told = _options(locals())
     from votectl.sizing import commands
 
-    commands.calibrate(environment, poll, option, batch_size or [10, 25, 100, 250, 500, 1000], repeats, out)
+    commands.calibrate(told)
 
 
 @app.command()
@@ -228,10 +217,12 @@ def rehearse(
         Path | None, _option("The deployed settings; default: the environment's own file")
     ] = None,
     out: Annotated[Path | None, _option("Write the run, for `simulate --compare`")] = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
     environment: Environment = "local",
 ) -> None:
     """Send a small event through an otherwise idle deployment; compare the run with its simulations."""
-    told = locals()
+    told = _options(locals())
     from votectl.sizing import commands
 
     commands.rehearse(told)

@@ -9,21 +9,17 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
-from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
 from votectl.sizing import facts as fact_files
@@ -44,10 +40,9 @@ from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate as play
+from votectl.terminal import Output, console, emit, visible, write
 
 type Options = Mapping[str, Any]
-
-console = Console()
 
 ENVIRONMENTS = HERE.root / "infra" / "environments"
 
@@ -175,31 +170,22 @@ def _step(options: Options) -> float | None:
 
 
 def _check_shown(options: Options) -> None:
-    if options["as_json"] and options["explain"]:
-        raise InvalidInput("give one of --json and --explain")
+    if options["output"] is not Output.TABLE and options["explain"]:
+        raise InvalidInput("give one of --output (or --json) and --explain")
     if options["only"] and not options["explain"]:
         raise InvalidInput("--only belongs to --explain")
 
 
-def _show(
-    options: Options,
-    figures: Callable[[], dict[str, Figure]],
-    as_json: Callable[[], str],
-    table: Callable[[], Any],
-) -> None:
-    """Show a result as an explanation, as JSON or as a table."""
-    if options["explain"]:
-        found = figures()
-        try:
-            text = report.explanation(found, options["only"] or ())
-        except KeyError as error:
-            raise InvalidInput(f"--only {error}: the names are {', '.join(found)}") from None
-    elif options["as_json"]:
-        text = as_json()
-    else:
-        console.print(table())
+def _show(options: Options, shown: report.Report, figures: Callable[[], dict[str, Figure]]) -> None:
+    """Show a result as an explanation, or in the form that was asked for."""
+    if not options["explain"]:
+        emit(options["output"], *shown)
         return
-    console.print(text, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    found = figures()
+    try:
+        write(visible(report.explanation(found, options["only"] or ())))
+    except KeyError as error:
+        raise InvalidInput(f"--only {error}: the names are {', '.join(found)}") from None
 
 
 def plan(options: Options) -> None:
@@ -216,8 +202,7 @@ def plan(options: Options) -> None:
     if options["out"] is not None:
         command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
         _write(options["out"], plan_file.write(found, command, kept))
-    view = report.brief if options["brief"] else report.plan
-    _show(options, found.figures, lambda: report.plan_json(found), lambda: view(found))
+    _show(options, report.plan(found, brief=options["brief"]), found.figures)
 
 
 def _planned(planned: VotingEvent, options: Options, current_shards: int | None = None) -> CapacityPlan:
@@ -275,12 +260,7 @@ def simulate(options: Options) -> None:
             "total cost": total(items),
         }
 
-    _show(
-        options,
-        figures,
-        lambda: report.course_json(scenario, predicted, simulated, items, seed),
-        lambda: report.course(scenario, predicted, simulated, items),
-    )
+    _show(options, report.course(scenario, predicted, simulated, items, seed), figures)
 
 
 def simulate_published(options: Options) -> None:
@@ -306,12 +286,7 @@ def simulate_published(options: Options) -> None:
             ).items()
         }
 
-    _show(
-        options,
-        figures,
-        lambda: report.published_json(found, doubled_writes=doubled, seed=seed),
-        lambda: report.published(found, doubled_writes=doubled),
-    )
+    _show(options, report.published(found, doubled_writes=doubled, seed=seed), figures)
 
 
 def compare(options: Options) -> None:
@@ -325,9 +300,8 @@ def compare(options: Options) -> None:
     rows = _compared(run, options)
     _show(
         options,
+        report.compared(rows),
         lambda: real_run.figures(run, rows, _facts(options), _times(options)),
-        lambda: report.compared_json(rows),
-        lambda: report.compared(rows),
     )
     _check_agreement(rows)
 
@@ -342,14 +316,6 @@ def _check_agreement(rows: Sequence[real_run.ComparedNumber]) -> None:
         raise ModelMismatch(f"run and simulation differ in {', '.join(differing)}")
 
 
-@contextmanager
-def _cloud() -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise OperatorError(f"the cloud refused: {error}") from None
-
-
 def rehearse(options: Options) -> None:
     """Send an event's votes through a deployment, and compare the run with its simulations.
 
@@ -362,34 +328,32 @@ def rehearse(options: Options) -> None:
     if out is not None:
         _check_place(out)
     settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
-    with _cloud():
-        deployments.aim(environment)
-        target = deployments.find(environment)
-        with console.status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration_seconds)}"):
-            run = rehearsal.rehearse(target, sent, settings, options["seed"])
+    deployments.aim(environment)
+    target = deployments.find(environment)
+    with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration_seconds)}"):
+        run = rehearsal.rehearse(target, sent, settings, options["seed"])
     if out is not None:
         _write(out, run.model_dump_json(indent=2) + "\n")
     rows = _compared(run, options)
-    console.print(run.description, markup=False)
-    console.print(report.compared(rows))
+    emit(options["output"], *report.compared(rows, run.description))
     _check_agreement(rows)
 
 
-def calibrate(
-    environment: str, poll: str, option: str, batch_sizes: Sequence[int], repeats: int, out: Path
-) -> None:
+def calibrate(options: Options) -> None:
     """Measure both functions of a deployment and write their times."""
-    sizes = sorted(set(batch_sizes))
+    poll, option, repeats, out = (options[name] for name in ("poll", "option", "repeats", "out"))
+    environment = options["environment"]
+    sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
     _check_place(out)
     now = datetime.now(UTC)
     run = now.strftime("%Y%m%dt%H%M%S")
-    with _cloud(), Progress(console=console, transient=True) as progress:
-        deployments.aim(environment)
-        target = deployments.find(environment)
-        client = boto3.client("lambda")
-        functions = (target.vote_writer_function, target.vote_aggregator_function)
+    deployments.aim(environment)
+    target = deployments.find(environment)
+    client = boto3.client("lambda")
+    functions = (target.vote_writer_function, target.vote_aggregator_function)
+    with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("invoking", total=len(functions) * len(sizes) * (repeats + 1))
         writer, aggregator = (
             calibrating.measure(
@@ -410,7 +374,7 @@ def calibrate(
         vote_aggregator=aggregator,
     )
     _write(out, found.model_dump_json(indent=2) + "\n")
-    console.print(report.calibration(found))
+    emit(options["output"], *report.calibration(found))
 
 
 def _check_place(path: Path) -> None:

@@ -1,12 +1,11 @@
-"""Plans and courses for people (rich tables, Markdown) and for programs (JSON)."""
+"""A plan, a course and a comparison, each as tables for people and as a document and rows for programs."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
+from rich.table import Column, Table
 from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
@@ -20,81 +19,158 @@ from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import Experiments
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
+from votectl.terminal import table as new_table
+
+FIGURE_COLUMNS = ("section", "name", "value", "unit")
 
 
-def _table(title: str, *columns: str, right: Sequence[int] = ()) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position in right else "left", overflow="fold")
-    return table
+class Report(NamedTuple):
+    """A result in each form that a command can write."""
+
+    picture: Sequence[RenderableType]
+    document: object
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def _table(
+    title: str,
+    *columns: str,
+    right: Sequence[int] = (),
+    rows: Iterable[Sequence[RenderableType]] = (),
+    header: bool = True,
+) -> Table:
+    """Return a table in the style of the sizing commands: few lines, no frame."""
+    made = (
+        Column(name, justify="right" if position in right else "left")
+        for position, name in enumerate(columns)
+    )
+    shown = new_table(*made, title=title, header=header)
+    shown.box, shown.pad_edge, shown.title_style = box.SIMPLE_HEAD, False, "bold"
+    for row in rows:
+        shown.add_row(*row)
+    return shown
 
 
 def _figures(title: str, figures: Iterable[Figure]) -> Table:
-    table = _table(title, "", "", "unit", right=(1,))
+    shown = _table(title, "", "", "unit", right=(1,))
     for figure in figures:
         said = f"({spoken(figure.value)})" if figure.unit == "s" and figure.value >= 120 else ""
-        table.add_row(figure.name, number(figure.value), f"{figure.unit} {said}".strip())
-    return table
+        shown.add_row(figure.name, number(figure.value), f"{figure.unit} {said}".strip())
+    return shown
 
 
 def _bill(title: str, items: Sequence[BillItem]) -> Table:
-    table = _table(title, "service", "item", "USD", right=(2,))
-    for item in items:
-        table.add_row(item.service, item.what, f"{item.cost.value:,.4f}")
-    table.add_row("", "[bold]total[/bold]", f"[bold]{total(items).value:,.2f}[/bold]")
-    return table
+    rows = [(item.service, item.what, f"{item.cost.value:,.4f}") for item in items]
+    shown = _table(title, "service", "item", "USD", right=(2,), rows=rows)
+    shown.add_row("", "total", f"{total(items).value:,.2f}", style="bold")
+    return shown
 
 
-def brief(found: CapacityPlan) -> RenderableType:
-    """Return a plan's main numbers as one table, with the quotas to raise and the steps."""
+def plan(found: CapacityPlan, *, brief: bool = False) -> Report:
+    """Return a plan; ``brief``: its main numbers in one table."""
+    document = _plan_document(found)
+    sections: Mapping[str, Mapping[str, Any]] = {
+        "settings": document["settings"],
+        "expected": document["expected"],
+        "cost": {f"{item['service']}: {item['item']}": _usd(item["usd"]) for item in document["cost"]},
+        "cost by door": {door: _usd(cost) for door, cost in document["doors"].items()},
+        "quota": {quota.name: _value(quota.needed) for quota in found.quotas},
+        "quota, default": {quota.name: _value(quota.default) for quota in found.quotas},
+        "step": {step.when: {"value": step.what, "unit": ""} for step in found.steps},
+    }
+    rows = [
+        (section, name, value["value"], value["unit"])
+        for section, values in sections.items()
+        for name, value in values.items()
+    ]
+    picture = _brief_picture(found) if brief else _plan_picture(found)
+    return Report(picture, document, FIGURE_COLUMNS, rows)
+
+
+def _usd(value: float) -> dict[str, Any]:
+    return {"value": value, "unit": "USD"}
+
+
+def _value(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "unit": figure.unit}
+
+
+def _bill_document(items: Sequence[BillItem]) -> list[dict[str, Any]]:
+    return [{"service": item.service, "item": item.what, "usd": item.cost.value} for item in items]
+
+
+def _plan_document(found: CapacityPlan) -> dict[str, Any]:
+    return {
+        "event": found.event.model_dump(mode="json"),
+        "goals": found.goals.model_dump(mode="json"),
+        "deployment": found.deployment.model_dump(mode="json"),
+        "surroundings": found.scenario.surroundings.model_dump(mode="json"),
+        "settings": {name: _value(figure) for name, figure in found.decisions.items()},
+        "expected": {name: _value(figure) for name, figure in found.predictions.items()},
+        "cost": _bill_document(found.items),
+        "door": found.door,
+        "doors": {door: cost.value for door, cost in found.doors.items()},
+        "quotas": [
+            {
+                "name": quota.name,
+                "needed": quota.needed.value,
+                "default": quota.default.value,
+                "raise": quota.raise_it,
+            }
+            for quota in found.quotas
+        ],
+        "steps": [{"when": step.when, "what": step.what} for step in found.steps],
+    }
+
+
+def _brief_picture(found: CapacityPlan) -> list[RenderableType]:
     deployment, figures = found.deployment, found.figures()
-    writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
-    table = _table(f"{found.event.name}: {_said(found)}", "", "")
-    table.show_header = False
-    stream = deployment.stream
+    writer, aggregator, stream = deployment.vote_writer, deployment.vote_aggregator, deployment.stream
+    paced = "" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"
+
+    def said(name: str) -> str:
+        return f"{number(figures[name].value)} {figures[name].unit}"
+
+    def lasting(name: str) -> str:
+        return spoken(figures[name].value)
+
     rows = [
         ("stream", f"{stream.mode}, {stream.shard_count} shards" if stream.shard_count else f"{stream.mode}"),
         (
             "vote writer",
             f"batches of {writer.batch_size}, window {writer.batching_window_seconds} s, "
-            f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB"
-            + ("" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"),
+            f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB{paced}",
         ),
         ("vote aggregator", f"window {aggregator.batching_window_seconds} s, {aggregator.memory_mb} MB"),
         ("votes table", _units(deployment.votes_table)),
         ("front door", f"{deployment.api.throttling_rate_limit:,.0f} requests/s"),
-        ("peak of the votes table's writes", _value(figures["peak of the votes table's writes"])),
-        ("peak of the tallies table's writes", _value(figures["peak of the tallies table's writes"])),
-        ("largest backlog", _value(figures["largest backlog"])),
-        ("stored after the event", spoken(figures["stored after the event"].value)),
-        ("live results, oldest missing vote", spoken(figures["live-result lag"].value)),
-        ("final result after the event", spoken(figures["final result after the event"].value)),
+        ("peak of the votes table's writes", said("peak of the votes table's writes")),
+        ("peak of the tallies table's writes", said("peak of the tallies table's writes")),
+        ("largest backlog", said("largest backlog")),
+        ("stored after the event", lasting("stored after the event")),
+        ("live results, oldest missing vote", lasting("live-result lag")),
+        ("final result after the event", lasting("final result after the event")),
         ("cost", f"${figures['cost'].value:,.2f}"),
         ("most of it", _dearest(found.items)),
         ("cost per million votes", f"${figures['cost per million votes'].value:,.2f}"),
-        ("cost by door", _by_door(found)),
+        ("cost by door", ", ".join(f"{door} ${cost.value:,.2f}" for door, cost in found.doors.items())),
+        *(
+            (
+                "quota to raise",
+                f"{quota.name}: {number(quota.needed.value)} (default {number(quota.default.value)})",
+            )
+            for quota in found.quotas
+            if quota.raise_it
+        ),
+        *((step.when, step.what) for step in found.steps),
     ]
-    rows += [
-        (
-            "quota to raise",
-            f"{quota.name}: {number(quota.needed.value)} (default {number(quota.default.value)})",
-        )
-        for quota in found.quotas
-        if quota.raise_it
-    ]
-    rows += [(step.when, step.what) for step in found.steps]
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return [_table(f"{found.event.name}: {_said(found)}", "", "", rows=rows, header=False)]
 
 
 def _dearest(items: Sequence[BillItem]) -> str:
     dearest = sorted(items, key=lambda item: -item.cost.value)[:3]
     return ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest)
-
-
-def _by_door(found: CapacityPlan) -> str:
-    return ", ".join(f"{door} ${cost.value:,.2f}" for door, cost in found.doors.items())
 
 
 def _said(found: CapacityPlan) -> str:
@@ -112,43 +188,35 @@ def _units(table: TableSettings) -> str:
     return f"{table.billing_mode}, {writes:,} WCU and {reads:,} RCU"
 
 
-def _value(figure: Figure) -> str:
-    return f"{number(figure.value)} {figure.unit}"
-
-
-def plan(found: CapacityPlan) -> RenderableType:
-    """Return a plan as tables."""
+def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
     event = found.event
-    head = Text(
+    head = (
         f"{event.name}: {_said(found)}; {event.voters:,.0f} voters, {event.polls} poll(s) of "
         f"{event.options_per_poll} options; "
-        f"votes table {found.deployment.votes_table.billing_mode}, stream {found.deployment.stream.mode}",
-        style="bold",
+        f"votes table {found.deployment.votes_table.billing_mode}, stream {found.deployment.stream.mode}"
     )
-    quotas = _table("account quotas", "quota", "needed", "default", "", right=(1, 2))
-    for quota in found.quotas:
-        quotas.add_row(
+    quotas = [
+        (
             quota.name,
             number(quota.needed.value),
             number(quota.default.value),
-            "[bold red]raise[/bold red]" if quota.raise_it else "enough",
+            Text("raise", style="bold red") if quota.raise_it else "enough",
         )
-    steps = _table("steps", "when", "what")
-    for step in found.steps:
-        steps.add_row(step.when, step.what)
-    doors = _table("doors", "door", "USD", "per million", "lacks", right=(1, 2))
-    for door, cost in found.doors.items():
-        per_million = f"{cost.value / event.votes * 1e6:,.2f}"
-        doors.add_row(door, f"{cost.value:,.2f}", per_million, LACKS[door])
-    return Group(
-        head,
+        for quota in found.quotas
+    ]
+    doors = [
+        (door, f"{cost.value:,.2f}", f"{cost.value / event.votes * 1e6:,.2f}", LACKS[door])
+        for door, cost in found.doors.items()
+    ]
+    return [
+        Text(head, style="bold"),
         _figures("settings", found.decisions.values()),
         _figures("what to expect", found.predictions.values()),
-        quotas,
-        steps,
-        doors,
+        _table("account quotas", "quota", "needed", "default", "", right=(1, 2), rows=quotas),
+        _table("steps", "when", "what", rows=((step.when, step.what) for step in found.steps)),
+        _table("doors", "door", "USD", "per million", "lacks", right=(1, 2), rows=doors),
         _bill("cost", found.items),
-    )
+    ]
 
 
 def course_figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
@@ -180,50 +248,45 @@ def _unit(name: str) -> str:
 
 
 def course(
-    scenario: EventScenario, predicted: CourseSummary, simulated: CourseSummary, items: Sequence[BillItem]
-) -> RenderableType:
+    scenario: EventScenario,
+    predicted: CourseSummary,
+    simulated: CourseSummary,
+    items: Sequence[BillItem],
+    seed: int,
+) -> Report:
     """Return a simulated course beside its prediction, and its cost."""
-    table = _table("simulated", "", "unit", "predicted", "simulated", right=(2, 3))
-    for name, value in simulated.as_dict().items():
-        table.add_row(name.replace("_", " "), _unit(name), number(getattr(predicted, name)), number(value))
-    return Group(Text(scenario.event.name, style="bold"), table, _bill("cost", items))
+    expected, found = predicted.as_dict(), simulated.as_dict()
+    shown = [
+        (name.replace("_", " "), _unit(name), number(expected[name]), number(value))
+        for name, value in found.items()
+    ]
+    document = {
+        "event": scenario.event.model_dump(mode="json"),
+        "deployment": scenario.deployment.model_dump(mode="json"),
+        "surroundings": scenario.surroundings.model_dump(mode="json"),
+        "seed": seed,
+        "predicted": expected,
+        "simulated": found,
+        "cost": _bill_document(items),
+    }
+    rows = [
+        *(("predicted", name, value, _unit(name)) for name, value in expected.items()),
+        *(("simulated", name, value, _unit(name)) for name, value in found.items()),
+        *(("cost", f"{item.service}: {item.what}", item.cost.value, "USD") for item in items),
+    ]
+    picture: list[RenderableType] = [
+        Text(scenario.event.name, style="bold"),
+        _table("simulated", "", "unit", "predicted", "simulated", right=(2, 3), rows=shown),
+        _bill("cost", items),
+    ]
+    return Report(picture, document, FIGURE_COLUMNS, rows)
 
 
-def published(experiments: Experiments, *, doubled_writes: bool) -> RenderableType:
+def published(experiments: Experiments, *, doubled_writes: bool, seed: int) -> Report:
     """Return each published number beside ours, and what the error bars are made of."""
     whose = "the sample's writes" if doubled_writes else "our writes, all else the sample's"
-    table = _table(
-        f"published and simulated, with {whose}",
-        *("run", "quantity", "published", "predicted", "simulated", "error bar", "deviation"),
-        right=(3, 4, 5, 6),
-    )
-    for row in published_rows(experiments):
-        table.add_row(*row)
-    readings = _table(
-        "readings of the arrivals (predicted, batch 25)",
-        *("reading", "votes", "WCU in all", "done after, s"),
-        right=(1, 2, 3),
-    )
-    for reading, outcome in experiments.readings:
-        readings.add_row(
-            reading.value, *map(number, (outcome.votes_sent, outcome.vote_units, outcome.storing_drain))
-        )
-    slopes = _table(
-        "what an invocation of 10 takes (predicted)",
-        *("of the invocation of 25 (89 ms) ...", "ms", "WCU/s", "done after, s"),
-        right=(1, 2, 3),
-    )
-    for slope, time, outcome in experiments.slopes:
-        milliseconds = time.of(experiments.batch_10.scenario.writer.limit) * 1e3
-        slopes.add_row(
-            slope.value, *map(number, (milliseconds, outcome.vote_units_peak, outcome.storing_drain))
-        )
-    return Group(table, readings, slopes)
-
-
-def published_rows(experiments: Experiments) -> list[tuple[str, ...]]:
-    """Return the table's rows."""
-    return [
+    columns = ("run", "quantity", "published", "predicted", "simulated", "error bar", "deviation")
+    shown = [
         (
             found.run,
             f"{found.quantity} {found.unit}".strip(),
@@ -235,38 +298,104 @@ def published_rows(experiments: Experiments) -> list[tuple[str, ...]]:
         )
         for found in experiments.comparisons
     ]
+    readings = [
+        (
+            reading.value,
+            *map(number, (outcome.votes_sent, outcome.vote_units, outcome.storing_drain)),
+        )
+        for reading, outcome in experiments.readings
+    ]
+    limit = experiments.batch_10.scenario.writer.limit
+    slopes = [
+        (
+            slope.value,
+            *map(number, (time.of(limit) * 1e3, outcome.vote_units_peak, outcome.storing_drain)),
+        )
+        for slope, time, outcome in experiments.slopes
+    ]
+    picture = [
+        _table(f"published and simulated, with {whose}", *columns, right=(3, 4, 5, 6), rows=shown),
+        _table(
+            "readings of the arrivals (predicted, batch 25)",
+            *("reading", "votes", "WCU in all", "done after, s"),
+            right=(1, 2, 3),
+            rows=readings,
+        ),
+        _table(
+            "what an invocation of 10 takes (predicted)",
+            *("of the invocation of 25 (89 ms) ...", "ms", "WCU/s", "done after, s"),
+            right=(1, 2, 3),
+            rows=slopes,
+        ),
+    ]
+    comparisons = [{**vars(found), "deviation": found.deviation} for found in experiments.comparisons]
+    document = {
+        "doubled_writes": doubled_writes,
+        "seed": seed,
+        "comparisons": comparisons,
+        "runs": {
+            run.name: {"predicted": run.predicted.as_dict(), "simulated": run.simulated.as_dict()}
+            for run in (experiments.known, experiments.batch_10, experiments.window_2)
+        },
+    }
+    return Report(picture, document, *_as_rows(comparisons))
 
 
-def compared(rows: Sequence[ComparedNumber]) -> RenderableType:
+def _as_rows(documents: Sequence[Mapping[str, object]]) -> tuple[list[str], list[list[object]]]:
+    """Return the columns and rows of documents that have the same fields."""
+    return list(documents[0]), [list(document.values()) for document in documents]
+
+
+def compared(rows: Sequence[ComparedNumber], description: str = "") -> Report:
     """Return a real run beside its simulations."""
-    table = _table("real run and simulations", "", "real", "simulated", "deviation", "", right=(1, 2, 3))
-    for row in rows:
-        table.add_row(
+    shown = [
+        (
             row.quantity,
             number(row.real.value),
             f"{number(row.low)} to {number(row.high)}",
             f"{row.deviation:+.1%}" if row.deviation else "within",
-            "agrees" if row.agrees else "[bold red]differs[/bold red]",
+            "agrees" if row.agrees else Text("differs", style="bold red"),
         )
-    return table
+        for row in rows
+    ]
+    title, columns = "real run and simulations", ("", "real", "simulated", "deviation", "")
+    document = [
+        {
+            "quantity": row.quantity,
+            "real": row.real.value,
+            "low": row.low,
+            "high": row.high,
+            "deviation": row.deviation,
+            "agrees": row.agrees,
+        }
+        for row in rows
+    ]
+    picture: list[RenderableType] = [
+        *([description] if description else []),
+        _table(title, *columns, right=(1, 2, 3), rows=shown),
+    ]
+    return Report(picture, document, *_as_rows(document))
 
 
-def calibration(found: Calibration) -> RenderableType:
+def calibration(found: Calibration) -> Report:
     """Return measured times and the lines through them."""
-    table = _table(
-        "function times", "function", "MB", "base ms", "us per vote", "off the line", right=(1, 2, 3, 4)
-    )
-    for name, measurement in (("vote_writer", found.vote_writer), ("vote_aggregator", found.vote_aggregator)):
-        if measurement is not None:
-            base, slope = measurement.line()
-            table.add_row(
-                name,
-                str(measurement.memory_mb),
-                number(base * 1e3),
-                number(slope * 1e6),
-                f"{measurement.spread():.0%}",
-            )
-    return table
+    lines_of = {
+        name: (measurement.memory_mb, *measurement.line(), measurement.spread())
+        for name, measurement in (
+            ("vote_writer", found.vote_writer),
+            ("vote_aggregator", found.vote_aggregator),
+        )
+        if measurement is not None
+    }
+    shown = [
+        (name, str(memory), number(base * 1e3), number(slope * 1e6), f"{spread:.0%}")
+        for name, (memory, base, slope, spread) in lines_of.items()
+    ]
+    columns = ("function", "MB", "base ms", "us per vote", "off the line")
+    picture = [_table("function times", *columns, right=(1, 2, 3, 4), rows=shown)]
+    fields = ("function", "memory_mb", "base_seconds", "seconds_per_vote", "largest_deviation")
+    rows = [(name, *values) for name, values in lines_of.items()]
+    return Report(picture, found.model_dump(mode="json"), fields, rows)
 
 
 def explanation(figures: Mapping[str, Figure], names: Sequence[str]) -> str:
@@ -285,97 +414,3 @@ def explanation(figures: Mapping[str, Figure], names: Sequence[str]) -> str:
             chosen |= matching
     seen: set[tuple[object, ...]] = set()
     return "\n\n".join("\n".join(lines(figure, 0, seen)) for figure in chosen.values())
-
-
-def _values(figures: Mapping[str, Figure]) -> dict[str, Any]:
-    return {name: {"value": figure.value, "unit": figure.unit} for name, figure in figures.items()}
-
-
-def _items(items: Sequence[BillItem]) -> list[dict[str, Any]]:
-    return [{"service": item.service, "item": item.what, "usd": item.cost.value} for item in items]
-
-
-def plan_json(found: CapacityPlan) -> str:
-    """Return a plan as JSON."""
-    return _dumps(
-        {
-            "event": found.event.model_dump(mode="json"),
-            "goals": found.goals.model_dump(mode="json"),
-            "deployment": found.deployment.model_dump(mode="json"),
-            "surroundings": found.scenario.surroundings.model_dump(mode="json"),
-            "settings": _values(found.decisions),
-            "expected": _values(found.predictions),
-            "cost": _items(found.items),
-            "door": found.door,
-            "doors": {door: cost.value for door, cost in found.doors.items()},
-            "quotas": [
-                {
-                    "name": quota.name,
-                    "needed": quota.needed.value,
-                    "default": quota.default.value,
-                    "raise": quota.raise_it,
-                }
-                for quota in found.quotas
-            ],
-            "steps": [{"when": step.when, "what": step.what} for step in found.steps],
-        }
-    )
-
-
-def course_json(
-    scenario: EventScenario,
-    predicted: CourseSummary,
-    simulated: CourseSummary,
-    items: Sequence[BillItem],
-    seed: int,
-) -> str:
-    """Return a course as JSON."""
-    return _dumps(
-        {
-            "event": scenario.event.model_dump(mode="json"),
-            "deployment": scenario.deployment.model_dump(mode="json"),
-            "surroundings": scenario.surroundings.model_dump(mode="json"),
-            "seed": seed,
-            "predicted": predicted.as_dict(),
-            "simulated": simulated.as_dict(),
-            "cost": _items(items),
-        }
-    )
-
-
-def published_json(experiments: Experiments, *, doubled_writes: bool, seed: int) -> str:
-    """Return the published runs as JSON."""
-    return _dumps(
-        {
-            "doubled_writes": doubled_writes,
-            "seed": seed,
-            "comparisons": [
-                {**vars(found), "deviation": found.deviation} for found in experiments.comparisons
-            ],
-            "runs": {
-                run.name: {"predicted": run.predicted.as_dict(), "simulated": run.simulated.as_dict()}
-                for run in (experiments.known, experiments.batch_10, experiments.window_2)
-            },
-        }
-    )
-
-
-def compared_json(rows: Sequence[ComparedNumber]) -> str:
-    """Return a real run beside its simulations as JSON."""
-    return _dumps(
-        [
-            {
-                "quantity": row.quantity,
-                "real": row.real.value,
-                "low": row.low,
-                "high": row.high,
-                "deviation": row.deviation,
-                "agrees": row.agrees,
-            }
-            for row in rows
-        ]
-    )
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

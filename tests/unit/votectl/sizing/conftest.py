@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from votectl import terminal
 from votectl.settings.deployment import DeploymentSettings, StreamSettings
-from votectl.sizing import commands, published
+from votectl.sizing import published
 from votectl.sizing.cli import app
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import Facts, packaged
@@ -75,8 +76,7 @@ def votectl(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
         return play_once(doubled_writes=doubled_writes)
 
     def run(arguments: Sequence[str], columns: int = 110) -> tuple[int, str]:
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setattr(commands.console, "_width", columns)
+        monkeypatch.setattr(terminal, "PIPED_WIDTH", columns)
         monkeypatch.setattr("sys.argv", ["votectl", *arguments])
         monkeypatch.setattr(published, "play", replayed)
         result = CliRunner().invoke(app, list(arguments))

@@ -180,7 +180,9 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         ),
         pytest.param(["plan", *CITY, "--only", "votes"], "--only belongs to --explain", id="only"),
         pytest.param(
-            ["plan", *CITY, "--explain", "--json"], "give one of --json and --explain", id="two-ways-to-show"
+            ["plan", *CITY, "--explain", "--json"],
+            "give one of --output (or --json) and --explain",
+            id="two-ways-to-show",
         ),
         pytest.param(["plan", *CITY, "--keep", "x.tfvars"], "--keep belongs to --out", id="nothing-to-keep"),
         pytest.param(["simulate", *CITY, "--step", "1e-9"], "too many", id="endless-steps"),

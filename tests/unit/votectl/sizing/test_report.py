@@ -1,0 +1,89 @@
+"""Every result is written as tables, JSON and CSV; no text that is not ours is read as markup or cut."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from votectl.sizing import report
+from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
+from votectl.sizing.evidence.real_run import ComparedNumber
+from votectl.sizing.explain import computed
+from votectl.sizing.explain import given as given_figure
+from votectl.terminal import Output, emit
+
+Typed = Callable[..., tuple[int, str]]
+
+EVENT = ["--peak", "200", "--duration", "60s"]
+# What Rich would read as markup, an emoji or a closing tag without its opening.
+MEANINGFUL = st.lists(st.sampled_from(["[red]", "[/red]", "[/roll]", ":b:", "[", "a", "é"]), min_size=1).map(
+    "".join
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "columns"),
+    [
+        pytest.param(["plan", *EVENT], report.FIGURE_COLUMNS, id="plan"),
+        pytest.param(["simulate", *EVENT, "--step", "1"], report.FIGURE_COLUMNS, id="simulate"),
+        pytest.param(["simulate", "--published", "--step", "1"], ("run", "quantity", "unit"), id="published"),
+    ],
+)
+def test_a_result_is_written_as_json_and_csv(
+    votectl: Typed, command: list[str], columns: tuple[str, ...]
+) -> None:
+    code, output = votectl([*command, "-o", "csv"])
+    header, *rows = csv.reader(io.StringIO(output))
+    assert code == 0
+    assert tuple(header[: len(columns)]) == columns
+    assert rows
+    assert {len(row) for row in rows} == {len(header)}
+    assert votectl([*command, "--json"]) == votectl([*command, "-o", "json"])
+
+
+def test_rows_of_a_plan_hold_the_numbers_of_its_document(votectl: Typed) -> None:
+    _, table = votectl(["plan", *EVENT, "-o", "csv"])
+    _, text = votectl(["plan", *EVENT, "-o", "json"])
+    document = json.loads(text)
+    rows = {(section, name): value for section, name, value, _ in csv.reader(io.StringIO(table))}
+    assert float(rows["expected", "cost"]) == document["expected"]["cost"]["value"]
+    assert float(rows["cost by door", "url"]) == document["doors"]["url"]
+    assert rows["step", document["steps"][-1]["when"]] == document["steps"][-1]["what"]
+
+
+def a_calibration(environment: str) -> Calibration:
+    samples = tuple(TimingSample(batch_size=size, milliseconds=(float(size),)) for size in (10, 20))
+    measurement = FunctionMeasurement(memory_mb=512, clock="a clock", samples=samples)
+    return Calibration(environment=environment, measured_at="now", vote_writer=measurement)
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_function_times_and_comparisons_have_every_form(
+    output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = ComparedNumber(given_figure("units", 1.0), 0.9, 1.1)
+    emit(output, *report.calibration(a_calibration("dev")))
+    emit(output, *report.compared([row], "a run"))
+    assert "vote_writer" in (written := capsys.readouterr().out)
+    assert "units" in written
+
+
+@given(text=MEANINGFUL)
+def test_text_of_others_is_written_as_it_is(text: str) -> None:
+    shown = report.compared([ComparedNumber(given_figure(text, 1.0), 0.9, 1.1)], text)
+    with pytest.MonkeyPatch.context() as patched:
+        stream = io.StringIO()
+        patched.setattr("sys.stdout", stream)
+        emit(Output.TABLE, *shown)
+        assert stream.getvalue().count(text) >= 2
+    assert text in report.explanation({"x": computed("x", 1.0, "", text)}, ())
+
+
+def test_piped_tables_are_never_cut(votectl: Typed) -> None:
+    _, output = votectl(["plan", "--peak", "50k", "--duration", "10m", "--brief"], columns=100_000)
+    assert "…" not in output
+    assert "send test votes to a poll of their own until every shard has had some: cold starts" in output
