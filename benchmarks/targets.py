@@ -18,7 +18,7 @@ from benchmarks.scenarios import (
 
 MB = 1_000_000
 FLAT = 1.25  # a quarter, because runs of the very same differ by half as much
-START_BUDGET_MS = 450  # of the machine that measures: the one target that is no ratio of two measurements
+START_BUDGET_MS = 450  # on the measuring machine: the one target that is not a ratio
 
 
 @dataclass(frozen=True)

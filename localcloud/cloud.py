@@ -51,7 +51,7 @@ def up(settings: CloudSettings) -> tuple[CloudSettings, bool]:
                         f"{running.emulator} runs already: stop it first, with make local-down"
                     )
                 return running, False
-            # Half a cloud has lost half of its data, so it is no use to anyone.
+            # Half a cloud has lost half of its data, so it is useless.
             _end(running, state)
         if settings.emulator is Emulator.LOCALSTACK:
             _start_localstack(settings)

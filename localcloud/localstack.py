@@ -38,7 +38,7 @@ def start(settings: CloudSettings) -> str:
 
 
 def stop(name: str) -> None:
-    """Stop the container, which removes it; one that is gone already is no error."""
+    """Stop the container, which removes it; no error if it is gone already."""
     _docker("stop", "--time", "5", name)
 
 

@@ -293,7 +293,7 @@ class PollDesk:
 def to_row(poll: Poll) -> "dict[str, AttributeValueTypeDef]":
     """Return a poll as a row of the polls table."""
     serialize = TypeSerializer().serialize
-    # An attribute that is None is no attribute: conditions ask whether it exists.
+    # An attribute of value None is left out, because conditions ask whether it exists.
     return {
         name: serialize(value)
         for name, value in poll.model_dump(mode="json").items()

@@ -130,7 +130,7 @@ class FailureDestination:
             return FailedBatch(key, info, event["Records"] if event else None)
         except (ValueError, KeyError, TypeError, ValidationError):
             raise OperatorError(
-                f"s3://{self._bucket}/{key} is no failure record of Lambda's: "
+                f"s3://{self._bucket}/{key} is not a failure record of Lambda: "
                 "move it out of the bucket, then run again"
             ) from None
 

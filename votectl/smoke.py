@@ -86,7 +86,7 @@ class Viewer:
 
 
 def requests(poll_id: str) -> list[list[VoteRequest]]:
-    """Return what is sent: first votes, a change of mind, a repeat, an unknown option and a body that is no vote."""
+    """Return what is sent: first votes, a change of mind, a repeat, an unknown option and a body that is not a vote."""
     options = ("yes", "no")
     talks = [
         [VoteRequest(Kind.FIRST, poll_id, {"option": options[number % 3 == 0], "voter": f"smoke-{number}"})]

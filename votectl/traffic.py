@@ -121,7 +121,7 @@ def conversations(
     """Yield what each of ``voters`` voters sends, in their order.
 
     Most vote once per poll; one in ten changes their mind, one in twenty sends the same vote again, and
-    among them are votes for options and polls that do not exist, and bodies that are no votes.
+    among them are votes for options and polls that do not exist, and bodies that are not votes.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable test data, no secret
     polls = list(poll_options)

@@ -43,7 +43,7 @@ def endpoint_from_env(environ: Mapping[str, str]) -> Endpoint:
     scheme, _, rest = url.partition("://")
     host, _, port = rest.rstrip("/").partition(":")
     if scheme not in ("http", "https") or not host or (port and not port.isdecimal()):
-        raise StoreUnavailable("AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KINESIS is no http or https URL")
+        raise StoreUnavailable("AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KINESIS is not an http or https URL")
     return Endpoint(host, int(port) if port else None, encrypted=scheme == "https")
 
 

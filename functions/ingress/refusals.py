@@ -55,7 +55,7 @@ UNAVAILABLE = DoorRefusal(
 
 
 def malformed(*, body_names_voter: bool, batch_enabled: bool) -> DoorRefusal:
-    """Return the refusal of a request that is no vote, with the text for this deployment."""
+    """Return the refusal of a request that is not a vote, with the text for this deployment."""
     vote = _MALFORMED_VOTE if body_names_voter else _MALFORMED_SIGNED_IN
     message = f"{vote} {_MALFORMED_BATCH}" if batch_enabled else vote
     return DoorRefusal(400, "malformed", message)

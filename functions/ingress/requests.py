@@ -72,7 +72,7 @@ class Rules(NamedTuple):
 
     @property
     def malformed(self) -> DoorRefusal:
-        """Return what a request that is no vote is told."""
+        """Return the refusal of a request that is not a vote."""
         return malformed(body_names_voter=self.voter_of is None, batch_enabled=self.batch_enabled)
 
 

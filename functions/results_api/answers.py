@@ -118,7 +118,7 @@ def _headers(media_type: str, cache_control: str) -> dict[str, str]:
         "Content-Type": f"{CSV}; charset=utf-8" if media_type == CSV else media_type,
         "Cache-Control": cache_control,
         "Vary": "Accept",
-        # Results are for everybody, so they are for every web page too.
+        # Results are public, so every web page may read them.
         "Access-Control-Allow-Origin": "*",
     }
 

@@ -81,7 +81,7 @@ def respond(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
     """Answer a request that is all right, or raise why it is not.
 
     Raises:
-        RequestRefused: it is wrong, or there is no such poll.
+        RequestRefused: the request is invalid, or the poll does not exist.
         StoreUnavailable: a table can't be read at the moment.
     """
     request = read_request(event)

@@ -1,10 +1,10 @@
-"""Adding to live rows exactly once, however often and however re-cut a batch comes.
+"""Add to live rows exactly once, even if a batch is delivered several times or cut differently.
 
 A live row remembers the version of the last record that it has counted. Lambda delivers a shard in
 order and goes on only after a batch has succeeded, so everything up to that version is in the row and
-nothing behind it is. An update adds a batch on the condition that the row ends before the batch begins;
-when that fails, the row says how far it is, and only the records behind that are added, on the condition
-that the row has not moved meanwhile. Two invocations at once (a zombie and its retry) thus take turns.
+nothing behind it is. An update adds a batch on the condition that the row ends before the batch begins.
+If that fails, the answer says how far the row is. Only the records behind that are added, on the condition
+that the row has not moved meanwhile. So two invocations at once (a zombie and its retry) take turns.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ class LiveRowStore(Protocol):
 
 @dataclass
 class CountingResult:
-    """What became of a batch's additions; ``uncounted`` have to be retried.
+    """The result of a batch's additions; ``uncounted`` have to be retried.
 
     Of these, a row may have counted some records before (``already_counted``): ``records_uncounted`` are the rest,
     so that all records of a batch = counted + already counted + uncounted.
@@ -71,8 +71,8 @@ def count(
                     raise StoreUnavailable("the invocation's time is up")
                 reached = rows.add(rest, seen)
             except StoreUnavailable as error:
-                # Rows before this one are complete, and their last versions protect what they hold
-                # from being counted again when the batch comes back from here on.
+                # Rows before this one are complete. Their last versions protect their records
+                # from a second count when the batch is retried from here on.
                 done.uncounted, done.cause = additions[position:], str(error)
                 done.records_uncounted = sum(
                     len(addition.records) for addition in (rest, *additions[position + 1 :])

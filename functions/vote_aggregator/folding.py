@@ -12,7 +12,7 @@ type Counted = tuple[str, int]
 
 @dataclass
 class Addition:
-    """What a batch adds to one live row: its records by version, which are unique within a shard."""
+    """One batch's records for one live row, by version. Versions are unique within a shard."""
 
     poll_id: str
     shard: str
@@ -43,7 +43,7 @@ class Addition:
         return counts
 
     def after(self, version: str) -> "Addition":
-        """Return the part that lies behind a version: what a row that has reached it does not hold yet."""
+        """Return the records behind a version: a row that has reached it does not hold them yet."""
         rest = {v: counted for v, counted in self.records.items() if v > version}
         return Addition(self.poll_id, self.shard, rest)
 

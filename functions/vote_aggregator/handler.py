@@ -23,14 +23,14 @@ from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_AGGREGATOR
 
-# What becomes of a record.
+# The outcomes of a record.
 OUTCOMES = (Metric.RECORDS_COUNTED, Metric.RECORDS_ALREADY_COUNTED, Metric.RECORDS_UNCOUNTED)
 SUMS: Sums = (JUDGED, (Metric.RECORDS_RECEIVED, OUTCOMES))
 
 
 @dataclass(frozen=True)
 class AggregatorRuntime:
-    """What a container keeps between invocations."""
+    """The state that a container keeps between invocations."""
 
     polls: PollSource
     rows: LiveRowStore

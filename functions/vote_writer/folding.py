@@ -1,4 +1,4 @@
-"""Several votes of one voter in a batch become one: only the last would survive anyway."""
+"""Fold several votes of one voter in a batch into one: only the last would survive anyway."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from voting.rules import Accepted
 class Ballot(NamedTuple):
     """One row to be written to the votes table.
 
-    ``oldest_version`` is that of the voter's first vote in the batch: where a retry has to start again
+    ``oldest_version`` is that of the voter's first vote in the batch: a retry has to start there
     if this row could not be written.
     """
 

@@ -26,7 +26,7 @@ from voting_aws.telemetry import PowertoolsTelemetry
 
 SERVICE = VOTE_WRITER
 
-# What becomes of an accepted vote.
+# The outcomes of an accepted vote.
 OUTCOMES = (
     Metric.VOTES_FOLDED,
     Metric.VOTES_STORED,
@@ -39,7 +39,7 @@ SUMS: Sums = (JUDGED, (Metric.VOTES_ACCEPTED, OUTCOMES))
 
 @dataclass(frozen=True)
 class WriterRuntime:
-    """What a container keeps between invocations."""
+    """The state that a container keeps between invocations."""
 
     settings: WriterSettings
     polls: PollSource
@@ -61,7 +61,7 @@ def runtime() -> WriterRuntime:
 
 
 def build(settings: WriterSettings, telemetry: Telemetry) -> WriterRuntime:
-    """Build a runtime: a container's, or one outside Lambda that brings failed batches back."""
+    """Build a runtime: a container's, or one outside Lambda that redrives failed batches."""
 
     def sleep_ms(duration: float) -> None:
         time.sleep(duration / 1000)

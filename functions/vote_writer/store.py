@@ -42,7 +42,7 @@ class BallotTable:
         """Carry out up to 25 statements in one call.
 
         Raises:
-            StoreRefused: the table refused the call or a statement for a reason that no retry mends.
+            StoreRefused: the table refused the call or a statement permanently.
         """
         try:
             answer = self._client.batch_execute_statement(
@@ -88,7 +88,7 @@ class BallotTable:
         code = error.get("Code")
         stored = error.get("Item", {}).get("version", {}).get("S")
         if code == "DuplicateItem":
-            # Not every store returns the old row here; where it does, the UPDATE can be spared.
+            # Not every store returns the old row here. If it does, no UPDATE is needed.
             return _compare(stored, statement.ballot) or WriteOutcome.DUPLICATE
         if code == "ConditionalCheckFailed":
             return _compare(stored, statement.ballot) or WriteOutcome.REFUSED

@@ -1,9 +1,9 @@
-"""Writing ballots so that an older vote never lies over a newer one, for one write unit each.
+"""Write ballots so that an older vote never replaces a newer one, for one write unit each.
 
-INSERT first: a voter's first vote costs exactly one write unit. Where a row exists already, the store
-answers "duplicate" and an UPDATE follows, on the condition that the stored version is older; where that
+INSERT first: a voter's first vote costs exactly one write unit. If a row exists already, the store
+answers "duplicate" and an UPDATE follows, on the condition that the stored version is older. If that
 is refused, this vote or a newer one is stored already, and nothing is left to do. Statements that meet
-a throttle are tried again with backoff until the deadline.
+a throttle are retried with backoff until the deadline.
 """
 
 import random
@@ -24,21 +24,21 @@ LONGEST_BACKOFF_MS = 2_000
 
 
 class WriteOperation(Enum):
-    """How a ballot is to be written."""
+    """How a ballot is written."""
 
     INSERT = auto()  # only where the voter has no vote in this poll yet
     UPDATE = auto()  # only where the stored version is older
 
 
 class WriteOutcome(Enum):
-    """What the store said to one statement."""
+    """The store's answer to one statement."""
 
     WRITTEN = auto()
     DUPLICATE = auto()  # INSERT: there is a row, of unknown version
     NOT_OLDER = auto()  # the row holds this version or a newer one
     REFUSED = auto()  # UPDATE: the row is not older, or there is none: the store did not show it
     THROTTLED = auto()  # try again later
-    UNAVAILABLE = auto()  # failed in passing, most often with its whole call; it may have been carried out
+    UNAVAILABLE = auto()  # transient failure, most often of the whole call; it may have been carried out
 
 
 class Statement(NamedTuple):
@@ -69,7 +69,7 @@ type MapCalls = Callable[[Callable[[Call], list[WriteOutcome]], Iterable[Call]],
 
 @dataclass
 class Written:
-    """What became of a batch's ballots."""
+    """The result of writing a batch's ballots."""
 
     stored: int = 0
     changed: int = 0
@@ -80,11 +80,11 @@ class Written:
 
 
 class RecentVersions:
-    """The versions that this process has lately seen stored, so that it need not ask again.
+    """The versions that this process has recently seen stored, which saves reads.
 
     A voter who changes their mind within minutes then costs one write unit instead of two (UPDATE at
-    once), and what a retry delivers again costs none. A version in the table only ever grows, so a
-    remembered one can be too old but never wrong; the time limit is for the operator who empties the
+    once), and a retried vote costs none. A version in the table only ever grows, so a
+    remembered one can be too old but never wrong. The time limit is for an operator who empties the
     table and replays the stream.
     """
 
@@ -158,7 +158,7 @@ class BallotWriter:
             pending = follow_ups + again
             # Follow-ups (an UPDATE after "duplicate") need no pause; what was throttled does.
             pause_ms = backoff_ms * (0.5 + 0.5 * self._jitter()) if again else 0
-            # What the pace lets go after the deadline only is left to the next invocation at once.
+            # Statements whose turn comes after the deadline are left to the next invocation at once.
             if remaining_ms() <= max(pause_ms, self._pace.wait_ms()):
                 break
             if again:
@@ -196,7 +196,7 @@ class BallotWriter:
                             written.changed += 1
                         settled.append(ballot)
                     case WriteOutcome.REFUSED if not statement.row_seen:
-                        # From memory only did we take it that there is a row: it may have expired.
+                        # The row was known from memory only: it may have expired since.
                         follow_ups.append(Statement(WriteOperation.INSERT, ballot))
                     case WriteOutcome.NOT_OLDER | WriteOutcome.REFUSED:
                         written.already_stored += 1

@@ -12,7 +12,7 @@ LONGEST_BACKOFF_MS = 5_000
 
 
 class VotePage(NamedTuple):
-    """Part of a bucket: its votes by option, the voter after whom it goes on, if it does, and what it cost to read."""
+    """Part of a bucket: votes by option, the voter to continue after (None: the end), and the read units it cost."""
 
     options: Counter[str]
     last_voter: str | None
@@ -23,7 +23,7 @@ class BucketReader(Protocol):
     """The votes table."""
 
     def page(self, poll_bucket: str, after: str | None) -> VotePage:
-        """Return the votes behind a voter (None: from the start), read strongly consistently.
+        """Return the votes after a voter (None: from the start), read strongly consistently.
 
         Raises:
             StoreUnavailable: the table throttles or fails on its side.
@@ -33,7 +33,7 @@ class BucketReader(Protocol):
 
 @dataclass
 class Partial:
-    """What is counted of a bucket. ``counted_at`` (epoch ms) is set when that is all of it."""
+    """The count of a bucket so far. ``counted_at`` (epoch ms) is set once it is complete."""
 
     options: Counter[str] = field(default_factory=Counter)
     pages: int = 0
@@ -41,7 +41,7 @@ class Partial:
     counted_at: int | None = None
 
     def add(self, page: VotePage, now_ms: int) -> None:
-        """Add the page behind what is counted."""
+        """Add the next page."""
         self.options += page.options
         self.pages += 1
         self.last_voter = page.last_voter
@@ -56,9 +56,9 @@ def count_on(
     sleep_ms: Callable[[float], None],
     remaining_ms: Callable[[], int],
 ) -> bool:
-    """Count on from where ``partial`` is until the bucket's end or that of the time; return whether it is done.
+    """Continue the count at ``partial`` until the bucket or the time ends; return whether it is complete.
 
-    Votes that were stored before the drain was complete don't change any more, so a bucket may be counted
+    Votes do not change after a complete drain, so a bucket may be counted
     in several goes.
     """
     backoff_ms = FIRST_BACKOFF_MS

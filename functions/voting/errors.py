@@ -2,11 +2,11 @@
 
 VotestreamError
 ├── InvalidVote         never retried: the record is counted by reason and skipped
-├── StoreUnavailable    retried: the same call may succeed later
-├── StoreRefused        no retry here mends it (a permission, a missing table, a bug): it escapes, and the
-│                       event source mapping tries the batch again until somebody has put it right
-├── InvalidPoll         the polls table holds a row that is no poll; retried, because votes must not
-│                       be dropped over an operator's mistake that can be put right
+├── StoreUnavailable    transient: the same call may succeed later
+├── StoreRefused        permanent (a permission, a missing table, a bug): it escapes, and the
+│                       event source mapping retries the batch until the cause is fixed
+├── InvalidPoll         the polls table holds an invalid row; retried, because votes must not
+│                       be dropped over an operator's mistake that can be corrected
 ├── PollCancelled       the poll was cancelled: it never gets a certificate
 ├── InvalidFinal        not a valid certificate, or one that does not match its digest
 └── InvalidSettings     cold start fails with one line that names the variable

@@ -1,4 +1,4 @@
-"""The patterns of a vote's fields: one place for every door and every consumer.
+"""The patterns of a vote's fields: one place for all doors and consumers.
 
 Text only, so that ``ingress`` can use it without pydantic. Terraform cannot read Python: a contract test holds
 the patterns of infra/modules/api against these.

@@ -1,12 +1,12 @@
-"""The final result of a poll, as ``tally`` certifies it once and everybody reads it afterwards.
+"""The final result of a poll, which ``tally`` certifies once.
 
 The certificate is kept as the very text that its digest was taken from: JSON in the canonical form of RFC 8785.
-Anybody who has the text can check the digest without this code: it is the SHA-256 of the text in UTF-8.
+The digest is the SHA-256 of that text in UTF-8, so readers can check it without this code.
 
 A certificate holds the poll's title and labels. Those from before version 0.2 hold option ids only, and stay valid.
 
-The entry of a cancelled poll is kept in the certificate's place. One of the two is written, on the condition that
-there is no entry yet: so a poll cannot be both final and cancelled, however the two race.
+The entry of a cancelled poll takes the certificate's place. One of the two is written, on the condition that
+there is no entry yet. So a poll cannot be both final and cancelled, even if the two race.
 """
 
 import hashlib

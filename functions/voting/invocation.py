@@ -1,4 +1,4 @@
-"""How a consumer talks to Lambda: the context it gets and the answer it gives (ReportBatchItemFailures)."""
+"""A consumer's interface to Lambda: its context and its response (ReportBatchItemFailures)."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypedDict
@@ -8,7 +8,7 @@ from voting.records import Record, sequence_of, version_of
 
 
 class LambdaContext(Protocol):
-    """What a consumer uses of Lambda's context object."""
+    """The part of Lambda's context object that a consumer uses."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return how long this invocation may still run."""
@@ -36,7 +36,7 @@ def retry_from(telemetry: Telemetry, records: Sequence[Record], retry_from: str,
     """Answer that everything from version ``retry_from`` on has to be retried, and log it.
 
     Lambda checkpoints at the lowest sequence number reported and retries from there on, whatever else
-    is in the list (Lambda developer guide, "Reporting batch item failures"); so one entry says it all.
+    is in the list (Lambda developer guide, "Reporting batch item failures"). So one entry is enough.
     """
     reported = sum(version_of(record.sequence) >= retry_from for record in records)
     sequence = sequence_of(retry_from)

@@ -1,4 +1,4 @@
-"""Closing markers: records behind a poll's last vote, which prove that a consumer has come that far."""
+"""Closing markers: records behind a poll's last vote. They prove that a consumer has read that far."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class DrainRows(Protocol):
 
 @dataclass
 class Passing:
-    """What became of a batch's markers; ``retry_from`` is the version of the first that has to be retried."""
+    """The result of a batch's markers; ``retry_from`` is the version of the first that has to be retried."""
 
     passed: int = 0
     ignored: int = 0

@@ -22,7 +22,7 @@ class Metric(StrEnum):
     VOTES_ACCEPTED = "VotesAccepted"  # records that passed the poll's rules
     RECORDS_REJECTED = "RecordsRejected"  # records that failed the poll's rules, all reasons together
     RECORDS_REPORTED_FAILED = "RecordsReportedFailed"  # returned to the mapping for a retry
-    RECORDS_UNACCOUNTED = "RecordsUnaccounted"  # how far the consumer's own sums are apart: a bug if not 0
+    RECORDS_UNACCOUNTED = "RecordsUnaccounted"  # how far the consumer's own sums differ: a bug if not 0
 
     MARKERS_PASSED = "MarkersPassed"  # closing markers of a tally; every record before them is done
     MARKERS_IGNORED = "MarkersIgnored"  # closing markers that no tally waits for
@@ -64,7 +64,7 @@ REJECTED: Mapping[Reason, str] = {
     reason: "Rejected" + "".join(word.capitalize() for word in reason.split("_")) for reason in Reason
 }
 
-# What must add up in each consumer: a sum and its parts.
+# The sums that each consumer must keep: a total and its parts.
 type Sums = Sequence[tuple[Metric, Sequence[str]]]
 
 JUDGED = (Metric.RECORDS_RECEIVED, (Metric.VOTES_ACCEPTED, *REJECTED.values()))

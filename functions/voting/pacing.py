@@ -20,7 +20,7 @@ class Pace:
     def __init__(
         self, writes_per_second: float, now_ms: Callable[[], float], sleep_ms: Callable[[float], None]
     ) -> None:
-        """Take the rate (0: no limit), a clock that is never put back, and sleep."""
+        """Take the rate (0: no limit), a monotonic clock, and sleep."""
         self._ms_per_write = 1000 / writes_per_second if writes_per_second else 0.0
         self._now_ms = now_ms
         self._sleep_ms = sleep_ms

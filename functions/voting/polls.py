@@ -78,7 +78,7 @@ class Poll(BaseModel):
 
     @classmethod
     def from_stored(cls, item: Mapping[str, Any]) -> Self:
-        """Return the poll in a row of the polls table, though today its texts or times might be refused.
+        """Return the poll in a row of the polls table. Rules for new texts and times do not apply to it.
 
         Raises:
             ValidationError: the row is not a poll.
@@ -128,7 +128,7 @@ class PollCache:
     time, and a poll can't be created for arrivals that have been (``Poll.announced_at``).
     """
 
-    # Votes name polls freely, so the cache must not grow with what they invent.
+    # Votes can name any poll id, so the cache must not grow with invented ones.
     CAPACITY = 10_000
     # A remembered "unknown" is trusted for arrivals older than the look-up by at least this: how far
     # the clock here and the one that stamps arrivals may differ.
@@ -176,7 +176,7 @@ class PollCache:
 
     def _answers(self, entry: tuple[Poll | None, int], latest_arrival: int, now: int) -> bool:
         poll, looked_up_at = entry
-        if now < looked_up_at:  # the clock was put back: nobody can say how old the entry is
+        if now < looked_up_at:  # the clock was put back: the entry's age is unknown
             return False
         if poll is None:
             # For good: a poll that is created later is announced for later arrivals only.

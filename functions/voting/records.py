@@ -2,7 +2,7 @@
 
 The voter is the record's partition key, because the front door vouches for that and for nothing in
 the body. A vote's data holds the poll and the option, a closing marker's the poll and the marker, and
-not one field more.
+no other field.
 """
 
 import binascii
@@ -110,8 +110,8 @@ def read_vote(record: Record) -> Vote:
     """Return the vote in a record, validated once, straight from its bytes.
 
     Raises:
-        InvalidVote: the data is no base64, no UTF-8 JSON, has a missing, wrong or additional field,
-            or the partition key is no voter.
+        InvalidVote: the data is not base64 or not UTF-8 JSON, has a missing, wrong or additional field,
+            or the partition key is not a voter.
     """
     try:
         data: VoteData = _vote_data.validate_json(binascii.a2b_base64(record.data))
@@ -119,12 +119,12 @@ def read_vote(record: Record) -> Vote:
     # ValueError covers binascii.Error and text that is no UTF-8. "from None": pydantic's message
     # quotes the input, and the input is a voter's ballot.
     except (ValidationError, ValueError):
-        raise InvalidVote(f"record {record.sequence} is no vote") from None
+        raise InvalidVote(f"record {record.sequence} is not a vote") from None
     return Vote(data["poll_id"], record.voter, data["option"], record.arrived_at, version_of(record.sequence))
 
 
 def read_marker(record: Record) -> Marker | None:
-    """Return the closing marker in a record that is no vote, or None."""
+    """Return the closing marker in a record that is not a vote, or None."""
     try:
         data: MarkerData = _marker_data.validate_json(binascii.a2b_base64(record.data))
     except (ValidationError, ValueError):

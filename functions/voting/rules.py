@@ -38,7 +38,7 @@ class Rejected(NamedTuple):
 class Judged(NamedTuple):
     """A batch after the rules: every record is in exactly one of the lists, in delivery order.
 
-    Closing markers are no votes: neither accepted nor rejected, and never counted as received.
+    Closing markers are not votes: they are neither accepted nor rejected, nor counted as received.
     """
 
     accepted: list[Accepted]
@@ -87,7 +87,7 @@ def judge(records: Iterable[Record], polls: PollSource) -> Judged:
         try:
             vote = read_vote(record)
         except InvalidVote:
-            # Votes come by the million and markers by the dozen: only what is no vote is looked at twice.
+            # Markers are rare: a record is read as a marker only after it failed as a vote.
             if marker := read_marker(record):
                 markers.append(marker)
                 continue
@@ -104,7 +104,7 @@ def judge(records: Iterable[Record], polls: PollSource) -> Judged:
             assert poll is not None  # noqa: S101 - what reason_to_reject has just established, for mypy
             accepted.append(Accepted(vote, poll))
         else:
-            # Votes for polls that do not exist are counted together: nobody creates rows by inventing ids.
+            # Votes for unknown polls are counted together, so that invented ids create no rows.
             named = None if reason is Reason.UNKNOWN_POLL else vote.poll_id
             rejected.append(Rejected(vote.version, vote.arrived_at, named, reason))
     rejected.sort(key=lambda rejection: rejection.version)

@@ -1,7 +1,7 @@
 """Settings: the environment of a function as a frozen model.
 
 Terraform sets the variables, a contract test holds its keys against these fields, and nothing but a
-handler passes ``os.environ`` in. (pydantic-settings would do the same, 45 ms dearer at every cold start.)
+handler passes ``os.environ`` in. (pydantic-settings would do the same, but adds 45 ms to every cold start.)
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from voting.errors import InvalidSettings
 PREFIX = "VOTESTREAM_"
 
 Name = Annotated[str, Field(min_length=1)]
-RetentionDays = Annotated[int, Field(ge=0, le=3650)]  # 0: for good
+RetentionDays = Annotated[int, Field(ge=0, le=3650)]  # 0: never deleted
 
 
 class VoterAuth(StrEnum):
-    """Who says who votes."""
+    """Where the voter's identity comes from."""
 
-    NONE = "none"  # the request: anybody may vote as anybody
-    IAM = "iam"  # the request, which a trusted back end has signed
-    COGNITO = "cognito"  # the token of a voter who has signed in
+    NONE = "none"  # the request, unverified
+    IAM = "iam"  # the request, signed by a trusted back end
+    COGNITO = "cognito"  # the token of a signed-in voter
 
 
 class VoteDoor(StrEnum):
-    """Where clients are sent to vote."""
+    """The front door that takes votes."""
 
     REST = "rest"  # API Gateway's REST API, without a function
     HTTP = "http"  # an HTTP API and the function ingress
@@ -35,7 +35,7 @@ class VoteDoor(StrEnum):
 
 
 class FunctionSettings(BaseModel):
-    """What every function needs to know."""
+    """Settings of every function."""
 
     # A deployment changes variables and code one after the other. So code runs with the variables of the version
     # before or after it: unknown ones are ignored, and a new field has a default until the next release.
@@ -67,13 +67,13 @@ class FunctionSettings(BaseModel):
 
 
 class ConsumerSettings(FunctionSettings):
-    """What both consumers need besides."""
+    """Further settings of both consumers."""
 
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)]
 
 
 class WriterSettings(ConsumerSettings):
-    """What the vote writer needs besides.
+    """Further settings of the vote writer.
 
     ``max_writes_per_second`` is one lane's part of what the votes table takes (``voting.pacing``): write
     units x share / (shards x parallelization factor); 0 sets no limit.
@@ -87,13 +87,13 @@ class WriterSettings(ConsumerSettings):
 
 
 class AggregatorSettings(ConsumerSettings):
-    """What the vote aggregator needs besides."""
+    """Further settings of the vote aggregator."""
 
     tallies_table: Name
 
 
 class ResultsSettings(FunctionSettings):
-    """What the results API needs besides."""
+    """Further settings of the results API."""
 
     tallies_table: Name
     vote_retention_days: RetentionDays
@@ -102,7 +102,7 @@ class ResultsSettings(FunctionSettings):
 
 
 class TallySettings(FunctionSettings):
-    """What the tally needs besides."""
+    """Further settings of the tally."""
 
     count_concurrency: Annotated[int, Field(ge=1, le=40)]
     settle_seconds: Annotated[int, Field(ge=0, le=300)]

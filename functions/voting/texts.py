@@ -15,17 +15,17 @@ _OPENS_EMBEDDING = frozenset("\u202a\u202b\u202d\u202e")
 _CLOSES_EMBEDDING = "\u202c"
 _OPENS_ISOLATE = frozenset("\u2066\u2067\u2068")
 _CLOSES_ISOLATE = "\u2069"
-# Letters and symbols by their category, but without any ink.
+# Letters and symbols by their category, but invisible.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def is_stored(info: ValidationInfo) -> bool:
-    """Return whether a row of a table is being read, and not text that somebody has just typed."""
+    """Return whether a stored row is being read, and not new input."""
     return bool(info.context and info.context.get("stored"))
 
 
 def problem_with(text: str) -> str | None:
-    """Return why this is no text for people to read, or None if it is."""
+    """Return why people could not read this text, or None if they can."""
     for character in text:
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
             return f"the character U+{ord(character):04X} is not allowed: leave out control characters and line breaks"

@@ -44,7 +44,7 @@ class PollTable:
         Raises:
             StoreUnavailable: the table throttles or fails on its side.
             StoreRefused: no retry mends it.
-            InvalidPoll: a row is no poll. It names the poll: somebody has to mend that row.
+            InvalidPoll: a row is not a valid poll. The text names the poll, because an operator has to mend that row.
         """
         for keys in batched(sorted(poll_ids), KEYS_PER_CALL, strict=False):
             yield from self._load_some(keys)
@@ -80,4 +80,6 @@ class PollTable:
         try:
             return Poll.from_stored(item)
         except ValidationError as error:
-            raise InvalidPoll(f"row {item['poll_id']!r} of {self._table} is no poll: {error}") from error
+            raise InvalidPoll(
+                f"row {item['poll_id']!r} of {self._table} is not a valid poll: {error}"
+            ) from error

@@ -82,7 +82,7 @@ class TerraformPlan:
             if change["actions"] != ["no-op"]
         )
         touched = {change.address for change in changes}
-        # Terraform lists every attribute that AWS changed by itself. What matters is what the plan would put right.
+        # Terraform lists every attribute that AWS changed by itself. Only the changes that the plan would undo matter.
         drifted = tuple(c for c in _changes(document.get("resource_drift", [])) if c.address in touched)
         warnings = tuple(
             problem["message"]
@@ -133,7 +133,7 @@ def markdown(plan: TerraformPlan, environment: str) -> str:
     if len(ordered) > MAX_ROWS:
         lines.append(f"| … | {len(ordered) - MAX_ROWS} more | |")
     if plan.drifted:
-        lines += ["", "Changed outside Terraform since the last apply, and put back by this plan:", ""]
+        lines += ["", "Changed outside Terraform since the last apply, and restored by this plan:", ""]
         lines += [f"- `{c.address}`: {_what(c)}" for c in plan.drifted[:MAX_ROWS]]
     if advice:
         lines += ["", "To think about (`infra/checks.tf`):", "", *advice]

@@ -163,7 +163,7 @@ def test_a_foreign_object_in_the_bucket_is_named_not_skipped(
     boto3.client("s3").put_object(
         Bucket=deployment.vote_writer_failure_bucket, Key="holiday.jpg", Body=b"\xff\xd8"
     )
-    with pytest.raises(OperatorError, match=r"holiday\.jpg is no failure record"):
+    with pytest.raises(OperatorError, match=r"holiday\.jpg is not a failure record"):
         list(destination.batches())
 
 

@@ -105,5 +105,5 @@ def test_an_invalid_poll_in_the_table_tells_of_the_poll_alone(
     del database.tables[POLLS].rows["poll-1",]["title"]
     what_leaks_out("vote_writer", database, event)
     told = capsys.readouterr().err
-    assert "row 'poll-1' of polls is no poll" in told
+    assert "row 'poll-1' of polls is not a valid poll" in told
     assert VOTER not in told
