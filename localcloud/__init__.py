@@ -1,15 +1,24 @@
 """A cloud on this machine: LocalEmu with functions as processes, and MiniStack for DynamoDB.
 
-`python -m localcloud` starts, shows and stops it; `environment()` aims a program at it. Only the standard
+`python -m localcloud` starts, shows and stops it; `aim()` aims a program at it. Only the standard
 library is imported here: LocalEmu imports this package, too, in a virtual environment without our tools.
 """
 
 from pathlib import Path
 
-from localcloud.environment import environment
+from localcloud.environment import aim, environment, external_endpoint, runs_functions_in_containers
 from localcloud.settings import CloudSettings
 
-__all__ = ["call_log", "environment", "function_log_folder", "function_pids", "part_pids"]
+__all__ = [
+    "aim",
+    "call_log",
+    "environment",
+    "external_endpoint",
+    "function_log_folder",
+    "function_pids",
+    "part_pids",
+    "runs_functions_in_containers",
+]
 
 
 def call_log() -> Path:

@@ -1,10 +1,14 @@
 """The variables that aim Terraform, boto3 and the functions at the local cloud."""
 
+import ipaddress
 import os
 import shlex
+import socket
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
-from localcloud.settings import CloudSettings
+from localcloud.errors import SettingError
+from localcloud.settings import CloudSettings, Emulator
 from localcloud.state import CloudState
 
 # Says that the AWS_ENDPOINT_URL beside it is the local cloud's own, so that `down` works in a shell aimed at it.
@@ -21,19 +25,19 @@ _MAX_ATTEMPTS = "3"
 
 
 def external_endpoint(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The endpoint that someone else aimed this shell at; None when there is none, or it is the local cloud."""
+    """Return the endpoint that AWS_ENDPOINT_URL names from outside, or None if it names the local cloud or nothing."""
     endpoint = environ.get("AWS_ENDPOINT_URL")
     return None if endpoint == environ.get(OWN_ENDPOINT) else endpoint
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables to add to those of a process, so that it uses the local cloud.
+    """Return the variables to add to those of a process, so that it uses the local cloud.
 
-    With AWS_ENDPOINT_URL set from outside: that one, and what is missing beside it. The local cloud need not run:
-    without it these are the variables that it will have with today's settings.
+    If AWS_ENDPOINT_URL is set from outside, return that endpoint and the variables that are missing beside it.
+    The local cloud need not run: without it these are the variables that it will have with today's settings.
 
     Raises:
-        SettingError: a variable of the local cloud's own makes no sense.
+        SettingError: a variable is invalid, or the endpoint's host name cannot be looked up.
     """
     if external_endpoint(environ):
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or CloudSettings().region
@@ -45,7 +49,9 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         }
         missing = {name: value for name, value in wanted.items() if not environ.get(name)}
         return missing | {
-            name: value for name, value in environ.items() if name.startswith("AWS_ENDPOINT_URL")
+            name: _by_address(name, value)
+            for name, value in environ.items()
+            if name.startswith("AWS_ENDPOINT_URL")
         }
     settings = running_settings(CloudSettings.from_environment(environ))
     found = {
@@ -60,6 +66,52 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     if settings.dynamodb_endpoint_url:
         found["AWS_ENDPOINT_URL_DYNAMODB"] = settings.dynamodb_endpoint_url
     return found
+
+
+def aim() -> None:
+    """Aim this process, and what it starts, at the local cloud; or complete the variables of an outside endpoint.
+
+    Raises:
+        SettingError: see `environment`.
+    """
+    if external_endpoint() is None:
+        for name in CLEARED:
+            os.environ.pop(name, None)
+    os.environ.update(environment())
+
+
+def runs_functions_in_containers(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether functions run on Linux in containers, and not as processes of this machine."""
+    if external_endpoint(environ):
+        return True
+    return running_settings(CloudSettings.from_environment(environ)).emulator is Emulator.LOCALSTACK
+
+
+def _by_address(variable: str, endpoint: str) -> str:
+    """Return an http endpoint with its address for its host name.
+
+    S3 clients put a bucket's name in front of a host name, where most emulators cannot be found. They do not do so
+    with an address.
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme != "http" or not parts.hostname or _is_address(parts.hostname):
+        return endpoint
+    try:
+        address = socket.gethostbyname(parts.hostname)
+    except OSError:
+        raise SettingError(
+            f"{variable} is {endpoint!r}: its host name cannot be looked up; name the endpoint by its address, "
+            "as in http://127.0.0.1:4566"
+        ) from None
+    return parts._replace(netloc=f"{address}:{parts.port}" if parts.port else address).geturl()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def running_settings(settings: CloudSettings) -> CloudSettings:

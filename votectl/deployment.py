@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import localcloud
+from localcloud.errors import LocalCloudError
 from votectl.errors import OperatorError
 from voting.settings import VoteDoor, VoterAuth
 
@@ -74,9 +75,16 @@ class Deployment(BaseModel):
 
 
 def aim(environment: str) -> None:
-    """Aim boto3 at the local cloud when the environment is ``local`` and nothing else is set."""
-    if environment == LOCAL and not os.environ.get("AWS_ENDPOINT_URL"):
-        os.environ.update(localcloud.environment())
+    """Aim boto3 at the local cloud if the environment is ``local``, or complete an outside endpoint's variables.
+
+    Raises:
+        OperatorError: a variable of the local cloud or of the endpoint is invalid.
+    """
+    if environment == LOCAL:
+        try:
+            localcloud.aim()
+        except LocalCloudError as error:
+            raise OperatorError(str(error)) from None
 
 
 def find(environment: str) -> Deployment:
@@ -98,7 +106,12 @@ def find(environment: str) -> Deployment:
     except NoRegionError:
         raise OperatorError("no AWS region is set: set AWS_REGION, or run `aws configure`") from None
     except BotoCoreError as error:
-        hint = "run `make local-up`" if environment == LOCAL else "check AWS credentials, region and network"
+        if endpoint := localcloud.external_endpoint():
+            hint = f"check that {endpoint} answers"
+        elif environment == LOCAL:
+            hint = "run `make local-up`"
+        else:
+            hint = "check AWS credentials, region and network"
         raise OperatorError(
             f"the cloud can't be asked about environment {environment!r}: {str(error).rstrip('.')}; {hint}"
         ) from None

@@ -30,7 +30,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import localcloud
-from localcloud.environment import CLEARED, external_endpoint
+from localcloud.environment import external_endpoint
+from localcloud.errors import LocalCloudError
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError, say
@@ -89,18 +90,13 @@ def require_place(layout: Layout, environment: str) -> None:
         )
 
 
-def aim_at_local_cloud() -> None:
-    """Aims this process and what it starts at the local cloud, or completes what aims it elsewhere."""
-    if external_endpoint() is None:
-        for name in CLEARED:
-            os.environ.pop(name, None)
-    os.environ.update(localcloud.environment())
-
-
 def target_of(layout: Layout, environment: str) -> build_zip.BuildTarget:
     """What an environment's functions are built for."""
     if environment == LOCAL:
-        return build_zip.target_named("host")
+        host = build_zip.target_named("host")
+        return (
+            build_zip.target_named(host.architecture) if localcloud.runs_functions_in_containers() else host
+        )
     return build_zip.target_named(
         setting(variables_file(layout, environment), "lambda_architecture") or "arm64"
     )
@@ -219,8 +215,9 @@ def run_terraform_briefly(command: list[str], variables: Mapping[str, str], time
         task = progress.add_task("terraform", total=None, at="")
 
         def stop() -> None:
+            logs = f"the logs of {external_endpoint()}" if external_endpoint() else ".localcloud/logs"
             progress.console.print(
-                f"terraform is not done after {timeout:.0f} s, so it is stopped: see .localcloud/logs"
+                f"terraform is not done after {timeout:.0f} s, so it is stopped: see {logs}"
             )
             process.send_signal(signal.SIGINT)
 
@@ -312,9 +309,9 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         if asked.environment == LOCAL:
-            aim_at_local_cloud()
+            localcloud.aim()
         return terraform_command(HERE, asked.what, asked.environment, asked.more)
-    except UserError as error:
+    except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
 

@@ -7,6 +7,8 @@ import json
 import os
 import sys
 
+import localcloud
+from localcloud.errors import LocalCloudError
 from scripts.bootstrap import terraform
 from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
@@ -181,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(HERE.shown(assets.make(HERE, asked.tag)))
             return 0
         if asked.environment == deploy.LOCAL:
-            deploy.aim_at_local_cloud()
+            localcloud.aim()
         if asked.what == "review":
             return review(HERE, asked.environment)
         if asked.what == "deploy":
@@ -189,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.what == "bootstrap":
             return foundation.main(HERE, asked.environment, asked.more)
         return drift(HERE, asked.environment)
-    except UserError as error:
+    except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
 

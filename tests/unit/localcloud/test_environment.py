@@ -2,13 +2,20 @@
 
 import os
 import shlex
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localcloud.environment import environment, external_endpoint, shell_lines
+from localcloud.environment import (
+    aim,
+    environment,
+    external_endpoint,
+    runs_functions_in_containers,
+    shell_lines,
+)
 from localcloud.errors import SettingError
 from localcloud.processes import Identity
 from localcloud.settings import CloudSettings, Emulator
@@ -43,11 +50,11 @@ def test_a_running_cloud_tells_where_it_is(here: dict[str, str], tmp_path: Path)
     assert found["AWS_REGION"] == "eu-central-1"
 
 
-def test_a_given_endpoint_is_kept_and_only_what_is_missing_is_added(here: dict[str, str]) -> None:
-    given = {**here, "AWS_ENDPOINT_URL": "http://localstack:4566", "AWS_REGION": "eu-west-1"}
-    assert external_endpoint(given) == "http://localstack:4566"
+def test_an_outside_endpoint_gets_the_missing_keys_and_region(here: dict[str, str]) -> None:
+    given = {**here, "AWS_ENDPOINT_URL": "http://192.0.2.7:4566", "AWS_REGION": "eu-west-1"}
+    assert external_endpoint(given) == "http://192.0.2.7:4566"
     assert environment(given) == {
-        "AWS_ENDPOINT_URL": "http://localstack:4566",
+        "AWS_ENDPOINT_URL": "http://192.0.2.7:4566",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -55,8 +62,76 @@ def test_a_given_endpoint_is_kept_and_only_what_is_missing_is_added(here: dict[s
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://localstack:4566/", "http://192.0.2.7:4566/"),
+        ("http://localstack", "http://192.0.2.7"),
+        ("http://[::1]:4566", "http://[::1]:4566"),
+        ("https://cloud.example:4566", "https://cloud.example:4566"),  # its certificate is for the name
+    ],
+)
+def test_an_http_endpoint_is_used_by_its_address(
+    here: dict[str, str], monkeypatch: pytest.MonkeyPatch, given: str, used: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostbyname", lambda host: {"localstack": "192.0.2.7"}[host])
+    found = environment({**here, "AWS_ENDPOINT_URL": given, "AWS_ENDPOINT_URL_S3": given})
+    assert found["AWS_ENDPOINT_URL"] == found["AWS_ENDPOINT_URL_S3"] == used
+
+
+def test_a_host_name_that_cannot_be_looked_up_is_refused(
+    here: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_host: str) -> str:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "gethostbyname", fail)
+    with pytest.raises(SettingError, match="'http://typo:4566': its host name cannot be looked up"):
+        environment({**here, "AWS_ENDPOINT_URL": "http://typo:4566"})
+
+
+def test_aiming_completes_the_process_for_every_kind_of_endpoint(
+    here: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "LOCALCLOUD_ENDPOINT_URL", "AWS_MAX_ATTEMPTS"):
+        monkeypatch.setenv(name, "restored afterwards")
+        monkeypatch.delenv(name)
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_EC2_METADATA_DISABLED",
+    ):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("LOCALCLOUD_DIRECTORY", here["LOCALCLOUD_DIRECTORY"])
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://192.0.2.7:4566")
+
+    aim()
+    assert os.environ["AWS_PROFILE"] == "production"
+    assert "AWS_ACCESS_KEY_ID" not in os.environ  # the profile has keys
+    assert os.environ["AWS_REGION"] == "us-east-1"
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    aim()
+    assert "AWS_PROFILE" not in os.environ
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "test"
+    assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+def test_functions_run_in_containers_everywhere_but_on_localemu(here: dict[str, str]) -> None:
+    assert not runs_functions_in_containers(here)
+    assert runs_functions_in_containers({**here, "EMULATOR": "localstack"})
+    assert runs_functions_in_containers({**here, "AWS_ENDPOINT_URL": "http://192.0.2.7:4566"})
+
+
 def test_keys_that_a_person_has_set_are_not_repeated(here: dict[str, str]) -> None:
-    given = {**here, "AWS_ENDPOINT_URL": "http://x", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    given = {
+        **here,
+        "AWS_ENDPOINT_URL": "http://192.0.2.7",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
     assert not {"a", "b"} & set(environment(given).values())
 
 

@@ -1,6 +1,7 @@
 """What Terraform is run with for each environment, with a program that plays Terraform."""
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(terraform, "ensure", lambda _layout: program)
     monkeypatch.setattr(build_zip, "build_and_report", lambda here, target: here.root / "dist" / target.name)
     own = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LOCALCLOUD_ENDPOINT_URL": "http://127.0.0.1:4566"}
-    monkeypatch.setattr(localcloud, "environment", lambda: own)
+    monkeypatch.setattr(localcloud, "aim", lambda: os.environ.update(own))
+    monkeypatch.setattr(localcloud, "runs_functions_in_containers", lambda: False)
     # What the code under test sets must not outlive the test.
     for name, value in own.items():
         monkeypatch.setenv(name, value)
@@ -149,6 +151,15 @@ def test_archives_are_built_for_the_architecture_in_the_tfvars(
     assert deploy.target_of(layout, environment).name == target
 
 
+def test_archives_for_containers_are_built_for_linux(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localcloud, "runs_functions_in_containers", lambda: True)
+
+    target = deploy.target_of(layout, "local")
+
+    assert target.name == build_zip.target_named("host").architecture
+    assert str(target.platform).endswith("manylinux_2_28")
+
+
 @pytest.mark.usefixtures("runs")
 def test_terraforms_exit_code_is_passed_on() -> None:
     assert deploy.main(["plan", "dev"]) == 3
@@ -213,7 +224,7 @@ def test_an_unknown_environment_is_refused_with_those_that_exist(
 def test_an_endpoint_that_is_set_gets_its_state_bucket(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     buckets: list[str] = []
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9999")
-    monkeypatch.setattr(localcloud, "environment", lambda: {"AWS_REGION": "us-east-1"})
+    monkeypatch.setattr(localcloud, "aim", lambda: None)
     monkeypatch.setattr(deploy, "ensure_state_bucket", lambda backend: buckets.append(backend.name))
 
     assert deploy.main(["apply", "local"]) == 0

@@ -11,7 +11,7 @@ import localcloud
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import deploy, pipeline
+from scripts.deploying import pipeline
 from scripts.deploying.github import GitHub
 from scripts.deploying.plans import TerraformPlan
 
@@ -242,8 +242,7 @@ def test_the_local_environment_can_be_deployed_the_same_way(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aimed: list[str] = []
-    monkeypatch.setattr(deploy, "aim_at_local_cloud", lambda: aimed.append("here"))
-    monkeypatch.setattr(localcloud, "environment", dict)
+    monkeypatch.setattr(localcloud, "aim", lambda: aimed.append("here"))
 
     assert pipeline.main(["deploy", "local"]) == 7
 
