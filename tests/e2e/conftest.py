@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from e2e import capabilities
 from e2e.doors import Doors, in_front_of
 from e2e.observing import new_id, wait_for
 from votectl import deployment as deployments
@@ -42,6 +44,10 @@ def pytest_collection_modifyitems(
     the plans of test_sizing.py, and the front doors of test_voters.py.
     """
     items.sort(key=_position)
+    untested = capabilities.left_out(items, ENVIRONMENT)
+    _report_untested(config, untested)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in untested])
+    items[:] = [item for item in items if item.nodeid not in untested]
     collected = {item.path for item in items}
     chosen = config.option.keyword or any("::" in arg for arg in config.args)
     others_ran = not config.option.markexpr or config.getoption("--others-have-run")
@@ -50,6 +56,30 @@ def pytest_collection_modifyitems(
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     return (yield)
+
+
+_untested = pytest.StashKey[dict[str, str]]()
+
+
+def _report_untested(config: pytest.Config, untested: dict[str, str]) -> None:
+    config.stash.setdefault(_untested, {}).update(untested)
+    if (output := getattr(config, "workeroutput", None)) is not None:
+        output["untested"] = untested
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist has left out."""
+    node.config.stash.setdefault(_untested, {}).update(getattr(node, "workeroutput", {}).get("untested", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List what was not tested, because the endpoint cannot do it."""
+    untested = config.stash.get(_untested, {})
+    if untested:
+        terminalreporter.section("not tested here")
+        for test, capability in sorted(untested.items()):
+            terminalreporter.line(f"needs {capability}: {test}")
 
 
 def _position(item: pytest.Item) -> int:

@@ -86,6 +86,7 @@ def status(deployment: Deployment, poll: Poll) -> str:
     return "closing" if time.time() * 1000 >= poll.closes_at else "open"
 
 
+@pytest.mark.scheduler
 def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
     deployment: Deployment,
     desk: PollDesk,
@@ -127,6 +128,7 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
 
 
 @pytest.mark.local_cloud
+@pytest.mark.scheduler
 @pytest.mark.alone
 def test_the_arrival_decides_however_late_a_vote_is_processed(
     deployment: Deployment,
@@ -154,6 +156,7 @@ def test_the_arrival_decides_however_late_a_vote_is_processed(
     assert {reason.value: n for reason, n in final.rejected.items()} == {"closed": 10}
 
 
+@pytest.mark.scheduler
 def test_closing_early_takes_effect_after_every_consumer_knows_of_it(
     deployment: Deployment, desk: PollDesk, tallies: Tallies, front_door: httpx.Client
 ) -> None:

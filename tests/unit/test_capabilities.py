@@ -1,0 +1,48 @@
+"""Which end-to-end tests run at which endpoint."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from e2e import capabilities
+
+
+def an_item(name: str, *marks: str, fixtures: tuple[str, ...] = ()) -> pytest.Item:
+    found: Any = SimpleNamespace(
+        nodeid=name, fixturenames=fixtures, get_closest_marker=lambda mark: mark if mark in marks else None
+    )
+    return cast(pytest.Item, found)
+
+
+ITEMS = [
+    an_item("plain"),
+    an_item("kills", "local_cloud"),
+    an_item("signs-in", fixtures=("doors",)),
+    an_item("waits", "scheduler"),
+]
+
+
+def test_everything_runs_on_the_local_cloud() -> None:
+    assert capabilities.left_out(ITEMS, "local") == {}
+
+
+def test_tests_that_need_what_an_endpoint_lacks_are_left_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Nothing listens there: it has no user pools, and no health page that names LocalStack.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "test")
+    assert capabilities.left_out(ITEMS, "local") == {"kills": "local_cloud", "signs-in": "cognito"}
+
+
+def test_localstack_is_known_by_its_health_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def health(url: str, timeout: float) -> Any:
+        assert (url, timeout > 0) == ("http://127.0.0.1:9/_localstack/health", True)
+        return SimpleNamespace(json=lambda: {"edition": "community"})
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("httpx.get", health)
+    assert capabilities.left_out(ITEMS[3:], "local") == {"waits": "scheduler"}
