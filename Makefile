@@ -35,8 +35,8 @@ PYTHON = $(shell for python in $(PYTHONS); do \
 BOOTSTRAP = $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m scripts.bootstrap
 BIN := .venv/bin
 LAYERS = $(BIN)/lint-imports --no-logo --cache-dir .state/import-linter
-DEPLOY := $(BIN)/python -m scripts.deploying.deploy
-PIPELINE := $(BIN)/python -m scripts.deploying.pipeline
+DEPLOY := $(BIN)/python -m scripts deploying.deploy
+PIPELINE := $(BIN)/python -m scripts deploying.pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
 LOADTEST = $(BIN)/python -m loadtest run --minutes $(MINUTES) --rate $(RATE) --shape $(SHAPE) $(ARGS)
 
@@ -106,7 +106,7 @@ lock: ## Lock requirements/*.in by hash into *.txt (ARGS=--upgrade takes newer v
 
 .PHONY: vendor-web
 vendor-web: $(VENV) ## Copy the pages' libraries from npm as web/package.json names them (needs npm)
-	@$(BIN)/python -m scripts.vendor_web
+	@$(BIN)/python -m scripts vendor_web
 
 $(UV): requirements/tools.txt
 	@$(BOOTSTRAP) uv >/dev/null
@@ -163,11 +163,11 @@ typecheck: $(VENV) ## Check types (mypy, strict)
 
 .PHONY: scan
 scan: $(VENV) $(SCAN_VENV) ## Look for weaknesses in infra/ (checkov), each exception with its reason; needs no network
-	@$(BIN)/python -m scripts.scan infra
+	@$(BIN)/python -m scripts scan infra
 
 .PHONY: audit
 audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the published vulnerabilities; needs the network
-	@$(BIN)/python -m scripts.scan audit
+	@$(BIN)/python -m scripts scan audit
 
 .PHONY: test-python
 test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, property, contract and integration tests, with branch coverage
@@ -226,11 +226,11 @@ drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while pe
 
 .PHONY: spike
 spike: $(VENV) ## Simulate a million phones at a throttled door, with our pages and with simpler clients
-	@$(BIN)/python -m scripts.spike $(ARGS)
+	@$(BIN)/python -m scripts spike $(ARGS)
 
 .PHONY: pages
 pages: $(VENV) ## Serve the pages on this machine against the local cloud's API (ARGS=--help for more)
-	@$(BIN)/python -m scripts.pages $(ARGS)
+	@$(BIN)/python -m scripts pages $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
@@ -251,7 +251,7 @@ bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memo
 
 .PHONY: bench-pack
 bench-pack: $(VENV) ## Measure the CPU and memory of exporting and verifying a million votes (ARGS="--rows N")
-	@$(BIN)/python -m benchmarks.pack $(ARGS)
+	@$(BIN)/python -m benchmarks pack $(ARGS)
 
 # Runs a command on the local cloud, and stops that again only if it did not run before; the second one deploys to it
 # first. ARGS are for the command: a make inside would hand them to Terraform too.
@@ -266,11 +266,11 @@ on_local_cloud = $(call with_local_cloud,$(SUBMAKE) apply ENV=local ARGS= && $(1
 
 .PHONY: package
 package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
-	@$(BIN)/python -m scripts.build_zip $(ARCH)
+	@$(BIN)/python -m scripts build_zip $(ARCH)
 
 .PHONY: api-page
 api-page: $(VENV) ## Make a page of openapi.yaml that needs nothing else: dist/api.html
-	@$(BIN)/python -m scripts.api_page
+	@$(BIN)/python -m scripts api_page
 
 .PHONY: bootstrap
 bootstrap: need-env ## Make the state's bucket and the pipeline's roles, once for each environment (ENV=)

@@ -1,6 +1,6 @@
 """How fast a poll's stored votes are counted, and that memory does not grow with them.
 
-``python -m benchmarks.counting [--votes 1000000]`` fills the votes table step by step and, at each step, has the
+``python -m benchmarks counting [--votes 1000000]`` fills the votes table step by step and, at each step, has the
 tally's own code count the poll in a process of its own: every bucket, page by page, one after the other.
 """
 
@@ -147,7 +147,7 @@ def counted_by_a_process(store: Store) -> dict[str, Any]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": store.engine,
     }
-    command = [sys.executable, "-m", "benchmarks.counting", "--count", POLL_ID]
+    command = [sys.executable, "-m", "benchmarks", "counting", "--count", POLL_ID]
     answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
@@ -181,7 +181,3 @@ def count(poll_id: str) -> dict[str, Any]:
         "memory_before": memory_before,
         "memory_peak": peak_memory_bytes(os.getpid()),
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 Rows come through boto3's own parser from answers of 1 MB, as DynamoDB gives them; only the network is left out.
 
-    python -m benchmarks.pack [--rows 1000000]
+    python -m benchmarks pack [--rows 1000000]
 """
 
 import argparse
@@ -137,7 +137,7 @@ def main() -> int:
     small, large = (
         json.loads(
             subprocess.run(
-                [sys.executable, "-m", "benchmarks.pack", "--once", "--rows", str(rows)],
+                [sys.executable, "-m", "benchmarks", "pack", "--once", "--rows", str(rows)],
                 stdout=subprocess.PIPE,
                 check=True,
             ).stdout
@@ -155,7 +155,3 @@ def main() -> int:
         print(f"{name:<50} {figure:8.2f} {unit} (at most {most:g}){verdict}")
     print(f"{'export, memory at most':<50} {large['memory_mb']:8.2f} MB")
     return int(any(figure > most for _, figure, most, _ in figures))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

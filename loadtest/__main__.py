@@ -1,5 +1,5 @@
 """Run with `python -m loadtest`."""
 
-from loadtest.cli import app
+from scripts.bootstrap import process
 
-app()
+process.run("loadtest.cli:app")

@@ -6,7 +6,6 @@ browser, from more than a megabyte of scripts that would have to be kept here or
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +106,3 @@ def main() -> int:
     target.write_text(page(document), encoding="utf-8")
     print(target.relative_to(HERE.root))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -33,7 +33,7 @@ from pathlib import Path, PurePosixPath
 import deflate
 
 from scripts import bytecode
-from scripts.bootstrap import uv
+from scripts.bootstrap import process, uv
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import HERE, Layout
 
@@ -364,4 +364,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process.run("scripts.build_zip:main")

@@ -87,7 +87,3 @@ def main() -> None:
         server.serve_forever()
     except KeyboardInterrupt:
         server.server_close()
-
-
-if __name__ == "__main__":
-    main()

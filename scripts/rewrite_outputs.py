@@ -32,7 +32,8 @@ def printed(block: re.Match[str]) -> str:
     return f"```console\n$ votectl {command}\n{output}\n```"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Rewrite every page."""
     for page in PAGES:
         text = page.read_text("utf-8")
         if (now := BLOCK.sub(printed, text)) != text:

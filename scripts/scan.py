@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -225,7 +224,3 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         say(str(error))
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

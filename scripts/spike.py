@@ -105,7 +105,3 @@ def main() -> None:
     print(f"| |{'|'.join(courses)}|\n|---|{'---:|' * len(courses)}")
     for name, row in rows.items():
         print(f"|{name}|{'|'.join(row(course) for course in courses.values())}|")
-
-
-if __name__ == "__main__":
-    main()

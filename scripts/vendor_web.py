@@ -1,5 +1,6 @@
 """Copies the libraries of the pages from npm: the built file and its licence, and writes down version and SHA-256."""
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ LIST = WEB / "vendored.json"
 
 def main() -> None:
     """Lock what package.json names, and copy what vendored.json lists."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     npm = shutil.which("npm")
     if npm is None:
         sys.exit("npm is not on the PATH: install Node.js, which is needed only for taking newer libraries")
@@ -32,7 +34,3 @@ def main() -> None:
             file["version"] = json.loads((package / "package.json").read_text())["version"]
             file["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
     LIST.write_text("[\n" + ",\n".join(f"  {json.dumps(file)}" for file in files) + "\n]\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from results_api.results import Status
 from votectl import display
 from votectl.counts import CountReader
 from votectl.credentials import Credentials, for_voters_of
@@ -139,7 +140,7 @@ def run(
         )
         for name, (title, options) in POLLS.items()
     ]
-    console.print(display.poll_table(polls, desk.now_ms()))
+    console.print(display.poll_table([(poll, Status.SCHEDULED) for poll in polls], desk.now_ms()))
     _wait_until(desk, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))
     observation = Observation(CountReader(deployment), polls)

@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from results_api.results import Status
 from votectl.ledger import Ledger
 from votectl.redrive import FailedBatch
 from votectl.terminal import literal, table
@@ -31,39 +32,33 @@ POLL_COLUMNS = (
 FAILED_BATCH_COLUMNS = ("shard", "records", "first", "last", "arrived_from", "arrived_to", "payload")
 
 
-def status_of(poll: Poll, now_ms: int) -> str:
-    """Return how far a poll is by its own row: whether it is final is not in there."""
-    if poll.cancelled_at is not None:
-        return "cancelled"
-    if now_ms < poll.opens_at:
-        return "scheduled"
-    return "open" if now_ms < poll.closes_at else "closed"
-
-
 def moment(epoch_ms: int, now_ms: int) -> str:
     """Return a time for people: as it is, and how far away."""
     return f"{show_moment(epoch_ms)} ({relative(epoch_ms, now_ms)})"
 
 
-def poll_table(polls: Sequence[Poll], now_ms: int) -> Table:
+def poll_table(polls: Sequence[tuple[Poll, Status]], now_ms: int) -> Table:
     """Return one line per poll, in 80 columns."""
     shown = table("poll", "status", "title", Column("when", no_wrap=True), title="Polls")
-    for poll in polls:
-        status = status_of(poll, now_ms)
-        when = {
-            "scheduled": f"opens {relative(poll.opens_at, now_ms)}",
-            "open": f"closes {relative(poll.closes_at, now_ms)}",
-            "closed": f"closed {relative(poll.closes_at, now_ms)}",
-        }.get(status, "")
+    for poll, status in polls:
+        match status:
+            case Status.SCHEDULED:
+                when = f"opens {relative(poll.opens_at, now_ms)}"
+            case Status.OPEN:
+                when = f"closes {relative(poll.closes_at, now_ms)}"
+            case Status.CANCELLED:
+                when = ""
+            case _:
+                when = f"closed {relative(poll.closes_at, now_ms)}"
         shown.add_row(literal(poll.poll_id), status, literal(poll.title), when)
     return shown
 
 
-def poll_row(poll: Poll, now_ms: int) -> tuple[object, ...]:
+def poll_row(poll: Poll, status: Status) -> tuple[object, ...]:
     """Return a poll as a row of CSV, with the columns ``POLL_COLUMNS``."""
     return (
         poll.poll_id,
-        status_of(poll, now_ms),
+        status.value,
         poll.title,
         " ".join(option.id for option in poll.options),
         iso_utc(poll.opens_at),
@@ -74,16 +69,16 @@ def poll_row(poll: Poll, now_ms: int) -> tuple[object, ...]:
     )
 
 
-def poll_fields(poll: Poll, now_ms: int) -> dict[str, Any]:
+def poll_fields(poll: Poll, status: Status) -> dict[str, Any]:
     """Return a poll as JSON's types. Times are epoch ms, as in the API."""
-    return {**poll.model_dump(mode="json"), "status": status_of(poll, now_ms)}
+    return {**poll.model_dump(mode="json"), "status": status.value}
 
 
-def poll_card(poll: Poll, now_ms: int) -> Table:
+def poll_card(poll: Poll, status: Status, now_ms: int) -> Table:
     """Return everything about one poll."""
     card = table("", "", title=f"Poll {poll.poll_id}", header=False)
     card.add_row("title", literal(poll.title))
-    card.add_row("status", status_of(poll, now_ms))
+    card.add_row("status", status)
     card.add_row("announced", moment(poll.announced_at, now_ms))
     card.add_row("opens", moment(poll.opens_at, now_ms))
     card.add_row("closes", moment(poll.closes_at, now_ms))

@@ -17,6 +17,7 @@ from votectl.errors import OperatorError
 from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk, PollExists
 from votectl.tallying import Tallies
 from votectl.times import show_moment
+from voting.errors import VotestreamError
 from voting.polls import MS_PER_DAY, Poll, PollCache
 
 TIMES = ("opens_at", "closes_at")
@@ -91,6 +92,23 @@ def lead_ms(deployment: Deployment) -> int:
     written first.
     """
     return deployment.poll_cache_seconds * 1000 + 2 * PollCache.CLOCK_SKEW_MS + ANNOUNCE_LEAD_MS
+
+
+def must_be_unused(tallies: Tallies, poll_id: str) -> None:
+    """Refuse the id of a poll that had a result once or was cancelled: a poll with that id never gets another one.
+
+    Raises:
+        OperatorError: the tallies table has such an entry.
+    """
+    try:
+        final = tallies.final(poll_id)
+    except VotestreamError as error:
+        used = str(error)
+    else:
+        if final is None:
+            return
+        used = f"an earlier poll {poll_id!r} has a final result"
+    raise OperatorError(f"{used}; no other poll with this id can get a result: choose another id")
 
 
 def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:

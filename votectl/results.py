@@ -1,14 +1,15 @@
 """A poll's result for the operator: the API's own reading of the tables, hidden counts included."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from results_api.answers import CSV_COLUMNS, result_document
-from results_api.results import Result, Status, are_visible, result_of
+from results_api.results import Result, Status, are_visible, result_of, stage_of
 from results_api.store import TallyTable
 from votectl.deployment import Deployment
 from votectl.display import as_of, bars
@@ -16,18 +17,60 @@ from votectl.errors import OperatorError
 from votectl.polls import PollDesk
 from votectl.times import iso_utc, relative, show_moment
 from voting.errors import VotestreamError
-from voting.polls import Visibility
+from voting.final import CANCELLED_AT
+from voting.polls import Poll, Visibility
+from voting.tallies import FINAL
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = ["CSV_COLUMNS", "ResultReader", "as_document", "as_picture", "csv_rows"]
+
+# What BatchGetItem takes.
+MOST_KEYS = 100
 
 
 class ResultReader:
     """Reads results of one deployment as its API does, strongly consistently and by the cloud's time."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Take the deployment."""
-        self._desk = PollDesk(deployment.polls_table)
-        self._tallies = TallyTable(boto3.client("dynamodb"), deployment.tallies_table)
+    def __init__(self, deployment: Deployment, client: "DynamoDBClient | None" = None) -> None:
+        """Take the deployment, and a client if there is one already."""
+        self._client = client or boto3.client("dynamodb")
+        self._desk = PollDesk(deployment.polls_table, client)
+        self._tallies_table = deployment.tallies_table
+        self._tallies = TallyTable(self._client, deployment.tallies_table)
+
+    def status(self, poll: Poll, now_ms: int) -> Status:
+        """Return how far a poll is.
+
+        Raises:
+            VotestreamError: its tallies can't be read.
+        """
+        return stage_of(poll, self._tallies, now_ms).status
+
+    def statuses(self, polls: Sequence[Poll], now_ms: int) -> Sequence[Status]:
+        """Return how far each poll is; what is final is asked for a hundred polls at once."""
+        over = [poll.poll_id for poll in polls if now_ms >= poll.closes_at and poll.cancelled_at is None]
+        settled = self._settled(over)
+        return [settled.get(poll.poll_id) or self.status(poll, now_ms) for poll in polls]
+
+    def _settled(self, poll_ids: Sequence[str]) -> Mapping[str, Status]:
+        """Return the status of those polls whose certificate is written, or whose place it would take is."""
+        settled: dict[str, Status] = {}
+        for batch in batched(poll_ids, MOST_KEYS, strict=False):
+            asked: Any = {
+                self._tallies_table: {
+                    "Keys": [{"poll_id": {"S": poll_id}, "entry": {"S": FINAL}} for poll_id in batch],
+                    "ProjectionExpression": f"poll_id, {CANCELLED_AT}",
+                    "ConsistentRead": True,
+                }
+            }
+            while asked:
+                answer = self._client.batch_get_item(RequestItems=asked)
+                for row in answer["Responses"].get(self._tallies_table, []):
+                    settled[row["poll_id"]["S"]] = Status.CANCELLED if CANCELLED_AT in row else Status.FINAL
+                asked = answer.get("UnprocessedKeys")
+        return settled
 
     def read(self, poll_id: str) -> tuple[Result, int]:
         """Return how a poll stands, hidden counts included, and the cloud's time (epoch ms).

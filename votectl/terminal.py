@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column, Table
 from rich.text import Text
 
-from votectl.main import PIPE_CLOSED
+from scripts.bootstrap.process import PIPE_CLOSED
 
 # Wider than any table: what is piped is for programs and files, and is never wrapped or cut.
 PIPED_WIDTH = 100_000
@@ -90,6 +90,20 @@ def write(text: str) -> None:
         raise typer.Exit(PIPE_CLOSED) from None
 
 
+class _TitledTable(Table):
+    """A table whose title has no blanks behind it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the title, then the table."""
+        title, self.title = self.title, None
+        try:
+            if title is not None:
+                yield Text(str(title), style="italic")
+            yield from super().__rich_console__(console, options)
+        finally:
+            self.title = title
+
+
 def table(*columns: str | Column, title: str | None = None, header: bool = True) -> Table:
     """Return a table whose cells fold, so that what a person copies is never cut."""
     made = [Column(column) if isinstance(column, str) else column for column in columns]
@@ -97,7 +111,7 @@ def table(*columns: str | Column, title: str | None = None, header: bool = True)
         if not column.no_wrap:
             column.overflow = "fold"
     shown = None if title is None else literal(title)
-    return Table(*made, title=shown, title_justify="left", show_header=header)
+    return _TitledTable(*made, title=shown, show_header=header)
 
 
 def as_json(document: object) -> str:

@@ -3,7 +3,7 @@
 The certificate is kept as the very text that its digest was taken from: JSON in the canonical form of RFC 8785.
 The digest is the SHA-256 of that text in UTF-8, so readers can check it without this code.
 
-A certificate holds the poll's title and labels. Those from before version 0.2 hold option ids only, and stay valid.
+A certificate holds the poll's title and labels. Older certificates hold option ids only, and stay valid.
 
 The entry of a cancelled poll takes the certificate's place. One of the two is written, on the condition that
 there is no entry yet. So a poll cannot be both final and cancelled, even if the two race.

@@ -26,7 +26,6 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import localcloud
@@ -41,6 +40,7 @@ from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
 from votectl.errors import OperatorError
+from votectl.terminal import console
 
 LOCAL = "local"
 
@@ -203,14 +203,14 @@ def run_terraform_briefly(command: list[str], variables: Mapping[str, str], time
         timeout: seconds.
     """
     columns = (
-        TextColumn("  {task.description}"),
+        TextColumn("  {task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[at]}"),
+        TextColumn("{task.fields[at]}", markup=False),
     )
     with (
         subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process,
-        Progress(*columns, transient=True) as progress,
+        Progress(*columns, transient=True, console=console()) as progress,
     ):
         task = progress.add_task("terraform", total=None, at="")
 
@@ -230,18 +230,18 @@ def run_terraform_briefly(command: list[str], variables: Mapping[str, str], time
                 if kind == "change_summary":
                     changes = report["changes"]
                     progress.update(task, total=changes["add"] + changes["change"] + changes["remove"])
-                    progress.console.print(f"  {message}", highlight=False, soft_wrap=True)
+                    progress.console.print(f"  {message}", soft_wrap=True)
                 elif kind == "apply_complete":
                     progress.update(task, advance=1, at=report["hook"]["resource"]["addr"])
                 elif kind == "diagnostic":
                     diagnostic = report["diagnostic"]
                     where = f" ({diagnostic['address']})" if "address" in diagnostic else ""
                     text = f"{message}{where}\n{diagnostic.get('detail', '')}".rstrip()
-                    progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                    progress.console.print(text, soft_wrap=True)
                 elif kind is None:
-                    progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
+                    progress.console.print(message, soft_wrap=True)
         except KeyboardInterrupt:
-            progress.console.print("  stopping terraform", highlight=False)
+            progress.console.print("  stopping terraform")
         finally:
             timer.cancel()
         return process.wait()
@@ -294,7 +294,7 @@ def quotas_suffice(environment: str) -> bool:
         )
         return True
     found = checks.preflight(environment)
-    Console().print(screen.table(environment, found, "preflight"), screen.summary(found))
+    console().print(screen.table(environment, found, "preflight"), screen.summary(found))
     if worst(found) not in {Health.WARNING, Health.WRONG}:
         return True
     return input("Apply all the same? Only yes is taken for yes: ").strip() == "yes"
@@ -314,7 +314,3 @@ def main(arguments: list[str] | None = None) -> int:
     except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

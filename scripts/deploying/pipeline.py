@@ -1,11 +1,10 @@
-"""The command line of the pipelines: `python -m scripts.deploying.pipeline <step>`, one step each."""
+"""The command line of the pipelines: `python -m scripts deploying.pipeline <step>`, one step each."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import sys
 
 import localcloud
 from localcloud.errors import LocalCloudError
@@ -194,7 +193,3 @@ def main(arguments: list[str] | None = None) -> int:
     except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

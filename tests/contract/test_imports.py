@@ -72,7 +72,7 @@ def test_a_module_that_decides_loads_no_aws(module: str) -> None:
 
 
 def test_bootstrap_starts_without_any_installed_package() -> None:
-    loaded = loaded_by("scripts.bootstrap.__main__", PROJECT, "-S")
+    loaded = loaded_by("scripts.bootstrap.cli", PROJECT, "-S")
     top_level = {name.partition(".")[0] for name in loaded} - {"__main__"}
     assert top_level - set(sys.stdlib_module_names) == {"scripts"}
     assert {name for name in loaded if re.match(r"scripts\.(?!bootstrap)", name)} == set()

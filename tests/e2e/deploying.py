@@ -11,7 +11,7 @@ from e2e.conftest import ENVIRONMENT
 
 def deploy(what: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `deploy.py` for the environment under test, with more arguments for Terraform; return what it said."""
-    command = [sys.executable, "-m", "scripts.deploying.deploy", what, ENVIRONMENT, "--", *arguments]
+    command = [sys.executable, "-m", "scripts", "deploying.deploy", what, ENVIRONMENT, "--", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -1,5 +1,6 @@
 """A poll's life against real conditional writes: what freezes, what is withdrawn, and what a failure leaves behind."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from integration.conftest import Store
+from results_api.results import Status
 from tally.store import TallyRowTable
 from votectl.auditing import audit
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.lifecycle import Schedules, cancel, create, delete, edit
+from votectl.lifecycle import Schedules, cancel, create, delete, edit, must_be_unused
 from votectl.polls import PollDesk, PollExists
+from votectl.results import MOST_KEYS, ResultReader
 from votectl.tallying import Tallies
 from voting.errors import PollCancelled
 from voting.final import Final
@@ -184,6 +187,42 @@ def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:
     assert not world.tally_rows.certify(a_final(poll), "final")
     with pytest.raises(PollCancelled):
         world.tally_rows.final("lunch", "final")
+
+
+def test_an_id_that_had_a_result_or_was_cancelled_is_not_taken_again(
+    world: World, tables_in_ministack: Store
+) -> None:
+    world.cancel(world.create("withdrawn"))
+    world.tally_rows.certify(a_final(world.create("certified")), "final")
+    for poll_id in ("withdrawn", "certified"):  # rows that somebody removed by hand
+        tables_in_ministack.client.delete_item(
+            TableName=world.deployment.polls_table, Key={"poll_id": {"S": poll_id}}
+        )
+
+    with pytest.raises(OperatorError, match=r"'withdrawn' was cancelled.*choose another id"):
+        must_be_unused(world.tallies, "withdrawn")
+    with pytest.raises(OperatorError, match=r"'certified' has a final result.*choose another id"):
+        must_be_unused(world.tallies, "certified")
+    must_be_unused(world.tallies, "new")
+
+
+def test_a_list_says_which_polls_are_final(world: World, tables_in_ministack: Store) -> None:
+    """More polls than one request for certificates takes."""
+    reader = ResultReader(world.deployment, tables_in_ministack.client)
+    first = world.create("first")
+    later = first.closes_at + 1
+    polls = [first.model_copy(update={"poll_id": f"p-{number}"}) for number in range(MOST_KEYS + 2)]
+    world.tally_rows.certify(a_final(polls[0]), "final")
+    world.tally_rows.certify(a_final(polls[-1]), "final")
+    world.tallies.withdraw(polls[1].poll_id, 1)  # a cancellation that failed half-way
+    polls.append(world.cancel(first))
+
+    assert Counter(reader.statuses(polls, later)) == {
+        Status.FINAL: 2,
+        Status.CLOSING: MOST_KEYS - 1,
+        Status.CANCELLED: 2,
+    }
+    assert set(reader.statuses(polls[:-1], first.opens_at)) == {Status.OPEN}
 
 
 def test_a_certified_poll_is_never_cancelled(world: World) -> None:

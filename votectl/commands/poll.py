@@ -21,6 +21,7 @@ from votectl.commands.common import app as new_app
 from votectl.counts import CountReader
 from votectl.errors import OperatorError, problem_of
 from votectl.polls import PollDesk
+from votectl.results import ResultReader
 from votectl.tallying import Tallies
 from votectl.terminal import Output, console, emit, emit_fields
 from votectl.times import parse_moment
@@ -63,9 +64,10 @@ def create_poll(
         parse_moment(closes, now),
         visibility,
     )
+    lifecycle.must_be_unused(Tallies(target), poll_id)
     poll = lifecycle.create(desk, lifecycle.Schedules(target), draft)
     output = chosen(output, as_json)
-    show(poll, now, output)
+    show(target, poll, now, output)
     if output is Output.TABLE and target.voter_auth is not VoterAuth.COGNITO:
         from votectl.credentials import for_voters_of
         from votectl.demo import invite
@@ -111,7 +113,7 @@ def edit_poll(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     poll = lifecycle.edit(desk, lifecycle.Schedules(target), target, seen, **changes)
-    show(poll, now, chosen(output, as_json))
+    show(target, poll, now, chosen(output, as_json))
 
 
 @app.command("close")
@@ -132,7 +134,7 @@ def close_poll(
     seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
     moment = None if at is None else parse_moment(at, now)
     poll = lifecycle.close(desk, lifecycle.Schedules(target), target, seen, moment)
-    show(poll, now, chosen(output, as_json))
+    show(target, poll, now, chosen(output, as_json))
 
 
 @app.command("cancel")
@@ -152,7 +154,7 @@ def cancel_poll(
         raise OperatorError(f"poll {poll_id!r} is final: a certified result is not withdrawn any more")
     confirm(f"Cancel poll {poll_id} for good?", yes=yes)
     poll = lifecycle.cancel(desk, lifecycle.Schedules(target), tallies, target, seen)
-    show(poll, desk.now_ms(), chosen(output, as_json))
+    show(target, poll, desk.now_ms(), chosen(output, as_json))
 
 
 @app.command("delete")
@@ -180,15 +182,17 @@ def list_polls(
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """List all polls, the one that closes last first."""
-    desk = PollDesk(find(environment).polls_table)
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
     polls, unreadable = desk.list_all()
     now = desk.now_ms()
+    listed = list(zip(polls, ResultReader(target).statuses(polls, now), strict=True))
     emit(
         chosen(output, as_json),
-        [display.poll_table(polls, now)],
-        [display.poll_fields(poll, now) for poll in polls],
+        [display.poll_table(listed, now)],
+        [display.poll_fields(poll, status) for poll, status in listed],
         display.POLL_COLUMNS,
-        [display.poll_row(poll, now) for poll in polls],
+        [display.poll_row(poll, status) for poll, status in listed],
     )
     for row in unreadable:
         complain(f"the row {row.poll_id!r} of the polls table is not a poll: {row.problem}")
@@ -205,16 +209,18 @@ def show_poll(
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """Show everything about a poll."""
-    desk = PollDesk(find(environment).polls_table)
-    show(desk.get(poll_id), desk.now_ms(), chosen(output, as_json))
+    target = find(environment)
+    desk = PollDesk(target.polls_table)
+    show(target, desk.get(poll_id), desk.now_ms(), chosen(output, as_json))
 
 
-def show(poll: Poll, now_ms: int, output: Output) -> None:
+def show(target: deployment.Deployment, poll: Poll, now_ms: int, output: Output) -> None:
     """Write a poll in the form that was asked for."""
+    status = ResultReader(target).status(poll, now_ms)
     if output is Output.CSV:
-        emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, now_ms)])
+        emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, status)])
     else:
-        emit_fields(output, [display.poll_card(poll, now_ms)], display.poll_fields(poll, now_ms))
+        emit_fields(output, [display.poll_card(poll, status, now_ms)], display.poll_fields(poll, status))
 
 
 def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:

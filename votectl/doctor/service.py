@@ -64,7 +64,10 @@ def polls(site: Site) -> Iterator[Finding]:
     desk = PollDesk(site.deployment.polls_table, site.client("dynamodb"))
     tallies = Tallies(site.deployment, site.client("stepfunctions"), site.client("dynamodb"))
     now = desk.now_ms()
-    seen = [poll for poll in desk.list() if poll.closes_at > now - LOOKED_BACK_MS]
+    # A cancelled poll has no schedule and no final result, and needs none.
+    seen = [
+        poll for poll in desk.list() if poll.closes_at > now - LOOKED_BACK_MS and poll.cancelled_at is None
+    ]
     problems = 0
     for poll in seen:
         for finding in _poll(site, poll, tallies, now):

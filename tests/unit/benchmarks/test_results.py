@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import subjects
-from benchmarks.__main__ import RESULTS
+from benchmarks.cli import RESULTS
 from benchmarks.doors import DoorFigures
 from benchmarks.plot import plot_batch_sizes, plot_drains
 from benchmarks.report import kept_report, report

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bootstrap import __main__ as command_line
+from scripts.bootstrap import cli as command_line
 from scripts.bootstrap import terraform
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import Layout

@@ -27,7 +27,7 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
         done = votectl(*arguments, stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "error: the output can't be written: No space left on device"
+        "error: the output cannot be written: No space left on device"
     ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from results_api.results import result_of
+from results_api.results import Status, result_of
 from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
 from votectl import display
 from votectl.auditing import Audit, AuditCheck, audit_tables
@@ -64,8 +64,8 @@ def a_result(poll: Poll) -> Any:
 
 
 PICTURES: dict[str, Callable[[str], list[Any]]] = {
-    "poll list": lambda text: [display.poll_table([stored_poll(text)], DURING)],
-    "poll show": lambda text: [display.poll_card(stored_poll(text), DURING)],
+    "poll list": lambda text: [display.poll_table([(stored_poll(text), Status.OPEN)], DURING)],
+    "poll show": lambda text: [display.poll_card(stored_poll(text), Status.OPEN, DURING)],
     "results": lambda text: [as_picture(a_result(stored_poll(text)), DURING)],
     "demo": lambda text: [display.live_result(stored_poll(text), LiveCounts())],
     "tally": lambda text: [final_card(stored_poll(text), a_final())],
@@ -121,7 +121,7 @@ def test_what_a_person_copies_is_never_cut(width: int) -> None:
     finding = AuditCheck("certificates match their digests", holds=True, detail=digest)
     audit = Audit(stored_poll("Lunch"), Counter(), LiveCounts(), None, [finding])
     for picture, copied in (
-        ([display.poll_table([stored_poll("Lunch", poll_id)], DURING)], poll_id),
+        ([display.poll_table([(stored_poll("Lunch", poll_id), Status.OPEN)], DURING)], poll_id),
         ([final_card(stored_poll("Lunch"), a_final())], digest),
         (audit_tables(audit), digest),
         ([doctor_table("dev", [wrong("a queue", poll_id)])], poll_id),
@@ -135,16 +135,23 @@ def test_what_a_person_copies_is_never_cut(width: int) -> None:
 
 
 def test_a_list_of_polls_fits_80_columns_with_its_status_and_title() -> None:
-    shown = drawn([display.poll_table([stored_poll("Lunch?", "p" * 64)], DURING)], 80)
+    shown = drawn([display.poll_table([(stored_poll("Lunch?", "p" * 64), Status.OPEN)], DURING)], 80)
     assert "Lunch?" in shown
     assert "open" in shown
     assert "closes in" in shown
 
 
 def test_piped_output_is_wider_than_any_table() -> None:
-    shown = drawn([display.poll_table([stored_poll("L" * 200, "p" * 64)], DURING)], 100_000)
+    shown = drawn([display.poll_table([(stored_poll("L" * 200, "p" * 64), Status.FINAL)], DURING)], 100_000)
     assert "L" * 200 in shown
     assert "p" * 64 in shown
+    assert "final" in shown
+
+
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+def test_no_line_ends_in_blanks(picture: Callable[[str], list[Any]]) -> None:
+    for line in drawn(picture("Lunch?"), 100_000).splitlines():
+        assert line == line.rstrip()
 
 
 @given(st.lists(st.lists(ANYTHING, min_size=2, max_size=2), max_size=4))

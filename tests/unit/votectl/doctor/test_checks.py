@@ -393,6 +393,12 @@ class TestService:
         (found,) = self.polls(world, poll(closes_at=NOW_MS - HOUR_MS), get_item={"Item": item})
         assert found.health is Health.WRONG
 
+    @pytest.mark.parametrize("hours", [-1, 1])
+    def test_a_cancelled_poll_needs_neither_schedule_nor_result(self, world: World, hours: int) -> None:
+        cancelled = poll(closes_at=NOW_MS + hours * HOUR_MS, cancelled_at=NOW_MS - 2 * HOUR_MS)
+        (found,) = self.polls(world, cancelled)
+        assert found.health is Health.OK
+
     def test_polls_of_long_ago_are_history(self, world: World) -> None:
         (found,) = self.polls(world, poll(closes_at=NOW_MS - 30 * 24 * HOUR_MS))
         assert found.health is Health.OK

@@ -1,0 +1,34 @@
+"""`python -m loadtest.drills NAME`: one drill on the local cloud."""
+
+import argparse
+
+from loadtest.drills.drill import DRILLS, run
+from votectl import deployment
+from votectl.commands.common import complain
+from votectl.errors import OperatorError
+from votectl.terminal import console
+
+
+def main() -> int:
+    """Do the drill that is asked for; returns 1 if a vote is missing, or the local cloud is."""
+    shown = "\n".join(f"  {name:<15} {drill.breaks}" for name, drill in DRILLS.items())
+    parser = argparse.ArgumentParser(
+        prog="make drill DRILL=",
+        description=f"Break the local cloud while people vote, and mend it.\n\n{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("drill", choices=DRILLS, metavar="NAME", help="which one")
+    parser.add_argument("--seconds", type=float, help="how long it stays broken")
+    asked = parser.parse_args()
+    screen = console()
+    try:
+        deployment.aim(deployment.LOCAL)
+        good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, screen)
+    except OperatorError as error:
+        complain(str(error))
+        return 1
+    if good:
+        screen.print("Every vote that got 202 is stored and counted once.", style="green")
+    else:
+        screen.print("Some numbers disagree with what was answered: see the rows marked above.", style="red")
+    return 0 if good else 1

@@ -1,0 +1,161 @@
+"""The command line: `python -m localcloud up|down|status|env|logs`."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from localcloud import cloud
+from localcloud.environment import environment, external_endpoint, running_settings, shell_lines
+from localcloud.errors import LocalCloudError, StartFailedError
+from localcloud.settings import CloudSettings, Emulator
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="A cloud on this machine.")
+# Paths, endpoints and messages are not ours: nothing is read as markup or emoji codes.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, stderr=True)
+
+
+@app.command()
+def up(
+    emulator: Annotated[Emulator | None, typer.Option(help="What plays AWS [env: EMULATOR].")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Of everything but DynamoDB [env: LOCALCLOUD_PORT].")
+    ] = None,
+    dynamodb_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Of DynamoDB [env: LOCALCLOUD_DYNAMODB_PORT].")
+    ] = None,
+    state_bucket: Annotated[
+        str | None, typer.Option(help="Created for Terraform's state [env: LOCALCLOUD_STATE_BUCKET].")
+    ] = None,
+) -> None:
+    """Start it, and wait until it is healthy. One that runs already stays as it is."""
+    with _plain_errors():
+        if endpoint := external_endpoint():
+            out.print(f"AWS_ENDPOINT_URL is {endpoint}: everything uses that, nothing is started")
+            return
+        settings = CloudSettings.from_environment()
+        settings = replace(
+            settings,
+            emulator=emulator or settings.emulator,
+            port=port or settings.port,
+            dynamodb_port=dynamodb_port or settings.dynamodb_port,
+            state_bucket=state_bucket or settings.state_bucket,
+        )
+        started = time.monotonic()
+        running, is_new = cloud.up(settings)
+        where = running.endpoint_url + (
+            f", DynamoDB at {running.dynamodb_endpoint_url}" if running.dynamodb_endpoint_url else ""
+        )
+        how = f"up after {time.monotonic() - started:.1f} s" if is_new else "up already"
+        out.print(f"local cloud {how}: {where}")
+
+
+@app.command()
+def down() -> None:
+    """Stop it and remove its data; the logs stay."""
+    with _plain_errors():
+        if endpoint := external_endpoint():
+            out.print(f"AWS_ENDPOINT_URL is {endpoint}: nothing was started, nothing is stopped")
+        elif cloud.down(CloudSettings.from_environment()):
+            out.print("local cloud stopped")
+        else:
+            out.print("no local cloud runs")
+
+
+@app.command()
+def status() -> None:
+    """Show its parts and function processes; exits with 1 unless all parts are healthy."""
+    with _plain_errors():
+        if endpoint := external_endpoint():
+            out.print(f"AWS_ENDPOINT_URL is {endpoint}: not a cloud that was started here")
+            return
+        settings = CloudSettings.from_environment()
+        parts = cloud.status(settings)
+        table = Table(
+            *(Column(name, overflow="fold") for name in ("part", "state", "pid", "address")), box=None
+        )
+        for part in parts:
+            state = "healthy" if part.healthy else "not healthy" if part.running else "not running"
+            table.add_row(part.name, state, str(part.pid or ""), part.address)
+        for name, pid in cloud.function_pids(settings).items():
+            table.add_row(name, "function", str(pid), "")
+        out.print(table)
+        if not all(part.healthy for part in parts):
+            raise typer.Exit(1)
+
+
+@app.command()
+def env() -> None:
+    """Print the variables that aim tools at it, for: eval "$(python -m localcloud env)"."""
+    with _plain_errors():
+        settings = running_settings(CloudSettings.from_environment())
+        if not (external := external_endpoint()) and not all(part.running for part in cloud.status(settings)):
+            raise LocalCloudError("the local cloud does not run: make local-up")
+        for line in shell_lines(environment(), clear=external is None):
+            sys.stdout.write(f"{line}\n")
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(help="A part or a function; all of them if left out.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+) -> None:
+    """Show the last log lines of its parts and functions."""
+    with _plain_errors():
+        folder = CloudSettings.from_environment().logs
+        files = {file.stem: file for file in sorted(folder.rglob("*.log"))}
+        if name is not None and name not in files:
+            known = ", ".join(files) or "none yet"
+            raise LocalCloudError(f"there is no log of {name!r}; there is {known}")
+        chosen = files if name is None else {name: files[name]}
+        for title, file in chosen.items():
+            if len(chosen) > 1:
+                out.print(title, style="bold")
+            for line in cloud.last_lines(file, lines):
+                sys.stdout.write(f"{line}\n")
+        if follow:
+            _follow(chosen)
+
+
+def _follow(files: dict[str, Path]) -> None:
+    """Print what is added to files until interrupted."""
+    read_to = {file: file.stat().st_size for file in files.values()}
+    try:
+        while True:
+            for file, position in read_to.items():
+                with file.open("rb") as log:
+                    # A log that got shorter belongs to a cloud that was started anew.
+                    log.seek(position if position <= file.stat().st_size else 0)
+                    sys.stdout.write(log.read().decode(errors="replace"))
+                    read_to[file] = log.tell()
+            sys.stdout.flush()
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what is expected to go wrong into one line and an exit code."""
+    try:
+        yield
+    except LocalCloudError as error:
+        err.print(Text("local cloud:", style="red"), str(error))
+        for line in error.log_lines if isinstance(error, StartFailedError) else ():
+            err.print(f"  {line}")
+        raise typer.Exit(1) from None
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    app(prog_name="localcloud")

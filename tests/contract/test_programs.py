@@ -1,0 +1,109 @@
+"""Every program that make runs ends well: interrupts, closed pipes, full disks and encodings leave no traceback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from contract.makefile import text
+from contract.terraform_source import PROJECT
+
+# Every program that the Makefile runs, and two that only pages name.
+PROGRAMS = sorted(
+    {"votectl", "benchmarks counting"}
+    | set(re.findall(r"-m (scripts [a-z_.]+|benchmarks pack|(?!not |alone )[a-z][a-z_.]+)", text()))
+)
+# One of each kind: argparse, Typer, and the one that runs on any Python.
+KINDS = ("scripts deploying.deploy", "localcloud", "scripts.bootstrap")
+# A variable of this machine may let argparse lose what it can't write.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+# Runs a program as -m does, after a line that says that Python itself is up.
+ANNOUNCED = """
+import runpy, sys
+sys.argv[:2] = sys.argv[1].split()
+print("up", flush=True)
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def run(program: str, stdout: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-B", "-m", *program.split(), *arguments],
+        check=False,
+        cwd=PROJECT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT | more,
+    )
+
+
+def test_the_makefile_names_the_programs() -> None:
+    assert {"loadtest", "loadtest.drills", *KINDS} <= set(PROGRAMS)
+    assert not {program for program in PROGRAMS if program.startswith(("pytest", "pip"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "program"), list(enumerate(PROGRAMS)), ids=PROGRAMS)
+def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program: str) -> None:
+    begun = time.monotonic()
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run(program, writing, "--help")
+    finally:
+        os.close(writing)
+    seconds = time.monotonic() - begun
+    assert (done.returncode, done.stderr) == (141, b"")
+
+    with subprocess.Popen(
+        [sys.executable, "-B", "-c", ANNOUNCED, program, "--help"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep((number % 4 + 1) / 5 * seconds)  # most of it is the time that modules take to load
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert stderr == b""
+    assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("program", KINDS)
+def test_a_full_disk_is_one_line(program: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = run(program, full.fileno(), "--help")
+    assert done.returncode == 1
+    assert done.stderr == b"error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.slow
+def test_every_encoding_is_written_as_utf_8() -> None:
+    done = run("scripts deploying.deploy", subprocess.DEVNULL, "plan", "\u05e9", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 1
+    assert "\u05e9" in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_closed_streams_are_no_error() -> None:
+    command = f'"{sys.executable}" -m scripts.bootstrap --help >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=PROJECT, check=False).returncode == 0
+
+
+def test_a_file_that_cannot_be_opened_is_named() -> None:
+    code = (
+        "from scripts.bootstrap import process; import pathlib, tests;"
+        "tests.opening = lambda: pathlib.Path('/nowhere/at/all').read_text(); process.run('tests:opening')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"error: /nowhere/at/all: No such file or directory\n")
