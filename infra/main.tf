@@ -265,6 +265,7 @@ module "tally_function" {
     VOTESTREAM_ENVIRONMENT           = var.environment
     VOTESTREAM_LOG_LEVEL             = var.log_level
     VOTESTREAM_POLLS_TABLE           = module.polls_table.table_name
+    VOTESTREAM_RECOUNT_SECONDS       = var.tally.recount_seconds
     VOTESTREAM_SETTLE_SECONDS        = var.tally.settle_seconds
     VOTESTREAM_STREAM                = module.stream.stream_name
     VOTESTREAM_TALLIES_TABLE         = module.tallies_table.table_name

@@ -369,13 +369,15 @@ variable "tally" {
   type = object({
     count_concurrency = optional(number, 8)
     memory_mb         = optional(number, 512)
-    settle_seconds    = optional(number, 5)
+    recount_seconds   = optional(number, 900)
+    settle_seconds    = optional(number, 30)
     timeout_seconds   = optional(number, 300)
   })
   description = <<-EOT
     What makes results final.
     count_concurrency: invocations that count a poll's votes at once (1 to 40), as fast as the votes table's read units allow.
-    settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate, and how long the writer's failure bucket has to stay empty after the last marker.
+    recount_seconds: how long after the final the votes are counted again, to find votes that came too late for the certificate. 0 leaves it out.
+    settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate and AWS promises no accuracy; and how long the writer's failure bucket has to stay empty after the last marker.
     memory_mb, timeout_seconds: of the function that takes the steps. A bucket that takes longer to count is counted in several goes.
   EOT
   default     = {}
@@ -384,6 +386,11 @@ variable "tally" {
   validation {
     condition     = var.tally.settle_seconds >= 0 && var.tally.settle_seconds <= 300 && floor(var.tally.settle_seconds) == var.tally.settle_seconds
     error_message = "tally.settle_seconds is ${var.tally.settle_seconds}: it must be a whole number of seconds from 0 to 300. Kinesis stamps arrivals on several servers, and their clocks differ by less than that."
+  }
+
+  validation {
+    condition     = var.tally.recount_seconds >= 0 && var.tally.recount_seconds <= 86400 && floor(var.tally.recount_seconds) == var.tally.recount_seconds
+    error_message = "tally.recount_seconds is ${var.tally.recount_seconds}: it must be a whole number of seconds from 1 to 86400, a day, or 0 for no recount by itself. Stored votes and the stream change for other reasons later."
   }
 
   validation {

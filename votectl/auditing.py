@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from results_api.results import as_certified
 from votectl.counts import CountReader
 from votectl.display import verdict
-from votectl.tallying import Tallies
+from votectl.tallying import Tallies, late_votes
 from votectl.terminal import literal, table
 from voting.errors import InvalidFinal
 from voting.final import Final
@@ -89,7 +89,11 @@ def _of_final(
         for option in sorted(recount | certified)
         if recount[option] != certified[option]
     }
-    disagreeing = [number for number, other in enumerate(recounts, 1) if other.votes != final.votes]
+    disagreeing = [
+        f"number {number}: {late_votes(other.contradicts) if other.contradicts else 'other counts'}"
+        for number, other in enumerate(recounts, 1)
+        if other.votes != final.votes
+    ]
     return [
         AuditCheck("certificates match their digests", True, final.digest),
         AuditCheck(
@@ -111,7 +115,7 @@ def _of_final(
         AuditCheck(
             "recounts agree with the final",
             not disagreeing,
-            ", ".join(f"number {number} does not" for number in disagreeing) or f"{len(recounts)} recounts",
+            "; ".join(disagreeing) or f"{len(recounts)} recounts",
         ),
     ]
 

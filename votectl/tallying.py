@@ -20,7 +20,7 @@ from votectl.terminal import literal
 from votectl.terminal import table as new_table
 from votectl.times import show_moment
 from voting.errors import PollCancelled
-from voting.final import Final, cancelled_row
+from voting.final import Contradiction, Final, cancelled_row
 from voting.polls import Poll
 from voting.tallies import COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
 
@@ -123,7 +123,7 @@ class Tallies:
         )["executionArn"]
 
     def _running(self, poll_id: str) -> str | None:
-        """Return the execution that runs for a poll: the scheduled one may have begun a moment ago."""
+        """Return the execution that makes a poll final: the scheduled one may have begun a moment ago."""
         listed = self._sfn.list_executions(
             stateMachineArn=self._deployment.tally_state_machine_arn,
             statusFilter="RUNNING",
@@ -131,7 +131,8 @@ class Tallies:
         )["executions"]
         for execution in listed:
             described = self._sfn.describe_execution(executionArn=execution["executionArn"])
-            if json.loads(described.get("input", "{}")).get("poll_id") == poll_id:
+            given = json.loads(described.get("input", "{}"))
+            if given.get("poll_id") == poll_id and not given.get("recount"):
                 return execution["executionArn"]
         return None
 
@@ -269,7 +270,17 @@ def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
     table.add_row("drained", show_moment(final.proof.drained_at))
     table.add_row("certified", show_moment(final.certified_at))
     table.add_row("digest (SHA-256)", final.digest)
+    if final.contradicts is not None:
+        table.add_row("differs from the certificate", literal(late_votes(final.contradicts)))
     return table
+
+
+def late_votes(differs: Contradiction) -> str:
+    """Say in a line how a recount differs from the certificate: how many votes, and when they arrived."""
+    arrivals = [f"{late.votes:,} at {show_moment(late.arrived_at)}" for late in differs.arrivals]
+    if differs.earlier:
+        arrivals.append(f"{differs.earlier:,} earlier")
+    return f"{differs.votes:,} votes differ; arrived: {', '.join(arrivals) or 'unknown'}"
 
 
 def certificate_fields(final: Final) -> dict[str, object]:

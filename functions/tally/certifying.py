@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from tally.draining import DrainStatus
 from tally.errors import ImpossibleCount
 from tally.state import TallyState
-from voting.counting import Partial
-from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
+from voting.counting import EARLIER, Partial
+from voting.final import Contradiction, Final, LateArrival, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
 from voting.polls import Poll
 from voting.rules import Reason
@@ -21,6 +21,7 @@ def certificate(
     partials: Mapping[int, Partial],
     live: LiveCounts,
     drain: DrainStatus,
+    contradicts: Contradiction | None,
     now_ms: int,
 ) -> Final:
     """Return the final result of a poll.
@@ -53,10 +54,41 @@ def certificate(
                 drained_at=state.drained_at,
                 counted_at=counted_at,
             ),
+            contradicts=contradicts,
             certified_at=max(now_ms, counted_at),  # the clock of another process may be a little ahead
         )
     except ValidationError as error:
         raise ImpossibleCount(f"these numbers can't be a final result: {error}") from error
+
+
+def contradiction(
+    first: Final, first_partials: Mapping[int, Partial], poll: Poll, partials: Mapping[int, Partial]
+) -> Contradiction | None:
+    """Return how a recount differs from the certificate, or None if it does not.
+
+    A vote that arrived too late for the certificate was stored after its count: as a new row, or over an older vote of
+    the same voter. Both show as one more vote in the second of its arrival.
+    """
+    more, _ = _sum(partials, range(poll.bucket_count))
+    more.subtract(first.votes)
+    if not any(more.values()):
+        return None
+    came, went = (+more).total(), (-more).total()
+    late = _arrivals(partials) - _arrivals(first_partials)
+    return Contradiction(
+        digest=first.digest,
+        votes=max(came, went),
+        arrivals=tuple(
+            LateArrival(arrived_at=second * 1000, votes=votes)
+            for second, votes in sorted(late.items())
+            if second != EARLIER
+        ),
+        earlier=late[EARLIER],
+    )
+
+
+def _arrivals(partials: Mapping[int, Partial]) -> Counter[int]:
+    return sum((partial.arrivals for partial in partials.values()), Counter[int]())
 
 
 def _sum(partials: Mapping[int, Partial], buckets: Collection[int]) -> tuple[Counter[str], int]:

@@ -59,12 +59,13 @@ def runtime() -> TallyRuntime:
         load_poll=load_poll,
         stream=VoteStream(boto3.client("kinesis", config=config), settings.stream, sleep_ms),
         rows=TallyRowTable(client, settings.tallies_table),
-        votes=StoredVoteTable(client, settings.votes_table),
+        votes=StoredVoteTable(client, settings.votes_table, with_arrivals=True),
         failures=WriterFailures(boto3.client("s3", config=config), settings.writer_failure_bucket),
         telemetry=PowertoolsTelemetry(SERVICE, settings),
         lanes=settings.writer_lanes,
         groups=GROUPS_PER_INVOCATION * settings.count_concurrency,
         settle_ms=settings.settle_seconds * 1000,
+        recount_ms=settings.recount_seconds * 1000,
         now_ms=lambda: time.time_ns() // 1_000_000,
         sleep_ms=sleep_ms,
     )
@@ -90,6 +91,7 @@ def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: TallyRunti
                 "voters": certified.final.voters,
                 "digest": certified.final.digest,
                 "agrees": certified.agrees,
+                "recount_at": certified.recount_at,
             }
         case unknown:
             raise ValueError(f"there is no step {unknown!r}: the state machine and this function don't match")

@@ -19,6 +19,9 @@ class TallyState(BaseModel):
     poll_id: PollId
     execution: str
     recount: bool = False  # certify beside a final result that exists already
+    recount_at: int = (
+        0  # when a recount that the tally itself has started may begin; 0: somebody asked for it
+    )
 
     # begin
     tally_id: str = ""

@@ -13,12 +13,12 @@ from itertools import count as numbers
 from typing import Protocol
 
 from tally import closing
-from tally.certifying import certificate
+from tally.certifying import certificate, contradiction
 from tally.closing import Expectations, MarkerStream, markers_per_shard
 from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
 from tally.state import TallyState
-from voting.counting import BucketReader, Partial, count_on
+from voting.counting import BucketReader, Partial, VotePage, count_on
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
@@ -34,6 +34,13 @@ type Clock = Callable[[], int]  # in ms
 LONGEST_WAIT_SECONDS = 60
 CHECKS_PER_SECOND_OF_WAIT = 10
 MOST_CHECKS = 2_000
+
+# Votes are told apart by the second of their arrival for so long before a poll's end: what comes too late for the
+# certificate arrived then. A partial result stays small.
+ARRIVALS_TOLD_APART_SECONDS = 60
+
+# A recount that nobody waits for reads no faster than this, so that the polls that end meanwhile keep their capacity.
+RECOUNT_READ_UNITS_PER_SECOND = 1_000
 
 # How many places that are behind are named to people.
 NAMED = 5
@@ -85,7 +92,11 @@ class FailedBatches(Protocol):
 
 @dataclass(frozen=True)
 class TallyRuntime:
-    """What a tally works with. ``settle_ms``: how long what is approximate may take to become certain."""
+    """What a tally works with.
+
+    ``settle_ms``: how long what is approximate may take to become certain. ``recount_ms``: how long after the final the
+    votes are counted again; 0: never.
+    """
 
     load_poll: Callable[[str], Poll | None]
     stream: MarkerStream
@@ -96,6 +107,7 @@ class TallyRuntime:
     lanes: int  # the vote writer's parallelization factor
     groups: int  # in how many parts a poll's buckets are counted
     settle_ms: int
+    recount_ms: int
     now_ms: Clock
     sleep_ms: Callable[[float], None]
 
@@ -111,7 +123,7 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
         PollCancelled: it was cancelled. Every step that reads the poll raises this.
     """
     poll = _poll(state, runtime)
-    now, not_before = runtime.now_ms(), poll.closes_at + runtime.settle_ms
+    now, not_before = runtime.now_ms(), max(poll.closes_at + runtime.settle_ms, state.recount_at)
     # Made from the execution's name: carried out again, this step gives the same one.
     tally_id = hashlib.sha256(state.execution.encode()).hexdigest()[:12]
     return state.then(
@@ -135,6 +147,7 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
         poll.poll_id, state.tally_id, runtime.lanes, runtime.stream, runtime.rows, runtime.sleep_ms
     )
     markers = markers_per_shard(runtime.lanes)
+    parts = 1 if state.recount_at else runtime.groups  # one invocation at a time is enough where nobody waits
     runtime.telemetry.count({Metric.MARKERS_PUT: markers * len(shards)})
     return state.then(
         shards=tuple(shards),
@@ -142,8 +155,7 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
         started_at=started_at,
         buckets=poll.bucket_count,
         groups=tuple(
-            tuple(range(first, poll.bucket_count, runtime.groups))
-            for first in range(min(runtime.groups, poll.bucket_count))
+            tuple(range(first, poll.bucket_count, parts)) for first in range(min(parts, poll.bucket_count))
         ),
     )
 
@@ -208,12 +220,13 @@ def count(state: TallyState, buckets: Iterable[int], runtime: TallyRuntime, rema
 
 def _count(state: TallyState, bucket: int, runtime: TallyRuntime, remaining_ms: Clock) -> bool:
     partial = runtime.rows.partial(state.poll_id, state.tally_id, bucket)
+    partial.arrivals_from = state.closes_at // 1000 - ARRIVALS_TOLD_APART_SECONDS
     if partial.counted_at is None:
         before = partial.options.total()
         count_on(
             partial,
             poll_bucket(state.poll_id, bucket),
-            runtime.votes,
+            _Unhurried(runtime) if state.recount_at else runtime.votes,
             runtime.now_ms,
             runtime.sleep_ms,
             remaining_ms,
@@ -223,13 +236,29 @@ def _count(state: TallyState, bucket: int, runtime: TallyRuntime, remaining_ms: 
     return partial.counted_at is not None
 
 
+class _Unhurried:
+    """The votes table for a recount: after each page it pauses for as long as the page's read units are worth."""
+
+    def __init__(self, runtime: TallyRuntime) -> None:
+        self._runtime = runtime
+
+    def page(self, poll_bucket: str, after: str | None) -> VotePage:
+        page = self._runtime.votes.page(poll_bucket, after)
+        self._runtime.sleep_ms(page.read_units * 1000 / RECOUNT_READ_UNITS_PER_SECOND)
+        return page
+
+
 @dataclass(frozen=True)
 class Certified:
-    """A certificate as it stands in the tallies table; ``agrees`` with the one that was there before, if any."""
+    """A certificate as it stands in the tallies table; ``agrees`` with the one that was there before, if any.
+
+    ``recount_at``: when the votes are to be counted again (epoch ms); 0: not by itself.
+    """
 
     final: Final
     entry: str
     agrees: bool
+    recount_at: int
 
 
 def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
@@ -246,25 +275,48 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
     drain = _drain(state, runtime)
     if not (state.drained and drain.complete):
         raise NotDrained("the drain rows were changed while the votes were counted: start the tally again")
-    partials = rows.partials(poll.poll_id, state.tally_id)
-    final = certificate(state, poll, partials, rows.live(poll.poll_id), drain, runtime.now_ms())
-    first: Final | None = None
+    partials, live = rows.partials(poll.poll_id, state.tally_id), rows.live(poll.poll_id)
+
+    def certificate_beside(other: Final | None) -> Final:
+        differs = None
+        if other is not None and other.proof.tally_id != state.tally_id:
+            counted = rows.partials(poll.poll_id, other.proof.tally_id)
+            differs = contradiction(other, counted, poll, partials)
+        return certificate(state, poll, partials, live, drain, differs, runtime.now_ms())
+
+    first = rows.final(poll.poll_id, FINAL)
+    final = certificate_beside(first)
     for number in numbers():
         entry = recount_entry(number) if number else FINAL
         written = rows.certify(final, entry)
         there = final if written else rows.final(poll.poll_id, entry)
         # Ours are those that were written just now, or by a call whose answer was lost.
         is_ours = there is not None and there.proof.tally_id == state.tally_id
-        first = first or there
+        if first is None:
+            first = there
+            if not is_ours:  # another tally was quicker
+                final = certificate_beside(first)
         agrees = first is not None and first.votes == final.votes
         # Two tallies of one poll that ran at once need no recount unless they differ.
         if there is None or not (is_ours or (agrees and not state.recount)):
             continue
+        differs = there.contradicts
         runtime.telemetry.count(
-            {Metric.RESULTS_CERTIFIED: int(written), Metric.RECOUNTS_DISAGREEING: int(not agrees)}
+            {
+                Metric.RESULTS_CERTIFIED: int(written),
+                Metric.VOTES_CONTRADICTING: differs.votes if differs else 0,
+            }
         )
+        if differs:
+            runtime.telemetry.warn(
+                "certificate contradicted",
+                poll_id=poll.poll_id,
+                entry=entry,
+                **differs.model_dump(mode="json"),
+            )
         _report(state, runtime, step="final", execution=state.execution)
-        return Certified(there, entry, agrees)
+        recount_at = 0 if state.recount or not runtime.recount_ms else there.certified_at + runtime.recount_ms
+        return Certified(there, entry, agrees, recount_at)
     raise AssertionError("unreachable: numbers never end")  # pragma: no cover
 
 

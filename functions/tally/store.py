@@ -42,6 +42,7 @@ REDRIVEN_PREFIX = "redriven/"
 PAGES = "pages"
 LAST_VOTER = "last_voter"
 COUNTED_AT = "counted_at"
+ARRIVED_PREFIX = "arrived#"
 
 
 class VoteStream:
@@ -164,6 +165,7 @@ class TallyRowTable:
             **_key(poll_id, count_entry(tally_id, bucket)),
             PAGES: {"N": str(partial.pages)},
             **{OPTION_PREFIX + option: {"N": str(votes)} for option, votes in partial.options.items()},
+            **{f"{ARRIVED_PREFIX}{second}": {"N": str(votes)} for second, votes in partial.arrivals.items()},
         }
         if partial.last_voter is not None:
             row[LAST_VOTER] = {"S": partial.last_voter}
@@ -237,14 +239,15 @@ def _key(poll_id: str, entry: str) -> "dict[str, AttributeValueTypeDef]":
 
 def _partial(row: Mapping[str, Any]) -> Partial:
     return Partial(
-        options=Counter(
-            {
-                name.removeprefix(OPTION_PREFIX): int(value["N"])
-                for name, value in row.items()
-                if name.startswith(OPTION_PREFIX)
-            }
-        ),
+        options=_counts(row, OPTION_PREFIX),
+        arrivals=Counter({int(second): votes for second, votes in _counts(row, ARRIVED_PREFIX).items()}),
         pages=int(row[PAGES]["N"]),
         last_voter=row.get(LAST_VOTER, {}).get("S"),
         counted_at=int(row[COUNTED_AT]["N"]) if COUNTED_AT in row else None,
+    )
+
+
+def _counts(row: Mapping[str, Any], prefix: str) -> Counter[str]:
+    return Counter(
+        {name.removeprefix(prefix): int(value["N"]) for name, value in row.items() if name.startswith(prefix)}
     )

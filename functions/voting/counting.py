@@ -10,13 +10,20 @@ from voting.errors import StoreUnavailable
 FIRST_BACKOFF_MS = 100
 LONGEST_BACKOFF_MS = 5_000
 
+# In the place of a second: all that arrived before those that are told apart.
+EARLIER = 0
+
 
 class VotePage(NamedTuple):
-    """Part of a bucket: votes by option, the voter to continue after (None: the end), and the read units it cost."""
+    """Part of a bucket: votes by option, the voter to continue after (None: the end), and the read units it cost.
+
+    ``arrivals``: its votes by the second of their arrival (epoch), from a reader that is asked for them.
+    """
 
     options: Counter[str]
     last_voter: str | None
     read_units: float = 0.0
+    arrivals: Counter[int] = Counter()  # noqa: RUF012 - nothing changes it
 
 
 class BucketReader(Protocol):
@@ -33,9 +40,14 @@ class BucketReader(Protocol):
 
 @dataclass
 class Partial:
-    """The count of a bucket so far. ``counted_at`` (epoch ms) is set once it is complete."""
+    """The count of a bucket so far. ``counted_at`` (epoch ms) is set once it is complete.
+
+    ``arrivals`` counts votes by the second of their arrival from ``arrivals_from`` on, all earlier ones as ``EARLIER``.
+    """
 
     options: Counter[str] = field(default_factory=Counter)
+    arrivals: Counter[int] = field(default_factory=Counter)
+    arrivals_from: int = 0
     pages: int = 0
     last_voter: str | None = None
     counted_at: int | None = None
@@ -43,6 +55,8 @@ class Partial:
     def add(self, page: VotePage, now_ms: int) -> None:
         """Add the next page."""
         self.options += page.options
+        for second, votes in page.arrivals.items():
+            self.arrivals[second if second >= self.arrivals_from else EARLIER] += votes
         self.pages += 1
         self.last_voter = page.last_voter
         self.counted_at = now_ms if page.last_voter is None else None

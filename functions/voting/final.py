@@ -85,10 +85,29 @@ class Proof(_CertificatePart):
         return self
 
 
+class LateArrival(_CertificatePart):
+    """Votes that a recount found and the certificate lacks, by the second in which they arrived (epoch ms)."""
+
+    arrived_at: EpochMs
+    votes: Annotated[Count, Field(ge=1)]
+
+
+class Contradiction(_CertificatePart):
+    """How a recount differs from the certificate beside which it lies.
+
+    ``arrivals`` tells the last seconds before the poll's end apart; ``earlier`` are votes that arrived before these.
+    """
+
+    digest: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]  # of the certificate
+    votes: Annotated[Count, Field(ge=1)]  # how many votes differ: added, changed or gone
+    arrivals: tuple[LateArrival, ...]
+    earlier: Count
+
+
 class Final(_CertificatePart):
     """A poll's final result. All times are epoch ms; impossible numbers are refused.
 
-    ``title`` is None in old certificates only.
+    ``title`` is None in old certificates only. ``contradicts`` is set in a recount only, and if it differs.
     """
 
     poll_id: PollId
@@ -99,6 +118,7 @@ class Final(_CertificatePart):
     rejected: dict[Reason, Count]  # records that named this poll and did not count
     proof: Proof
     certified_at: EpochMs
+    contradicts: Contradiction | None = None
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

@@ -50,7 +50,9 @@ class Metric(StrEnum):
     FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each check: the writer's failed batches not redriven
     VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
     RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
-    RECOUNTS_DISAGREEING = "RecountsDisagreeing"  # recounts whose counts differ from the final's
+    VOTES_CONTRADICTING = (
+        "VotesContradicting"  # at each recount: votes in which it differs from the certificate
+    )
 
     # results_api only: one of them for every request
     REQUESTS_ANSWERED = "RequestsAnswered"  # 200

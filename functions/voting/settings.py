@@ -105,6 +105,7 @@ class TallySettings(FunctionSettings):
     """Further settings of the tally."""
 
     count_concurrency: Annotated[int, Field(ge=1, le=40)]
+    recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0  # after the final; 0: no recount by itself
     settle_seconds: Annotated[int, Field(ge=0, le=300)]
     stream: Name
     tallies_table: Name

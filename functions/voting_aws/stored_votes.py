@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class StoredVoteTable:
     """``voting.counting.BucketReader`` on DynamoDB."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        """Take the client and the table's name."""
+    def __init__(self, client: "DynamoDBClient", table: str, *, with_arrivals: bool = False) -> None:
+        """Take the client and the table's name; ``with_arrivals`` reads when votes arrived, too."""
         self._client = client
         self._table = table
+        self._attributes = "#option, arrived_at" if with_arrivals else "#option"
 
     def page(self, poll_bucket: str, after: str | None) -> VotePage:
         """Return up to 1 MB of a bucket's votes (``BucketReader.page``)."""
@@ -31,7 +32,7 @@ class StoredVoteTable:
                 KeyConditionExpression="poll_bucket = :bucket",
                 ExpressionAttributeValues={":bucket": key["poll_bucket"]},
                 # Half the text to parse. The read units are the same: they count what is stored.
-                ProjectionExpression="#option",
+                ProjectionExpression=self._attributes,
                 ExpressionAttributeNames={"#option": "option"},
                 ReturnConsumedCapacity="TOTAL",
                 **start,
@@ -41,5 +42,8 @@ class StoredVoteTable:
         return VotePage(
             options=Counter(row["option"]["S"] for row in answer["Items"]),
             last_voter=last["voter"]["S"] if last else None,
+            arrivals=Counter(
+                int(row["arrived_at"]["N"]) // 1000 for row in answer["Items"] if "arrived_at" in row
+            ),
             read_units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
         )

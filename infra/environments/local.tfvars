@@ -53,6 +53,7 @@ vote_writer = {
 
 tally = {
   count_concurrency = 4
+  recount_seconds   = 20
   settle_seconds    = 2 # one clock stamps everything here
 }
 

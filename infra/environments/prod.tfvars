@@ -72,6 +72,14 @@ vote_aggregator = {
   memory_mb               = 1769
 }
 
+# A tally begins 30 seconds after the end. Kinesis stamps a vote's arrival and promises no accuracy for it; clocks were
+# never seen more than a few seconds apart, so 30 are a wide margin. They are also how long the failure bucket has to
+# stay empty. What comes later still is found by the recount a quarter of an hour after the final.
+tally = {
+  settle_seconds  = 30
+  recount_seconds = 900
+}
+
 # A million viewers ask CloudFront, and CloudFront asks the API about once a second for each answer. The rest of the
 # 200/s is for receipts, which are not cached.
 # Where the account has the concurrency (a new one has 10 in all, and 100 must stay unreserved), a reserve keeps a flood

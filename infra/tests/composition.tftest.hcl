@@ -194,7 +194,7 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
   command = plan
 
   variables {
-    tally       = { count_concurrency = 12, settle_seconds = 9 }
+    tally       = { count_concurrency = 12, recount_seconds = 60, settle_seconds = 9 }
     vote_writer = { parallelization_factor = 4 }
   }
 
@@ -204,6 +204,7 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
       VOTESTREAM_ENVIRONMENT           = "test"
       VOTESTREAM_LOG_LEVEL             = "INFO"
       VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
+      VOTESTREAM_RECOUNT_SECONDS       = "60"
       VOTESTREAM_SETTLE_SECONDS        = "9"
       VOTESTREAM_STREAM                = "votestream-test-votes"
       VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"

@@ -156,7 +156,7 @@ NIGHT: Minute = {"PolledEventCount": 960}
 CLOSING: Minute = NIGHT | {
     "MarkersAwaited": 4,
     "FailedBatchesWaiting": 0,
-    "RecountsDisagreeing": 0,
+    "VotesContradicting": 0,
     "ExecutionsFailed": 0,
     "InvocationDroppedCount": 0,
     "IteratorAge": 4_000,
@@ -187,7 +187,7 @@ TROUBLE: dict[str, tuple[Minute, set[str]]] = {
     "tally-failed": (CLOSING | {"ExecutionsFailed": 1}, {"tally-waiting"}),
     "tally-waiting": (CLOSING, set()),
     "tally-blocked": (CLOSING | {"MarkersAwaited": 0, "FailedBatchesWaiting": 1}, set()),
-    "recount-disagrees": (CLOSING | {"MarkersAwaited": 0, "RecountsDisagreeing": 1}, set()),
+    "certificate-contradicted": (CLOSING | {"MarkersAwaited": 0, "VotesContradicting": 3}, set()),
 }
 
 

@@ -37,6 +37,7 @@ from voting_aws.stored_votes import StoredVoteTable
 
 SHARD = "shardId-000000000000"
 PAD = {"S": "x" * 10_000}  # so that a hundred votes fill a page
+ARRIVED_AT = 1_800_000_000_000
 ENDLESS = 1_000_000
 
 
@@ -75,12 +76,13 @@ def runtime(deployment: Deployment, tables_in_ministack: Store) -> TallyRuntime:
         load_poll=lambda poll_id: dict(polls.load([poll_id]))[poll_id],
         stream=VoteStream(boto3.client("kinesis"), deployment.stream_name, must_not_sleep),
         rows=TallyRowTable(client, deployment.tallies_table),
-        votes=StoredVoteTable(client, deployment.votes_table),
+        votes=StoredVoteTable(client, deployment.votes_table, with_arrivals=True),
         failures=WriterFailures(boto3.client("s3"), deployment.vote_writer_failure_bucket),
         telemetry=Silence(),  # type: ignore[arg-type]
         lanes=2,
         groups=2,
         settle_ms=0,
+        recount_ms=0,
         now_ms=lambda: time.time_ns() // 1_000_000,
         sleep_ms=must_not_sleep,
     )
@@ -100,6 +102,7 @@ def vote(store: Store, bucket: int, voter: str, option: str) -> None:
         "poll_bucket": {"S": poll_bucket("poll-1", bucket)},
         "voter": {"S": voter},
         "option": {"S": option},
+        "arrived_at": {"N": str(ARRIVED_AT)},
         "pad": PAD,
     }
     store.client.put_item(TableName=store.votes, Item=row)
@@ -207,6 +210,13 @@ def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
     final = tallies.final("poll-1")
     assert final is not None
     assert final.digest == first["digest"]
+    (contradicting,) = tallies.recounts("poll-1")
+    assert contradicting.contradicts is not None
+    assert contradicting.contradicts.digest == final.digest
+    assert contradicting.contradicts.votes == 1
+    assert [tuple(late.model_dump().values()) for late in contradicting.contradicts.arrivals] == [
+        (ARRIVED_AT, 1)
+    ]
     found = audit(poll, CountReader(deployment, store.client), tallies)
     assert [finding.what for finding in found.findings if not finding.holds] == [
         "the final is what is stored",

@@ -28,6 +28,7 @@ TALLYS_OWN = ("count", "drain", FINAL, PROGRESS)
 
 # More than the clocks and the stamps of arrivals differ by.
 SETTLE_MS = 1_500
+RECOUNT_MS = 20_000
 VOTES_PER_PAGE = 2
 GROUPS = 2
 ENDLESS = 1_000_000
@@ -86,7 +87,7 @@ class _Rows:
     def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
         del poll_id, tally_id
         there = self._partials.get(bucket, Partial())
-        return replace(there, options=Counter(there.options))
+        return replace(there, options=Counter(there.options), arrivals=Counter(there.arrivals))
 
     def partials(self, poll_id: str, tally_id: str) -> Mapping[int, Partial]:
         del poll_id, tally_id
@@ -172,6 +173,7 @@ class Tally:
             lanes=lanes,
             groups=GROUPS,
             settle_ms=SETTLE_MS,
+            recount_ms=RECOUNT_MS,
             now_ms=now_ms,
             sleep_ms=lambda _duration: None,
         )

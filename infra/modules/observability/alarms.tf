@@ -379,11 +379,13 @@ locals {
       missing     = "notBreaching"
       expressions = {}
     }
-    recount-disagrees = {
-      section     = "recount-disagrees"
-      means       = "A recount has other counts than the final result."
-      first       = "votectl audit <poll> --environment ${var.environment}"
-      metrics     = { recounts = { namespace = local.own_namespace, name = "RecountsDisagreeing", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
+    # The metric's value is the number of votes: it stands in the alarm's reason. One minute of it is enough, because a
+    # recount says it once.
+    certificate-contradicted = {
+      section     = "certificate-contradicted"
+      means       = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
+      first       = "votectl audit <poll> --environment ${var.environment}: the log of ${var.functions["tally"].function_name} names the poll, with the votes' number and times (certificate contradicted)."
+      metrics     = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
       threshold   = 0
       operator    = "GreaterThanThreshold"
       datapoints  = 1

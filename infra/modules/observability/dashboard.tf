@@ -178,7 +178,7 @@ locals {
           ["AWS/States", "ExecutionsFailed", "StateMachineArn", var.state_machine_arn, { label = "failed" }],
           ["AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", var.schedule_group_name, { label = "not started" }],
           concat([local.own_namespace, "ResultsCertified"], local.own["tally"], [{ label = "certified" }]),
-          concat([local.own_namespace, "RecountsDisagreeing"], local.own["tally"], [{ label = "recounts that disagree" }]),
+          concat([local.own_namespace, "VotesContradicting"], local.own["tally"], [{ label = "votes in which a recount differs" }]),
         ] },
       ]
     },

@@ -3,8 +3,7 @@ locals {
   # For whom each service may take its role: its own documentation says which resource it names.
   acts_for = {
     scheduler = aws_scheduler_schedule_group.this.arn
-    # Not the resource's own ARN, which exists only after the role.
-    states = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.state_machine_name}"
+    states    = local.state_machine_arn
   }
 
   trust_policies = {
@@ -23,14 +22,25 @@ locals {
     })
   }
 
+  # Not the resource's own ARN, which exists only after its role and policy.
+  state_machine_arn = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.state_machine_name}"
+
   state_machine_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid      = "TakeSteps"
-      Effect   = "Allow"
-      Action   = "lambda:InvokeFunction"
-      Resource = var.function_arn
-    }]
+    Statement = [
+      {
+        Sid      = "StartRecount"
+        Effect   = "Allow"
+        Action   = "states:StartExecution"
+        Resource = local.state_machine_arn
+      },
+      {
+        Sid      = "TakeSteps"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = var.function_arn
+      },
+    ]
   })
 
   schedule_policy = jsonencode({

@@ -39,13 +39,9 @@ locals {
     Comment = "Makes a poll's result final"
     StartAt = "NameExecution"
     States = {
-      # The input is what the schedule and votectl give: poll_id and recount.
-      NameExecution = {
-        Type       = "Pass"
-        Parameters = { "execution.$" = "$$.Execution.Id", "poll_id.$" = "$.poll_id", "recount.$" = "$.recount" }
-        Next       = "Begin"
-      }
-      Begin = merge(local.step["begin"], { Next = "IsClosed" })
+      # The input is what the schedule, votectl and StartRecount give: poll_id, recount, and of the last recount_at.
+      NameExecution = { Type = "Pass", InputPath = "$$.Execution.Id", ResultPath = "$.execution", Next = "Begin" }
+      Begin         = merge(local.step["begin"], { Next = "IsClosed" })
       IsClosed = {
         Type = "Choice"
         Choices = [
@@ -96,7 +92,25 @@ locals {
         ResultPath = null
         Next       = "Certify"
       }
-      Certify = merge(local.step["certify"], { End = true })
+      Certify = merge(local.step["certify"], { Next = "IsRecounted" })
+      IsRecounted = {
+        Type    = "Choice"
+        Choices = [{ Variable = "$.recount_at", NumericGreaterThan = 0, Next = "StartRecount" }]
+        Default = "Certified"
+      }
+      # In an execution of its own, which waits until recount_at: this one is over when the result is final.
+      StartRecount = {
+        Type     = "Task"
+        Resource = "arn:${data.aws_partition.current.partition}:states:::states:startExecution"
+        Parameters = {
+          "StateMachineArn.$" = "$$.StateMachine.Id"
+          Input               = { "poll_id.$" = "$.poll_id", recount = true, "recount_at.$" = "$.recount_at" }
+        }
+        ResultPath = null
+        Retry      = [merge(local.retry[0], { ErrorEquals = ["States.ALL"] })]
+        Next       = "Certified"
+      }
+      Certified = { Type = "Succeed" }
     }
   }
 }

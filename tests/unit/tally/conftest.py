@@ -22,6 +22,8 @@ from voting.polls import Option, Poll
 
 CLOSES_AT = 1_000_000
 SETTLE_MS = 2_000
+RECOUNT_MS = 900_000
+READ_UNITS = 200.0  # of each page
 
 POLL = Poll(
     poll_id="poll",
@@ -90,7 +92,7 @@ class FakeRows:
 
     def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
         there = self.kept.get((tally_id, bucket), Partial())
-        return replace(there, options=Counter(there.options))
+        return replace(there, options=Counter(there.options), arrivals=Counter(there.arrivals))
 
     def partials(self, poll_id: str, tally_id: str) -> Mapping[int, Partial]:
         return {bucket: partial for (owner, bucket), partial in self.kept.items() if owner == tally_id}
@@ -120,6 +122,7 @@ class FakeVotes:
     """The votes table: pages of options by bucket; ``failures`` calls fail first."""
 
     pages: dict[str, list[Counter[str]]] = field(default_factory=dict)
+    arrivals: Counter[int] = field(default_factory=Counter)  # of the first bucket, by second
     failures: int = 0
     reads: list[tuple[str, str | None]] = field(default_factory=list)
 
@@ -130,7 +133,12 @@ class FakeVotes:
             raise StoreUnavailable("throttled")
         pages = self.pages.get(poll_bucket, [Counter()])
         number = int(after) if after else 0
-        return VotePage(pages[number], str(number + 1) if number + 1 < len(pages) else None)
+        return VotePage(
+            options=pages[number],
+            last_voter=str(number + 1) if number + 1 < len(pages) else None,
+            read_units=READ_UNITS,
+            arrivals=self.arrivals if poll_bucket == "poll#0" and not number else Counter(),
+        )
 
 
 class FakeFailures:
@@ -144,12 +152,13 @@ class FakeFailures:
 class FakeTelemetry:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.warnings: list[tuple[str, dict[str, object]]] = []
 
     def count(self, counts: Mapping[str, int]) -> None:
         self.counts.update(counts)
 
     def warn(self, message: str, **fields: object) -> None:
-        raise AssertionError(f"nothing to warn of: {message}")
+        self.warnings.append((message, fields))
 
 
 class World:
@@ -178,6 +187,7 @@ class World:
             lanes=self.lanes,
             groups=2,
             settle_ms=SETTLE_MS,
+            recount_ms=RECOUNT_MS,
             now_ms=lambda: self.now,
             sleep_ms=self.slept.append,
         )

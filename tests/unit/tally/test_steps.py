@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tally.draining import DrainPlace
 from tally.errors import ImpossibleCount, NotDrained, PollChanged, UnknownPoll
 from tally.handler import handle
 from tally.state import TallyState
-from unit.tally.conftest import CLOSES_AT, POLL, SETTLE_MS, World
+from unit.tally.conftest import CLOSES_AT, POLL, READ_UNITS, RECOUNT_MS, SETTLE_MS, World
 from voting.errors import PollCancelled, StoreUnavailable
 from voting.live import LiveCounts
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
@@ -298,6 +299,7 @@ def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World, st
         "voters": 6,
         "digest": final.digest,
         "agrees": True,
+        "recount_at": final.certified_at + RECOUNT_MS,
     }
     assert world.rows.progress[-1]["step"] == "final"
 
@@ -318,6 +320,8 @@ def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: 
     final = world.rows.certificates[FINAL]
     again = counted(world, drained(world, state(execution="arn:execution:2", recount=True)))
     assert run(world, again, "certify")["agrees"]
+    assert world.telemetry.counts[Metric.VOTES_CONTRADICTING] == 0
+    assert not world.telemetry.warnings
     world.votes.pages = {"poll#0": [Counter(a=2, b=2)]}
     world.rows.counts.options = Counter(a=2, b=2)
     third = counted(world, drained(world, state(execution="arn:execution:3", recount=True)))
@@ -325,7 +329,62 @@ def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: 
     assert (answer["entry"], answer["agrees"]) == ("final#2", False)
     assert world.rows.certificates[FINAL] is final
     assert list(world.rows.certificates) == ["final", "final#1", "final#2"]
-    assert world.telemetry.counts[Metric.RECOUNTS_DISAGREEING] == 1
+    assert world.telemetry.counts[Metric.VOTES_CONTRADICTING] == 1
+
+
+def test_a_final_result_is_counted_again_some_minutes_later(world: World, state: States) -> None:
+    certified = run(world, counted(world, drained(world, state())), "certify")
+    assert certified["recount_at"] == world.rows.certificates[FINAL].certified_at + RECOUNT_MS
+    recount = state(execution="arn:execution:2", recount=True, recount_at=certified["recount_at"])
+    assert not advance(world, recount, "begin").ready
+    world.now = certified["recount_at"]
+    begun = advance(world, recount, "begin")
+    assert begun.ready
+    # It reads slowly, and one bucket at a time.
+    put = advance(world, begun, "put_markers")
+    assert put.groups == ((0, 1, 2),)
+    world.rows.pass_all(world.stream)
+    put = TallyState.model_validate(run(world, put, "check_drain"))
+    world.now += SETTLE_MS
+    done = TallyState.model_validate(run(world, put, "check_drain"))
+    assert run(world, done, "count", buckets=(0, 1, 2)) == {"done": True}
+    assert world.slept == [READ_UNITS] * 3  # 1,000 read units a second
+    # And it is the last one.
+    answer = run(world, done, "certify")
+    assert (answer["entry"], answer["agrees"], answer["recount_at"]) == ("final#1", True, 0)
+
+
+def test_a_deployment_without_recounts_starts_none(world: World, state: States) -> None:
+    done = counted(world, drained(world, state()))
+    runtime = replace(world.runtime, recount_ms=0)
+    assert steps.certify(done, runtime).recount_at == 0
+
+
+def test_votes_that_came_too_late_are_told_with_their_number_and_times(world: World, state: States) -> None:
+    """A new voter and a changed vote: both arrived in the last seconds, and were stored after the certificate."""
+    end = CLOSES_AT // 1000
+    world.stored(Counter(a=3, b=1))
+    world.votes.arrivals = Counter({end - 500: 2, end - 70: 1, end - 3: 1})
+    run(world, counted(world, drained(world, state())), "certify")
+    world.stored(Counter(a=2, b=3))
+    world.votes.arrivals = Counter({end - 500: 1, end - 70: 2, end - 3: 1, end - 2: 1})
+    done = counted(world, drained(world, state(execution="arn:execution:2", recount=True)))
+    assert not run(world, done, "certify")["agrees"]
+    recount = world.rows.certificates["final#1"]
+    assert recount.contradicts is not None
+    assert recount.contradicts.model_dump(mode="json") == {
+        "digest": world.rows.certificates[FINAL].digest,
+        "votes": 2,
+        "arrivals": [{"arrived_at": (end - 2) * 1000, "votes": 1}],
+        "earlier": 0,
+    }
+    assert world.telemetry.counts[Metric.VOTES_CONTRADICTING] == 2
+    assert world.telemetry.warnings == [
+        (
+            "certificate contradicted",
+            {"poll_id": "poll", "entry": "final#1", **recount.contradicts.model_dump(mode="json")},
+        )
+    ]
 
 
 def test_two_tallies_at_once_make_one_final_result(world: World, state: States) -> None:

@@ -31,7 +31,10 @@ run "steps_are_taken_in_the_order_that_the_proof_needs" {
       IsDrained       = "WaitForDrain"
       WaitForDrain    = "CheckDrain"
       CountBuckets    = "Certify"
-      Certify         = "end"
+      Certify         = "IsRecounted"
+      IsRecounted     = "Certified"
+      StartRecount    = "Certified"
+      Certified       = "end"
     }
     error_message = "Votes are counted after the drain is proved, and nothing is certified before all are counted."
   }
@@ -89,6 +92,23 @@ run "buckets_are_counted_several_at_once_and_gone_on_with_until_done" {
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.CountBuckets.ItemProcessor.States.IsCounted.Default == "Count"
     error_message = "A bucket that takes longer than an invocation is gone on with."
+  }
+}
+
+run "a_final_result_is_counted_again_by_an_execution_of_its_own" {
+  command = plan
+
+  assert {
+    condition     = [for choice in jsondecode(aws_sfn_state_machine.this.definition).States.IsRecounted.Choices : [choice.Variable, choice.Next]] == [["$.recount_at", "StartRecount"]]
+    error_message = "A recount starts if the certificate says when."
+  }
+
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.this.definition).States.StartRecount.Parameters == {
+      "StateMachineArn.$" = "$$.StateMachine.Id"
+      Input               = { "poll_id.$" = "$.poll_id", recount = true, "recount_at.$" = "$.recount_at" }
+    }
+    error_message = "The recount is an execution of this state machine, and waits by itself until recount_at."
   }
 }
 

@@ -16,17 +16,25 @@ override_resource {
   values          = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally" }
 }
 
-run "the_state_machine_may_take_steps_and_nothing_else" {
+run "the_state_machine_may_take_steps_and_start_a_recount_and_nothing_else" {
   command = plan
 
   assert {
-    condition = jsondecode(output.state_machine_policy_json).Statement == [{
-      Sid      = "TakeSteps"
-      Effect   = "Allow"
-      Action   = "lambda:InvokeFunction"
-      Resource = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-    }]
-    error_message = "Of all functions it may invoke the tally's."
+    condition = jsondecode(output.state_machine_policy_json).Statement == [
+      {
+        Sid      = "StartRecount"
+        Effect   = "Allow"
+        Action   = "states:StartExecution"
+        Resource = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally"
+      },
+      {
+        Sid      = "TakeSteps"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
+      },
+    ]
+    error_message = "Of all functions it may invoke the tally's, and of all state machines it may start itself, for the recount."
   }
 }
 
