@@ -190,6 +190,7 @@ def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
         "voters": 250,
         "digest": final.digest,
         "agrees": True,
+        "recount_at": 0,
     }
     assert step(runtime, "begin", {"poll_id": "poll-1", "execution": "execution:2"})["already_final"]
     found = audit(poll, CountReader(deployment, store.client), tallies)
