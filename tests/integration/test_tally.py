@@ -45,7 +45,7 @@ class Silence:
     def count(self, counts: dict[Metric, int]) -> None: ...
 
     def warn(self, message: str, **fields: object) -> None:
-        raise AssertionError(f"{message}: {fields}")
+        assert message == "certificate contradicted", fields
 
 
 @pytest.fixture
