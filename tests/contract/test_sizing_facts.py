@@ -32,6 +32,18 @@ def test_every_metric_of_every_alarm_is_paid() -> None:
     assert fact.value == sum(len(metrics_of_alarm(alarm)) for alarm in alarms.values())
 
 
+def test_every_method_and_every_firewall_rule_is_paid() -> None:
+    api = HERE.root / "infra" / "modules" / "api"
+    reads = re.search(r"reads = \{(.*?)^  \}", (api / "results.tf").read_text(), re.MULTILINE | re.DOTALL)
+    assert reads is not None
+    methods = 1 + len(re.findall(r"^    \w+ += ", reads[1], re.MULTILINE))  # the votes, and each read
+    assert packaged().value("votestream.api_methods") == methods
+    firewall = (HERE.root / "infra" / "modules" / "firewall" / "main.tf").read_text()
+    assert packaged().value("votestream.firewall_rules") == len(
+        re.findall(r"^  rule \{", firewall, re.MULTILINE)
+    )
+
+
 def test_every_metric_of_every_function_is_paid() -> None:
     found = {service: emitted(service) for service in SERVICES}
     assert set().union(*found.values()) == {*Metric, *REJECTED.values()}

@@ -1,13 +1,14 @@
-"""What Terraform sets, under the names of its variables, and what surrounds it.
+"""The settings that capacity and cost depend on, under the names of Terraform's variables.
 
-The models mirror the root module's variables and their defaults (``infra/variables.tf``), as far as
-capacity and cost depend on them; a test holds the two against each other.
+The models repeat the root module's variables and defaults (``infra/variables.tf``). A test compares the two.
 """
 
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from votectl.settings.choices import Door, UserPoolTier
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -19,37 +20,68 @@ class SettingsModel(BaseModel):
 
 
 class StreamMode(StrEnum):
-    """Who sizes the stream."""
+    """Whether we or AWS size the stream."""
 
     PROVISIONED = "PROVISIONED"
     ON_DEMAND = "ON_DEMAND"
 
 
 class BillingMode(StrEnum):
-    """Who sizes a table."""
+    """Whether we or AWS size a table."""
 
     PROVISIONED = "PROVISIONED"
     PAY_PER_REQUEST = "PAY_PER_REQUEST"
 
 
 class Architecture(StrEnum):
-    """What the functions run on."""
+    """The functions' instruction set."""
 
     ARM64 = "arm64"
     X86_64 = "x86_64"
 
 
 class Api(SettingsModel):
-    """The stage's throttle, in requests per second and in a bucket, its batch endpoint and its access log."""
+    """The front door: its throttle (requests per second, and a bucket), its batch endpoint and its access log."""
 
     throttling_rate_limit: Annotated[float, Field(gt=0)] = 10_000
     throttling_burst_limit: Count = 5_000
     access_log_enabled: bool = False
     batch_enabled: bool = False
+    vote_door: Door = Door.REST
+
+
+class Ingress(SettingsModel):
+    """The function behind the doors ``http`` and ``url``."""
+
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 256
+    provisioned_concurrency: Annotated[int | None, Field(ge=1)] = None
+    reserved_concurrency: Annotated[int | None, Field(ge=0)] = None
+
+
+class VoterAuth(SettingsModel):
+    """Where a voter's identity comes from. ``user_pool_arn``: a pool that is paid elsewhere."""
+
+    mode: str = "iam"
+    user_pool_arn: str | None = None
+    user_pool_tier: UserPoolTier = UserPoolTier.LITE
+
+
+class Encryption(SettingsModel):
+    """The key that stream, tables, buckets and logs are encrypted with."""
+
+    customer_managed_key: bool = False
+
+
+class Firewall(SettingsModel):
+    """AWS WAF in front of the REST API. Its limits don't change its price."""
+
+
+class ResultsPack(SettingsModel):
+    """The two keys of results packs."""
 
 
 class ResultsApi(SettingsModel):
-    """What answers viewers: its function's memory, limits of each of its reads, and whether CloudFront is in front."""
+    """The API that viewers read: its function's memory, each read's limits, and whether it has CloudFront."""
 
     cdn_enabled: bool = False
     memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
@@ -63,6 +95,7 @@ class StreamSettings(SettingsModel):
     mode: StreamMode = StreamMode.PROVISIONED
     shard_count: Annotated[int | None, Field(ge=1, le=10_000)] = None
     retention_hours: Annotated[int, Field(ge=24, le=8760)] = 24
+    shard_level_metrics: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _shards_fit_mode(self) -> Self:
@@ -131,7 +164,7 @@ class Aggregator(Consumer):
 
 
 class Observability(SettingsModel):
-    """Whether anybody is called. The dashboard is always there."""
+    """Whether there are alarms. The dashboard is always there."""
 
     alarms_enabled: bool = True
 
@@ -148,6 +181,11 @@ class DeploymentSettings(SettingsModel):
     vote_aggregator: Aggregator = Aggregator()
     results_api: ResultsApi = ResultsApi()
     observability: Observability = Observability()
+    ingress: Ingress = Ingress()
+    voter_auth: VoterAuth = VoterAuth()
+    encryption: Encryption = Encryption()
+    firewall: Firewall | None = None
+    results_pack: ResultsPack | None = None
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 
@@ -162,34 +200,36 @@ class DeploymentSettings(SettingsModel):
 
 
 class Surroundings(SettingsModel):
-    """What Terraform does not set: quotas as they stand, what AWS has seen before, how polls are spread.
+    """What Terraform does not set: the account's quotas, earlier peaks, and the buckets of the polls.
 
-    None in a quota means that it does not bind, because it has been raised far enough.
+    A quota of None has been raised far enough, so it does not limit anything.
     """
 
     account_requests_per_second: float | None = None
     account_concurrency: int | None = None
     table_write_units: float | None = None
     buckets_per_poll: Count = 64
+    # Containers of the ingress function that are ready when the event begins.
+    ingress_ready: Annotated[int, Field(ge=0)] = 0
     # Peaks that an on-demand stream or table has served before; None: it is new.
     stream_previous_peak: float | None = None
     votes_table_previous_peak: float | None = None
     # The share of invocations that fail before they write anything, and are retried.
     function_error_share: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
-    # Of an emulator, where they are not AWS's: between reads of a shard, and between two invocations of a lane.
+    # An emulator's seconds between reads of a shard, and between two invocations of a lane. None: AWS's.
     mapping_poll_interval_seconds: Annotated[float | None, Field(gt=0)] = None
     mapping_overhead_seconds: Annotated[float | None, Field(ge=0)] = None
 
 
 class LiveWrites(StrEnum):
-    """What the aggregator writes per batch and shard."""
+    """The rows that the aggregator writes per batch and shard."""
 
     PER_POLL = "one row per poll"  # ours
     PER_OPTION = "one row per option"  # the published sample
 
 
 class Writing(SettingsModel):
-    """What a vote costs in write units: ours, or the published sample's."""
+    """A vote's cost in write units: ours, or the published sample's."""
 
     first_vote_units: Annotated[float, Field(gt=0)]
     repeated_vote_units: Annotated[float, Field(gt=0)]

@@ -26,11 +26,16 @@ from votectl.settings.deployment import (
     Aggregator,
     Api,
     DeploymentSettings,
+    Encryption,
+    Firewall,
+    Ingress,
     Observability,
     ResultsApi,
+    ResultsPack,
     SettingsModel,
     StreamSettings,
     Table,
+    VoterAuth,
     Writer,
 )
 from votectl.settings.files import BadFile, problems, text_of
@@ -48,6 +53,11 @@ OBJECTS: Mapping[str, type[SettingsModel]] = {
     "vote_aggregator": Aggregator,
     "results_api": ResultsApi,
     "observability": Observability,
+    "ingress": Ingress,
+    "voter_auth": VoterAuth,
+    "encryption": Encryption,
+    "firewall": Firewall,
+    "results_pack": ResultsPack,
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 
@@ -119,7 +129,7 @@ def read(path: Path) -> DeploymentSettings:
     values = parse(path).converted
     fields: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
     for name, model in OBJECTS.items():
-        if name in values:
+        if values.get(name) is not None:
             fields[name] = {key: values[name][key] for key in model.model_fields if key in values[name]}
     try:
         return DeploymentSettings.model_validate(fields)

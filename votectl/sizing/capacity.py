@@ -1,4 +1,4 @@
-"""What a table, a stream or a throttle grants per step: token buckets, and capacity that grows."""
+"""What a table, a stream or a door grants per step: token buckets, and capacity that grows."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -53,6 +53,65 @@ class GrowingCapacity:
         if rate > self._highest:
             self._highest = rate
             self._recent.append((now, rate))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Lambda's rules for one function: containers grow by ``per_second``, and by ``burst`` at once."""
+
+    ready: float  # containers when the event begins
+    limit: float  # containers at most
+    requests_each: float  # requests a second of one container
+    per_second: float
+    burst: float
+
+
+class Containers:
+    """The containers of a function that answers requests. They stay for the event."""
+
+    def __init__(self, scaling: Scaling) -> None:
+        """Take the rules."""
+        self._scaling = scaling
+        self._room = Bucket(scaling.per_second, scaling.burst)
+        self._count = scaling.ready
+        self.cold_starts = 0.0
+
+    def offer(self, seconds: float) -> float:
+        """Return the requests that can be answered in a step."""
+        count = min(self._scaling.limit, self._count + self._room.offer(seconds))
+        return count * self._scaling.requests_each * seconds
+
+    def take(self, requests: float, seconds: float) -> None:
+        """End a step in which so many requests were answered."""
+        more = max(0.0, requests / seconds / self._scaling.requests_each - self._count)
+        self._room.take(more, seconds)
+        self._count += more
+        self.cold_starts += more
+
+
+class FrontDoor:
+    """The throttle of the door, and the containers of the function behind it, if there are any."""
+
+    def __init__(self, throttle: Bucket | None, scaling: Scaling | None) -> None:
+        """Take both; None does not limit."""
+        self._throttle = throttle
+        self._containers = None if scaling is None else Containers(scaling)
+
+    @property
+    def cold_starts(self) -> float:
+        """Containers that were started for requests so far."""
+        return 0.0 if self._containers is None else self._containers.cold_starts
+
+    def offer(self, seconds: float) -> float:
+        """Return the requests that are admitted in a step."""
+        parts = [part for part in (self._throttle, self._containers) if part is not None]
+        return min(part.offer(seconds) for part in parts)
+
+    def take(self, requests: float, seconds: float) -> None:
+        """End a step in which so many requests were admitted."""
+        for part in (self._throttle, self._containers):
+            if part is not None:
+                part.take(requests, seconds)
 
 
 # A table smooths load within a second: it refuses only what exceeds one second's capacity.

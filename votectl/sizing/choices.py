@@ -33,21 +33,3 @@ class Preference(StrEnum):
     COST = "cost"  # the cheapest
     SPEED = "speed"  # the writer keeps up with the peak: never a backlog
     HANDS_OFF = "hands-off"  # on-demand tables, and an on-demand stream where a new one takes the peak
-
-
-class Door(StrEnum):
-    """What stands before the stream for votes."""
-
-    REST = "rest"  # API Gateway REST API, without a function
-    HTTP = "http"  # API Gateway HTTP API and the ingress function
-    URL = "url"  # a function URL of the ingress function
-
-
-# What a door lacks beside the REST API.
-LACKS: Mapping[Door, str] = MappingProxyType(
-    {
-        Door.REST: "nothing",
-        Door.HTTP: "firewall, client keys, our texts in the gateway's own errors",
-        Door.URL: "the same, and a throttle by rate: reserved concurrency limits it",
-    }
-)

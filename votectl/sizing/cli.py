@@ -10,7 +10,8 @@ import typer
 
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, reported
 from votectl.commands.common import app as new_app
-from votectl.sizing.choices import Door, Preference, RateShape
+from votectl.settings.choices import Door, UserPoolTier, VoterIdentity
+from votectl.sizing.choices import Preference, RateShape
 from votectl.sizing.errors import InvalidInput
 from votectl.terminal import Output
 
@@ -44,7 +45,20 @@ Cdn = Annotated[bool | None, _option("Results through CloudFront, or from the AP
 Deadline = Annotated[str, _option("From the event's end to the proved final result")]
 LiveLag = Annotated[str, _option("The oldest vote that may be missing from live results")]
 Prefer = Annotated[Preference, _option("What to prefer where several settings meet the deadline")]
-VoteDoor = Annotated[Door, _option("What votes come through; see docs/sizing.md")]
+Identity = Annotated[VoterIdentity | None, _option("How voters are known; default: --keep's, or iam")]
+NeedsFirewall = Annotated[
+    bool | None,
+    _option("Votes need AWS WAF; default: --keep's, or with identity none only", "--firewall/--no-firewall"),
+]
+ClientKeys = Annotated[bool | None, _option("Votes need clients' keys; default: --keep's", "--client-keys")]
+PoolTier = Annotated[UserPoolTier | None, _option("The user pool's tier, with identity cognito")]
+NewAccounts = Annotated[float | None, _option("Share of voters who get an e-mail for a new account")]
+SignInTime = Annotated[
+    str | None, _option("How long voters sign in before the event; default: with the first vote")
+]
+VoteDoor = Annotated[
+    Door | None, _option("What votes come through; default: the cheapest that holds the event")
+]
 Before = Annotated[str, _option("How long capacity is up before the event")]
 After = Annotated[str, _option("How long it stays up after the event")]
 Prices = Annotated[Path | None, _option("Prices and limits in place of the packaged ones")]
@@ -82,10 +96,16 @@ def plan(
     viewer_time: ViewerTime = None,
     viewer_refresh: ViewerRefresh = None,
     cdn: Cdn = None,
+    identity: Identity = None,
+    firewall: NeedsFirewall = None,
+    client_keys: ClientKeys = None,
+    user_pool_tier: PoolTier = None,
+    new_accounts: NewAccounts = None,
+    sign_in_time: SignInTime = None,
     deadline: Deadline = "15m",
     live_lag: LiveLag = "10s",
     prefer: Prefer = Preference.COST,
-    door: VoteDoor = Door.REST,
+    door: VoteDoor = None,
     before: Before = "1h",
     after: After = "1h",
     prices: Prices = None,
@@ -100,6 +120,9 @@ def plan(
     ] = None,
     out: Annotated[Path | None, _option("Write the settings as tfvars")] = None,
     brief: Annotated[bool, _option("The main numbers in one table", "--brief")] = False,
+    idle: Annotated[
+        str | None, _option("Price a month of this environment in which nobody votes; no other event")
+    ] = None,
 ) -> None:
     """Choose shards, units, batches and throttles for an event; predict its course and cost."""
     told = _options(locals())
@@ -129,10 +152,16 @@ def simulate(
     viewer_time: ViewerTime = None,
     viewer_refresh: ViewerRefresh = None,
     cdn: Cdn = None,
+    identity: Identity = None,
+    firewall: NeedsFirewall = None,
+    client_keys: ClientKeys = None,
+    user_pool_tier: PoolTier = None,
+    new_accounts: NewAccounts = None,
+    sign_in_time: SignInTime = None,
     deadline: Deadline = "15m",
     live_lag: LiveLag = "10s",
     prefer: Prefer = Preference.COST,
-    door: VoteDoor = Door.REST,
+    door: VoteDoor = None,
     before: Before = "1h",
     after: After = "1h",
     prices: Prices = None,

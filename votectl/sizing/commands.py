@@ -26,7 +26,7 @@ from votectl.sizing import facts as fact_files
 from votectl.sizing import plan_file, published, report
 from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.consumer import FunctionTimes
-from votectl.sizing.cost import itemise, total
+from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.errors import InvalidInput, ModelMismatch
 from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
@@ -51,7 +51,8 @@ _EVENT = {
     name: name
     for name in (
         *("name", "votes", "peak", "duration", "shape", "polls", "busiest_poll_share", "votes_per_voter"),
-        *("changed_minds", "hot_voter_share", "viewers"),
+        *("changed_minds", "hot_voter_share", "viewers", "identity", "firewall", "client_keys"),
+        *("user_pool_tier", "new_accounts"),
     )
 } | {
     "options": "options_per_poll",
@@ -60,6 +61,7 @@ _EVENT = {
     "viewer_time": "viewer_seconds",
     "viewer_refresh": "viewer_refresh_seconds",
     "cdn": "results_by_cdn",
+    "sign_in_time": "sign_in_seconds",
 }
 # The option's name for other fields, in error messages.
 _TYPED = _EVENT | {
@@ -70,7 +72,7 @@ _TYPED = _EVENT | {
 }
 _READERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("votes", "peak", "viewers"), amount),
-    **dict.fromkeys(("duration", "viewer_time", "viewer_refresh"), seconds),
+    **dict.fromkeys(("duration", "viewer_time", "viewer_refresh", "sign_in_time"), seconds),
 }
 
 
@@ -189,31 +191,56 @@ def _show(options: Options, shown: report.Report, figures: Callable[[], dict[str
 
 
 def plan(options: Options) -> None:
-    """Plan an event; write the settings and show the rest."""
-    planned = event_of(options)
+    """Plan an event; write the settings and show the rest. Or price an idle month."""
     _check_shown(options)
+    if options["idle"] is not None:
+        _idle(options)
+        return
     if options["keep"] is not None and options["out"] is None:
         raise InvalidInput("--keep belongs to --out: it says what that file repeats")
     kept = None if options["keep"] is None else tfvars.parse(options["keep"])
-    current_shards = options["current_shards"]
-    if kept is not None and current_shards is None:
-        current_shards = kept.converted.get("stream", {}).get("shard_count")
-    found = _planned(planned, options, current_shards)
+    if kept is not None:
+        options = _with_kept(options, kept.converted)
+    found = _planned(event_of(options), options)
     if options["out"] is not None:
         command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
         _write(options["out"], plan_file.write(found, command, kept))
     _show(options, report.plan(found, brief=options["brief"]), found.figures)
 
 
-def _planned(planned: VotingEvent, options: Options, current_shards: int | None = None) -> CapacityPlan:
+def _idle(options: Options) -> None:
+    environment = options["idle"]
+    if describes_event(options):
+        raise InvalidInput("--idle prices a month without votes; leave out options of an event")
+    items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
+    figures = {f"cost: {item.service}, {item.what}": item.cost for item in items}
+    _show(options, report.idle(environment, items), lambda: figures)
+
+
+def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
+    """Return the options; what they leave out about the environment is as its file has it."""
+    api, stream = kept.get("api") or {}, kept.get("stream") or {}
+    of_file = {
+        "identity": (kept.get("voter_auth") or {}).get("mode"),
+        "user_pool_tier": (kept.get("voter_auth") or {}).get("user_pool_tier"),
+        "firewall": kept.get("firewall") is not None or None,
+        "client_keys": bool(api.get("clients")) or None,
+        "current_shards": stream.get("shard_count"),
+    }
+    filled = {name: value for name, value in of_file.items() if options[name] is None and value is not None}
+    return {**options, **filled, "shard_level_metrics": stream.get("shard_level_metrics") or ()}
+
+
+def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
     return make_plan(
         planned,
         _goals(options),
         _facts(options),
         keeping=_keeping(options),
         times=_times(options),
-        current_shards=current_shards,
+        current_shards=options.get("current_shards"),
         door=options["door"],
+        shard_level_metrics=options.get("shard_level_metrics", ()),
     )
 
 
@@ -239,14 +266,8 @@ def simulate(options: Options) -> None:
         )
     course = play(scenario, seed, _step(options))
     simulated, predicted = CourseSummary.of(course), CourseSummary.of(flow(scenario))
-    items = itemise(
-        Usage.of(course, keeping, "simulated course"),
-        played,
-        scenario.deployment,
-        facts,
-        options["door"],
-        count_reads,
-    )
+    usage = Usage.of(course, keeping, "simulated course")
+    items = itemise(usage, played, scenario.deployment, facts, count_reads)
     items += beforehand
     if plot is not None:
         plots.save(plots.course(course, scenario, keeping, played.name), plot)

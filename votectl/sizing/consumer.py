@@ -19,7 +19,7 @@ from math import isinf
 
 import numpy as np
 
-from votectl.settings.deployment import Consumer, LiveWrites, ResultsApi, Writer, Writing
+from votectl.settings.deployment import Consumer, Ingress, LiveWrites, ResultsApi, Writer, Writing
 from votectl.sizing.event import Array, VotingEvent
 from votectl.sizing.explain import Figure, ceil, computed, derived, floor, given, maximum, minimum
 from votectl.sizing.facts import Facts
@@ -140,12 +140,16 @@ def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
     return derived("time of an answer", "s", total_ms / 1000)
 
 
-def ingress_seconds(facts: Facts) -> Figure:
+def ingress_seconds(ingress: Ingress, facts: Facts) -> Figure:
     """Return the seconds of one vote in the ingress function: a put to the stream, and CPU."""
-    cpu_ms = facts["cpu.ingress_ms"] / (
-        facts["votestream.ingress_memory_mb"] / facts["lambda.memory_mb_per_vcpu"]
-    )
+    cpu_ms = facts["cpu.ingress_ms"] / _vcpu(ingress.memory_mb, facts)
     return derived("ingress: time of a vote", "s", (facts["kinesis.put_ms"] + cpu_ms) / 1000)
+
+
+def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
+    """Return the seconds of a cold start of the ingress function."""
+    cpu_ms = facts["cpu.ingress_start_ms"] / _vcpu(ingress.memory_mb, facts)
+    return derived("ingress: time of a cold start", "s", cpu_ms / 1000)
 
 
 def measured(name: str, base_seconds: float, per_vote_seconds: float, source: str) -> FunctionTime:

@@ -1,8 +1,9 @@
-"""What an event costs, item by item.
+"""The cost of an event and of an idle month, item by item.
 
 Hourly capacity is paid from before the event until after it; the rest by use. One month's storage of the
-votes is included. Taxes, discounts, free tiers, data transfer out of other services, and the final count's
-state machine (a few hundred transitions) are not.
+votes is included. Not included: taxes, discounts, free tiers, data transfer out of other services, requests
+to KMS (services keep data keys for minutes, so there are few), log storage, and the final count's state
+machine (a few hundred transitions). There is no CloudTrail trail.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from votectl.settings.choices import Door, UserPoolTier, VoterIdentity
 from votectl.settings.deployment import Consumer, DeploymentSettings, StreamMode, Table
-from votectl.sizing.choices import Door
-from votectl.sizing.consumer import expected_answer, ingress_seconds
+from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Expression, Figure, Operand, computed, derived, given, maximum, minimum
@@ -20,6 +21,7 @@ from votectl.sizing.facts import Facts
 from votectl.sizing.scenario import answer_units, asked_per_second, count_units
 
 _GB = 1024**3
+_MONTH_HOURS = 730.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,6 @@ def itemise(
     event: VotingEvent,
     deployment: DeploymentSettings,
     facts: Facts,
-    door: Door = Door.REST,
     count_reads: Figure | None = None,
 ) -> list[BillItem]:
     """Return the bill, without items that cost nothing.
@@ -52,11 +53,11 @@ def itemise(
         event: the event.
         deployment: the settings.
         facts: prices and limits.
-        door: what votes come through.
         count_reads: read units that the votes table gets for the count alone; None: it keeps its own.
     """
-    bill = _Bill(usage, event, deployment, facts, door)
+    bill = _Bill(usage, event, deployment, facts)
     bill.front_door()
+    bill.signing_in()
     bill.stream()
     writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
     bill.consumer("vote_writer", writer, usage.writer_batches, usage.writer_seconds)
@@ -70,20 +71,29 @@ def itemise(
         bill.raised_reads(count_reads)
     bill.storage()
     bill.results()
+    bill.protection()
     bill.monitoring()
     return [item for item in bill.items if item.cost.value > 0]
+
+
+def idle_month(deployment: DeploymentSettings, facts: Facts) -> list[BillItem]:
+    """Return the bill of a month in which nobody votes."""
+    shards = float(deployment.stream.shard_count or 0)
+    usage = Usage(hours=_MONTH_HOURS, shards=shards, source="settings")
+    return itemise(usage, VotingEvent(peak_votes_per_second=1, duration_seconds=1), deployment, facts)
 
 
 class _Bill:
     """Collects the items; every input is a figure with a source."""
 
     def __init__(
-        self, usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts, door: Door
+        self, usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts
     ) -> None:
         self.items: list[BillItem] = []
-        self._door = door
+        self._door = deployment.api.vote_door
         self._usage, self._event, self._deployment, self._facts = usage, event, deployment, facts
         self._hours = self._used("hours that capacity is paid", usage.hours, "h")
+        self._month = given("hours in a month", _MONTH_HOURS, "h", "8,760 h / 12")
         self._shards = self._used("shards", usage.shards, "shards")
         through_batches = usage.votes * event.batch_endpoint_share
         self._single = self._used("single requests", usage.votes - through_batches, "requests")
@@ -110,7 +120,8 @@ class _Bill:
         votes_each = given("votes per batch request", event.votes_per_batch_request, "votes")
         entries = self._batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
         answers = self._voting * facts["api.response_bytes"] + entries
-        self._item("API Gateway", "answers out", answers / _GB * facts["api.egress_per_gb"])
+        service = "Lambda" if self._door is Door.URL else "API Gateway"
+        self._item(service, "answers out", answers / _GB * facts["api.egress_per_gb"])
         if self._deployment.api.access_log_enabled and self._door is Door.REST:
             self._log("access log", self._voting, facts["api.access_log_bytes"])
 
@@ -122,12 +133,36 @@ class _Bill:
             self._item("API Gateway", "HTTP API requests", requests)
         self._item("Lambda", "ingress requests", self._voting / 1e6 * facts["lambda.requests"])
         votes = self._used("votes admitted", self._usage.votes, "votes")
-        seconds = derived("ingress: time", "s", votes * ingress_seconds(facts))
-        gb_seconds = derived(
-            "ingress: memory over time", "GB-s", seconds * facts["votestream.ingress_memory_mb"] / 1024
-        )
+        starts = self._used("cold starts", self._usage.cold_starts, "starts")
+        ingress = self._deployment.ingress
+        time = votes * ingress_seconds(ingress, facts) + starts * ingress_start(ingress, facts)
+        memory_gb = given("ingress: memory_mb", ingress.memory_mb, "MB") / 1024
+        gb_seconds = derived("ingress: memory over time", "GB-s", time * memory_gb)
         compute = self._tiered(f"lambda.{architecture}.gb_second.tier_", gb_seconds, 3)
         self._item("Lambda", "ingress compute", compute)
+        if ingress.provisioned_concurrency:
+            containers = given("ingress: provisioned_concurrency", ingress.provisioned_concurrency)
+            price = facts["lambda.provisioned.gb_second"]
+            self._item(
+                "Lambda",
+                "ingress provisioned concurrency, all the time",
+                containers * memory_gb * self._hours * 3600 * price,
+            )
+
+    def signing_in(self) -> None:
+        """Users of a pool that sign in for the event, and the e-mails that new ones get."""
+        auth, facts, event = self._deployment.voter_auth, self._facts, self._event
+        if auth.mode != VoterIdentity.COGNITO or auth.user_pool_arn is not None:
+            return
+        voters = self._used("voters who sign in", event.voters * self._usage.event_share, "voters")
+        users: Operand
+        if auth.user_pool_tier is UserPoolTier.LITE:
+            users = self._tiered("cognito.lite_users.tier_", voters, 3)
+        else:
+            users = voters * facts[f"cognito.{auth.user_pool_tier.lower()}_user"]
+        self._item("Cognito", f"monthly active users, {auth.user_pool_tier}", users)
+        mailed = voters * given("new_accounts", event.new_accounts)
+        self._item("SES", "e-mails to new accounts", mailed / 1000 * facts["ses.emails"])
 
     def _requests_cost(self, name: str, requests: Figure) -> Figure:
         return derived(name, "USD", self._tiered_requests(requests))
@@ -218,6 +253,8 @@ class _Bill:
     def poll_look_ups(self) -> Figure:
         """Each running function reads its polls whenever its cache expires."""
         lanes = self._deployment.vote_writer.parallelization_factor + 1
+        if not self._usage.votes:
+            return given("poll look-ups", 0, "units", "nothing runs")
         running = self._shards * given("lanes per shard, both consumers", lanes)
         polls = given("polls", self._event.polls)
         cache = given("poll_cache_seconds", self._deployment.poll_cache_seconds, "s")
@@ -279,14 +316,41 @@ class _Bill:
         units = derived("read units of all answers", "units", asked * (poll + live))
         self._item("DynamoDB", "results reads", units / 1e6 * facts["dynamodb.read_request_units"])
 
+    def protection(self) -> None:
+        """The firewall, and keys of one's own."""
+        facts, deployment = self._facts, self._deployment
+        if deployment.firewall is not None:
+            rules = facts["votestream.firewall_rules"] * facts["waf.rule_month"]
+            self._hourly("WAF", "web ACL and rules", facts["waf.web_acl_month"] + rules)
+            if self._door is Door.REST:
+                self._item("WAF", "requests", self._voting / 1e6 * facts["waf.requests"])
+        own = deployment.encryption.customer_managed_key + 2 * (deployment.results_pack is not None)
+        self._hourly("KMS", "keys", given("keys of one's own", own) * facts["kms.key_month"])
+
     def monitoring(self) -> None:
         """Alarms, dashboard and metrics, for the hours that capacity is paid. Everyday use is extra."""
-        facts, month = self._facts, given("hours in a month", 730, "h", "8,760 h / 12")
-        hours = self._hours
-        self._item("CloudWatch", "dashboard", facts["cloudwatch.dashboard_month"] / month * hours)
-        metrics = facts["votestream.function_metrics"] + facts["votestream.mapping_metrics"]
-        price = facts["cloudwatch.custom_metric_month"]
-        self._item("CloudWatch", "functions' and mappings' metrics", metrics * price / month * hours)
-        if self._deployment.observability.alarms_enabled:
+        facts, deployment, price = (
+            self._facts,
+            self._deployment,
+            self._facts["cloudwatch.custom_metric_month"],
+        )
+        self._hourly("CloudWatch", "dashboard", facts["cloudwatch.dashboard_month"])
+        self._hourly("CloudWatch", "mappings' metrics", facts["votestream.mapping_metrics"] * price)
+        if deployment.stream.shard_level_metrics:
+            each = given("shard_level_metrics", len(deployment.stream.shard_level_metrics), "metrics")
+            self._hourly("CloudWatch", "shard-level metrics", self._shards * each * price)
+        if deployment.observability.alarms_enabled:
             alarms = facts["votestream.alarm_metrics"] * facts["cloudwatch.alarm_metric_month"]
-            self._item("CloudWatch", "alarms", alarms / month * hours)
+            self._hourly("CloudWatch", "alarms", alarms)
+        if not self._usage.votes:
+            return  # these are paid for the hours in which values come
+        self._hourly("CloudWatch", "functions' metrics", facts["votestream.function_metrics"] * price)
+        batch = given("batch endpoint", deployment.api.batch_enabled)
+        metrics = (facts["votestream.api_methods"] + batch) * facts["api.rest_method_metrics"]
+        if self._door is Door.HTTP:
+            metrics += (1 + batch) * facts["api.http_route_metrics"]
+        self._hourly("CloudWatch", "detailed API metrics", metrics * price)
+
+    def _hourly(self, service: str, what: str, monthly: Operand) -> None:
+        """Add what is paid by the month, for the hours that capacity is there."""
+        self._item(service, what, monthly / self._month * self._hours)

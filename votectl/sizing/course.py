@@ -39,6 +39,7 @@ class Course:
     storing_lag: Array  # s, at each time: age of the oldest accepted vote that is not stored
     live_lag: Array  # s, at each time: age of the oldest accepted vote that is not in the live result
     shards: Array  # at each time
+    cold_starts: Array  # containers of the ingress function that were started for requests
     event_seconds: float
 
     @property
@@ -106,6 +107,7 @@ class CourseSummary:
     storing_drain: float  # from the event's end until the last accepted vote is stored
     live_drain: float
     shards_peak: float
+    cold_starts: float
 
     @classmethod
     def of(cls, course: Course) -> "CourseSummary":
@@ -136,6 +138,7 @@ class CourseSummary:
             storing_drain=max(0.0, course.done(course.stored) - end),
             live_drain=max(0.0, course.done(course.counted) - end),
             shards_peak=float(np.max(course.shards)),
+            cold_starts=float(course.cold_starts[-1]),
         )
 
     def as_dict(self) -> dict[str, float]:
@@ -155,18 +158,19 @@ class Keeping:
 class Usage:
     """What a course uses of everything that has a price."""
 
-    votes: float  # admitted by the front door
-    accepted: float
-    vote_units: float
-    live_units: float
-    writer_batches: float
-    writer_seconds: float
-    aggregator_batches: float
-    aggregator_seconds: float
-    shards: float
-    hours: float  # for which capacity is paid
-    event_share: float  # of the event, by time
     source: str
+    hours: float  # for which capacity is paid
+    shards: float
+    votes: float = 0.0  # admitted by the front door
+    accepted: float = 0.0
+    vote_units: float = 0.0
+    live_units: float = 0.0
+    writer_batches: float = 0.0
+    writer_seconds: float = 0.0
+    aggregator_batches: float = 0.0
+    aggregator_seconds: float = 0.0
+    cold_starts: float = 0.0
+    event_share: float = 0.0  # of the event, by time
 
     @classmethod
     def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
@@ -193,6 +197,7 @@ class Usage:
             aggregator_batches=at(course.aggregator_batches),
             aggregator_seconds=at(course.aggregator_seconds),
             shards=float(np.max(course.shards[course.times <= now])),
+            cold_starts=at(course.cold_starts),
             hours=hours,
             event_share=min(now / course.event_seconds, 1.0),
             source=source,

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from votectl.settings.choices import UserPoolTier, VoterIdentity
 from votectl.settings.files import problems
 from votectl.sizing.choices import CURVES, Points, Preference, RateShape
 from votectl.sizing.errors import InvalidInput
@@ -66,6 +67,15 @@ class VotingEvent(BaseModel):
     viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     viewer_refresh_seconds: Positive = 5.0
     results_by_cdn: bool = True
+    # How voters are known, and what protects the event: not every door offers each.
+    identity: VoterIdentity = VoterIdentity.IAM
+    firewall: bool | None = None  # None: where the identity is "none"
+    client_keys: bool = False
+    # With Cognito: the pool's tier, the share of voters who get an e-mail (sign-up or invitation), and how
+    # long voters sign in before the event. None: each signs in with the first vote.
+    user_pool_tier: UserPoolTier = UserPoolTier.LITE
+    new_accounts: Share = 1.0
+    sign_in_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

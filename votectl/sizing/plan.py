@@ -9,11 +9,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from votectl.settings.deployment import BillingMode, DeploymentSettings, Surroundings
-from votectl.sizing import choose_stream, choose_writer
-from votectl.sizing.choices import Door
+from votectl.settings.choices import Door, VoterIdentity
+from votectl.settings.deployment import (
+    BillingMode,
+    DeploymentSettings,
+    Firewall,
+    Ingress,
+    Surroundings,
+    VoterAuth,
+)
+from votectl.sizing import choose_stream, choose_writer, doors
 from votectl.sizing.choose_writer import COUNT_READS
-from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, ingress_seconds, whole
+from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, ingress_start, whole
 from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
 from votectl.sizing.errors import InvalidInput, LimitExceeded
@@ -22,11 +29,13 @@ from votectl.sizing.explain import Figure, ceil, computed, derived, given, log2,
 from votectl.sizing.facts import Facts
 from votectl.sizing.planner import Planner
 from votectl.sizing.predict import flow, longest
+from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario, asked_per_second, count_units
 
 LONGEST_RECORD_AGE = 604_800  # s: Lambda's
 PREWARMING = "votes table pre-warming"
 PROVISIONED = "ingress provisioned concurrency"
+_AS_CHEAP = 0.01
 _HOW = "expected flows along the arrival curve"
 
 
@@ -54,6 +63,20 @@ class EventStep:
 
 
 @dataclass(frozen=True)
+class DoorOffer:
+    """The event through one door. ``refusal``: why the door does not hold the event; empty if it does."""
+
+    items: Sequence[BillItem]
+    quotas: Sequence[QuotaNeed]
+    refusal: str
+
+    @property
+    def cost(self) -> Figure:
+        """The whole cost of the event."""
+        return total(self.items)
+
+
+@dataclass(frozen=True)
 class CapacityPlan:
     """A deployment for an event, its predictions, its cost, and the steps around the event."""
 
@@ -66,8 +89,13 @@ class CapacityPlan:
     quotas: Sequence[QuotaNeed]
     steps: Sequence[EventStep]
     course: Course
-    door: Door
-    doors: Mapping[Door, Figure]  # the cost with each door
+    reason: str  # for the door
+    offers: Mapping[Door, DoorOffer]
+
+    @property
+    def door(self) -> Door:
+        """The door that votes come through."""
+        return self.deployment.api.vote_door
 
     @property
     def deployment(self) -> DeploymentSettings:
@@ -96,7 +124,8 @@ def plan(
     keeping: Keeping | None = None,
     times: FunctionTimes | None = None,
     current_shards: int | None = None,
-    door: Door = Door.REST,
+    door: Door | None = None,
+    shard_level_metrics: Sequence[str] = (),
 ) -> CapacityPlan:
     """Choose a deployment.
 
@@ -107,11 +136,12 @@ def plan(
         keeping: how long capacity is kept around the event.
         times: measured function times; None: expected from the facts.
         current_shards: shards of an existing stream; None: a new stream.
-        door: what stands before the stream for votes.
+        door: what votes come through; None: the cheapest that holds the event.
+        shard_level_metrics: the environment's, which are paid.
 
     Raises:
         LimitExceeded: no setting meets the goals; the binding limit is named.
-        InvalidInput: ``current_shards`` is out of range.
+        InvalidInput: ``current_shards`` is out of range, or the door does not hold the event.
     """
     most = facts.value("kinesis.shards_per_stream")
     if current_shards is not None and not 1 <= current_shards <= most:
@@ -128,7 +158,12 @@ def plan(
         vote_writer=writer,
         vote_aggregator=aggregator,
         results_api=choose_stream.results_api(planner),
+        voter_auth=VoterAuth(mode=event.identity, user_pool_tier=event.user_pool_tier),
+        firewall=Firewall() if doors.needs_firewall(event) else None,
     )
+    if deployment.stream.shard_count is not None:
+        watched = deployment.stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})
+        deployment = deployment.model_copy(update={"stream": watched})
     level = planner.decisions["votes table: write units at the peak"].value
     grows = level > facts.value("dynamodb.on_demand.initial_write_units")
     on_demand = votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
@@ -136,68 +171,93 @@ def plan(
         buckets_per_poll=buckets, votes_table_previous_peak=level if on_demand and grows else None
     )
     scenario = replace(planner.scenario(deployment), surroundings=surroundings)
+    usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
+    ready = doors.ready_concurrency(planner)
+    scenarios = {each: _through(planner, scenario, each, ready) for each in Door}
+    offers = {
+        each: DoorOffer(_bill(planner, played, usage), _quotas(planner, played), doors.refusal(planner, each))
+        for each, played in scenarios.items()
+    }
+    chosen, reason = _choose(offers, door)
+    scenario, offer = scenarios[chosen], offers[chosen]
+    if chosen is not Door.REST:
+        planner.decide(doors.reserved_concurrency(planner))
+        if shards.name in planner.decisions:  # the lanes of an on-demand stream grow
+            lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+            planner.choose("vote_writer: reserved_concurrency", "", shards * lanes)
+            planner.choose("vote_aggregator: reserved_concurrency", "", shards * 1)
+        if ready is not None:
+            planner.decide(ready)
     course = flow(scenario)
     summary = CourseSummary.of(course)
     scenario = _with_retention(planner, scenario, summary)
     predictions = _predictions(planner, scenario, summary)
-    usage = Usage.of(course, planner.keeping, "predicted course")
-    bills = {each: _bill(planner, scenario, usage, each) for each in Door}
-    items = bills[door]
-    cost = total(items)
-    per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
-    if door is not Door.REST:
-        planner.decide(_ingress_concurrency(planner))
-    needed = _quotas(planner, scenario, door)
+    per_million = derived("cost per million votes", "USD", offer.cost / planner.demand["votes"] * 1e6)
     return CapacityPlan(
         event=event,
         goals=goals,
         scenario=scenario,
         decisions=planner.decisions,
-        predictions={**predictions, cost.name: cost, per_million.name: per_million},
-        items=items,
-        quotas=needed,
-        steps=_steps(planner, scenario, needed, current_shards, door),
+        predictions={**predictions, offer.cost.name: offer.cost, per_million.name: per_million},
+        items=offer.items,
+        quotas=offer.quotas,
+        steps=_steps(planner, scenario, offer.quotas, current_shards),
         course=course,
-        door=door,
-        doors={each: total(bill) for each, bill in bills.items()},
+        reason=reason,
+        offers=offers,
     )
 
 
-def _bill(planner: Planner, scenario: EventScenario, usage: Usage, door: Door) -> list[BillItem]:
-    """Return the bill with a door, including pre-warming of the table and of the door's function."""
+def _through(planner: Planner, scenario: EventScenario, door: Door, ready: Figure | None) -> EventScenario:
+    """Return the scenario with the votes through a door."""
+    if door is Door.REST:
+        return scenario
+    deployment, around = scenario.deployment, scenario.surroundings
+    ingress = Ingress(reserved_concurrency=whole(doors.reserved_concurrency(planner).value))
+    api = deployment.api.model_copy(update={"vote_door": door})
+    containers = 0 if ready is None else whole(ready.value)
+    return replace(
+        scenario,
+        deployment=deployment.model_copy(update={"api": api, "ingress": ingress}),
+        surroundings=around.model_copy(update={"ingress_ready": containers}),
+    )
+
+
+def _choose(offers: Mapping[Door, DoorOffer], wanted: Door | None) -> tuple[Door, str]:
+    """Return the door and the reason: the first that costs at most a per cent more than the cheapest."""
+    if wanted is not None:
+        if refused := offers[wanted].refusal:
+            raise InvalidInput(f"door: {wanted} does not hold this event: {refused}")
+        return wanted, "as asked for"
+    holding = {door: offer.cost.value for door, offer in offers.items() if not offer.refusal}
+    if not holding:
+        why = "; ".join(f"{door}: {offer.refusal}" for door, offer in offers.items())
+        raise LimitExceeded(why, "no door has the identity and the protection that the event asks for.")
+    cheapest = min(holding.values())
+    chosen = next(door for door, cost in holding.items() if cost <= cheapest * (1 + _AS_CHEAP))
+    reasons = [f"{door}: {offer.refusal}" for door, offer in offers.items() if offer.refusal]
+    reasons += [f"{door} ${cost:,.2f}" for door, cost in holding.items() if door is not chosen]
+    if len(holding) == 1:
+        return chosen, f"the only one that holds the event ({'; '.join(reasons)})"
+    first = "cheapest" if holding[chosen] == cheapest else "simplest within 1 % of the cheapest"
+    return chosen, f"the {first} that holds the event ({'; '.join(reasons)})"
+
+
+def _bill(planner: Planner, scenario: EventScenario, usage: Usage) -> list[BillItem]:
+    """Return the bill, including pre-warming of the table and of the door's function."""
     items = itemise(
-        usage, planner.event, scenario.deployment, planner.facts, door, planner.decisions.get(COUNT_READS)
+        usage, planner.event, scenario.deployment, planner.facts, planner.decisions.get(COUNT_READS)
     )
-    warming, provisioned = _prewarming(planner, scenario), _provisioned_concurrency(planner)
+    warming, ready = _prewarming(planner, scenario), scenario.surroundings.ingress_ready
     if warming is not None:
         items.append(BillItem("DynamoDB", warming.name, warming))
-    if provisioned is not None and door is not Door.REST:
-        memory_gb = planner.facts["votestream.ingress_memory_mb"] / 1024
+    if ready:
+        memory_gb = given("ingress: memory_mb", scenario.deployment.ingress.memory_mb, "MB") / 1024
         hours = given("hours of provisioned concurrency", 1, "h", "around the begin of the event")
-        cost = provisioned * memory_gb * hours * 3600 * planner.facts["lambda.provisioned.gb_second"]
+        price = planner.facts["lambda.provisioned.gb_second"]
+        cost = given(doors.READY, ready) * memory_gb * hours * 3600 * price
         items.append(BillItem("Lambda", PROVISIONED, derived(PROVISIONED, "USD", cost)))
     return items
-
-
-def _ingress_concurrency(planner: Planner) -> Figure:
-    """Return the concurrent invocations of the ingress function: by their time, and by Lambda's rate limit."""
-    rate, facts = planner.decisions["api: throttling_rate_limit"], planner.facts
-    by_time = rate * ingress_seconds(facts)
-    by_rate = rate / facts["lambda.requests_per_concurrency"]
-    return derived("ingress: reserved_concurrency", "", ceil(maximum(by_time, by_rate)))
-
-
-def _provisioned_concurrency(planner: Planner) -> Figure | None:
-    """Return the ingress concurrency to provision, where the rate rises faster than Lambda scales."""
-    event, facts = planner.event, planner.facts
-    times = np.linspace(0, event.duration_seconds, 2_000)
-    rise = float(np.max(event.rate(times) - event.rate(times - 10))) * event.requests_per_vote
-    scaling = facts.value("lambda.scaling_per_10_seconds") * facts.value("lambda.requests_per_concurrency")
-    if rise <= scaling:
-        return None
-    concurrency = _ingress_concurrency(planner)
-    how = f"all of it, because {rise:,.0f} requests/s more in 10 s are faster than Lambda scales"
-    return computed("ingress: provisioned_concurrency", concurrency.value, "", how, concurrency)
 
 
 def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
@@ -276,6 +336,10 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     name = "final result if calls to the store take twice as long"
     slower = computed(name, slow_final, "s", f"{_HOW}, with twice the time per round of calls", final)
     figures += [final, slower, _concurrency(scenario)]
+    if scenario.deployment.api.vote_door is not Door.REST:
+        how = "containers that start for a request, which waits for them"
+        figures.append(computed("cold starts of the ingress", summary.cold_starts, "starts", how, *arrivals))
+        figures.append(ingress_start(scenario.deployment.ingress, planner.facts))
     return {figure.name: figure for figure in figures}
 
 
@@ -320,34 +384,48 @@ def _concurrency(scenario: EventScenario) -> Figure:
     return derived("concurrent executions", "", ceil(running))
 
 
-def _quotas(planner: Planner, scenario: EventScenario, door: Door) -> list[QuotaNeed]:
+def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
     """Return the account's quotas that the deployment uses, and its needs."""
-    facts, deployment, decisions = planner.facts, scenario.deployment, planner.decisions
-    asked = asked_per_second(planner.event, facts, by_cdn=deployment.results_api.cdn_enabled)
+    event, facts, deployment, decisions = planner.event, planner.facts, scenario.deployment, planner.decisions
+    door, by_cdn = deployment.api.vote_door, deployment.results_api.cdn_enabled
+    asked = asked_per_second(event, facts, by_cdn=by_cdn)
     rate = decisions["api: throttling_rate_limit"]
     requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else rate + asked)
     running = _concurrency(scenario)
     if door is not Door.REST:
-        running = derived("concurrency, ingress included", "", running + _ingress_concurrency(planner))
-    found = [
-        QuotaNeed(
-            "API Gateway requests per second, account", requests, facts["api.account_requests_per_second"]
-        ),
-        QuotaNeed(
-            "Lambda concurrent executions, account",
-            running,
-            facts["lambda.account_concurrency"],
-        ),
-    ]
-    if deployment.stream.shard_count is not None:
-        shards = decisions["stream: shard_count"]
-        found.append(QuotaNeed("Kinesis shards, account", shards, facts["kinesis.account_shards"]))
+        ingress = doors.reserved_concurrency(planner)
+        running = derived("concurrency, ingress included", "", running + ingress)
     writes = decisions.get("votes_table: write_units") or decisions["votes table: write units at the peak"]
-    found.append(QuotaNeed("DynamoDB write units, table", writes, facts["dynamodb.table_units"]))
-    if reads := decisions.get(COUNT_READS) or decisions.get("votes_table: read_units"):
-        found.append(QuotaNeed("DynamoDB read units, table", reads, facts["dynamodb.table_units"]))
-        found.append(QuotaNeed("DynamoDB write units, account", writes, facts["dynamodb.account_units"]))
-    return found
+    reads = decisions.get(COUNT_READS) or decisions.get("votes_table: read_units")
+    shards = decisions.get("stream: shard_count") if deployment.stream.shard_count is not None else None
+    needs: list[tuple[str, Figure | None, str]] = [
+        ("API Gateway requests per second, account", requests, "api.account_requests_per_second"),
+        ("Lambda concurrent executions, account", running, "lambda.account_concurrency"),
+        ("Kinesis shards, account", shards, "kinesis.account_shards"),
+        ("DynamoDB write units, table", writes, "dynamodb.table_units"),
+        ("DynamoDB read units, table", reads, "dynamodb.table_units"),
+        ("DynamoDB write units, account", writes if reads else None, "dynamodb.account_units"),
+    ]
+    if event.viewers and by_cdn:
+        viewed = asked_per_second(event, facts, by_cdn=False)
+        needs.append(("CloudFront requests per second, distribution", viewed, "cdn.requests_per_second"))
+    if event.identity is VoterIdentity.COGNITO:
+        mailed = derived("e-mails", "", planner.demand["voters"] * given("new_accounts", event.new_accounts))
+        needs.append(
+            ("Cognito sign-ins per second, account", sign_ins(planner), "cognito.sign_ins_per_second")
+        )
+        needs.append(("Cognito e-mails a day, without an SES sender", mailed, "cognito.emails_per_day"))
+    return [QuotaNeed(name, needed, facts[key]) for name, needed, key in needs if needed is not None]
+
+
+def sign_ins(planner: Planner) -> Figure:
+    """Return the highest rate of sign-ins: with the first votes, or evenly over the time before the event."""
+    event, demand = planner.event, planner.demand
+    if event.sign_in_seconds is not None:
+        before = given("sign_in_time", event.sign_in_seconds, "s")
+        return derived("sign-ins", "requests/s", demand["voters"] / before)
+    each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
+    return derived("sign-ins", "requests/s", demand["peak"] / each)
 
 
 def _steps(
@@ -355,7 +433,6 @@ def _steps(
     scenario: EventScenario,
     needed: Sequence[QuotaNeed],
     current_shards: int | None,
-    door: Door,
 ) -> list[EventStep]:
     """Return the steps around the event, in order."""
     facts, keeping = planner.facts, planner.keeping
@@ -375,12 +452,23 @@ def _steps(
             f"new on-demand table takes {new.value:,.0f}"
         )
         steps.append(EventStep("a day before", text, (level, new)))
+    if planner.event.identity is VoterIdentity.COGNITO:
+        quota = facts["cognito.sign_ins_per_second"]
+        early = derived("time of all sign-ins", "s", planner.demand["voters"] / quota)
+        text = (
+            f"let voters sign in early: at the default quota of {quota.value:,.0f}/s all of them take "
+            f"{spoken(early.value)}"
+        )
+        steps.append(EventStep("a day before", text, (early,)))
     text = "apply the tfvars; a new stream or table takes the target at once"
     steps.append(EventStep(f"{keeping.before:g} h before", text))
-    provisioned = _provisioned_concurrency(planner)
-    if provisioned is not None and door is not Door.REST:
-        text = f"set the ingress function's provisioned concurrency to {provisioned.value:,}; null after the rise"
-        steps.append(EventStep("half an hour before", text, (provisioned,)))
+    ready = planner.decisions.get(doors.READY)
+    if ready is not None and scenario.deployment.api.vote_door is not Door.REST:
+        text = (
+            f"set ingress.provisioned_concurrency to {ready.value:,} and apply; once the rate is steady, "
+            "lower it in steps of at most 1,000 to null"
+        )
+        steps.append(EventStep("half an hour before", text, (ready,)))
     buckets = scenario.surroundings.buckets_per_poll
     if buckets != facts.value("votestream.buckets_per_poll"):
         steps.append(EventStep("when polls are created", f"give each poll a bucket_count of {buckets}"))

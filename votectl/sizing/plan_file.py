@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from votectl.settings.choices import Door
 from votectl.settings.tfvars import TfvarsFile, literal
-from votectl.sizing.choices import Door
 from votectl.sizing.consumer import whole
 from votectl.sizing.plan import CapacityPlan
 
@@ -42,6 +42,10 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
         objects["api"]["vote_door"] = plan.door.value
         ingress = plan.decisions["ingress: reserved_concurrency"]
         objects["ingress"] = {"reserved_concurrency": whole(ingress.value)}
+        # The account's pool is shared, so the doors' function must not take the consumers' share.
+        for name in ("vote_writer", "vote_aggregator"):
+            if reserved := plan.decisions.get(f"{name}: reserved_concurrency"):
+                objects[name]["reserved_concurrency"] = whole(reserved.value)
     if not event.viewers:  # nothing is known of the requests for results
         del objects["results_api"]
     # Half of the stream's retention, as the module's default: the other half is for redrives.

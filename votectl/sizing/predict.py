@@ -66,6 +66,7 @@ class _PredictedTotals(NamedTuple):
     writer_seconds: float = 0.0
     aggregator_seconds: float = 0.0
     shards: float = 0.0
+    cold_starts: float = 0.0
 
 
 @dataclass
@@ -91,7 +92,7 @@ class _Integration:
         self._scenario = scenario
         self._votes = scenario.event.votes
         event, deployment = scenario.event, scenario.deployment
-        self._throttle = Bucket(scenario.requests_per_second, deployment.api.throttling_burst_limit)
+        self._door = scenario.front_door()
         self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
         self._shards = float(scenario.shards)
         self._writer = _Queues(
@@ -131,14 +132,15 @@ class _Integration:
                 writer_seconds=self._writer.seconds,
                 aggregator_seconds=self._aggregator.seconds,
                 shards=self._shards,
+                cold_starts=self._door.cold_starts,
             )
         )
 
     def _admit(self, sent: float, seconds: float) -> float:
-        """Return the votes that the front door's throttle lets through."""
+        """Return the votes that the front door admits."""
         per_vote = self._scenario.event.requests_per_vote
-        admitted = min(sent, self._throttle.offer(seconds) / per_vote)
-        self._throttle.take(admitted * per_vote, seconds)
+        admitted = min(sent, self._door.offer(seconds) / per_vote)
+        self._door.take(admitted * per_vote, seconds)
         return admitted
 
     def _accept(self, admitted: float, now: float, seconds: float) -> tuple[float, float]:

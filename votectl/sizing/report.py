@@ -9,7 +9,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
-from votectl.sizing.choices import LACKS
 from votectl.sizing.cost import BillItem, total
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.evidence.calibration import Calibration
@@ -75,6 +74,7 @@ def plan(found: CapacityPlan, *, brief: bool = False) -> Report:
         "expected": document["expected"],
         "cost": {f"{item['service']}: {item['item']}": _usd(item["usd"]) for item in document["cost"]},
         "cost by door": {door: _usd(cost) for door, cost in document["doors"].items()},
+        "door": {found.door: {"value": found.reason, "unit": ""}},
         "quota": {quota.name: _value(quota.needed) for quota in found.quotas},
         "quota, default": {quota.name: _value(quota.default) for quota in found.quotas},
         "step": {step.when: {"value": step.what, "unit": ""} for step in found.steps},
@@ -86,6 +86,15 @@ def plan(found: CapacityPlan, *, brief: bool = False) -> Report:
     ]
     picture = _brief_picture(found) if brief else _plan_picture(found)
     return Report(picture, document, FIGURE_COLUMNS, rows)
+
+
+def idle(environment: str, items: Sequence[BillItem]) -> Report:
+    """Return the bill of a month in which nobody votes."""
+    rows = [(item.service, item.what, item.cost.value) for item in items]
+    document = {"environment": environment, "cost": _bill_document(items), "usd": total(items).value}
+    return Report(
+        [_bill(f"an idle month of {environment}", items)], document, ("service", "item", "usd"), rows
+    )
 
 
 def _usd(value: float) -> dict[str, Any]:
@@ -110,7 +119,13 @@ def _plan_document(found: CapacityPlan) -> dict[str, Any]:
         "expected": {name: _value(figure) for name, figure in found.predictions.items()},
         "cost": _bill_document(found.items),
         "door": found.door,
-        "doors": {door: cost.value for door, cost in found.doors.items()},
+        "door_reason": found.reason,
+        "doors": {door: offer.cost.value for door, offer in found.offers.items()},
+        "doors_refused": {door: offer.refusal for door, offer in found.offers.items() if offer.refusal},
+        "quotas_to_raise": {
+            door: {quota.name: quota.needed.value for quota in offer.quotas if quota.raise_it}
+            for door, offer in found.offers.items()
+        },
         "quotas": [
             {
                 "name": quota.name,
@@ -144,7 +159,8 @@ def _brief_picture(found: CapacityPlan) -> list[RenderableType]:
         ),
         ("vote aggregator", f"window {aggregator.batching_window_seconds} s, {aggregator.memory_mb} MB"),
         ("votes table", _units(deployment.votes_table)),
-        ("front door", f"{deployment.api.throttling_rate_limit:,.0f} requests/s"),
+        ("front door", f"{found.door}, {deployment.api.throttling_rate_limit:,.0f} requests/s"),
+        ("why this door", found.reason),
         ("peak of the votes table's writes", said("peak of the votes table's writes")),
         ("peak of the tallies table's writes", said("peak of the tallies table's writes")),
         ("largest backlog", said("largest backlog")),
@@ -154,7 +170,6 @@ def _brief_picture(found: CapacityPlan) -> list[RenderableType]:
         ("cost", f"${figures['cost'].value:,.2f}"),
         ("most of it", _dearest(found.items)),
         ("cost per million votes", f"${figures['cost per million votes'].value:,.2f}"),
-        ("cost by door", ", ".join(f"{door} ${cost.value:,.2f}" for door, cost in found.doors.items())),
         *(
             (
                 "quota to raise",
@@ -205,8 +220,14 @@ def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
         for quota in found.quotas
     ]
     doors = [
-        (door, f"{cost.value:,.2f}", f"{cost.value / event.votes * 1e6:,.2f}", LACKS[door])
-        for door, cost in found.doors.items()
+        (
+            door,
+            f"{offer.cost.value:,.2f}",
+            f"{offer.cost.value / event.votes * 1e6:,.2f}",
+            offer.refusal or (found.reason if door is found.door else "holds the event"),
+            ", ".join(quota.name for quota in offer.quotas if quota.raise_it) or "none",
+        )
+        for door, offer in found.offers.items()
     ]
     return [
         Text(head, style="bold"),
@@ -214,7 +235,7 @@ def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
         _figures("what to expect", found.predictions.values()),
         _table("account quotas", "quota", "needed", "default", "", right=(1, 2), rows=quotas),
         _table("steps", "when", "what", rows=((step.when, step.what) for step in found.steps)),
-        _table("doors", "door", "USD", "per million", "lacks", right=(1, 2), rows=doors),
+        _table("doors", "door", "USD", "per million", "", "quotas to raise", right=(1, 2), rows=doors),
         _bill("cost", found.items),
     ]
 
@@ -241,6 +262,7 @@ def _unit(name: str) -> str:
         ("_batch_mean", "votes"),
         ("_batches", "batches"),
         ("shards_peak", "shards"),
+        ("cold_starts", "starts"),
     ):
         if name.endswith(ending):
             return unit

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from votectl.settings.choices import Door
 from votectl.settings.deployment import (
     Consumer,
     DeploymentSettings,
@@ -11,7 +12,7 @@ from votectl.settings.deployment import (
     Table,
     Writing,
 )
-from votectl.sizing.capacity import Growth
+from votectl.sizing.capacity import Bucket, FrontDoor, Growth, Scaling
 from votectl.sizing.consumer import (
     MIB,
     ConsumerLane,
@@ -19,6 +20,7 @@ from votectl.sizing.consumer import (
     batch_limit,
     expected_aggregator,
     expected_writer,
+    ingress_seconds,
     live_row_bytes,
     live_row_units,
 )
@@ -64,12 +66,25 @@ class EventScenario:
 
     # The front door
 
-    @cached_property
-    def requests_per_second(self) -> float:
-        """Requests that the stage's throttle and the account's quota admit."""
-        limit = self.deployment.api.throttling_rate_limit
+    def front_door(self) -> FrontDoor:
+        """Return the door that votes come through, as it is when the event begins."""
+        api, ingress, facts = self.deployment.api, self.deployment.ingress, self.facts
         quota = self.surroundings.account_requests_per_second
-        return limit if quota is None else min(limit, quota)
+        rate = min(api.throttling_rate_limit, float("inf") if quota is None else quota)
+        throttle = None if api.vote_door is Door.URL else Bucket(rate, api.throttling_burst_limit)
+        if api.vote_door is Door.REST:
+            return FrontDoor(throttle, None)
+        limits = [ingress.reserved_concurrency, self.surroundings.account_concurrency]
+        each = min(facts.value("lambda.requests_per_concurrency"), 1 / ingress_seconds(ingress, facts).value)
+        burst = facts.value("lambda.scaling_per_10_seconds")
+        scaling = Scaling(
+            ready=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
+            limit=min([float(limit) for limit in limits if limit is not None], default=float("inf")),
+            requests_each=each,
+            per_second=burst / 10,
+            burst=burst,
+        )
+        return FrontDoor(throttle, scaling)
 
     # The stream
 

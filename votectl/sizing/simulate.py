@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from votectl.sizing.capacity import Bucket, GrowingCapacity
+from votectl.sizing.capacity import GrowingCapacity
 from votectl.sizing.consumer import ConsumerLane, whole
 from votectl.sizing.course import Course
 from votectl.sizing.errors import InvalidInput, LimitExceeded
@@ -100,6 +100,7 @@ class _Sample(NamedTuple):
     storing_lag: float
     live_lag: float
     shards: float
+    cold_starts: float
 
 
 @dataclass
@@ -164,7 +165,7 @@ class _Simulation:
         self._sample_every = max(1, round(1 / step)) * max(
             1, floor(event.duration_seconds / _SAMPLES_AIMED_AT)
         )
-        self._throttle = Bucket(scenario.requests_per_second, deployment.api.throttling_burst_limit)
+        self._door = scenario.front_door()
         self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
         self._shard_limit = scenario.records_per_shard.value
         self._shards = scenario.shards
@@ -236,11 +237,11 @@ class _Simulation:
         total = float(sent.sum())
         self._totals.sent += total
         admitted = sent
-        allowed = self._throttle.offer(self._step) / event.requests_per_vote
+        allowed = self._door.offer(self._step) / event.requests_per_vote
         if total > allowed:
             admitted = thin(sent.ravel(), floor(allowed) / total, self._offset()).reshape(sent.shape)
         passed = float(admitted.sum())
-        self._throttle.take(passed * event.requests_per_vote, self._step)
+        self._door.take(passed * event.requests_per_vote, self._step)
         self._totals.refused_by_api += total - passed
         in_shard = admitted.sum(axis=1)
         offered = self._tokens + self._shard_limit * self._step
@@ -301,6 +302,7 @@ class _Simulation:
                 storing_lag=self._lag(self._writer, self._pointers[0]),
                 live_lag=self._lag(self._aggregator, self._pointers[1]),
                 shards=float(self._shards),
+                cold_starts=self._door.cold_starts,
             )
         )
 

@@ -2,19 +2,24 @@ from collections.abc import Callable
 
 import pytest
 
+from votectl.settings.choices import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
     DeploymentSettings,
+    Encryption,
+    Firewall,
+    Ingress,
     Observability,
     ResultsApi,
+    ResultsPack,
     StreamMode,
     StreamSettings,
     Table,
     Writer,
 )
-from votectl.sizing.cost import BillItem, itemise, total
+from votectl.sizing.cost import BillItem, idle_month, itemise, total
 from votectl.sizing.course import Keeping, Usage
 from votectl.sizing.event import event
 from votectl.sizing.facts import Facts
@@ -31,6 +36,7 @@ USED = Usage(
     aggregator_batches=500,
     aggregator_seconds=40,
     shards=10,
+    cold_starts=0,
     hours=3,
     event_share=1.0,
     source="test",
@@ -80,7 +86,9 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "results_api requests": 0.0002,
             "results_api log": 1_000 * 630 / gb * 0.5,
             "dashboard": 3 * 3 / 730,
-            "functions' and mappings' metrics": (45 + 12) * 0.30 * 3 / 730,
+            "functions' metrics": 45 * 0.30 * 3 / 730,
+            "mappings' metrics": 12 * 0.30 * 3 / 730,
+            "detailed API metrics": 4 * 5 * 0.30 * 3 / 730,
             "alarms": 43 * 0.10 * 3 / 730,
         }
     )
@@ -177,9 +185,41 @@ def test_cost_grows_along_the_course_to_its_whole(
 
     so_far = [cost(moment) for moment in (0, 20, 40, 60)]
     assert so_far == sorted(so_far)
-    monitoring = (65 * 0.10 + 3 + 53 * 0.30) / 730
+    monitoring = (43 * 0.10 + 3 + 12 * 0.30) / 730
     assert so_far[0] == pytest.approx(4 * 0.015 + monitoring, rel=0.1)  # an hour before the event
     assert cost(None) > so_far[-1]  # begun hours
+
+
+def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
+    changes = {
+        "stream": StreamSettings(shard_count=2, retention_hours=48, shard_level_metrics=("IncomingRecords",)),
+        "votes_table": Table(billing_mode=BillingMode.PROVISIONED, write_units=10, read_units=10),
+        "firewall": Firewall(),
+        "results_pack": ResultsPack(),
+        "encryption": Encryption(customer_managed_key=True),
+        "ingress": Ingress(provisioned_concurrency=10),
+        "api": Api(vote_door=Door.HTTP),
+    }
+    assert bill(idle_month(ON_DEMAND.model_copy(update=changes), facts)) == pytest.approx(
+        {
+            "shards": 2 * 730 * 0.015,
+            "longer retention": 2 * 730 * 0.02,
+            "votes table writes": 10 * 730 * 0.00065,
+            "votes table reads": 10 * 730 * 0.00013,
+            "ingress provisioned concurrency, all the time": 10 * 0.25 * 730 * 3600 * 3.3334e-6,
+            "web ACL and rules": 5 + 2,
+            "keys": 3,
+            "dashboard": 3,
+            "mappings' metrics": 12 * 0.30,
+            "shard-level metrics": 2 * 0.30,
+            "alarms": 43 * 0.10,
+        }
+    )
+
+
+def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
+    behind = ON_DEMAND.model_copy(update={"firewall": Firewall()})
+    assert bill(itemise(USED, FLAT, behind, facts))["requests"] == pytest.approx(0.60)
 
 
 def test_begun_hours_are_paid_in_full(scenario: Callable[..., EventScenario]) -> None:

@@ -1,5 +1,6 @@
 """Every output in the documents is what its command prints today, and every picture is there and small."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.rewrite_outputs import ROOT, TABLE, door_table, identity_table
 from votectl.sizing.evidence.real_run import RealRun
 
-DOCS = Path(__file__).parents[4] / "docs"
+DOCS = ROOT / "docs"
 PAGES = ("sizing.md", "experiments.md")
 LARGEST_PICTURE = 200_000  # bytes
 
@@ -38,6 +40,36 @@ def test_a_shown_output_is_what_the_command_prints(
     monkeypatch.chdir(tmp_path)  # where pictures go
     _, printed = votectl(shlex.split(command), columns=118)
     assert without_trailing_blanks(printed) == without_trailing_blanks(output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "made", "pages"),
+    [
+        pytest.param("doors", door_table, ("README.md", "docs/sizing.md"), id="doors"),
+        pytest.param("identities", identity_table, ("docs/sizing.md",), id="identities"),
+    ],
+)
+def test_a_table_of_costs_is_what_plan_answers(
+    votectl: Callable[..., tuple[int, str]],
+    name: str,
+    made: Callable[[Callable[[list[str]], str]], str],
+    pages: tuple[str, ...],
+) -> None:
+    expected = made(lambda words: votectl(words)[1])
+    for page in pages:
+        shown = [found[2] for found in TABLE.finditer((ROOT / page).read_text()) if found[1] == name]
+        assert shown == [expected], page
+
+
+def test_the_idle_months_in_the_readme_are_what_plan_answers(
+    votectl: Callable[..., tuple[int, str]],
+) -> None:
+    dev, prod = (
+        json.loads(votectl(["plan", "--idle", name, "--json"])[1])["usd"] for name in ("dev", "prod")
+    )
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"An idle month costs ${dev:.0f} (`dev`) and ${prod:.0f} (`prod`)" in text
 
 
 def blocks(language: str) -> list[str]:

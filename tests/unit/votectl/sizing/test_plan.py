@@ -1,10 +1,12 @@
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from votectl.settings.deployment import BillingMode, StreamMode
-from votectl.sizing.choices import Door, Preference
+from votectl.settings.choices import Door
+from votectl.settings.deployment import BillingMode, StreamMode, Surroundings
+from votectl.sizing.choices import Preference
 from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.errors import InvalidInput, LimitExceeded
@@ -12,6 +14,7 @@ from votectl.sizing.event import Goals, event
 from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.facts import Facts
 from votectl.sizing.plan import PROVISIONED, CapacityPlan, plan
+from votectl.sizing.predict import flow
 from votectl.sizing.simulate import simulate
 
 MILLION = {"name": "million", "peak": 1e6, "duration": 600}
@@ -231,35 +234,127 @@ def test_viewers_have_limits_and_invocations_of_their_own(
 
 FINAL: dict[str, float] = {"votes": 1.5e9, "peak": 50_000}
 HALF_AN_HOUR = Goals(final_deadline_seconds=1_800)
+API, FUNCTIONS = "API Gateway requests per second, account", "Lambda concurrent executions, account"
 
 
-def test_the_cheaper_door_of_a_tv_final_costs_less_than_70_cents_per_million(facts: Facts) -> None:
-    found = plan(event(**FINAL), HALF_AN_HOUR, facts, door=Door.URL)
-    assert found.predictions["cost per million votes"].value < 0.70
-    assert found.predictions["cost"].value == pytest.approx(found.doors[Door.URL].value)
-    assert found.doors[Door.URL].value < found.doors[Door.HTTP].value < found.doors[Door.REST].value
+@pytest.fixture(scope="module")
+def final(facts: Facts) -> CapacityPlan:
+    """The plan of a television final."""
+    return plan(event(**FINAL), HALF_AN_HOUR, facts)
 
 
-def test_a_function_door_needs_concurrency_instead_of_requests(facts: Facts) -> None:
+def test_a_tv_final_costs_less_than_70_cents_per_million(final: CapacityPlan) -> None:
+    assert final.door is Door.URL
+    assert final.predictions["cost per million votes"].value < 0.70
+    assert final.predictions["cost"].value == pytest.approx(final.offers[Door.URL].cost.value)
+    costs = [final.offers[door].cost.value for door in (Door.URL, Door.HTTP, Door.REST)]
+    assert costs == sorted(costs)
+    assert "rest $" in final.reason
+
+
+def test_every_item_of_a_tv_final_is_explained(final: CapacityPlan) -> None:
+    assert sum(item.cost.value for item in final.items) == pytest.approx(final.predictions["cost"].value)
+    for item in final.items:
+        assert item.cost.how
+        assert all(part.how or part.source for part in item.cost.walk())
+
+
+@pytest.mark.parametrize(
+    ("told", "door", "reason"),
+    [
+        pytest.param({"identity": "oidc"}, Door.URL, "rest: identity oidc needs the ingress", id="oidc"),
+        pytest.param({"identity": "none"}, Door.REST, "url: no firewall", id="no-identity"),
+        pytest.param({"identity": "none", "firewall": False}, Door.URL, "cheapest", id="by-choice"),
+        pytest.param({"client_keys": True}, Door.REST, "http: no client keys", id="client-keys"),
+        pytest.param(
+            {"identity": "oidc", "batch_endpoint_share": 0.5},
+            Door.HTTP,
+            "url: batches with identity iam only",
+            id="batches",
+        ),
+        pytest.param({"peak": 1e6}, Door.REST, "concurrent executions, more than Lambda's", id="too-many"),
+        pytest.param({"votes": 30, "peak": None}, Door.REST, "simplest within 1 %", id="classroom"),
+    ],
+)
+def test_the_cheapest_door_that_holds_the_event_is_chosen(
+    facts: Facts, told: dict[str, Any], door: Door, reason: str
+) -> None:
+    found = plan(event(**{"peak": 5_000, "duration": 600} | told), HALF_AN_HOUR, facts)
+    assert found.door is door
+    assert reason in found.reason
+
+
+def test_an_event_that_no_door_holds_is_refused(facts: Facts) -> None:
+    wished = event(peak=100, duration=60, identity="codes", client_keys=True)
+    with pytest.raises(
+        LimitExceeded, match="identity codes needs the ingress function; http: no client keys"
+    ):
+        plan(wished, HALF_AN_HOUR, facts)
+    with pytest.raises(InvalidInput, match="door: url does not hold this event: no client keys"):
+        plan(wished, HALF_AN_HOUR, facts, door=Door.URL)
+
+
+def test_a_function_door_needs_concurrency_instead_of_requests(final: CapacityPlan) -> None:
     needed = {
-        door: {
-            quota.name: quota.needed.value
-            for quota in plan(event(**FINAL), HALF_AN_HOUR, facts, door=door).quotas
-        }
-        for door in Door
+        door: {quota.name: quota.needed.value for quota in offer.quotas}
+        for door, offer in final.offers.items()
     }
-    api, functions = "API Gateway requests per second, account", "Lambda concurrent executions, account"
-    assert needed[Door.URL][api] == 0
-    assert needed[Door.HTTP][api] == needed[Door.REST][api]
+    assert needed[Door.URL][API] == 0
+    assert needed[Door.HTTP][API] == needed[Door.REST][API]
     # Lambda takes ten requests a second for each concurrent execution.
-    assert needed[Door.URL][functions] - needed[Door.REST][functions] == pytest.approx(6_342, abs=1)
+    assert needed[Door.URL][FUNCTIONS] - needed[Door.REST][FUNCTIONS] == pytest.approx(6_342, abs=1)
+    assert final.decisions["vote_writer: reserved_concurrency"].value == 72
 
 
 @pytest.mark.parametrize(("shape", "provisioned"), [("flat", True), ("show", False)])
 def test_a_rise_faster_than_lambda_scales_is_provisioned(facts: Facts, shape: str, provisioned: bool) -> None:
     found = plan(event(**FINAL, shape=shape), HALF_AN_HOUR, facts, door=Door.HTTP)
     assert any(item.what == PROVISIONED for item in found.items) is provisioned
-    assert any("provisioned concurrency" in step.what for step in found.steps) is provisioned
+    assert any("provisioned_concurrency" in step.what for step in found.steps) is provisioned
+    assert found.predictions["refused votes"].value == 0
+
+
+def test_without_provisioned_containers_a_sudden_rise_is_refused(facts: Facts) -> None:
+    found = plan(event(peak=50_000, duration=60), HALF_AN_HOUR, facts, door=Door.URL)
+    ready, cold = (
+        replace(found.scenario, surroundings=Surroundings(ingress_ready=number)) for number in (6_000, 0)
+    )
+    for play in (flow, lambda scenario: simulate(scenario, 1, 0.5)):
+        assert CourseSummary.of(play(ready)).votes_refused_by_api == 0
+        lost = CourseSummary.of(play(cold))
+        # At first 1,000 containers answer 10 requests a second each, then 1,000 a second more.
+        assert lost.votes_refused_by_api == pytest.approx(40_000**2 / 1_000 / 2, rel=0.1)
+        assert lost.cold_starts == pytest.approx(5_000, rel=0.03)
+
+
+def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
+    told: dict[str, Any] = {"votes": 1e6, "peak": 1_000, "votes_per_voter": 2, "polls": 2}
+    told["identity"] = "cognito"
+    bills = {
+        tier: {
+            item.what: item.cost.value
+            for item in plan(event(**told, user_pool_tier=tier), Goals(), facts).items
+        }
+        for tier in ("LITE", "ESSENTIALS", "PLUS")
+    }
+    lite = 100_000 * 0.0055 + 400_000 * 0.0046
+    assert bills["LITE"]["monthly active users, LITE"] == pytest.approx(lite)
+    assert bills["ESSENTIALS"]["monthly active users, ESSENTIALS"] == pytest.approx(500_000 * 0.015)
+    assert bills["PLUS"]["monthly active users, PLUS"] == pytest.approx(500_000 * 0.02)
+    assert bills["LITE"]["e-mails to new accounts"] == pytest.approx(500 * 0.1)
+    found = plan(event(**told, new_accounts=0, sign_in_seconds=5_000), Goals(), facts)
+    needed = {quota.name: quota for quota in found.quotas}
+    assert needed["Cognito sign-ins per second, account"].needed.value == pytest.approx(100)
+    assert not needed["Cognito sign-ins per second, account"].raise_it
+    assert needed["Cognito e-mails a day, without an SES sender"].needed.value == 0
+    assert not any(item.service == "Cognito" for item in planned(facts, {"votes": 1e6, "peak": 1e3}).items)
+
+
+def test_viewers_behind_a_cdn_count_against_its_quota(facts: Facts) -> None:
+    found = planned(facts, {"peak": 500, "duration": 300, "viewers": 2_000_000})
+    needed = {quota.name: quota for quota in found.quotas}["CloudFront requests per second, distribution"]
+    assert needed.needed.value == pytest.approx(400_000)
+    assert needed.raise_it
 
 
 def test_read_units_of_a_long_event_are_raised_for_the_count_alone(facts: Facts) -> None:
