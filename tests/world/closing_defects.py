@@ -12,6 +12,7 @@ import vote_aggregator.handler
 import vote_writer.handler
 from tally.closing import Expectations, MarkerStream
 from tally.state import TallyState
+from tally.store import TallyRowTable, WriterFailures
 from voting.final import CERTIFICATE, Final
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
 from world import tallying
@@ -93,13 +94,7 @@ def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch
 @defect
 def what_the_writer_gave_up_on_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """It is stored when it is redriven, and the result would be final by then."""
-    patch.setattr(tallying, "_Failures", lambda _count: _NoFailures())
-
-
-class _NoFailures:
-    def waiting(self) -> int:
-        """There are some, but nobody asks."""
-        return 0
+    patch.setattr(WriterFailures, "waiting", lambda _failures: 0)
 
 
 @defect
@@ -124,19 +119,19 @@ def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
 def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
     """The poll is final for those who look at the certificate, and cancelled for those who look at the poll."""
 
-    def certify(rows: Any, final: Final, entry: str) -> bool:
-        rows._rows[final.poll_id, entry] = dict(final.to_row(entry))
+    def certify(rows: TallyRowTable, final: Final, entry: str) -> bool:
+        rows._client.put_item(TableName=rows._table, Item=final.to_row(entry))
         return True
 
-    patch.setattr(tallying._Rows, "certify", certify)
+    patch.setattr(TallyRowTable, "certify", certify)
 
 
 @defect
 def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
     """It certifies beside the place that is taken."""
 
-    def final(rows: Any, poll_id: str, entry: str) -> Final | None:
-        row = rows._rows.get((poll_id, entry))
+    def final(rows: TallyRowTable, poll_id: str, entry: str) -> Final | None:
+        row = rows._get(poll_id, entry)
         return Final.from_row(row) if row and CERTIFICATE in row else None
 
-    patch.setattr(tallying._Rows, "final", final)
+    patch.setattr(TallyRowTable, "final", final)

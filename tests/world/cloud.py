@@ -49,6 +49,8 @@ AGGREGATOR_RETRIES: int | None = None
 PATIENCE_MS = 5_000
 STEPS_AT_MOST = 20
 
+ROWS_PER_PAGE = 2
+
 # What a log line, a metric or an error must never hold: every voter and option here starts like this.
 PRIVATE = ("voter-", "choice-")
 
@@ -83,6 +85,7 @@ class Cloud:
             TABLES,
             shows_row_to_insert=self.nature.shows_row_to_insert,
             shows_row_to_update=self.nature.shows_row_to_update,
+            rows_per_page=ROWS_PER_PAGE,
         )
         self.broken = False  # whether a promise is known to be broken already
         self.polls: dict[str, PollRow] = {}

@@ -7,7 +7,7 @@ on demand. Its error messages quote keys and values, as DynamoDB's may.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import SimpleNamespace
@@ -117,6 +117,7 @@ class FakeDynamoDB:
         shows_row_to_insert: whether "DuplicateItem" carries the row that was there.
         shows_row_to_update: whether "ConditionalCheckFailed" of a statement does. Real stores differ in
             both, so no caller may rely on either.
+        rows_per_page: how many rows a query returns at most.
     """
 
     def __init__(
@@ -125,8 +126,10 @@ class FakeDynamoDB:
         *,
         shows_row_to_insert: bool = True,
         shows_row_to_update: bool = True,
+        rows_per_page: int = 1_000,
     ) -> None:
         self.tables = {name: Table(key_names) for name, key_names in tables.items()}
+        self.rows_per_page = rows_per_page
         self.shows_row_to_insert = shows_row_to_insert
         self.shows_row_to_update = shows_row_to_update
 
@@ -148,10 +151,28 @@ class FakeClient:
         self._database = database
         self._gate = gate
 
-    def put_item(self, *, TableName: str, Item: Item) -> dict[str, Any]:  # noqa: N803
-        """Put a row, whatever was there."""
-        self._database.tables[TableName].rows[self._database.tables[TableName].key_of(Item)] = dict(Item)
+    def put_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Item: Item,  # noqa: N803
+        ConditionExpression: str | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        """Put a row where the condition holds."""
+        table = self._database.tables[TableName]
+        key = table.key_of(Item)
+        row = table.rows.get(key)
+        if ConditionExpression and not _holds(ConditionExpression, row, {}):
+            raise _error("ConditionalCheckFailedException", "PutItem", f"not for {key}")
+        table.rows[key] = dict(Item)
         return {}
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        """Return a row by its key."""
+        assert ConsistentRead, "whatever is decided by a row reads it strongly consistently"
+        table = self._database.tables[TableName]
+        row = table.rows.get(table.key_of(Key))
+        return {} if row is None else {"Item": dict(row)}
 
     def query(
         self,
@@ -160,13 +181,39 @@ class FakeClient:
         KeyConditionExpression: str,  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
         ConsistentRead: bool,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
+        **shape: Any,
     ) -> dict[str, Any]:
-        """Return the rows of one partition, ordered by their sort key."""
+        """Return a page of the rows of one partition, ordered by their sort key, with all their attributes."""
         assert ConsistentRead, "the final count reads strongly consistently"
-        (name, value) = KeyConditionExpression.split(" = ")
-        wanted = ExpressionAttributeValues[value]
-        rows = [dict(row) for row in self._database.rows(TableName) if row[name] == wanted]
-        return {"Items": rows, "Count": len(rows)}
+        unknown = shape.keys() - {
+            "ProjectionExpression",
+            "ExpressionAttributeNames",
+            "ReturnConsumedCapacity",
+        }
+        assert not unknown, f"the fake does not know this of a query: {unknown}"
+        match = re.fullmatch(r"(\w+) = (:\w+)(?: AND begins_with\((\w+), (:\w+)\))?", KeyConditionExpression)
+        assert match, f"the fake does not know this condition: {KeyConditionExpression}"
+        values = ExpressionAttributeValues
+        table = self._database.tables[TableName]
+        after = () if ExclusiveStartKey is None else table.key_of(ExclusiveStartKey)
+        rows = [
+            dict(row)
+            for key, row in sorted(table.rows.items())
+            if row[match[1]] == values[match[2]]
+            and (match[3] is None or row[match[3]]["S"].startswith(values[match[4]]["S"]))
+            and key > after
+        ]
+        page = rows[: self._database.rows_per_page]
+        answer: dict[str, Any] = {"Items": page, "Count": len(page)}
+        if len(page) < len(rows):
+            answer["LastEvaluatedKey"] = {name: page[-1][name] for name in table.key_names}
+        return answer
+
+    def get_paginator(self, operation: str) -> "Pages":
+        """Return a paginator."""
+        assert operation == "query", f"the fake does not know pages of this: {operation}"
+        return Pages(self)
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
         """Return rows of one table by key."""
@@ -265,12 +312,13 @@ class FakeClient:
         Key: Item,  # noqa: N803
         UpdateExpression: str,  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
         ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         """Set and add to attributes of one row, in one step, where the condition holds."""
+        ExpressionAttributeNames = ExpressionAttributeNames or {}  # noqa: N806
         fault = self._enter("UpdateItem", 1, [Key, ExpressionAttributeNames, ExpressionAttributeValues])
         if fault.throttled(1):
             self._refuse("ProvisionedThroughputExceededException", "UpdateItem", [Key])
@@ -326,6 +374,23 @@ class FakeClient:
         raise _error(code, operation, f"refused: {quoted}")
 
 
+class Pages:
+    """The paginator of queries."""
+
+    def __init__(self, client: FakeClient) -> None:
+        self._client = client
+
+    def paginate(self, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield page after page."""
+        start: dict[str, Any] = {}
+        while True:
+            page = self._client.query(**query, **start)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
 def _refusal(
     code: str, plan: Insert | Update, statement: Mapping[str, Any], item: Item | None = None
 ) -> dict[str, Any]:
@@ -373,18 +438,18 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
 
 
 def _updated(row: Item, expression: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Item:
-    """Return the row after "SET a = :a, … ADD #0 :0, …", or after "ADD #0 :0" of a set of strings."""
+    """Return the row after "SET a = :a, … ADD #0 :0, …", "SET a = :a", or "ADD #0 :0" of a set of strings."""
     if match := re.fullmatch(r"ADD (#\w+) (:\w+)", expression):
         name, added = names[match[1]], values[match[2]]["SS"]
         assert added, "DynamoDB knows no empty set"
         return {**row, name: {"SS": sorted({*row.get(name, {"SS": []})["SS"], *added})}}
-    match = re.fullmatch(r"SET ((?:\w+ = :\w+(?:, )?)*) ADD ((?:#\w+ :\w+(?:, )?)*)", expression)
+    match = re.fullmatch(r"SET ((?:\w+ = :\w+(?:, )?)*)(?: ADD ((?:#\w+ :\w+(?:, )?)*))?", expression)
     assert match, f"the fake does not know this update: {expression}"
     changed = dict(row)
     for assignment in match[1].split(", "):
         name, value = assignment.split(" = ")
         changed[name] = dict(values[value])
-    for addition in match[2].split(", "):
+    for addition in match[2].split(", ") if match[2] else ():
         placeholder, value = addition.split(" ")
         name = names[placeholder]
         before = int(changed.get(name, {"N": "0"})["N"])
