@@ -51,7 +51,9 @@ def runtime_from(environ: Mapping[str, str]) -> IngressRuntime:
         batch_enabled=settings.batch_enabled,
         signed_votes=settings.voter_auth == "iam",
         voter_of=voter_source(
-            settings, time.time, environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "")
+            settings,
+            time.time,
+            environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get("AWS_ENDPOINT_URL", ""),
         ),
     )
     return IngressRuntime(rules, connection.call)

@@ -31,7 +31,7 @@ _ROOT_KEYS = {"test": "test"}
 _SIGNED_LATELY = datetime.timedelta(minutes=5)
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=([^/,]+)/([0-9]{8})/([a-z0-9-]+)/execute-api/aws4_request, ?"
+    r"AWS4-HMAC-SHA256 Credential=([^/,]+)/([0-9]{8})/([a-z0-9-]+)/([a-z-]+)/aws4_request, ?"
     r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
 
@@ -90,8 +90,8 @@ def authorize(handler: Any, chain: Any, context: Any, response: Any) -> None:
 _authorize: Callable[..., None] = AuthorizerHandler.__call__
 
 
-def check_signature(request: Any, account_id: str, region: str) -> None:
-    """Compute a request's signature (AWS Signature Version 4) anew, and compare.
+def check_signature(request: Any, account_id: str, region: str, service: str = "execute-api") -> str:
+    """Compute a request's signature (AWS Signature Version 4) anew, and compare; return the access key that made it.
 
     Raises:
         MissingAuthTokenError: it has none.
@@ -100,15 +100,15 @@ def check_signature(request: Any, account_id: str, region: str) -> None:
     claimed = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
     if claimed is None:
         raise MissingAuthTokenError("Missing Authentication Token")
-    key, _, claimed_region, signed, signature = claimed.groups()
+    key, _, claimed_region, claimed_service, signed, signature = claimed.groups()
     secret, timestamp = _secret_of(key, account_id), request.headers.get("X-Amz-Date", "")
-    if secret is None or claimed_region != region or not _is_recent(timestamp):
+    if secret is None or (claimed_region, claimed_service) != (region, service) or not _is_recent(timestamp):
         raise InvalidSignatureError("The security token included in the request is invalid.")
     headers = {name: request.headers.get(name, "") for name in signed.split(";")}
     if "x-amz-content-sha256" in headers:
         headers["x-amz-content-sha256"] = hashlib.sha256(request.get_data()).hexdigest()
     path = request.environ.get("RAW_URI") or request.full_path
-    signer = SigV4Auth(Credentials(key, secret), "execute-api", region)
+    signer = SigV4Auth(Credentials(key, secret), service, region)
     aws_request = AWSRequest(request.method, f"http://{request.host}{path}", headers, request.get_data())
     aws_request.context["timestamp"] = timestamp
     text = signer.string_to_sign(aws_request, signer.canonical_request(aws_request))
@@ -116,6 +116,7 @@ def check_signature(request: Any, account_id: str, region: str) -> None:
         raise InvalidSignatureError(
             "The request signature we calculated does not match the one you provided."
         )
+    return key
 
 
 def _secret_of(key: str, account_id: str) -> str | None:

@@ -16,6 +16,8 @@ from airspeed import operators
 from localemu.aws.handlers.codec import ContentDecoder
 from werkzeug.datastructures import Headers
 
+from localcloud.emulator.payload import PREFIX
+
 DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
     "gzip": gzip.decompress,
@@ -29,6 +31,8 @@ def decode(decoder: Any, chain: Any, context: Any, response: Any) -> None:
     LocalEmu decodes gzip while a handler reads the body, so a body that is not gzip ends in status 500.
     """
     del response
+    if context.request.path.startswith(f"{PREFIX}/"):
+        return  # HTTP APIs and function URLs decode nothing
     service = context.service and context.service.service_name
     coding = (context.request.content_encoding or "identity").strip().lower()
     if service in decoder.SKIP_GZIP_SERVICES or coding == "identity":

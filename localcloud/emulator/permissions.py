@@ -58,14 +58,14 @@ def acts_for_itself(is_internal: Callable[..., bool], context: Any, access_key: 
     internal = is_internal(context, access_key)
     params = context.internal_request_params or {}
     if internal and context.operation.name == "Invoke" and params.get("service_principal") == "apigateway":
-        _check_function_policy(context, params["source_arn"])
+        name = str(context.service_request["FunctionName"]).split(":function:")[-1].split(":")[0]
+        check_function_policy(context.account_id, context.region, name, params["source_arn"])
     return internal
 
 
-def _check_function_policy(context: Any, source_arn: str) -> None:
+def check_function_policy(account_id: str, region: str, name: str, source_arn: str) -> None:
     """Refuse an invocation by API Gateway that no permission of the function (aws_lambda_permission) allows."""
-    name = str(context.service_request["FunctionName"]).split(":function:")[-1].split(":")[0]
-    function = lambda_stores[context.account_id][context.region].functions.get(name)
+    function = lambda_stores[account_id][region].functions.get(name)
     policies = function.permissions.values() if function else ()
     known = {"AWS:SourceArn": source_arn, "aws:SourceArn": source_arn}
     if not any(

@@ -52,7 +52,9 @@ def mend() -> None:
 
     from localcloud.emulator import (
         front_door,
+        function_url,
         headers,
+        http_api,
         iam_request,
         kinesis,
         mapping_state,
@@ -62,7 +64,9 @@ def mend() -> None:
     )
 
     front_door.install()
+    function_url.install()
     headers.install()
+    http_api.install()
     iam_request.install()
     kinesis.install()
     permissions.install()

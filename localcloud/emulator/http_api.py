@@ -1,0 +1,241 @@
+"""HTTP APIs, as far as API Gateway documents them: routes, CORS, throttling, signatures, tokens, changes of a stage.
+
+LocalEmu's own handler answers no preflight, counts no burst, takes any header that looks like a signature, tells the
+function that it has a token's claims from a signature, checks no `client_id`, and knows no UpdateStage. So the path
+below PREFIX has this handler, and LocalEmu's stays where it was.
+"""
+# mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
+
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+import jwt
+from localemu.aws.api import CommonServiceException
+from localemu.aws.handlers import cors as cors_handlers
+from localemu.services.apigateway.next_gen.execute_api.gateway_response import BaseGatewayException
+from localemu.services.apigatewayv2 import provider
+from localemu.services.cognito_idp import tokens
+from localemu.services.cognito_idp.oidc import get_pool_keys
+from moto.apigatewayv2.models import apigatewayv2_backends
+
+from localcloud.emulator import payload
+from localcloud.emulator.front_door import check_signature
+from localcloud.emulator.permissions import check_function_policy
+
+KIND = "http"
+MAX_BODY_BYTES = 10_000_000
+
+# "arn:aws:apigateway:…:lambda:path/2015-03-31/functions/<the function's ARN, with an alias>/invocations"
+_FUNCTION = re.compile(r"function:(?P<name>[^:/]+)(?::(?P<qualifier>[^/]+))?/invocations$")
+_PLACEHOLDER = re.compile(r"\{[^}]+\}")
+
+
+class Refused(Exception):
+    """When API Gateway answers itself."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class Throttle:
+    """A token bucket for each stage: it holds the burst, and is filled at the rate."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[float, float]] = defaultdict(lambda: (float("inf"), 0.0))
+
+    def lets_in(self, stage: str, rate: float, burst: float, now: float) -> bool:
+        """Take one token, if there is one."""
+        with self._lock:
+            left, filled_at = self._buckets[stage]
+            left = min(burst, left + (now - filled_at) * rate)
+            self._buckets[stage] = (left - 1 if left >= 1 else left, now)
+            return left >= 1
+
+
+_throttle = Throttle()
+
+
+def handle(lambda_service: Any, request: Any, door_id: str, path: str = "") -> Any:
+    """Answer one request to an HTTP API."""
+    del path
+    found = [
+        (account, region, backend.apis[door_id])
+        for account, regions in apigatewayv2_backends.items()
+        for region, backend in regions.items()
+        if door_id in backend.apis
+    ]
+    if not found:
+        return payload.refusal(404, "Not Found")
+    ((account, region, api),) = found
+    cors = cors_of(api.cors_configuration)
+    if cors is not None and request.method == "OPTIONS":
+        return cors.preflight(request, 204)
+    try:
+        answer = _answer(lambda_service, request, account, region, api)
+    except Refused as refused:
+        answer = payload.refusal(refused.status, refused.message)
+    if cors is not None:
+        cors.add_to(answer, request)
+    return answer
+
+
+def cors_of(settings: Mapping[str, Any] | None) -> payload.Cors | None:
+    """Return an API's CORS settings."""
+    if not settings:
+        return None
+    return payload.Cors(
+        settings.get("allowOrigins") or (),
+        settings.get("allowMethods") or (),
+        settings.get("allowHeaders") or (),
+        settings.get("exposeHeaders") or (),
+        settings.get("maxAge"),
+    )
+
+
+def _answer(lambda_service: Any, request: Any, account: str, region: str, api: Any) -> Any:
+    path = payload.path_of(request, KIND, api.api_id)
+    if len(request.get_data()) > MAX_BODY_BYTES:
+        raise Refused(413, "Request Entity Too Large")
+    route = next(
+        (route for route in api.routes.values() if matches(route.route_key, request.method, path)), None
+    )
+    stage = api.stages.get("$default")
+    if route is None or stage is None:
+        raise Refused(404, "Not Found")
+    limits = stage.default_route_settings or {}
+    rate, burst = limits.get("throttlingRateLimit"), limits.get("throttlingBurstLimit")
+    if rate and burst and not _throttle.lets_in(api.api_id, float(rate), float(burst), time.monotonic()):
+        raise Refused(429, "Too Many Requests")
+    arn = f"arn:aws:execute-api:{region}:{account}:{api.api_id}/$default/{request.method}{path}"
+    authorizer: dict[str, Any] | None = None
+    if route.authorization_type == "AWS_IAM":
+        authorizer = {"iam": _signed_by(request, account, region, arn)}
+    elif route.authorization_type == "JWT":
+        settings = api.authorizers[route.authorizer_id].jwt_configuration
+        claims = verified_claims(request, settings, route.authorization_scopes or ())
+        authorizer = {
+            "jwt": {"claims": {name: _text(value) for name, value in claims.items()}, "scopes": None}
+        }
+    integration = api.integrations[route.target.removeprefix("integrations/")]
+    function = _FUNCTION.search(integration.integration_uri)
+    if function is None:
+        raise Refused(500, "Internal Server Error")
+    domain = f"{api.api_id}.execute-api.{region}.amazonaws.com"
+    event = payload.event_of(request, path, route.route_key, domain, account, authorizer)
+    try:
+        check_function_policy(account, region, function["name"], arn)
+        result = payload.invoke(
+            lambda_service, account, region, function["name"], function["qualifier"], event
+        )
+    except CommonServiceException:
+        # The function may not be invoked, is not there, or has no concurrency left.
+        raise Refused(500, "Internal Server Error") from None
+    if result.is_error:
+        raise Refused(500, "Internal Server Error")
+    return payload.answer_of(result.payload)
+
+
+def matches(route_key: str, method: str, path: str) -> bool:
+    """Say whether a route takes a request."""
+    route_method, _, template = route_key.partition(" ")
+    return route_method in {"ANY", method} and _pattern(template).fullmatch(path) is not None
+
+
+@lru_cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(re.escape(part) for part in _PLACEHOLDER.split(template)))
+
+
+def _signed_by(request: Any, account: str, region: str, arn: str) -> dict[str, Any]:
+    """Return who has signed a request, if that one may send it."""
+    try:
+        key = check_signature(request, account, region)
+    except BaseGatewayException:
+        raise Refused(403, "Forbidden") from None
+    if not payload.allows(account, region, key, {"execute-api:Invoke": arn}, {}):
+        raise Refused(403, "Forbidden")
+    return payload.identity_of(account, region, key)
+
+
+def verified_claims(request: Any, settings: Mapping[str, Any], scopes: Any) -> dict[str, Any]:
+    """Return the claims of a request's token, as a JWT authorizer does.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html: the issuer's signature,
+    `iss`, `aud` (or `client_id`, only if there is no `aud`), `exp`, `nbf`, `iat`, and one of the route's scopes.
+    """
+    token = request.headers.get("Authorization", "")
+    token = token[7:] if token.lower().startswith("bearer ") else token
+    issuer = settings.get("Issuer") or settings.get("issuer") or ""
+    audiences = settings.get("Audience") or settings.get("audience") or []
+    keys = get_pool_keys(issuer.rpartition("/")[2])
+    if not keys:
+        raise Refused(401, "Unauthorized")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            keys[0].public_key(),
+            algorithms=["RS256"],
+            issuer=issuer,
+            options={"verify_aud": False, "require": ["exp", "iss"]},
+        )
+    except jwt.PyJWTError:
+        raise Refused(401, "Unauthorized") from None
+    audience = claims.get("aud", claims.get("client_id"))
+    if not {audience} & set(audiences):
+        raise Refused(401, "Unauthorized")
+    if scopes and not set(scopes).intersection(str(claims.get("scope", "")).split()):
+        raise Refused(403, "Forbidden")
+    return claims
+
+
+def _text(value: Any) -> str:
+    """Return a claim as an event has it: a text, whatever it is in the token."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def update_stage(context: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Change a stage's settings. Moto has no such call: "The update_stage operation has not been implemented"."""
+    stage = apigatewayv2_backends[context.account_id][context.region].get_stage(
+        request["ApiId"], request["StageName"]
+    )
+    if "DefaultRouteSettings" in request:
+        changed = {
+            name[0].lower() + name[1:]: value for name, value in request["DefaultRouteSettings"].items()
+        }
+        stage.default_route_settings = {**(stage.default_route_settings or {}), **changed}
+    for name, attribute in (("AutoDeploy", "auto_deploy"), ("Description", "description")):
+        if name in request:
+            setattr(stage, attribute, request[name])
+    return {
+        "StageName": stage.name,
+        "AutoDeploy": stage.auto_deploy,
+        "Description": stage.description,
+        "DefaultRouteSettings": {
+            name[0].upper() + name[1:]: value for name, value in stage.default_route_settings.items()
+        },
+        "Tags": stage.tags,
+    }
+
+
+def issuer_of(pool_id: str) -> str:
+    """Return the issuer that a user pool's tokens name. LocalEmu's name its own address, which no deployment knows."""
+    return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
+
+
+def keeps_its_own_cors(is_execute_api_call: Callable[[Any], bool], context: Any) -> bool:
+    """Say whether a request is for an API or a function URL, to whose answers LocalEmu adds no CORS headers."""
+    return context.request.path.startswith(f"{payload.PREFIX}/") or is_execute_api_call(context)
+
+
+def install() -> None:
+    """Put all of the above in the place of LocalEmu's own; `function_url` adds the path, which needs Lambda."""
+    provider._INTERCEPTED_OPS["UpdateStage"] = update_stage
+    tokens._pool_issuer = issuer_of
+    cors_handlers.is_execute_api_call = partial(keeps_its_own_cors, cors_handlers.is_execute_api_call)
