@@ -394,9 +394,10 @@ module "observability" {
   }
 
   door = var.api.vote_door == "rest" ? null : {
-    function_name   = module.ingress[var.api.vote_door].function_name
-    metrics         = module.door[var.api.vote_door].metrics
-    timeout_seconds = var.ingress.timeout_seconds
+    function_name        = module.ingress[var.api.vote_door].function_name
+    metrics              = module.door[var.api.vote_door].metrics
+    reserved_concurrency = var.api.vote_door == "url" ? var.ingress.reserved_concurrency : null
+    timeout_seconds      = var.ingress.timeout_seconds
   }
 
   consumers = {

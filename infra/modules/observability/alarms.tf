@@ -34,6 +34,9 @@ locals {
     id => { namespace = local.posted.namespace, name = name, dimensions = local.posted.dimensions, stat = "Sum" }
   }
 
+  # The limit of a function URL; null at any other door.
+  url_concurrency = try(var.door.reserved_concurrency, null)
+
   # Functions with the alarms that every function has.
   alarmed_functions = merge(
     { for service, function in var.functions : service => { function_name = function.function_name, timeout_seconds = function.timeout_seconds } },
@@ -93,19 +96,30 @@ locals {
       missing     = "notBreaching"
       expressions = local.shares["refused"].expressions
     }
-    # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
-    front-door-full = {
-      section     = "front-door-full"
-      means       = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${var.api.throttling_rate_limit}/s that the front door lets in; above that voters get 429."
-      first       = "Raise api.throttling_rate_limit, and stream.shard_count with it, and apply."
-      metrics     = { posted = local.door_metrics["posted"] }
-      threshold   = var.settings.front_door_percent / 100 * var.api.throttling_rate_limit * local.minute
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 3
-      missing     = "notBreaching"
-      expressions = {}
-    }
+    # At an API the limit is by the second, and this is a minute's sum: what a burst loses shows in front-door-refusing
+    # first. A function URL has no limit but the invocations that its function may run at once.
+    front-door-full = merge(
+      {
+        section     = "front-door-full"
+        operator    = "GreaterThanThreshold"
+        datapoints  = 2
+        periods     = 3
+        missing     = "notBreaching"
+        expressions = {}
+      },
+      local.url_concurrency == null ? {
+        means     = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${var.api.throttling_rate_limit}/s that the front door lets in; above that voters get 429."
+        first     = "Raise api.throttling_rate_limit, and stream.shard_count with it, and apply."
+        metrics   = { posted = local.door_metrics["posted"] }
+        threshold = var.settings.front_door_percent / 100 * var.api.throttling_rate_limit * local.minute
+      } : null,
+      local.url_concurrency != null ? {
+        means     = "ingress runs more than ${var.settings.front_door_percent} % of the ${local.url_concurrency} invocations that it may run at once; above that voters get 429."
+        first     = "Raise ingress.reserved_concurrency, and stream.shard_count with it, and apply."
+        metrics   = { running = { namespace = "AWS/Lambda", name = "ConcurrentExecutions", dimensions = { FunctionName = try(var.door.function_name, "") }, stat = "Maximum" } }
+        threshold = var.settings.front_door_percent / 100 * coalesce(local.url_concurrency, 0)
+      } : null,
+    )
   }
 
   stream_alarms = {

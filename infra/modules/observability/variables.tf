@@ -47,12 +47,14 @@ variable "door" {
       server_errors = string
       latency       = string
     })
-    timeout_seconds = number
+    reserved_concurrency = optional(number)
+    timeout_seconds      = number
   })
   description = <<-EOT
     The door that clients are sent to, if it is not the REST API; null if it is.
     function_name, timeout_seconds: of the function behind it.
     metrics: how CloudWatch counts its requests (modules/door).
+    reserved_concurrency: invocations that a function URL lets in at once; null at a door with a rate limit.
   EOT
   default     = null
 }
