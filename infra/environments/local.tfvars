@@ -13,7 +13,8 @@ voter_auth = {
 }
 
 api = {
-  allowed_origins        = ["http://localhost:*", "http://127.0.0.1:*"] # a page in development may vote
+  # A page in development may vote. The doors "http" and "url" match whole origins, so `make pages` is named besides.
+  allowed_origins        = ["http://localhost:*", "http://127.0.0.1:*", "http://localhost:8090"]
   throttling_rate_limit  = 2000
   throttling_burst_limit = 1000
 }

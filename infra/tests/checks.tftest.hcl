@@ -148,3 +148,36 @@ run "warns_of_a_firewall_that_would_stop_back_ends" {
 
   expect_failures = [check.firewall_counts_voters]
 }
+
+run "is_silent_behind_a_door_with_reserved_consumers" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, vote_door = "http", allowed_origins = ["http://localhost:8090"] }
+    vote_writer     = { reserved_concurrency = 4 }
+    vote_aggregator = { reserved_concurrency = 4 }
+  }
+}
+
+run "warns_of_a_door_that_could_starve_the_consumers" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4000, vote_door = "http" }
+    vote_writer = { reserved_concurrency = 4 }
+  }
+
+  expect_failures = [check.consumers_keep_concurrency_beside_a_door]
+}
+
+run "warns_of_an_origin_that_a_door_can_not_match" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, kept_vote_doors = ["http"], allowed_origins = ["http://localhost:*"] }
+    vote_writer     = { reserved_concurrency = 4 }
+    vote_aggregator = { reserved_concurrency = 4 }
+  }
+
+  expect_failures = [check.door_takes_every_origin]
+}

@@ -8,7 +8,7 @@ resource "aws_lambda_function_url" "this" {
   authorization_type = local.signs ? "AWS_IAM" : "NONE"
 
   dynamic "cors" {
-    for_each = length(var.allowed_origins) == 0 ? [] : [var.allowed_origins]
+    for_each = length(local.origins) == 0 ? [] : [local.origins]
 
     content {
       allow_headers  = ["authorization", "content-type"]

@@ -16,7 +16,7 @@ resource "aws_apigatewayv2_api" "this" {
   protocol_type = "HTTP"
 
   dynamic "cors_configuration" {
-    for_each = length(var.allowed_origins) == 0 ? [] : [var.allowed_origins]
+    for_each = length(local.origins) == 0 ? [] : [local.origins]
 
     content {
       allow_headers  = ["authorization", "content-type"]

@@ -1,6 +1,6 @@
 variable "allowed_origins" {
   type        = list(string)
-  description = "Origins whose pages may vote from a browser; none means that no page may. Changes in place."
+  description = "Origins whose pages may vote from a browser; none means that no page may. Those with any port (:*) are left out. Changes in place."
   default     = []
   nullable    = false
 }
