@@ -25,6 +25,8 @@ SHAPE ?= spike
 DRILL ?=
 # How many requests `make fuzz` sends.
 FUZZ_REQUESTS ?= 10000
+# The door that clients of the local environment are sent to, for every target that applies it: rest, http or url.
+export DOOR ?=
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
@@ -64,7 +66,7 @@ help: ## List the commands
 		/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: prepare ## Deploy to a cloud on this machine, vote, and compare what was sent with what was counted
+demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url), and compare what was sent with what was counted
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 

@@ -40,12 +40,19 @@ from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
 from votectl.errors import OperatorError
+from votectl.settings import tfvars
 from votectl.terminal import console
 
 LOCAL = "local"
 
 # SHA-256 of the release whose archives are to be deployed, as `make release` prints it.
 RELEASE_VARIABLE = "RELEASE"
+
+# The door that clients of the environment "local" are sent to, whatever its tfvars file says (`make demo DOOR=url`).
+DOOR_VARIABLE = "DOOR"
+
+# Of the function behind that door; each runs in a process of its own on this machine.
+LOCAL_INGRESS_CONCURRENCY = 16
 
 # Terraform would wait for hours for what an emulator never finishes.
 LOCAL_TIMEOUT_SECONDS = 300
@@ -166,6 +173,9 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
             are not those of the release.
     """
     variables, target = variables_file(layout, environment), target_of(layout, environment)
+    door = os.environ.get(DOOR_VARIABLE)
+    if door and environment != LOCAL:
+        raise UserError(f"DOOR={door} is for the environment {LOCAL} only: set api.vote_door in {variables}")
     more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
     for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
         check_tfvars.check(file, layout.root / "infra" / "variables.tf")
@@ -178,8 +188,20 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
         arguments += [
             f"-var=artifact_directory={folder}",
             f"-var=lambda_architecture={target.architecture}",
+            *(door_arguments(layout, variables, door) if door else ()),
         ]
     return arguments
+
+
+def door_arguments(layout: Layout, variables: Path, door: str) -> list[str]:
+    """What sends clients of the local environment to another door than its tfvars file does.
+
+    Terraform takes an object as a whole, so the file's other settings of the API are handed over again.
+    """
+    given = tfvars.parse(variables, layout.root / "infra" / "variables.tf").given
+    api = {**given.get("api", {}), "vote_door": door}
+    ingress = {"reserved_concurrency": LOCAL_INGRESS_CONCURRENCY}
+    return [f"-var=api={json.dumps(api)}", f"-var=ingress={json.dumps(ingress)}"]
 
 
 def run_terraform(command: list[str], variables: Mapping[str, str]) -> int:

@@ -133,6 +133,31 @@ def test_the_local_environment_runs_this_machines_archives_and_asks_nothing(
     assert f"data={layout.root}/.state/terraform/local endpoint=http://127.0.0.1:4566" in apply
 
 
+def test_door_of_the_local_environment_is_chosen_beside_its_file(
+    runs: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (layout.root / "infra" / "variables.tf").write_text('variable "environment" {}\nvariable "api" {}\n')
+    (layout.root / "infra" / "environments" / "local.tfvars").write_text(
+        'environment = "local"\napi = { throttling_rate_limit = 7 }\n'
+    )
+    monkeypatch.setenv("DOOR", "url")
+
+    assert deploy.main(["apply", "local"]) == 0
+
+    apply = run_of(runs, "apply")
+    assert '-var=api={"throttling_rate_limit": 7, "vote_door": "url"}' in apply
+    assert '-var=ingress={"reserved_concurrency": 16}' in apply
+
+
+def test_door_of_another_environment_is_left_to_its_file(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOOR", "url")
+    assert deploy.main(["apply", "prod"]) == 1
+    assert "set api.vote_door in" in capsys.readouterr().err
+    assert not runs.exists()
+
+
 def test_another_environment_is_what_its_files_say_and_asks_first(runs: Path, layout: Layout) -> None:
     assert deploy.main(["apply", "prod", "--", "-parallelism=5"]) == 0
 
