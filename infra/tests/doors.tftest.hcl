@@ -10,6 +10,8 @@ variables {
   artifact_directory = "tests/fixtures/artifacts/arm64"
   stream             = { shard_count = 4 }
   api                = { throttling_rate_limit = 4000 }
+  vote_aggregator    = { reserved_concurrency = 4 }
+  vote_writer        = { reserved_concurrency = 4 }
 }
 
 run "votes_go_to_the_rest_api_by_default" {

@@ -1,8 +1,8 @@
 """HTTP APIs, as far as API Gateway documents them: routes, CORS, throttling, signatures, tokens, changes of a stage.
 
 LocalEmu's own handler answers no preflight, counts no burst, takes any header that looks like a signature, tells the
-function that it has a token's claims from a signature, checks no `client_id`, and knows no UpdateStage. So the path
-below PREFIX has this handler, and LocalEmu's stays where it was.
+function that it has a token's claims from a signature, checks neither issuer nor audience, and knows no UpdateStage. So
+the path below PREFIX has this handler, and LocalEmu's stays where it was.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -118,7 +118,7 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, api: A
     if route.authorization_type == "AWS_IAM":
         authorizer = {"iam": _signed_by(request, account, region, arn)}
     elif route.authorization_type == "JWT":
-        settings = api.authorizers[route.authorizer_id].jwt_configuration
+        settings = api.authorizers[route.authorizer_id].jwt_config
         claims = verified_claims(request, settings, route.authorization_scopes or ())
         authorizer = {
             "jwt": {"claims": {name: _text(value) for name, value in claims.items()}, "scopes": None}
@@ -172,8 +172,7 @@ def verified_claims(request: Any, settings: Mapping[str, Any], scopes: Any) -> d
     """
     token = request.headers.get("Authorization", "")
     token = token[7:] if token.lower().startswith("bearer ") else token
-    issuer = settings.get("Issuer") or settings.get("issuer") or ""
-    audiences = settings.get("Audience") or settings.get("audience") or []
+    issuer, audiences = settings["issuer"], settings["audience"]
     keys = get_pool_keys(issuer.rpartition("/")[2])
     if not keys:
         raise Refused(401, "Unauthorized")

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from e2e import capabilities
-from e2e.doors import Doors, in_front_of
+from e2e.doors import KINDS, Doors, in_front_of
 from e2e.observing import new_id, wait_for
 from votectl import deployment as deployments
 from votectl.counts import CountReader
@@ -29,6 +29,13 @@ ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
 LONGEST_FIRST = ("test_sizing.py", "test_tally.py", "test_smoke.py", "test_voters.py", "test_results_api.py")
 
 
+class Door(NamedTuple):
+    """A door under test: what it is, and a client whose requests go there."""
+
+    kind: str
+    client: httpx.Client
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make test-e2e` say in its second run that the other tests have run on this cloud."""
     parser.addoption("--others-have-run", action="store_true", help="all tests that are not `alone` have run")
@@ -41,7 +48,7 @@ def pytest_collection_modifyitems(
     """Order the tests before pytest selects by marks.
 
     A file's tests share a process (`--dist loadfile`), so that only one of them applies Terraform to a state at a time:
-    the plans of test_sizing.py, and the front doors of test_voters.py.
+    the plans of test_sizing.py. The front doors have a lock.
     """
     items.sort(key=_position)
     untested = capabilities.left_out(items, ENVIRONMENT)
@@ -119,6 +126,18 @@ def doors(deployment: Deployment) -> Iterator[Doors]:
     """Front doors that identify voters, in front of the same stream."""
     with in_front_of(deployment) as found:
         yield found
+
+
+@pytest.fixture(params=KINDS)
+def door(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[Door]:
+    """Each kind of door at which anybody may vote."""
+    if request.param == "rest":
+        url = deployment.front_door
+    else:
+        doors: Doors = request.getfixturevalue("doors")
+        url = doors.url(request.param, "none")
+    with httpx.Client(base_url=url, timeout=30) as client:
+        yield Door(request.param, client)
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """The other front doors: Terraform puts them in front of the deployment's stream."""
 
 import base64
+import fcntl
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from votectl.signing import Signing
 FOLDER = HERE.root / "tests/e2e/front_doors"
 APPLY_SECONDS = 240
 
+KINDS = ("rest", "http", "url")
+
 ORIGINS = ("https://vote.example.org", "https://example.org")
 PASSWORD = "Only-for-tests-1"
 
@@ -33,6 +36,7 @@ class Voter:
 
     sub: str
     id_token: str
+    access_token: str
 
     @property
     def headers(self) -> dict[str, str]:
@@ -49,16 +53,20 @@ class Voter:
 class Pool:
     """A user pool, with a client through which tests sign in without a browser."""
 
-    def __init__(self, pool_id: str) -> None:
-        """Take the pool's id."""
+    def __init__(self, pool_id: str, client_id: str) -> None:
+        """Take the pool's id, and that of the client through which tests sign in."""
         self.pool_id = pool_id
         self._cognito = boto3.client("cognito-idp")
+        self._client_id = client_id
+
+    def another_client(self) -> Self:
+        """Return the pool with a client of its own, whose tokens no door accepts."""
         client = self._cognito.create_user_pool_client(
-            UserPoolId=pool_id,
-            ClientName="tests",
+            UserPoolId=self.pool_id,
+            ClientName="another",
             ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
         )
-        self._client_id = client["UserPoolClient"]["ClientId"]
+        return type(self)(self.pool_id, client["UserPoolClient"]["ClientId"])
 
     def voter(self) -> Voter:
         """Return a new user who has just signed in."""
@@ -73,8 +81,8 @@ class Pool:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )
-        id_token = signed_in["AuthenticationResult"]["IdToken"]
-        return Voter(claims_of(id_token)["sub"], id_token)
+        tokens = signed_in["AuthenticationResult"]
+        return Voter(claims_of(tokens["IdToken"])["sub"], tokens["IdToken"], tokens["AccessToken"])
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -92,22 +100,49 @@ class Doors:
     vouched: Deployment
     pool: Pool
     api_key: str
+    # The doors "http" and "url" by kind and voter_auth, each as the deployment that has it, and what belongs to it.
+    others: Mapping[tuple[str, str], Deployment]
+    functions: Mapping[tuple[str, str], str]
+    policies: Mapping[tuple[str, str], str]
+
+    def url(self, kind: str, voter_auth: str) -> str:
+        """Return where votes are posted at a door of this kind, with voters who are identified in this way.
+
+        There is no REST door of the tests' own where anybody may vote as anybody: the deployment under test has it.
+        """
+        if kind == "rest":
+            return {"cognito": self.cognito, "iam": self.iam}[voter_auth]
+        return self.others[kind, voter_auth].votes_door
 
     @property
     def iam(self) -> str:
         """Where back ends vouch: the base URL."""
         return self.vouched.front_door
 
+    def batches(self, kind: str) -> str:
+        """Return where batches are posted at a door of this kind."""
+        return self.url(kind, "iam" if kind == "url" else "cognito")
+
     def signed(self, door: str, **more: Any) -> httpx.Client:
         """Return a client that signs its requests to one of the doors."""
-        return httpx.Client(base_url=door, auth=Signing(), timeout=30, **more)
+        return httpx.Client(base_url=door, auth=Signing(service=service_of(door)), timeout=30, **more)
+
+
+def service_of(door: str) -> str:
+    """Return what a signature for a door names."""
+    return "lambda" if "/url/" in door or ".lambda-url." in door else "execute-api"
+
+
+def is_of_aws(answer: httpx.Response) -> bool:
+    """Say whether AWS has answered itself, before the function behind a door: docs/api.md lists when."""
+    return answer.status_code in {401, 403, 404, 413, 429} and [*answer.json()] in (["message"], ["Message"])
 
 
 @contextmanager
 def in_front_of(deployment: Deployment) -> Iterator[Doors]:
     """Deploy the doors, and remove them afterwards; on the local cloud they stay until it stops."""
     tool, data = terraform.ensure(HERE), infra.data_dir(HERE, deployment.environment) / "front_doors"
-    infra.init(HERE, tool, FOLDER, data, ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"])
+    data.mkdir(parents=True, exist_ok=True)
     target = deploy.target_of(HERE, deployment.environment)
     variables = {
         "architecture": target.architecture,
@@ -117,7 +152,13 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
     }
     given = [f"-var={variable}={value}" for variable, value in variables.items()]
     try:
-        _terraform(tool, data, "apply", "-auto-approve", *given)
+        # Tests of several files run side by side, and each file's process asks for the doors.
+        with (data / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            infra.init(
+                HERE, tool, FOLDER, data, ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"]
+            )
+            _terraform(tool, data, "apply", "-auto-approve", *given)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
         cognito, vouched, narrow = (
             Deployment.model_validate(deployment.model_dump() | outputs["doors"]["value"][door])
@@ -125,11 +166,24 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
         )
         (key_id,) = vouched.api_key_ids.values()
         key = boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-        pool = Pool(outputs["user_pool_id"]["value"])
-        yield Doors(cognito.front_door, narrow.front_door, vouched, pool, key)
+        pool = Pool(outputs["user_pool_id"]["value"], outputs["user_pool_client_id"]["value"])
+        others = {
+            _kind_and_auth(name): Deployment.model_validate(deployment.model_dump() | more)
+            for name, more in outputs["vote_doors"]["value"].items()
+        }
+        functions, policies = (
+            {_kind_and_auth(name): value for name, value in outputs[output]["value"].items()}
+            for output in ("ingress_functions", "back_end_policy_arns")
+        )
+        yield Doors(cognito.front_door, narrow.front_door, vouched, pool, key, others, functions, policies)
     finally:
         if deployment.environment != deployments.LOCAL:
             _terraform(tool, data, "destroy", "-auto-approve", *given)
+
+
+def _kind_and_auth(name: str) -> tuple[str, str]:
+    kind, _, voter_auth = name.partition("-")
+    return kind, voter_auth
 
 
 def _terraform(tool: Path, data: Path, command: str, *arguments: str) -> str:

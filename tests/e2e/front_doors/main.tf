@@ -141,13 +141,111 @@ module "narrow" {
   voter_auth                     = "none"
 }
 
+# How tests sign voters in without a browser.
+resource "aws_cognito_user_pool_client" "tests" {
+  name                = "tests"
+  user_pool_id        = module.voters.user_pool_id
+  explicit_auth_flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+}
+
+# The cheaper doors with each identity. Batches need signatures, which a function URL asks of all requests or of none.
+locals {
+  vote_doors = {
+    for door in setproduct(["http", "url"], ["none", "iam", "cognito"]) : join("-", door) => {
+      kind          = door[0]
+      voter_auth    = door[1]
+      batch_enabled = door[0] == "http" || door[1] == "iam"
+    }
+  }
+  sign_in = {
+    client_ids   = [aws_cognito_user_pool_client.tests.id]
+    issuer       = "https://cognito-idp.${local.deployment.region}.amazonaws.com/${module.voters.user_pool_id}"
+    token_scopes = []
+  }
+}
+
+module "ingress" {
+  source   = "../../../infra/modules/function"
+  for_each = local.vote_doors
+
+  name               = "ingress"
+  name_prefix        = "${var.name_prefix}-${each.key}"
+  description        = "Puts votes into the stream, behind one of the doors under test"
+  handler            = "ingress.handler.lambda_handler"
+  architecture       = var.architecture
+  artifact_directory = var.artifact_directory
+  log_retention_days = 1
+  log_warnings_only  = true
+  settings           = { memory_mb = 256, timeout_seconds = 10 }
+  versions_published = true
+
+  environment_variables = {
+    VOTESTREAM_BATCH_ENABLED = tostring(each.value.batch_enabled)
+    VOTESTREAM_CLIENT_IDS    = each.value.voter_auth == "cognito" ? join(" ", local.sign_in.client_ids) : ""
+    VOTESTREAM_ISSUER        = each.value.voter_auth == "cognito" ? local.sign_in.issuer : ""
+    VOTESTREAM_STREAM        = local.deployment.stream_name
+    VOTESTREAM_TOKEN_SCOPES  = ""
+    VOTESTREAM_VOTE_DOOR     = each.value.kind
+    VOTESTREAM_VOTER_AUTH    = each.value.voter_auth
+  }
+
+  permissions = {
+    PutVotes = {
+      actions   = ["kinesis:PutRecord", "kinesis:PutRecords"]
+      resources = [data.aws_kinesis_stream.votes.arn]
+    }
+  }
+}
+
+module "vote_door" {
+  source   = "../../../infra/modules/door"
+  for_each = local.vote_doors
+
+  name                   = "${var.name_prefix}-${each.key}"
+  kind                   = each.value.kind
+  allowed_origins        = ["https://vote.example.org", "https://example.org"]
+  batch_enabled          = each.value.batch_enabled
+  sign_in                = local.sign_in
+  throttling_burst_limit = 1000
+  throttling_rate_limit  = 2000
+  voter_auth             = each.value.voter_auth
+
+  function = {
+    name    = module.ingress[each.key].function_name
+    version = module.ingress[each.key].version
+  }
+}
+
 # What of the deployment's parameter is another thing behind each door.
+output "vote_doors" {
+  value = {
+    for name, door in local.vote_doors : name => {
+      api_key_ids = {}
+      vote_door   = door.kind
+      voter_auth  = door.voter_auth
+      votes_url   = module.vote_door[name].votes_url
+    }
+  }
+}
+
+output "ingress_functions" {
+  value = { for name, function in module.ingress : name => function.function_name }
+}
+
+output "back_end_policy_arns" {
+  value = { for name, door in module.vote_door : name => door.back_end_policy_arn }
+}
+
 output "doors" {
   value = {
     cognito = { api_id = module.cognito.api_id, api_key_ids = {}, api_url = module.cognito.invoke_url, voter_auth = "cognito" }
     iam     = { api_id = module.iam.api_id, api_key_ids = module.iam.api_key_ids, api_url = module.iam.invoke_url, voter_auth = "iam" }
     narrow  = { api_id = module.narrow.api_id, api_key_ids = {}, api_url = module.narrow.invoke_url, voter_auth = "none" }
   }
+}
+
+output "user_pool_client_id" {
+  value = aws_cognito_user_pool_client.tests.id
 }
 
 output "user_pool_id" {
