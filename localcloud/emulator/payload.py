@@ -163,7 +163,7 @@ def allows(account: str, region: str, key: str, actions: Mapping[str, str], know
 
 
 def identity_of(account: str, region: str, key: str) -> dict[str, Any]:
-    """Return what AWS tells a function about whoever has signed a request."""
+    """Return what AWS tells a function about the signer of a request."""
     caller = resolve_caller(key, account, region)
     return {
         "accessKey": key,

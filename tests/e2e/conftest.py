@@ -128,7 +128,8 @@ def doors(deployment: Deployment) -> Iterator[Doors]:
         yield found
 
 
-@pytest.fixture(params=KINDS)
+# The other doors come with those of the tests, of which some have user pools.
+@pytest.fixture(params=["rest", *(pytest.param(kind, marks=pytest.mark.cognito) for kind in KINDS[1:])])
 def door(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[Door]:
     """Each kind of door at which anybody may vote."""
     if request.param == "rest":
