@@ -12,12 +12,15 @@ locals {
   api_requests_per_second = var.api.throttling_rate_limit * (var.api.batch_enabled ? 2 : 1) + 3 * var.results_api.throttling_rate_limit
 
   consumers = { vote_aggregator = module.vote_aggregator, vote_writer = module.vote_writer }
-  function_names = {
-    results_api     = module.results_api.function_name
-    tally           = module.tally_function.function_name
-    vote_aggregator = module.vote_aggregator.function_name
-    vote_writer     = module.vote_writer.function_name
-  }
+  function_names = merge(
+    {
+      results_api     = module.results_api.function_name
+      tally           = module.tally_function.function_name
+      vote_aggregator = module.vote_aggregator.function_name
+      vote_writer     = module.vote_writer.function_name
+    },
+    { for function in module.unique_counter : "unique_counter" => function.function_name },
+  )
 
   table_names = {
     polls   = module.polls_table.table_name
@@ -46,6 +49,17 @@ locals {
 
   # Only a key whose policy is ours: with one that does not let CloudWatch in, alarms call nobody, and nothing says so.
   alarms_kms_key = one([for key in module.encryption_key : { arn = key.key_arn }])
+
+  # An invocation starts each minute and works for up to five, so a poll has at most five of them.
+  unique_counter = [for settings in var.unique_count[*] : { memory_mb = settings.memory_mb, timeout_seconds = 300 }]
+
+  # By name, because the group and the function that ends its schedules need each other.
+  unique_count_schedule_group = "${local.name_prefix}-unique-counts"
+  unique_count_schedules      = "arn:${data.aws_partition.current.partition}:scheduler:${var.aws_region}:${data.aws_caller_identity.current.account_id}:schedule/${local.unique_count_schedule_group}/*"
+
+  # What one of the five may read a second: together a quarter of the votes table's units, and each at most a third of
+  # what one partition serves, because votes are written to that partition meanwhile.
+  unique_reads_per_second = min(1000, try(coalesce(var.votes_table.read_units, var.votes_table.max_read_units) / 4 / 5, 1000))
 
   # What one lane of the vote writer may write a second, so that all lanes together stay at the share; 0 is no limit.
   max_writes_per_second = var.vote_writer.write_share == null ? 0 : (

@@ -307,6 +307,64 @@ module "tally" {
   permissions_boundary_arn = local.permissions_boundary_arn
 }
 
+# Counts each voter once while a poll is open.
+module "unique_counter" {
+  source = "./modules/function"
+  count  = length(local.unique_counter)
+
+  name                     = "unique_counter"
+  name_prefix              = local.name_prefix
+  description              = "Counts each voter of an open poll once"
+  handler                  = "unique_counter.handler.lambda_handler"
+  architecture             = var.lambda_architecture
+  artifact_directory       = local.artifact_directory
+  settings                 = local.unique_counter[count.index]
+  kms_key                  = local.kms_key
+  key_uses                 = { dynamodb = ["kms:Decrypt"] }
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = local.permissions_boundary_arn
+
+  environment_variables = {
+    VOTESTREAM_ENVIRONMENT          = var.environment
+    VOTESTREAM_LOG_LEVEL            = var.log_level
+    VOTESTREAM_MAX_READS_PER_SECOND = local.unique_reads_per_second
+    VOTESTREAM_POLLS_TABLE          = module.polls_table.table_name
+    VOTESTREAM_REFRESH_SECONDS      = var.unique_count.refresh_seconds
+    VOTESTREAM_SCHEDULE_GROUP       = local.unique_count_schedule_group
+    VOTESTREAM_TALLIES_TABLE        = module.tallies_table.table_name
+    VOTESTREAM_VOTES_TABLE          = module.votes_table.table_name
+  }
+
+  permissions = {
+    CountVotes = {
+      actions   = ["dynamodb:Query"]
+      resources = [module.votes_table.table_arn]
+    }
+    EndSchedules = {
+      actions   = ["scheduler:DeleteSchedule"]
+      resources = [local.unique_count_schedules]
+    }
+    KeepCounts = {
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      resources = [module.tallies_table.table_arn]
+    }
+    ReadPolls = {
+      actions   = ["dynamodb:BatchGetItem"]
+      resources = [module.polls_table.table_arn]
+    }
+  }
+}
+
+module "unique_count" {
+  source = "./modules/unique_count"
+  count  = length(local.unique_counter)
+
+  name                     = local.unique_count_schedule_group
+  function_arn             = module.unique_counter[count.index].function_arn
+  function_name            = module.unique_counter[count.index].function_name
+  permissions_boundary_arn = local.permissions_boundary_arn
+}
+
 # And back to the viewers.
 
 module "results_api" {
@@ -410,10 +468,13 @@ module "observability" {
   }
 
   functions = {
-    for name, settings in { results_api = var.results_api, tally = var.tally, vote_aggregator = var.vote_aggregator, vote_writer = var.vote_writer } : name => {
-      function_name                     = local.function_names[name]
-      memory_mb                         = settings.memory_mb
-      timeout_seconds                   = settings.timeout_seconds
+    for name, settings in merge(
+      { for name, settings in { results_api = var.results_api, tally = var.tally, vote_aggregator = var.vote_aggregator, vote_writer = var.vote_writer } : name => { memory_mb = settings.memory_mb, timeout_seconds = settings.timeout_seconds } },
+      { for settings in local.unique_counter : "unique_counter" => settings },
+      ) : name => {
+      function_name   = local.function_names[name]
+      memory_mb       = settings.memory_mb
+      timeout_seconds = settings.timeout_seconds
     }
   }
 
@@ -430,4 +491,9 @@ module "observability" {
       max_write_units             = settings.max_write_units
     }
   }
+
+  unique_count = one([for schedules in module.unique_count : {
+    refresh_seconds     = var.unique_count.refresh_seconds
+    schedule_group_name = schedules.schedule_group_name
+  }])
 }

@@ -399,6 +399,24 @@ variable "tally" {
   }
 }
 
+variable "unique_count" {
+  type = object({
+    memory_mb       = optional(number, 512)
+    refresh_seconds = optional(number, 30)
+  })
+  description = <<-EOT
+    Counts each voter once while a poll is open, beside the live counts, which contain repeated votes; null counts votes only.
+    memory_mb: memory of the function, and with it CPU.
+    refresh_seconds: how old the number may become. Each refresh reads all stored votes of the open poll: about 37,000 read units per million.
+  EOT
+  default     = null
+
+  validation {
+    condition     = var.unique_count == null ? true : var.unique_count.refresh_seconds >= 10 && var.unique_count.refresh_seconds <= 3600 && floor(var.unique_count.refresh_seconds) == var.unique_count.refresh_seconds
+    error_message = "unique_count.refresh_seconds is ${try(var.unique_count.refresh_seconds, 0)}: it must be a whole number from 10 (a pass takes seconds) to 3600."
+  }
+}
+
 variable "vote_aggregator" {
   type = object({
     batch_size                     = optional(number, 10000)

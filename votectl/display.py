@@ -100,18 +100,29 @@ def live_result(poll: Poll, counts: LiveCounts) -> RenderableType:
     return Group(shown, f"{counts.total:,} accepted; rejected: {refused or 'none'}; {as_of(counts.as_of)}")
 
 
-def bars(title: str, lines: Sequence[tuple[str, int]], total: int) -> Table:
-    """Return labels with their votes, shares and bars."""
+def bars(
+    title: str,
+    lines: Sequence[tuple[str, int]],
+    total: int,
+    voters: Sequence[int] | None = None,
+) -> Table:
+    """Return labels with their votes, shares and bars.
+
+    With ``voters`` (one vote per voter, in the same order) shares and bars are theirs, beside the votes received.
+    """
+    columns = ["votes"] if voters is None else ["votes received", "voters counted once"]
     shown = table(
         "option",
-        Column("votes", justify="right", no_wrap=True),
-        Column("share", justify="right", no_wrap=True),
+        *(Column(name, justify="right", no_wrap=True) for name in (*columns, "share")),
         Column("", max_width=BAR_WIDTH),
         title=title,
     )
-    for label, votes in lines:
-        share = votes / total if total else 0
-        shown.add_row(literal(label), f"{votes:,}", f"{share:.1%}", ProgressBar(total=1, completed=share))
+    counted = [votes for _, votes in lines] if voters is None else voters
+    whole = total if voters is None else sum(voters)
+    for (label, votes), once in zip(lines, counted, strict=True):
+        share = once / whole if whole else 0
+        numbers = [f"{votes:,}"] if voters is None else [f"{votes:,}", f"{once:,}"]
+        shown.add_row(literal(label), *numbers, f"{share:.1%}", ProgressBar(total=1, completed=share))
     return shown
 
 

@@ -1,10 +1,12 @@
-"""The life of a poll: creating, editing, closing, cancelling and deleting it, and the schedule of its tally.
+"""The life of a poll: creating, editing, closing, cancelling and deleting it, and the schedules of its counts.
 
 Every command checks all that it can before its first write, and orders its writes so that it can be repeated after
 a failure half-way.
 """
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,30 +25,54 @@ from voting.polls import MS_PER_DAY, Poll, PollCache
 TIMES = ("opens_at", "closes_at")
 
 
+# Until when voters are counted live if no tally ever makes the poll final.
+COUNTED_AT_MOST_MS = 7 * MS_PER_DAY
+
+
 class Schedules:
-    """The schedules of one deployment: one for each poll that has not ended, with the poll's id as its name."""
+    """The schedules of one deployment, with the poll's id as their name.
+
+    Each poll that has not ended has one that starts its tally. Where voters are counted live (``unique_count``), a poll
+    has another one from its opening to its final.
+    """
 
     # Any: the stubs for this service are not installed; it is two calls.
-    def __init__(self, deployment: Deployment, client: Any = None) -> None:
-        """Take the deployment, and a client if there is one already."""
+    def __init__(
+        self,
+        deployment: Deployment,
+        client: Any = None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """Take the deployment, a client if there is one already, and a clock, which may be a minute off."""
         self._deployment = deployment
         self._client = client or boto3.client("scheduler")
+        self._now_ms = now_ms
 
     def set(self, poll: Poll) -> None:
-        """Create or move the schedule that starts the poll's tally when the poll closes.
+        """Create the poll's schedules, or move them to its times.
 
         A schedule fires within a minute of its time. The tally reads the closing time itself and waits for
-        it, so a schedule that fires too early does no harm.
+        it, so a schedule that fires too early does no harm. Nor does the counter's: it looks whether the poll is open.
 
         Raises:
             OperatorError: it can't be scheduled.
         """
-        closes_at = datetime.fromtimestamp(-(-poll.closes_at // 1000), UTC)
-        schedule = {
+        try:
+            self._put(self._tally_of(poll))
+            if self._deployment.unique_count_schedule_group is not None:
+                self._put(self._count_of(poll))
+        except (ClientError, BotoCoreError) as error:
+            raise OperatorError(
+                f"the counts of poll {poll.poll_id!r} could not be scheduled: run the same command again, or start "
+                f"the tally with `votectl tally {poll.poll_id}` after {show_moment(poll.closes_at)} ({error})"
+            ) from None
+
+    def _tally_of(self, poll: Poll) -> dict[str, Any]:
+        return {
             "Name": poll.poll_id,
             "GroupName": self._deployment.tally_schedule_group,
             "Description": f"Tally of poll {poll.poll_id}",
-            "ScheduleExpression": f"at({closes_at:%Y-%m-%dT%H:%M:%S})",
+            "ScheduleExpression": f"at({_to_the_second(poll.closes_at):%Y-%m-%dT%H:%M:%S})",
             "ScheduleExpressionTimezone": "UTC",
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "State": "ENABLED",
@@ -57,25 +83,52 @@ class Schedules:
                 "Input": json.dumps({"poll_id": poll.poll_id, "recount": False}),
             },
         }
+
+    def _count_of(self, poll: Poll) -> dict[str, Any]:
+        schedule: dict[str, Any] = {
+            "Name": poll.poll_id,
+            "GroupName": self._deployment.unique_count_schedule_group,
+            "Description": f"Live count of the voters of poll {poll.poll_id}",
+            # Each minute; the function itself refreshes more often, or more seldom.
+            "ScheduleExpression": "cron(* * * * ? *)",
+            "ScheduleExpressionTimezone": "UTC",
+            "EndDate": _to_the_second(poll.closes_at + COUNTED_AT_MOST_MS),
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "State": "ENABLED",
+            "ActionAfterCompletion": "DELETE",
+            "Target": {
+                "Arn": self._deployment.unique_count_function_arn,
+                "RoleArn": self._deployment.unique_count_schedule_role_arn,
+                "Input": json.dumps({"poll_id": poll.poll_id}),
+                # The next minute is a new try.
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1},
+            },
+        }
+        if (
+            poll.opens_at > self._now_ms()
+        ):  # EventBridge Scheduler refuses a start that is more than some minutes ago
+            schedule["StartDate"] = _to_the_second(poll.opens_at)
+        return schedule
+
+    def _put(self, schedule: dict[str, Any]) -> None:
         try:
-            try:
-                self._client.create_schedule(**schedule)
-            except self._client.exceptions.ConflictException:
-                self._client.update_schedule(**schedule)
-        except (ClientError, BotoCoreError) as error:
-            raise OperatorError(
-                f"the tally of poll {poll.poll_id!r} could not be scheduled: run the same command again, or start "
-                f"the tally with `votectl tally {poll.poll_id}` after {show_moment(poll.closes_at)} ({error})"
-            ) from None
+            self._client.create_schedule(**schedule)
+        except self._client.exceptions.ConflictException:
+            self._client.update_schedule(**schedule)
 
     def delete(self, poll_id: str) -> bool:
-        """Delete a poll's schedule; return whether there was one.
+        """Delete a poll's schedules; return whether there was one.
 
         Raises:
-            OperatorError: it can't be deleted.
+            OperatorError: one can't be deleted.
         """
+        groups = (self._deployment.tally_schedule_group, self._deployment.unique_count_schedule_group)
+        deleted = [self._delete(poll_id, group) for group in groups if group is not None]
+        return any(deleted)
+
+    def _delete(self, poll_id: str, group: str) -> bool:
         try:
-            self._client.delete_schedule(Name=poll_id, GroupName=self._deployment.tally_schedule_group)
+            self._client.delete_schedule(Name=poll_id, GroupName=group)
         except self._client.exceptions.ResourceNotFoundException:
             return False
         except (ClientError, BotoCoreError) as error:
@@ -83,6 +136,11 @@ class Schedules:
                 f"the schedule of poll {poll_id!r} could not be deleted: run the same command again ({error})"
             ) from None
         return True
+
+
+def _to_the_second(moment_ms: int) -> datetime:
+    """Return the first whole second that is not before a moment."""
+    return datetime.fromtimestamp(-(-moment_ms // 1000), UTC)
 
 
 def lead_ms(deployment: Deployment) -> int:
@@ -150,7 +208,7 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
             then nothing was changed. Or the poll is stored, but its tally could not be scheduled: repeating the
             command schedules it.
     """
-    reschedules = "closes_at" in changes
+    reschedules = not changes.keys().isdisjoint(TIMES)
     changes = {name: value for name, value in changes.items() if getattr(seen, name) != value}
     if changes:
         _must_not_be_cancelled(seen)

@@ -8,7 +8,7 @@ import boto3
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from results_api.answers import CSV_COLUMNS, result_document
+from results_api.answers import CSV_COLUMNS, result_document, result_rows
 from results_api.results import Result, Status, are_visible, result_of, stage_of
 from results_api.store import TallyTable
 from votectl.deployment import Deployment
@@ -91,27 +91,33 @@ def as_document(result: Result) -> dict[str, Any]:
 
 
 def csv_rows(result: Result) -> Iterator[tuple[object, ...]]:
-    """Yield the API's lines of CSV, with the columns ``CSV_COLUMNS``; the time is ISO 8601."""
-    counts = result.counts
-    moment = None if counts is None or counts.as_of is None else iso_utc(counts.as_of)
-    for line in counts.options if counts else ():
-        yield (result.poll.poll_id, result.stage.status, moment, line.option, line.label, line.votes)
+    """Yield the API's lines of CSV, with the columns ``CSV_COLUMNS``; times are ISO 8601."""
+    for row in result_rows(result):
+        yield tuple(
+            iso_utc(value) if column in ("as_of", "counted_at") and isinstance(value, int) else value
+            for column, value in zip(CSV_COLUMNS, row, strict=True)
+        )
 
 
 def as_picture(result: Result, now_ms: int) -> RenderableType:
     """Return a result for the terminal: bars, and below them what they rest on."""
     poll, (status, final), counts = result.poll, result.stage, result.counts
     assert counts is not None  # noqa: S101 - nothing is hidden from the operator
+    unique = None if final is not None else result.unique
     shown = bars(
         f"{poll.title} ({poll.poll_id}), {status}",
         [(line.label, line.votes) for line in counts.options],
         counts.total,
+        unique and [line.votes for line in unique.options],
     )
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.rejected.items())) or "none"
     if final is None:
         basis = (
-            f"{counts.total:,} accepted, repeated votes included; rejected: {rejected}; {as_of(counts.as_of)}"
+            f"{counts.total:,} votes received, repeated votes included; rejected: {rejected}; "
+            f"{as_of(counts.as_of)}"
         )
+        if unique is not None:
+            basis += f"\n{unique.voters:,} voters counted once, as of {show_moment(unique.counted_at)}"
     else:
         basis = (
             f"{final.voters:,} voters, one vote each; {final.live.repeated:,} changes of mind and repeats; "

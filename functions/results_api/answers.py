@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
 
@@ -23,7 +23,7 @@ NOT_KEPT = "private, no-store"
 
 RETRY_AFTER_SECONDS = 1
 
-CSV_COLUMNS = ("poll_id", "status", "as_of", "option", "label", "votes")
+CSV_COLUMNS = ("poll_id", "status", "as_of", "option", "label", "votes", "unique_votes", "counted_at")
 
 
 class ProxyAnswer(TypedDict):
@@ -77,13 +77,19 @@ def poll_document(poll: Poll, stage: Stage) -> dict[str, Any]:
 
 def result_document(result: Result) -> dict[str, Any]:
     """Return how a poll stands, as JSON's types; what is hidden or not known yet is null."""
-    counts, final = result.counts, result.stage.final
+    counts, unique, final = result.counts, result.unique, result.stage.final
     return {
         "poll_id": result.poll.poll_id,
         "status": result.stage.status,
         "as_of": counts and counts.as_of,
         "total": counts and counts.total,
         "counts": counts and [line._asdict() for line in counts.options],
+        "unique": unique
+        and {
+            "voters": unique.voters,
+            "counts": [line._asdict() for line in unique.options],
+            "counted_at": unique.counted_at,
+        },
         "turnout": final and final.voters,
         # The very object that the digest was taken from, so that everybody can check it.
         "final": final and {"digest": final.digest, "certificate": json.loads(final.certificate)},
@@ -95,13 +101,26 @@ def result_csv(result: Result) -> str:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(CSV_COLUMNS)
-    as_of = result.counts.as_of if result.counts else None
-    votes = {line.option: line.votes for line in result.counts.options} if result.counts else {}
-    for option in result.poll.options:
-        table.writerow(
-            (result.poll.poll_id, result.stage.status, as_of, option.id, option.label, votes.get(option.id))
-        )
+    table.writerows(result_rows(result))
     return text.getvalue()
+
+
+def result_rows(result: Result) -> Iterator[tuple[object, ...]]:
+    """Yield one line per option with the columns ``CSV_COLUMNS``, times as epoch ms; None: hidden or not known yet."""
+    counts, unique = result.counts, result.unique
+    votes = {line.option: line.votes for line in counts.options} if counts else {}
+    unique_votes = {line.option: line.votes for line in unique.options} if unique else {}
+    for option in result.poll.options:
+        yield (
+            result.poll.poll_id,
+            result.stage.status,
+            counts and counts.as_of,
+            option.id,
+            option.label,
+            votes.get(option.id),
+            unique_votes.get(option.id),
+            unique and unique.counted_at,
+        )
 
 
 def _answer(request: ResultsRequest, body: str, cache_control: str) -> ProxyAnswer:

@@ -13,6 +13,7 @@ from voting.errors import PollCancelled
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, Visibility
+from voting.unique import UniqueCounts
 
 
 class Status(StrEnum):
@@ -41,8 +42,8 @@ class ResultSource(Protocol):
         """Say whether closing markers have been ordered for this poll."""
         ...
 
-    def live(self, poll_id: str) -> LiveCounts:
-        """Return the poll's live counts."""
+    def live(self, poll: Poll) -> tuple[LiveCounts, UniqueCounts | None]:
+        """Return the poll's live counts, and one vote per voter: None until each of its buckets has been counted."""
         ...
 
 
@@ -82,12 +83,32 @@ class Counts(NamedTuple):
         return sum(option.votes for option in self.options)
 
 
+class UniqueResult(NamedTuple):
+    """One vote per voter, in the poll's order of options.
+
+    ``counted_at`` is epoch ms: each vote that was stored by then is included. Of a final result it is the
+    certificate's, by which all votes had been counted.
+    """
+
+    options: tuple[OptionResult, ...]
+    counted_at: int
+
+    @property
+    def voters(self) -> int:
+        """All voters of the lines above."""
+        return sum(option.votes for option in self.options)
+
+
 class Result(NamedTuple):
-    """A poll's result at one moment; ``counts`` is None while they are hidden."""
+    """A poll's result at one moment; ``counts`` is None while they are hidden.
+
+    ``unique`` is None, too, until the first full pass, and before the final where voters are not counted live.
+    """
 
     poll: Poll
     stage: Stage
     counts: Counts | None
+    unique: UniqueResult | None = None
 
 
 def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
@@ -140,9 +161,20 @@ def result_of(poll: Poll, tallies: ResultSource, now_ms: int, *, show_hidden: bo
     if stage.final is not None:
         final = stage.final
         rejected = {str(reason): count for reason, count in final.rejected.items()}
-        return Result(poll, stage, Counts(_in_order(poll, final.votes), rejected, final.certified_at))
-    live = tallies.live(poll.poll_id)
-    return Result(poll, stage, Counts(_in_order(poll, live.options), live.rejected, live.as_of))
+        lines = _in_order(poll, final.votes)
+        return Result(
+            poll,
+            stage,
+            Counts(lines, rejected, final.certified_at),
+            UniqueResult(lines, final.proof.counted_at),
+        )
+    live, unique = tallies.live(poll)
+    return Result(
+        poll,
+        stage,
+        Counts(_in_order(poll, live.options), live.rejected, live.as_of),
+        unique and UniqueResult(_in_order(poll, unique.options), unique.counted_at),
+    )
 
 
 def _in_order(poll: Poll, votes: Mapping[str, int]) -> tuple[OptionResult, ...]:

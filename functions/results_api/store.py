@@ -9,7 +9,8 @@ from voting.errors import StoreRefused, StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, bucket_of, poll_bucket
-from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_PREFIX
+from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_AND_UNIQUE_PREFIX, UNIQUE_PREFIX
+from voting.unique import UniqueCounts
 from voting_aws.clients import error_code, is_transient
 
 if TYPE_CHECKING:
@@ -61,9 +62,13 @@ class TallyTable(_Table):
         """Say whether there is a drain row (``ResultSource.is_draining``)."""
         return next(self._entries(poll_id, DRAIN_PREFIX, Limit=1), None) is not None
 
-    def live(self, poll_id: str) -> LiveCounts:
-        """Return the sum of the live rows (``ResultSource.live``)."""
-        return LiveCounts.of(self._entries(poll_id, LIVE_PREFIX))
+    def live(self, poll: Poll) -> tuple[LiveCounts, UniqueCounts | None]:
+        """Return the sums of the live rows and of the unique rows (``Tallies.live``)."""
+        live: list[dict[str, Any]] = []
+        unique: list[dict[str, Any]] = []
+        for row in self._entries(poll.poll_id, LIVE_AND_UNIQUE_PREFIX):
+            (unique if row["entry"]["S"].startswith(UNIQUE_PREFIX) else live).append(row)
+        return LiveCounts.of(live), UniqueCounts.of(unique, poll.bucket_count)
 
     def _entries(self, poll_id: str, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(

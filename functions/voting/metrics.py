@@ -1,7 +1,8 @@
 """The names of all metrics. No other module defines one.
 
 Every metric is a count per invocation. The functions write them to their logs in CloudWatch's embedded
-metric format, in the namespace ``Votestream``, with the dimensions ``environment`` and ``service``.
+metric format, in the namespace ``Votestream``, with the dimensions ``environment`` and ``service``. The metrics of a
+single poll have the dimension ``poll_id`` besides.
 A retry counts its records again: metrics show what a consumer did, the tallies table holds the results.
 """
 
@@ -48,11 +49,21 @@ class Metric(StrEnum):
     MARKERS_PUT = "MarkersPut"  # closing markers put into the stream
     MARKERS_AWAITED = "MarkersAwaited"  # at each check of the drain: markers not passed yet
     FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each check: the writer's failed batches not redriven
-    VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
     RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
     VOTES_CONTRADICTING = (
         "VotesContradicting"  # at each recount: votes in which it differs from the certificate
     )
+
+    # tally and unique_counter
+    VOTES_COUNTED = "VotesCounted"  # stored votes read and counted
+
+    # unique_counter only: one of the four for every pass over a bucket
+    BUCKETS_COUNTED = "BucketsCounted"  # passes whose count was written
+    BUCKETS_BUSY = "BucketsBusy"  # not begun: another invocation counts this bucket
+    BUCKETS_UNFINISHED = "BucketsUnfinished"  # out of time, or a table failed; a later pass counts it
+    BUCKETS_LOST = "BucketsLost"  # not written: the lease had expired and another pass had taken it
+    UNIQUE_COUNT_AGE = "UniqueCountAge"  # ms since the oldest bucket's pass began, or since the poll opened
+    VOTES_PER_HUNDRED_VOTERS = "VotesPer100Voters"  # for each poll: accepted votes per hundred voters
 
     # results_api only: one of them for every request
     REQUESTS_ANSWERED = "RequestsAnswered"  # 200

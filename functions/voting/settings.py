@@ -112,3 +112,16 @@ class TallySettings(FunctionSettings):
     votes_table: Name
     writer_failure_bucket: Name
     writer_lanes: Annotated[int, Field(ge=1, le=10)]
+
+
+class UniqueCounterSettings(FunctionSettings):
+    """What the unique counter needs besides.
+
+    ``max_reads_per_second``: read units of the votes table that one invocation uses at most; 0 sets no limit.
+    """
+
+    max_reads_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    refresh_seconds: Annotated[int, Field(ge=10, le=3600)]
+    schedule_group: Name
+    tallies_table: Name
+    votes_table: Name

@@ -3,6 +3,8 @@
 LIVE_PREFIX = "live#"
 DRAIN_PREFIX = "drain#"
 COUNT_PREFIX = "count#"
+UNIQUE_PREFIX = "live_unique#"
+LIVE_AND_UNIQUE_PREFIX = "live"  # of both, so that one query reads all that viewers see before the final
 PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
 PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
 FINAL = "final"  # written once; recounts lie beside it
@@ -16,6 +18,12 @@ LAST_ARRIVAL = "last_arrival"  # epoch ms
 
 # Attribute of a drain row: the ids of the closing markers that the consumer has passed in the shard (a set).
 PASSED = "passed"
+
+# Attributes of a unique row: a bucket's last complete count by option, and when the pass began that made it (epoch ms).
+# While a pass is under way, its lease lies beside them.
+STARTED_AT = "started_at"
+LEASE = "lease"
+LEASE_UNTIL = "lease_until"  # epoch ms
 
 # Where records are counted that belong to no existing poll. No poll can have this id: ids hold no "_".
 UNATTRIBUTED = "_unattributed"
@@ -34,6 +42,11 @@ def drain_entry(consumer: str, shard: str) -> str:
 def count_entry(tally_id: str, bucket: int) -> str:
     """Return the sort key of one tally's partial result for one bucket."""
     return f"{COUNT_PREFIX}{tally_id}#{bucket:04}"
+
+
+def unique_entry(bucket: int) -> str:
+    """Return the sort key of the row with a bucket's count of voters while the poll is open."""
+    return f"{UNIQUE_PREFIX}{bucket:04}"
 
 
 def recount_entry(number: int) -> str:

@@ -20,6 +20,14 @@ class PowertoolsTelemetry:
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Emit these counts as one EMF line."""
+        self._emit(counts)
+
+    def count_for_poll(self, poll_id: str, counts: Mapping[str, int]) -> None:
+        """Emit these counts as one EMF line, with the poll as one more dimension."""
+        self._metrics.add_dimension("poll_id", poll_id)
+        self._emit(counts)
+
+    def _emit(self, counts: Mapping[str, int]) -> None:
         for name, value in counts.items():
             self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         self._metrics.flush_metrics()

@@ -199,6 +199,7 @@ locals {
     UseKey     = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
     KeepFailed = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"], [local.buckets, "${local.buckets}/*"]]
     TakeSteps  = [["lambda:InvokeFunction"], [local.functions]]
+    EndCounts  = [["scheduler:DeleteSchedule"], ["${local.schedules}/*"]]
     Start      = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
   }
 

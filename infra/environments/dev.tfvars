@@ -42,3 +42,7 @@ tallies_table = {
   max_read_units  = 500
   max_write_units = 500
 }
+
+unique_count = {
+  refresh_seconds = 30
+}

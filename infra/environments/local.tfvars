@@ -67,3 +67,8 @@ vote_aggregator = {
 
 # `votectl export` works here.
 results_pack = {}
+
+# One vote per voter, live: the demo shows the number.
+unique_count = {
+  refresh_seconds = 10
+}

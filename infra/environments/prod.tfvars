@@ -99,3 +99,8 @@ observability = {
 
 # Anyone can verify a result: `votectl export` needs two keys, $2 a month.
 results_pack = {}
+
+# One vote per voter, live, beside the votes received. A million stored votes cost $0.005 a refresh, $0.55 an hour.
+unique_count = {
+  refresh_seconds = 30
+}

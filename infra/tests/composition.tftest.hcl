@@ -424,3 +424,105 @@ run "tools_find_the_keys_of_results_packs" {
     error_message = "votectl export finds both keys in the deployment's parameter."
   }
 }
+
+run "voters_are_not_counted_live_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
+    error_message = "Each refresh reads all stored votes: nobody pays for it without asking."
+  }
+}
+
+run "unique_counter_is_told_exactly_what_its_settings_ask_for" {
+  command = plan
+
+  variables {
+    unique_count = { refresh_seconds = 45 }
+    votes_table  = { max_read_units = 1000 }
+  }
+
+  assert {
+    condition = module.unique_counter[0].environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT          = "test"
+      VOTESTREAM_LOG_LEVEL            = "INFO"
+      VOTESTREAM_MAX_READS_PER_SECOND = "50"
+      VOTESTREAM_POLLS_TABLE          = "votestream-test-polls"
+      VOTESTREAM_REFRESH_SECONDS      = "45"
+      VOTESTREAM_SCHEDULE_GROUP       = "votestream-test-unique-counts"
+      VOTESTREAM_TALLIES_TABLE        = "votestream-test-tallies"
+      VOTESTREAM_VOTES_TABLE          = "votestream-test-votes"
+    })
+    error_message = "The function refuses to start with a variable missing or left over."
+  }
+
+  assert {
+    condition     = local.unique_counter == [{ memory_mb = 512, timeout_seconds = 300 }]
+    error_message = "Five invocations of a minute each help one another, and no more."
+  }
+}
+
+run "counting_voters_leaves_most_of_a_provisioned_table_to_others" {
+  command = plan
+
+  variables {
+    unique_count = {}
+    votes_table  = { billing_mode = "PROVISIONED", read_units = 400, write_units = 100 }
+  }
+
+  assert {
+    condition     = local.unique_reads_per_second == 20
+    error_message = "Five invocations together use a quarter of the read units."
+  }
+}
+
+run "counting_voters_spares_the_partitions_of_a_table_without_a_ceiling" {
+  command = plan
+
+  variables {
+    unique_count = {}
+  }
+
+  assert {
+    condition     = local.unique_reads_per_second == 1000
+    error_message = "A partition serves 3,000 read units a second, and votes are written to it meanwhile."
+  }
+}
+
+run "unique_counter_may_read_votes_and_end_its_schedules_and_nothing_else" {
+  command = plan
+
+  variables {
+    unique_count = {}
+  }
+
+  override_resource {
+    target          = module.unique_counter[0].aws_cloudwatch_log_group.this
+    override_during = plan
+    values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:unique" }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.unique_counter[0].execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      WriteLog     = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:unique:*"]])
+      CountVotes   = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+      EndSchedules = jsonencode([["scheduler:DeleteSchedule"], ["arn:aws:scheduler:eu-west-1:111122223333:schedule/votestream-test-unique-counts/*"]])
+      KeepCounts   = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      ReadPolls    = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "It reads votes and never writes one."
+  }
+}
+
+run "tools_find_what_counts_voters" {
+  command = plan
+
+  variables {
+    unique_count = {}
+  }
+
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
+    error_message = "votectl makes each poll's schedule with these."
+  }
+}

@@ -13,6 +13,7 @@ variables {
   api                = { throttling_rate_limit = 4000 }
   votes_table        = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
   vote_writer        = { maximum_record_age_seconds = 86400 }
+  unique_count       = { refresh_seconds = 30 }
 }
 
 override_resource {
@@ -46,5 +47,18 @@ run "an_environment_without_anybody_on_call_has_no_alarms" {
   assert {
     condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
     error_message = "Where nobody is on call, alarms need not be paid for."
+  }
+}
+
+run "without_the_count_of_voters_nothing_watches_it" {
+  command = plan
+
+  variables {
+    unique_count = null
+  }
+
+  assert {
+    condition     = !anytrue([for name in keys(module.observability.alarm_names) : startswith(name, "unique-count")])
+    error_message = "An alarm about a function that is not there would be paid for nothing."
   }
 }

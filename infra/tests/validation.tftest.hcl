@@ -355,3 +355,39 @@ run "rejects_a_pool_that_is_named_by_its_id" {
 
   expect_failures = [var.voter_auth]
 }
+
+run "accepts_a_refresh_of_the_count_of_voters_every_ten_seconds" {
+  command = plan
+
+  variables {
+    unique_count = { refresh_seconds = 10 }
+  }
+}
+
+run "accepts_a_refresh_of_the_count_of_voters_once_an_hour" {
+  command = plan
+
+  variables {
+    unique_count = { refresh_seconds = 3600 }
+  }
+}
+
+run "rejects_a_refresh_that_is_shorter_than_a_pass" {
+  command = plan
+
+  variables {
+    unique_count = { refresh_seconds = 9 }
+  }
+
+  expect_failures = [var.unique_count]
+}
+
+run "rejects_a_refresh_of_more_than_an_hour" {
+  command = plan
+
+  variables {
+    unique_count = { refresh_seconds = 3601 }
+  }
+
+  expect_failures = [var.unique_count]
+}

@@ -184,6 +184,11 @@ TAKES: dict[str, set[str]] = {
         "lambda:GetProvisionedConcurrencyConfig",
         "lambda:PutProvisionedConcurrencyConfig",
     },
+    "aws_lambda_function_event_invoke_config": {
+        "lambda:DeleteFunctionEventInvokeConfig",
+        "lambda:GetFunctionEventInvokeConfig",
+        "lambda:PutFunctionEventInvokeConfig",
+    },
     "aws_lambda_permission": {"lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"},
     "aws_route53_record": {
         "route53:ChangeResourceRecordSets",

@@ -1,6 +1,7 @@
 """Alarms and dashboard: about metrics that exist, and ringing when they should."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import results_api.handler
 import tally.handler
+import unique_counter.handler
 import vote_aggregator.handler
 import vote_writer.handler
 from contract.cloudwatch import Minute, evaluate, names_in, rings
@@ -30,7 +32,13 @@ AWS_METRICS: dict[str, dict[str, Any]] = json.loads(
 OWN_METRICS = {*OwnMetric, *REJECTED.values()}
 SERVICES = {
     module.SERVICE
-    for module in (results_api.handler, tally.handler, vote_aggregator.handler, vote_writer.handler)
+    for module in (
+        results_api.handler,
+        tally.handler,
+        unique_counter.handler,
+        vote_aggregator.handler,
+        vote_writer.handler,
+    )
 }
 
 
@@ -111,12 +119,29 @@ def test_an_expression_has_no_value_where_a_metric_has_none_or_it_divides_by_nou
     assert evaluate("IF(whole >= 100, 100 * part / whole, 0)", {"part": 1, "whole": 0}) == 0
 
 
+# What a widget searches for: metrics of single polls.
+SEARCHED = re.compile(
+    rf"""SEARCH\('{{{NAMESPACE},environment,poll_id,service}} MetricName="(\w+)" environment="{ENVIRONMENT}"',"""
+)
+
+
+def searched_by(widget: dict[str, Any]) -> set[str]:
+    """Return the names that a widget searches for."""
+    searches = [text for text in expressions_of_widget(widget) if text.startswith("SEARCH")]
+    found = [SEARCHED.match(text) for text in searches]
+    assert all(found), searches
+    return {match[1] for match in found if match}
+
+
+def test_what_a_widget_searches_for_is_counted_for_each_poll() -> None:
+    names = set().union(*(searched_by(widget) for widget in observed().dashboard["widgets"]))
+    assert names == {OwnMetric.VOTES_PER_HUNDRED_VOTERS}
+
+
 def test_what_the_functions_count_is_on_the_dashboard() -> None:
-    shown = {
-        metric.name
-        for widget in observed().dashboard["widgets"]
-        for metric in metrics_of_widget(widget).values()
-    }
+    widgets = observed().dashboard["widgets"]
+    shown = {metric.name for widget in widgets for metric in metrics_of_widget(widget).values()}
+    shown = shown.union(*map(searched_by, widgets))
     # Sums of shown metrics, a share of one, and an alarm's own.
     left_out = {
         OwnMetric.RECORDS_RECEIVED,
@@ -149,6 +174,7 @@ BUSY: Minute = {
     "RecordsRejected": 4_000,
     "RejectedClosed": 1_000,
     "RecordsUnaccounted": 0,
+    "UniqueCountAge": 90_000,
 }
 # Nobody votes: what AWS and the functions still say.
 NIGHT: Minute = {"PolledEventCount": 960}
@@ -183,11 +209,16 @@ TROUBLE: dict[str, tuple[Minute, set[str]]] = {
     "votes-rejected": (BUSY | {"RecordsRejected": 61_000}, set()),
     "votes-late": (LATE, set()),
     "conservation-broken": (BUSY | {"RecordsUnaccounted": 1}, set()),
-    "tally-not-started": (CLOSING | {"InvocationDroppedCount": 1}, {"tally-waiting"}),
+    "tally-not-started": (CLOSING | {"InvocationDroppedCount": 1}, {"tally-waiting", "unique-count-late"}),
     "tally-failed": (CLOSING | {"ExecutionsFailed": 1}, {"tally-waiting"}),
     "tally-waiting": (CLOSING, set()),
     "tally-blocked": (CLOSING | {"MarkersAwaited": 0, "FailedBatchesWaiting": 1}, set()),
     "certificate-contradicted": (CLOSING | {"MarkersAwaited": 0, "VotesContradicting": 3}, set()),
+    # The model knows metrics by their name alone, and each group of schedules has this one.
+    "unique-count-late": (
+        NIGHT | {"UniqueCountAge": 250_000, "InvocationDroppedCount": 1},
+        {"tally-not-started"},
+    ),
 }
 
 

@@ -71,7 +71,9 @@ def test_links_within_the_runbook_lead_somewhere() -> None:
 
 
 def test_every_setting_in_the_runbook_exists() -> None:
-    settings = set(re.findall(r"`((?:observability|stream|api|tally|results_api)\.\w+)`", RUNBOOK))
+    settings = set(
+        re.findall(r"`((?:observability|stream|api|tally|results_api|unique_count)\.\w+)`", RUNBOOK)
+    )
     variables = (INFRA / "variables.tf").read_text(encoding="utf-8")
     for setting in settings:
         variable, _, attribute = setting.partition(".")
@@ -175,6 +177,13 @@ def test_every_drill_is_in_the_runbook_and_is_about_an_alarm() -> None:
 def test_names_in_the_runbook_are_those_of_prod() -> None:
     """They are made as Terraform makes them: project, environment, part."""
     parts = set(re.findall(r"votestream-prod-([a-z-]+[a-z])", RUNBOOK))
-    known = set(observed().alarms) | {"votes", "vote-writer", "vote-aggregator", "results-api", "closings"}
+    known = set(observed().alarms) | {
+        "votes",
+        "vote-writer",
+        "vote-aggregator",
+        "results-api",
+        "closings",
+        "unique-counts",
+    }
     assert parts <= known
     assert not set(string.ascii_uppercase) & set("".join(parts))

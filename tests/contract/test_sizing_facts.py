@@ -13,7 +13,7 @@ from voting.metrics import REJECTED, Metric
 from voting_aws.telemetry import PowertoolsTelemetry
 
 CONSUMERS = ("vote_writer", "vote_aggregator")
-SERVICES = (*CONSUMERS, "tally", "results_api")
+SERVICES = (*CONSUMERS, "tally", "results_api", "unique_counter")
 
 
 def emitted(service: str) -> set[str]:
@@ -27,9 +27,16 @@ def emitted(service: str) -> set[str]:
 
 def test_every_metric_of_every_alarm_is_paid() -> None:
     alarms = observed().alarms
-    fact = packaged().facts["votestream.alarm_metrics"]
-    assert f" {len(alarms)} alarms " in fact.source
-    assert fact.value == sum(len(metrics_of_alarm(alarm)) for alarm in alarms.values())
+    unique = {
+        name: alarm
+        for name, alarm in alarms.items()
+        if name.startswith("unique-count") or "unique-counter" in name
+    }
+    always = {name: alarm for name, alarm in alarms.items() if name not in unique}
+    for name, group in (("alarm_metrics", always), ("unique_count_alarm_metrics", unique)):
+        fact = packaged().facts[f"votestream.{name}"]
+        assert re.search(rf" {len(group)} (more )?alarms ", fact.source)
+        assert fact.value == sum(len(metrics_of_alarm(alarm)) for alarm in group.values())
 
 
 def test_every_method_and_every_firewall_rule_is_paid() -> None:
@@ -47,6 +54,8 @@ def test_every_method_and_every_firewall_rule_is_paid() -> None:
 def test_every_metric_of_every_function_is_paid() -> None:
     found = {service: emitted(service) for service in SERVICES}
     assert set().union(*found.values()) == {*Metric, *REJECTED.values()}
+    unique = found.pop("unique_counter")
+    assert packaged().value("votestream.unique_counter_metrics") == len(unique)
     assert packaged().value("votestream.function_metrics") == sum(map(len, found.values()))
 
 

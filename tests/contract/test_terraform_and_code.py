@@ -18,6 +18,7 @@ from voting.settings import (
     FunctionSettings,
     ResultsSettings,
     TallySettings,
+    UniqueCounterSettings,
     WriterSettings,
 )
 
@@ -29,6 +30,7 @@ FUNCTIONS: dict[str, type[FunctionSettings]] = {
     "vote_aggregator": AggregatorSettings,
     "tally_function": TallySettings,
     "results_api": ResultsSettings,
+    "unique_counter": UniqueCounterSettings,
 }
 
 

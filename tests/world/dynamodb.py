@@ -29,6 +29,7 @@ ENDPOINT = "http://127.0.0.1:1"
 STATEMENTS_PER_CALL = 25
 KEYS_PER_CALL = 100
 BYTES_PER_WRITE_UNIT = 1024
+BYTES_PER_READ_UNIT = 4096
 
 _HTTP_STATUS = defaultdict(lambda: 400, {"InternalServerError": 500})
 
@@ -50,15 +51,23 @@ def _error(code: str, operation: str, message: str, item: Item | None = None) ->
 
 @dataclass
 class Table:
-    """One table: its key's attribute names, its rows, and the write units that it has charged."""
+    """One table: its key's attribute names, its rows, and the write units that it has charged.
+
+    ``replica`` is what an eventually consistent read returns: the rows as they were when ``replicate`` was last called.
+    """
 
     key_names: tuple[str, ...]
     rows: dict[Key, Item] = field(default_factory=dict)
+    replica: dict[Key, Item] = field(default_factory=dict)
     write_units: float = 0
 
     def key_of(self, item: Mapping[str, Value]) -> Key:
         """Return the primary key of an item."""
         return tuple(str(item[name]["S"]) for name in self.key_names)
+
+    def replicate(self) -> None:
+        """Let the replica catch up."""
+        self.replica = dict(self.rows)
 
     def charge(self, *sizes: Item | None) -> float:
         """Charge a write by the larger of the item before and after it; a missing item is one unit."""
@@ -117,7 +126,7 @@ class FakeDynamoDB:
         shows_row_to_insert: whether "DuplicateItem" carries the row that was there.
         shows_row_to_update: whether "ConditionalCheckFailed" of a statement does. Real stores differ in
             both, so no caller may rely on either.
-        rows_per_page: how many rows a query returns at most.
+        rows_per_page: how many rows a page of a query has at most.
     """
 
     def __init__(
@@ -129,9 +138,9 @@ class FakeDynamoDB:
         rows_per_page: int = 1_000,
     ) -> None:
         self.tables = {name: Table(key_names) for name, key_names in tables.items()}
-        self.rows_per_page = rows_per_page
         self.shows_row_to_insert = shows_row_to_insert
         self.shows_row_to_update = shows_row_to_update
+        self.rows_per_page = rows_per_page
 
     def client(self, gate: Gate | None = None) -> "DynamoDBClient":
         """Return a client whose calls pass this gate; without one, nothing ever fails."""
@@ -140,6 +149,23 @@ class FakeDynamoDB:
     def rows(self, table: str) -> list[Item]:
         """Return all rows, ordered by key."""
         return [row for _, row in sorted(self.tables[table].rows.items())]
+
+
+class _Pages:
+    """boto3's paginator of one operation."""
+
+    def __init__(self, client: "FakeClient") -> None:
+        self._client = client
+
+    def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield page after page."""
+        start: dict[str, Any] = {}
+        while True:
+            page = self._client.query(**arguments, **start)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 class FakeClient:
@@ -157,22 +183,39 @@ class FakeClient:
         TableName: str,  # noqa: N803
         Item: Item,  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
+        ExpressionAttributeValues: Mapping[str, Value] | None = None,  # noqa: N803
     ) -> dict[str, Any]:
-        """Put a row where the condition holds."""
+        """Put a row in place of the one that was there, where the condition holds."""
+        fault = self._enter("PutItem", 1, [Item])
+        if fault.throttled(1):
+            self._refuse("ProvisionedThroughputExceededException", "PutItem", [Item])
         table = self._database.tables[TableName]
         key = table.key_of(Item)
         row = table.rows.get(key)
-        if ConditionExpression and not _holds(ConditionExpression, row, {}):
+        if ConditionExpression and not _holds(ConditionExpression, row, ExpressionAttributeValues or {}):
+            table.charge(row)
+            self._leave(fault, "PutItem")
             raise _error("ConditionalCheckFailedException", "PutItem", f"not for {key}")
+        table.charge(row, Item)
         table.rows[key] = dict(Item)
+        self._leave(fault, "PutItem")
         return {}
 
-    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
-        """Return a row by its key."""
-        assert ConsistentRead, "whatever is decided by a row reads it strongly consistently"
-        table = self._database.tables[TableName]
-        row = table.rows.get(table.key_of(Key))
-        return {} if row is None else {"Item": dict(row)}
+    def get_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Item,  # noqa: N803
+        ConsistentRead: bool,  # noqa: N803
+        ProjectionExpression: str | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        """Return a row, or some of its attributes."""
+        fault = self._enter("GetItem", 1, [Key])
+        row = self._read(TableName, consistent=ConsistentRead).get(
+            self._database.tables[TableName].key_of(Key)
+        )
+        self._leave(fault, "GetItem")
+        return {} if row is None else {"Item": _projected(row, ProjectionExpression, {})}
 
     def query(
         self,
@@ -182,38 +225,46 @@ class FakeClient:
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
         ConsistentRead: bool,  # noqa: N803
         ExclusiveStartKey: Item | None = None,  # noqa: N803
-        **shape: Any,
+        ProjectionExpression: str | None = None,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
+        ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
-        """Return a page of the rows of one partition, ordered by their sort key, with all their attributes."""
-        assert ConsistentRead, "the final count reads strongly consistently"
-        unknown = shape.keys() - {
-            "ProjectionExpression",
-            "ExpressionAttributeNames",
-            "ReturnConsumedCapacity",
-        }
-        assert not unknown, f"the fake does not know this of a query: {unknown}"
+        """Return a page of one partition's rows, ordered by their sort key."""
+        fault = self._enter("Query", 1, [ExpressionAttributeValues])
         match = re.fullmatch(r"(\w+) = (:\w+)(?: AND begins_with\((\w+), (:\w+)\))?", KeyConditionExpression)
-        assert match, f"the fake does not know this condition: {KeyConditionExpression}"
-        values = ExpressionAttributeValues
+        assert match, f"the fake does not know this key condition: {KeyConditionExpression}"
+        partition, value, sort, prefix = match.groups()
+        begins = ExpressionAttributeValues[prefix]["S"] if prefix else ""
         table = self._database.tables[TableName]
-        after = () if ExclusiveStartKey is None else table.key_of(ExclusiveStartKey)
+        after = table.key_of(ExclusiveStartKey) if ExclusiveStartKey else ()
         rows = [
-            dict(row)
-            for key, row in sorted(table.rows.items())
-            if row[match[1]] == values[match[2]]
-            and (match[3] is None or row[match[3]]["S"].startswith(values[match[4]]["S"]))
+            row
+            for key, row in sorted(self._read(TableName, consistent=ConsistentRead).items())
+            if row[partition] == ExpressionAttributeValues[value]
+            and (not sort or row[sort]["S"].startswith(begins))
             and key > after
         ]
         page = rows[: self._database.rows_per_page]
-        answer: dict[str, Any] = {"Items": page, "Count": len(page)}
+        items = [_projected(row, ProjectionExpression, ExpressionAttributeNames or {}) for row in page]
+        self._leave(fault, "Query")
+        answer: dict[str, Any] = {"Items": items, "Count": len(items)}
         if len(page) < len(rows):
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in table.key_names}
+        if ReturnConsumedCapacity != "NONE":
+            size = sum(map(_size, page))
+            answer["ConsumedCapacity"] = {"CapacityUnits": float(max(1, -(-size // BYTES_PER_READ_UNIT)))}
         return answer
 
-    def get_paginator(self, operation: str) -> "Pages":
-        """Return a paginator."""
-        assert operation == "query", f"the fake does not know pages of this: {operation}"
-        return Pages(self)
+    def get_paginator(self, operation: str) -> "_Pages":
+        """Return what reads all pages of a query."""
+        assert operation == "query", f"the fake does not paginate {operation}"
+        return _Pages(self)
+
+    def _read(self, table: str, *, consistent: bool) -> Mapping[Key, Item]:
+        """Return the rows: as they are, or as a replica that lags behind has them."""
+        if consistent:
+            return self._database.tables[table].rows
+        return self._database.tables[table].replica
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
         """Return rows of one table by key."""
@@ -314,34 +365,36 @@ class FakeClient:
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
         ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
+        ReturnValues: str = "NONE",  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
         ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         """Set and add to attributes of one row, in one step, where the condition holds."""
-        ExpressionAttributeNames = ExpressionAttributeNames or {}  # noqa: N806
-        fault = self._enter("UpdateItem", 1, [Key, ExpressionAttributeNames, ExpressionAttributeValues])
+        names = ExpressionAttributeNames or {}
+        fault = self._enter("UpdateItem", 1, [Key, names, ExpressionAttributeValues])
         if fault.throttled(1):
             self._refuse("ProvisionedThroughputExceededException", "UpdateItem", [Key])
         table = self._database.tables[TableName]
         key = table.key_of(Key)
         row = table.rows.get(key)
         used = set(re.findall(r"[:#]\w+", f"{UpdateExpression} {ConditionExpression or ''}"))
-        if used != {*ExpressionAttributeNames, *ExpressionAttributeValues}:
+        if used != {*names, *ExpressionAttributeValues}:
             self._refuse("ValidationException", "UpdateItem", ["a name or value is unused or undefined"])
         if ConditionExpression and not _holds(ConditionExpression, row, ExpressionAttributeValues):
             table.charge(row)
             self._leave(fault, "UpdateItem")
             shown = row if ReturnValuesOnConditionCheckFailure == "ALL_OLD" else None
             raise _error("ConditionalCheckFailedException", "UpdateItem", f"not for {Key}", shown)
-        changed = _updated(
-            row or dict(Key), UpdateExpression, ExpressionAttributeNames, ExpressionAttributeValues
-        )
+        changed = _updated(row or dict(Key), UpdateExpression, names, ExpressionAttributeValues)
         units = table.charge(row, changed)
         table.rows[key] = changed
         self._leave(fault, "UpdateItem")
-        if ReturnConsumedCapacity == "NONE":
-            return {}
-        return {"ConsumedCapacity": {"TableName": TableName, "CapacityUnits": units}}
+        answer: dict[str, Any] = {}
+        if ReturnValues == "ALL_OLD" and row is not None:
+            answer["Attributes"] = dict(row)
+        if ReturnConsumedCapacity != "NONE":
+            answer["ConsumedCapacity"] = {"TableName": TableName, "CapacityUnits": units}
+        return answer
 
     def _enter(self, operation: str, size: int, quoted: Sequence[object]) -> Fault:
         """Pass the gate; raise what keeps the call from being carried out."""
@@ -374,23 +427,6 @@ class FakeClient:
         raise _error(code, operation, f"refused: {quoted}")
 
 
-class Pages:
-    """The paginator of queries."""
-
-    def __init__(self, client: FakeClient) -> None:
-        self._client = client
-
-    def paginate(self, **query: Any) -> Iterator[dict[str, Any]]:
-        """Yield page after page."""
-        start: dict[str, Any] = {}
-        while True:
-            page = self._client.query(**query, **start)
-            yield page
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-
 def _refusal(
     code: str, plan: Insert | Update, statement: Mapping[str, Any], item: Item | None = None
 ) -> dict[str, Any]:
@@ -421,7 +457,9 @@ def _conditions(
 
 
 def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> bool:
-    """Evaluate terms joined by OR."""
+    """Evaluate terms joined by OR, or several of those in parentheses, joined by AND."""
+    if condition.startswith("("):
+        return all(_holds(part, row, values) for part in condition[1:-1].split(") AND ("))
     row = row or {}
     for term in condition.split(" OR "):
         if match := re.fullmatch(r"attribute_(not_)?exists\((\w+)\)", term):
@@ -429,7 +467,7 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
                 return True
         elif match := re.fullmatch(r"(\w+) (<|=) (:\w+)", term):
             if match[1] in row:
-                stored, given = row[match[1]]["S"], values[match[3]]["S"]
+                stored, given = _comparable(row[match[1]]), _comparable(values[match[3]])
                 if stored < given if match[2] == "<" else stored == given:
                     return True
         else:
@@ -437,8 +475,21 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
     return False
 
 
+def _projected(row: Item, expression: str | None, names: Mapping[str, str]) -> Item:
+    """Return the attributes that a projection asks for; all of them without one."""
+    if expression is None:
+        return dict(row)
+    wanted = [names.get(part, part) for part in expression.split(", ")]
+    return {name: row[name] for name in wanted if name in row}
+
+
+def _comparable(value: Value) -> Any:
+    """Return a string or a number as Python compares it."""
+    return int(value["N"]) if "N" in value else value["S"]
+
+
 def _updated(row: Item, expression: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Item:
-    """Return the row after "SET a = :a, … ADD #0 :0, …", "SET a = :a", or "ADD #0 :0" of a set of strings."""
+    """Return the row after "SET a = :a, … [ADD #0 :0, …]", or after "ADD #0 :0" of a set of strings."""
     if match := re.fullmatch(r"ADD (#\w+) (:\w+)", expression):
         name, added = names[match[1]], values[match[2]]["SS"]
         assert added, "DynamoDB knows no empty set"

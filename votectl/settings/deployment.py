@@ -163,6 +163,13 @@ class Aggregator(Consumer):
     parallelization_factor: Annotated[int, Field(ge=1, le=1)] = 1
 
 
+class UniqueCount(SettingsModel):
+    """The count of voters while a poll is open: how often it is refreshed, and its function's memory."""
+
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
+    refresh_seconds: Annotated[int, Field(ge=10, le=3_600)] = 30
+
+
 class Observability(SettingsModel):
     """Whether there are alarms. The dashboard is always there."""
 
@@ -180,6 +187,7 @@ class DeploymentSettings(SettingsModel):
     vote_writer: Writer = Writer()
     vote_aggregator: Aggregator = Aggregator()
     results_api: ResultsApi = ResultsApi()
+    unique_count: UniqueCount | None = None
     observability: Observability = Observability()
     ingress: Ingress = Ingress()
     voter_auth: VoterAuth = VoterAuth()

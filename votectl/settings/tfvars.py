@@ -35,6 +35,7 @@ from votectl.settings.deployment import (
     SettingsModel,
     StreamSettings,
     Table,
+    UniqueCount,
     VoterAuth,
     Writer,
 )
@@ -52,6 +53,7 @@ OBJECTS: Mapping[str, type[SettingsModel]] = {
     "vote_writer": Writer,
     "vote_aggregator": Aggregator,
     "results_api": ResultsApi,
+    "unique_count": UniqueCount,
     "observability": Observability,
     "ingress": Ingress,
     "voter_auth": VoterAuth,

@@ -409,9 +409,39 @@ locals {
     }
   }
 
+  # A refresh may be missed, and the first of a minute may come late: an alarm is for more than that.
+  unique_count_alarms = merge([
+    for settings in var.unique_count[*] : {
+      unique-count-late-age = {
+        section     = "unique-count-late"
+        means       = "The number of voters of an open poll is more than ${3 * settings.refresh_seconds + 120} s old. Votes and live counts are not touched."
+        first       = "Look into the log of ${var.functions["unique_counter"].function_name}."
+        metrics     = { age = { namespace = local.own_namespace, name = "UniqueCountAge", dimensions = local.own_dimensions["unique_counter"], stat = "Maximum" } }
+        threshold   = 1000 * (3 * settings.refresh_seconds + 120)
+        operator    = "GreaterThanThreshold"
+        datapoints  = 3
+        periods     = 5
+        missing     = "notBreaching"
+        expressions = {}
+      }
+      unique-count-late-schedule = {
+        section     = "unique-count-late"
+        means       = "Schedules can't start the count of voters: its function or their role is gone, or the scheduler is throttled."
+        first       = "make plan ENV=${var.environment}; it shows what is missing."
+        metrics     = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = settings.schedule_group_name }, stat = "Sum" } }
+        threshold   = 0
+        operator    = "GreaterThanThreshold"
+        datapoints  = 3
+        periods     = 5
+        missing     = "notBreaching"
+        expressions = {}
+      }
+    }
+  ]...)
+
   alarms = merge(
     local.front_door_alarms, local.stream_alarms, local.table_alarms, local.consumer_alarms, local.function_alarms,
-    local.account_alarms, local.counting_alarms, local.tally_alarms,
+    local.account_alarms, local.counting_alarms, local.tally_alarms, local.unique_count_alarms,
   )
 }
 

@@ -199,11 +199,31 @@ locals {
     },
   ]
 
+  # Each poll has a metric of its own here, so it is searched for.
+  unique_count_rows = [
+    for settings in var.unique_count[*] : {
+      title = "One vote per voter, live"
+      widgets = [
+        { title = "Accepted votes per 100 voters, by poll: 100 if nobody repeats", unit = "votes", stat = "Maximum", marks = [], metrics = [
+          [{ expression = "SEARCH('{${local.own_namespace},environment,poll_id,service} MetricName=\"VotesPer100Voters\" environment=\"${var.environment}\"', 'Maximum', ${local.minute})", label = "", id = "polls" }],
+        ] },
+        { title = "How old the number of voters is", unit = "ms", stat = "Maximum", marks = [{ label = "alarm", value = local.unique_count_alarms["unique-count-late-age"].threshold }], metrics = [
+          concat([local.own_namespace, "UniqueCountAge"], local.own["unique_counter"], [{ label = "age" }]),
+        ] },
+        { title = "Passes over buckets, and votes read", unit = "a minute", stat = "Sum", marks = [], metrics = concat(
+          [for name, label in { BucketsCounted = "counted", BucketsBusy = "busy", BucketsUnfinished = "unfinished", BucketsLost = "lost" } : concat([local.own_namespace, name], local.own["unique_counter"], [{ label = label }])],
+          [concat([local.own_namespace, "VotesCounted"], local.own["unique_counter"], [{ label = "votes", yAxis = "right" }])],
+          [["AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", settings.schedule_group_name, { label = "not started" }]],
+        ) },
+      ]
+    }
+  ]
+
   # Row by row: a heading of one unit, then widgets of six, side by side; 24 units are the page's width.
   dashboard = {
     periodOverride = "inherit"
     widgets = flatten([
-      for number, row in local.rows : concat(
+      for number, row in concat(local.rows, local.unique_count_rows) : concat(
         [{ type = "text", x = 0, y = number * 7, width = 24, height = 1, properties = { markdown = "### ${row.title}", background = "transparent" } }],
         [for place, widget in row.widgets : {
           type   = try(widget.type, "metric")

@@ -75,8 +75,8 @@ variable "functions" {
   nullable    = false
 
   validation {
-    condition     = toset(keys(var.functions)) == toset(["results_api", "tally", "vote_aggregator", "vote_writer"])
-    error_message = "functions must be results_api, tally, vote_aggregator and vote_writer: all that emit metrics of their own."
+    condition     = toset(keys(var.functions)) == toset(concat(["results_api", "tally", "vote_aggregator", "vote_writer"], [for settings in var.unique_count[*] : "unique_counter"]))
+    error_message = "functions must be results_api, tally, vote_aggregator and vote_writer, and unique_counter with unique_count: all that emit metrics of their own."
   }
 }
 
@@ -200,4 +200,17 @@ variable "tables" {
   }))
   description = "The tables by what they hold (polls, tallies, votes), with how their capacity is paid and, on demand, its ceiling."
   nullable    = false
+}
+
+variable "unique_count" {
+  type = object({
+    refresh_seconds     = number
+    schedule_group_name = string
+  })
+  description = <<-EOT
+    The count of voters while a poll is open; null where there is none.
+    refresh_seconds: how old its number may become.
+    schedule_group_name: group of the schedules that start it.
+  EOT
+  default     = null
 }

@@ -12,6 +12,7 @@ from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll
 from voting.settings import VoterAuth
+from voting.unique import UniqueCounts
 from world.containers import RecordingTelemetry
 
 OPENS_AT, CLOSES_AT = 10_000, 20_000
@@ -28,6 +29,7 @@ class Tables:
     cancelled: set[str] = field(default_factory=set)
     draining: set[str] = field(default_factory=set)
     live_rows: dict[str, LiveCounts] = field(default_factory=dict)
+    unique_rows: dict[str, UniqueCounts] = field(default_factory=dict)
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     retention_days: int = 0
     voter_auth: VoterAuth = VoterAuth.NONE
@@ -67,9 +69,9 @@ class Tables:
         self._look("draining")
         return poll_id in self.draining
 
-    def live(self, poll_id: str) -> LiveCounts:
+    def live(self, poll: Poll) -> tuple[LiveCounts, UniqueCounts | None]:
         self._look("live")
-        return self.live_rows.get(poll_id, LiveCounts())
+        return self.live_rows.get(poll.poll_id, LiveCounts()), self.unique_rows.get(poll.poll_id)
 
     def version(self, poll: Poll, voter: str) -> str | None:
         self._look("version")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from voting.live import LiveCounts
 from voting.metrics import Metric
 from voting.polls import Visibility
 from voting.records import version_of
+from voting.unique import UniqueCounts
 
 type MakeEvent = Callable[..., dict[str, Any]]
 type Ask = Callable[..., dict[str, Any]]
@@ -64,9 +66,45 @@ def test_an_open_polls_live_counts_are_shown(ask: Ask) -> None:
             {"option": "choice-a", "label": 'Ä, "first"', "votes": 1},
             {"option": "choice-b", "label": "B", "votes": 4},
         ],
+        "unique": None,
         "turnout": None,
         "final": None,
     }
+
+
+def test_one_vote_per_voter_is_shown_beside_the_live_counts(ask: Ask, tables: Tables) -> None:
+    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)
+    document = ask()["json"]
+    assert document["total"] == 5
+    assert document["unique"] == {
+        "voters": 2,
+        "counts": [
+            {"option": "choice-a", "label": 'Ä, "first"', "votes": 0},
+            {"option": "choice-b", "label": "B", "votes": 2},
+        ],
+        "counted_at": 11_000,
+    }
+    answer = ask(headers={"accept": "text/csv"})
+    lines = list(csv.reader(answer["body"].splitlines()))
+    assert [line[-3:] for line in lines[1:]] == [["1", "0", "11000"], ["4", "2", "11000"]]
+
+
+@pytest.mark.parametrize("visibility", [Visibility.AFTER_CLOSE, Visibility.NEVER])
+def test_one_vote_per_voter_is_hidden_as_counts_are(visibility: Visibility, ask: Ask, tables: Tables) -> None:
+    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)
+    tables.polls["poll-1"] = a_poll(visibility=visibility)
+    assert ask()["json"]["unique"] is None
+    lines = list(csv.reader(ask(headers={"accept": "text/csv"})["body"].splitlines()))
+    assert [line[-2:] for line in lines[1:]] == [["", ""], ["", ""]]
+
+
+def test_of_a_final_result_the_certificates_numbers_are_the_unique_ones(ask: Ask, tables: Tables) -> None:
+    tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
+    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)  # what the last pass left
+    document = ask()["json"]
+    assert document["unique"]["voters"] == document["turnout"] == 3
+    assert document["unique"]["counts"] == document["counts"]
+    assert document["unique"]["counted_at"] == document["final"]["certificate"]["proof"]["counted_at"]
 
 
 def test_before_the_first_vote_every_option_has_none(ask: Ask, tables: Tables) -> None:
@@ -94,9 +132,9 @@ def test_hidden_counts_are_null_and_nothing_gives_them_away(ask: Ask, tables: Ta
     before = ask()
     tables.live_rows["poll-1"] = LiveCounts(received=9, total=9, as_of=13_000)
     assert ask() == before
-    assert {name: before["json"][name] for name in ("as_of", "total", "counts", "turnout", "final")} == (
-        dict.fromkeys(("as_of", "total", "counts", "turnout", "final"))
-    )
+    assert {
+        name: before["json"][name] for name in ("as_of", "total", "counts", "unique", "turnout", "final")
+    } == (dict.fromkeys(("as_of", "total", "counts", "unique", "turnout", "final")))
 
 
 @pytest.mark.parametrize(
@@ -105,15 +143,15 @@ def test_hidden_counts_are_null_and_nothing_gives_them_away(ask: Ask, tables: Ta
         (
             Visibility.ALWAYS,
             [
-                ["poll-1", "open", "12000", "choice-a", 'Ä, "first"', "1"],
-                ["poll-1", "open", "12000", "choice-b", "B", "4"],
+                ["poll-1", "open", "12000", "choice-a", 'Ä, "first"', "1", "", ""],
+                ["poll-1", "open", "12000", "choice-b", "B", "4", "", ""],
             ],
         ),
         (
             Visibility.NEVER,
             [
-                ["poll-1", "open", "", "choice-a", 'Ä, "first"', ""],
-                ["poll-1", "open", "", "choice-b", "B", ""],
+                ["poll-1", "open", "", "choice-a", 'Ä, "first"', "", "", ""],
+                ["poll-1", "open", "", "choice-b", "B", "", "", ""],
             ],
         ),
     ],
@@ -126,7 +164,7 @@ def test_results_can_be_had_as_a_table(
     answer = ask(headers={"accept": "text/csv"})
     assert answer["headers"]["Content-Type"] == "text/csv; charset=utf-8"
     header, *lines = csv.reader(answer["body"].splitlines())
-    assert header == ["poll_id", "status", "as_of", "option", "label", "votes"]
+    assert header == ["poll_id", "status", "as_of", "option", "label", "votes", "unique_votes", "counted_at"]
     assert lines == rows
 
 

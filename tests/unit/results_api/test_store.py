@@ -79,10 +79,11 @@ def test_one_drain_row_is_enough_to_know(client: "DynamoDBClient", stub: Stubber
 def test_live_rows_are_summed_over_all_pages(client: "DynamoDBClient", stub: Stubber) -> None:
     next_page = {"poll_id": {"S": "poll-1"}, "entry": {"S": "live#1"}}
     stub.add_response(
-        "query", {"Items": SHARD_ROWS[:1], "LastEvaluatedKey": next_page}, entries_query("live#")
+        "query", {"Items": SHARD_ROWS[:1], "LastEvaluatedKey": next_page}, entries_query("live")
     )
-    stub.add_response("query", {"Items": SHARD_ROWS[1:]}, entries_query("live#", ExclusiveStartKey=next_page))
-    counts = TallyTable(client, "tallies").live("poll-1")
+    stub.add_response("query", {"Items": SHARD_ROWS[1:]}, entries_query("live", ExclusiveStartKey=next_page))
+    counts, unique = TallyTable(client, "tallies").live(a_poll())
+    assert unique is None
     assert (counts.received, counts.total, counts.options, counts.rejected, counts.as_of) == (
         6,
         3,
@@ -90,6 +91,23 @@ def test_live_rows_are_summed_over_all_pages(client: "DynamoDBClient", stub: Stu
         {"closed": 3},
         7,
     )
+
+
+def test_unique_rows_come_with_the_live_ones_and_are_told_apart(
+    client: "DynamoDBClient", stub: Stubber
+) -> None:
+    counted = [
+        {
+            "entry": {"S": f"live_unique#000{bucket}"},
+            "started_at": {"N": str(9 - bucket)},
+            "option#a": {"N": "1"},
+        }
+        for bucket in range(2)
+    ]
+    stub.add_response("query", {"Items": [*SHARD_ROWS, *counted]}, entries_query("live"))
+    live, unique = TallyTable(client, "tallies").live(a_poll(bucket_count=2))
+    assert live.total == 3
+    assert unique == ({"a": 2}, 8)
 
 
 def test_a_stored_votes_version_is_read_without_its_choice(client: "DynamoDBClient", stub: Stubber) -> None:
@@ -122,7 +140,10 @@ def test_trouble_is_told_by_its_code_alone(
     code: str, status: int, error: type[Exception], client: "DynamoDBClient", stub: Stubber
 ) -> None:
     tallies = TallyTable(client, "tallies")
-    for method, call in (("get_item", tallies.final), ("query", tallies.live)):
+    for method, call in (
+        ("get_item", lambda: tallies.final("poll-1")),
+        ("query", lambda: tallies.live(a_poll())),
+    ):
         stub.add_client_error(method, code, "quotes voter-1", status)
         with pytest.raises(error, match=f"^tallies can't be read: {code}$"):
-            call("poll-1")
+            call()

@@ -28,25 +28,34 @@ class Conflict(ClientError):
     """What boto3 raises for a name that is taken."""
 
 
+class Gone(ClientError):
+    """What boto3 raises for a schedule that is not there."""
+
+
 class Scheduler:
     """EventBridge Scheduler, as far as schedules go."""
 
-    exceptions = SimpleNamespace(ConflictException=Conflict)
+    exceptions = SimpleNamespace(ConflictException=Conflict, ResourceNotFoundException=Gone)
 
     def __init__(self, *, refuses: bool = False) -> None:
-        self.schedules: dict[str, dict[str, Any]] = {}
+        self.schedules: dict[tuple[str, str], dict[str, Any]] = {}
         self.refuses = refuses
 
     def create_schedule(self, **schedule: Any) -> None:
         if self.refuses:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateSchedule")
-        if schedule["Name"] in self.schedules:
+        if (schedule["GroupName"], schedule["Name"]) in self.schedules:
             raise Conflict({"Error": {"Code": "ConflictException", "Message": "taken"}}, "CreateSchedule")
-        self.schedules[schedule["Name"]] = schedule
+        self.schedules[schedule["GroupName"], schedule["Name"]] = schedule
 
     def update_schedule(self, **schedule: Any) -> None:
-        assert schedule["Name"] in self.schedules
-        self.schedules[schedule["Name"]] = schedule
+        assert (schedule["GroupName"], schedule["Name"]) in self.schedules
+        self.schedules[schedule["GroupName"], schedule["Name"]] = schedule
+
+    def delete_schedule(self, Name: str, GroupName: str) -> None:  # noqa: N803
+        if (GroupName, Name) not in self.schedules:
+            raise Gone({"Error": {"Code": "ResourceNotFoundException", "Message": "none"}}, "DeleteSchedule")
+        del self.schedules[GroupName, Name]
 
 
 def deployment_like() -> Deployment:
@@ -56,6 +65,8 @@ def deployment_like() -> Deployment:
         "api_key_ids": {},
         "tally_state_machine_arn": "arn:the-tally",
         "tally_schedule_group": "closings",
+        "unique_count_function_arn": "arn:the-counter",
+        "unique_count_schedule_group": "unique-counts",
         "poll_cache_seconds": 5,
         "vote_retention_days": RETENTION_DAYS,
     }
@@ -89,7 +100,7 @@ def moved(poll: Poll, closes_at: int, now_ms: int) -> Poll:
 def test_a_poll_is_tallied_when_it_closes_not_before(deployment: Deployment) -> None:
     scheduler = Scheduler()
     Schedules(deployment, scheduler).set(POLL)
-    schedule = scheduler.schedules["finale"]
+    schedule = scheduler.schedules["closings", "finale"]
     assert schedule["ScheduleExpression"] == "at(2023-11-14T22:13:21)"  # rounded up to a second
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["GroupName"] == "closings"
@@ -103,8 +114,61 @@ def test_a_schedule_moves_with_its_poll(deployment: Deployment) -> None:
     schedules = Schedules(deployment, scheduler)
     schedules.set(POLL)
     schedules.set(POLL.model_copy(update={"closes_at": 1_700_000_060_000}))
-    assert scheduler.schedules["finale"]["ScheduleExpression"] == "at(2023-11-14T22:14:20)"
-    assert scheduler.schedules["finale"]["State"] == "ENABLED"
+    assert scheduler.schedules["closings", "finale"]["ScheduleExpression"] == "at(2023-11-14T22:14:20)"
+    assert scheduler.schedules["closings", "finale"]["State"] == "ENABLED"
+
+
+def test_voters_are_counted_each_minute_from_the_opening_on(deployment: Deployment) -> None:
+    scheduler = Scheduler()
+    poll = POLL.model_copy(update={"opens_at": 1_600_000_000_001})
+    Schedules(deployment, scheduler, lambda: 1_500_000_000_000).set(poll)
+    schedule = scheduler.schedules["unique-counts", "finale"]
+    assert schedule["ScheduleExpression"] == "cron(* * * * ? *)"
+    assert (
+        f"{schedule['StartDate']:%Y-%m-%dT%H:%M:%S%z}" == "2020-09-13T12:26:41+0000"
+    )  # rounded up to a second
+    assert f"{schedule['EndDate']:%Y-%m-%d}" == "2023-11-21", (
+        "a week after its end, if it never becomes final"
+    )
+    assert schedule["Target"]["Arn"] == "arn:the-counter"
+    assert json.loads(schedule["Target"]["Input"]) == {"poll_id": "finale"}
+    assert schedule["ActionAfterCompletion"] == "DELETE"
+
+
+def test_a_poll_that_has_opened_is_counted_at_once(deployment: Deployment) -> None:
+    """The scheduler refuses a start that lies behind."""
+    scheduler = Scheduler()
+    Schedules(deployment, scheduler, lambda: POLL.opens_at).set(POLL)
+    assert "StartDate" not in scheduler.schedules["unique-counts", "finale"]
+
+
+def test_voters_are_not_counted_live_where_nothing_does(deployment: Deployment) -> None:
+    scheduler = Scheduler()
+    without = deployment.model_copy(update={"unique_count_schedule_group": None})
+    schedules = Schedules(without, scheduler)
+    schedules.set(POLL)
+    assert list(scheduler.schedules) == [("closings", "finale")]
+    assert schedules.delete("finale")
+
+
+def test_both_schedules_go_with_a_poll(deployment: Deployment) -> None:
+    scheduler = Scheduler()
+    schedules = Schedules(deployment, scheduler)
+    schedules.set(POLL)
+    assert len(scheduler.schedules) == 2
+    assert schedules.delete("finale")
+    assert scheduler.schedules == {}
+    assert not schedules.delete("finale")
+
+
+def test_an_opening_time_that_moves_takes_the_count_with_it() -> None:
+    scheduler, deployment = Scheduler(), deployment_like()
+    now = 1_699_000_000_000
+    poll = POLL.model_copy(update={"announced_at": now, "opens_at": now + 600_000})
+    desk, schedules = cast("PollDesk", Desk(now)), Schedules(deployment, scheduler, lambda: now)
+    edit(desk, schedules, deployment, poll, opens_at=now + 900_000)
+    start = scheduler.schedules["unique-counts", "finale"]["StartDate"]
+    assert start.timestamp() * 1000 == now + 900_000
 
 
 def test_a_poll_that_could_not_be_scheduled_says_how_to_tally_it(deployment: Deployment) -> None:

@@ -10,6 +10,7 @@ from votectl.results import CSV_COLUMNS, as_document, as_picture, csv_rows
 from votectl.terminal import PlainConsole, as_csv
 from voting.live import LiveCounts
 from voting.polls import Visibility
+from voting.unique import UniqueCounts
 
 
 @pytest.fixture
@@ -35,9 +36,20 @@ def test_a_live_result_is_drawn_with_its_shares_and_what_was_rejected(tables: Ta
     picture = drawn(result_of(a_poll(), tables, DURING))
     assert "A poll (poll-1), open" in picture
     assert "25.0%" in picture
-    assert "1,004 accepted" in picture
+    assert "1,004 votes received, repeated votes included" in picture
     assert "rejected: 1 closed; as of 2023-11-14 22:13:20+00:00" in picture
     assert "Hidden" not in picture
+
+
+def test_both_numbers_are_drawn_with_plain_labels_and_shares_are_the_voters(tables: Tables) -> None:
+    tables.unique_rows["poll-1"] = UniqueCounts(
+        Counter({"choice-a": 100, "choice-b": 100}), 1_700_000_000_000
+    )
+    picture = drawn(result_of(a_poll(), tables, DURING))
+    assert "votes received" in picture
+    assert "voters counted once" in picture
+    assert "50.0%" in picture
+    assert "200 voters counted once, as of 2023-11-14 22:13:20+00:00" in picture
 
 
 @pytest.mark.parametrize(
@@ -48,7 +60,7 @@ def test_whoever_runs_the_poll_is_told_what_viewers_do_not_see(
     visibility: Visibility, until: str, tables: Tables
 ) -> None:
     picture = drawn(result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True))
-    assert "1,004 accepted" in picture
+    assert "1,004 votes received, repeated votes included" in picture
     assert f"Hidden from viewers {until}" in picture
 
 
@@ -77,3 +89,10 @@ def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
     rows = list(csv.DictReader(as_csv(CSV_COLUMNS, csv_rows(result)).splitlines()))
     assert [row["votes"] for row in rows] == ["251", "753"]
     assert {row["as_of"] for row in rows} == {"2023-11-14T22:13:20.123Z"}
+    assert {row["counted_at"] for row in rows} == {""}
+    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-a": 9}), 1_700_000_000_000)
+    counted = result_of(a_poll(), tables, DURING)
+    assert as_document(counted)["unique"]["voters"] == 9
+    rows = list(csv.DictReader(as_csv(CSV_COLUMNS, csv_rows(counted)).splitlines()))
+    assert [row["unique_votes"] for row in rows] == ["9", "0"]
+    assert {row["counted_at"] for row in rows} == {"2023-11-14T22:13:20.000Z"}

@@ -1,0 +1,15 @@
+# What starts the unique counter. What it does is functions/unique_counter; a poll's own schedule is made by votectl.
+
+data "aws_caller_identity" "current" {}
+
+# Holds one schedule per poll that is not final. Deleting the group deletes them with it.
+resource "aws_scheduler_schedule_group" "this" {
+  name = var.name
+}
+
+# The next minute starts an invocation of its own: an old event that waits would only add to it.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = var.function_name
+  maximum_event_age_in_seconds = 60
+  maximum_retry_attempts       = 0
+}

@@ -1,0 +1,14 @@
+output "schedule_group_name" {
+  description = "Group that the polls' schedules go into."
+  value       = aws_scheduler_schedule_group.this.name
+}
+
+output "schedule_policy_json" {
+  description = "What the schedules' role may do, for tests."
+  value       = local.schedule_policy
+}
+
+output "schedule_role_arn" {
+  description = "Role that a poll's schedule starts the function with."
+  value       = aws_iam_role.schedule.arn
+}
