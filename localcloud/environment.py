@@ -101,7 +101,8 @@ def _by_address(variable: str, endpoint: str) -> str:
     except OSError:
         raise SettingError(
             f"{variable} is {endpoint!r}: its host name cannot be looked up; name the endpoint by its address, "
-            "as in http://127.0.0.1:4566"
+            "as in http://127.0.0.1:4566",
+            examples=["http://127.0.0.1:4566"],
         ) from None
     return parts._replace(netloc=f"{address}:{parts.port}" if parts.port else address).geturl()
 

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 
 
 class LocalCloudError(Exception):
-    """Base of all; the command line prints the message and exits with 1."""
+    """Base of all; the command line prints the message and exits with 1.
+
+    Attributes:
+        examples: what the text suggests to type instead. A test tries that each is accepted.
+    """
+
+    def __init__(self, message: str, examples: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.examples = tuple(examples)
 
 
 class SettingError(LocalCloudError):

@@ -45,7 +45,9 @@ class CloudSettings:
         given = {name: value for name, value in environ.items() if value}
         emulator = given.get("EMULATOR", default.emulator)
         if emulator not in list(Emulator):
-            raise SettingError(f"EMULATOR is {emulator!r}: choose {' or '.join(Emulator)}")
+            raise SettingError(
+                f"EMULATOR is {emulator!r}: choose {' or '.join(Emulator)}", examples=[*Emulator]
+            )
         return cls(
             directory=Path(given.get("LOCALCLOUD_DIRECTORY", default.directory)).absolute(),
             venv=Path(given.get("LOCALCLOUD_VENV", default.venv)).absolute(),
@@ -80,5 +82,5 @@ class CloudSettings:
 def _port(given: Mapping[str, str], name: str, default: int) -> int:
     value = given.get(name, str(default))
     if not value.isdecimal() or not 0 < int(value) < 65_536:
-        raise SettingError(f"{name} is {value!r}: give a port from 1 to 65535")
+        raise SettingError(f"{name} is {value!r}: give a port from 1 to 65535", examples=["1", "65535"])
     return int(value)

@@ -110,7 +110,9 @@ def target_named(name: str) -> BuildTarget:
     if name == "x86_64":
         return BuildTarget(name, "x86_64", "x86_64-manylinux_2_28")
     if name != "host":
-        raise UserError(f"there is no target {name}: choose arm64, x86_64 or host")
+        raise UserError(
+            f"there is no target {name}: choose arm64, x86_64 or host", examples=["arm64", "x86_64", "host"]
+        )
     machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(
         platform.machine().lower(), platform.machine().lower()
     )

@@ -18,6 +18,7 @@ from votectl import display
 from votectl.counts import CountReader
 from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
+from votectl.errors import command
 from votectl.lifecycle import Schedules, create
 from votectl.polls import PollDesk
 from votectl.terminal import table as new_table
@@ -279,4 +280,4 @@ def by_hand(deployment: Deployment, credentials: Credentials, poll: Poll) -> Ite
     if credentials.signed:
         more += f"{CURL_SIGNS.format(region=deployment.region, service=deployment.signed_service)} "
     yield f"curl -i {more}-H 'Content-Type: application/json' -d '{body}' {url}"
-    yield f".venv/bin/votectl results {poll.poll_id} --watch"
+    yield f".venv/bin/{command('results', poll.poll_id, options='--watch').strip('`')}"

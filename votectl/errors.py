@@ -1,8 +1,11 @@
 """Errors that an operator reads: one clear line that says what to do."""
 
+import shlex
 from collections.abc import Mapping
 
 from pydantic import ValidationError
+
+from scripts.bootstrap.console import UserError
 
 # What a pattern of the models says, in words.
 _PATTERNS = {
@@ -11,8 +14,22 @@ _PATTERNS = {
 }
 
 
-class OperatorError(Exception):
+class OperatorError(UserError):
     """When a command can't do what it was asked; its text is printed without a traceback."""
+
+
+def command(words: str, *arguments: str, options: str = "") -> str:
+    """Return a command of votectl to print in a message.
+
+    Args:
+        words: its name, as in "poll show".
+        arguments: what it is about. One that begins with a dash is not taken for an option.
+        options: as they are typed.
+    """
+    given = [shlex.quote(argument) for argument in arguments]
+    behind = any(argument.startswith("-") for argument in arguments)
+    parts = [words, options, "--", *given] if behind else [words, *given, options]
+    return f"`votectl {' '.join(part for part in parts if part)}`"
 
 
 def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -> str:

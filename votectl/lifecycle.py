@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk, PollExists
 from votectl.tallying import Tallies
 from votectl.times import show_moment
@@ -64,7 +64,7 @@ class Schedules:
         except (ClientError, BotoCoreError) as error:
             raise OperatorError(
                 f"the counts of poll {poll.poll_id!r} could not be scheduled: run the same command again, or start "
-                f"the tally with `votectl tally {poll.poll_id}` after {show_moment(poll.closes_at)} ({error})"
+                f"the tally with {command('tally', poll.poll_id)} after {show_moment(poll.closes_at)} ({error})"
             ) from None
 
     def _tally_of(self, poll: Poll) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
     """
     if desk.find(draft.poll_id) is not None:
         raise PollExists(
-            f"poll {draft.poll_id!r} exists already: choose another id, or see `votectl poll show {draft.poll_id}`"
+            f"poll {draft.poll_id!r} exists already: choose another id, or see {command('poll show', draft.poll_id)}"
         )
     schedules.set(draft)
     try:
@@ -237,8 +237,8 @@ def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Po
     if now < seen.opens_at:
         raise OperatorError(
             f"poll {seen.poll_id!r} has not opened yet, it opens at {show_moment(seen.opens_at)}: change its times "
-            f"with `votectl poll edit {seen.poll_id} --closes …`, or withdraw it with "
-            f"`votectl poll delete {seen.poll_id}`"
+            f"with {command('poll edit', seen.poll_id, options='--closes +1h')}, or withdraw it with "
+            f"{command('poll delete', seen.poll_id)}"
         )
     if now >= seen.closes_at:
         raise OperatorError(f"poll {seen.poll_id!r} is closed already, since {show_moment(seen.closes_at)}")
@@ -278,7 +278,7 @@ def delete(
     Raises:
         OperatorError: it has opened, or votes came in, or a write failed.
     """
-    instead = f"cancel it with `votectl poll cancel {seen.poll_id}`"
+    instead = f"cancel it with {command('poll cancel', seen.poll_id)}"
     _must_not_be_cancelled(seen)
     earliest = desk.now_ms() + lead_ms(deployment)
     if seen.opens_at <= earliest:

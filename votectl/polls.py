@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from pydantic import ValidationError
 
-from votectl.errors import OperatorError, problem_of
+from votectl.errors import OperatorError, command, problem_of
 from voting.polls import DEFAULT_BUCKETS, Option, Poll, Visibility
 from voting.texts import STORED
 
@@ -121,12 +121,12 @@ class PollDesk:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             raise PollExists(
-                f"poll {poll.poll_id!r} exists already: choose another id, or see `votectl poll show {poll.poll_id}`"
+                f"poll {poll.poll_id!r} exists already: choose another id, or see {command('poll show', poll.poll_id)}"
             ) from None
         if _time_of_answer(answer["ResponseMetadata"]) > announced_at:
             raise OperatorError(
                 f"writing poll {poll.poll_id!r} took longer than its announcement waits: cancel it with "
-                f"`votectl poll cancel {poll.poll_id}`, and create it again with another id"
+                f"{command('poll cancel', poll.poll_id)}, and create it again with another id"
             )
         return poll
 
@@ -235,7 +235,7 @@ class PollDesk:
             )
         return OperatorError(
             f"somebody else has edited poll {seen.poll_id!r} meanwhile, so nothing was changed: "
-            f"see `votectl poll show {seen.poll_id}`, then try again"
+            f"see {command('poll show', seen.poll_id)}, then try again"
         )
 
     def cancel(self, poll_id: str, cancelled_at: int) -> Poll:
@@ -274,7 +274,7 @@ class PollDesk:
         except self._client.exceptions.ConditionalCheckFailedException:
             raise OperatorError(
                 f"poll {seen.poll_id!r} was changed meanwhile or is about to open, so nothing was deleted: "
-                f"see `votectl poll show {seen.poll_id}`"
+                f"see {command('poll show', seen.poll_id)}"
             ) from None
 
     def list(self) -> Sequence[Poll]:

@@ -23,8 +23,12 @@ def parse_duration(text: str) -> int:
         OperatorError: it is not written like that.
     """
     if not _DURATION.fullmatch(text):
-        unit = f"; did you mean {text}s or {text}m?" if re.fullmatch("[0-9]{1,9}", text) else ""
-        raise OperatorError(f"{text!r} is not a duration: write it like 90s, 10m, 2h or 1h30m{unit}")
+        meant = [f"{text}s", f"{text}m"] if re.fullmatch("[0-9]{1,9}", text) else []
+        unit = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        raise OperatorError(
+            f"{text!r} is not a duration: write it like 90s, 10m, 2h or 1h30m{unit}",
+            examples=["90s", "10m", "2h", "1h30m", *meant],
+        )
     return sum(int(number) * _UNITS_MS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", text))
 
 
@@ -34,10 +38,21 @@ def parse_moment(text: str, now_ms: int) -> int:
     Raises:
         OperatorError: it is neither, or it lies before 1970 or after 2099. Each example in the text is accepted.
     """
-    moment_ms = now_ms + parse_duration(text[1:]) if text.startswith("+") else _parse_iso(text, now_ms)
+    moment_ms = now_ms + _parse_ahead(text) if text.startswith("+") else _parse_iso(text, now_ms)
     if not 0 <= moment_ms < END_OF_TIME_MS:
-        raise OperatorError(f"{text!r} lies outside the years 1970 to 2099: write {_examples(now_ms)}")
+        words, examples = _examples(now_ms)
+        raise OperatorError(f"{text!r} lies outside the years 1970 to 2099: write {words}", examples=examples)
     return moment_ms
+
+
+def _parse_ahead(text: str) -> int:
+    try:
+        return parse_duration(text[1:])
+    except OperatorError as error:
+        raise OperatorError(
+            f"{text!r} is not a time from now: write it like +90s, +10m, +2h or +1h30m",
+            examples=["+90s", "+10m", "+2h", "+1h30m"],
+        ) from error
 
 
 def _parse_iso(text: str, now_ms: int) -> int:
@@ -50,8 +65,9 @@ def _parse_iso(text: str, now_ms: int) -> int:
         ("offset from UTC", f"{text}{_local_offset(text, now_ms)}"),
     ):
         if _in_range(candidate):
-            raise OperatorError(f"{text!r} has no {missing}: write {candidate}")
-    raise OperatorError(f"{text!r} is not a time: write {_examples(now_ms)}")
+            raise OperatorError(f"{text!r} has no {missing}: write {candidate}", examples=[candidate])
+    words, examples = _examples(now_ms)
+    raise OperatorError(f"{text!r} is not a time: write {words}", examples=examples)
 
 
 def _read(text: str) -> int | None:
@@ -72,9 +88,11 @@ def _in_range(text: str) -> bool:
     return parsed is not None and 0 <= parsed < END_OF_TIME_MS
 
 
-def _examples(now_ms: int) -> str:
+def _examples(now_ms: int) -> tuple[str, list[str]]:
+    """Return words that show both ways to write a time, and the examples in them."""
     tomorrow = (_local(now_ms) + timedelta(days=1)).replace(hour=20, minute=15, second=0, microsecond=0)
-    return f"{tomorrow:%Y-%m-%dT%H:%M%:z}, or +10m for ten minutes from now"
+    example = f"{tomorrow:%Y-%m-%dT%H:%M%:z}"
+    return f"{example}, or +10m for ten minutes from now", [example, "+10m"]
 
 
 def _local_offset(text: str, now_ms: int) -> str:

@@ -53,7 +53,7 @@ def refuse_unknown_options(final: Final, counts: Counter[str]) -> None:
     if unknown := counts.keys() - {count.option for count in final.counts}:
         raise OtherVotes(
             f"votes are stored for options that the certificate of {final.poll_id!r} does not have: "
-            f"{', '.join(sorted(unknown))}; see `votectl audit {final.poll_id}`"
+            f"{', '.join(sorted(unknown))}; see `votectl audit`"
         )
 
 
@@ -71,8 +71,7 @@ def refuse_other_counts(final: Final, counts: Counter[str]) -> None:
     if differences:
         raise OtherVotes(
             f"the votes that are stored now are not those of the certificate ({', '.join(differences)}), so no pack "
-            f"was written: votes have been deleted after vote_retention_days, or changed; see `votectl audit "
-            f"{final.poll_id}`"
+            f"was written: votes have been deleted after vote_retention_days, or changed; see `votectl audit`"
         )
 
 

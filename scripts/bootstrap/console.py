@@ -18,7 +18,15 @@ _OFFLINE = re.compile(
 
 
 class UserError(Exception):
-    """An error that a person must act on. Its text says what to do."""
+    """An error that a person must act on. Its text says what to do.
+
+    Attributes:
+        examples: what the text suggests to type instead. A test tries that each is accepted.
+    """
+
+    def __init__(self, message: str = "", examples: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.examples = tuple(examples)
 
 
 class CommandFailed(UserError):

@@ -24,14 +24,16 @@ def check(file: Path, variables: Path) -> None:
         found = list(tfvars.parse(file, variables).unknown())
     except BadFile as error:
         raise UserError(str(error)) from None
-    problems = [f"  {'.'.join(path)}: {_advice(path[-1], known)}" for path, known in found]
+    nearest = [difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5) for path, known in found]
+    problems = [
+        f"  {'.'.join(path)}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}")
+        for (path, known), near in zip(found, nearest, strict=True)
+    ]
     if problems:
         raise UserError(
             f"{file.name} has settings that {variables.parent.name}/{variables.name} does not have, and Terraform "
-            "would ignore them:\n" + "\n".join(problems)
+            "would ignore them:\n" + "\n".join(problems),
+            examples=[
+                ".".join((*path[:-1], *near)) for (path, _), near in zip(found, nearest, strict=True) if near
+            ],
         )
-
-
-def _advice(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"

@@ -19,7 +19,7 @@ from votectl.commands.common import (
 )
 from votectl.commands.common import app as new_app
 from votectl.counts import CountReader
-from votectl.errors import OperatorError, problem_of
+from votectl.errors import OperatorError, command, problem_of
 from votectl.polls import PollDesk
 from votectl.results import ResultReader
 from votectl.tallying import Tallies
@@ -233,7 +233,7 @@ def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
     if version is not None and poll.version != version:
         raise OperatorError(
             f"poll {poll_id!r} is at version {poll.version}, not {version}: somebody has edited it; "
-            f"see `votectl poll show {poll_id}`"
+            f"see {command('poll show', poll_id)}"
         )
     return poll
 
@@ -259,5 +259,8 @@ def parse_label(text: str) -> tuple[str, str]:
     """
     identifier, equals, label = text.partition("=")
     if not equals:
-        raise OperatorError(f"--label {text!r} has no label: write ID=LABEL, for example {text}=Soup")
+        example = f"{text}=Soup"
+        raise OperatorError(
+            f"--label {text!r} has no label: write ID=LABEL, for example {example}", examples=[example]
+        )
     return identifier, label

@@ -11,7 +11,7 @@ from votectl.auditing import audit_fields, audit_tables
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, find, reported
 from votectl.commands.common import app as new_app
 from votectl.counts import CountReader
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.ledger import take
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies, certificate_fields, final_card, watch
@@ -43,7 +43,7 @@ def tally(
     if now < poll.closes_at:
         raise OperatorError(
             f"poll {poll_id!r} closes {relative(poll.closes_at, now)}, at {show_moment(poll.closes_at)}, and is "
-            f"tallied by itself then: to close it now, use `votectl poll close {poll_id}`"
+            f"tallied by itself then: to close it now, use {command('poll close', poll_id)}"
         )
     final = tallies.final(poll_id)
     agrees = True

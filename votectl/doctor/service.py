@@ -10,6 +10,7 @@ import httpx
 
 from votectl.doctor.findings import Finding, ok, warning, wrong
 from votectl.doctor.site import Site
+from votectl.errors import command
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
 from votectl.times import show_moment
@@ -85,10 +86,10 @@ def _poll(site: Site, poll: Poll, tallies: Tallies, now: int) -> Iterator[Findin
                 yield warning(
                     what,
                     f"ended {show_moment(poll.closes_at)} and is not final",
-                    f"`votectl tally {poll.poll_id}` makes it so, or says what it waits for",
+                    f"{command('tally', poll.poll_id)} makes it so, or says what it waits for",
                 )
         except InvalidFinal as error:
-            yield wrong(what, str(error), f"`votectl audit {poll.poll_id}`")
+            yield wrong(what, str(error), f"{command('audit', poll.poll_id)}")
     elif now < poll.closes_at:
         scheduler = site.client("scheduler")
         try:
@@ -97,7 +98,8 @@ def _poll(site: Site, poll: Poll, tallies: Tallies, now: int) -> Iterator[Findin
             yield warning(
                 what,
                 "its tally is not scheduled",
-                f"`votectl poll edit {poll.poll_id} --closes …`, or `votectl tally {poll.poll_id}` after its end",
+                f"{command('poll edit', poll.poll_id, options='--closes +1h')}, or "
+                f"{command('tally', poll.poll_id)} after its end",
             )
         yield from _buckets(site, poll, what)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.pack.store import PackStore
 from votectl.pack.writing import Pack, write_pack
 from votectl.tallying import Tallies
@@ -21,7 +21,7 @@ def export(poll: Poll, tallies: Tallies, store: PackStore, folder: Path) -> Pack
     if final is None:
         raise OperatorError(
             f"poll {poll.poll_id!r} has no final result yet, and a pack is made of one: see "
-            f"`votectl tally {poll.poll_id}`"
+            f"{command('tally', poll.poll_id)}"
         )
     return write_pack(final, store.pages(poll), store.key_of(poll.poll_id), store.signer(), folder)
 

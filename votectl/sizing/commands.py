@@ -108,7 +108,7 @@ def _read(reader: Callable[[str], float], name: str, text: str) -> float:
     try:
         return reader(text)
     except InvalidInput as error:
-        raise InvalidInput(f"{name}: {error}") from None
+        raise InvalidInput(f"{name}: {error}", error.examples) from error
 
 
 def _as_typed(message: str) -> str:
@@ -127,7 +127,8 @@ def _event_file(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise BadFile(f"event: {path} is nested too deeply") from None
     if not isinstance(read, dict):
-        raise BadFile(f'event: {path} must hold names and values, as in {{"peak": 500, "duration": 600}}')
+        example = '{"peak": 500, "duration": 600}'
+        raise BadFile(f"event: {path} must hold names and values, as in {example}", examples=[example])
     return read
 
 
@@ -166,7 +167,8 @@ def _step(options: Options) -> float | None:
     step: float | None = options["step"]
     if step is not None and not (0 < step <= 1 and abs(round(1 / step) * step - 1) < 1e-9):
         raise InvalidInput(
-            f"step: a second must be a whole number of steps (1, 0.5, 0.2, 0.1), not {step:g} s"
+            f"step: a second must be a whole number of steps (1, 0.5, 0.2, 0.1), not {step:g} s",
+            examples=["1", "0.5", "0.2", "0.1"],
         )
     return step
 

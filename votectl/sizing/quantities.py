@@ -24,11 +24,16 @@ def amount(text: str) -> float:
     if found is not None:
         return float(found[1].replace("_", "").replace(",", "")) * _FACTORS[found[2]]
     if re.fullmatch(r"[0-9]+,[0-9]+[kMB]?", stripped):
+        fraction, whole = stripped.replace(",", "."), stripped.replace(",", "")
         raise InvalidInput(
-            f"{text!r} is ambiguous: a comma separates groups of three digits; write "
-            f"{stripped.replace(',', '.')} for a fraction, or {stripped.replace(',', '')} without a comma"
+            f"{text!r} is ambiguous: a comma separates groups of three digits; write {fraction} for a fraction, "
+            f"or {whole} without a comma",
+            examples=[fraction, whole],
         )
-    raise InvalidInput(f"{text!r} is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9")
+    raise InvalidInput(
+        f"{text!r} is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9",
+        examples=["20000", "20k", "1.5M", "1B", "1e9"],
+    )
 
 
 def seconds(text: str) -> float:
@@ -42,8 +47,14 @@ def seconds(text: str) -> float:
     if found is not None and any(found.groups()):
         return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
     if _DURATION.fullmatch(f"{stripped}s"):
-        raise InvalidInput(f"{text!r} has no unit at its end; write for example {stripped}s")
-    raise InvalidInput(f"{text!r} is not a duration; write for example 90s, 10m, 1h30m or 2d")
+        example = f"{stripped}s"
+        raise InvalidInput(
+            f"{text!r} has no unit at its end; write for example {example}", examples=[example]
+        )
+    raise InvalidInput(
+        f"{text!r} is not a duration; write for example 90s, 10m, 1h30m or 2d",
+        examples=["90s", "10m", "1h30m", "2d"],
+    )
 
 
 def spoken(value: float) -> str:
