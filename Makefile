@@ -214,7 +214,7 @@ plan-is-empty: ## Fail if Terraform would change what was just applied to the lo
 		{ cat .state/logs/plan-after-apply.log; echo "a plan after apply is not empty" >&2; exit 1; }
 
 .PHONY: chaos
-chaos: $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed, frozen and restarted, for CHAOS_SECONDS
+chaos: need-number-CHAOS_SECONDS $(VENV) $(LOCALCLOUD_VENV) ## Vote while the platform's parts are killed, frozen and restarted, for CHAOS_SECONDS
 	@export VOTESTREAM_CHAOS_SECONDS=$(CHAOS_SECONDS); \
 		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_faults.py $(ARGS))
 
@@ -235,7 +235,7 @@ pages: $(VENV) ## Serve the pages on this machine against the local cloud's API 
 	@$(BIN)/python -m scripts pages $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
+fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
 	@export VOTESTREAM_FUZZ_REQUESTS=$(FUZZ_REQUESTS); \
 		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_fuzz.py $(ARGS))
 
@@ -329,6 +329,10 @@ test-pipeline: $(VENV) $(LOCALCLOUD_VENV) ## Bootstrap, deploy, resize and remov
 .PHONY: need-env
 need-env: $(VENV) $(if $(filter local,$(ENV)),local-up)
 	@test -n "$(ENV)" || { echo "Name an environment, as in: make $(firstword $(MAKECMDGOALS)) ENV=local" >&2; exit 2; }
+
+# Refuses a variable that is no whole number before anything starts.
+need-number-%:
+	@case "$($*)" in ''|*[!0-9]*) echo "$*=$($*) is not a whole number, as in: $*=100" >&2; exit 2;; esac
 
 ##@ Local cloud
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from benchmarks.results import NOTE
 from benchmarks.store import VOTES_TABLE, Store, running_store
 from benchmarks.usage import peak_memory_bytes
+from scripts.bootstrap.console import whole_number
 from voting.counting import Partial, count_on
 from voting.polls import DEFAULT_BUCKETS, bucket_of, poll_bucket
 from voting.records import version_of
@@ -58,7 +59,12 @@ class CountMeasurement:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and keep; 1 if a vote was miscounted."""
     parser = argparse.ArgumentParser(prog="benchmarks.counting", description=__doc__)
-    parser.add_argument("--votes", type=int, default=STEPS[-1], help="how many votes to store at most")
+    parser.add_argument(
+        "--votes",
+        type=whole_number(1, 1_000_000_000),
+        default=STEPS[-1],
+        help="how many votes to store at most",
+    )
     parser.add_argument("--count", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.count:

@@ -23,6 +23,7 @@ from botocore.config import Config
 from results_pack import verify_pack
 from results_pack.sealing import Signer
 from results_pack.verify_pack import KEY_END, KEY_START, MODULUS_BYTES
+from scripts.bootstrap.console import whole_number
 from votectl.pack.writing import write_pack
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 
@@ -128,7 +129,7 @@ def _export(rows: int) -> None:
 def main() -> int:
     """Measure, print a line per figure, and return 1 if one is above its limit."""
     parser = argparse.ArgumentParser(description="Measure what a results pack costs.")
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=whole_number(10, 1_000_000_000), default=1_000_000)
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.once:

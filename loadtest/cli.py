@@ -73,6 +73,10 @@ def run(
 ) -> None:
     """Send votes, wait for the final result, and compare."""
     refuse_impossible(rate, minutes, senders=workers or processes)
+    if math.isnan(viewers):
+        raise OperatorError("--viewers nan is not a number from 0 to 1")
+    if host is not None:
+        refuse_bad_host(host)
     target = find(environment)
     credentials = for_voters_of(target, client)
     credentials.find()  # report missing ones before polls exist
@@ -141,6 +145,24 @@ def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
         )
     if not math.isfinite(minutes) or minutes > MOST_MINUTES:
         raise OperatorError(f"--minutes {minutes:g} is more than {MOST_MINUTES:,}, a day: lower it")
+
+
+def refuse_bad_host(host: str) -> None:
+    """Refuse an address that no vote can be sent to.
+
+    Raises:
+        OperatorError: it is not an address of HTTP.
+    """
+    try:
+        parts = urlsplit(host)
+        possible = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no such port, or half an IPv6 address
+        possible = False
+    if not possible:
+        example = "https://abc123.execute-api.eu-central-1.amazonaws.com/v1"
+        raise OperatorError(
+            f"--host {host!r} is not an address of HTTP: write for example {example}", examples=[example]
+        )
 
 
 def _make_sure(plan: Plan, *, yes: bool) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from loadtest.measuring import Sample
 from loadtest.scenario import Plan, Scenario
 from votectl.errors import OperatorError
+from votectl.settings.files import problems
 
 
 class Files:
@@ -54,7 +55,9 @@ class Files:
                 f"{self.root} contains no started run ({self._scenario.name}: {error.strerror})"
             ) from None
         except ValidationError as error:
-            raise OperatorError(f"{self._scenario} is of another version of this project: {error}") from None
+            raise OperatorError(
+                f"{self._scenario} is damaged or of another version of this project: {problems(error)[0]}"
+            ) from None
 
     def note_unattributed(self, counts: Mapping[str, int]) -> None:
         """Write the counts of rejected records without a poll, from before the run."""

@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scripts.bootstrap.console import whole_number
 from votectl import deployment
 from votectl.errors import OperatorError
 
@@ -66,7 +67,7 @@ def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--environment", default=deployment.LOCAL)
-    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--port", type=whole_number(0, 65_535), default=8090)
     parser.add_argument("--title", default="Votestream")
     given = parser.parse_args()
     deployment.aim(given.environment)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.bootstrap.console import whole_number
+
 MAX_SPREAD_SECONDS = 60
 # The Retry-After of infra/modules/api/templates/retry_after.vtl, by the last digit of the request's time.
 RETRY_AFTER_SECONDS = (1, 2, 3, 4, 5, 6, 7, 8, 3, 6)
@@ -80,10 +82,17 @@ def simulate(phones: int, rate: int, within: int, waits: Waits, seed: int) -> Sp
 def main() -> None:
     """Print both clients side by side."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--phones", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=int, default=10_000, help="votes a second that the door lets in")
-    parser.add_argument("--within", type=int, default=10, help="seconds within which everybody votes")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phones", type=whole_number(1, 100_000_000), default=1_000_000)
+    parser.add_argument(
+        "--rate",
+        type=whole_number(1, 100_000_000),
+        default=10_000,
+        help="votes a second that the door lets in",
+    )
+    parser.add_argument(
+        "--within", type=whole_number(1, 86_400), default=10, help="seconds within which everybody votes"
+    )
+    parser.add_argument("--seed", type=whole_number(0, 2**32), default=1)
     given = parser.parse_args()
     clients = {"our pages": page_waits, "Retry-After alone": told_waits, "every second": naive_waits}
     courses = {

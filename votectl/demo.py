@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import httpx
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from votectl.deployment import Deployment
 from votectl.errors import command
 from votectl.lifecycle import Schedules, create
 from votectl.polls import PollDesk
+from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
 from votectl.traffic import Account, Kind, VoteRequest, conversations, send
 from voting.live import LiveCounts
@@ -183,7 +183,7 @@ async def _send_and_watch(
     counting = progress.add_task("counted", total=requests)
     storing = progress.add_task("stored", total=None)
 
-    with Live(console=console, auto_refresh=False) as screen:
+    with LivePicture(console=console, auto_refresh=False) as screen:
 
         def show() -> int:
             live = observation.live()

@@ -46,6 +46,8 @@ def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -
     match problem["type"]:
         case "value_error":
             text = str(context["error"])
+            for name, option in (names or {}).items():
+                text = text.replace(name, option)
         case "string_too_short":
             text = "the text is blank"
         case "string_too_long":
@@ -62,7 +64,5 @@ def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -
             text = (
                 problem["msg"].replace("Input should be", "it must be").replace("String should", "it should")
             )
-    for name, option in (names or {}).items():
-        text = text.replace(name, option)
     where = (names or {}).get(fields[0], ".".join(fields)) if fields else ""
     return f"{where}: {text}" if where else text

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from results_api.results import as_certified
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.terminal import literal
+from votectl.terminal import LivePicture, literal
 from votectl.terminal import table as new_table
 from votectl.times import show_moment
 from voting.errors import PollCancelled
@@ -216,7 +215,7 @@ def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> S
     markers = progress.add_task("closing markers passed", total=None)
     buckets = progress.add_task("buckets counted", total=None)
     snapshot = Snapshot("RUNNING")
-    with Live(console=console, auto_refresh=False) as live:
+    with LivePicture(console=console, auto_refresh=False) as live:
         for snapshot in follow(tallies, poll_id, execution):
             if snapshot.markers_expected:
                 progress.update(markers, total=snapshot.markers_expected, completed=snapshot.markers_passed)

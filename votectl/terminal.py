@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -79,6 +80,16 @@ def console(*, stderr: bool = False) -> PlainConsole:
         highlight=False,
         width=None if stream.isatty() else PIPED_WIDTH,
     )
+
+
+class LivePicture(Live):
+    """A picture that is drawn anew in a terminal; a pipe gets its end, as lines of their own."""
+
+    def stop(self) -> None:
+        """Draw the end."""
+        super().stop()
+        if not self.console.is_terminal:
+            self.console.line()
 
 
 def write(text: str) -> None:

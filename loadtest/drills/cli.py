@@ -8,6 +8,9 @@ from votectl.commands.common import complain
 from votectl.errors import OperatorError
 from votectl.terminal import console
 
+# A stream on this machine keeps records for a day.
+MOST_SECONDS = 3_600
+
 
 def main() -> int:
     """Do the drill that is asked for; returns 1 if a vote is missing, or the local cloud is."""
@@ -20,6 +23,8 @@ def main() -> int:
     parser.add_argument("drill", choices=DRILLS, metavar="NAME", help="which one")
     parser.add_argument("--seconds", type=float, help="how long it stays broken")
     asked = parser.parse_args()
+    if asked.seconds is not None and not 0 <= asked.seconds <= MOST_SECONDS:
+        parser.error(f"--seconds {asked.seconds:g}: give a number from 0 to {MOST_SECONDS:,}")
     screen = console()
     try:
         deployment.aim(deployment.LOCAL)

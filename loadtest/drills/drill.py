@@ -14,7 +14,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from loadtest.drills import faults
@@ -25,6 +24,8 @@ from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.polls import PollDesk
 from votectl.redrive import FailureDestination, Warnings, redrive, writer_like
+from votectl.terminal import LivePicture
+from votectl.terminal import table as new_table
 from votectl.traffic import Account, conversations, send
 from voting.polls import Option, Poll
 from voting.rules import Reason
@@ -177,7 +178,7 @@ class Watch:
         except (BotoCoreError, ClientError):
             tables = "do not answer; the numbers are the last known"
         refused = sum(n for (_, status), n in self._account.refused.items() if status == THROTTLED)
-        table = Table(title=phase, show_header=False, title_justify="left")
+        table = new_table("", "", title=phase, header=False)
         table.add_row("answered with 202", f"{self._account.acknowledged.total():,}")
         table.add_row("answered with 429", f"{refused:,}")
         table.add_row("records counted live", f"{self._counted:,}")
@@ -212,7 +213,7 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
             asyncio.run(send(deployment.votes_door, talks, account, SENDERS, auth=auth))
 
     voting = threading.Thread(target=keep_voting)
-    with Live(console=console, auto_refresh=False) as screen:
+    with LivePicture(console=console, auto_refresh=False) as screen:
 
         def show(phase: str, seconds: float) -> None:
             end = time.monotonic() + seconds

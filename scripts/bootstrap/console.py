@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 _OFFLINE = re.compile(
     r"dns error|name resolution|resolve host|getaddrinfo|name or service not known|nodename nor servname"
@@ -44,6 +45,17 @@ class CommandFailed(UserError):
     def looks_offline(self) -> bool:
         """Whether the output reads like that of a machine without network."""
         return bool(_OFFLINE.search(self.output))
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Returns what reads a whole number in a range, as the type of an option for argparse."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
+        return int(text)
+
+    return read
 
 
 def say(note: str) -> None:

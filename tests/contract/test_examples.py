@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from contract import makefile
 from contract.terraform_source import PROJECT
+from loadtest.cli import refuse_bad_host
 from localcloud.environment import environment
 from localcloud.errors import LocalCloudError
 from localcloud.settings import CloudSettings
@@ -79,10 +80,11 @@ CASES: dict[str, tuple[Parser, str]] = {
     "words for an event's duration": (seconds, "a while"),
     "an event file that is a list": (event_file, "[]"),
     "a step that does not divide a second": (lambda text: sizing._step({"step": float(text)}), "0.3"),
+    "a load test's host that is no address": (refuse_bad_host, "nonsense"),
     "a misspelt setting": (setting, "stream.shardcount"),
     "an unknown processor": (target_named, "mips"),
     "an unknown emulator": (lambda text: CloudSettings.from_environment({"EMULATOR": text}), "moto"),
-    "a port that is none": (lambda text: CloudSettings.from_environment({"LOCALCLOUD_PORT": text}), "http"),
+    "a word for a port": (lambda text: CloudSettings.from_environment({"LOCALCLOUD_PORT": text}), "http"),
     "an endpoint whose name is unknown": (
         lambda text: environment({"AWS_ENDPOINT_URL": text, "AWS_REGION": "us-east-1"}),
         "http://no-such-host.invalid:4566",

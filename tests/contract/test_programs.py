@@ -107,3 +107,33 @@ def test_a_file_that_cannot_be_opened_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"error: /nowhere/at/all: No such file or directory\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "scripts spike --rate 0",
+        "scripts spike --phones -1",
+        "scripts spike --within 1.5",
+        "scripts spike --seed \u0967",
+        "scripts pages --port 99999",
+        "benchmarks pack --rows 0",
+        "benchmarks counting --votes -1",
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_range(typed: str) -> None:
+    program, _, options = typed.partition(" --")
+    done = run(program, subprocess.DEVNULL, *f"--{options}".split())
+    assert done.returncode == 2
+    assert b"is not a whole number from" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "typed", ["fuzz FUZZ_REQUESTS=many", "fuzz FUZZ_REQUESTS=", "chaos CHAOS_SECONDS=-5"]
+)
+def test_make_refuses_what_is_no_number_before_anything_starts(typed: str) -> None:
+    done = subprocess.run(["make", *typed.split()], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is not a whole number" in done.stderr

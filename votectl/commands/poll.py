@@ -98,7 +98,7 @@ def edit_poll(
     seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
     if unknown := labels.keys() - seen.option_ids:
         raise OperatorError(
-            f"poll {poll_id!r} has no option {', '.join(sorted(unknown))}: it has "
+            f"poll {poll_id!r} has no option {', '.join(map(repr, sorted(unknown)))}: it has "
             f"{', '.join(option.id for option in seen.options)}"
         )
     given: dict[str, Any] = {

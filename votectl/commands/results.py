@@ -10,7 +10,7 @@ from votectl.commands.common import Environment, JsonOption, OutputOption, chose
 from votectl.commands.common import app as new_app
 from votectl.errors import OperatorError
 from votectl.results import CSV_COLUMNS, ResultReader, as_document, as_picture, csv_rows
-from votectl.terminal import Output, as_csv, as_json, console, write
+from votectl.terminal import LivePicture, Output, as_csv, as_json, console, write
 
 app = new_app()
 
@@ -50,10 +50,8 @@ def results(
 
 
 def _watch(reader: ResultReader, poll_id: str) -> None:
-    from rich.live import Live
-
     result, now_ms = reader.read(poll_id)
-    with Live(as_picture(result, now_ms), console=console(), auto_refresh=False) as live:
+    with LivePicture(as_picture(result, now_ms), console=console(), auto_refresh=False) as live:
         while not result.stage.is_over:
             time.sleep(1)
             result, now_ms = reader.read(poll_id)

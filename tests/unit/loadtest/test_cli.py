@@ -1,9 +1,15 @@
 """What `python -m loadtest` refuses before it looks anything up."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from loadtest.cli import MOST_PER_SENDER, app, refuse_impossible
+from loadtest.drills import cli as drills
+from loadtest.run import Files
+from votectl.errors import OperatorError
 
 
 @pytest.mark.parametrize(
@@ -16,6 +22,11 @@ from loadtest.cli import MOST_PER_SENDER, app, refuse_impossible
         ("--minutes", "1e9"),
         ("--minutes", "inf"),
         ("--minutes", "nan"),
+        ("--viewers", "nan"),
+        ("--host", "nonsense"),
+        ("--host", "http://[::1"),
+        ("--host", "http://127.0.0.1:http"),
+        ("--host", "ftp://127.0.0.1"),
     ],
     ids=" ".join,
 )
@@ -24,7 +35,26 @@ def test_an_impossible_run_is_refused_before_anything_is_sent(arguments: tuple[s
     done = CliRunner().invoke(app, ["run", *arguments])
     assert done.exit_code != 0
     said = " ".join(done.output.split())
-    assert "lower it" in said or "Invalid value" in said
+    assert any(words in said for words in ("lower it", "Invalid value", "is not a"))
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-5", "inf", "1e9", "soon"])
+def test_a_drill_of_no_possible_length_is_refused(
+    seconds: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["drills", "poison", f"--seconds={seconds}"])
+    with pytest.raises(SystemExit) as end:
+        drills.main()
+    assert end.value.code == 2
+    assert "--seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", ["{", "[]", "{}", '{"plan": 1}', "\ufeff{}"])
+def test_a_damaged_run_is_one_line(written: str, tmp_path: Path) -> None:
+    (tmp_path / "scenario.json").write_text(written, "utf-8")
+    with pytest.raises(OperatorError, match="damaged or of another version") as raised:
+        Files(tmp_path).scenario()
+    assert "\n" not in str(raised.value)
 
 
 def test_the_highest_rate_grows_with_the_senders() -> None:

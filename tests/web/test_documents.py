@@ -1,0 +1,73 @@
+"""The pages that tools write: the API's description and the report of a load test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import BrowserContext
+
+from loadtest.answers import Answer
+from loadtest.report import Report, write_page
+from loadtest.scenario import Scenario
+from loadtest.verification import Observed
+from scripts import api_page
+from scripts.bootstrap.layout import HERE
+
+# Fixtures: a run, and a platform that did everything right.
+from unit.loadtest.conftest import answers, plan, platform, scenario
+from unit.loadtest.test_report import report, report_on, tampered
+from web.conftest import Visitor
+from web.platform import Platform
+
+__all__ = ["answers", "plan", "platform", "report", "scenario"]
+
+WIDTHS = {"a phone": 390, "a desk": 1280}
+
+
+@pytest.fixture(params=list(WIDTHS.values()), ids=list(WIDTHS))
+def reader(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Visitor]:
+    """A browser that reads files."""
+    page = context.new_page()
+    page.set_viewport_size({"width": request.param, "height": 844})
+    visitor = Visitor(page, Platform("file://"))
+    yield visitor
+    page.close()
+    assert not visitor.problems
+
+
+def check(reader: Visitor, file: Path) -> None:
+    reader.page.goto(file.as_uri())
+    assert reader.page.locator("main").count() == 1
+    reader.fits()
+    reader.accessible()
+    if reader.page.viewport_size == {"width": 390, "height": 844}:
+        reader.picture(file.stem)
+
+
+def test_the_api_page_is_for_everybody(reader: Visitor, tmp_path: Path) -> None:
+    file = tmp_path / "api.html"
+    document = yaml.safe_load((HERE.root / "openapi.yaml").read_text("utf-8"))
+    file.write_text(api_page.page(document), "utf-8")
+    check(reader, file)
+    dark = reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    reader.page.emulate_media(color_scheme="light")
+    assert reader.page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+
+
+def test_the_load_report_is_for_everybody(reader: Visitor, report: Report, tmp_path: Path) -> None:
+    file = tmp_path / "load-report.html"
+    write_page(report, file)
+    check(reader, file)
+
+
+def test_a_report_of_lost_votes_is_for_everybody(
+    reader: Visitor,
+    scenario: Scenario,
+    answers: list[Answer],
+    platform: Callable[[list[Answer]], Observed],
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "load-report-lost.html"
+    write_page(report_on(scenario, answers, tampered(platform(answers))), file)
+    check(reader, file)
