@@ -264,6 +264,7 @@ module "tally_function" {
     VOTESTREAM_COUNT_CONCURRENCY     = var.tally.count_concurrency
     VOTESTREAM_ENVIRONMENT           = var.environment
     VOTESTREAM_LOG_LEVEL             = var.log_level
+    VOTESTREAM_METRICS_LAG_SECONDS   = var.tally.metrics_lag_seconds
     VOTESTREAM_POLLS_TABLE           = module.polls_table.table_name
     VOTESTREAM_RECOUNT_SECONDS       = var.tally.recount_seconds
     VOTESTREAM_SETTLE_SECONDS        = var.tally.settle_seconds
@@ -271,13 +272,20 @@ module "tally_function" {
     VOTESTREAM_TALLIES_TABLE         = module.tallies_table.table_name
     VOTESTREAM_VOTES_TABLE           = module.votes_table.table_name
     VOTESTREAM_WRITER_FAILURE_BUCKET = module.vote_writer.failure_bucket_name
+    VOTESTREAM_WRITER_FUNCTION       = module.vote_writer.function_name
     VOTESTREAM_WRITER_LANES          = var.vote_writer.parallelization_factor
+    VOTESTREAM_WRITER_MAPPING        = module.vote_writer.event_source_mapping_id
   }
 
   permissions = {
     CountVotes = {
       actions   = ["dynamodb:Query"]
       resources = [module.votes_table.table_arn]
+    }
+    # CloudWatch knows no resources here.
+    CountLosses = {
+      actions   = ["cloudwatch:GetMetricData"]
+      resources = ["*"]
     }
     FindFailedBatches = {
       actions   = ["s3:ListBucket"]
@@ -290,6 +298,10 @@ module "tally_function" {
     PutMarkers = {
       actions   = ["kinesis:ListShards", "kinesis:PutRecords"]
       resources = [module.stream.stream_arn]
+    }
+    ReadMapping = {
+      actions   = ["lambda:GetEventSourceMapping"]
+      resources = [module.vote_writer.event_source_mapping_arn]
     }
     ReadPolls = {
       actions   = ["dynamodb:BatchGetItem"]

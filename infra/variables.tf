@@ -367,15 +367,17 @@ variable "tallies_table" {
 
 variable "tally" {
   type = object({
-    count_concurrency = optional(number, 8)
-    memory_mb         = optional(number, 512)
-    recount_seconds   = optional(number, 900)
-    settle_seconds    = optional(number, 30)
-    timeout_seconds   = optional(number, 300)
+    count_concurrency   = optional(number, 8)
+    memory_mb           = optional(number, 512)
+    metrics_lag_seconds = optional(number, 120)
+    recount_seconds     = optional(number, 900)
+    settle_seconds      = optional(number, 30)
+    timeout_seconds     = optional(number, 300)
   })
   description = <<-EOT
     What makes results final.
     count_concurrency: invocations that count a poll's votes at once (1 to 40), as fast as the votes table's read units allow.
+    metrics_lag_seconds: how far beyond the last closing marker CloudWatch's counts of vote_writer's mapping have to reach before a count of no lost records is believed. Lambda publishes them every minute, and later for a long invocation.
     recount_seconds: how long after the final the votes are counted again, to find votes that came too late for the certificate. 0 leaves it out.
     settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate and AWS promises no accuracy; and how long the writer's failure bucket has to stay empty after the last marker.
     memory_mb, timeout_seconds: of the function that takes the steps. A bucket that takes longer to count is counted in several goes.
@@ -386,6 +388,11 @@ variable "tally" {
   validation {
     condition     = var.tally.settle_seconds >= 0 && var.tally.settle_seconds <= 300 && floor(var.tally.settle_seconds) == var.tally.settle_seconds
     error_message = "tally.settle_seconds is ${var.tally.settle_seconds}: it must be a whole number of seconds from 0 to 300. Kinesis stamps arrivals on several servers, and their clocks differ by less than that."
+  }
+
+  validation {
+    condition     = var.tally.metrics_lag_seconds >= 0 && var.tally.metrics_lag_seconds <= 3600 && floor(var.tally.metrics_lag_seconds) == var.tally.metrics_lag_seconds
+    error_message = "tally.metrics_lag_seconds is ${var.tally.metrics_lag_seconds}: it must be a whole number of seconds from 0 to 3600, an hour. Every result waits for so long."
   }
 
   validation {

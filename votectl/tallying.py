@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from pydantic import ValidationError
 from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -19,9 +20,9 @@ from votectl.terminal import LivePicture, literal
 from votectl.terminal import table as new_table
 from votectl.times import show_moment
 from voting.errors import PollCancelled
-from voting.final import Contradiction, Final, cancelled_row
+from voting.final import Acknowledgement, Contradiction, Final, cancelled_row
 from voting.polls import Poll
-from voting.tallies import COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
+from voting.tallies import ACKNOWLEDGED, ACKNOWLEDGEMENT, COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,6 +43,10 @@ class Snapshot:
     markers_passed: int = 0
     behind: str = ""
     failed_batches: int = 0
+    dropped: int = 0
+    undelivered: int = 0
+    counts_missing: bool = False
+    losses_cleared: bool = True
     buckets: int = 0
     buckets_counted: int = 0
     votes_counted: int = 0
@@ -110,6 +115,40 @@ class Tallies:
         """
         return [Final.from_row(row) for row in self._rows(poll_id, FINAL + "#")]
 
+    def acknowledge(self, poll_id: str, by: str, reason: str, now_ms: int) -> Acknowledgement:
+        """Note that a result may be certified although the records were lost for which its tally waits now.
+
+        Raises:
+            OperatorError: the tally waits for none, or the name or the reason is not 1 to 200 characters long.
+        """
+        row = self._row(poll_id, PROGRESS)
+        waits = "losses_cleared" in row and row["losses_cleared"]["N"] == "0"
+        if not waits:
+            raise OperatorError(
+                f"the tally of poll {poll_id!r} does not wait for lost records, so there is nothing to acknowledge: "
+                f"see `votectl tally {poll_id}`"
+            )
+        try:
+            word = Acknowledgement(
+                by=by,
+                reason=reason,
+                acknowledged_at=now_ms,
+                dropped=int(row["dropped"]["N"]),
+                undelivered=int(row["undelivered"]["N"]),
+                counts_missing=row["counts_missing"]["N"] == "1",
+            )
+        except ValidationError:
+            raise OperatorError("--by and --reason must each have 1 to 200 characters") from None
+        self._dynamodb.put_item(
+            TableName=self._deployment.tallies_table,
+            Item={
+                "poll_id": {"S": poll_id},
+                "entry": {"S": ACKNOWLEDGED},
+                ACKNOWLEDGEMENT: {"S": word.model_dump_json()},
+            },
+        )
+        return word
+
     def start(self, poll_id: str, *, recount: bool = False) -> str:
         """Start a tally, or find the one that runs for this poll; return the execution's ARN."""
         running = None if recount else self._running(poll_id)
@@ -155,6 +194,10 @@ class Tallies:
             markers_passed=number("markers_passed"),
             behind=row.get("behind", {"S": ""})["S"],
             failed_batches=number("failed_batches"),
+            dropped=number("dropped"),
+            undelivered=number("undelivered"),
+            counts_missing=bool(number("counts_missing")),
+            losses_cleared="losses_cleared" not in row or bool(number("losses_cleared")),
             buckets=number("buckets"),
             buckets_counted=sum("counted_at" in partial for partial in partials),
             votes_counted=sum(
@@ -235,6 +278,14 @@ def what_now(snapshot: Snapshot) -> str:
             return f"waiting for {snapshot.behind}"
         case "draining" if snapshot.failed_batches:
             return f"waiting for {snapshot.failed_batches} failed batches: run `votectl redrive`"
+        case "draining" if (snapshot.dropped or snapshot.undelivered) and not snapshot.losses_cleared:
+            return (
+                f"blocked: {lost_records(snapshot.dropped, snapshot.undelivered)} since the poll was announced. "
+                "Read the stream again (docs/runbook.md#certificate-withheld), then repeat this command with "
+                "--acknowledge-dropped --by NAME --reason TEXT"
+            )
+        case "draining" if snapshot.counts_missing:
+            return "everything is stored; waiting for CloudWatch's count of lost records"
         case "draining":
             return "everything is stored; making sure that it stays so"
         case "counting":
@@ -266,12 +317,25 @@ def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
             f"closing markers passed by {consumer}",
             f"{markers.passed} of {markers.expected} in {len(final.proof.shards)} shards",
         )
+    losses = final.proof.losses
+    if losses is not None and losses.acknowledged is not None:
+        word = losses.acknowledged
+        table.add_row("lost records", lost_records(losses.dropped, losses.undelivered))
+        table.add_row(
+            "acknowledged",
+            literal(f"by {word.by} at {show_moment(word.acknowledged_at)}: {word.reason}"),
+        )
     table.add_row("drained", show_moment(final.proof.drained_at))
     table.add_row("certified", show_moment(final.certified_at))
     table.add_row("digest (SHA-256)", final.digest)
     if final.contradicts is not None:
         table.add_row("differs from the certificate", literal(late_votes(final.contradicts)))
     return table
+
+
+def lost_records(dropped: int, undelivered: int) -> str:
+    """Say what the writer's mapping has lost."""
+    return f"vote_writer lost {dropped:,} records ({undelivered:,} failed deliveries to its failure bucket)"
 
 
 def late_votes(differs: Contradiction) -> str:

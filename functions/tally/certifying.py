@@ -9,7 +9,16 @@ from tally.draining import DrainStatus
 from tally.errors import ImpossibleCount
 from tally.state import TallyState
 from voting.counting import EARLIER, Partial
-from voting.final import Contradiction, Final, LateArrival, LiveComparison, Markers, OptionCount, Proof
+from voting.final import (
+    Contradiction,
+    Final,
+    LateArrival,
+    LiveComparison,
+    Losses,
+    Markers,
+    OptionCount,
+    Proof,
+)
 from voting.live import LiveCounts
 from voting.polls import Poll
 from voting.rules import Reason
@@ -21,6 +30,7 @@ def certificate(
     partials: Mapping[int, Partial],
     live: LiveCounts,
     drain: DrainStatus,
+    losses: Losses,
     contradicts: Contradiction | None,
     now_ms: int,
 ) -> Final:
@@ -53,6 +63,7 @@ def certificate(
                 started_at=state.started_at,
                 drained_at=state.drained_at,
                 counted_at=counted_at,
+                losses=losses,
             ),
             contradicts=contradicts,
             certified_at=max(now_ms, counted_at),  # the clock of another process may be a little ahead

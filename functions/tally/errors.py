@@ -2,7 +2,7 @@
 
 from voting.errors import VotestreamError
 
-__all__ = ["ImpossibleCount", "NotDrained", "PollChanged", "UnknownPoll"]
+__all__ = ["ImpossibleCount", "LanesChanged", "NotDrained", "PollChanged", "UnknownPoll"]
 
 
 class UnknownPoll(VotestreamError):
@@ -19,3 +19,7 @@ class NotDrained(VotestreamError):
 
 class ImpossibleCount(VotestreamError):
     """When stored votes and live counts contradict each other: no such result is certified."""
+
+
+class LanesChanged(VotestreamError):
+    """When the writer's parallelization factor was changed after the markers were put."""

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from tally import steps
+from tally.mapping import EventSourceMapping
 from tally.state import TallyState
 from tally.steps import TallyRuntime
 from tally.store import TallyRowTable, VoteStream, WriterFailures
@@ -64,6 +65,14 @@ def runtime() -> TallyRuntime:
         telemetry=PowertoolsTelemetry(SERVICE, settings),
         lanes=settings.writer_lanes,
         groups=GROUPS_PER_INVOCATION * settings.count_concurrency,
+        mapping=EventSourceMapping(
+            boto3.client("lambda", config=config),
+            boto3.client("cloudwatch", config=config),
+            settings.writer_mapping,
+            settings.writer_function,
+            lambda: time.time_ns() // 1_000_000,
+        ),
+        metrics_lag_ms=settings.metrics_lag_seconds * 1000,
         settle_ms=settings.settle_seconds * 1000,
         recount_ms=settings.recount_seconds * 1000,
         now_ms=lambda: time.time_ns() // 1_000_000,

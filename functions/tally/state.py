@@ -34,6 +34,7 @@ class TallyState(BaseModel):
     # put_markers
     shards: tuple[str, ...] = ()
     markers_per_shard: int = 0
+    lanes: int = 0  # that the markers were made for; 0: an older release put them
     started_at: int = 0  # before the first marker was put
 
     # check_drain

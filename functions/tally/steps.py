@@ -17,10 +17,11 @@ from tally.certifying import certificate, contradiction
 from tally.closing import Expectations, MarkerStream, markers_per_shard
 from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
+from tally.losses import Verdict, WriterMapping, judge, must_still_be, wait_for
 from tally.state import TallyState
 from voting.counting import BucketReader, Partial, VotePage, count_on
 from voting.errors import PollCancelled
-from voting.final import Final
+from voting.final import Acknowledgement, Final
 from voting.live import LiveCounts
 from voting.markers import marker_ids
 from voting.metrics import Metric, Telemetry
@@ -69,6 +70,10 @@ class TallyRows(Expectations, Protocol):
         """Keep what is counted of a bucket."""
         ...
 
+    def acknowledgement(self, poll_id: str) -> Acknowledgement | None:
+        """Return an operator's word on lost records, or None."""
+        ...
+
     def final(self, poll_id: str, entry: str) -> Final | None:
         """Return a certificate, or None where there is none."""
         ...
@@ -94,8 +99,9 @@ class FailedBatches(Protocol):
 class TallyRuntime:
     """What a tally works with.
 
-    ``settle_ms``: how long what is approximate may take to become certain. ``recount_ms``: how long after the final the
-    votes are counted again; 0: never.
+    ``settle_ms``: how long what is approximate may take to become certain. ``metrics_lag_ms``: how far beyond the last
+    marker the mapping's counts have to reach. ``recount_ms``: how long after the final the votes are counted again;
+    0: never.
     """
 
     load_poll: Callable[[str], Poll | None]
@@ -103,10 +109,12 @@ class TallyRuntime:
     rows: TallyRows
     votes: BucketReader
     failures: FailedBatches
+    mapping: WriterMapping
     telemetry: Telemetry
     lanes: int  # the vote writer's parallelization factor
     groups: int  # in how many parts a poll's buckets are counted
     settle_ms: int
+    metrics_lag_ms: int
     recount_ms: int
     now_ms: Clock
     sleep_ms: Callable[[float], None]
@@ -141,6 +149,7 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
 def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Put the closing markers."""
     poll = _unchanged_poll(state, runtime)
+    wait_for(runtime.lanes, runtime.mapping)
     started_at = runtime.now_ms()
     _report(state, runtime, step="put_markers", execution=state.execution)
     shards = closing.put_markers(
@@ -152,6 +161,7 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
     return state.then(
         shards=tuple(shards),
         markers_per_shard=markers,
+        lanes=runtime.lanes,
         started_at=started_at,
         buckets=poll.bucket_count,
         groups=tuple(
@@ -166,23 +176,40 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
     That is so when both consumers have passed every marker, and nothing that the writer has given up on
     waits to be redriven. Lambda may write the last of that a moment after it has gone on to the next batch:
     so the failure destination counts as empty when it is so some seconds after the last marker was passed.
+    Then nothing may have been lost since the poll was announced, unless an operator has acknowledged it.
 
     Raises:
         NotDrained: that has been asked for more than a day.
+        LanesChanged: the writer's parallelization factor was changed meanwhile.
     """
     drain = _drain(state, runtime)
     waiting = runtime.failures.waiting()
     now = runtime.now_ms()
     passed_at = (state.passed_at or now) if drain.complete else None
     settled = passed_at is not None and now - passed_at >= runtime.settle_ms
-    drained = settled and not waiting
+    verdict = None
+    if passed_at is not None and settled and not waiting:
+        must_still_be(state.lanes, runtime.mapping)
+        verdict = _losses(state, passed_at, runtime)
+    drained = verdict is not None and verdict.clear
     behind = ", ".join(str(place) for place in drain.behind[:NAMED]) + (
         f" and {len(drain.behind) - NAMED} more" if len(drain.behind) > NAMED else ""
     )
     expected, passed = sum(drain.expected.values()), sum(drain.passed.values())
     runtime.telemetry.count(
-        {Metric.MARKERS_AWAITED: expected - passed, Metric.FAILED_BATCHES_WAITING: waiting}
+        {
+            Metric.MARKERS_AWAITED: expected - passed,
+            Metric.FAILED_BATCHES_WAITING: waiting,
+            Metric.RECORDS_LOST: verdict.lost if verdict else 0,
+        }
     )
+    if verdict and verdict.lost:
+        runtime.telemetry.warn(
+            "certificate withheld: records were lost",
+            poll_id=state.poll_id,
+            dropped=verdict.losses.dropped,
+            undelivered=verdict.losses.undelivered,
+        )
     _report(
         state,
         runtime,
@@ -193,12 +220,13 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
         behind=behind,
         failed_batches=waiting,
         buckets=state.buckets,
+        **(_told(verdict) if verdict else {}),
     )
     checks = state.checks + 1
     if not drained and checks >= MOST_CHECKS:
         raise NotDrained(
-            f"{behind or 'nobody'} is behind, and {waiting} failed batches wait to be redriven: "
-            "mend that, then start the tally again"
+            f"behind: {behind or 'no consumer'}; failed batches that wait to be redriven: {waiting}; records lost: "
+            f"{verdict.lost if verdict else 'not known'}. Repair that, then start the tally again"
         )
     return state.then(
         checks=checks,
@@ -268,13 +296,19 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
         ImpossibleCount: the numbers contradict each other.
         PollChanged: these votes were counted by other rules or for other texts than the poll has now.
         PollCancelled: the poll was cancelled before its certificate was written.
-        NotDrained: the drain rows do not prove any more what they proved before.
+        NotDrained: the drain rows do not prove any more what they proved before, or records were lost meanwhile.
+        LanesChanged: the writer's parallelization factor was changed meanwhile.
     """
     poll = _unchanged_poll(state, runtime)
     rows = runtime.rows
     drain = _drain(state, runtime)
     if not (state.drained and drain.complete):
         raise NotDrained("the drain rows were changed while the votes were counted: start the tally again")
+    must_still_be(state.lanes, runtime.mapping)
+    verdict = _losses(state, state.passed_at or state.drained_at, runtime)
+    if not verdict.clear:
+        raise NotDrained("records were lost while the votes were counted: start the tally again")
+    losses = verdict.losses.model_copy(update={"acknowledged": verdict.acknowledgement})
     partials, live = rows.partials(poll.poll_id, state.tally_id), rows.live(poll.poll_id)
 
     def certificate_beside(other: Final | None) -> Final:
@@ -282,7 +316,7 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
         if other is not None and other.proof.tally_id != state.tally_id:
             counted = rows.partials(poll.poll_id, other.proof.tally_id)
             differs = contradiction(other, counted, poll, partials)
-        return certificate(state, poll, partials, live, drain, differs, runtime.now_ms())
+        return certificate(state, poll, partials, live, drain, losses, differs, runtime.now_ms())
 
     first = rows.final(poll.poll_id, FINAL)
     final = certificate_beside(first)
@@ -353,6 +387,25 @@ def _wording(poll: Poll) -> str:
 def _drain(state: TallyState, runtime: TallyRuntime) -> DrainStatus:
     ids = marker_ids(state.tally_id, state.markers_per_shard)
     return drain_of(runtime.rows.passed(state.poll_id), state.shards, ids)
+
+
+def _losses(state: TallyState, passed_at: int, runtime: TallyRuntime) -> Verdict:
+    """Judge what the writer's mapping has lost since the poll was announced."""
+    losses = runtime.mapping.losses(_poll(state, runtime).announced_at)
+    known_until = passed_at + runtime.metrics_lag_ms
+    needed = losses.any or losses.counted_until < known_until
+    return judge(losses, known_until, runtime.rows.acknowledgement(state.poll_id) if needed else None)
+
+
+def _told(verdict: Verdict) -> dict[str, int]:
+    """Return a verdict for the progress row."""
+    losses = verdict.losses
+    return {
+        "dropped": losses.dropped,
+        "undelivered": losses.undelivered,
+        "counts_missing": int(not verdict.known),
+        "losses_cleared": int(verdict.clear),
+    }
 
 
 def _report(state: TallyState, runtime: TallyRuntime, **progress: int | str) -> None:

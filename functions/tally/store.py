@@ -1,4 +1,4 @@
-"""The stream, the tables and the failure bucket: the only place in the tally that knows boto3."""
+"""The stream, the tables and the failure bucket. Only this module and ``mapping`` know boto3 in the tally."""
 
 import json
 from collections import Counter
@@ -10,10 +10,12 @@ from tally.closing import OpenShard
 from tally.draining import DrainPlace
 from voting.counting import Partial
 from voting.errors import StoreUnavailable
-from voting.final import Final
+from voting.final import Acknowledgement, Final
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
 from voting.tallies import (
+    ACKNOWLEDGED,
+    ACKNOWLEDGEMENT,
     COUNT_PREFIX,
     DRAIN_PREFIX,
     LIVE_PREFIX,
@@ -174,6 +176,11 @@ class TallyRowTable:
         attempt(
             f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
         )
+
+    def acknowledgement(self, poll_id: str) -> Acknowledgement | None:
+        """Return an operator's word on lost records, or None."""
+        row = self._get(poll_id, ACKNOWLEDGED)
+        return Acknowledgement.model_validate_json(row[ACKNOWLEDGEMENT]["S"]) if row else None
 
     def final(self, poll_id: str, entry: str) -> Final | None:
         """Return a certificate, or None where there is none."""

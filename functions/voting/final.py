@@ -66,6 +66,31 @@ class Markers(_CertificatePart):
     passed: Annotated[int, Field(ge=1)]
 
 
+class Acknowledgement(_CertificatePart):
+    """An operator's word that a result may be certified although records were lost: these, and no more."""
+
+    by: CertifiedText
+    reason: CertifiedText
+    acknowledged_at: EpochMs
+    dropped: Count
+    undelivered: Count
+    counts_missing: bool  # CloudWatch did not say how many were lost
+
+
+class Losses(_CertificatePart):
+    """What the writer's mapping gave up and could not keep since the poll was announced, by CloudWatch's counts."""
+
+    dropped: Count  # records (DroppedEventCount)
+    undelivered: Count  # failed deliveries to the failure bucket (DestinationDeliveryFailures)
+    counted_until: EpochMs  # the counts reach up to here
+    acknowledged: Acknowledgement | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether something was lost."""
+        return bool(self.dropped or self.undelivered)
+
+
 class Proof(_CertificatePart):
     """Why nothing that counts was still on its way when the votes were counted."""
 
@@ -75,6 +100,7 @@ class Proof(_CertificatePart):
     started_at: EpochMs  # before the first marker was put
     drained_at: EpochMs  # every marker had been passed by then
     counted_at: EpochMs  # every bucket had been counted by then
+    losses: Losses | None = None  # None in certificates from before version 0.2
 
     @model_validator(mode="after")
     def _is_proof(self) -> Self:
@@ -82,6 +108,8 @@ class Proof(_CertificatePart):
             raise ValueError("started_at, drained_at and counted_at are out of order")
         if any(markers.passed < markers.expected for markers in self.markers.values()):
             raise ValueError("a consumer has not passed every marker")
+        if self.losses is not None and self.losses.any and self.losses.acknowledged is None:
+            raise ValueError("records were lost, and nobody has acknowledged it")
         return self
 
 

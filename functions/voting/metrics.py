@@ -49,6 +49,7 @@ class Metric(StrEnum):
     MARKERS_PUT = "MarkersPut"  # closing markers put into the stream
     MARKERS_AWAITED = "MarkersAwaited"  # at each check of the drain: markers not passed yet
     FAILED_BATCHES_WAITING = "FailedBatchesWaiting"  # at each check: the writer's failed batches not redriven
+    RECORDS_LOST = "RecordsLost"  # at each check: lost by the writer's mapping and not acknowledged
     RESULTS_CERTIFIED = "ResultsCertified"  # certificates written: finals and recounts
     VOTES_CONTRADICTING = (
         "VotesContradicting"  # at each recount: votes in which it differs from the certificate

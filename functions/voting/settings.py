@@ -105,13 +105,16 @@ class TallySettings(FunctionSettings):
     """Further settings of the tally."""
 
     count_concurrency: Annotated[int, Field(ge=1, le=40)]
+    metrics_lag_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
     recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0  # after the final; 0: no recount by itself
     settle_seconds: Annotated[int, Field(ge=0, le=300)]
     stream: Name
     tallies_table: Name
     votes_table: Name
     writer_failure_bucket: Name
+    writer_function: str = ""
     writer_lanes: Annotated[int, Field(ge=1, le=10)]
+    writer_mapping: str = ""
 
 
 class UniqueCounterSettings(FunctionSettings):

@@ -6,6 +6,7 @@ COUNT_PREFIX = "count#"
 UNIQUE_PREFIX = "live_unique#"
 LIVE_AND_UNIQUE_PREFIX = "live"  # of both, so that one query reads all that viewers see before the final
 PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
+ACKNOWLEDGED = "acknowledged"  # an operator's word on lost records, as JSON
 PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
 FINAL = "final"  # written once; recounts lie beside it
 
@@ -15,6 +16,9 @@ TOTAL = "total"
 OPTION_PREFIX = "option#"
 REJECTED_PREFIX = "rejected#"
 LAST_ARRIVAL = "last_arrival"  # epoch ms
+
+# Attribute of an acknowledgement.
+ACKNOWLEDGEMENT = "acknowledgement"
 
 # Attribute of a drain row: the ids of the closing markers that the consumer has passed in the shard (a set).
 PASSED = "passed"

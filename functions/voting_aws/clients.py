@@ -30,8 +30,10 @@ _THROTTLING = frozenset(
         "ProvisionedThroughputExceeded",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "Throttling",
         "ThrottlingError",
         "ThrottlingException",
+        "TooManyRequestsException",
     }
 )
 _PASSING = _THROTTLING | {

@@ -53,9 +53,10 @@ vote_writer = {
 }
 
 tally = {
-  count_concurrency = 4
-  recount_seconds   = 20
-  settle_seconds    = 2 # one clock stamps everything here
+  count_concurrency   = 4
+  metrics_lag_seconds = 0 # the mapping's counts come every five seconds here
+  recount_seconds     = 20
+  settle_seconds      = 2 # one clock stamps everything here
 }
 
 vote_aggregator = {

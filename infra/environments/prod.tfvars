@@ -75,9 +75,11 @@ vote_aggregator = {
 # A tally begins 30 seconds after the end. Kinesis stamps a vote's arrival and promises no accuracy for it; clocks were
 # never seen more than a few seconds apart, so 30 are a wide margin. They are also how long the failure bucket has to
 # stay empty. What comes later still is found by the recount a quarter of an hour after the final.
+# CloudWatch's counts of lost records come every minute; they have to reach two minutes beyond the last marker.
 tally = {
-  settle_seconds  = 30
-  recount_seconds = 900
+  metrics_lag_seconds = 120
+  recount_seconds     = 900
+  settle_seconds      = 30
 }
 
 # A million viewers ask CloudFront, and CloudFront asks the API about once a second for each answer. The rest of the

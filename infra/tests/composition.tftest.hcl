@@ -38,6 +38,15 @@ override_resource {
 }
 
 override_resource {
+  target          = module.vote_writer.aws_lambda_event_source_mapping.this
+  override_during = plan
+  values = {
+    arn  = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"
+    uuid = "writer-mapping"
+  }
+}
+
+override_resource {
   target          = module.vote_writer.aws_s3_bucket.failures
   override_during = plan
   values          = { arn = "arn:aws:s3:::writer-failures" }
@@ -194,7 +203,7 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
   command = plan
 
   variables {
-    tally       = { count_concurrency = 12, recount_seconds = 60, settle_seconds = 9 }
+    tally       = { count_concurrency = 12, metrics_lag_seconds = 90, recount_seconds = 60, settle_seconds = 9 }
     vote_writer = { parallelization_factor = 4 }
   }
 
@@ -203,6 +212,7 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
       VOTESTREAM_COUNT_CONCURRENCY     = "12"
       VOTESTREAM_ENVIRONMENT           = "test"
       VOTESTREAM_LOG_LEVEL             = "INFO"
+      VOTESTREAM_METRICS_LAG_SECONDS   = "90"
       VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
       VOTESTREAM_RECOUNT_SECONDS       = "60"
       VOTESTREAM_SETTLE_SECONDS        = "9"
@@ -210,7 +220,9 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
       VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
       VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
       VOTESTREAM_WRITER_FAILURE_BUCKET = "votestream-test-vote-writer-failures-111122223333"
+      VOTESTREAM_WRITER_FUNCTION       = "votestream-test-vote-writer"
       VOTESTREAM_WRITER_LANES          = "4"
+      VOTESTREAM_WRITER_MAPPING        = "writer-mapping"
     })
     error_message = "The function refuses to start with a variable missing or left over; with too few lanes a marker would miss one."
   }
@@ -223,9 +235,11 @@ run "tally_may_put_markers_and_count_and_never_touch_a_vote" {
     condition = { for statement in jsondecode(module.tally_function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
       WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:tally:*"]])
       CountVotes        = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+      CountLosses       = jsonencode([["cloudwatch:GetMetricData"], ["*"]])
       FindFailedBatches = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
       KeepResults       = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
       PutMarkers        = jsonencode([["kinesis:ListShards", "kinesis:PutRecords"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      ReadMapping       = jsonencode([["lambda:GetEventSourceMapping"], ["arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"]])
       ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
     }
     error_message = "The tally reads votes and never writes one; of the stream it may list the shards and put records."

@@ -213,7 +213,7 @@ run "accepts_a_tally_settle_of_300_seconds_and_the_longest_function" {
   command = plan
 
   variables {
-    tally = { recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
+    tally = { metrics_lag_seconds = 3600, recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
   }
 }
 
@@ -231,7 +231,7 @@ run "accepts_a_tally_that_does_not_settle_and_the_shortest_function" {
   command = plan
 
   variables {
-    tally = { recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
+    tally = { metrics_lag_seconds = 0, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
   }
 }
 
@@ -240,6 +240,16 @@ run "rejects_a_tally_settle_of_less_than_nothing" {
 
   variables {
     tally = { settle_seconds = -1 }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_metrics_that_are_waited_for_longer_than_an_hour" {
+  command = plan
+
+  variables {
+    tally = { metrics_lag_seconds = 3601 }
   }
 
   expect_failures = [var.tally]

@@ -1,5 +1,6 @@
 """Faults that only the local cloud can be made to have. Whatever starts one also ends it."""
 
+import json
 import os
 import signal
 import threading
@@ -92,6 +93,22 @@ def gives_up_at_once(function: str) -> Iterator[None]:
             MaximumRetryAttempts=mapping["MaximumRetryAttempts"],
             BisectBatchOnFunctionError=mapping["BisectBatchOnFunctionError"],
         )
+
+
+@contextmanager
+def failure_bucket_refuses(bucket: str, function: str) -> Iterator[None]:
+    """Let the function's role write nothing into its failure bucket: what is given up meanwhile is lost."""
+    iam, name = boto3.client("iam"), "refuse-failures"
+    role = (
+        boto3.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"].rpartition("/")[2]
+    )
+    denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = {"Version": "2012-10-17", "Statement": [denied]}
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
 type WaitFor = Callable[[Callable[[], bool], float], None]

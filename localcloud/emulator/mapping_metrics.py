@@ -13,8 +13,8 @@ LOG = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/Lambda"
 DIMENSION = "EventSourceMappingUUID"
-# Alarms look at whole minutes, so that each of them has to see some.
-PUBLISH_SECONDS = 15.0
+# A tally waits for these counts after its last marker, so they come more often than the minute of AWS.
+PUBLISH_SECONDS = 5.0
 
 type Datum = dict[str, object]
 
@@ -32,6 +32,8 @@ class MappingMetric(StrEnum):
     DELIVERED_ON_FAILURE = "OnFailureDestinationDeliveredEventCount"
     DROPPED = "DroppedEventCount"
     """What was given up and kept nowhere."""
+    UNDELIVERED = "DestinationDeliveryFailures"
+    """Deliveries to the failure destination that failed: in deliveries, and a metric of the function."""
 
 
 def wants_event_counts(mapping: Mapping[str, object]) -> bool:
@@ -57,8 +59,9 @@ class _Samples:
 class EventCounts:
     """A mapping's samples since they were last taken. Any thread may add."""
 
-    def __init__(self, mapping_id: str) -> None:
-        self._mapping_id = mapping_id
+    def __init__(self, mapping_id: str, function_name: str) -> None:
+        self._dimensions = {DIMENSION: mapping_id}
+        self._functions = {"FunctionName": function_name}
         self._lock = threading.Lock()
         self._samples: dict[MappingMetric, _Samples] = {}
 
@@ -77,7 +80,7 @@ class EventCounts:
         return [
             {
                 "MetricName": metric.value,
-                "Dimensions": [{"Name": DIMENSION, "Value": self._mapping_id}],
+                "Dimensions": [{"Name": name, "Value": value} for name, value in self._of(metric).items()],
                 "StatisticValues": {
                     "SampleCount": samples.count,
                     "Sum": samples.total,
@@ -87,6 +90,9 @@ class EventCounts:
             }
             for metric, samples in taken.items()
         ]
+
+    def _of(self, metric: MappingMetric) -> Mapping[str, str]:
+        return self._functions if metric is MappingMetric.UNDELIVERED else self._dimensions
 
 
 class Publisher:

@@ -64,7 +64,7 @@ class StreamMappingPoller(KinesisPoller):
         self._closed = False
         # What an event weighs as JSON besides its key and data.
         self._envelope_bytes = 0
-        self._counts = EventCounts(self.esm_uuid)
+        self._counts = EventCounts(self.esm_uuid, self.processor.sender.target_arn.rpartition(":")[2])
         self._publisher: Publisher | None = None
 
     def poll_events(self) -> None:
@@ -179,13 +179,23 @@ class StreamMappingPoller(KinesisPoller):
         attempts: int,
         error: Mapping[str, object],
     ) -> None:
-        """Send the events to the mapping's destination, if it has one."""
+        """Send the events to the mapping's destination, if it has one; they are lost if it does not take them.
+
+        AWS says no more than that Lambda goes on when a delivery fails (kinesis-on-failure-destination), so this does.
+        """
         LOG.warning("giving up %d records of %s: %s", len(events), shard_id, condition)
         context = self.processor.generate_event_failure_context(
             abort_condition=condition, error=error or {"requestId": None}, attempts_count=attempts
         )
-        self.send_events_to_dlq(shard_id, [event.body for event in events], context=context)
         kept = bool(self._destination)
+        try:
+            self.send_events_to_dlq(shard_id, [event.body for event in events], context=context)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the batch is lost
+            LOG.warning(
+                "the destination of %s failed, %d records are lost: %s", shard_id, len(events), failure
+            )
+            self._counts.add(MappingMetric.UNDELIVERED, 1)
+            kept = False
         self._counts.add(MappingMetric.DELIVERED_ON_FAILURE if kept else MappingMetric.DROPPED, len(events))
 
     def send_events_to_dlq(

@@ -182,6 +182,7 @@ NIGHT: Minute = {"PolledEventCount": 960}
 CLOSING: Minute = NIGHT | {
     "MarkersAwaited": 4,
     "FailedBatchesWaiting": 0,
+    "RecordsLost": 0,
     "VotesContradicting": 0,
     "ExecutionsFailed": 0,
     "InvocationDroppedCount": 0,
@@ -213,6 +214,7 @@ TROUBLE: dict[str, tuple[Minute, set[str]]] = {
     "tally-failed": (CLOSING | {"ExecutionsFailed": 1}, {"tally-waiting"}),
     "tally-waiting": (CLOSING, set()),
     "tally-blocked": (CLOSING | {"MarkersAwaited": 0, "FailedBatchesWaiting": 1}, set()),
+    "certificate-withheld": (CLOSING | {"MarkersAwaited": 0, "RecordsLost": 25}, set()),
     "certificate-contradicted": (CLOSING | {"MarkersAwaited": 0, "VotesContradicting": 3}, set()),
     # The model knows metrics by their name alone, and each group of schedules has this one.
     "unique-count-late": (

@@ -30,11 +30,22 @@ def tally(
     recount: Annotated[
         bool, typer.Option("--recount", help="Count a final poll again, beside its final result.")
     ] = False,
+    acknowledge_dropped: Annotated[
+        bool,
+        typer.Option(
+            "--acknowledge-dropped",
+            help="Certify although records were lost: the certificate then says so, with --by and --reason.",
+        ),
+    ] = False,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who acknowledges.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the result holds.")] = "",
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """Make a poll's result final now, or watch the tally that does so."""
+    if acknowledge_dropped != bool(by and reason) or bool(by) != bool(reason):
+        raise OperatorError("--acknowledge-dropped, --by NAME and --reason TEXT belong together")
     target = find(environment)
     desk, tallies = PollDesk(target.polls_table), Tallies(target)
     poll, now = desk.get(poll_id), desk.now_ms()
@@ -46,6 +57,10 @@ def tally(
             f"tallied by itself then: to close it now, use {command('poll close', poll_id)}"
         )
     final = tallies.final(poll_id)
+    if acknowledge_dropped:
+        if final is not None and not recount:
+            raise OperatorError(f"poll {poll_id!r} is final: there is nothing to acknowledge any more")
+        tallies.acknowledge(poll_id, by, reason, now)
     agrees = True
     if recount or final is None:
         # Progress is for people: it goes where it does not mix with data.

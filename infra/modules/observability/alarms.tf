@@ -393,12 +393,25 @@ locals {
       missing     = "notBreaching"
       expressions = {}
     }
+    # Its alarm would not name the poll: a dimension poll_id is paid for each poll. The command that it sends people to does.
+    certificate-withheld = {
+      section     = "certificate-withheld"
+      means       = "A tally waits, because vote_writer lost records since its poll was announced."
+      first       = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate withheld names the poll."
+      metrics     = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
+      threshold   = 0
+      operator    = "GreaterThanThreshold"
+      datapoints  = 1
+      periods     = 1
+      missing     = "notBreaching"
+      expressions = {}
+    }
     # The metric's value is the number of votes: it stands in the alarm's reason. One minute of it is enough, because a
     # recount says it once.
     certificate-contradicted = {
       section     = "certificate-contradicted"
       means       = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
-      first       = "votectl audit <poll> --environment ${var.environment}: the log of ${var.functions["tally"].function_name} names the poll, with the votes' number and times (certificate contradicted)."
+      first       = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate contradicted names the poll, with number and times of the votes."
       metrics     = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
       threshold   = 0
       operator    = "GreaterThanThreshold"

@@ -165,6 +165,7 @@ locals {
         { title = "Drain", unit = "markers, batches", stat = "Maximum", marks = [], metrics = [
           concat([local.own_namespace, "MarkersAwaited"], local.own["tally"], [{ label = "markers awaited" }]),
           concat([local.own_namespace, "FailedBatchesWaiting"], local.own["tally"], [{ label = "failed batches waiting" }]),
+          concat([local.own_namespace, "RecordsLost"], local.own["tally"], [{ label = "records lost" }]),
           concat([local.own_namespace, "MarkersPut"], local.own["tally"], [{ stat = "Sum", label = "markers put" }]),
           concat([local.own_namespace, "MarkersPassed"], local.own["vote_writer"], [{ stat = "Sum", label = "passed by vote_writer" }]),
           concat([local.own_namespace, "MarkersPassed"], local.own["vote_aggregator"], [{ stat = "Sum", label = "passed by vote_aggregator" }]),

@@ -3,6 +3,11 @@ output "environment_variables" {
   value       = module.function.environment_variables
 }
 
+output "event_source_mapping_arn" {
+  description = "ARN of the event source mapping."
+  value       = aws_lambda_event_source_mapping.this.arn
+}
+
 output "event_source_mapping_id" {
   description = "UUID of the event source mapping, to pause and resume the consumer."
   value       = aws_lambda_event_source_mapping.this.uuid

@@ -21,7 +21,7 @@ def statistics(*, count: int, total: int, lowest: int, highest: int) -> dict[str
 
 @pytest.fixture
 def counts() -> EventCounts:
-    return EventCounts("a-mapping")
+    return EventCounts("a-mapping", "a-function")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,13 @@ def test_metrics_are_counted_apart(counts: EventCounts) -> None:
         "InvokedEventCount": statistics(count=1, total=5, lowest=5, highest=5),
         "FailedInvokeEventCount": statistics(count=1, total=3, lowest=3, highest=3),
     }
+
+
+def test_a_failed_delivery_is_a_metric_of_the_function(counts: EventCounts) -> None:
+    counts.add(MappingMetric.UNDELIVERED, 1)
+    (datum,) = counts.take()
+    assert datum["MetricName"] == "DestinationDeliveryFailures"
+    assert datum["Dimensions"] == [{"Name": "FunctionName", "Value": "a-function"}]
 
 
 def test_what_is_taken_is_not_published_again(counts: EventCounts) -> None:

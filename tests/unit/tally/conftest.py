@@ -15,14 +15,16 @@ from tally.state import TallyState
 from tally.steps import TallyRuntime
 from voting.counting import Partial, VotePage
 from voting.errors import StoreUnavailable
-from voting.final import Final
+from voting.final import Acknowledgement, Final, Losses
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
 from voting.polls import Option, Poll
 
 CLOSES_AT = 1_000_000
 SETTLE_MS = 2_000
+METRICS_LAG_MS = 120_000
 RECOUNT_MS = 900_000
+FAR = 10**12  # later than anything here
 READ_UNITS = 200.0  # of each page
 
 POLL = Poll(
@@ -78,6 +80,7 @@ class FakeRows:
     counts: LiveCounts = field(default_factory=LiveCounts)
     kept: dict[tuple[str, int], Partial] = field(default_factory=dict)
     certificates: dict[str, Final] = field(default_factory=dict)
+    acknowledged: Acknowledgement | None = None
     progress: list[Mapping[str, int | str]] = field(default_factory=list)
 
     def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
@@ -99,6 +102,9 @@ class FakeRows:
 
     def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
         self.kept[tally_id, bucket] = partial
+
+    def acknowledgement(self, poll_id: str) -> Acknowledgement | None:
+        return self.acknowledged
 
     def final(self, poll_id: str, entry: str) -> Final | None:
         return self.certificates.get(entry)
@@ -149,6 +155,24 @@ class FakeFailures:
         return self.batches
 
 
+class FakeMapping:
+    """The writer's mapping: lanes, and what CloudWatch counts of it."""
+
+    def __init__(self) -> None:
+        self.lanes_now = 1
+        self.dropped = 0
+        self.undelivered = 0
+        self.counted_until = FAR
+        self.since: list[int] = []
+
+    def lanes(self) -> int:
+        return self.lanes_now
+
+    def losses(self, since_ms: int) -> Losses:
+        self.since.append(since_ms)
+        return Losses(dropped=self.dropped, undelivered=self.undelivered, counted_until=self.counted_until)
+
+
 class FakeTelemetry:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -171,6 +195,7 @@ class World:
         self.rows = FakeRows()
         self.votes = FakeVotes()
         self.failures = FakeFailures()
+        self.mapping = FakeMapping()
         self.telemetry = FakeTelemetry()
         self.lanes = 1
         self.slept: list[float] = []
@@ -183,10 +208,12 @@ class World:
             rows=self.rows,
             votes=self.votes,
             failures=self.failures,
+            mapping=self.mapping,
             telemetry=self.telemetry,
             lanes=self.lanes,
             groups=2,
             settle_ms=SETTLE_MS,
+            metrics_lag_ms=METRICS_LAG_MS,
             recount_ms=RECOUNT_MS,
             now_ms=lambda: self.now,
             sleep_ms=self.slept.append,
