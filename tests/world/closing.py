@@ -17,7 +17,7 @@ reshards = st.sampled_from([None, None, None, 0, 1])
 
 
 A_MINUTE_MS = 61_000
-ALL_STEPS = 8
+ALL_STEPS = 10
 
 
 class Scenario(NamedTuple):

@@ -7,13 +7,14 @@ import pytest
 
 import tally.closing
 import tally.draining
+import tally.losses
 import tally.steps
 import vote_aggregator.handler
 import vote_writer.handler
 from tally.closing import Expectations, MarkerStream
 from tally.state import TallyState
 from tally.store import TallyRowTable, WriterFailures
-from voting.final import CERTIFICATE, Final
+from voting.final import CERTIFICATE, Acknowledgement, Final, Losses
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
 from world import tallying
 from world.defects import Defect
@@ -135,3 +136,35 @@ def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None
         return Final.from_row(row) if row and CERTIFICATE in row else None
 
     patch.setattr(TallyRowTable, "final", final)
+
+
+# Defects that show only where a batch is lost: tests/properties/test_lost_records.py catches them.
+LOSS_DEFECTS: dict[str, Defect] = {}
+
+
+def loss_defect(install: Defect) -> Defect:
+    """Register a defect under its function's name."""
+    LOSS_DEFECTS[install.__name__.replace("_", "-")] = install
+    return install
+
+
+@loss_defect
+def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Votes in them are in no table and in no bucket."""
+
+    def judge_kindly(losses: Losses, known_until: int, word: Acknowledgement | None) -> tally.losses.Verdict:
+        del known_until, word
+        return tally.losses.Verdict(losses.model_copy(update={"dropped": 0, "undelivered": 0}), True, None)
+
+    patch.setattr(tally.steps, "judge", judge_kindly)
+
+
+@loss_defect
+def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
+    """CloudWatch tells of a loss some time later."""
+
+    def judge_at_once(losses: Losses, known_until: int, word: Acknowledgement | None) -> tally.losses.Verdict:
+        del known_until
+        return tally.losses.judge(losses, 0, word)
+
+    patch.setattr(tally.steps, "judge", judge_at_once)

@@ -181,8 +181,8 @@ class Cloud:
                 self.database,
                 self.stream,
                 self.clock.skewed(skew_ms),
-                lanes=self.nature.writer_factor,
-                failed_batches=lambda: len(self.mappings["writer"].failures.objects),
+                self.clock,
+                self.mappings["writer"],
             )
         return self.tallies[poll_id]
 

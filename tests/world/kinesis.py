@@ -100,6 +100,11 @@ class Stream:
             end = HASH_KEYS if position == shard_count - 1 else (position + 1) * step
             self._add_shard(position * step, end, ())
 
+    @property
+    def now_ms(self) -> int:
+        """Return the time of the clock that stamps arrivals."""
+        return self._clock.now_ms
+
     def _add_shard(self, first: int, end: int, parents: tuple[Shard, ...]) -> None:
         shard_id = f"shardId-{len(self.shards):012d}"
         number = self._first_number + self._generation * NUMBERS_PER_GENERATION

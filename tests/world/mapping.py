@@ -117,6 +117,15 @@ class EventSourceMapping:
         self._start = start
         self._lanes: dict[str, list[Lane]] = {}
         self.failures = FailureDestination()
+        # Whether the failure destination takes what is given up; else it is lost.
+        self.destination_works = True
+        # When (epoch ms) how many records were lost.
+        self.losses: list[tuple[int, int]] = []
+
+    @property
+    def factor(self) -> int:
+        """Return the parallelization factor."""
+        return self._factor
 
     @property
     def gives_up(self) -> bool:
@@ -180,7 +189,10 @@ class EventSourceMapping:
             lane.waiting.insert(0, batch)
 
     def _give_up(self, lane: Lane, batch: Batch) -> None:
-        self.failures.put(batch)
+        if self.destination_works:
+            self.failures.put(batch)
+        else:
+            self.losses.append((self._stream.now_ms, len(batch.records)))
         lane.done += len(batch.records)
 
     def grow_too_old(self, lane: Lane, size: int) -> None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import tally.handler
+import tally.mapping
 from tally import steps
 from tally.store import TallyRowTable, VoteStream, WriterFailures
 from voting.errors import PollCancelled
@@ -13,12 +15,15 @@ from voting.polls import Poll
 from voting.tallies import FINAL, PROGRESS
 from voting_aws.polls import PollTable
 from voting_aws.stored_votes import StoredVoteTable
-from world.clock import SkewedClock
+from world.clock import Clock, SkewedClock
 from world.dynamodb import FakeDynamoDB
 from world.kinesis import Shard, Stream, base64_of
+from world.mapping import EventSourceMapping
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 POLLS, VOTES, TALLIES = "polls", "votes", "tallies"
@@ -29,6 +34,9 @@ TALLYS_OWN = ("count", "drain", FINAL, PROGRESS)
 # More than the clocks and the stamps of arrivals differ by.
 SETTLE_MS = 1_500
 RECOUNT_MS = 20_000
+# When CloudWatch tells of what happened. A tally adds a little, because clocks differ.
+METRICS_COME_AFTER_MS = 3_000
+METRICS_LAG_MS = 500
 GROUPS = 2
 ENDLESS = 1_000_000
 
@@ -92,6 +100,54 @@ class FakeBucket:
         return [{"Contents": [{"Key": key} for key in keys]}]
 
 
+class FakeLambda:
+    """boto3's client of Lambda, as far as it knows the writer's mapping."""
+
+    def __init__(self, mapping: EventSourceMapping) -> None:
+        self._mapping = mapping
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
+        """Describe the mapping."""
+        del UUID
+        return {"State": "Enabled", "ParallelizationFactor": self._mapping.factor}
+
+
+class FakeCloudWatch:
+    """boto3's client of CloudWatch: it tells what the mapping has lost, some time later."""
+
+    def __init__(self, mapping: EventSourceMapping, clock: Clock) -> None:
+        self._mapping = mapping
+        self._clock = clock
+
+    def get_paginator(self, operation: str) -> "FakeCloudWatch":
+        """Return the paginator of metrics: itself."""
+        assert operation == "get_metric_data", operation
+        return self
+
+    def paginate(
+        self,
+        *,
+        MetricDataQueries: Sequence[Mapping[str, Any]],  # noqa: N803
+        StartTime: datetime,  # noqa: N803
+        EndTime: datetime,  # noqa: N803
+    ) -> list[dict[str, Any]]:
+        """Return one metric on one page."""
+        del EndTime
+        published = self._clock.now_ms - METRICS_COME_AFTER_MS
+        since = StartTime.timestamp() * 1000
+        losses = [records for moment, records in self._mapping.losses if since <= moment <= published]
+        (query,) = MetricDataQueries
+        match query["MetricStat"]["Metric"]["MetricName"]:
+            case tally.mapping.DROPPED:
+                value, moment = sum(losses), published
+            case tally.mapping.UNDELIVERED:
+                value, moment = len(losses), published
+            case _:
+                value, moment = 1, published - tally.mapping.MINUTE * 1000
+        moments = [datetime.fromtimestamp(moment / 1000, UTC)]
+        return [{"MetricDataResults": [{"Timestamps": moments, "Values": [value], "StatusCode": "Complete"}]}]
+
+
 class _Silence:
     def count(self, counts: Mapping[str, int]) -> None:
         """Nobody listens."""
@@ -109,8 +165,8 @@ class Tally:
         database: FakeDynamoDB,
         stream: Stream,
         now_ms: SkewedClock,
-        lanes: int,
-        failed_batches: Callable[[], int],
+        clock: Clock,
+        mapping: EventSourceMapping,
     ) -> None:
         polls = PollTable(database.client(), POLLS)
 
@@ -129,11 +185,21 @@ class Tally:
             stream=VoteStream(cast("KinesisClient", self.stream), "stream", _no_pause),
             rows=self._rows,
             votes=StoredVoteTable(database.client(), VOTES, with_arrivals=True),
-            failures=WriterFailures(cast("S3Client", FakeBucket(failed_batches)), "failures"),
+            failures=WriterFailures(
+                cast("S3Client", FakeBucket(lambda: len(mapping.failures.objects))), "failures"
+            ),
+            mapping=tally.mapping.EventSourceMapping(
+                cast("LambdaClient", FakeLambda(mapping)),
+                cast("CloudWatchClient", FakeCloudWatch(mapping, clock)),
+                "writer's mapping",
+                "writer",
+                now_ms,
+            ),
             telemetry=_Silence(),
-            lanes=lanes,
+            lanes=mapping.factor,
             groups=GROUPS,
             settle_ms=SETTLE_MS,
+            metrics_lag_ms=METRICS_LAG_MS,
             recount_ms=RECOUNT_MS,
             now_ms=now_ms,
             sleep_ms=_no_pause,
