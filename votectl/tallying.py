@@ -151,7 +151,7 @@ class Tallies:
 
     def start(self, poll_id: str, *, recount: bool = False) -> str:
         """Start a tally, or find the one that runs for this poll; return the execution's ARN."""
-        running = None if recount else self._running(poll_id)
+        running = None if recount else self.running().get(poll_id)
         if running:
             return running
         return self._sfn.start_execution(
@@ -160,19 +160,20 @@ class Tallies:
             input=json.dumps({"poll_id": poll_id, "recount": recount}),
         )["executionArn"]
 
-    def _running(self, poll_id: str) -> str | None:
-        """Return the execution that makes a poll final: the scheduled one may have begun a moment ago."""
+    def running(self) -> dict[str, str]:
+        """Return the executions that make polls final now, by poll: the scheduled one may have begun a moment ago."""
         listed = self._sfn.list_executions(
             stateMachineArn=self._deployment.tally_state_machine_arn,
             statusFilter="RUNNING",
             maxResults=LOOKED_THROUGH,
         )["executions"]
+        found: dict[str, str] = {}
         for execution in listed:
             described = self._sfn.describe_execution(executionArn=execution["executionArn"])
             given = json.loads(described.get("input", "{}"))
-            if given.get("poll_id") == poll_id and not given.get("recount"):
-                return execution["executionArn"]
-        return None
+            if "poll_id" in given and not given.get("recount"):
+                found.setdefault(given["poll_id"], execution["executionArn"])
+        return found
 
     def snapshot(self, poll_id: str, execution: str) -> Snapshot:
         """Return how far an execution is."""

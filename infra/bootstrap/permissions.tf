@@ -192,7 +192,7 @@ locals {
   boundary_statements = {
     Alarm      = [["sns:Publish"], [local.topics]]
     Log        = [["logs:CreateLogStream", "logs:PutLogEvents"], ["${local.arn["logs"]}log-group:/aws/lambda/${local.name_prefix}-*"]]
-    Measure    = [["cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
+    Measure    = [["cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
     Read       = [["ssm:GetParameter"], [local.parameters]]
     Store      = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
     Stream     = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
@@ -200,6 +200,7 @@ locals {
     KeepFailed = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"], [local.buckets, "${local.buckets}/*"]]
     TakeSteps  = [["lambda:InvokeFunction"], [local.functions]]
     EndCounts  = [["scheduler:DeleteSchedule"], ["${local.schedules}/*"]]
+    Mapping    = [["lambda:GetEventSourceMapping"], [local.mappings]]
     Start      = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
   }
 

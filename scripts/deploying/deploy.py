@@ -35,7 +35,7 @@ from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import check_tfvars, release
+from scripts.deploying import check_tfvars, lanes, release
 from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
@@ -293,6 +293,8 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
         return 0
     if what == "apply" and environment != LOCAL and not quotas_suffice(environment):
         return 1
+    if what == "apply":
+        lanes.check(environment, lambda: wanted_lanes(layout, environment))
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
     if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
@@ -300,6 +302,18 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
             [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
         )
     return run_terraform([*command, *more], settings)
+
+
+def wanted_lanes(layout: Layout, environment: str) -> int:
+    """Returns the writer's parallelization factor in the tfvars of an environment.
+
+    Raises:
+        UserError: Terraform refuses the file.
+    """
+    try:
+        return tfvars.read(variables_file(layout, environment)).vote_writer.parallelization_factor
+    except OperatorError as error:
+        raise UserError(str(error)) from None
 
 
 def quotas_suffice(environment: str) -> bool:

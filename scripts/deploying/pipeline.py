@@ -11,7 +11,7 @@ from localcloud.errors import LocalCloudError
 from scripts.bootstrap import terraform
 from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import assets, deploy, foundation, release
+from scripts.deploying import assets, deploy, foundation, lanes, release
 from scripts.deploying.github import GitHub, tell
 from scripts.deploying.plans import TerraformPlan, markdown
 
@@ -128,6 +128,7 @@ def apply(layout: Layout, environment: str, expected: str) -> int:
                 f"this is not the plan that was approved ({expected[:16]}): {environment} has changed since, so "
                 "nothing was applied; run the pipeline again to review what it would do now"
             )
+        lanes.check(environment, lambda: deploy.wanted_lanes(layout, environment))
         return at_work.apply()
     finally:
         at_work.forget_plan()

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from votectl.deployment import Deployment
+from votectl.errors import OperatorError
 from votectl.tallying import Snapshot, Tallies, follow, what_now
-from voting.tallies import PROGRESS, count_entry
+from voting.final import Acknowledgement
+from voting.tallies import ACKNOWLEDGED, ACKNOWLEDGEMENT, PROGRESS, count_entry
 
 type Row = dict[str, Any]
 
@@ -34,6 +36,10 @@ class Tables:
 
     def __init__(self, **rows: Row) -> None:
         self.rows = rows
+        self.written: list[Row] = []
+
+    def put_item(self, *, Item: Row, **_: Any) -> None:  # noqa: N803 - boto3's name
+        self.written.append(Item)
 
     def get_item(self, *, Key: Row, **_: Any) -> Row:  # noqa: N803 - boto3's name
         row = self.rows.get(Key["entry"]["S"])
@@ -73,6 +79,51 @@ def test_a_tally_that_runs_is_found_instead_of_started(deployment: Deployment) -
     sfn = StepFunctions(other=running("encore"), scheduled=running("finale"))
     assert tallies(deployment, sfn).start("finale") == "scheduled"
     assert sfn.started == []
+
+
+def test_a_recount_that_runs_makes_no_poll_final(deployment: Deployment) -> None:
+    given = json.dumps({"poll_id": "finale", "recount": True, "recount_at": 1})
+    sfn = StepFunctions(recount=[{"status": "RUNNING", "input": given}])
+    assert tallies(deployment, sfn).start("finale") == "new"
+    assert tallies(deployment, sfn).running() == {}
+
+
+def blocked(**changes: str) -> Tables:
+    numbers = {"dropped": "3", "undelivered": "1", "counts_missing": "0", "losses_cleared": "0"} | changes
+    return Tables(**{PROGRESS: {name: {"N": value} for name, value in numbers.items()}})
+
+
+def test_an_acknowledgement_covers_what_the_tally_reports(deployment: Deployment) -> None:
+    tables = blocked()
+    word = tallies(deployment, StepFunctions(), tables).acknowledge("finale", "Ada", "read again", 7)
+    assert (word.dropped, word.undelivered, word.counts_missing) == (3, 1, False)
+    (row,) = tables.written
+    assert row["entry"] == {"S": ACKNOWLEDGED}
+    assert Acknowledgement.model_validate_json(row[ACKNOWLEDGEMENT]["S"]) == word
+
+
+def test_nothing_is_acknowledged_that_no_tally_waits_for(deployment: Deployment) -> None:
+    for tables in (Tables(), blocked(losses_cleared="1")):
+        with pytest.raises(OperatorError, match="nothing to acknowledge"):
+            tallies(deployment, StepFunctions(), tables).acknowledge("finale", "Ada", "why", 7)
+        assert tables.written == []
+
+
+def test_an_acknowledgement_has_a_name_and_a_reason(deployment: Deployment) -> None:
+    with pytest.raises(OperatorError, match="1 to 200"):
+        tallies(deployment, StepFunctions(), blocked()).acknowledge("finale", "Ada", "x" * 201, 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"dropped": 3, "losses_cleared": False}, "--acknowledge-dropped --by NAME", id="lost"),
+        pytest.param({"counts_missing": True, "losses_cleared": False}, "CloudWatch", id="not-counted-yet"),
+        pytest.param({"dropped": 3}, "making sure", id="acknowledged"),
+    ],
+)
+def test_what_a_tally_waits_for_after_the_markers_is_said(changes: dict[str, Any], text: str) -> None:
+    assert text in what_now(Snapshot("RUNNING", step="draining", **changes))
 
 
 def test_a_recount_is_always_a_new_one(deployment: Deployment) -> None:
