@@ -32,7 +32,7 @@ class WriterMapping(Protocol):
         ...
 
 
-class Verdict(NamedTuple):
+class LossVerdict(NamedTuple):
     """Whether what was lost, or is not known yet, lets a result be certified."""
 
     losses: Losses
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
         return 0 if self.acknowledgement else self.losses.dropped or self.losses.undelivered
 
 
-def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | None) -> Verdict:
+def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | None) -> LossVerdict:
     """Judge losses by how far they are known (``known_until``: how far they have to be) and what was acknowledged.
 
     An acknowledgement covers what the operator saw. If more is lost afterwards, the tally waits again.
@@ -62,7 +62,7 @@ def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | N
         and losses.undelivered <= acknowledgement.undelivered
         and (known or acknowledgement.counts_missing)
     )
-    return Verdict(losses, known, acknowledgement if covered and (losses.any or not known) else None)
+    return LossVerdict(losses, known, acknowledgement if covered and (losses.any or not known) else None)
 
 
 def wait_for(lanes: int, mapping: WriterMapping) -> None:

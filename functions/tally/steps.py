@@ -17,7 +17,7 @@ from tally.certifying import certificate, contradiction
 from tally.closing import Expectations, MarkerStream, markers_per_shard
 from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
-from tally.losses import Verdict, WriterMapping, judge, must_still_be, wait_for
+from tally.losses import LossVerdict, WriterMapping, judge, must_still_be, wait_for
 from tally.state import TallyState
 from voting.counting import BucketReader, Partial, VotePage, count_on
 from voting.errors import PollCancelled
@@ -389,7 +389,7 @@ def _drain(state: TallyState, runtime: TallyRuntime) -> DrainStatus:
     return drain_of(runtime.rows.passed(state.poll_id), state.shards, ids)
 
 
-def _losses(state: TallyState, passed_at: int, runtime: TallyRuntime) -> Verdict:
+def _losses(state: TallyState, passed_at: int, runtime: TallyRuntime) -> LossVerdict:
     """Judge what the writer's mapping has lost since the poll was announced."""
     losses = runtime.mapping.losses(_poll(state, runtime).announced_at)
     known_until = passed_at + runtime.metrics_lag_ms
@@ -397,7 +397,7 @@ def _losses(state: TallyState, passed_at: int, runtime: TallyRuntime) -> Verdict
     return judge(losses, known_until, runtime.rows.acknowledgement(state.poll_id) if needed else None)
 
 
-def _told(verdict: Verdict) -> dict[str, int]:
+def _told(verdict: LossVerdict) -> dict[str, int]:
     """Return a verdict for the progress row."""
     losses = verdict.losses
     return {

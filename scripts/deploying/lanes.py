@@ -1,8 +1,8 @@
 """Refuses to change the writer's parallelization factor while a tally runs.
 
 Closing markers reach every lane of a shard. Nothing documents which lane a record goes to while the factor changes, so
-a tally that is under way could certify nothing. Terraform cannot know whether one runs: no data source lists executions.
-A tally that starts later waits by itself until the mapping has the factor that it was deployed for.
+a tally that is under way could certify nothing. Terraform can't know whether one runs: no data source lists
+executions. A tally that starts later waits by itself until the mapping has the factor that it was deployed for.
 """
 
 from __future__ import annotations

@@ -152,9 +152,13 @@ def loss_defect(install: Defect) -> Defect:
 def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Votes in them are in no table and in no bucket."""
 
-    def judge_kindly(losses: Losses, known_until: int, word: Acknowledgement | None) -> tally.losses.Verdict:
+    def judge_kindly(
+        losses: Losses, known_until: int, word: Acknowledgement | None
+    ) -> tally.losses.LossVerdict:
         del known_until, word
-        return tally.losses.Verdict(losses.model_copy(update={"dropped": 0, "undelivered": 0}), True, None)
+        return tally.losses.LossVerdict(
+            losses.model_copy(update={"dropped": 0, "undelivered": 0}), True, None
+        )
 
     patch.setattr(tally.steps, "judge", judge_kindly)
 
@@ -163,7 +167,9 @@ def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
     """CloudWatch tells of a loss some time later."""
 
-    def judge_at_once(losses: Losses, known_until: int, word: Acknowledgement | None) -> tally.losses.Verdict:
+    def judge_at_once(
+        losses: Losses, known_until: int, word: Acknowledgement | None
+    ) -> tally.losses.LossVerdict:
         del known_until
         return tally.losses.judge(losses, 0, word)
 
