@@ -46,7 +46,7 @@ DECIDING = [
     module
     for handler in HANDLERS
     for module in modules_of(f"{handler.partition('.')[0]}/*.py")
-    if not module.endswith((".handler", ".store"))
+    if not module.endswith((".handler", ".mapping", ".store"))
 ]
 
 
