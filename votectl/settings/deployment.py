@@ -80,6 +80,13 @@ class ResultsPack(SettingsModel):
     """The two keys of results packs."""
 
 
+class Tally(SettingsModel):
+    """When a tally begins and proves the drain, and when it counts again (0: never)."""
+
+    settle_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 900
+
+
 class ResultsApi(SettingsModel):
     """The API that viewers read: its function's memory, each read's limits, and whether it has CloudFront."""
 
@@ -194,6 +201,7 @@ class DeploymentSettings(SettingsModel):
     encryption: Encryption = Encryption()
     firewall: Firewall | None = None
     results_pack: ResultsPack | None = None
+    tally: Tally = Tally()
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 

@@ -35,6 +35,7 @@ from votectl.settings.deployment import (
     SettingsModel,
     StreamSettings,
     Table,
+    Tally,
     UniqueCount,
     VoterAuth,
     Writer,
@@ -60,6 +61,7 @@ OBJECTS: Mapping[str, type[SettingsModel]] = {
     "encryption": Encryption,
     "firewall": Firewall,
     "results_pack": ResultsPack,
+    "tally": Tally,
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")
 

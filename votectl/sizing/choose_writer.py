@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from votectl.settings.deployment import Aggregator, BillingMode, Table, Writer
+from votectl.settings.deployment import Aggregator, BillingMode, DeploymentSettings, Table, Writer
 from votectl.sizing.choices import Preference
 from votectl.sizing.choose_stream import timeout_seconds
 from votectl.sizing.consumer import expected_writer, whole
@@ -123,14 +123,20 @@ def _time_left(planner: Planner, scenario: EventScenario, shards: Figure) -> Fig
     inputs = (planner.demand["peak"], shards, *scenario.aggregator_inputs())
     proof = computed("proof", 2 * most, "s", how, *inputs)
     deadline = given("final_deadline_seconds", planner.goals.final_deadline_seconds, "s")
-    left = derived("time to drain and count", "s", deadline - proof)
+    left = derived("time to drain and count", "s", deadline - proof - 2 * settling(scenario.deployment))
     if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
         raise LimitExceeded(
-            "the aggregator's window and the mapping's poll, which the closing markers have to pass",
-            f"the proof takes {2 * most:.1f} s after the last vote before the count starts, and the deadline "
-            f"of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
+            "the aggregator's window and the mapping's poll, which the closing markers have to pass, and "
+            "tally.settle_seconds before and after them",
+            f"the proof takes {deadline.value - left.value:.1f} s after the last vote before the count starts, "
+            f"and the deadline of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
         )
     return left
+
+
+def settling(deployment: DeploymentSettings) -> Figure:
+    """Return the seconds that a tally waits after a poll's end, and again after the last closing marker."""
+    return given("settle_seconds", deployment.tally.settle_seconds, "s", "tally")
 
 
 def _modes(planner: Planner, left: Figure) -> list[_Mode]:

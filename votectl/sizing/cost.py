@@ -18,7 +18,7 @@ from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Expression, Figure, Operand, computed, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
-from votectl.sizing.scenario import answer_units, asked_per_second, count_units
+from votectl.sizing.scenario import answer_units, asked_per_second, count_units, unique_units
 
 _GB = 1024**3
 _MONTH_HOURS = 730.0
@@ -63,10 +63,11 @@ def itemise(
     bill.consumer("vote_writer", writer, usage.writer_batches, usage.writer_seconds)
     bill.consumer("vote_aggregator", aggregator, usage.aggregator_batches, usage.aggregator_seconds)
     none = given("read units", 0, "units", "none counted")
-    count = count_units(usage.accepted, event, facts)
+    count = bill.counts()
     bill.table("votes table", deployment.votes_table, usage.vote_units, count)
     bill.table("tallies table", deployment.tallies_table, usage.live_units, none)
     bill.table("polls table", deployment.polls_table, 0.0, bill.poll_look_ups())
+    bill.unique_counts()
     if count_reads is not None:
         bill.raised_reads(count_reads)
     bill.storage()
@@ -240,6 +241,25 @@ class _Bill:
         for kind, figure in (("write", used), ("read", reads)):
             cost = figure / 1e6 * facts[f"dynamodb.{kind}_request_units"]
             self._item("DynamoDB", f"{name} {kind}s", cost)
+
+    def counts(self) -> Figure:
+        """The final count, and the recount that proves it again, if there is one."""
+        count = count_units(self._usage.accepted, self._event, self._facts)
+        again = given("recounts", self._deployment.tally.recount_seconds > 0, "", "tally.recount_seconds")
+        return derived("read units of both counts", "units", count * (1 + again))
+
+    def unique_counts(self) -> None:
+        """Reads of unique counts. A provisioned table has units for them, paid by the hour."""
+        counted, facts = self._deployment.unique_count, self._facts
+        if counted is None or self._deployment.votes_table.provisioned is not None:
+            return
+        units = unique_units(self._usage.accepted, self._event, counted.refresh_seconds, facts)
+        share = self._used("share of the event", self._usage.event_share, "")
+        self._item(
+            "DynamoDB",
+            "votes table reads of the unique counts",
+            units * share / 1e6 * facts["dynamodb.read_request_units"],
+        )
 
     def raised_reads(self, units: Figure) -> None:
         """Read units for the count alone."""

@@ -18,7 +18,7 @@ from votectl.settings.deployment import (
     Surroundings,
     VoterAuth,
 )
-from votectl.sizing import choose_stream, choose_writer, doors
+from votectl.sizing import choose_stream, choose_writer, doors, unique
 from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, ingress_start, whole
 from votectl.sizing.cost import BillItem, itemise, total
@@ -90,6 +90,7 @@ class CapacityPlan:
     steps: Sequence[EventStep]
     course: Course
     reason: str  # for the door
+    unique_counts: str  # how often, or why not
     offers: Mapping[Door, DoorOffer]
 
     @property
@@ -174,11 +175,12 @@ def plan(
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
     ready = doors.ready_concurrency(planner)
     scenarios = {each: _through(planner, scenario, each, ready) for each in Door}
-    offers = {
-        each: DoorOffer(_bill(planner, played, usage), _quotas(planner, played), doors.refusal(planner, each))
-        for each, played in scenarios.items()
-    }
+    offers = _offers(planner, scenarios, usage)
     chosen, reason = _choose(offers, door)
+    deployment, counted = unique.choose(planner, scenario.deployment, offers[chosen].cost)
+    scenario = replace(scenario, deployment=deployment)
+    scenarios = {each: _through(planner, scenario, each, ready) for each in Door}
+    offers = _offers(planner, scenarios, usage)
     scenario, offer = scenarios[chosen], offers[chosen]
     if chosen is not Door.REST:
         planner.decide(doors.reserved_concurrency(planner))
@@ -204,8 +206,18 @@ def plan(
         steps=_steps(planner, scenario, offer.quotas, current_shards),
         course=course,
         reason=reason,
+        unique_counts=counted,
         offers=offers,
     )
+
+
+def _offers(planner: Planner, scenarios: Mapping[Door, EventScenario], usage: Usage) -> dict[Door, DoorOffer]:
+    return {
+        door: DoorOffer(
+            _bill(planner, scenario, usage), _quotas(planner, scenario), doors.refusal(planner, door)
+        )
+        for door, scenario in scenarios.items()
+    }
 
 
 def _through(planner: Planner, scenario: EventScenario, door: Door, ready: Figure | None) -> EventScenario:
@@ -299,12 +311,15 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
         f"{_HOW}: when the slower consumer has processed the last vote",
         *(*storing, counting[2]),
     )
-    how = "the closing markers' time through the aggregator"
+    how, settle = (
+        "the closing markers' time through the aggregator",
+        choose_writer.settling(scenario.deployment),
+    )
     count = _counting(planner, scenario)
     final = derived(
         "final result after the event",
         "s",
-        drained + computed("proof", proof, "s", how, *counting) + count,
+        maximum(drained, settle) + computed("proof", proof, "s", how, *counting) + settle + count,
     )
     deadline = planner.goals.final_deadline_seconds
     if final.value > deadline:
@@ -332,7 +347,8 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     )
     figures = [computed(name, value, unit, how, *inputs) for name, value, unit, how, inputs in rows]
     slow = _with_slow_calls(scenario)
-    slow_final = final.value - drained.value + max(slow.storing_drain, slow.live_drain)
+    slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
+    slow_final = final.value - max(drained.value, settle.value) + slow_drained
     name = "final result if calls to the store take twice as long"
     slower = computed(name, slow_final, "s", f"{_HOW}, with twice the time per round of calls", final)
     figures += [final, slower, _concurrency(scenario)]

@@ -18,6 +18,7 @@ DECIDED: Mapping[str, tuple[str, ...]] = {
     "results_api": ("cdn_enabled", "throttling_burst_limit", "throttling_rate_limit"),
     "stream": ("mode", "retention_hours", "shard_count"),
     "tallies_table": _CAPACITY,
+    "unique_count": ("refresh_seconds",),
     "vote_aggregator": _CONSUMER,
     "vote_writer": (*_CONSUMER, "parallelization_factor", "write_concurrency", "write_share"),
     "votes_table": _CAPACITY,
@@ -35,11 +36,15 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
         kept: an environment's file; attributes of its objects that a plan does not decide are repeated.
     """
     deployment, event = plan.deployment, plan.event
-    objects = {name: _chosen(getattr(deployment, name), decided) for name, decided in DECIDED.items()}
+    objects = {
+        name: _chosen(getattr(deployment, name), decided)
+        for name, decided in DECIDED.items()
+        if getattr(deployment, name) is not None
+    }
     if deployment.api.batch_enabled:  # an environment may enable it without need
         objects["api"]["batch_enabled"] = True
+    objects["api"]["vote_door"] = plan.door.value
     if plan.door is not Door.REST:
-        objects["api"]["vote_door"] = plan.door.value
         ingress = plan.decisions["ingress: reserved_concurrency"]
         objects["ingress"] = {"reserved_concurrency": whole(ingress.value)}
         # The account's pool is shared, so the doors' function must not take the consumers' share.
@@ -70,6 +75,8 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
         width = max(map(len, attributes))
         lines = [f"  {key:{width}} = {literal(attributes[key])}" for key in sorted(attributes)]
         blocks.append(f"{name} = {{\n" + "\n".join(lines) + "\n}\n")
+    if deployment.unique_count is None:
+        blocks.append("unique_count = null\n")
     return "\n".join(header) + "\n\n" + "\n".join(blocks)
 
 

@@ -120,6 +120,7 @@ def _plan_document(found: CapacityPlan) -> dict[str, Any]:
         "cost": _bill_document(found.items),
         "door": found.door,
         "door_reason": found.reason,
+        "unique_counts": found.unique_counts,
         "doors": {door: offer.cost.value for door, offer in found.offers.items()},
         "doors_refused": {door: offer.refusal for door, offer in found.offers.items() if offer.refusal},
         "quotas_to_raise": {
@@ -161,6 +162,7 @@ def _brief_picture(found: CapacityPlan) -> list[RenderableType]:
         ("votes table", _units(deployment.votes_table)),
         ("front door", f"{found.door}, {deployment.api.throttling_rate_limit:,.0f} requests/s"),
         ("why this door", found.reason),
+        ("unique counts", found.unique_counts),
         ("peak of the votes table's writes", said("peak of the votes table's writes")),
         ("peak of the tallies table's writes", said("peak of the tallies table's writes")),
         ("largest backlog", said("largest backlog")),
@@ -208,7 +210,8 @@ def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
     head = (
         f"{event.name}: {_said(found)}; {event.voters:,.0f} voters, {event.polls} poll(s) of "
         f"{event.options_per_poll} options; "
-        f"votes table {found.deployment.votes_table.billing_mode}, stream {found.deployment.stream.mode}"
+        f"votes table {found.deployment.votes_table.billing_mode}, stream {found.deployment.stream.mode}; "
+        f"unique counts {found.unique_counts}"
     )
     quotas = [
         (

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from votectl.settings.choices import Door
 from votectl.settings.deployment import (
     Consumer,
@@ -288,6 +290,16 @@ def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure
         / facts["dynamodb.read_unit_bytes"]
     )
     return derived("read units of the final count", "units", units)
+
+
+def unique_units(votes_stored: float, event: VotingEvent, refresh_seconds: int, facts: Facts) -> Figure:
+    """Return the read units of all unique counts: every row stored so far in each refresh, and once at the end."""
+    times = np.arange(refresh_seconds, event.duration_seconds, refresh_seconds)
+    passes = given("refreshes", len(times), "", "duration / refresh_seconds")
+    mean = float(np.mean(event.sent(times)) / event.votes) if len(times) else 0.0
+    share = given("mean share of the rows", mean, "", "the arrival curve")
+    count = count_units(votes_stored, event, facts)
+    return derived("read units of the unique counts", "units", count * (passes * share + 1))
 
 
 def asked_per_second(event: VotingEvent, facts: Facts, *, by_cdn: bool) -> Figure:

@@ -17,6 +17,7 @@ from votectl.settings.deployment import (
     StreamMode,
     StreamSettings,
     Table,
+    UniqueCount,
     Writer,
 )
 from votectl.sizing.cost import BillItem, idle_month, itemise, total
@@ -72,7 +73,7 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
             "vote_aggregator requests": 0.0001,
             "vote_aggregator log": 500 * 1624 / gb * 0.5,
             "votes table writes": 1.2 * 0.625,
-            "votes table reads": 1e6 * 200 / 4096 / 1e6 * 0.125,
+            "votes table reads": 2 * 1e6 * 200 / 4096 / 1e6 * 0.125,  # the count, and the recount
             "votes table storage, one month": 1e6 * 200 / gb * 0.25,
             "votes table backup, one month": 1e6 * 200 / gb * 0.20,
             "tallies table writes": 1_000 / 1e6 * 0.625,
@@ -220,6 +221,19 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
 def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
     behind = ON_DEMAND.model_copy(update={"firewall": Firewall()})
     assert bill(itemise(USED, FLAT, behind, facts))["requests"] == pytest.approx(0.60)
+
+
+def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:
+    counted = ON_DEMAND.model_copy(update={"unique_count": UniqueCount(refresh_seconds=100)})
+    found = bill(itemise(USED, FLAT, counted, facts))
+    # Nine refreshes in 1,000 s find a tenth to nine tenths of the rows; the last pass finds all of them.
+    passes = 9 * 0.5 + 1
+    assert found["votes table reads of the unique counts"] == pytest.approx(
+        passes * 1e6 * 200 / 4096 / 1e6 * 0.125, rel=1e-6
+    )
+    table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1_000, read_units=200)
+    provisioned = counted.model_copy(update={"votes_table": table})
+    assert "votes table reads of the unique counts" not in bill(itemise(USED, FLAT, provisioned, facts))
 
 
 def test_begun_hours_are_paid_in_full(scenario: Callable[..., EventScenario]) -> None:

@@ -65,7 +65,7 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
         ),
         pytest.param(
             MILLION,
-            {"final_deadline_seconds": 60},
+            {"final_deadline_seconds": 120},
             "1,000 buckets per poll of 1,000 write units",
             id="one-poll",
         ),
@@ -355,6 +355,32 @@ def test_viewers_behind_a_cdn_count_against_its_quota(facts: Facts) -> None:
     needed = {quota.name: quota for quota in found.quotas}["CloudFront requests per second, distribution"]
     assert needed.needed.value == pytest.approx(400_000)
     assert needed.raise_it
+
+
+@pytest.mark.parametrize(
+    ("told", "refresh"),
+    [
+        pytest.param({"votes": 200_000, "peak": 500}, 30, id="small"),
+        pytest.param({"votes": 1e7, "duration": 3_600}, 900, id="large"),
+        pytest.param(FINAL, None, id="final"),
+    ],
+)
+def test_unique_counts_are_as_frequent_as_they_are_cheap(
+    facts: Facts, told: dict[str, Any], refresh: int | None
+) -> None:
+    found = plan(event(**told), HALF_AN_HOUR, facts)
+    counted = found.deployment.unique_count
+    assert (counted and counted.refresh_seconds) == refresh
+    if refresh is None:
+        assert found.unique_counts.startswith("off: one an hour costs $")
+    elif found.deployment.votes_table.read_units is not None:
+        rows = 1e7 * 200 / 4096
+        assert found.deployment.votes_table.read_units > rows / refresh
+
+
+def test_a_tally_settles_before_and_after_its_markers(facts: Facts) -> None:
+    found = planned(facts, {"votes": 1_000, "duration": 60})
+    assert found.predictions["final result after the event"].value > 2 * 30
 
 
 def test_read_units_of_a_long_event_are_raised_for_the_count_alone(facts: Facts) -> None:
