@@ -216,22 +216,13 @@ class DeploymentSettings(SettingsModel):
 
 
 class Surroundings(SettingsModel):
-    """What Terraform does not set: the account's quotas, earlier peaks, and the buckets of the polls.
+    """What Terraform does not set. The account's quotas are taken as raised far enough."""
 
-    A quota of None has been raised far enough, so it does not limit anything.
-    """
-
-    account_requests_per_second: float | None = None
-    account_concurrency: int | None = None
-    table_write_units: float | None = None
     buckets_per_poll: Count = 64
     # Containers of the ingress function that are ready when the event begins.
     ingress_ready: Annotated[int, Field(ge=0)] = 0
-    # Peaks that an on-demand stream or table has served before; None: it is new.
-    stream_previous_peak: float | None = None
+    # The peak that an on-demand votes table has served before; None: it is new.
     votes_table_previous_peak: float | None = None
-    # The share of invocations that fail before they write anything, and are retried.
-    function_error_share: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     # An emulator's seconds between reads of a shard, and between two invocations of a lane. None: AWS's.
     mapping_poll_interval_seconds: Annotated[float | None, Field(gt=0)] = None
     mapping_overhead_seconds: Annotated[float | None, Field(ge=0)] = None

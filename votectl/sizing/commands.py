@@ -272,7 +272,7 @@ def simulate(options: Options) -> None:
     items = itemise(usage, played, scenario.deployment, facts, count_reads)
     items += beforehand
     if plot is not None:
-        plots.save(plots.course(course, scenario, keeping, played.name), plot)
+        plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
 
     def figures() -> dict[str, Figure]:
         flows = report.course_figures(scenario, predicted, "expected flows along the arrival curve")

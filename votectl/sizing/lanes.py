@@ -1,7 +1,7 @@
-"""The lanes of a simulated consumer: what is read into them, which batches they form, what those write.
+"""The lanes of a simulated consumer: they read votes, form batches, and write.
 
-Everything is an array of numbers per lane, shards by lanes per shard: never votes. A step begins at ``now``
-and ends at ``end``, seconds from the event's beginning.
+Arrays hold numbers of votes per lane (shards by lanes per shard), not single votes. A step lasts from ``now``
+to ``end``, in seconds from the event's beginning.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from votectl.sizing.scenario import EventScenario
 
 
 def thin(counts: Array, share: float | Array, offset: float) -> Array:
-    """Return whole parts of whole counts: each about its share, all together exactly rounded down.
+    """Return a share of each count, in whole numbers.
 
-    Rounds the running sum instead of each count, so nothing is gained or lost; along the last axis.
+    The running sum along the last axis is rounded down, not each count. So the parts add up.
     ``offset`` in [0, 1) decides where the fractions fall.
     """
     sums = np.floor(np.cumsum(counts * share, axis=-1) + offset)
@@ -32,34 +32,31 @@ class Lanes:
         shape = (scenario.shards, lane.per_shard)
         self.lane = lane
         self.meter = meter
-        # A failing invocation takes its time and writes nothing; a lane that may not run waits.
-        self._attempts = 1 / (1 - scenario.surroundings.function_error_share)
-        self._slowdown = self._attempts / scenario.concurrency_share
-        # From one full batch to the next: its invocation, or reading as many votes, if that takes longer.
+        # Time from one full batch to the next: its invocation, or reading as many votes, if that takes longer.
         self._full = lane.limit / scenario.lane_rate(lane).value
         self._full_busy = min(self._full, float(self._busy(np.asarray(lane.limit))))
         self.unpolled = np.zeros(shape)  # in the stream, not read yet
         self.queue = np.zeros(shape)  # read, in no batch yet
         self.running = np.zeros(shape)  # in the invocation under way
-        # When that ends. The mappings' windows are not in step with each other before the first vote.
+        # When that ends. Before the first vote, windows begin at random times.
         self.free_at = -random.random(shape) * lane.window
-        self.read_at = np.full(shape, -np.inf)  # when as many votes as fill another batch can have been read
-        self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: none waits
+        self.read_at = np.full(shape, -np.inf)  # when the votes of another full batch can have been read
+        self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: no vote waits
         self.batches = self.seconds = self.units = 0.0
         self.ended = 0.0  # when the last invocation so far ends
         self._owed = 0.0  # units of running invocations that are still to be written, where they are paced
 
     def arrive(self, votes: Array, due: Array | None, now: float, end: float) -> Array:
-        """Take a step's votes into the stream, and read what a mapping reads of it.
+        """Take a step's votes into the stream, and read those that the mapping polls.
 
         Args:
-            votes: per lane, coming evenly over the step.
-            due: in which shards a poll reads what came before the step; None: everything is read as it comes.
+            votes: per lane, spread evenly over the step.
+            due: 1 for shards that are polled now, else 0; None: votes are read at once.
             now: when the step begins.
             end: when it ends.
 
         Returns:
-            The votes that are read as they come.
+            The votes that are read at once.
         """
         first = now + (end - now) / (votes + 1)
         idle = np.isinf(self.waiting_since)
@@ -72,18 +69,18 @@ class Lanes:
         return np.zeros_like(votes)
 
     def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
-        """Form the batches of a step, write them as far as the table lets, and put the rest back."""
+        """Form the batches of a step, write what the table takes, and put the rest back."""
         taken, started, last = self._form(fresh, now, end, offset)
         wanted = float(units.of(taken, started).sum())
         if self.lane.time.pace is not None:
             wanted = self._due(wanted, now, end, units)
-        granted = self.meter.grant(wanted, now, end - now)  # asked for nothing, it fills up
+        granted = self.meter.grant(wanted, now, end - now)  # also for 0 units: its bucket fills
         share = granted / wanted if wanted > 0 else 1.0
         self.units += granted
         if self.lane.time.pace is not None:
             self._owed -= granted
-            share = 1.0  # what was refused stays owed
-        self.batches += float(started.sum()) * share * self._attempts
+            share = 1.0  # refused units stay owed
+        self.batches += float(started.sum()) * share
         if share < 1:
             written = thin(taken.ravel(), share, offset).reshape(taken.shape)
             back = taken - written
@@ -93,12 +90,12 @@ class Lanes:
         self._go_on(taken, last, end)
 
     def _go_on(self, taken: Array, last: Array, end: float) -> None:
-        """Keep the votes of invocations that are under way when a step ends."""
+        """Keep the votes of invocations that run beyond the end of a step."""
         under_way = np.where(taken > 0, np.minimum(last, taken), self.running)
         self.running = np.where(self.free_at > end, under_way, 0.0)
 
     def _due(self, units: float, now: float, end: float, rules: "Units") -> float:
-        """Return the units that paced lanes ask for in a step: they spread a batch over its invocation."""
+        """Return the units that paced lanes request in a step: a batch is spread over its invocation."""
         assert self.lane.time.pace is not None  # noqa: S101 - asked by the only caller
         self._owed += units
         running = np.count_nonzero(self.free_at > now)
@@ -124,23 +121,23 @@ class Lanes:
         busy = batches * self._busy(size)
         busy = np.where(small > 1, np.minimum(busy, end - at), busy)
         self.free_at = np.where(flush, at + busy, self.free_at)
-        self.seconds += float((self.lane.time.seconds(size) * batches).sum()) * self._attempts
+        self.seconds += float((self.lane.time.seconds(size) * batches).sum())
         self.queue = self.queue + fresh - taken - flushed
         moved = (full > 0) | flush
         left = self.queue + self.unpolled
-        # A flush takes everything there is: what is left behind it came later, evenly until the step's end.
+        # A flush takes every vote that is there. The rest came later, evenly until the step's end.
         since = np.where(flush, np.maximum(self.free_at, at + (end - at) / (left + 1)), self.free_at)
         self.waiting_since = np.where(moved, np.where(left > 0, since, np.inf), self.waiting_since)
         self.ended = max(self.ended, float(np.max(self.free_at, where=moved, initial=0.0)))
         return taken + flushed, full + batches, np.where(flush, size, np.where(full > 0, limit, self.running))
 
     def _full_batches(self, fresh: Array, now: float, end: float) -> tuple[Array, Array]:
-        """Start the full batches of a step; return how many, and how many small ones go out as they come."""
+        """Start the full batches of a step; return their number, and the number of small batches."""
         limit, visible = self.lane.limit, self.queue + fresh
         begin = np.maximum(self.free_at, now)
         small = np.zeros_like(visible)
         if self.lane.window == 0 and self.lane.poll_interval is None:
-            # Pushed votes go out in small batches, one after the other, unless the lane is behind.
+            # Pushed votes go in small batches, one after the other, unless the lane has a backlog.
             calm = visible / limit * self._full <= end - begin
             small = np.where(calm, visible / self.lane.pushed(visible / (end - now)), 0.0)
         filled = now + (end - now) * np.clip((limit - self.queue) / np.maximum(fresh, 1e-9), 0.0, 1.0)
@@ -150,20 +147,20 @@ class Lanes:
         # The next batch is read while this one's invocation runs.
         self.read_at = np.where(full > 0, begin + full * self._full, self.read_at)
         self.free_at = np.where(full > 0, self.read_at - self._full + self._full_busy, self.free_at)
-        self.seconds += float(full.sum()) * self.lane.time.of(limit) * self._attempts
+        self.seconds += float(full.sum()) * self.lane.time.of(limit)
         return full, small
 
     def _busy(self, votes: Array) -> Array:
-        """Return how long invocations with so many votes occupy a lane."""
-        return self.lane.time.seconds(votes) * self._slowdown + self.lane.overhead.value
+        """Return the seconds that invocations with these votes occupy a lane."""
+        return self.lane.time.seconds(votes) + self.lane.overhead.value
 
     @property
     def waiting(self) -> Array:
-        """Accepted votes that are not done, per shard."""
+        """Accepted votes that are not processed yet, per shard."""
         return np.asarray((self.unpolled + self.queue + self.running).sum(axis=1))
 
     def spread_to(self, shards: int) -> None:
-        """Add lanes for shards that a growing stream has got."""
+        """Add lanes for new shards of a growing stream."""
         more = ((0, shards - len(self.queue)), (0, 0))
         for name in ("unpolled", "queue", "running", "free_at", "read_at"):
             setattr(self, name, np.pad(getattr(self, name), more))
@@ -171,24 +168,25 @@ class Lanes:
 
 
 class CountingLanes(Lanes):
-    """The aggregator's lanes: an invocation writes its live rows one after the other and ends with the last.
+    """The aggregator's lanes: an invocation writes its live rows in sequence.
 
-    A row that the table refuses is asked for again by the same invocation. Nothing goes back to the queue,
-    where it would touch all rows once more: the invocation comes to its end later.
+    The same invocation retries a row that the table refuses, so it ends later. Votes don't go back to the queue.
     """
 
     def __init__(
         self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
     ) -> None:
         super().__init__(lane, scenario, meter, random)
-        self._unwritten = np.zeros_like(self.queue)  # units that the invocation under way has still to write
+        self._unwritten = np.zeros_like(
+            self.queue
+        )  # units of the running invocation that are not written yet
 
     def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
-        """Form the batches of a step, and let every invocation write its share of rows."""
+        """Form the batches of a step, and write each invocation's share of rows."""
         taken, started, last = self._form(fresh, now, end, offset)
-        self.batches += float(started.sum()) * self._attempts
+        self.batches += float(started.sum())
         self._unwritten += units.of(taken, started)
-        left = np.maximum(self.free_at - now, 0.0)  # s that the invocations still take
+        left = np.maximum(self.free_at - now, 0.0)  # s until the invocations end
         in_step = np.minimum(left, end - now)
         wanted = np.where(left > in_step, self._unwritten * in_step / np.maximum(left, 1e-9), self._unwritten)
         asked = float(wanted.sum())
@@ -205,13 +203,13 @@ class CountingLanes(Lanes):
         self._go_on(taken, last, end)
 
     def spread_to(self, shards: int) -> None:
-        """Add lanes for shards that a growing stream has got."""
+        """Add lanes for new shards of a growing stream."""
         self._unwritten = np.pad(self._unwritten, ((0, shards - len(self._unwritten)), (0, 0)))
         super().spread_to(shards)
 
 
 class Units:
-    """Write units of a step's batches: by votes, or by the live rows that the batches touch."""
+    """Write units of a step's batches: of votes, or of live rows."""
 
     def __init__(self, scenario: EventScenario, *, live: bool) -> None:
         self._live = live
@@ -220,7 +218,7 @@ class Units:
         self._row_units = scenario.live_row_units.value
 
     def of(self, taken: Array, started: Array) -> Array:
-        """Return each lane's units for so many votes in so many batches."""
+        """Return each lane's units for votes in batches."""
         if not self._live:
             return taken * self.per_vote
         units, lanes = np.zeros_like(taken), started > 0

@@ -45,8 +45,13 @@ def save(picture: Picture, path: Path) -> None:
         raise BadFile(f"plot: {path} can't be written: {error.strerror}") from None
 
 
-def course(played: Course, scenario: EventScenario, keeping: Keeping, title: str) -> Picture:
-    """Return everything about one course: votes, write units, ages, refusals if there are any, cost."""
+def course(
+    played: Course, scenario: EventScenario, keeping: Keeping, title: str, beforehand: float = 0.0
+) -> Picture:
+    """Return everything about one course: votes, write units, ages, refusals if there are any, cost.
+
+    ``beforehand``: USD that are paid before the event (pre-warming, provisioned concurrency).
+    """
     refusals = [
         ("votes, by the front door", played.refused_by_api, drawing.RED),
         ("votes, by the stream", played.refused_by_stream, drawing.ORANGE),
@@ -83,8 +88,14 @@ def course(played: Course, scenario: EventScenario, keeping: Keeping, title: str
                 _rates(axis, played, edges, name, curve, colour)
             axis.set_ylabel("refused/s")
         moments = np.linspace(played.times[0], played.times[-1], _COST_POINTS)
-        spent = [_cost(played, scenario, keeping, float(moment)) for moment in moments]
-        cost.plot(_minutes(moments), spent, color=drawing.BLUE, label="cost so far", lw=drawing.NORMAL)
+        spent = [beforehand + _cost(played, scenario, keeping, float(moment)) for moment in moments]
+        cost.plot(
+            _minutes(moments),
+            spent,
+            color=drawing.BLUE,
+            label=f"cost so far, door {scenario.deployment.api.vote_door}",
+            lw=drawing.NORMAL,
+        )
         cost.set_ylabel("US$")
         after = max(0.0, played.done(played.stored) - played.event_seconds)
         lost = played.refused_by_api[-1] + played.refused_by_stream[-1]

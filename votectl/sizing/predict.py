@@ -163,7 +163,7 @@ class _Integration:
         lanes, volume = self._spread(lane, hot, rest)
         due = queues.backlog + volume
         wanted = np.minimum(due, lanes * queues.lane_rate * seconds)
-        # What waited goes in full batches, and so does everything where more waits; the rest as it comes.
+        # A backlog goes in full batches. Without a backlog, batches are as large as votes arrive.
         full = np.where(due - wanted > _EMPTY, wanted, np.minimum(queues.backlog, wanted))
         per_second = lane.batches_per_second((wanted - full) / seconds / np.maximum(lanes, 1.0))
         batches = full / lane.limit + np.where(wanted > full, per_second * lanes * seconds, 0.0)
@@ -172,10 +172,9 @@ class _Integration:
         granted = queues.meter.grant(units, now, seconds)
         share = granted / units if units > 0 else 1.0
         queues.backlog = np.maximum(due - wanted * share, 0.0)
-        attempts = 1 / (1 - self._scenario.surroundings.function_error_share)
-        queues.batches += float(batches.sum()) * share * attempts
-        # An invocation that the table throttles goes on waiting, so its time counts in full.
-        queues.seconds += float((batches * lane.time.seconds(sizes)).sum()) * attempts
+        queues.batches += float(batches.sum()) * share
+        # A throttled invocation waits, so its time counts in full.
+        queues.seconds += float((batches * lane.time.seconds(sizes)).sum())
         queues.units += granted
         waiting = float(np.max(queues.backlog / np.maximum(lanes, 1.0))) / queues.lane_rate
         written = float(wanted.sum()) * share / seconds
@@ -184,9 +183,9 @@ class _Integration:
         queues.backlogs.append(queues.backlog)
 
     def _spread(self, lane: ConsumerLane, hot: float, rest: float) -> tuple[Array, Array]:
-        """Return how many lanes each group has, and the votes that come to it.
+        """Return the lanes of each group, and the votes that arrive there.
 
-        Voters fall on lanes by chance: the largest of L counts of mean m lies near m + sqrt(2 m ln L).
+        Voters spread over lanes by chance: the largest of L counts of mean m is near m + sqrt(2 m ln L).
         """
         total = self._shards * lane.per_shard
         hot_lanes = 1.0 if self._scenario.event.hot_voter_share else 0.0
@@ -200,7 +199,7 @@ class _Integration:
         return lanes, np.array([hot + hot_lanes * in_lane, fullest, rest - hot_lanes * in_lane - fullest])
 
     def _units(self, queues: _Queues, wanted: Array, batches: Array, sizes: Array) -> float:
-        """Return the write units that serving so many votes in so many batches takes."""
+        """Return the write units of votes in batches."""
         if queues is self._writer:
             return float(wanted.sum()) * self._scenario.units_per_vote.value
         return float((self._rows.in_batch(sizes) * batches).sum()) * self._row_units
@@ -232,7 +231,7 @@ class _Integration:
         )
 
     def _done(self, queues: _Queues, times: Array, shards: Array) -> "_Done":
-        """Return when votes are done: after their queue, after what settling takes."""
+        """Return when votes are processed: after their queue, and the time through a lane."""
         event = self._scenario.event
         volumes, backlogs = np.array(queues.volumes), np.array(queues.backlogs)
         lane_rates = event.rate(np.minimum(times, event.duration_seconds)) / shards / queues.lane.per_shard
@@ -246,11 +245,11 @@ class _Integration:
         )
         end = max(settled, float(times[emptied]) + queues.lane.window + queues.lane.on_its_way)
         served = (volumes - backlogs).sum(axis=1)
-        # How much waits swings with every batch; many lanes are hardly ever at their highest together.
+        # A lane's queue rises and falls with every batch. Many lanes are rarely at their peaks together.
         lanes = float(np.max(shards)) * queues.lane.per_shard
         usual = mean + (most - queues.lane.propagation.value - mean) * min(1.0, 1.5 / sqrt(lanes))
         ages = [_age(times, volume, backlog) for volume, backlog in zip(volumes.T, backlogs.T, strict=True)]
-        # What waits in a backlog waits for no window: it is served, and then its batch has to end.
+        # A vote in a backlog does not wait for a window, only for its batch to end.
         age = np.max(ages, axis=0)
         lag: Array = np.maximum(age + queues.lane.full_seconds + queues.lane.on_its_way, most)
         lag[emptied] = max(lag[emptied], end - float(times[emptied]))
@@ -271,7 +270,7 @@ class _Done(NamedTuple):
 
 
 def _age(times: Array, volume: Array, backlog: Array) -> Array:
-    """Return how long ago the oldest vote of each time's queue came in (first in, first out)."""
+    """Return the age of the oldest vote in the queue at each time (first in, first out)."""
     if volume[-1] <= 0:
         return np.zeros_like(times)
     came = np.interp(volume - backlog, volume, times)
@@ -279,12 +278,11 @@ def _age(times: Array, volume: Array, backlog: Array) -> Array:
 
 
 def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
-    """Return how long a vote takes through a lane that keeps up (s): on average, and at most.
+    """Return the mean and the longest time (s) of a vote through a lane that keeps up.
 
-    With a window it waits for the invocation before its own, for the window (or until the batch is full),
-    and for its own invocation; "at most" counts a last poll just missed besides. Without one it waits for the
-    poll; what a poll brings beyond a batch is worked off in turn, those first that have waited longest. The
-    average leaves out propagation: what is on its way is no backlog.
+    With a window, a vote waits for the invocation before its own, for the window (or a full batch), and for its
+    own invocation. The longest time includes a poll just missed. Without a window, a vote waits for the poll,
+    and the votes of a poll are processed batch by batch, oldest first. The mean leaves out propagation.
     """
     rates = np.maximum(rates, 1e-9)
     poll = lane.poll_interval or 0.0
@@ -299,9 +297,9 @@ def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
 
 
 def longest(lane: ConsumerLane, rate: float) -> float:
-    """Return how long a vote takes at most (s) when the rate is this, and when it has just fallen.
+    """Return the longest time (s) of a vote at this rate, and just after the rate has fallen.
 
-    At a high rate a batch may be full before its window is over; at some other time it is not.
+    At a high rate a batch may be full before its window ends, and at a lower rate it is not.
     """
     unfilled = lane.limit / (lane.window + 2 * lane.full_seconds)
     return max(float(settling(lane, np.asarray(each))[1]) for each in (rate, min(rate, unfilled)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
@@ -71,22 +72,19 @@ class EventScenario:
     def front_door(self) -> FrontDoor:
         """Return the door that votes come through, as it is when the event begins."""
         api, ingress, facts = self.deployment.api, self.deployment.ingress, self.facts
-        quota = self.surroundings.account_requests_per_second
-        rate = min(api.throttling_rate_limit, float("inf") if quota is None else quota)
-        throttle = None if api.vote_door is Door.URL else Bucket(rate, api.throttling_burst_limit)
+        throttle = Bucket(api.throttling_rate_limit, api.throttling_burst_limit)
         if api.vote_door is Door.REST:
             return FrontDoor(throttle, None)
-        limits = [ingress.reserved_concurrency, self.surroundings.account_concurrency]
         each = min(facts.value("lambda.requests_per_concurrency"), 1 / ingress_seconds(ingress, facts).value)
         burst = facts.value("lambda.scaling_per_10_seconds")
         scaling = Scaling(
             ready=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
-            limit=min([float(limit) for limit in limits if limit is not None], default=float("inf")),
+            limit=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
             requests_each=each,
             per_second=burst / 10,
             burst=burst,
         )
-        return FrontDoor(throttle, scaling)
+        return FrontDoor(None if api.vote_door is Door.URL else throttle, scaling)
 
     # The stream
 
@@ -109,10 +107,9 @@ class EventScenario:
             return None
         factor = self.facts.value("kinesis.on_demand.growth_factor")
         ceiling = self.facts.value("kinesis.on_demand.max_records_per_second")
-        previous = factor * (self.surroundings.stream_previous_peak or 0.0)
-        initial = max(self.facts.value("kinesis.on_demand.initial_records_per_second"), previous)
+        initial = self.facts.value("kinesis.on_demand.initial_records_per_second")
         seconds = self.facts.value("kinesis.on_demand.growth_seconds")
-        return Growth(min(initial, ceiling), factor, seconds, ceiling)
+        return Growth(initial, factor, seconds, ceiling)
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -126,13 +123,6 @@ class EventScenario:
         return self.deployment.stream.shard_count or 1
 
     # The consumers
-
-    @cached_property
-    def concurrency_share(self) -> float:
-        """The share of lanes that may run at once under the account's concurrency."""
-        limit = self.surroundings.account_concurrency
-        lanes = self.shards * (self.deployment.vote_writer.parallelization_factor + 1)
-        return 1.0 if limit is None else min(1.0, limit / lanes)
 
     @cached_property
     def writer(self) -> ConsumerLane:
@@ -188,12 +178,8 @@ class EventScenario:
 
     def lane_rate(self, lane: ConsumerLane) -> Figure:
         """Return the rate of one saturated lane: full batches in sequence."""
-        errors = given(
-            "share of failing invocations", self.surroundings.function_error_share, "", "surroundings"
-        )
-        allowed = given("share of lanes that may run", self.concurrency_share, "", "account concurrency")
         lanes = given("parallelization_factor", lane.per_shard, "lanes")
-        batches = lane.batch_limit / (lane.full_time + lane.overhead) * (1 - errors) * allowed
+        batches = lane.batch_limit / (lane.full_time + lane.overhead)
         return derived(
             f"{lane.name}: rate of a lane", "votes/s", minimum(batches, self.readable_per_shard / lanes)
         )
@@ -255,8 +241,7 @@ class EventScenario:
     def table_growth(self, table: Table) -> Growth:
         """Return how an on-demand table grows, in units per second."""
         factor = self.facts.value("dynamodb.on_demand.growth_factor")
-        ceilings = [table.max_write_units, self.surroundings.table_write_units]
-        ceiling = min([float(value) for value in ceilings if value is not None], default=float("inf"))
+        ceiling = inf if table.max_write_units is None else float(table.max_write_units)
         initial, previous = self.facts.value("dynamodb.on_demand.initial_write_units"), 0.0
         if table is self.deployment.votes_table:
             previous = factor * (self.surroundings.votes_table_previous_peak or 0.0)

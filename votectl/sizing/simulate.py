@@ -34,7 +34,7 @@ _LONGEST_DRAIN_SECONDS = 7 * 86_400
 
 
 def step_seconds(seconds: float) -> float:
-    """Return a step that leaves short courses fine and long ones quick: 0.1 s to 1 s."""
+    """Return a step of 0.1 s to 1 s: fine for short courses, coarse for long ones."""
     for per_second in _STEPS_A_SECOND:
         if seconds * per_second <= _STEPS_AIMED_AT:
             return 1 / per_second
@@ -51,7 +51,7 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
 
     Raises:
         LimitExceeded: the queues would not be empty within a week of the event's end.
-        InvalidInput: it would take so many steps that nobody waits for them.
+        InvalidInput: it would take minutes, because there are too many steps.
     """
     expected, event_seconds = roughly_seconds(scenario), scenario.event.duration_seconds
     if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
@@ -71,7 +71,7 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
 
 
 def roughly_seconds(scenario: EventScenario) -> float:
-    """Return how long the event and its drain take if no capacity grows: enough to choose steps by."""
+    """Return the seconds of the event and its drain if no capacity grows: a guess to choose steps by."""
     event, table = scenario.event, scenario.deployment.votes_table
     writer = scenario.lane_rate(scenario.writer).value * scenario.writer.per_shard * scenario.shards
     aggregator = scenario.lane_rate(scenario.aggregator).value * scenario.shards
@@ -81,7 +81,7 @@ def roughly_seconds(scenario: EventScenario) -> float:
 
 
 class _Sample(NamedTuple):
-    """Where everything stands at a time, under the names of ``Course``'s curves."""
+    """All numbers at a time, under the names of ``Course``'s curves."""
 
     times: float
     sent: float
@@ -113,7 +113,7 @@ class _Totals:
 
 
 class _Ages:
-    """When the oldest unfinished vote came, shard by shard, from samples of what had come in until then."""
+    """The age of the oldest unprocessed vote per shard, from samples of the arrivals so far."""
 
     def __init__(self, shards: int, samples: int) -> None:
         """Take the shards at the beginning, and a guess at how many samples there will be."""
@@ -220,18 +220,18 @@ class _Simulation:
             lanes.work(fresh, now, end, units, self._offset())
 
     def _offset(self) -> float:
-        """Return where the fractions of ``thin`` fall; above 0, so that a share of 1 rounds to itself."""
+        """Return the random offset of ``thin``; above 0, so that a share of 1 keeps every vote."""
         return float(0.01 + 0.98 * self._random.random())
 
     def _polled(self, lane: ConsumerLane, index: int) -> Array | None:
-        """Return in which shards a poll is due. None: fan-out pushes, and an open window reads all the time."""
+        """Return 1 for shards that are polled in this step. None: votes are read at once (fan-out, open window)."""
         if lane.poll_interval is None or lane.window > 0:
             return None
         every = max(1, round(lane.poll_interval / self._step))
         return np.asarray(index % every == np.floor(self._phases * every))[:, None].astype(np.float64)
 
     def _accept(self, mean: float, now: float) -> Array:
-        """Return the votes that come in a step and that throttle and shards take, per lane."""
+        """Return the votes per lane that the door and the shards accept in a step."""
         event = self._scenario.event
         sent = self._random.poisson(mean * self._weights()).astype(np.float64)
         total = float(sent.sum())
@@ -265,7 +265,7 @@ class _Simulation:
         return weights
 
     def _grow(self, now: float) -> None:
-        """Give a growing stream the shards that its capacity stands for."""
+        """Add the shards of a growing stream."""
         assert self._growth is not None  # noqa: S101 - asked by the only caller
         shards = self._scenario.shards_for(self._growth.at(now))
         if shards <= self._shards:
@@ -280,7 +280,7 @@ class _Simulation:
             lanes.spread_to(shards)
 
     def _sample(self, now: float) -> None:
-        """Remember where everything stands."""
+        """Keep all numbers of this moment."""
         if now > 0:
             self._ages.sample(now, self._came)
         self._samples.append(
@@ -319,13 +319,13 @@ class _Simulation:
         ends = [lanes.ended + lanes.lane.on_its_way for lanes in (self._writer, self._aggregator)]
         times = np.union1d(own, ends)
         curves = {name: np.interp(times, own, column) for name, column in columns.items()}
-        # The last vote of each consumer is done at the very moment at which its batch ends.
+        # The last vote of each consumer is processed when its batch ends.
         for name, end in (("stored", ends[0]), ("counted", ends[1])):
             column = columns[name]
             unfinished = (own < end) & (column < column[-1])
             known = np.append(own[unfinished], end)
             done = np.interp(times, known, np.append(column[unfinished], column[-1]))
-            # Between two samples nobody knows when a vote came; it was never done before.
+            # Between two samples, a vote can't be processed before it was accepted.
             accepted = curves["sent"] - curves["refused_by_api"] - curves["refused_by_stream"]
             curves[name] = np.minimum(done, accepted)
         return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **curves)

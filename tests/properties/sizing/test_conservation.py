@@ -4,11 +4,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from votectl.settings.choices import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
     DeploymentSettings,
+    Ingress,
     StreamMode,
     StreamSettings,
     Surroundings,
@@ -67,7 +69,9 @@ deployments = st.builds(
         Api,
         throttling_rate_limit=st.floats(100, 20_000),
         throttling_burst_limit=st.integers(1, 5_000),
+        vote_door=st.sampled_from(Door),
     ),
+    ingress=st.builds(Ingress, reserved_concurrency=st.sampled_from([None, 10, 1_000])),
     stream=streams,
     votes_table=tables,
     tallies_table=tables,
@@ -83,8 +87,7 @@ deployments = st.builds(
 surroundings = st.builds(
     Surroundings,
     buckets_per_poll=st.sampled_from([2, 64]),
-    function_error_share=st.sampled_from([0.0, 0.3]),
-    account_concurrency=st.sampled_from([None, 10]),
+    ingress_ready=st.sampled_from([0, 100]),
 )
 
 

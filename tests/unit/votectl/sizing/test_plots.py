@@ -1,8 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from votectl.settings.choices import Door
+from votectl.settings.deployment import Api
 from votectl.settings.files import BadFile
 from votectl.sizing import plots
 from votectl.sizing.course import Keeping
@@ -43,3 +46,14 @@ def test_the_same_course_is_the_same_file(sample_runs: Experiments, tmp_path: Pa
 def test_other_formats_are_refused(sample_runs: Experiments, tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"must end in \.png or \.svg"):
         plots.save(plots.windows(sample_runs, published=False), tmp_path / "plot.pdf")
+
+
+def test_the_cost_panel_is_that_of_the_door(scenario: Callable[..., EventScenario]) -> None:
+    drawn = {}
+    for door in Door:
+        played = scenario(deployment={"api": Api(vote_door=door)})
+        picture = plots.course(simulate(played, 1, 0.5), played, Keeping(), "a minute", beforehand=1.0)
+        (line,) = picture.axes[-1].get_lines()
+        assert line.get_label() == f"cost so far, door {door}"
+        drawn[door] = float(np.asarray(line.get_ydata())[-1])
+    assert 1.0 < drawn[Door.URL] < drawn[Door.HTTP] < drawn[Door.REST]

@@ -10,7 +10,6 @@ from votectl.settings.deployment import (
     BillingMode,
     StreamMode,
     StreamSettings,
-    Surroundings,
     Table,
     Writer,
 )
@@ -58,12 +57,6 @@ def test_the_front_door_refuses_what_is_above_its_rate(scenario: Callable[..., E
     found = outcome(scenario(deployment={"api": api}))
     assert found.votes_stored == pytest.approx(600 * 60 + 100, rel=0.005)
     assert found.votes_refused_by_api == pytest.approx(400 * 60, rel=0.03)
-
-
-def test_the_account_binds_where_the_stage_does_not(scenario: Callable[..., EventScenario]) -> None:
-    found = outcome(scenario(surroundings=Surroundings(account_requests_per_second=300)))
-    assert found.votes_stored == pytest.approx(300 * 60, rel=0.3)
-    assert found.votes_refused_by_api > 0
 
 
 def test_a_shard_refuses_what_is_above_its_limit(scenario: Callable[..., EventScenario]) -> None:
@@ -184,31 +177,6 @@ def test_more_lanes_drain_faster(scenario: Callable[..., EventScenario]) -> None
         return outcome(scenario(deployment={"vote_writer": writer})).storing_drain
 
     assert drain(1) > 60 > 10 > drain(4)
-
-
-def test_retries_take_time(scenario: Callable[..., EventScenario]) -> None:
-    writer = Writer(batch_size=1, batching_window_seconds=0)
-    well, ill = (
-        outcome(
-            scenario(
-                deployment={"vote_writer": writer}, surroundings=Surroundings(function_error_share=share)
-            )
-        )
-        for share in (0.0, 0.5)
-    )
-    assert ill.storing_drain + 60 == pytest.approx(2 * (well.storing_drain + 60), rel=0.05)
-    assert ill.writer_batches == pytest.approx(2 * well.writer_batches, rel=0.02)
-
-
-def test_too_little_concurrency_slows_every_lane(scenario: Callable[..., EventScenario]) -> None:
-    writer = Writer(batch_size=1, batching_window_seconds=0)
-    free, bound = (
-        outcome(
-            scenario(deployment={"vote_writer": writer}, surroundings=Surroundings(account_concurrency=limit))
-        )
-        for limit in (1_000, 4)
-    )
-    assert bound.storing_drain + 60 == pytest.approx(2 * (free.storing_drain + 60), rel=0.05)
 
 
 def test_what_never_ends_is_refused(scenario: Callable[..., EventScenario]) -> None:
