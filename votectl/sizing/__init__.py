@@ -1,8 +1,7 @@
-"""Sizing: how much capacity an event needs, what it costs, when the result is known.
+"""Sizing: the capacity that an event needs, its cost, and the time of its final result.
 
-``demand`` describes the event, ``deployment`` what Terraform sets, ``facts`` what AWS charges and allows.
-``plan`` chooses a deployment, ``predict`` says in closed form what it does under the event, ``simulate``
-plays it through step by step, ``cost`` prices what either uses (``usage``, ``reading``). ``measure`` and
-``rehearsal`` ask a deployment instead: nothing else here but the commands imports boto3, and nothing else
-reads a clock.
+``event`` describes the event, and ``facts`` has AWS's prices and limits. ``plan`` chooses a deployment (with
+``choose_stream``, ``choose_writer``, ``doors`` and ``unique``). ``predict`` integrates expected flows, ``simulate``
+plays single batches, and ``cost`` prices both. ``evidence`` measures a real deployment: only it and ``commands``
+import boto3 or read a clock.
 """

@@ -114,7 +114,7 @@ class FrontDoor:
                 part.take(requests, seconds)
 
 
-# A table smooths load within a second: it refuses only what exceeds one second's capacity.
+# A table smooths load within a second: it refuses only load beyond one second's capacity.
 _SMOOTHED_SECONDS = 1.0
 
 

@@ -1,4 +1,4 @@
-"""Front door, stream and aggregator: they follow from the peak and from the goal for live results."""
+"""Front door, stream and aggregator: chosen by the peak and by the goal for live results."""
 
 from math import ceil as round_up
 
@@ -179,7 +179,7 @@ def api(planner: Planner, needed: Figure) -> Api:
 
 
 def results_api(planner: Planner) -> ResultsApi:
-    """Return the throttle of results: above the viewers' rate, so that it takes nothing from the votes."""
+    """Return the throttle of results, above the viewers' rate."""
     event, usual = planner.event, ResultsApi()
     if not event.viewers:
         return usual
@@ -205,8 +205,8 @@ def results_api(planner: Planner) -> ResultsApi:
 def tallies_table(planner: Planner, needed: Figure, units: Figure) -> Table:
     """Return the tallies table: on demand, unless a new table could not take its writes.
 
-    The ceiling lets all shards write in the same second. They do so where the rate fills their batches,
-    because votes began to arrive in all of them at the same moment.
+    The ceiling lets all shards write in the same second. That happens when the rate fills their batches, because
+    votes begin to arrive in all shards at the same moment.
     """
     polls = given("polls", planner.event.polls)
     window = planner.decisions["vote_aggregator: batching_window_seconds"]

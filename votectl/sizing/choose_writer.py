@@ -212,7 +212,7 @@ def _paced(
 ) -> _Candidate | None:
     """Return the setting paced at the needed rate, where that is lower than its own.
 
-    A backlog then drains at a flat rate, without throttling, from a smaller table. Waiting functions are paid.
+    A backlog then drains at a flat rate, without throttling, and the table is smaller. Waiting functions are paid.
     """
     event, shards = planner.event, scenario.shards
     slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
@@ -305,10 +305,10 @@ def _chosen(
 
 
 def _timeout(scenario: EventScenario, shards: Figure) -> Figure:
-    """Return the writer's timeout. It leaves time for a paced batch, as infra/variables.tf requires.
+    """Return the writer's timeout, long enough for a paced batch (as infra/variables.tf requires).
 
-    Every vote may be a change, which is two writes, and the call of 25 before it may still be running. The
-    writer stops some seconds before its timeout.
+    Every vote may be a change, which takes two writes, and an earlier call of 25 may still be running. The writer
+    stops some seconds before its timeout.
     """
     name, writer = "vote_writer: timeout_seconds", scenario.deployment.vote_writer
     table = scenario.deployment.votes_table

@@ -105,7 +105,7 @@ def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> Functio
 
     CPU time and waiting are added. That is an upper bound, because they overlap within a round.
     """
-    each = 1 + event.repeats  # a repeated vote's INSERT is refused, and an UPDATE follows
+    each = 1 + event.repeats  # the INSERT of a repeated vote is refused, and an UPDATE follows
     statements = given("statements per vote", each, "", "1 + share of repeated votes")
     cpu_us = (
         facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"] + statements * facts["cpu.statement_us"]
@@ -217,7 +217,7 @@ class ConsumerLane:
         size: Array = np.clip(rate * (self.window + self.time.mean_base(1.0)) / (1 - load), 1.0, self.limit)
         for _ in range(3):  # rounds of calls are whole, so the time is not linear
             busy = self.time.seconds(np.minimum(size, self.limit))
-            # The window waits for a first vote: where none came during the invocation, one more gap.
+            # The window waits for a first vote. If no vote came during the invocation, add one gap.
             size = rate * (self.window + busy) + np.exp(-np.minimum(rate * busy, 700.0))
         return size
 
@@ -256,7 +256,7 @@ def batch_limit(name: str, consumer: Consumer, event: VotingEvent, facts: Facts)
 
 
 class LiveRowModel:
-    """How many live rows a batch touches: each row's share of the votes decides its chance."""
+    """The number of live rows in a batch: a row's probability is its share of the votes."""
 
     def __init__(self, event: VotingEvent, writing: Writing) -> None:
         """Take how votes fall on polls, and whether each option has its own row."""

@@ -22,6 +22,7 @@ from votectl.sizing.scenario import answer_units, asked_per_second, count_units,
 
 _GB = 1024**3
 _MONTH_HOURS = 730.0
+_WAITS_BELOW_SECONDS = 60  # a shorter refresh lets the unique counter wait for the next pass
 
 
 @dataclass(frozen=True)
@@ -249,17 +250,32 @@ class _Bill:
         return derived("read units of both counts", "units", count * (1 + again))
 
     def unique_counts(self) -> None:
-        """Reads of unique counts. A provisioned table has units for them, paid by the hour."""
-        counted, facts = self._deployment.unique_count, self._facts
-        if counted is None or self._deployment.votes_table.provisioned is not None:
+        """The unique counts' reads, their two writes per bucket, and the function, which waits between close passes.
+
+        A provisioned table has units for the reads, paid by the hour.
+        """
+        counted, facts, event = self._deployment.unique_count, self._facts, self._event
+        if counted is None:
             return
-        units = unique_units(self._usage.accepted, self._event, counted.refresh_seconds, facts)
         share = self._used("share of the event", self._usage.event_share, "")
-        self._item(
-            "DynamoDB",
-            "votes table reads of the unique counts",
-            units * share / 1e6 * facts["dynamodb.read_request_units"],
-        )
+        if self._deployment.votes_table.provisioned is None:
+            units = unique_units(self._usage.accepted, event, counted.refresh_seconds, facts) * share
+            cost = units / 1e6 * facts["dynamodb.read_request_units"]
+            self._item("DynamoDB", "votes table reads of the unique counts", cost)
+        duration = given("duration", event.duration_seconds, "s")
+        polls, refresh = given("polls", event.polls), given("refresh_seconds", counted.refresh_seconds, "s")
+        passes = derived("passes of all polls", "", polls * (duration / refresh + 1) * share)
+        buckets = facts["votestream.buckets_per_poll"]
+        if self._deployment.tallies_table.provisioned is None:
+            writes = passes * buckets * 2 / 1e6 * facts["dynamodb.write_request_units"]
+            self._item("DynamoDB", "tallies table writes of the unique counts", writes)
+        each: Operand = refresh
+        if counted.refresh_seconds >= _WAITS_BELOW_SECONDS:
+            each = minimum(refresh, buckets * 3 * facts["dynamodb.call_ms"] / 1000)
+        memory_gb = given("memory_mb", counted.memory_mb, "MB") / 1024
+        gb_seconds = derived("unique counter: memory over time", "GB-s", passes * each * memory_gb)
+        prefix = f"lambda.{self._deployment.lambda_architecture.value}.gb_second.tier_"
+        self._item("Lambda", "unique_counter compute", self._tiered(prefix, gb_seconds, 3))
 
     def raised_reads(self, units: Figure) -> None:
         """Read units for the count alone."""
@@ -360,11 +376,16 @@ class _Bill:
             each = given("shard_level_metrics", len(deployment.stream.shard_level_metrics), "metrics")
             self._hourly("CloudWatch", "shard-level metrics", self._shards * each * price)
         if deployment.observability.alarms_enabled:
-            alarms = facts["votestream.alarm_metrics"] * facts["cloudwatch.alarm_metric_month"]
-            self._hourly("CloudWatch", "alarms", alarms)
+            looked_at: Operand = facts["votestream.alarm_metrics"]
+            if deployment.unique_count is not None:
+                looked_at = looked_at + facts["votestream.unique_count_alarm_metrics"]
+            self._hourly("CloudWatch", "alarms", looked_at * facts["cloudwatch.alarm_metric_month"])
         if not self._usage.votes:
             return  # these are paid for the hours in which values come
         self._hourly("CloudWatch", "functions' metrics", facts["votestream.function_metrics"] * price)
+        if deployment.unique_count is not None:  # one of them is paid for each poll
+            metrics = facts["votestream.unique_counter_metrics"] - 1 + given("polls", self._event.polls)
+            self._hourly("CloudWatch", "unique counter's metrics", metrics * price)
         batch = given("batch endpoint", deployment.api.batch_enabled)
         metrics = (facts["votestream.api_methods"] + batch) * facts["api.rest_method_metrics"]
         if self._door is Door.HTTP:

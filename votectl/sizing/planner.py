@@ -11,7 +11,7 @@ from votectl.sizing.scenario import EventScenario
 
 
 class Planner:
-    """Everything that decisions rest on. Each decision is a figure with an explanation."""
+    """The inputs of decisions, and the decisions. Each is a figure with an explanation."""
 
     def __init__(
         self, event: VotingEvent, goals: Goals, facts: Facts, keeping: Keeping, times: FunctionTimes
@@ -60,7 +60,7 @@ class Planner:
         writer: Writer | None = None,
         votes_table: Table | None = None,
     ) -> EventScenario:
-        """Return a scenario that is right about the consumers' lanes only."""
+        """Return a scenario with correct lanes of the consumers. Its other parts are defaults."""
         return self.scenario(
             DeploymentSettings(
                 stream=StreamSettings(shard_count=round(shards.value)),

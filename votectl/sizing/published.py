@@ -1,9 +1,9 @@
-"""The published sample's runs as data, and the model's answers to them.
+"""The published sample's runs as data, and the model's predictions for them.
 
-The sample is AWS's ``aws-samples/high-volume-voting-system`` (commit f0c3f7c). Its votes take the same path,
+The sample is AWS's ``aws-samples/high-volume-voting-system`` (commit f0c3f7c). It has the same path for votes,
 with enhanced fan-out, one BatchWriteItem per invocation (sent twice by an SDK mistake), and one counter
-update per poll and option. One run is published in numbers (batch size 25, window 5 s), the others in round
-words. Only the known run's function time is an input; everything else is predicted.
+update per poll and option. One run is published in numbers (batch size 25, window 5 s), the others in words.
+Only the function time of the known run is an input. All other numbers are predicted.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ LOGGED_BATCH = 1_000  # "under 1k messages per Lambda invocation", with a window
 
 
 class ArrivalsReading(StrEnum):
-    """Ways to reconcile the three published numbers: 20,030/s for 601 s would be 12.04 million votes."""
+    """Ways to reconcile three published numbers that contradict: 20,030/s for 601 s are 12.04 million votes."""
 
     RAMP = "up to the peak in a straight line, all three numbers hold"
     MEAN = "601 s at the mean of 18,519 votes/s"
@@ -81,7 +81,7 @@ def arrivals(reading: ArrivalsReading) -> VotingEvent:
 
 
 class Slope(StrEnum):
-    """The sample's time per vote: the only unknown of the batch-10 run."""
+    """The sample's time per vote: the only unknown number of the batch-10 run."""
 
     LOW = "the excess over boto3 is the same for every batch (connections, clients, log lines)"
     MIDDLE = "half way"
@@ -91,9 +91,9 @@ class Slope(StrEnum):
 def writer_time(facts: Facts, slope: Slope) -> FunctionTime:
     """Return a straight line through the known 89 ms at 25 votes.
 
-    Its slope is CPU time per vote. boto3's is measured: the difference between a call with 25 items and one
-    with a single item. The sample's invocation takes longer than two such calls at 128 MB would. If the
-    excess is fixed, the slope is boto3's; if everything is slower in proportion, the slope grows with it.
+    Its slope is CPU time per vote. boto3's slope is measured: the difference between calls with 25 items and with
+    one. The sample's invocation takes longer than two such calls at 128 MB. If the excess is fixed, the slope is
+    boto3's. If everything is slower in proportion, the slope grows too.
     """
     vcpu = _vcpu("writer", WRITER_MEMORY_MB, "the CDK's default; the sample's stack sets none", facts)
     known = given("invocation of 25", INVOCATION_SECONDS, "s", SOURCE)
@@ -138,7 +138,7 @@ def scenario(
     slope: Slope = Slope.MIDDLE,
     reading: ArrivalsReading = ArrivalsReading.RAMP,
 ) -> EventScenario:
-    """Return one run, with the sample's writes or with ours; all else is the sample's."""
+    """Return one run of the sample, with its writes or with ours."""
     deployment = DeploymentSettings(
         api=Api(throttling_rate_limit=10 * PEAK, throttling_burst_limit=5_000),  # it refused nothing
         stream=StreamSettings(shard_count=SHARDS),
@@ -159,8 +159,8 @@ def scenario(
         event=arrivals(reading),
         deployment=deployment,
         facts=facts,
-        # The level was flat from the beginning at 17,900, more than a new table's 4,000 and more than
-        # four partition keys' 1,000 each: earlier runs had made the table grow and split.
+        # The level was 17,900 from the beginning. A new table takes 4,000, and four partition keys 1,000 each.
+        # So earlier runs had made the table grow and split.
         surroundings=Surroundings(votes_table_previous_peak=PEAK, buckets_per_poll=1_000),
         writing=SAMPLE_WRITING if doubled_writes else our_writing(facts),
         writer_time=writer_time(facts, slope),

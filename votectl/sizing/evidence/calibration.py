@@ -1,8 +1,8 @@
-"""Measured function times: measuring them, the file that holds them, and the line through them.
+"""Function times: measure them, keep them in a file, and fit a line.
 
-The functions are invoked directly, with events like the mapping's, for a poll made for this. So every batch size
-can be measured without changing the mapping. An invocation's time is base + slope x votes, fitted over the medians
-of each batch size; neither is negative. A measurement belongs to a memory size, and a plan keeps that size.
+The functions are invoked directly with events like the mapping's, for a poll of its own. So every batch size can
+be measured without a change of the mapping. An invocation takes base + slope x votes, fitted to the medians of each
+batch size. Neither is negative. A measurement is for one memory size, and a plan keeps this size.
 """
 
 import base64

@@ -1,7 +1,7 @@
-"""A real run beside its simulations, compared in numbers that do not depend on the machine's speed.
+"""A real run compared with its simulations, in numbers that do not depend on the machine's speed.
 
-A local cloud is slower than AWS and has no limits, but it must write as often per vote, form batches and
-touch live rows as the model says.
+A local cloud is slower than AWS and has no limits. But its writes per vote, batches and live rows must be those of
+the model.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """A rehearsal: send an event's votes into a deployment's stream, and measure its consumers.
 
-The consumers' work is read from their logs, which have the same lines on AWS and on the local cloud: Lambda's
-REPORT line of each invocation, and the metrics of each batch. Run it alone: log lines carry no poll id.
+The consumers' logs tell their work: Lambda's REPORT line of each invocation, and the metrics of each batch. AWS and
+the local cloud have the same lines. Run it alone, because log lines carry no poll id.
 """
 
 import json
@@ -151,7 +151,7 @@ def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
 
 @dataclass
 class LoggedWork:
-    """A function's batches of votes, and its ended invocations with their time, as its log tells."""
+    """A function's batches of votes and finished invocations with their time, from its log."""
 
     batches: int = 0
     invocations: int = 0
@@ -217,7 +217,7 @@ def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, s
     functions = (target.vote_writer_function, target.vote_aggregator_function)
 
     def logged(since_ms: int, written: int, counted: int) -> list[LoggedWork]:
-        """Wait until the functions' logs tell of so many votes, and of the end of every invocation."""
+        """Wait until the functions' logs contain these votes and the end of every invocation."""
         found: list[LoggedWork] = []
 
         def complete() -> bool:
@@ -292,7 +292,7 @@ def check_alone(sent: SentVotes, *done: LoggedWork) -> None:
 
 
 def _invoking_seconds(function: str, poll: Poll, run: str) -> list[float]:
-    """Return the seconds that invocations take beside their own time, as seen by a caller on this machine."""
+    """Return the overhead of invocations in seconds: the caller's time less the function's own."""
     client = boto3.client("lambda")
     batches = calibration.events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time())
     taken = []
