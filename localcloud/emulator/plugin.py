@@ -3,6 +3,8 @@
 
 import json
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +51,7 @@ def mend() -> None:
     """Put the mended stream, and the reader that keeps Lambda's promises, in place before the first request."""
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
     from localemu.services.events.target import StatesTargetSender
+    from localemu.services.scheduler import job_scheduler
 
     from localcloud.emulator import (
         front_door,
@@ -74,6 +77,7 @@ def mend() -> None:
     mapping_state.install()
     stage.install()
     StatesTargetSender.send_event = _start_execution
+    job_scheduler._parse_iso = _read_moment(job_scheduler._parse_iso)
     # `$input.json('$')` and `$input.path('$')` build the grammar of JSONPath anew each time they are evaluated,
     # which is half of what a vote costs here. The parsed expressions hold no state.
     template_mapping.parse = lru_cache(maxsize=1024)(template_mapping.parse)
@@ -88,6 +92,18 @@ def _start_execution(sender: Any, event: dict[str, Any], trace_header: object) -
     del trace_header
     sender.service = "stepfunctions"
     sender.client.start_execution(stateMachineArn=sender.target["Arn"], input=json.dumps(event))
+
+
+def _read_moment(parse_text: Callable[[Any], datetime | None]) -> Callable[[Any], datetime | None]:
+    """Return what reads a schedule's start and end in the form in which clients send them: seconds since 1970.
+
+    LocalEmu expects text: it failed with `'int' object has no attribute 'rstrip'`, and such a schedule never fired.
+    """
+
+    def read(value: Any) -> datetime | None:
+        return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else parse_text(value)
+
+    return read
 
 
 @hooks.on_infra_ready()
