@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One read of a result by a viewer. ``went_back``: a count was lower than at the viewer's previous read."""
+    """One read of a result by a viewer. ``went_back``: votes or voters were fewer than at the previous read."""
 
     sent_ms: int
     micros: int

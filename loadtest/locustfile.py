@@ -151,6 +151,10 @@ def _as_it_should_be(request: VoteRequest, status: int) -> bool:
     return status == HTTPStatus.ACCEPTED
 
 
+# Beside the options' ids, which have no space.
+VOTERS = "all voters"
+
+
 class ViewerUser(FastHttpUser):
     """Reads the results of one poll after another, and notices a falling count."""
 
@@ -185,11 +189,14 @@ class ViewerUser(FastHttpUser):
             shared.write(Reading(sent_ms, micros, status, went_back))
 
     def _went_back(self, poll_id: str, result: dict[str, Any]) -> bool:
-        if result["status"] == "final":  # one vote per voter from now on, so counts fall once
-            return False
-        counts = {line["option"]: line["votes"] for line in result["counts"]}
+        """Return whether votes received or voters are fewer than at the read before."""
+        # One vote per voter from the final on: the votes fall once, and the voters do not.
+        lines = [] if result["status"] == "final" else result["counts"]
+        counts = {line["option"]: line["votes"] for line in lines}
+        if result["unique"] is not None:
+            counts[VOTERS] = result["unique"]["voters"]
         before = self.seen.get(poll_id, {})
-        self.seen[poll_id] = counts
+        self.seen[poll_id] = before | counts
         return any(votes < before.get(option, 0) for option, votes in counts.items())
 
 

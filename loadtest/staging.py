@@ -153,6 +153,7 @@ class RunStage:
                 },
                 final=self.tallies.final(ballot.poll_id),
                 shown=shown_final(scenario.plan.front_door, ballot.poll_id),
+                unique=self.reader.unique(poll),
             )
         return Observed(polls, self.unattributed() - Counter(unattributed_before))
 

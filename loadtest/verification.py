@@ -22,6 +22,7 @@ from voting.final import Final
 from voting.live import LiveCounts
 from voting.records import version_of
 from voting.rules import Reason
+from voting.unique import UniqueCounts
 
 # Number of voters with a wrong stored vote that a report names.
 EXAMPLES = 10
@@ -51,12 +52,14 @@ class PollObserved:
         stored: its rows in the votes table, by voter.
         final: its certificate; None if it did not become final.
         shown: the final votes by option as the API shows them, or None.
+        unique: the last live count of voters, or None if there is none.
     """
 
     live: LiveCounts
     stored: Mapping[str, Stored]
     final: Final | None
     shown: Mapping[str, int] | None
+    unique: UniqueCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -438,7 +441,17 @@ def _of_poll(poll_id: str, seen: PollObserved) -> list[RunCheck]:
     if final is None:
         return [RunCheck(f"{poll_id} is final", False, "it has no certificate")]
     certified = {count.option: count.votes for count in final.counts}
+    unique = [
+        RunCheck(
+            f"{poll_id}: the final has all voters that were counted live",
+            counts.voters <= final.voters,
+            f"{counts.voters:,} counted live at last, {final.voters:,} certified",
+        )
+        for counts in [seen.unique]
+        if counts is not None
+    ]
     return [
+        *unique,
         RunCheck(f"{poll_id} is final", True, final.digest),
         RunCheck(
             f"{poll_id}: the final result matches the stored votes",

@@ -25,6 +25,7 @@ from unit.loadtest.conftest import ENDS, answers_of, final_of
 from votectl.traffic import Kind
 from voting.live import LiveCounts
 from voting.records import version_of
+from voting.unique import UniqueCounts
 
 type Platform = Callable[[list[Answer]], Observed]
 
@@ -85,6 +86,17 @@ def test_a_run_without_a_fault_is_exact(
     assert found.sent.late > 0
     assert found.sent.acknowledged[Kind.CHANGE] > 0
     assert found.unknown == 0
+
+
+def test_voters_that_were_counted_live_and_are_not_in_the_final_are_found(
+    scenario: Scenario, answers: list[Answer], platform: Platform
+) -> None:
+    observed = platform(answers)
+    final = observed.polls["finale"].final
+    assert final is not None
+    for more, verdict in ((0, Verdict.EXACT), (1, Verdict.WRONG)):
+        unique = UniqueCounts(Counter(final.votes) + Counter(ada=more), 1)
+        assert check(scenario, answers, changed(observed, "finale", unique=unique)).verdict is verdict
 
 
 def test_the_order_in_which_answers_were_noted_does_not_matter(
