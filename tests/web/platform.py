@@ -134,12 +134,12 @@ class Platform:
             "as_of": now_ms() if shown else None,
             "total": sum(self.votes) if shown else None,
             "counts": counts if shown else None,
+            "unique": self.unique if shown else None,
             "turnout": sum(self.votes) if status == "final" else None,
             "final": None,
         }
-        if self.unique and shown:
-            found["unique"] = self.unique
         if status == "final":
+            found["unique"] = {"voters": sum(self.votes), "counts": counts, "counted_at": now_ms()}
             certificate = {
                 "poll_id": POLL,
                 "counts": [{"option": row["option"], "votes": row["votes"]} for row in counts],

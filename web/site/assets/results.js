@@ -10,14 +10,15 @@ export function winners(results) {
 
 export function table(results, caption) {
   const won = winners(results);
+  const { counts, voters } = { counts: results.counts, voters: results.total, ...results.unique };
   return html`<table class="results" role="table">
     <caption class=${caption ? '' : 'unseen'}>${caption || t('result')}</caption>
     <thead class="unseen">
       <tr role="row"><th scope="col" role="columnheader">${t('option')}</th><th scope="col" role="columnheader">${t('votes_head')}</th><th scope="col" role="columnheader">${t('share')}</th></tr>
     </thead>
     <tbody role="rowgroup">
-      ${results.counts.map((row) => {
-        const share = results.total ? row.votes / results.total : 0;
+      ${counts.map((row) => {
+        const share = voters ? row.votes / voters : 0;
         const best = won.includes(row.option);
         return html`<tr role="row" class=${best ? 'best' : ''} data-share=${share}>
           <th scope="row" role="rowheader"><bdi dir="auto">${row.label}</bdi>${best ? html` <span class="badge">${t(won.length > 1 ? 'tie' : 'winner')}</span>` : nothing}</th>
@@ -36,6 +37,7 @@ export function stretch(root, rows = 1) {
 }
 
 export function total(results) {
-  if (results.unique) return t('counted_once', { n: results.unique.voters, time: show.time(results.unique.counted_at) });
-  return results.status === 'final' ? t('turnout', { n: results.turnout }) : t('votes', { n: results.total });
+  if (results.status === 'final') return t('turnout', { n: results.turnout });
+  const { unique } = results;
+  return unique ? t('counted_once', { n: unique.voters, time: show.time(unique.counted_at) }) : t('votes', { n: results.total });
 }
