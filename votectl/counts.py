@@ -11,7 +11,8 @@ from botocore.config import Config
 from votectl.deployment import Deployment
 from voting.live import LiveCounts
 from voting.polls import Poll, poll_bucket
-from voting.tallies import LIVE_PREFIX, UNATTRIBUTED
+from voting.tallies import LIVE_PREFIX, UNATTRIBUTED, UNIQUE_PREFIX
+from voting.unique import UniqueCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +36,17 @@ class CountReader:
                 KeyConditionExpression="poll_id = :poll AND begins_with(entry, :live)",
                 ExpressionAttributeValues={":poll": {"S": poll_id}, ":live": {"S": LIVE_PREFIX}},
             )
+        )
+
+    def unique(self, poll: Poll) -> UniqueCounts | None:
+        """Return one vote per voter as it was last counted, or None until each bucket has been counted."""
+        return UniqueCounts.of(
+            self._rows(
+                TableName=self._deployment.tallies_table,
+                KeyConditionExpression="poll_id = :poll AND begins_with(entry, :unique)",
+                ExpressionAttributeValues={":poll": {"S": poll.poll_id}, ":unique": {"S": UNIQUE_PREFIX}},
+            ),
+            poll.bucket_count,
         )
 
     def unattributed(self) -> Counter[str]:
