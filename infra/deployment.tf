@@ -27,7 +27,7 @@ resource "aws_ssm_parameter" "deployment" {
     vote_door                      = var.api.vote_door
     votes_url                      = local.votes_url
     },
-    one([for pack in module.results_pack : { pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }]),
+    one([for pack in module.results_pack : { pack_bucket = pack.bucket_name, pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }]),
     one([for number, schedules in module.unique_count : {
       unique_count_function_arn      = module.unique_counter[number].function_arn
       unique_count_schedule_group    = schedules.schedule_group_name

@@ -44,6 +44,9 @@ locals {
     token_scopes = var.voter_auth.token_scopes
   }
 
+  # The key of polls' keys, where voters may ask for their openings; null elsewhere.
+  openings_key = try(var.results_pack.openings, false) ? module.results_pack[0].key_arn : null
+
   # The key for what is at rest; null where each service takes its own.
   kms_key = var.encryption.kms_key_arn != null ? { arn = var.encryption.kms_key_arn } : one([for key in module.encryption_key : { arn = key.key_arn }])
 

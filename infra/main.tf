@@ -316,6 +316,7 @@ module "tally" {
   name_prefix              = local.name_prefix
   count_concurrency        = var.tally.count_concurrency
   function_arn             = module.tally_function.function_arn
+  pack                     = one([for publishing in module.results_pack_function : { function_arn = publishing.function_arn }])
   permissions_boundary_arn = local.permissions_boundary_arn
 }
 
@@ -397,6 +398,7 @@ module "results_api" {
   environment_variables = {
     VOTESTREAM_ENVIRONMENT         = var.environment
     VOTESTREAM_LOG_LEVEL           = var.log_level
+    VOTESTREAM_OPENINGS_KEY        = local.openings_key == null ? "" : local.openings_key
     VOTESTREAM_POLLS_TABLE         = module.polls_table.table_name
     VOTESTREAM_TALLIES_TABLE       = module.tallies_table.table_name
     VOTESTREAM_VOTE_RETENTION_DAYS = var.vote_retention_days
@@ -404,7 +406,7 @@ module "results_api" {
     VOTESTREAM_VOTES_TABLE         = module.votes_table.table_name
   }
 
-  permissions = {
+  permissions = merge({
     ReadPolls = {
       actions   = ["dynamodb:BatchGetItem"]
       resources = [module.polls_table.table_arn]
@@ -423,7 +425,15 @@ module "results_api" {
         "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
       }
     }
-  }
+    },
+    # With a poll's key and a voter's version it makes the voter's opening. It may make no key.
+    local.openings_key == null ? {} : {
+      ReadPollKeys = {
+        actions   = ["kms:Decrypt"]
+        resources = [local.openings_key]
+      }
+    },
+  )
 }
 
 module "cdn" {
@@ -436,12 +446,90 @@ module "cdn" {
   origin_stage         = module.api.stage_name
 }
 
-# The keys that make and sign results packs. Only people use them.
+# The keys that make and sign results packs, and the bucket that the tally publishes them in.
 module "results_pack" {
   source = "./modules/results_pack"
   count  = var.results_pack == null ? 0 : 1
 
-  name = local.name_prefix
+  name                        = local.name_prefix
+  deletion_protection_enabled = var.deletion_protection
+  publication                 = var.tally.publish_pack
+}
+
+# Takes the steps of publishing a pack, one an invocation.
+module "results_pack_function" {
+  source = "./modules/function"
+  count  = var.tally.publish_pack == null ? 0 : 1
+
+  name                     = "results_pack"
+  name_prefix              = local.name_prefix
+  description              = "Takes the steps that publish a final poll's results pack"
+  handler                  = "results_pack.handler.lambda_handler"
+  architecture             = var.lambda_architecture
+  artifact_directory       = local.artifact_directory
+  kms_key                  = local.kms_key
+  key_uses                 = { dynamodb = ["kms:Decrypt"] }
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = local.permissions_boundary_arn
+
+  # A part is sorted in memory: 360,000 lines take some 150 MB.
+  settings = {
+    memory_mb       = max(512, var.tally.memory_mb)
+    timeout_seconds = var.tally.timeout_seconds
+  }
+
+  environment_variables = {
+    VOTESTREAM_COUNT_CONCURRENCY = var.tally.count_concurrency
+    VOTESTREAM_ENVIRONMENT       = var.environment
+    VOTESTREAM_LOG_LEVEL         = var.log_level
+    VOTESTREAM_PACK_BUCKET       = module.results_pack[0].bucket_name
+    VOTESTREAM_PACK_KEY          = module.results_pack[0].key_arn
+    VOTESTREAM_PACK_LOCK_DAYS    = try(var.tally.publish_pack.object_lock.days, 0)
+    VOTESTREAM_PACK_LOCK_MODE    = try(var.tally.publish_pack.object_lock.mode, "GOVERNANCE")
+    VOTESTREAM_PACK_SIGNING_KEY  = module.results_pack[0].signing_key_arn
+    VOTESTREAM_POLLS_TABLE       = module.polls_table.table_name
+    VOTESTREAM_TALLIES_TABLE     = module.tallies_table.table_name
+    VOTESTREAM_VOTES_TABLE       = module.votes_table.table_name
+  }
+
+  permissions = merge(
+    {
+      KeepProgress = {
+        actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+        resources = [module.tallies_table.table_arn]
+      }
+      ListFiles = {
+        actions   = ["s3:ListBucket"]
+        resources = [module.results_pack[0].bucket_arn]
+      }
+      MakePollKeys = {
+        actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        resources = [module.results_pack[0].key_arn]
+      }
+      ReadPolls = {
+        actions   = ["dynamodb:BatchGetItem"]
+        resources = [module.polls_table.table_arn]
+      }
+      ReadVotes = {
+        actions   = ["dynamodb:Query"]
+        resources = [module.votes_table.table_arn]
+      }
+      Sign = {
+        actions   = ["kms:GetPublicKey", "kms:Sign"]
+        resources = [module.results_pack[0].signing_key_arn]
+      }
+      WriteFiles = {
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${module.results_pack[0].bucket_arn}/packs/*", "${module.results_pack[0].bucket_arn}/work/*"]
+      }
+    },
+    try(var.tally.publish_pack.object_lock, null) == null ? {} : {
+      LockPacks = {
+        actions   = ["s3:PutObjectRetention"]
+        resources = ["${module.results_pack[0].bucket_arn}/packs/*"]
+      }
+    },
+  )
 }
 
 # Sees all of it, and says so.

@@ -322,9 +322,18 @@ variable "results_api" {
 }
 
 variable "results_pack" {
-  type        = object({})
-  description = "Keys for results packs, which `votectl export` makes and anyone can verify: {} makes them ($2 a month), null makes none. Going back to null schedules their deletion in 30 days."
+  type        = object({ openings = optional(bool, false) })
+  description = <<-EOT
+    Keys for results packs, which `votectl export` makes and anyone can verify: {} makes them ($2 a month), null makes none.
+    Going back to null schedules their deletion in 30 days.
+    openings: whether voters may ask for what finds their own line in a pack, once a poll is final. It proves to anyone how they voted (docs/security.md).
+  EOT
   default     = null
+
+  validation {
+    condition     = !(try(var.results_pack.openings, false) && var.voter_auth.mode == "none")
+    error_message = "results_pack.openings needs voters who are authenticated. With voter_auth.mode = \"none\" anyone could ask how anyone voted: choose another mode, or leave openings out."
+  }
 }
 
 variable "stream" {
@@ -367,8 +376,15 @@ variable "tallies_table" {
 
 variable "tally" {
   type = object({
-    count_concurrency   = optional(number, 8)
-    memory_mb           = optional(number, 512)
+    count_concurrency = optional(number, 8)
+    memory_mb         = optional(number, 512)
+    publish_pack = optional(object({
+      object_lock = optional(object({
+        days = number
+        mode = optional(string, "GOVERNANCE")
+      }))
+      public = optional(bool, false)
+    }))
     metrics_lag_seconds = optional(number, 120)
     recount_seconds     = optional(number, 900)
     settle_seconds      = optional(number, 30)
@@ -377,6 +393,7 @@ variable "tally" {
   description = <<-EOT
     What makes results final.
     count_concurrency: invocations that count a poll's votes at once (1 to 40), as fast as the votes table's read units allow.
+    publish_pack: {} publishes the results pack of each final poll in a bucket, with one more count; it needs results_pack. public lets anyone read packs. object_lock keeps their files from being deleted for some days; in mode COMPLIANCE nobody can, not even the account's owner. Setting or removing object_lock replaces the bucket.
     metrics_lag_seconds: how far beyond the last closing marker CloudWatch's counts of vote_writer's mapping have to reach before a count of no lost records is believed. Lambda publishes them every minute, and later for a long invocation.
     recount_seconds: how long after the final the votes are counted again, to find votes that came too late for the certificate. 0 leaves it out.
     settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate and AWS promises no accuracy; and how long the writer's failure bucket has to stay empty after the last marker.
@@ -384,6 +401,16 @@ variable "tally" {
   EOT
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = var.tally.publish_pack == null || var.results_pack != null
+    error_message = "tally.publish_pack needs the keys of results_pack: set results_pack = {} as well, or leave tally.publish_pack out."
+  }
+
+  validation {
+    condition     = try(var.tally.publish_pack.object_lock, null) == null ? true : var.tally.publish_pack.object_lock.days >= 1 && var.tally.publish_pack.object_lock.days <= 36500 && floor(var.tally.publish_pack.object_lock.days) == var.tally.publish_pack.object_lock.days && contains(["COMPLIANCE", "GOVERNANCE"], var.tally.publish_pack.object_lock.mode)
+    error_message = "tally.publish_pack.object_lock must have days from 1 to 36500, and GOVERNANCE or COMPLIANCE as mode."
+  }
 
   validation {
     condition     = var.tally.settle_seconds >= 0 && var.tally.settle_seconds <= 300 && floor(var.tally.settle_seconds) == var.tally.settle_seconds

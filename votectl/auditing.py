@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from rich.table import Column, Table
 
 from results_api.results import as_certified
 from votectl.counts import CountReader
 from votectl.display import verdict
+from votectl.sampling import SampleAudit
 from votectl.tallying import Tallies, late_votes
 from votectl.terminal import literal, table
 from voting.errors import InvalidFinal
@@ -40,6 +41,10 @@ class Audit:
     def clean(self) -> bool:
         """Whether everything holds."""
         return all(finding.holds for finding in self.findings)
+
+    def with_findings(self, more: Sequence[AuditCheck]) -> "Audit":
+        """Return the audit with further findings."""
+        return replace(self, findings=[*self.findings, *more])
 
 
 def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
@@ -117,6 +122,14 @@ def _of_final(
             not disagreeing,
             "; ".join(disagreeing) or f"{len(recounts)} recounts",
         ),
+    ]
+
+
+def sample_checks(taken: SampleAudit) -> list[AuditCheck]:
+    """Return what a sample audit found."""
+    return [
+        AuditCheck("sampled lines are records of the stream", not taken.lines_wrong, taken.lines_detail),
+        AuditCheck("sampled records are stored", not taken.records_wrong, taken.records_detail),
     ]
 
 

@@ -45,6 +45,7 @@ class Deployment(BaseModel):
     # Where results packs are made (`results_pack`).
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None
+    pack_bucket: str | None = None  # where the tally publishes them
     # What counts each voter once while a poll is open (`unique_count`).
     unique_count_function_arn: str | None = None
     unique_count_schedule_group: str | None = None

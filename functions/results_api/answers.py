@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
 
-from results_api.receipts import Receipt, State
+from results_api.receipts import Opening, Receipt, State
 from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refusal
 from results_api.requests import CSV, JSON, ResultsRequest
 from results_api.results import Result, Stage, Status, as_certified
@@ -45,9 +45,13 @@ def result_answer(request: ResultsRequest, result: Result) -> ProxyAnswer:
     return _answer(request, body, LASTING if result.stage.status is Status.FINAL else FRESH_FOR_A_SECOND)
 
 
-def receipt_answer(poll: Poll, receipt: Receipt, state: State) -> ProxyAnswer:
-    """Answer what became of a vote."""
-    document = {"poll_id": poll.poll_id, "receipt": receipt._asdict(), "state": state}
+def receipt_answer(
+    poll: Poll, receipt: Receipt, state: State, opening: Opening | None, *, opening_wanted: bool
+) -> ProxyAnswer:
+    """Answer what became of a vote, and its opening if that was asked for."""
+    document: dict[str, Any] = {"poll_id": poll.poll_id, "receipt": receipt._asdict(), "state": state}
+    if opening_wanted:
+        document["opening"] = opening and opening._asdict()
     return {"statusCode": HTTPStatus.OK, "headers": _headers(JSON, NOT_KEPT), "body": _json(document)}
 
 

@@ -10,21 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
 
 from results_api.answers import ProxyAnswer, poll_answer, receipt_answer, refusal_answer, result_answer
-from results_api.receipts import StoredVotes, state_of
+from results_api.receipts import FindKey, StoredVotes, opening_of, state_of
 from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, RequestRefused
 from results_api.requests import Route, read_receipt_question, read_request
 from results_api.results import ResultSource, result_of, stage_of
-from results_api.store import TallyTable, VoteTable
+from results_api.store import PollKeyStore, TallyTable, VoteTable
 from voting.errors import StoreUnavailable
 from voting.metrics import Metric, Telemetry
 from voting.polls import Poll
 from voting.settings import ResultsSettings, VoterAuth
-from voting_aws.clients import dynamodb_client
+from voting_aws.clients import MAX_ATTEMPTS, dynamodb_client
+from voting_aws.pack_keys import PollKeys
 from voting_aws.polls import PollTable
 from voting_aws.telemetry import PowertoolsTelemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SERVICE = "results_api"
 
@@ -38,6 +45,7 @@ class ResultsRuntime:
     votes: StoredVotes
     retention_days: int
     voter_auth: VoterAuth
+    find_key: FindKey | None  # None: this deployment gives no openings
     now_ms: Callable[[], int]
     telemetry: Telemetry
 
@@ -59,9 +67,18 @@ def runtime() -> ResultsRuntime:
         votes=VoteTable(client, settings.votes_table),
         retention_days=settings.vote_retention_days,
         voter_auth=settings.voter_auth,
+        find_key=_find_key(client, settings),
         now_ms=lambda: time.time_ns() // 1_000_000,
         telemetry=PowertoolsTelemetry(SERVICE, settings),
     )
+
+
+def _find_key(client: "DynamoDBClient", settings: ResultsSettings) -> FindKey | None:
+    # Without authentication anyone could ask for anyone's opening, and with it for the choice.
+    if not settings.openings_key or settings.voter_auth is VoterAuth.NONE:
+        return None
+    kms = boto3.client("kms", config=Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}))
+    return PollKeyStore(PollKeys(client, kms, settings.tallies_table, settings.openings_key)).find
 
 
 def handle(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
@@ -100,7 +117,14 @@ def respond(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
             now_ms,
             runtime.retention_days,
         )
-        return receipt_answer(poll, question.receipt, state)
+        opening = (
+            opening_of(
+                question.receipt, question.voter, poll, state, runtime.tallies, now_ms, runtime.find_key
+            )
+            if question.opening_wanted and runtime.find_key is not None
+            else None
+        )
+        return receipt_answer(poll, question.receipt, state, opening, opening_wanted=question.opening_wanted)
     if request.route is Route.POLL:
         return poll_answer(request, poll, stage_of(poll, runtime.tallies, now_ms))
     return result_answer(request, result_of(poll, runtime.tallies, now_ms))

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple, Protocol
 from pydantic import StringConstraints
 
 from results_api.results import ResultSource, Status, stage_of
+from voting.packs import salt_of
 from voting.polls import Poll
 from voting.records import version_of
 
@@ -31,12 +32,61 @@ class State(StrEnum):
     EXPIRED = "expired"  # the poll's votes have been deleted: nobody can say any more
 
 
+class Opening(NamedTuple):
+    """With it anyone finds a voter's line in a results pack (docs/results-pack.md). It proves what was chosen."""
+
+    poll_id: str
+    voter: str
+    version: str
+    salt: str  # 64 hexadecimal digits
+
+
 class StoredVotes(Protocol):
     """The votes table, as far as receipts need it."""
 
     def version(self, poll: Poll, voter: str) -> str | None:
         """Return the version of a voter's stored vote, or None if there is none."""
         ...
+
+
+class FindKey(Protocol):
+    """The keys that the salts of results packs are made from."""
+
+    def __call__(self, poll_id: str) -> bytes | None:
+        """Return a poll's key, or None if there is none (yet or any more)."""
+        ...
+
+
+def opening_of(
+    receipt: Receipt,
+    voter: str,
+    poll: Poll,
+    state: State,
+    tallies: ResultSource,
+    now_ms: int,
+    find_key: FindKey,
+) -> Opening | None:
+    """Return the opening of the vote that counts, once the poll is final; None for any other vote or time.
+
+    Args:
+        receipt: of the vote.
+        voter: the authenticated voter, whose vote it is.
+        poll: the poll.
+        state: what became of the vote (``state_of``).
+        tallies: says whether the poll is final.
+        now_ms: the cloud's time.
+        find_key: the polls' keys.
+
+    Raises:
+        StoreUnavailable: a table or the key can't be read at the moment.
+    """
+    if state is not State.STORED or stage_of(poll, tallies, now_ms).status is not Status.FINAL:
+        return None
+    key = find_key(poll.poll_id)
+    if key is None:
+        return None
+    version = version_of(receipt.sequence)
+    return Opening(poll.poll_id, voter, version, salt_of(key, voter, version).hex())
 
 
 def state_of(

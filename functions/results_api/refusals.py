@@ -21,7 +21,7 @@ MALFORMED_RECEIPT = Refusal(
     400,
     "malformed",
     "Send voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -, percent-encoded), and shard and sequence as they are "
-    "in the vote's receipt, each exactly once.",
+    "in the vote's receipt, each exactly once; opening, if at all, once as true or false.",
 )
 MALFORMED_OWN_RECEIPT = Refusal(
     400,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -54,6 +54,7 @@ class ReceiptQuestion(NamedTuple):
 
     voter: str
     receipt: Receipt
+    opening_wanted: bool = False
 
 
 # Wider than RFC 9110 (12.4.2): clients also send ".2", and more than three digits.
@@ -65,6 +66,7 @@ _poll_id = TypeAdapter(PollId).validator
 _voter = TypeAdapter(Voter).validator
 _shard = TypeAdapter(ShardId).validator
 _sequence = TypeAdapter(SequenceNumber).validator
+_boolean = TypeAdapter(Literal["true", "false"]).validator
 
 
 def read_request(event: Mapping[str, Any]) -> ResultsRequest:
@@ -112,6 +114,7 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
         return ReceiptQuestion(
             _voter.validate_python(voter),
             Receipt(_shard.validate_python(single("shard")), _sequence.validate_python(single("sequence"))),
+            "opening" in query and _boolean.validate_python(single("opening")) == "true",
         )
     # "from None": pydantic's message quotes the input, and the input names a voter.
     except ValidationError:

@@ -12,6 +12,7 @@ from voting.polls import Poll, bucket_of, poll_bucket
 from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_AND_UNIQUE_PREFIX, UNIQUE_PREFIX
 from voting.unique import UniqueCounts
 from voting_aws.clients import error_code, is_transient
+from voting_aws.pack_keys import PollKeys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,3 +98,24 @@ class VoteTable(_Table):
             ExpressionAttributeNames={"#version": "version"},
         )
         return None if row is None else str(row["version"]["S"])
+
+
+class PollKeyStore:
+    """``results_api.receipts.FindKey`` on KMS and DynamoDB. Raises as ``TallyTable`` does."""
+
+    # A key that is disabled, or that is being deleted so that packs become anonymous for good.
+    GONE = frozenset({"DisabledException", "KMSInvalidStateException", "NotFoundException"})
+
+    def __init__(self, keys: PollKeys) -> None:
+        """Take the keys."""
+        self._keys = keys
+
+    def find(self, poll_id: str) -> bytes | None:
+        """Return a poll's key (``FindKey``)."""
+        try:
+            return self._keys.find(poll_id)
+        except (ClientError, BotoCoreError) as error:
+            if error_code(error) in self.GONE:
+                return None
+            problem = f"a poll's key can't be read: {error_code(error)}"
+            raise (StoreUnavailable(problem) if is_transient(error) else StoreRefused(problem)) from None

@@ -93,8 +93,9 @@ class AggregatorSettings(ConsumerSettings):
 
 
 class ResultsSettings(FunctionSettings):
-    """Further settings of the results API."""
+    """The settings of the results API. ``openings_key``: the KMS key of polls' keys; empty: no openings."""
 
+    openings_key: str = ""
     tallies_table: Name
     vote_retention_days: RetentionDays
     voter_auth: VoterAuth
@@ -126,5 +127,25 @@ class UniqueCounterSettings(FunctionSettings):
     max_reads_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     refresh_seconds: Annotated[int, Field(ge=10, le=3600)]
     schedule_group: Name
+    tallies_table: Name
+    votes_table: Name
+
+
+class ObjectLockMode(StrEnum):
+    """How S3 keeps files of packs that are locked: with COMPLIANCE nobody can delete them earlier."""
+
+    GOVERNANCE = "GOVERNANCE"
+    COMPLIANCE = "COMPLIANCE"
+
+
+class PackSettings(FunctionSettings):
+    """What the publishing of results packs needs besides. ``pack_lock_days``: 0 locks nothing."""
+
+    count_concurrency: Annotated[int, Field(ge=1, le=40)]
+    pack_bucket: Name
+    pack_key: Name
+    pack_lock_days: Annotated[int, Field(ge=0)]
+    pack_lock_mode: ObjectLockMode
+    pack_signing_key: Name
     tallies_table: Name
     votes_table: Name

@@ -8,6 +8,7 @@ LIVE_AND_UNIQUE_PREFIX = "live"  # of both, so that one query reads all that vie
 PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
 ACKNOWLEDGED = "acknowledged"  # an operator's word on lost records, as JSON
 PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
+SPILL_PREFIX = "pack#work#"
 FINAL = "final"  # written once; recounts lie beside it
 
 # Attributes of a live row: received = total + all rejected; total = all options.
@@ -56,3 +57,13 @@ def unique_entry(bucket: int) -> str:
 def recount_entry(number: int) -> str:
     """Return the sort key of a recount (1, 2, …), which lies beside the final result."""
     return f"{FINAL}#{number}"
+
+
+def spill_prefix(work: str) -> str:
+    """Return how the entries begin that say how far the publishing of a results pack is."""
+    return f"{SPILL_PREFIX}{work}#"
+
+
+def spill_entry(work: str, bucket: int) -> str:
+    """Return the sort key of the row that says how far one bucket is."""
+    return f"{spill_prefix(work)}{bucket:04}"

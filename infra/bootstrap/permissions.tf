@@ -190,18 +190,19 @@ locals {
 
   # What running the platform takes, whichever role it is.
   boundary_statements = {
-    Alarm      = [["sns:Publish"], [local.topics]]
-    Log        = [["logs:CreateLogStream", "logs:PutLogEvents"], ["${local.arn["logs"]}log-group:/aws/lambda/${local.name_prefix}-*"]]
-    Measure    = [["cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
-    Read       = [["ssm:GetParameter"], [local.parameters]]
-    Store      = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
-    Stream     = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
-    UseKey     = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
-    KeepFailed = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"], [local.buckets, "${local.buckets}/*"]]
-    TakeSteps  = [["lambda:InvokeFunction"], [local.functions]]
-    EndCounts  = [["scheduler:DeleteSchedule"], ["${local.schedules}/*"]]
-    Mapping    = [["lambda:GetEventSourceMapping"], [local.mappings]]
-    Start      = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
+    Alarm     = [["sns:Publish"], [local.topics]]
+    Log       = [["logs:CreateLogStream", "logs:PutLogEvents"], ["${local.arn["logs"]}log-group:/aws/lambda/${local.name_prefix}-*"]]
+    Measure   = [["cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"]]
+    Read      = [["ssm:GetParameter"], [local.parameters]]
+    Store     = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
+    Stream    = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
+    UseKey    = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
+    KeepFiles = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:PutObjectRetention"], [local.buckets, "${local.buckets}/*"]]
+    MakePack  = [["kms:Decrypt", "kms:GenerateDataKey", "kms:GetPublicKey", "kms:Sign"], [local.keys], local.tagged]
+    TakeSteps = [["lambda:InvokeFunction"], [local.functions]]
+    EndCounts = [["scheduler:DeleteSchedule"], ["${local.schedules}/*"]]
+    Mapping   = [["lambda:GetEventSourceMapping"], [local.mappings]]
+    Start     = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
   }
 
   texts = {

@@ -54,6 +54,7 @@ vote_writer = {
 
 tally = {
   count_concurrency   = 4
+  publish_pack        = {}
   metrics_lag_seconds = 0 # the mapping's counts come every five seconds here
   recount_seconds     = 20
   settle_seconds      = 2 # one clock stamps everything here

@@ -538,5 +538,88 @@ run "tools_find_what_counts_voters" {
   assert {
     condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
     error_message = "votectl makes each poll's schedule with these."
+
+run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
+  command = plan
+
+  override_resource {
+    target          = module.results_pack[0].aws_kms_key.signing
+    override_during = plan
+    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
+  }
+
+  variables {
+    results_pack = {}
+    tally        = { publish_pack = { object_lock = { days = 30, mode = "COMPLIANCE" } } }
+  }
+
+  assert {
+    condition = { for name, value in module.results_pack_function[0].environment_variables : name => value if strcontains(name, "PACK_") } == {
+      VOTESTREAM_PACK_BUCKET      = module.results_pack[0].bucket_name
+      VOTESTREAM_PACK_KEY         = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
+      VOTESTREAM_PACK_LOCK_DAYS   = "30"
+      VOTESTREAM_PACK_LOCK_MODE   = "COMPLIANCE"
+      VOTESTREAM_PACK_SIGNING_KEY = "arn:aws:kms:eu-west-1:111122223333:key/signing"
+    }
+    error_message = "One key makes polls' keys, the other signs."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.results_pack_function[0].execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if contains(["Sign", "MakePollKeys", "LockPacks"], statement.Sid) } == {
+      LockPacks    = "s3:PutObjectRetention ${module.results_pack[0].bucket_arn}/packs/*"
+      MakePollKeys = "kms:Decrypt kms:GenerateDataKey arn:aws:kms:eu-west-1:111122223333:key/mocked"
+      Sign         = "kms:GetPublicKey kms:Sign arn:aws:kms:eu-west-1:111122223333:key/signing"
+    }
+    error_message = "It makes keys of polls with one key, signs with the other, and locks packs only."
+  }
+}
+
+run "packs_are_not_published_unless_asked_for" {
+  command = plan
+
+  variables {
+    results_pack = {}
+  }
+
+  assert {
+    condition     = length(module.results_pack_function) == 0 && module.results_pack[0].bucket_name == null
+    error_message = "Keys alone publish nothing."
+  }
+}
+
+run "openings_read_a_polls_key_and_never_a_choice" {
+  command = plan
+
+  variables {
+    results_pack = { openings = true }
+    voter_auth   = { mode = "iam" }
+  }
+
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "arn:aws:kms:eu-west-1:111122223333:key/mocked"
+    error_message = "The function learns which key polls' keys are encrypted with."
+  }
+
+  assert {
+    condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "It reads keys, and makes none."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
+    error_message = "An opening is made without the choice."
+  }
+}
+
+run "there_are_no_openings_unless_asked_for" {
+  command = plan
+
+  variables {
+    results_pack = {}
+  }
+
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
+    error_message = "The results API may use no key of results packs."
   }
 }

@@ -400,4 +400,46 @@ run "rejects_a_refresh_of_more_than_an_hour" {
   }
 
   expect_failures = [var.unique_count]
+
+run "rejects_openings_where_nobody_knows_who_asks" {
+  command = plan
+
+  variables {
+    results_pack = { openings = true }
+    voter_auth   = { mode = "none" }
+  }
+
+  expect_failures = [var.results_pack]
+}
+
+run "rejects_publishing_packs_without_their_keys" {
+  command = plan
+
+  variables {
+    tally = { publish_pack = {} }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_an_unknown_lock_of_packs" {
+  command = plan
+
+  variables {
+    results_pack = {}
+    tally        = { publish_pack = { object_lock = { days = 30, mode = "FOREVER" } } }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_a_lock_of_no_days" {
+  command = plan
+
+  variables {
+    results_pack = {}
+    tally        = { publish_pack = { object_lock = { days = 0 } } }
+  }
+
+  expect_failures = [var.tally]
 }

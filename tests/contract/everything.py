@@ -68,6 +68,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "results_pack": {},
         "stream": {"encryption_enabled": True},
         "tallies_table": _SCALED_TABLE,
+        "tally": {"publish_pack": {"object_lock": {"days": 30}, "public": True}},
         "vote_aggregator": {"enhanced_fan_out": True},
         "vote_writer": {"enhanced_fan_out": True},
         "voter_auth": {

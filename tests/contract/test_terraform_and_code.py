@@ -16,6 +16,7 @@ from voting.settings import (
     PREFIX,
     AggregatorSettings,
     FunctionSettings,
+    PackSettings,
     ResultsSettings,
     TallySettings,
     UniqueCounterSettings,
@@ -31,6 +32,7 @@ FUNCTIONS: dict[str, type[FunctionSettings]] = {
     "tally_function": TallySettings,
     "results_api": ResultsSettings,
     "unique_counter": UniqueCounterSettings,
+    "results_pack_function": PackSettings,
 }
 
 

@@ -7,13 +7,16 @@ import typer
 
 from votectl import deployment, display
 from votectl.auditing import audit as take_audit
-from votectl.auditing import audit_fields, audit_tables
+from votectl.auditing import audit_fields, audit_tables, sample_checks
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, find, reported
 from votectl.commands.common import app as new_app
 from votectl.counts import CountReader
 from votectl.errors import OperatorError, command
 from votectl.ledger import take
+from votectl.pack.publishing import Publication
+from votectl.pack.store import PackStore
 from votectl.polls import PollDesk
+from votectl.sampling import SampleReader, audit_sample
 from votectl.tallying import Tallies, certificate_fields, final_card, watch
 from votectl.terminal import Output, console, emit_fields
 from votectl.times import relative, show_moment
@@ -62,7 +65,9 @@ def tally(
             raise OperatorError(f"poll {poll_id!r} is final: there is nothing to acknowledge any more")
         tallies.acknowledge(poll_id, by, reason, now)
     agrees = True
-    if recount or final is None:
+    publication = Publication(target, poll_id)
+    # A tally of a final poll publishes the pack that is missing, and does nothing else.
+    if recount or final is None or publication.is_missing():
         # Progress is for people: it goes where it does not mix with data.
         end = watch(tallies, poll_id, tallies.start(poll_id, recount=recount), console(stderr=True))
         certified = end.output or {}
@@ -71,6 +76,8 @@ def tally(
     if final is not None:
         card = final_card(poll, final, "Recount" if recount else "Final result")
         emit_fields(chosen(output, as_json), [card], certificate_fields(final))
+        if sentence := publication.sentence():
+            console(stderr=True).print(sentence, soft_wrap=True, highlight=False)
     if not agrees:
         raise OperatorError("this recount differs from the final result: see `votectl audit`")
 
@@ -103,14 +110,44 @@ def ledger(
 @reported
 def audit(
     poll_id: PollId,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Also compare N stored votes of a final poll with the stream, and N of its records with stored votes.",
+        ),
+    ] = None,
+    seed: Annotated[
+        str | None,
+        typer.Option(
+            help="What chooses the samples: a text that nobody knew before the result was published."
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """Count the stored votes again, from here, and compare them with live and final result."""
+    if (sample is None) != (seed is None):
+        raise OperatorError(
+            "--sample and --seed belong together, such as --sample 1000 --seed 'dice: 4 2 6 6 1'"
+        )
     target = find(environment)
-    poll = PollDesk(target.polls_table).get(poll_id)
+    desk = PollDesk(target.polls_table)
+    poll = desk.get(poll_id)
     result = take_audit(poll, CountReader(target), Tallies(target))
+    if sample is not None and seed is not None:
+        if result.final is None:
+            raise OperatorError(
+                f"poll {poll_id!r} has no final result yet: samples are taken of what is final"
+            )
+        store = PackStore(target)
+        reader = SampleReader(target)
+        taken = audit_sample(
+            poll, store.pages(poll), store.key_of(poll_id), reader, seed, sample, desk.now_ms()
+        )
+        result = result.with_findings(sample_checks(taken))
     emit_fields(chosen(output, as_json), audit_tables(result), audit_fields(result))
     if not result.clean:
         raise typer.Exit(1)

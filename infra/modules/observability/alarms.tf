@@ -358,7 +358,7 @@ locals {
     }
     tally-failed = {
       section     = "tally-failed"
-      means       = "A tally ended without a result. Nothing is lost: it can be started again."
+      means       = "A tally ended without a result, or without its results pack. Nothing is lost: it can be started again."
       first       = "votectl tally <poll> --environment ${var.environment}"
       metrics     = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
       threshold   = 0

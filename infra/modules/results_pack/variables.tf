@@ -1,5 +1,33 @@
+variable "deletion_protection_enabled" {
+  type        = bool
+  description = "Whether a destroy refuses to delete a bucket that is not empty. Changes in place."
+  default     = true
+  nullable    = false
+}
+
 variable "name" {
   type        = string
-  description = "Prefix of the keys' aliases. Changing it replaces the aliases, not the keys."
+  description = "Prefix of the keys' aliases and the bucket's name. Changing it replaces aliases and bucket, not the keys."
   nullable    = false
+
+  validation {
+    condition     = length("${var.name}-results-packs-") + 12 <= 63
+    error_message = "\"${var.name}-results-packs-<account>\" is too long for a bucket, which has at most 63 characters: shorten project or environment."
+  }
+}
+
+variable "publication" {
+  type = object({
+    object_lock = object({
+      days = number
+      mode = string
+    })
+    public = bool
+  })
+  description = <<-EOT
+    The bucket that packs are published in; null makes none.
+    object_lock: how long files of packs are locked, and GOVERNANCE or COMPLIANCE; null locks nothing. Going from null to a lock, or back, replaces the bucket.
+    public: whether anyone may read packs.
+  EOT
+  default     = null
 }

@@ -27,7 +27,7 @@ locals {
 
   state_machine_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "StartRecount"
         Effect   = "Allow"
@@ -40,7 +40,12 @@ locals {
         Action   = "lambda:InvokeFunction"
         Resource = var.function_arn
       },
-    ]
+      ], [for pack in var.pack == null ? [] : [var.pack] : {
+        Sid      = "PublishPack"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = pack.function_arn
+    }])
   })
 
   schedule_policy = jsonencode({

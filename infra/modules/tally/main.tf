@@ -38,7 +38,7 @@ locals {
   definition = {
     Comment = "Makes a poll's result final"
     StartAt = "NameExecution"
-    States = {
+    States = merge(local.ends, local.pack_states, {
       # The input is what the schedule, votectl and StartRecount give: poll_id, recount, and of the last recount_at.
       NameExecution = { Type = "Pass", InputPath = "$$.Execution.Id", ResultPath = "$.execution", Next = "Begin" }
       Begin         = merge(local.step["begin"], { Next = "IsClosed" })
@@ -50,7 +50,6 @@ locals {
         ]
         Default = "WaitUntilClosed"
       }
-      AlreadyFinal    = { Type = "Succeed" }
       Cancelled       = { Type = "Succeed" }
       WaitUntilClosed = { Type = "Wait", TimestampPath = "$.not_before", Next = "Begin" }
       PutMarkers      = merge(local.step["put_markers"], { Next = "CheckDrain" })
@@ -110,8 +109,7 @@ locals {
         Retry      = [merge(local.retry[0], { ErrorEquals = ["States.ALL"] })]
         Next       = "Certified"
       }
-      Certified = { Type = "Succeed" }
-    }
+    })
   }
 }
 

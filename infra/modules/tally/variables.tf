@@ -26,6 +26,12 @@ variable "name_prefix" {
   }
 }
 
+variable "pack" {
+  type        = object({ function_arn = string })
+  description = "The function that publishes results packs (functions/results_pack); null publishes none. Changes in place."
+  default     = null
+}
+
 variable "permissions_boundary_arn" {
   type        = string
   description = "Policy that bounds what the roles may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."

@@ -33,6 +33,7 @@ class Tables:
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     retention_days: int = 0
     voter_auth: VoterAuth = VoterAuth.NONE
+    keys: dict[str, bytes] | None = None  # None: no openings
     trouble: Exception | None = None
     # Called before each look at a table, with what is looked at: so that things can change meanwhile.
     before: Callable[[str], None] = lambda _what: None
@@ -46,6 +47,7 @@ class Tables:
             votes=self,
             retention_days=self.retention_days,
             voter_auth=self.voter_auth,
+            find_key=None if self.keys is None else self.find_key,
             now_ms=lambda: self.now_ms,
             telemetry=self.telemetry,
         )
@@ -58,6 +60,11 @@ class Tables:
     def find_poll(self, poll_id: str) -> Poll | None:
         self._look("poll")
         return self.polls.get(poll_id)
+
+    def find_key(self, poll_id: str) -> bytes | None:
+        self._look("key")
+        assert self.keys is not None
+        return self.keys.get(poll_id)
 
     def final(self, poll_id: str) -> Final | None:
         self._look("final")

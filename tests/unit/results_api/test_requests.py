@@ -130,7 +130,7 @@ QUERY = {"voter": ["auth0|a+b/c=@x"], "shard": ["shardId-000000000000"], "sequen
 
 def test_a_receipt_is_read_from_the_query(request_event: MakeEvent) -> None:
     question = read_named(request_event(query=QUERY))
-    assert question == ("auth0|a+b/c=@x", ("shardId-000000000000", "4960"))
+    assert question == ("auth0|a+b/c=@x", ("shardId-000000000000", "4960"), False)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_back_end_names_the_voter_that_it_vouches_for(request_event: MakeEvent
 
 def test_whose_receipt_it_is_says_the_token_of_who_has_signed_in(request_event: MakeEvent) -> None:
     question = read_own(request_event(query=OWN_QUERY, claims=CLAIMS))
-    assert question == (CLAIMS["sub"], ("shardId-000000000000", "4960"))
+    assert question == (CLAIMS["sub"], ("shardId-000000000000", "4960"), False)
 
 
 @pytest.mark.parametrize("voter", [CLAIMS["sub"], "somebody-else", ""], ids=["oneself", "another", "nobody"])

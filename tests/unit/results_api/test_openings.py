@@ -1,0 +1,195 @@
+"""Openings: the voter's own, after the final, and nobody else's."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from results_api import handler as results_api_handler
+from results_api.handler import handle, runtime
+from results_api.store import PollKeyStore
+from unit.results_api.conftest import AFTER, Tables, a_final
+from voting.errors import StoreRefused, StoreUnavailable
+from voting.packs import salt_of
+from voting.records import version_of
+from voting.settings import VoterAuth
+from voting_aws.pack_keys import PollKeys
+
+KEY = bytes(range(32))
+VERSION = version_of("4960")
+RECEIPT = {"shard": ["shardId-000000000000"], "sequence": ["4960"]}
+
+
+@pytest.fixture
+def final(tables: Tables) -> Tables:
+    """A final poll with a pack; ann's vote is the one of the receipt, bob's is another."""
+    tables.voter_auth = VoterAuth.COGNITO
+    tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
+    tables.versions = {("poll-1", "ann"): VERSION, ("poll-1", "bob"): version_of("5000")}
+    tables.keys = {"poll-1": KEY}
+    return tables
+
+
+def ask(tables: Tables, signed_in: str = "ann", /, **query: list[str]) -> dict[str, Any]:
+    event = {
+        "resource": "/polls/{poll_id}/votes/me",
+        "pathParameters": {"poll_id": "poll-1"},
+        "multiValueHeaders": None,
+        "multiValueQueryStringParameters": RECEIPT | {"opening": ["true"]} | query,
+        "requestContext": {"authorizer": {"claims": {"sub": signed_in}}},
+    }
+    answer = handle(event, tables.runtime())
+    assert answer["headers"]["Cache-Control"] == "private, no-store"
+    return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+
+def test_the_voter_gets_the_opening_of_the_vote_that_counts(final: Tables) -> None:
+    assert ask(final)["opening"] == {
+        "poll_id": "poll-1",
+        "voter": "ann",
+        "version": VERSION,
+        "salt": salt_of(KEY, "ann", VERSION).hex(),
+    }
+
+
+def test_a_trusted_back_end_asks_for_its_voter(final: Tables) -> None:
+    final.voter_auth = VoterAuth.IAM
+    assert ask(final, "nobody", voter=["ann"])["opening"]["voter"] == "ann"
+
+
+def test_an_opening_is_given_only_where_it_is_asked_for(final: Tables) -> None:
+    assert "opening" not in ask(final, opening=["false"])
+    assert final.telemetry.warnings == []
+
+
+def test_another_voter_does_not_get_it_with_the_receipt(final: Tables) -> None:
+    assert ask(final, "bob") | {"status": 0} == {
+        "status": 0,
+        "poll_id": "poll-1",
+        "receipt": {"shard": "shardId-000000000000", "sequence": "4960"},
+        "state": "superseded",
+        "opening": None,
+    }
+    assert ask(final, "mallory")["opening"] is None
+
+
+def test_another_voter_cannot_be_named_by_who_has_signed_in(final: Tables) -> None:
+    answer = ask(final, "bob", voter=["ann"])
+    assert answer["status"] == 400
+    assert "opening" not in answer
+
+
+def test_there_is_none_before_the_final(final: Tables) -> None:
+    del final.finals["poll-1"]
+    assert ask(final)["opening"] is None
+    final.draining.add("poll-1")
+    assert ask(final)["opening"] is None
+
+
+def test_there_is_none_for_a_cancelled_poll(final: Tables) -> None:
+    final.cancelled.add("poll-1")
+    assert ask(final)["state"] == "cancelled"
+    assert ask(final)["opening"] is None
+
+
+def test_there_is_none_for_a_vote_that_was_replaced(final: Tables) -> None:
+    final.versions["poll-1", "ann"] = version_of("4961")
+    assert ask(final)["state"] == "superseded"
+    assert ask(final)["opening"] is None
+
+
+def test_there_is_none_without_a_pack(final: Tables) -> None:
+    final.keys = {}
+    assert ask(final)["opening"] is None
+
+
+def test_there_is_none_where_openings_are_off(final: Tables) -> None:
+    final.keys = None
+    looked: list[str] = []
+    final.before = looked.append
+    assert ask(final)["opening"] is None
+    assert "key" not in looked
+
+
+@pytest.mark.parametrize("opening", [["yes"], ["true", "true"], [""], ["1"]])
+def test_any_other_wish_is_malformed(final: Tables, opening: list[str]) -> None:
+    assert ask(final, opening=opening)["status"] == 400
+
+
+def test_a_key_that_cannot_be_read_now_is_asked_for_again_later(final: Tables) -> None:
+    def fail(what: str) -> None:
+        if what == "key":
+            raise StoreUnavailable("a poll's key can't be read: ThrottlingException")
+
+    final.before = fail
+    assert ask(final)["status"] == 503
+
+
+ENVIRONMENT = {
+    "VOTESTREAM_ENVIRONMENT": "test",
+    "VOTESTREAM_LOG_LEVEL": "INFO",
+    "VOTESTREAM_OPENINGS_KEY": "key",
+    "VOTESTREAM_POLLS_TABLE": "polls",
+    "VOTESTREAM_TALLIES_TABLE": "tallies",
+    "VOTESTREAM_VOTE_RETENTION_DAYS": "0",
+    "VOTESTREAM_VOTES_TABLE": "votes",
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "given"),
+    [("cognito", "key", True), ("iam", "key", True), ("none", "key", False), ("cognito", "", False)],
+)
+@pytest.mark.usefixtures("fake_credentials")
+def test_openings_need_a_key_and_voters_who_are_authenticated(
+    monkeypatch: pytest.MonkeyPatch, mode: str, key: str, *, given: bool
+) -> None:
+    environment = ENVIRONMENT | {"VOTESTREAM_VOTER_AUTH": mode, "VOTESTREAM_OPENINGS_KEY": key}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    results_api_handler.runtime.cache_clear()
+    try:
+        assert (runtime().find_key is not None) is given
+    finally:
+        results_api_handler.runtime.cache_clear()
+
+
+class Stores:
+    """DynamoDB and KMS with one key; ``error`` is what KMS answers."""
+
+    def __init__(self, error: str | None = None) -> None:
+        self.error = error
+
+    def get_item(self, **asked: Any) -> dict[str, Any]:
+        assert asked["ConsistentRead"]
+        row = {"ciphertext": {"B": b"encrypted"}}
+        return {"Item": row} if asked["Key"]["poll_id"]["S"] == "poll-1" else {}
+
+    def decrypt(self, **asked: Any) -> dict[str, Any]:
+        assert asked["EncryptionContext"] == {"poll_id": "poll-1"}
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error, "Message": "poll-1"}}, "Decrypt")
+        return {"Plaintext": KEY}
+
+
+def key_store(error: str | None = None) -> PollKeyStore:
+    stores = Stores(error)
+    return PollKeyStore(PollKeys(stores, stores, "tallies", "key"))  # type: ignore[arg-type]
+
+
+def test_a_polls_key_is_found_and_never_made() -> None:
+    assert key_store().find("poll-1") == KEY
+    assert key_store().find("poll-2") is None
+
+
+def test_a_key_that_was_destroyed_gives_no_opening() -> None:
+    assert key_store("KMSInvalidStateException").find("poll-1") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [("ThrottlingException", StoreUnavailable), ("AccessDeniedException", StoreRefused)]
+)
+def test_errors_of_kms_are_told_by_their_code(error: str, raised: type[Exception]) -> None:
+    with pytest.raises(raised, match=f"^a poll's key can't be read: {error}$"):
+        key_store(error).find("poll-1")
