@@ -1,10 +1,12 @@
 """The demonstration: real votes through the real front door, and an account of every one of them."""
 
 import asyncio
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from rich.console import Console, Group, RenderableType
@@ -13,13 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from results_api.results import Status
+from results_pack.verify_pack import Refused, verify
 from votectl import display
 from votectl.counts import CountReader
 from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
 from votectl.errors import command
-from votectl.lifecycle import Schedules, create
+from votectl.lifecycle import Schedules, close, create
+from votectl.pack.exporting import export
+from votectl.pack.store import PackStore
+from votectl.pack.writing import Pack
 from votectl.polls import PollDesk
+from votectl.tallying import Tallies, follow
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
 from votectl.traffic import Account, Kind, VoteRequest, conversations, send
@@ -42,6 +49,8 @@ CURL_SIGNS = (
     '--aws-sigv4 aws:amz:{region}:{service} --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
     '-H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
 )
+
+VERIFIED = "every check holds"
 
 POLLS: dict[str, tuple[str, dict[str, str]]] = {
     "finale": ("Who wins the finale?", {"ada": "Ada", "grace": "Grace", "linus": "Linus", "alan": "Alan"}),
@@ -152,6 +161,8 @@ def run(
         f"\n{account.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
     )
     found = checks(account, observation, polls)
+    console.print(f"\nclosing poll {polls[-1].poll_id} early, and waiting for its final result")
+    found += _final_checks(deployment, desk, schedules, polls[-1], account)
     console.print(requests_table(account), checks_table(found))
     agreed = all(check.agrees for check in found)
     if agreed:
@@ -160,6 +171,35 @@ def run(
         console.print("Some numbers disagree with what was sent: see the rows marked above.", style="red")
     invite(deployment, credentials, polls[0], console)
     return agreed
+
+
+def _final_checks(
+    deployment: Deployment, desk: PollDesk, schedules: Schedules, poll: Poll, account: Account
+) -> list[Check]:
+    """Close a poll, and hold its final result and its results pack against the sender's account."""
+    poll = close(desk, schedules, deployment, desk.get(poll.poll_id), at=None)
+    tallies = Tallies(deployment)
+    for snapshot in follow(tallies, poll.poll_id, tallies.start(poll.poll_id)):
+        problem = snapshot.problem
+    final = tallies.final(poll.poll_id)
+    sent = account.stored(poll.poll_id)
+    found = [Check(poll.poll_id, "final result", sent, Counter(final.votes) if final else problem)]
+    if final is not None and deployment.pack_key_arn is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            pack = export(poll, tallies, PackStore(deployment), Path(folder) / "pack")
+            found += [
+                Check(poll.poll_id, "lines in its results pack", sent.total(), pack.lines),
+                Check(poll.poll_id, "results pack, verified", VERIFIED, _verified(pack)),
+            ]
+    return found
+
+
+def _verified(pack: Pack) -> str:
+    try:
+        verify(pack.folder, pack.key_fingerprint, lambda _sentence: None)
+    except Refused as refused:
+        return str(refused)
+    return VERIFIED
 
 
 async def _send_and_watch(
