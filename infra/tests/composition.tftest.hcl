@@ -257,6 +257,7 @@ run "results_api_is_told_exactly_what_its_settings_ask_for" {
     condition = module.results_api.environment_variables == tomap({
       VOTESTREAM_ENVIRONMENT         = "test"
       VOTESTREAM_LOG_LEVEL           = "INFO"
+      VOTESTREAM_OPENINGS_KEY        = ""
       VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
       VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
       VOTESTREAM_VOTE_RETENTION_DAYS = "30"

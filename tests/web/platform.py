@@ -73,6 +73,7 @@ class Platform:
     status: str | None = None
     unique: dict[str, Any] | None = None
     receipt_state: str = "stored"
+    opening: dict[str, str] | None = None
     failures: list[Answer] = field(default_factory=list)  # for votes, in this order, then 202
     down: bool = False
     tampered: bool = False
@@ -175,7 +176,10 @@ class Platform:
         if path == f"/polls/{POLL}/votes/me":
             query = parse_qs(request.query)
             receipt = {"shard": query["shard"][0], "sequence": query["sequence"][0]}
-            return 200, {}, {"poll_id": POLL, "receipt": receipt, "state": self.receipt_state}
+            answer: dict[str, object] = {"poll_id": POLL, "receipt": receipt, "state": self.receipt_state}
+            if query.get("opening") == ["true"]:
+                answer["opening"] = self.opening
+            return 200, {}, answer
         if path == f"/polls/{POLL}/votes" and request.method == "POST":
             if self.failures:
                 return self.failures.pop(0)

@@ -1,10 +1,11 @@
 """The check page recounts a results pack in the browser."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from unit.votectl.pack.packs import SIGNER, change_lines, make, votes
+from unit.votectl.pack.packs import SIGNER, change_lines, make, opening_of, votes
 from web.conftest import Visitor
 
 
@@ -31,6 +32,58 @@ def test_pack_is_recounted_without_a_request(visitor: Visitor, pack: Path) -> No
     assert [request.path for request in visitor.platform.requests] == ["/assets/verify_pack.js"]
     visitor.fits()
     visitor.accessible()
+
+
+def with_receipt(visitor: Visitor) -> None:
+    """Open the page of a voter who came with a code, and voted in this browser."""
+    visitor.platform.config["identity"] = {"mode": "codes"}
+    receipt = '{"shard": "shardId-000000000001", "sequence": "1", "time": 1, "title": "Finale"}'
+    visitor.page.evaluate("value => localStorage.setItem('votestream:receipt:finale', value)", receipt)
+    visitor.open("check")
+    visitor.page.get_by_text("Recount a results pack yourself").click()
+
+
+def test_own_line_is_found_with_an_opening(visitor: Visitor, pack: Path) -> None:
+    vote = votes(2_500)[7]
+    visitor.platform.opening = json.loads(opening_of(vote))
+    visitor.page.set_viewport_size({"width": 320, "height": 640})
+    with_receipt(visitor)
+    visitor.page.get_by_label("Find my own line").check()
+    recount(visitor, pack)
+    visitor.page.get_by_text(f"It is a vote for {vote[2]}.").wait_for()
+    visitor.see("The result is the sum of the lines in this pack.")
+    visitor.fits()
+    visitor.accessible()
+
+
+def test_opening_is_asked_for_only_on_request(visitor: Visitor, pack: Path) -> None:
+    visitor.platform.opening = json.loads(opening_of(votes(2_500)[7]))
+    with_receipt(visitor)
+    recount(visitor, pack)
+    visitor.see("The result is the sum of the lines in this pack.")
+    assert not any("opening" in request.query for request in visitor.platform.requests)
+
+
+def test_page_says_that_there_is_no_opening(visitor: Visitor, pack: Path) -> None:
+    with_receipt(visitor)
+    visitor.page.get_by_label("Find my own line").check()
+    recount(visitor, pack)
+    visitor.page.get_by_text("there is no opening of your vote").wait_for()
+
+
+def test_opening_of_another_vote_is_refused(visitor: Visitor, pack: Path) -> None:
+    visitor.platform.opening = json.loads(opening_of(votes(2_500)[7], salt="00" * 32))
+    with_receipt(visitor)
+    visitor.page.get_by_label("Find my own line").check()
+    recount(visitor, pack)
+    visitor.see("This pack does not prove the result.")
+    visitor.page.get_by_text("no line of this pack belongs to the opening").wait_for()
+
+
+def test_nobody_is_offered_an_opening_where_nobody_signs_in(visitor: Visitor) -> None:
+    visitor.open("check")
+    visitor.page.get_by_text("Recount a results pack yourself").click()
+    assert visitor.page.get_by_label("Find my own line").count() == 0
 
 
 def test_tampered_pack_says_what_is_wrong(visitor: Visitor, pack: Path) -> None:

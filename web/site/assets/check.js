@@ -43,17 +43,28 @@ async function authorization(poll) {
   return config.identity?.mode === 'codes' ? tab.get(`votestream:code:${poll}`) : null;
 }
 
+async function askReceipt({ poll, receipt: { shard, sequence, voter } }, patient, more = {}) {
+  const token = await authorization(poll);
+  const query = new URLSearchParams({ ...(signedIn() ? {} : { voter }), shard, sequence, ...more });
+  const options = { headers: token ? { Authorization: `Bearer ${token}` } : {} };
+  return persist(() => ask(`/polls/${poll}/votes/me?${query}`, options), patient);
+}
+
+const signedIn = () => (config.identity?.mode ?? 'none') !== 'none';
+
+// The opening of this browser's vote in a poll, or null: none is given before the final, and not by every organiser.
+async function openingOf(poll) {
+  const entry = entries.find((entry) => entry.poll === poll && entry.receipt);
+  const answer = entry && (await askReceipt(entry, { clock, until: clock.now() + 60_000 }, { opening: true }));
+  return answer?.body?.opening ?? null;
+}
+
 async function look(entry) {
   const patient = { clock, until: clock.now() + 60_000 };
   entry.state = entry.certificate = undefined;
   draw();
   if (entry.receipt) {
-    const { shard, sequence, voter } = entry.receipt;
-    const token = await authorization(entry.poll);
-    const names = (config.identity?.mode ?? 'none') === 'none';
-    const query = new URLSearchParams({ ...(names ? { voter } : {}), shard, sequence });
-    const options = { headers: token ? { Authorization: `Bearer ${token}` } : {} };
-    const answer = await persist(() => ask(`/polls/${entry.poll}/votes/me?${query}`, options), patient);
+    const answer = await askReceipt(entry, patient);
     entry.state = answer?.status === 200 ? answer.body.state : [401, 403].includes(answer?.status) ? 'not_yours' : answer?.status === 404 ? 'unknown' : 'try_later';
     draw();
   }
@@ -106,7 +117,7 @@ function draw() {
     html`<header>${config.logo ? html`<img src=${config.logo} alt="">` : nothing}<span dir="auto">${config.title}</span></header>
       <h1>${problem ? t(problem) : t('check_title')}</h1>
       ${problem ? nothing : entries.length ? entries.map(part) : none}
-      ${problem || !crypto.subtle ? nothing : recounting(draw)}
+      ${problem || !crypto.subtle ? nothing : recounting(draw, signedIn() && entries.some(({ receipt }) => receipt) ? openingOf : null)}
       <footer>${when(config.privacy_url, () => html`<a href=${config.privacy_url}>${t('privacy')}</a>`)}</footer>`,
     app,
   );

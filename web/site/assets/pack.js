@@ -4,8 +4,8 @@ import { t, when } from './page.js';
 
 let outcome;
 
-async function recount(form, draw) {
-  const { files, fingerprint } = form.elements;
+async function recount(form, draw, openingOf) {
+  const { files, fingerprint, own } = form.elements;
   const chosen = new Map([...files.files].map((file) => [file.name, file]));
   const pack = {
     names: async () => [...chosen.keys()],
@@ -15,22 +15,33 @@ async function recount(form, draw) {
   draw();
   try {
     const { Refused, verifyPack } = await import('./verify_pack.js');
-    outcome = await verifyPack(pack, fingerprint.value.trim() || null).then(
-      ({ sentences }) => ({ text: 'pack_good', sentences }),
-      (error) => (error instanceof Refused ? { text: 'pack_bad', bad: true, sentences: [error.message] } : Promise.reject(error)),
-    );
+    try {
+      const published = fingerprint.value.trim() || null;
+      let { sentences, certificate } = await verifyPack(pack, published);
+      outcome = { text: 'pack_good', sentences };
+      if (own?.checked) {
+        const opening = await openingOf(certificate.poll_id);
+        if (opening) ({ sentences } = await verifyPack(pack, published, new TextEncoder().encode(JSON.stringify(opening))));
+        outcome = { text: opening ? 'pack_good' : 'pack_no_opening', sentences };
+      }
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      outcome = { text: 'pack_bad', bad: true, sentences: [error.message] };
+    }
   } catch {
     outcome = { text: 'pack_unreadable', bad: true };
   }
   draw();
 }
 
-export const recounting = (draw) => html`<section class="standing"><details>
+// `openingOf` asks for the opening of this browser's vote in a poll; null where nobody signs in, or nothing was sent.
+export const recounting = (draw, openingOf) => html`<section class="standing"><details>
     <summary>${t('pack_title')}</summary>
     <p class="hint">${t('pack_hint')}</p>
-    <form @submit=${(event) => (event.preventDefault(), recount(event.target, draw))}>
+    <form @submit=${(event) => (event.preventDefault(), recount(event.target, draw, openingOf))}>
       <label>${t('pack_files')}<input name="files" type="file" multiple required></label>
       <label>${t('pack_fingerprint')}<input name="fingerprint" autocomplete="off" spellcheck="false" dir="ltr"></label>
+      ${when(openingOf, () => html`<label class="own"><input name="own" type="checkbox"> ${t('pack_own')}</label>`)}
       <button>${t('pack_recount')}</button>
     </form>
     <div role="status">${when(outcome, () => html`<p class=${outcome.bad ? 'notice' : 'verdict'}>${t(outcome.text)}</p>
