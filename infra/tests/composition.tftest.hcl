@@ -539,6 +539,8 @@ run "tools_find_what_counts_voters" {
   assert {
     condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
     error_message = "votectl makes each poll's schedule with these."
+  }
+}
 
 run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
   command = plan

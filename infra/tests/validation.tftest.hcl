@@ -400,6 +400,7 @@ run "rejects_a_refresh_of_more_than_an_hour" {
   }
 
   expect_failures = [var.unique_count]
+}
 
 run "rejects_openings_where_nobody_knows_who_asks" {
   command = plan
