@@ -14,7 +14,7 @@ from voting.errors import StoreUnavailable
 from voting.final import Final
 from voting.polls import Option, Poll, bucket_of, poll_bucket
 
-VOTES = votes(900)
+VOTES = votes(300)
 
 
 @dataclass
@@ -162,5 +162,5 @@ class World:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_pack, "MOST_PART_LINES", 300)
-    monkeypatch.setattr("results_pack.steps.CHUNK_VOTES", 150)
+    monkeypatch.setattr(verify_pack, "MOST_PART_LINES", 100)
+    monkeypatch.setattr("results_pack.steps.CHUNK_VOTES", 50)
