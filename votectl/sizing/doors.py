@@ -39,12 +39,13 @@ def refusal(planner: Planner, door: Door) -> str:
 
 
 def reserved_concurrency(planner: Planner) -> Figure:
-    """Return the concurrent executions of the ingress function: by their time, and by Lambda's rate limit."""
+    """Return the concurrent executions of the ingress function, with room for a few votes at once."""
     rate = planner.decisions["api: throttling_rate_limit"]
-    return derived(RESERVED, "", ceil(_concurrency(rate, planner.facts)))
+    return derived(RESERVED, "", ceil(maximum(planner.together, _concurrency(rate, planner.facts))))
 
 
 def _concurrency(rate: Figure, facts: Facts) -> Figure:
+    """Return the containers for a rate: by the time of a vote, and by Lambda's limit of requests per container."""
     by_time, by_rate = (
         rate * ingress_seconds(Ingress(), facts),
         rate / facts["lambda.requests_per_concurrency"],

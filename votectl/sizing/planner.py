@@ -35,9 +35,9 @@ class Planner:
         )
         # Votes arrive at random, and a small crowd votes at once: four deviations of a Poisson rate.
         spare = assumed("spare rate", 1.25, "", "a vote refused at the front door is lost")
-        together = assumed("votes at once", 20, "votes", "a class that is told to vote now does so")
+        self.together = assumed("votes at once", 20, "votes", "a class that is told to vote now does so")
         peak = self.demand["peak"]
-        self.crest = derived("highest second", "votes/s", peak * spare + 4 * sqrt(peak) + together)
+        self.crest = derived("highest second", "votes/s", peak * spare + 4 * sqrt(peak) + self.together)
         # Of the bare event: a shard's limit does not depend on the deployment.
         self.shard_limit = self.scenario(
             DeploymentSettings(stream=StreamSettings(shard_count=1))

@@ -306,6 +306,11 @@ def test_a_function_door_needs_concurrency_instead_of_requests(final: CapacityPl
     assert final.decisions["vote_writer: reserved_concurrency"].value == 72
 
 
+def test_a_function_door_has_room_for_a_few_votes_at_once(facts: Facts) -> None:
+    found = plan(event(peak=5, duration=3_600), HALF_AN_HOUR, facts, door=Door.URL)
+    assert found.deployment.ingress.reserved_concurrency == 20
+
+
 @pytest.mark.parametrize(("shape", "provisioned"), [("flat", True), ("show", False)])
 def test_a_rise_faster_than_lambda_scales_is_provisioned(facts: Facts, shape: str, provisioned: bool) -> None:
     found = plan(event(**FINAL, shape=shape), HALF_AN_HOUR, facts, door=Door.HTTP)
