@@ -97,6 +97,8 @@ def calls(
         case "s3":
             key = f"/{params['Key']}" if "Key" in params else ""
             yield RecordedCall(action, f"arn:aws:s3:::{params['Bucket']}{key}", {})
+        case "kms":
+            yield RecordedCall(action, params["KeyId"], {})
         case _:
             # No role of ours may do anything there, so the log has to say it.
             yield RecordedCall(action, "unknown", {})

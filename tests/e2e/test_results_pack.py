@@ -79,4 +79,12 @@ def test_the_tally_publishes_the_pack_that_an_export_writes(
     assert last.output["pack"]["state"]["published"] is True
     after = s3.list_object_versions(Bucket=bucket, Prefix=prefix)["Versions"]
     assert [version["VersionId"] for version in after] == [version["VersionId"] for version in before]
+
+    # A publication that ended before its manifest is brought to its end by the next tally, with the same bytes.
+    s3.delete_object(Bucket=bucket, Key=f"{prefix}manifest.json")
+    result = CliRunner().invoke(app, ["tally", poll.poll_id, "-e", deployment.environment])
+    assert result.exit_code == 0, result.output
+    assert f"s3://{bucket}/{prefix}" in result.output
+    manifest = s3.get_object(Bucket=bucket, Key=f"{prefix}manifest.json")["Body"].read()
+    assert manifest == (folder / "manifest.json").read_bytes()
     assert json.loads((folder / "manifest.json").read_bytes())["lines"] == VOTERS

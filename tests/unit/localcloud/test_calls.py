@@ -73,6 +73,8 @@ def test_a_read_of_whole_items_says_so() -> None:
 
 def test_other_services_are_noted_with_what_was_asked_for() -> None:
     stream = "arn:aws:kinesis:eu-west-1:111122223333:stream/votes"
+    key = "arn:aws:kms:eu-west-1:111122223333:key/1"
+    assert asked("kms", "Sign", KeyId=key) == [RecordedCall("kms:Sign", key, {})]
     assert asked("kinesis", "PutRecords", StreamName="votes") == [
         RecordedCall("kinesis:PutRecords", stream, {})
     ]
