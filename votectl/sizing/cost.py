@@ -202,6 +202,10 @@ class _Bill:
             price = facts["kinesis.on_demand.data_out_per_gb"]
             pushed_price = facts["kinesis.on_demand.fan_out_data_per_gb"]
             self._item("Kinesis", "data out", out * ((2 - pushed) * price + pushed * pushed_price))
+            included = facts.value("kinesis.retention_hours_included")
+            longer = given("hours beyond the first day", deployment.stream.retention_hours - included, "h")
+            price = facts["kinesis.on_demand.extended_retention_per_gb_month"]
+            self._item("Kinesis", "longer retention", out * longer / self._month * price)
             return
         shard_hours = derived("shard-hours", "shard-hours", self._shards * self._hours)
         self._item("Kinesis", "shards", shard_hours * facts["kinesis.shard_hour"])

@@ -110,12 +110,13 @@ def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
 
 
 def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
-    stream = StreamSettings(mode=StreamMode.ON_DEMAND)
+    stream = StreamSettings(mode=StreamMode.ON_DEMAND, retention_hours=48)
     found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
     gb = 1024**3
     assert found["stream"] == pytest.approx(3 * 0.04)
     assert found["data in"] == pytest.approx(1e6 * 1024 / gb * 0.08)
     assert found["data out"] == pytest.approx(2 * 1e6 * (50 + 36) / gb * 0.04)
+    assert found["longer retention"] == pytest.approx(1e6 * (50 + 36) / gb * 24 / 730 * 0.10)
 
 
 def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:

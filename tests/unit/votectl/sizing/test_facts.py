@@ -37,6 +37,15 @@ def test_every_entry_says_where_and_when_it_was_found(facts: Facts) -> None:
         assert fact.status is FactStatus.ASSUMED or re.search(r"\d{4}|measured|undated", fact.date), key
 
 
+def test_every_entry_is_used(facts: Facts) -> None:
+    sources = "".join(path.read_text() for path in Path(fact_files.__file__).parent.rglob("*.py"))
+    families = (
+        r"\.tier_\d(_ends)?$|^lambda\.(arm64|x86_64)\.|^votestream\..*_metrics_bytes$|^cognito\.\w+_user$"
+    )
+    unused = [key for key in facts.facts if key not in sources and not re.search(families, key)]
+    assert unused == []
+
+
 def test_assumptions_are_few_and_marked(facts: Facts) -> None:
     assumed = {key for key, fact in facts.facts.items() if fact.status is FactStatus.ASSUMED}
     assert "dynamodb.call_ms" in assumed
