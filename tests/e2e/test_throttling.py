@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import batched
 
+import boto3
 import httpx
 import pytest
 
 from contract.openapi_document import answer_problems
-from e2e.doors import Doors
+from e2e.conftest import Door
+from e2e.doors import KINDS, Doors, is_of_aws
 from e2e.observing import NewRecords, new_id, wait_for
 from loadtest.drills.faults import kinesis_throttles
 from votectl.counts import CountReader
@@ -36,7 +39,7 @@ def votes_in(stream: NewRecords) -> dict[tuple[str, str], tuple[str, str]]:
 
 def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     deployment: Deployment,
-    front_door: httpx.Client,
+    door: Door,
     open_poll: Callable[..., Poll],
     reader: CountReader,
 ) -> None:
@@ -46,7 +49,7 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     def vote(number: int) -> tuple[str, httpx.Response]:
         voter = new_id("throttled")
         body = {"option": "ab"[number % 2], "voter": voter}
-        return voter, front_door.post(f"/polls/{poll.poll_id}/votes", json=body)
+        return voter, door.client.post(f"/polls/{poll.poll_id}/votes", json=body)
 
     with kinesis_throttles(0.5), ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(vote, range(200)))
@@ -66,8 +69,9 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     assert reader.stored(poll) == expected
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
-    deployment: Deployment, doors: Doors
+    kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     """A back end that does as each answer says gets every vote in, once: 207, 429 and 202 all on the way."""
     stream = NewRecords(deployment)
@@ -96,7 +100,7 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
                     acknowledged[place] = (voter, sent[voter])
             voters = [voter for voter, _ in refused]
 
-    with kinesis_throttles(0.5), doors.signed(doors.cognito) as client:
+    with kinesis_throttles(0.5), doors.signed(doors.batches(kind)) as client:
         for voters in batched(sent, 20, strict=False):
             send_all(client, list(voters))
     assert statuses[207] > 0
@@ -104,23 +108,55 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
     assert Counter(acknowledged.values()) == Counter(sent.items())
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
-    deployment: Deployment, doors: Doors
+    kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     stream = NewRecords(deployment)
-    with kinesis_throttles(1.0), doors.signed(doors.cognito) as client:
+    with kinesis_throttles(1.0), doors.signed(doors.batches(kind)) as client:
         body = {"votes": [{"option": "a", "voter": f"throttled-{number}"} for number in range(5)]}
         assert_told_to_come_back(client.post("/polls/some-poll/votes/batch", json=body))
     assert votes_in(stream) == {}
 
 
-def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
-    deployment: Deployment, doors: Doors
+@contextmanager
+def narrow(kind: str, doors: Doors) -> Iterator[str]:
+    """Make a door let in very little, and yield where it is."""
+    if kind == "rest":
+        yield doors.narrow
+    elif kind == "http":
+        stages = boto3.client("apigatewayv2")
+        api_id = doors.others["http", "none"].votes_url.partition("://")[2].partition(".")[0]
+        stage = {"ApiId": api_id, "StageName": "$default"}
+        before = stages.get_stage(**stage)["DefaultRouteSettings"]
+        low = before | {"ThrottlingBurstLimit": 3, "ThrottlingRateLimit": 1.0}
+        stages.update_stage(**stage, DefaultRouteSettings=low)
+        try:
+            yield doors.url("http", "none")
+        finally:
+            stages.update_stage(**stage, DefaultRouteSettings=before)
+    else:
+        function = doors.functions["url", "none"]
+        functions = boto3.client("lambda")
+        functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=1)
+        try:
+            yield doors.url("url", "none")
+        finally:
+            functions.delete_function_concurrency(FunctionName=function)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_vote_above_the_limit_of_a_door_is_told_so_and_not_stored(
+    kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     stream = NewRecords(deployment)
     acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
     refused = 0
-    with httpx.Client(base_url=doors.narrow, timeout=30) as client, ThreadPoolExecutor(8) as pool:
+    with (
+        narrow(kind, doors) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
 
         def vote(voter: str) -> tuple[str, httpx.Response]:
             return voter, client.post("/polls/some-poll/votes", json={"option": "a", "voter": voter})
@@ -131,9 +167,14 @@ def test_every_vote_above_the_limit_of_the_api_is_told_so_and_not_stored(
                 if answer.status_code == 202:
                     receipt = answer.json()["receipt"]
                     acknowledged[receipt["shard"], receipt["sequence"]] = (voter, "a")
-                else:
+                    continue
+                refused += 1
+                if kind == "rest":
                     assert_told_to_come_back(answer)
-                    refused += 1
+                else:
+                    assert answer.status_code == 429
+                    assert is_of_aws(answer)  # docs/api.md: in AWS's words, and without Retry-After
+                    assert "Retry-After" not in answer.headers
             if refused and acknowledged:
                 break
     assert refused
