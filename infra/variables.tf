@@ -158,7 +158,7 @@ variable "ingress" {
     The function behind api.vote_door = "http" or "url".
     memory_mb: memory of the function, and with it CPU.
     provisioned_concurrency: containers that are kept ready, and paid for, all the time; null means none.
-    reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: plan with about 70 votes a second and container (an estimate).
+    reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: Lambda answers ten requests a second for each, so set a tenth of the rate.
     timeout_seconds: longest time for one answer.
   EOT
   default     = {}
@@ -171,7 +171,7 @@ variable "ingress" {
 
   validation {
     condition     = var.api.vote_door != "url" || var.ingress.reserved_concurrency != null
-    error_message = "ingress.reserved_concurrency must be set with api.vote_door = \"url\": a function URL has no other throttle, and without one voters could use up what the consumers need. Plan with about 70 votes a second and container (an estimate)."
+    error_message = "ingress.reserved_concurrency must be set with api.vote_door = \"url\": a function URL has no other throttle, and without one voters could use up what the consumers need. Lambda answers ten requests a second for each reserved invocation: set a tenth of the rate."
   }
 
   validation {

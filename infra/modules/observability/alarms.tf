@@ -34,8 +34,9 @@ locals {
     id => { namespace = local.posted.namespace, name = name, dimensions = local.posted.dimensions, stat = "Sum" }
   }
 
-  # The limit of a function URL; null at any other door.
+  # A function URL has no rate of its own: Lambda answers ten requests a second for each reserved invocation.
   url_concurrency = try(var.door.reserved_concurrency, null)
+  front_door_rate = local.url_concurrency == null ? var.api.throttling_rate_limit : 10 * local.url_concurrency
 
   # Functions with the alarms that every function has.
   alarmed_functions = merge(
@@ -96,30 +97,19 @@ locals {
       missing     = "notBreaching"
       expressions = local.shares["refused"].expressions
     }
-    # At an API the limit is by the second, and this is a minute's sum: what a burst loses shows in front-door-refusing
-    # first. A function URL has no limit but the invocations that its function may run at once.
-    front-door-full = merge(
-      {
-        section     = "front-door-full"
-        operator    = "GreaterThanThreshold"
-        datapoints  = 2
-        periods     = 3
-        missing     = "notBreaching"
-        expressions = {}
-      },
-      local.url_concurrency == null ? {
-        means     = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${var.api.throttling_rate_limit}/s that the front door lets in; above that voters get 429."
-        first     = "Raise api.throttling_rate_limit, and stream.shard_count with it, and apply."
-        metrics   = { posted = local.door_metrics["posted"] }
-        threshold = var.settings.front_door_percent / 100 * var.api.throttling_rate_limit * local.minute
-      } : null,
-      local.url_concurrency != null ? {
-        means     = "ingress runs more than ${var.settings.front_door_percent} % of the ${local.url_concurrency} invocations that it may run at once; above that voters get 429."
-        first     = "Raise ingress.reserved_concurrency, and stream.shard_count with it, and apply."
-        metrics   = { running = { namespace = "AWS/Lambda", name = "ConcurrentExecutions", dimensions = { FunctionName = try(var.door.function_name, "") }, stat = "Maximum" } }
-        threshold = var.settings.front_door_percent / 100 * coalesce(local.url_concurrency, 0)
-      } : null,
-    )
+    # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
+    front-door-full = {
+      section     = "front-door-full"
+      means       = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${local.front_door_rate}/s that the front door lets in; above that voters get 429."
+      first       = "Raise ${local.url_concurrency == null ? "api.throttling_rate_limit" : "ingress.reserved_concurrency"}, and stream.shard_count with it, and apply."
+      metrics     = { posted = local.door_metrics["posted"] }
+      threshold   = var.settings.front_door_percent / 100 * local.front_door_rate * local.minute
+      operator    = "GreaterThanThreshold"
+      datapoints  = 2
+      periods     = 3
+      missing     = "notBreaching"
+      expressions = {}
+    }
   }
 
   stream_alarms = {

@@ -157,6 +157,24 @@ run "thresholds_follow_from_the_deployment" {
   }
 }
 
+run "a_function_url_is_full_at_ten_votes_a_second_for_each_invocation" {
+  command = plan
+
+  variables {
+    door = {
+      function_name        = "votestream-test-url-ingress"
+      metrics              = { namespace = "AWS/Lambda", dimensions = { FunctionName = "votestream-test-url-ingress" }, count = "UrlRequestCount", client_errors = "Url4xxCount", server_errors = "Url5xxCount", latency = "UrlRequestLatency" }
+      reserved_concurrency = 50
+      timeout_seconds      = 10
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 10 * 50 * 60 && aws_cloudwatch_metric_alarm.this["front-door-full"].metric_name == "UrlRequestCount"
+    error_message = "The API's rate limits no function URL: its reserved concurrency does."
+  }
+}
+
 run "a_stream_that_forgets_before_the_writer_gives_up_decides" {
   command = plan
 
