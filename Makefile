@@ -21,6 +21,8 @@ TAG ?=
 MINUTES ?= 15
 RATE ?= 60
 SHAPE ?= spike
+# How many votes `make latency` sends through each door.
+VOTES ?= 1000
 # Which one `make drill` does.
 DRILL ?=
 # How many requests `make fuzz` sends.
@@ -222,6 +224,10 @@ chaos: need-number-CHAOS_SECONDS $(VENV) $(LOCALCLOUD_VENV) ## Vote while the pl
 loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify each of them (ENV=local, RATE=60, SHAPE=flat, ramp or spike)
 	@$(if $(filter-out local,$(ENV)),$(LOADTEST) --environment $(ENV),$(call on_local_cloud,$(LOADTEST)))
 
+.PHONY: latency
+latency: need-number-VOTES $(VENV) $(LOCALCLOUD_VENV) ## Compare how long VOTES=1000 votes take through each door of the local cloud
+	@export DOOR=http,url; $(call on_local_cloud,$(BIN)/python -m loadtest latency --votes $(VOTES) $(ARGS))
+
 .PHONY: drill
 drill: $(VENV) $(LOCALCLOUD_VENV) ## Break one thing on the local cloud while people vote (DRILL=; without it, a list)
 	@$(BIN)/python -m loadtest.drills $(or $(DRILL),--help) $(ARGS)
@@ -235,8 +241,8 @@ pages: $(VENV) ## Serve the pages on this machine against the local cloud's API 
 	@$(BIN)/python -m scripts pages $(ARGS)
 
 .PHONY: fuzz
-fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors, and check every record
-	@export VOTESTREAM_FUZZ_REQUESTS=$(FUZZ_REQUESTS); \
+fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS hostile requests to the local cloud's front doors (DOOR= for one kind), and check every record
+	@export VOTESTREAM_FUZZ_REQUESTS=$(FUZZ_REQUESTS) VOTESTREAM_FUZZ_DOOR=$(DOOR); \
 		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_fuzz.py $(ARGS))
 
 .PHONY: soak

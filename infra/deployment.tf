@@ -26,6 +26,7 @@ resource "aws_ssm_parameter" "deployment" {
     voter_auth                     = var.voter_auth.mode
     vote_door                      = var.api.vote_door
     votes_url                      = local.votes_url
+    votes_urls                     = { for door in local.vote_doors : door => module.door[door].votes_url }
     },
     one([for pack in module.results_pack : { pack_bucket = pack.bucket_name, pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }]),
     one([for number, schedules in module.unique_count : {

@@ -1,4 +1,4 @@
-"""`python -m loadtest run`, `worker` and `verify`."""
+"""`python -m loadtest run`, `worker`, `verify` and `latency`."""
 
 import math
 import os
@@ -12,8 +12,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from rich.table import Column
 
 from loadtest.answers import read_journal, split
+from loadtest.latency import measure
 from loadtest.measuring import Timing, drained_after, lag_of, latencies_of
 from loadtest.report import Report, summary, write_document, write_page
 from loadtest.run import Files
@@ -25,6 +27,7 @@ from votectl.commands.common import Client, Environment, find, reported
 from votectl.credentials import for_voters_of
 from votectl.errors import OperatorError
 from votectl.terminal import console as terminal_console
+from votectl.terminal import table as new_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".state" / "loadtest"
@@ -163,6 +166,38 @@ def refuse_bad_host(host: str) -> None:
         raise OperatorError(
             f"--host {host!r} is not an address of HTTP: write for example {example}", examples=[example]
         )
+
+
+@app.command()
+@reported
+def latency(
+    environment: Environment = deployments.LOCAL,
+    votes: Annotated[int, typer.Option(min=2, max=100_000, help="Votes through each door")] = 1_000,
+) -> None:
+    """Send votes one after the other through each open door, and compare how long they take."""
+    deployment = find(environment)
+    if not _is_loopback(deployment.front_door):
+        typer.confirm(
+            f"This sends {votes:,} votes through each door, which costs money. Continue?", abort=True
+        )
+    found = measure(deployment, votes)
+    rest = found[0]
+    table = new_table(
+        "door",
+        Column("votes", justify="right"),
+        Column("p50", justify="right"),
+        Column("p99", justify="right"),
+        "p50 of REST's",
+    )
+    for one in found:
+        table.add_row(
+            one.door,
+            f"{one.votes:,}",
+            f"{one.p50_ms:.1f} ms",
+            f"{one.p99_ms:.1f} ms",
+            f"{one.p50_ms / rest.p50_ms:.2f}",
+        )
+    console.print(table)
 
 
 def _make_sure(plan: Plan, *, yes: bool) -> None:

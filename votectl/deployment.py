@@ -42,6 +42,8 @@ class Deployment(BaseModel):
     voter_auth: VoterAuth
     vote_door: VoteDoor
     votes_url: str
+    # Of every open door beside the REST API.
+    votes_urls: dict[VoteDoor, str] = {}
     # Where results packs are made (`results_pack`).
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None
@@ -52,18 +54,28 @@ class Deployment(BaseModel):
     unique_count_schedule_role_arn: str | None = None
 
     @property
+    def doors(self) -> tuple[VoteDoor, ...]:
+        """The doors that take votes: the REST API, which is always open, and others."""
+        return (VoteDoor.REST, *sorted({*self.votes_urls, self.vote_door} - {VoteDoor.REST}))
+
+    @property
     def votes_door(self) -> str:
-        """The base URL for votes; everything else is at ``front_door``.
+        """The base URL for votes; everything else is at ``front_door``."""
+        return self.door_url(self.vote_door)
+
+    def door_url(self, door: VoteDoor) -> str:
+        """Return the base URL for votes through one of the open doors.
 
         The local cloud serves each door below its one endpoint, under the id that its own address starts with.
         """
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
-        if self.vote_door is VoteDoor.REST:
+        if door is VoteDoor.REST:
             return self.front_door
+        address = self.votes_url if door is self.vote_door else self.votes_urls[door]
         if not endpoint:
-            return self.votes_url
-        door_id = self.votes_url.partition("://")[2].partition(".")[0]
-        return f"{endpoint.rstrip('/')}/_votestream/{self.vote_door}/{door_id}"
+            return address
+        door_id = address.partition("://")[2].partition(".")[0]
+        return f"{endpoint.rstrip('/')}/_votestream/{door}/{door_id}"
 
     @property
     def signed_service(self) -> str:

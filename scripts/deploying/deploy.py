@@ -49,6 +49,7 @@ LOCAL = "local"
 RELEASE_VARIABLE = "RELEASE"
 
 # The door that clients of the environment "local" are sent to, whatever its tfvars file says (`make demo DOOR=url`).
+# Others that stay open follow after commas.
 DOOR_VARIABLE = "DOOR"
 
 # Of the function behind that door; each runs in a process of its own on this machine.
@@ -199,7 +200,8 @@ def door_arguments(layout: Layout, variables: Path, door: str) -> list[str]:
     Terraform takes an object as a whole, so the file's other settings of the API are handed over again.
     """
     given = tfvars.parse(variables, layout.root / "infra" / "variables.tf").given
-    api = {**given.get("api", {}), "vote_door": door}
+    door, *kept = door.split(",")
+    api = {**given.get("api", {}), "vote_door": door, "kept_vote_doors": kept}
     ingress = {"reserved_concurrency": LOCAL_INGRESS_CONCURRENCY}
     return [f"-var=api={json.dumps(api)}", f"-var=ingress={json.dumps(ingress)}"]
 

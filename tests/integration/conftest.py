@@ -92,6 +92,7 @@ def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
         "api_key_ids": {},
         "voter_auth": "none",
         "vote_door": "rest",
+        "votes_urls": {},
         "votes_url": endpoint,
         "environment": "test",
         "region": "us-east-1",

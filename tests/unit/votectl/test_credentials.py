@@ -32,7 +32,7 @@ POLL = Poll(
 
 def deployment_of(voter_auth: VoterAuth, **api_key_ids: str) -> Deployment:
     given: dict[str, Any] = {"environment": "dev", "region": "eu-west-1", "api_url": "https://api.example/v1"}
-    given |= {"poll_cache_seconds": 5, "vote_retention_days": 0, "vote_door": "rest"}
+    given |= {"poll_cache_seconds": 5, "vote_retention_days": 0, "vote_door": "rest", "votes_urls": {}}
     given |= {"voter_auth": voter_auth, "api_key_ids": api_key_ids}
     return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | given)
 

@@ -62,6 +62,7 @@ def deployment_like() -> Deployment:
     used = {
         "voter_auth": "none",
         "vote_door": "rest",
+        "votes_urls": {},
         "api_key_ids": {},
         "tally_state_machine_arn": "arn:the-tally",
         "tally_schedule_group": "closings",

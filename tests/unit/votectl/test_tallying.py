@@ -62,6 +62,7 @@ def deployment() -> Deployment:
             "vote_retention_days": 0,
             "voter_auth": "none",
             "vote_door": "rest",
+            "votes_urls": {},
             "api_key_ids": {},
         }
     )

@@ -141,12 +141,12 @@ def test_door_of_the_local_environment_is_chosen_beside_its_file(
     (layout.root / "infra" / "environments" / "local.tfvars").write_text(
         'environment = "local"\napi = { throttling_rate_limit = 7 }\n'
     )
-    monkeypatch.setenv("DOOR", "url")
+    monkeypatch.setenv("DOOR", "url,http")
 
     assert deploy.main(["apply", "local"]) == 0
 
     apply = run_of(runs, "apply")
-    assert '-var=api={"throttling_rate_limit": 7, "vote_door": "url"}' in apply
+    assert '-var=api={"throttling_rate_limit": 7, "vote_door": "url", "kept_vote_doors": ["http"]}' in apply
     assert '-var=ingress={"reserved_concurrency": 16}' in apply
 
 

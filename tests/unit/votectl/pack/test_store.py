@@ -66,7 +66,7 @@ class Keys:
 def deployment(**changes: Any) -> Deployment:
     texts = dict.fromkeys(Deployment.model_fields, "x")
     numbers = {"poll_cache_seconds": 1, "vote_retention_days": 0, "api_key_ids": {}, "voter_auth": "none"}
-    numbers |= {"vote_door": "rest"}
+    numbers |= {"vote_door": "rest", "votes_urls": {}}
     return Deployment.model_validate(texts | numbers | changes)
 
 
