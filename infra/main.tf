@@ -109,8 +109,9 @@ module "encryption_key" {
   source = "./modules/encryption_key"
   count  = var.encryption.customer_managed_key ? 1 : 0
 
-  name            = local.name_prefix
-  log_group_names = ["/aws/lambda/${local.name_prefix}-*", "/aws/api-gateway/${local.name_prefix}"]
+  name                        = local.name_prefix
+  deletion_protection_enabled = var.deletion_protection
+  log_group_names             = ["/aws/lambda/${local.name_prefix}-*", "/aws/api-gateway/${local.name_prefix}"]
 }
 
 module "stream" {

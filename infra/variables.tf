@@ -69,7 +69,7 @@ variable "aws_region" {
 
 variable "deletion_protection" {
   type        = bool
-  description = "Refuse to delete the tables and the failure buckets that still hold something. Switch it off in one apply before a destroy."
+  description = "Refuse to delete the tables, the KMS keys, and the failure buckets that still hold something. Switch it off in one apply before a destroy."
   default     = true
   nullable    = false
 }
@@ -325,7 +325,7 @@ variable "results_pack" {
   type        = object({ openings = optional(bool, false) })
   description = <<-EOT
     Keys for results packs, which `votectl export` makes and anyone can verify: {} makes them ($2 a month), null makes none.
-    Going back to null schedules their deletion in 30 days.
+    Going back to null schedules their deletion in 30 days; refused while deletion_protection is on.
     openings: whether voters may ask for what finds their own line in a pack, once a poll is final. It proves to anyone how they voted (docs/security.md).
   EOT
   default     = null

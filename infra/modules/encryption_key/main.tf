@@ -22,7 +22,7 @@ locals {
   # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       # Without this statement the key's policy could never be changed again. It lets the account's IAM policies
       # decide, and allows nothing by itself. In a key policy, * means this key.
       {
@@ -57,6 +57,15 @@ locals {
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
       },
-    ]
+      ],
+      # As a table's deletion protection: the deletion is refused, by everyone, until this statement is gone.
+      var.deletion_protection_enabled ? [{
+        Sid       = "KeepKey"
+        Effect    = "Deny"
+        Action    = ["kms:DeleteAlias", "kms:DisableKey", "kms:ScheduleKeyDeletion"]
+        Resource  = "*"
+        Principal = "*"
+      }] : [],
+    )
   })
 }

@@ -1,3 +1,9 @@
+variable "deletion_protection_enabled" {
+  type        = bool
+  description = "Whether the key policy forbids to schedule the deletion of the key. Changes in place."
+  nullable    = false
+}
+
 variable "log_group_names" {
   type        = list(string)
   description = "Log groups that CloudWatch Logs may encrypt with the key; * stands for any characters. Changes in place."

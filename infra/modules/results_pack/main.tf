@@ -33,7 +33,7 @@ locals {
   # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       # It lets the account's own policies decide, and allows nothing by itself. In a key's policy, every resource is
       # this key.
       {
@@ -43,6 +43,15 @@ locals {
         Resource  = "*"
         Principal = { AWS = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root" }
       },
-    ]
+      ],
+      # As a table's deletion protection: the deletion is refused, by everyone, until this statement is gone.
+      var.deletion_protection_enabled ? [{
+        Sid       = "KeepKey"
+        Effect    = "Deny"
+        Action    = ["kms:DeleteAlias", "kms:DisableKey", "kms:ScheduleKeyDeletion"]
+        Resource  = "*"
+        Principal = "*"
+      }] : [],
+    )
   })
 }

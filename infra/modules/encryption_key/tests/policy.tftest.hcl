@@ -5,8 +5,9 @@ mock_provider "aws" {
 }
 
 variables {
-  name            = "votestream-test"
-  log_group_names = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
+  deletion_protection_enabled = false
+  name                        = "votestream-test"
+  log_group_names             = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
 }
 
 run "the_key_is_rotated_and_is_not_gone_at_once" {
@@ -67,8 +68,24 @@ run "refuses_a_log_group_that_is_no_full_name" {
   command = plan
 
   variables {
-    log_group_names = ["*"]
+    deletion_protection_enabled = false
+    log_group_names             = ["*"]
   }
 
   expect_failures = [var.log_group_names]
+}
+
+run "a_protected_key_is_not_deleted" {
+  command = plan
+
+  variables {
+    deletion_protection_enabled = true
+  }
+
+  assert {
+    condition = contains([
+      for statement in jsondecode(aws_kms_key.this.policy).Statement : "${statement.Effect} ${join(" ", flatten([statement.Action]))}"
+    ], "Deny kms:DeleteAlias kms:DisableKey kms:ScheduleKeyDeletion")
+    error_message = "Votes that the key encrypts would be lost with it, so a deletion is refused."
+  }
 }

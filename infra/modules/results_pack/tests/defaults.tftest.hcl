@@ -5,7 +5,8 @@ mock_provider "aws" {
 }
 
 variables {
-  name = "votestream-test"
+  deletion_protection_enabled = false
+  name                        = "votestream-test"
 }
 
 run "one_key_makes_data_keys_and_is_rotated" {
@@ -63,7 +64,8 @@ run "published_packs_are_private_versioned_and_not_locked" {
   command = plan
 
   variables {
-    publication = { object_lock = null, public = false }
+    deletion_protection_enabled = true
+    publication                 = { object_lock = null, public = false }
   }
 
   assert {
@@ -118,4 +120,21 @@ run "a_bucket_name_that_is_too_long_is_refused" {
   }
 
   expect_failures = [var.name]
+}
+
+run "protected_keys_are_not_deleted" {
+  command = plan
+
+  variables {
+    deletion_protection_enabled = true
+  }
+
+  assert {
+    condition = alltrue([
+      for key in [aws_kms_key.polls, aws_kms_key.signing] : contains([
+        for statement in jsondecode(key.policy).Statement : "${statement.Effect} ${join(" ", flatten([statement.Action]))}"
+      ], "Deny kms:DeleteAlias kms:DisableKey kms:ScheduleKeyDeletion")
+    ])
+    error_message = "Published results could never be verified again, so a deletion is refused."
+  }
 }
