@@ -40,7 +40,11 @@ from scripts.bootstrap.layout import HERE, Layout
 PYTHON = "3.13"
 _CACHE_TAG = "cpython-313"  # the same, as bytecode's file names spell it
 
-# Cold start downloads the archive; Lambda's own limit for direct uploads is 50 MB.
+# Lambda's own limits: of an archive that is uploaded directly, and of what it unpacks to.
+MOST_ARCHIVE_BYTES = 50 * 1024 * 1024
+MOST_UNZIPPED_BYTES = 250 * 1024 * 1024
+
+# Cold start downloads the archive.
 BUDGET_BYTES = 5_000_000
 
 # Functions that import nothing but the standard library and their own packages: their archives carry no
@@ -218,6 +222,10 @@ def check_budget(file: str, size: int, entries: Mapping[str, Entry], budget: int
     Raises:
         OverBudget: it is.
     """
+    unzipped = sum(entry.size for entry in entries.values())
+    if unzipped > MOST_UNZIPPED_BYTES:
+        raise OverBudget(f"{file} unpacks to {unzipped:,} bytes, and Lambda takes {MOST_UNZIPPED_BYTES:,}")
+    budget = min(budget, MOST_ARCHIVE_BYTES)
     if size <= budget:
         return
     largest = sorted(entries.items(), key=lambda item: (-len(item[1].data), item[0]))[:10]

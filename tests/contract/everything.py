@@ -4,12 +4,15 @@ Each environment is planned as its tfvars say, and again with each set of option
 have the longest names that are allowed. Mocked ARNs are as long as real ones, so that policies have their real size.
 """
 
+import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +22,8 @@ from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import Layout
 
 ENVIRONMENTS = tuple(sorted(file.stem for file in (INFRA / "environments").glob("*.tfvars")))
+
+KEPT = PROJECT / ".state" / "planned"
 
 # The root module allows 25 characters for both and their hyphen.
 LONGEST = {"project": "votestream-abc", "environment": "production"}
@@ -153,17 +158,63 @@ class Resource(NamedTuple):
 
 @cache
 def everything() -> tuple[Resource, ...]:
-    """Return the resources of every environment with every set of features, and those of the foundation."""
-    runs = {
-        f"{environment}_{features}": _merged(
-            parsed(INFRA / "environments" / f"{environment}.tfvars"),
-            overlay,
-            LONGEST | {"aws_region": REGION, "artifact_directory": "tests/fixtures/artifacts/arm64"},
+    """Return the resources of every environment with every set of features, and those of the foundation.
+
+    Each environment is planned by a process of its own. Plans are kept in .state until something in infra/ or in this
+    file changes, because they take most of a minute.
+    """
+    plans = [
+        (
+            "infra",
+            {
+                f"{environment}_{features}": _merged(
+                    parsed(INFRA / "environments" / f"{environment}.tfvars"),
+                    overlay,
+                    LONGEST | {"aws_region": REGION, "artifact_directory": "tests/fixtures/artifacts/arm64"},
+                )
+                for features, overlay in FEATURES.items()
+            },
         )
         for environment in ENVIRONMENTS
-        for features, overlay in FEATURES.items()
-    }
-    return _planned("infra", runs) + _planned("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES})
+    ]
+    plans.append(("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES}))
+    kept = KEPT / f"{_fingerprint()}.json"
+    if not kept.exists():
+        for folder in ("infra", "infra/bootstrap"):
+            _data_of(folder)  # two processes must not initialise it at once
+        with ThreadPoolExecutor() as executor:
+            found = [*executor.map(lambda plan: _planned(*plan), plans)]
+        shutil.rmtree(KEPT, ignore_errors=True)
+        KEPT.mkdir(parents=True)
+        fresh = kept.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps([resource for part in found for resource in part]), encoding="utf-8")
+        fresh.replace(kept)
+    return tuple(Resource(*fields) for fields in json.loads(kept.read_text(encoding="utf-8")))
+
+
+def _fingerprint() -> str:
+    """Return a digest of all that decides over the plans."""
+    digest = hashlib.sha256()
+    files = [
+        path
+        for path in INFRA.rglob("*")
+        if path.is_file() and ".terraform" not in path.parts and not path.name.endswith(".tftest.hcl")
+    ]
+    # The pages that Terraform uploads count as well.
+    files += [path for path in (PROJECT / "web").rglob("*") if path.is_file()]
+    for path in sorted([*files, Path(__file__)]):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(PROJECT)} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:32]
+
+
+def _data_of(folder: str) -> tuple[Layout, Path]:
+    """Return the project's layout, and where Terraform keeps the modules and the provider of a folder."""
+    layout = Layout(PROJECT)
+    data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
+    if not data.is_dir():
+        infra.init_for_tests(layout, folder)
+    return layout, data
 
 
 @cache
@@ -191,10 +242,7 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _planned(folder: str, runs: Mapping[str, Mapping[str, Any]]) -> tuple[Resource, ...]:
     """Plan a folder's configuration with each set of variables, in a copy whose mocks have long names."""
-    layout = Layout(PROJECT)
-    data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
-    if not data.is_dir():
-        infra.init_for_tests(layout, folder)
+    layout, data = _data_of(folder)
     with tempfile.TemporaryDirectory() as temporary:
         copy = _copy(Path(temporary))
         mocks = "tests/mocks" if folder == "infra" else "../tests/mocks"

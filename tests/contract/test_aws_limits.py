@@ -1,5 +1,6 @@
 """Every planned resource keeps the limits that AWS documents."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -11,6 +12,7 @@ from contract import aws_measures, rule_book
 from contract.everything import Resource, everything
 from contract.rule_book import BOOK
 from contract.terraform_source import INFRA, parsed
+from scripts import build_zip
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules
 from votectl.tallying import Tallies
@@ -51,6 +53,28 @@ def test_each_resource_in_the_source_is_planned_somewhere() -> None:
     }
     planned = {resource.source for resource in everything()}
     assert declared <= planned, "switch the feature on in everything.FEATURES"
+
+
+def test_deletion_protection_keeps_every_key() -> None:
+    """A deleted key takes along what it encrypts or signs."""
+    kept: dict[str, bool] = {}
+    for resource in resources_by_type()["aws_kms_key"]:
+        denied = [
+            action
+            for statement in json.loads(resource.values["policy"])["Statement"]
+            if statement["Effect"] == "Deny"
+            for action in statement["Action"]
+        ]
+        kept[str(resource)] = "kms:ScheduleKeyDeletion" in denied
+    assert {name for name, keeps in kept.items() if keeps != name.startswith("prod_")} == set()
+    assert any(kept.values())
+
+
+def test_archives_are_held_against_lambdas_limits_when_they_are_built() -> None:
+    limits = BOOK["checked_elsewhere"]
+    assert limits["lambda-archive"]["most"] == build_zip.MOST_ARCHIVE_BYTES
+    assert limits["lambda-unzipped"]["most"] == build_zip.MOST_UNZIPPED_BYTES
+    assert all(entry["source"].startswith("https://docs.aws.amazon.com/") for entry in limits.values())
 
 
 def test_each_planned_type_is_in_the_rule_book() -> None:

@@ -377,3 +377,12 @@ def test_zip_bytes_can_be_read_back_and_do_not_depend_on_order(
 def read_entry(archive: bytes, name: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(archive)) as content:
         return content.read(name)
+
+
+def test_an_archive_that_lambda_would_refuse_is_not_built() -> None:
+    half = build_zip.Entry(0, build_zip.MOST_UNZIPPED_BYTES // 2, 0, b"")
+    build_zip.check_budget("f.zip", 1, {"a": half, "b": half}, build_zip.BUDGET_BYTES)
+    with pytest.raises(build_zip.OverBudget, match=r"f\.zip unpacks to 393,216,000 bytes"):
+        build_zip.check_budget("f.zip", 1, {"a": half, "b": half, "c": half}, build_zip.BUDGET_BYTES)
+    with pytest.raises(build_zip.OverBudget, match="over its budget of 52,428,800"):
+        build_zip.check_budget("f.zip", build_zip.MOST_ARCHIVE_BYTES + 1, {}, 10**12)
