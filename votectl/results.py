@@ -13,7 +13,7 @@ from results_api.results import Result, Status, are_visible, result_of, stage_of
 from results_api.store import TallyTable
 from votectl.deployment import Deployment
 from votectl.display import as_of, bars
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.polls import PollDesk
 from votectl.times import iso_utc, relative, show_moment
 from voting.errors import VotestreamError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CSV_COLUMNS", "ResultReader", "as_document", "as_picture", "csv_rows"]
 
+# A schedule fires within a minute of its time; the first step takes seconds.
+TALLY_STARTS_WITHIN_MS = 120_000
 # What BatchGetItem takes.
 MOST_KEYS = 100
 
@@ -129,6 +131,12 @@ def as_picture(result: Result, now_ms: int) -> RenderableType:
             lines.append(f"opens {relative(poll.opens_at, now_ms)}, at {show_moment(poll.opens_at)}")
         case Status.OPEN:
             lines.append(f"closes {relative(poll.closes_at, now_ms)}, at {show_moment(poll.closes_at)}")
+        case Status.CLOSING if now_ms > poll.closes_at + TALLY_STARTS_WITHIN_MS:
+            late = (
+                f"closed {relative(poll.closes_at, now_ms)}, and no tally has started: the schedule may not have "
+                f"fired; start the tally with {command('tally', poll.poll_id)}"
+            )
+            lines.append(Text(late, style="yellow"))
         case Status.CANCELLED:
             lines.append(Text("Cancelled: these counts are shown to nobody else.", style="yellow"))
     if status is not Status.CANCELLED and not are_visible(poll.visibility, status):

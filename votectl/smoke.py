@@ -18,7 +18,7 @@ from results_api.results import Status
 from votectl.credentials import for_voters_of
 from votectl.demo import Check, checks_table
 from votectl.deployment import Deployment
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.lifecycle import Schedules, close, create
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
@@ -136,6 +136,12 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
             time.sleep(0.2)
         Tallies(deployment).start(poll.poll_id)  # or finds the one that the schedule started
         final = viewer.wait_for(poll.poll_id, is_final, FINAL_WITHIN_SECONDS)
+        if not is_final(final):
+            console.print(
+                f"no final result after {FINAL_WITHIN_SECONDS} s: {command('tally', poll.poll_id)} shows what the "
+                "tally waits for. The smoke test started it itself, so a scheduler that never fires is not the reason",
+                style="yellow",
+            )
 
     found = checks(poll, account, live, final, deployment.voter_auth)
     console.print(checks_table(found))

@@ -2,6 +2,7 @@
 
 import argparse
 
+import localcloud
 from loadtest.drills.drill import DRILLS, run
 from votectl import deployment
 from votectl.commands.common import complain
@@ -26,6 +27,9 @@ def main() -> int:
     if asked.seconds is not None and not 0 <= asked.seconds <= MOST_SECONDS:
         parser.error(f"--seconds {asked.seconds:g}: give a number from 0 to {MOST_SECONDS:,}")
     screen = console()
+    if endpoint := localcloud.external_endpoint():
+        complain(f"drills break processes of the local cloud, and AWS_ENDPOINT_URL is {endpoint}: unset it")
+        return 1
     try:
         deployment.aim(deployment.LOCAL)
         good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, screen)

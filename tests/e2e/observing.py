@@ -43,6 +43,8 @@ class NewRecords:
                 StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
             )["ShardIterator"]
             for shard in shards
+            if "EndingSequenceNumber"
+            not in shard["SequenceNumberRange"]  # a reshard leaves closed ones behind
         }
         self._records: dict[Place, StreamRecord] = {}
 
