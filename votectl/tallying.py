@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from results_api.results import as_certified
 from votectl.deployment import Deployment
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.terminal import LivePicture, literal
 from votectl.terminal import table as new_table
 from votectl.times import show_moment
@@ -126,7 +126,7 @@ class Tallies:
         if not waits:
             raise OperatorError(
                 f"the tally of poll {poll_id!r} does not wait for lost records, so there is nothing to acknowledge: "
-                f"see `votectl tally {poll_id}`"
+                f"see {command('tally', poll_id)}"
             )
         try:
             word = Acknowledgement(

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scripts.bootstrap.console import UserError
 from votectl import deployment
 from votectl.deployment import Deployment
-from votectl.errors import OperatorError
+from votectl.errors import OperatorError, command
 from votectl.tallying import Tallies
 
 # How many polls an error names.
@@ -44,9 +44,10 @@ def check(environment: str, wanted: Callable[[], int]) -> None:
     if now is None or (then := wanted()) == now:
         return
     named = ", ".join(polls[:NAMED]) + (f" and {len(polls) - NAMED} more" if len(polls) > NAMED else "")
+    watch = command("tally", polls[0], options=f"--environment {environment}")
     raise UserError(
         f"vote_writer.parallelization_factor is {now} and would become {then} while these polls are tallied: {named}. "
-        f"Wait until they are final (`votectl tally <poll> --environment {environment}`), then apply again"
+        f"Wait until they are final ({watch}), then apply again"
     )
 
 
