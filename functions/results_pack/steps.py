@@ -292,7 +292,7 @@ def _publish(state: PackState, name: str, content: bytes, runtime: PackRuntime) 
     if not runtime.files.publish(path, content):
         raise OtherPack(
             f"{path} holds other bytes, perhaps of a pack that an older release began: delete the files below "
-            f"{PACKS}{state.poll_id}/, then run `votectl tally {state.poll_id}`"
+            f"{PACKS}{state.poll_id}/, then run `votectl tally`"
         )
 
 
