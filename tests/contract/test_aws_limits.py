@@ -135,11 +135,11 @@ class Recorder:
     """A client that records what it is asked for."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, Any] = {}
+        self.asked: defaultdict[str, list[Any]] = defaultdict(list)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         def ask(**parameters: Any) -> dict[str, Any]:
-            self.asked[name] = parameters
+            self.asked[name].append(parameters)
             return {"executionArn": "arn", "executions": []}
 
         return ask
@@ -155,9 +155,10 @@ def test_names_that_are_chosen_at_run_time_keep_the_constraints(poll_id: str) ->
     poll = Poll(poll_id=poll_id, title="t" * 200, options=options, announced_at=0, opens_at=1, closes_at=2)
     Schedules(deployment, scheduler).set(poll)
     Tallies(deployment, machine, Recorder()).start(poll_id)  # type: ignore[arg-type]
-    found = [
-        *rule_book.parameters("scheduler.CreateSchedule", scheduler.asked["create_schedule"], {}, poll_id),
-        *rule_book.parameters("stepfunctions.StartExecution", machine.asked["start_execution"], {}, poll_id),
-    ]
+    schedules, (execution,) = scheduler.asked["create_schedule"], machine.asked["start_execution"]
+    assert len(schedules) == 2, "of the tally, and of the count of voters"
+    found = list(rule_book.parameters("stepfunctions.StartExecution", execution, {}, poll_id))
+    for schedule in schedules:
+        found += rule_book.parameters("scheduler.CreateSchedule", schedule, {}, poll_id)
     assert len(found) > 10
     assert [finding for finding in found if finding.problem] == []
