@@ -2,13 +2,20 @@
 
 from collections import Counter
 
+import pytest
+
+import unique_counter.handler
 from integration.conftest import Store
 from results_api.store import TallyTable
 from unique_counter.passes import BucketState, Lease
 from unique_counter.store import UniqueRowTable
 from unit.results_api.conftest import a_poll
+from votectl.deployment import Deployment
+from votectl.polls import to_row
 from voting.final import cancelled_row
+from voting.polls import bucket_of, poll_bucket
 from voting.unique import UniqueCounts
+from voting_aws.clients import SLOWEST_CALL_MS
 
 POLL = "poll-1"
 
@@ -59,3 +66,48 @@ def test_a_poll_is_over_when_it_is_final_or_cancelled(store: Store) -> None:
     assert not rows.is_over(POLL)
     store.client.put_item(TableName=store.tallies, Item=cancelled_row(POLL, 1))
     assert rows.is_over(POLL)
+
+
+class ShortLived:
+    """Lambda's context with time for some hundred calls, because the clock here is a real one."""
+
+    def __init__(self) -> None:
+        self._left = iter(range(SLOWEST_CALL_MS + 4_000, 0, -10))
+
+    def get_remaining_time_in_millis(self) -> int:
+        return next(self._left, 0)
+
+
+def test_an_invocation_counts_what_is_stored(
+    deployment: Deployment, tables_in_ministack: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function as Lambda runs it: settings, clients and handler."""
+    settings = {
+        "ENVIRONMENT": "test",
+        "LOG_LEVEL": "INFO",
+        "MAX_READS_PER_SECOND": "1000",
+        "POLLS_TABLE": deployment.polls_table,
+        "REFRESH_SECONDS": "3600",
+        "SCHEDULE_GROUP": "unused",
+        "TALLIES_TABLE": deployment.tallies_table,
+        "VOTES_TABLE": deployment.votes_table,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"VOTESTREAM_{name}", value)
+    client, poll = tables_in_ministack.client, a_poll(bucket_count=3)
+    client.put_item(TableName=deployment.polls_table, Item=to_row(poll))
+    for number in range(30):
+        voter = f"voter-{number}"
+        row = {
+            "poll_bucket": poll_bucket(poll.poll_id, bucket_of(voter, 3)),
+            "voter": voter,
+            "option": "choice-a" if number % 3 else "choice-b",
+        }
+        item = {name: {"S": value} for name, value in row.items()}
+        client.put_item(TableName=deployment.votes_table, Item=item)
+    unique_counter.handler.runtime.cache_clear()
+    unique_counter.handler.lambda_handler({"poll_id": poll.poll_id}, ShortLived())
+    unique_counter.handler.runtime.cache_clear()
+    _, unique = TallyTable(client, deployment.tallies_table).live(poll)
+    assert unique is not None
+    assert unique.options == {"choice-a": 20, "choice-b": 10}
