@@ -12,7 +12,11 @@ from votectl import deployment
 from votectl.errors import OperatorError
 
 SITE = Path(__file__).parents[1] / "web" / "site"
-CONNECT = "connect-src 'self'"
+# As infra/modules/web makes it, with the API's origin beside the pages' own.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {api}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def settings(deployed: deployment.Deployment, title: str) -> bytes:
@@ -43,9 +47,8 @@ def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
             path = urlsplit(self.path).path
             if path == "/config.json":
                 self._send(config, "application/json")
-            elif path in {f"/{page.name}" for page in SITE.glob("*.html")}:
-                page = (SITE / path.lstrip("/")).read_text()
-                self._send(page.replace(CONNECT, f"{CONNECT} {origin}").encode(), "text/html; charset=utf-8")
+            elif path in {f"/{page.stem}" for page in SITE.glob("*.html")}:
+                self._send((SITE / f"{path.lstrip('/')}.html").read_bytes(), "text/html; charset=utf-8")
             else:
                 super().do_GET()
 
@@ -54,6 +57,7 @@ def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Cache-Control", "no-store")
+            self.send_header("Content-Security-Policy", POLICY.format(api=origin))
             self.end_headers()
             self.wfile.write(content)
 
@@ -81,9 +85,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"error: port {given.port} cannot be used ({error.strerror}): choose another with --port")
     here = f"http://localhost:{server.server_address[1]}"
-    print(
-        f"Vote:   {here}/vote.html#poll=<poll id>\nScreen: {here}/board.html#poll=<poll id>\nCtrl-C ends it."
-    )
+    print(f"Vote:   {here}/vote#poll=<poll id>\nScreen: {here}/board#poll=<poll id>\nCtrl-C ends it.")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

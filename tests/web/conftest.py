@@ -38,7 +38,7 @@ class Visitor:
             self.problems.append(f"request to another origin: {address.geturl()}")
 
     def open(self, name: str = "vote", query: str = "", poll: str = POLL, more: str = "") -> Page:
-        self.page.goto(f"{self.platform.origin}/{name}.html{query}#poll={poll}{more}")
+        self.page.goto(f"{self.platform.origin}/{name}{query}#poll={poll}{more}")
         return self.page
 
     def vote(self, label: str = "Grace") -> None:

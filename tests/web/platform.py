@@ -47,6 +47,12 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def file_of(path: str) -> Path:
+    """Return the file behind an address: those of the pages have no ending."""
+    name = path.lstrip("/")
+    return (SITE / (name if "." in name else f"{name}.html")).resolve()
+
+
 @dataclass
 class Request:
     method: str
@@ -191,7 +197,7 @@ class Platform:
     def _page(self, path: str) -> Answer:
         if path == "/config.json":
             return 200, {}, self.config
-        file = (SITE / path.lstrip("/")).resolve()
+        file = file_of(path)
         if not file.is_relative_to(SITE) or not file.is_file():
             return 404, {}, {"error": "not_found"}
         return 200, {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": POLICY}, file.read_bytes()

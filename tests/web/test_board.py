@@ -25,7 +25,7 @@ def test_board_shows_where_to_vote(visitor: Visitor) -> None:
     page = visitor.open("board")
     link = page.locator("aside a")
     link.wait_for()
-    assert link.get_attribute("href") == f"{visitor.platform.origin}/vote.html#poll={POLL}"
+    assert link.get_attribute("href") == f"{visitor.platform.origin}/vote#poll={POLL}"
     assert page.locator("canvas").evaluate("canvas => canvas.width") >= 21
 
 

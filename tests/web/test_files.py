@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from web.conftest import Visitor
-from web.platform import SITE
+from web.platform import SITE, file_of
 
 ROOT = SITE.parents[1]
 VENDORED = json.loads((ROOT / "web" / "vendored.json").read_text())
@@ -18,18 +18,21 @@ LANGUAGES = ["en", "de", "es", "fr", "ar"]
 
 def loaded(visitor: Visitor) -> int:
     """Bytes of everything that the page loaded of the site, each compressed by gzip."""
-    paths = {request.path.lstrip("/") for request in visitor.platform.requests}
-    return sum(len(gzip.compress((SITE / path).read_bytes(), 9)) for path in paths if (SITE / path).is_file())
+    files = {file_of(request.path) for request in visitor.platform.requests}
+    return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files if file.is_file())
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("page", "mode", "limit"),
     [("vote", "none", 15), ("vote", "oidc", 30), ("board", "none", 20), ("check", "none", 17)],
 )
-def test_page_is_small(visitor: Visitor, page: str, mode: str, limit: int) -> None:
+def test_page_is_small_in_every_language(
+    visitor: Visitor, page: str, mode: str, limit: int, language: str
+) -> None:
     issuer = f"{visitor.platform.origin}/issuer"
     visitor.platform.config["identity"] = {"mode": mode, "authority": issuer, "client_id": "pages"}
-    visitor.open(page)
+    visitor.open(page, query=f"?lang={language}")
     visitor.page.locator("h1").wait_for()
     assert 5_000 < loaded(visitor) <= limit * 1024
 

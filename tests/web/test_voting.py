@@ -182,7 +182,7 @@ def test_sign_in_vote_renew_and_sign_out(visitor: Visitor, mode: str) -> None:
     page = visitor.open()
     page.get_by_role("button", name="Sign in").click()
     visitor.see("Choose one")
-    assert page.url == f"{platform.origin}/vote.html#poll={POLL}"
+    assert page.url == f"{platform.origin}/vote#poll={POLL}"
     visitor.vote()
     visitor.see("Received")
     (post,) = platform.posts()
@@ -193,7 +193,7 @@ def test_sign_in_vote_renew_and_sign_out(visitor: Visitor, mode: str) -> None:
     assert any("grant_type=refresh_token" in grant for grant in grants)
     assert not any("voter-7" in request.path + request.query for request in platform.requests)
     page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url(f"{platform.origin}/vote.html")
+    page.wait_for_url(f"{platform.origin}/vote")
     assert page.evaluate("sessionStorage.getItem('votestream:tokens')") is None
     assert platform.asked("/logout")
 
@@ -204,7 +204,7 @@ def test_answer_to_another_sign_in_is_refused(visitor: Visitor, platform: Platfo
         "authority": f"{platform.origin}/issuer",
         "client_id": "pages",
     }
-    visitor.page.goto(f"{platform.origin}/vote.html?code=stolen&state=another")
+    visitor.page.goto(f"{platform.origin}/vote?code=stolen&state=another")
     visitor.page.get_by_text("This link does not name a poll.").wait_for()
     assert "stolen" not in visitor.page.url
     assert not platform.asked("/token")

@@ -34,8 +34,9 @@ def test_pages_may_reach_that_api_and_no_other() -> None:
     thread.start()
     try:
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        page = httpx.get(f"{base}/vote.html").text
-        assert "connect-src 'self' https://api.example;" in page
+        page = httpx.get(f"{base}/vote")
+        assert "<title>Vote</title>" in page.text
+        assert "connect-src 'self' https://api.example;" in page.headers["Content-Security-Policy"]
         assert httpx.get(f"{base}/config.json").json()["api"] == "https://api.example/v1"
         assert httpx.get(f"{base}/assets/vote.js").headers["Content-Type"].startswith("text/javascript")
         assert httpx.get(f"{base}/../README.md").status_code == 404

@@ -84,7 +84,7 @@ function middle(status) {
   return html`<ul class="names">${poll.options.map((option) => html`<li dir="auto">${option.label}</li>`)}</ul>`;
 }
 
-const link = () => new URL(`vote${location.pathname.endsWith('.html') ? '.html' : ''}#poll=${pollId}`, location.href.split(/[?#]/)[0]).href;
+const link = () => new URL(`vote#poll=${pollId}`, location.href.split(/[?#]/)[0]).href;
 
 const invitation = (status) => html`<aside><p class="call">${t(status === 'open' ? 'vote_at' : 'take_part')}</p><canvas class="qr" role="img" aria-label=${t('qr')}></canvas>
     <p class="link">${t('scan')} <a href=${link()} dir="ltr">${link().replace(/^https?:\/\//, '').split(/(?=[/#])/).map((bit) => html`${bit}<wbr>`)}</a></p></aside>`;

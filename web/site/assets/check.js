@@ -102,7 +102,7 @@ const part = (entry) => html`<article>
       <p class="verdict">${entry.receipt ? t(entry.state ?? 'loading') : t(entry.state ?? 'no_receipt')}</p>
       ${when(entry.receipt, () => html`<p class="hint">${t('sent_at', { time: show.moment(entry.receipt.time) })}. ${t('secret')}</p>
         <details><summary>${t('reference')}</summary><p class="code">${entry.receipt.shard}<br>${entry.receipt.sequence}</p></details>`)}
-      <p class="pair"><button @click=${() => look(entry)}>${t('again')}</button><a class="button" href="vote.html#poll=${entry.poll}">${t('open_poll')}</a></p>
+      <p class="pair"><button @click=${() => look(entry)}>${t('again')}</button><a class="button" href="vote#poll=${entry.poll}">${t('open_poll')}</a></p>
     </section>
     ${when(entry.certificate, () => html`<section class="standing">
       ${when(entry.results.counts, () => html`${table(entry.results, t('result'))}<p class="hint total">${total(entry.results)}</p>`)}

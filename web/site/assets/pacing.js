@@ -3,8 +3,7 @@
 
 const MAX_SPREAD_SECONDS = 60;
 
-// Milliseconds until the next try: what the server asks for, plus a random time whose limit doubles. It spreads a
-// million phones that failed in the same second. The first failure is attempt 0.
+// Milliseconds until the next try: what the server asks for, plus a random time whose limit doubles.
 export const retryDelay = (attempt, retryAfter, random) =>
   (retryAfter + random * Math.min(MAX_SPREAD_SECONDS, 2 * 2 ** attempt)) * 1000;
 

@@ -17,7 +17,7 @@ export let config = {};
 
 const json = async (url) => (await fetch(url)).json();
 
-// Loads settings and texts side by side; `more` names further text files.
+// `more` names further text files.
 export async function start(...more) {
   document.documentElement.lang = language;
   document.documentElement.dir = language === 'ar' ? 'rtl' : 'ltr';
@@ -57,7 +57,7 @@ export function remaining(ms) {
   return `${h ? `${show.number(h)}:${show.two(m)}` : show.number(m)}:${show.two(s)}`;
 }
 
-// The server's time: a phone's clock may be minutes off. The header has whole seconds, so less than two is no error.
+// The server's time. Its header has whole seconds, so less than two is no error.
 let offset = 0;
 export const clock = { ...browserClock, now: () => Date.now() + offset };
 function setClock(headers) {
@@ -68,7 +68,7 @@ function setClock(headers) {
 // One request. Returns { status, body }, and { again, retryAfter } where it is worth sending it again.
 export async function ask(path, options = {}, base = config.api) {
   try {
-    const response = await fetch(base + path, { credentials: 'omit', signal: AbortSignal.timeout?.(15_000), ...options });
+    const response = await fetch((base || '.') + path, { credentials: 'omit', signal: AbortSignal.timeout?.(15_000), ...options });
     setClock(response.headers);
     const again = response.status === 429 || response.status >= 500;
     const retryAfter = retryAfterSeconds(response.headers.get('retry-after'));
@@ -80,7 +80,7 @@ export async function ask(path, options = {}, base = config.api) {
 
 export const receiptKey = (poll) => `votestream:receipt:${poll}`;
 
-// What is kept in the browser. Private windows may refuse; then it lasts as long as the page.
+// Private windows may refuse to keep things; then they last as long as the page.
 const attempt = (action) => {
   try {
     return action();
@@ -116,7 +116,7 @@ export function announce(text) {
   }, wait);
 }
 
-// What a token says. Nothing here decides by it: the front door verifies tokens.
+// The front door verifies tokens; nothing here decides by them.
 export const claims = (token) => JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
 
 export const when = (condition, part) => (condition ? part() : nothing);

@@ -22,7 +22,6 @@ async function main() {
   try {
     await start();
   } catch {
-    // Without settings and texts there is nothing to say: start over a little later.
     await clock.sleep(3000 + clock.random() * 5000);
     return location.reload();
   }
@@ -53,7 +52,7 @@ function fail(text) {
   draw();
 }
 
-// A code is in the fragment, which no server sees. It moves out of the address bar, into this tab.
+// No server sees the fragment. The code moves from it into this tab.
 function takeCode() {
   if (!hash.get('code')) return;
   tab.set(`votestream:code:${pollId}`, hash.get('code'));
@@ -66,7 +65,6 @@ async function identify() {
   if (usesToken() && !token && step !== 'received') step = 'signed-out';
 }
 
-// Who votes: the token's voter, or a random name for this browser.
 function voter() {
   if (usesToken()) {
     try {
@@ -83,7 +81,7 @@ function voter() {
   return name;
 }
 
-// The receipt in this browser, if it is this voter's: devices are shared.
+// Devices are shared: only this voter's receipt.
 function receipt() {
   const kept = device.get(receiptKey(pollId));
   return kept && (!usesToken() || (token && kept.voter === voter())) ? kept : null;
@@ -91,7 +89,7 @@ function receipt() {
 
 const headers = () => ({ 'Content-Type': 'application/json', ...(usesToken() ? { Authorization: `Bearer ${token}` } : {}) });
 
-// Sends one vote until it is received, refused, or too late. Kept in this tab meanwhile, so that a reload goes on.
+// Sends until received, refused or too late. A reload goes on from the tab's storage.
 async function deliver(pending) {
   tab.set(pendingKey, pending);
   step = 'sending';
@@ -113,7 +111,7 @@ async function deliver(pending) {
   });
   plan = null;
   if (answer?.status === 401 && usesToken()) {
-    // The vote stays in this tab, and goes on after signing in.
+    // It goes on after signing in.
     tab.set(pendingKey, { option: pending.option, attempt: 0, at: 0 });
     if (signing) await signing.forget();
     token = null;
@@ -171,7 +169,7 @@ function tick() {
 
 const hiddenNow = (status) => status === 'open' && poll.visibility !== 'always';
 
-// Reads results while they can be seen or the final is to come. A page in the background does not ask.
+// Reads results while they can be seen or the final is to come.
 function watch(status) {
   if (following || document.hidden || results?.status === 'final' || results?.status === 'cancelled') return;
   if (refreshEvery(status, hiddenNow(status), false) === null && !['final', 'cancelled'].includes(status)) return;
@@ -212,7 +210,7 @@ const panel = (kind, title, note, more = nothing) => html`<section class="panel 
     ${when(note, () => html`<p>${note}</p>`)}${more}
   </section>`;
 
-const checkLink = () => html`<a class="button" href="check.html#poll=${pollId}">${t('check')}</a>`;
+const checkLink = () => html`<a class="button" href="check#poll=${pollId}">${t('check')}</a>`;
 
 function voting() {
   if (mode() === 'iam') return panel('calm', t('elsewhere'));
@@ -269,7 +267,7 @@ function draw() {
 addEventListener('hashchange', () => location.reload());
 addEventListener('online', () => poll && tick());
 document.addEventListener('visibilitychange', () => poll && tick());
-// A vote in another tab of this browser takes the place of this one.
+// Another tab of this browser voted.
 addEventListener('storage', (event) => {
   if (event.key !== receiptKey(pollId) || !poll) return;
   notice = step === 'received' ? 'replaced' : null;
