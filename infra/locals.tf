@@ -37,6 +37,27 @@ locals {
   vote_doors = toset([for door in concat([var.api.vote_door], tolist(var.api.kept_vote_doors)) : door if door != "rest"])
   votes_url  = var.api.vote_door == "rest" ? module.api.invoke_url : module.door[var.api.vote_door].votes_url
 
+  # The vote door's own address, without api.domain in front: CloudFront's origin.
+  door_url          = var.api.vote_door == "rest" ? module.api.stage_url : module.door[var.api.vote_door].votes_url
+  votes_through_cdn = var.web != null && var.results_api.cdn_enabled && var.voter_auth.mode != "iam"
+
+  # Where people open the pages. Without a name of your own CloudFront chooses one, and the pool would need it before it
+  # exists: then voter_auth.callback_urls names it after the first apply.
+  pages_url     = var.web == null || !var.results_api.cdn_enabled ? null : one(module.cdn[*].url)
+  own_pages_url = var.web == null ? [] : [for name in try(slice(var.results_api.cdn_domain.names, 0, 1), []) : "https://${name}/vote"]
+  callback_urls = distinct(concat(local.own_pages_url, var.voter_auth.callback_urls))
+  logout_urls   = distinct(concat(local.own_pages_url, var.voter_auth.logout_urls))
+
+  # How the pages sign voters in (web/README.md, `identity`).
+  web_identity = {
+    mode       = var.voter_auth.mode
+    authority  = var.voter_auth.mode == "cognito" ? local.sign_in.issuer : null
+    client_id  = one(slice(local.sign_in.client_ids, 0, min(1, length(local.sign_in.client_ids))))
+    scope      = var.voter_auth.mode == "cognito" ? join(" ", concat(["openid"], local.sign_in.token_scopes)) : null
+    token      = var.voter_auth.mode != "cognito" ? null : length(local.sign_in.token_scopes) > 0 ? "access" : "id"
+    logout_url = try("${one(module.voters).sign_in_url}/logout", null)
+  }
+
   # What a user pool's tokens say of themselves, for the doors that check them without API Gateway's own authorizer.
   sign_in = {
     client_ids   = var.voter_auth.mode != "cognito" ? [] : concat(var.voter_auth.client_ids, [for pool in module.voters : pool.user_pool_client_id])

@@ -5,7 +5,7 @@ module "voters" {
   count  = local.user_pool_created ? 1 : 0
 
   name                        = local.name_prefix
-  settings                    = var.voter_auth
+  settings                    = merge(var.voter_auth, { callback_urls = local.callback_urls, logout_urls = local.logout_urls })
   token_scopes                = var.voter_auth.token_scopes
   deletion_protection_enabled = var.deletion_protection
 }
@@ -16,6 +16,7 @@ module "firewall" {
 
   name            = local.name_prefix
   allowed_origins = var.api.allowed_origins
+  edge_secret     = one(terraform_data.edge_secret[*].output)
   settings        = var.firewall
   stage_arn       = module.api.stage_arn
 }
@@ -437,14 +438,68 @@ module "results_api" {
   )
 }
 
+# Where the audience votes and the hall watches.
+module "web" {
+  source = "./modules/web"
+  count  = var.web == null ? 0 : 1
+
+  name             = local.name_prefix
+  cdn_enabled      = var.results_api.cdn_enabled
+  distribution_arn = var.results_api.cdn_enabled ? module.cdn[0].distribution_arn : null
+  identity         = local.web_identity
+  settings         = var.web
+}
+
 module "cdn" {
   source = "./modules/cdn"
   count  = var.results_api.cdn_enabled ? 1 : 0
 
   name                 = local.name_prefix
-  origin_domain_name   = "${module.api.api_id}.execute-api.${var.aws_region}.amazonaws.com"
+  api_domain_name      = "${module.api.api_id}.execute-api.${var.aws_region}.amazonaws.com"
+  api_stage            = module.api.stage_name
+  domain               = var.results_api.cdn_domain
+  edge_secret          = one(terraform_data.edge_secret[*].output)
   origin_shield_region = coalesce(var.results_api.cdn_origin_shield_region, var.aws_region)
-  origin_stage         = module.api.stage_name
+  web_acl_arn          = one(module.edge_firewall[*].web_acl_arn)
+
+  # The bucket's policy names the distribution, so each is told of the other's outputs one by one, not as a whole.
+  pages = var.web == null ? null : {
+    bucket_domain_name = module.web[0].bucket_domain_name
+    security_policy    = module.web[0].security_policy
+  }
+
+  # Signed votes name the API's own host in their signature, so they cannot come through CloudFront.
+  votes_origin = var.web == null || var.voter_auth.mode == "iam" ? null : {
+    domain_name = regex("^https://([^/]+)", local.door_url)[0]
+    path        = trimsuffix(regex("^https://[^/]+(.*)", local.door_url)[0], "/")
+  }
+}
+
+# The firewall in front of pages and of votes that come through CloudFront: the API's own sees only CloudFront's
+# addresses. AWS takes it in us-east-1 only.
+module "edge_firewall" {
+  source = "./modules/firewall"
+  count  = local.votes_through_cdn && var.firewall != null ? 1 : 0
+
+  providers = {
+    aws = aws.us_east_1
+  }
+
+  name            = local.name_prefix
+  allowed_origins = var.api.allowed_origins
+  scope           = "CLOUDFRONT"
+  settings        = merge(var.firewall, { forwarded_ip_header = null })
+}
+
+# How the API's firewall knows requests that CloudFront's has counted already. Random, and kept in the state only.
+resource "terraform_data" "edge_secret" {
+  count = local.votes_through_cdn && var.firewall != null ? 1 : 0
+
+  input = sensitive(uuid())
+
+  lifecycle {
+    ignore_changes = [input]
+  }
 }
 
 # The keys that make and sign results packs, and the bucket that the tally publishes them in.

@@ -18,6 +18,11 @@ output "back_end_policy_arn" {
   value       = var.api.vote_door == "rest" ? module.api.back_end_policy_arn : module.door[var.api.vote_door].back_end_policy_arn
 }
 
+output "cdn_target" {
+  description = "Host name that records for results_api.cdn_domain.names must point to; null without CloudFront. Terraform adds the records where results_api.cdn_domain.zone_id is set."
+  value       = one(module.cdn[*].target)
+}
+
 output "dashboard_name" {
   description = "CloudWatch dashboard that shows the whole platform."
   value       = module.observability.dashboard_name
@@ -44,6 +49,15 @@ output "failure_bucket_names" {
 output "function_names" {
   description = "Every function, by its name in the tfvars."
   value       = local.function_names
+}
+
+output "pages" {
+  description = "Where the pages are: the bucket that they are published to, and their address (<url>/vote#poll=<id>); url is null without results_api.cdn_enabled, and all of it without web."
+  value = one([for web in module.web : {
+    bucket = web.bucket_name
+    region = var.aws_region
+    url    = local.pages_url
+  }])
 }
 
 output "results_url" {

@@ -12,3 +12,18 @@ provider "aws" {
     }
   }
 }
+
+# For the one thing that AWS takes there only, whatever the region of the rest: a firewall for CloudFront.
+provider "aws" {
+  alias  = "us_east_1"
+  region = "us-east-1"
+
+  default_tags {
+    tags = {
+      Environment = var.environment
+      ManagedBy   = "terraform"
+      Project     = var.project
+      Repository  = "votestream"
+    }
+  }
+}

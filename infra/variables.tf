@@ -295,6 +295,11 @@ variable "project" {
 
 variable "results_api" {
   type = object({
+    cdn_domain = optional(object({
+      certificate_arn = string
+      names           = list(string)
+      zone_id         = optional(string)
+    }))
     cdn_enabled              = optional(bool, false)
     cdn_origin_shield_region = optional(string)
     memory_mb                = optional(number, 512)
@@ -305,7 +310,8 @@ variable "results_api" {
   })
   description = <<-EOT
     What viewers read: polls, results, receipts.
-    cdn_enabled: CloudFront in front of polls and results, which then cost the API about a request a second each.
+    cdn_domain: names of your own for CloudFront, with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them). Links use the first name.
+    cdn_enabled: CloudFront in front of polls and results, which then cost the API about a request a second each, and of the pages (web).
     cdn_origin_shield_region: region of the one cache that asks the API; null means aws_region. Not every region has one.
     memory_mb: memory of the function, and with it CPU.
     reserved_concurrency: most requests answered at once, taken from the account's quota; null means no limit of its own.
@@ -318,6 +324,11 @@ variable "results_api" {
   validation {
     condition     = var.results_api.timeout_seconds <= 28
     error_message = "results_api.timeout_seconds is ${var.results_api.timeout_seconds}: it must be 28 at most, because API Gateway answers for a function that takes 29 seconds."
+  }
+
+  validation {
+    condition     = var.results_api.cdn_domain == null || var.results_api.cdn_enabled
+    error_message = "results_api.cdn_domain names CloudFront, but results_api.cdn_enabled is false: set it to true, or remove cdn_domain."
   }
 }
 
@@ -592,5 +603,38 @@ variable "voter_auth" {
   validation {
     condition     = var.voter_auth.user_pool_arn == null ? true : can(regex("^arn:[a-z-]+:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$", var.voter_auth.user_pool_arn))
     error_message = "voter_auth.user_pool_arn is \"${coalesce(var.voter_auth.user_pool_arn, " ")}\": it must be a user pool's ARN, as in arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_abcdefghi."
+  }
+}
+
+variable "web" {
+  type = object({
+    accent          = optional(string, "#2346d6")
+    custom_texts    = optional(map(map(string)), {})
+    embed_origins   = optional(list(string), [])
+    logo_file       = optional(string)
+    privacy_url     = optional(string)
+    sign_in_origins = optional(list(string), [])
+    title           = optional(string, "Votestream")
+  })
+  description = <<-EOT
+    Pages for the audience and for the screen; {} publishes them, null means none. CloudFront serves them where results_api.cdn_enabled is true.
+    accent: the one colour of buttons and bars, dark enough to be read on white.
+    custom_texts: texts in place of ours, by language and name, as in { en = { vote = "Send" } }; the names are in web/site/assets/texts.
+    embed_origins: sites that may show the pages in a frame, as in https://www.example.org; none means that no site may.
+    logo_file: a picture beside the title, its path as seen from infra/.
+    privacy_url: where the link "Privacy" leads; null means no link.
+    sign_in_origins: further hosts that signing in needs, where they are not the issuer's own.
+    title: the name above each page.
+  EOT
+  default     = null
+
+  validation {
+    condition     = var.web == null || !var.api.client_keys_required
+    error_message = "web publishes pages to vote on, and api.client_keys_required = true refuses votes without a key, which a page cannot keep secret. Set one of them back."
+  }
+
+  validation {
+    condition     = var.web == null || var.voter_auth.user_pool_arn == null || length(var.voter_auth.client_ids) > 0
+    error_message = "web needs voter_auth.client_ids with voter_auth.user_pool_arn: the first of them is the client that the pages sign voters in with. It must have no secret, and allow the authorization code flow."
   }
 }

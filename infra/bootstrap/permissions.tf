@@ -18,6 +18,7 @@ locals {
   dashboard_arn  = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/"
 
   buckets    = "arn:${local.partition}:s3:::${local.name_prefix}-*"
+  pages      = [for part in ["", "/*"] : "arn:${local.partition}:s3:::${local.name_prefix}-pages-${local.account_id}${part}"]
   tables     = "${local.arn["dynamodb"]}table/${local.name_prefix}-*"
   polls      = "${local.arn["dynamodb"]}table/${local.name_prefix}-polls"
   streams    = ["${local.arn["kinesis"]}stream/${local.name_prefix}-*"]
@@ -40,10 +41,12 @@ locals {
   stages          = "${local.apigateway_arn}/restapis/*/stages/*"
   api_collections = [for kind in ["apikeys", "apis", "domainnames", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
   cdn_functions   = ["${local.cloudfront_arn}function/${local.name_prefix}", "${local.cloudfront_arn}function/${local.name_prefix}-*"]
-  cdn_policies    = "${local.cloudfront_arn}cache-policy/*"
+  cdn_policies    = [for kind in ["cache-policy", "origin-access-control", "response-headers-policy"] : "${local.cloudfront_arn}${kind}/*"]
   distributions   = "${local.cloudfront_arn}distribution/*"
   pools           = "${local.arn["cognito-idp"]}userpool/*"
   web_acl         = ["${local.arn["wafv2"]}regional/webacl/${local.name_prefix}/*", "${local.arn["wafv2"]}regional/webacl/${local.name_prefix}-*", "${local.arn["wafv2"]}regional/managedruleset/*"]
+  # AWS takes CloudFront's firewalls in us-east-1 only, whatever the region of the rest.
+  edge_acl = [for name in ["${local.name_prefix}/*", "${local.name_prefix}-*"] : "arn:${local.partition}:wafv2:us-east-1:${local.account_id}:global/webacl/${name}"]
 
   # Ids are in the ARNs of keys, too; the key of `encryption.kms_key_arn` may be another account's.
   keys          = "${local.arn["kms"]}key/*"
@@ -85,10 +88,12 @@ locals {
     read-front = {
       Alarms  = [["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], local.alarms]
       Apis    = [["apigateway:GET"], local.apis]
-      Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], concat(local.cdn_functions, [local.cdn_policies, local.distributions])]
+      Cdn     = [["cloudfront:Describe*", "cloudfront:Get*", "cloudfront:ListTagsForResource"], concat(local.cdn_functions, local.cdn_policies, [local.distributions])]
       Pools   = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
       Topics  = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
-      WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, [local.stages])]
+      WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.edge_acl, [local.stages])]
+      # To see what a plan would change in them; everything in that bucket is public.
+      Pages = [["s3:GetObject", "s3:GetObjectTagging", "s3:ListBucketVersions"], local.pages]
     }
 
     # What faces people: API, firewall, sign-in, CDN, alarms.
@@ -99,19 +104,21 @@ locals {
       Domains  = [["apigateway:AddCertificateToDomain"], ["${local.apigateway_arn}/domainnames", "${local.apigateway_arn}/domainnames/*"]]
       ApiTags  = [["apigateway:POST", "apigateway:PUT"], ["${local.apigateway_arn}/tags/*"], local.tagged_if_it_is]
       ApiUntag = [["apigateway:DELETE"], ["${local.apigateway_arn}/tags/*"], { StringEqualsIfExists = local.tagged.StringEquals }]
-      WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, [local.stages])]
+      WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, local.edge_acl, [local.stages])]
       NewPools = [["cognito-idp:CreateUserPool"], ["*"], local.to_be_tagged]
       Pools    = [["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolDomain", "cognito-idp:DeleteUserPool", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool"], [local.pools], local.tagged]
       # CloudFront asks for these without naming a resource: a statement that names one allows nothing.
       NewCdn      = [["cloudfront:CreateDistribution", "cloudfront:CreateFunction"], ["*"], local.to_be_tagged]
-      NewPolicies = [["cloudfront:CreateCachePolicy"], ["*"]]
+      NewPolicies = [["cloudfront:CreateCachePolicy", "cloudfront:CreateOriginAccessControl", "cloudfront:CreateResponseHeadersPolicy"], ["*"]]
       Cdn         = [["cloudfront:DeleteDistribution", "cloudfront:UntagResource", "cloudfront:UpdateDistribution"], [local.distributions], local.tagged]
       CdnTags     = [["cloudfront:TagResource"], concat([local.distributions], local.cdn_functions), local.tagged_if_it_is]
       CdnParts    = [["cloudfront:DeleteFunction", "cloudfront:PublishFunction", "cloudfront:UntagResource", "cloudfront:UpdateFunction"], local.cdn_functions]
-      # Cache policies have neither names nor tags in what CloudFront asks: docs/security.md says what that means.
-      CdnPolicies = [["cloudfront:DeleteCachePolicy", "cloudfront:UpdateCachePolicy"], [local.cdn_policies]]
-      Alarms      = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
-      Topics      = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
+      # These have neither names nor tags in what CloudFront asks: docs/security.md says what that means.
+      CdnPolicies = [["cloudfront:DeleteCachePolicy", "cloudfront:DeleteOriginAccessControl", "cloudfront:DeleteResponseHeadersPolicy", "cloudfront:UpdateCachePolicy", "cloudfront:UpdateOriginAccessControl", "cloudfront:UpdateResponseHeadersPolicy"], local.cdn_policies]
+      # The pages, and their settings. Everything in that bucket is public.
+      Pages  = [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject", "s3:PutObjectTagging"], [local.pages[1]]]
+      Alarms = [["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], local.alarms]
+      Topics = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
     }
 
     # Records for a domain of your own, in the one zone that bootstrap was given.

@@ -74,3 +74,8 @@ results_pack = {}
 unique_count = {
   refresh_seconds = 10
 }
+
+# The local cloud serves the pages itself: `make demo` prints their addresses.
+web = {
+  title = "Votestream"
+}

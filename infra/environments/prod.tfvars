@@ -106,3 +106,6 @@ results_pack = {}
 unique_count = {
   refresh_seconds = 30
 }
+
+# Pages to vote on and to watch. docs/run-a-show.md: a name of your own (results_api.cdn_domain), title, colour and logo.
+web = {}

@@ -4,6 +4,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+mock_provider "aws" {
+  alias           = "us_east_1"
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
 variables {
   environment        = "test"
   aws_region         = "eu-west-1"

@@ -5,6 +5,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+mock_provider "aws" {
+  alias           = "us_east_1"
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
 variables {
   environment        = "test"
   aws_region         = "eu-west-1"
@@ -357,6 +363,56 @@ run "a_cdn_stands_in_front_of_the_api" {
   assert {
     condition     = output.results_url == "https://d111111abcdef8.cloudfront.net"
     error_message = "With the CDN on, viewers are sent there."
+  }
+}
+
+run "pages_votes_and_results_share_one_address" {
+  command = plan
+
+  variables {
+    firewall    = { requests_per_client = 100, forwarded_ip_header = "X-Forwarded-For" }
+    results_api = { cdn_enabled = true, cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
+    voter_auth  = { mode = "cognito" }
+    web         = { title = "Friday Night Live" }
+  }
+
+  override_resource {
+    target          = module.cdn[0].aws_cloudfront_distribution.this
+    override_during = plan
+    values          = { arn = "arn:aws:cloudfront::111122223333:distribution/E1", domain_name = "d111111abcdef8.cloudfront.net" }
+  }
+
+  assert {
+    condition     = output.pages.url == "https://vote.example.org" && output.results_url == "https://vote.example.org" && output.cdn_target == "d111111abcdef8.cloudfront.net"
+    error_message = "Everything that a browser needs is at the first name."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.deployment.value).pages_url == "https://vote.example.org" && jsondecode(aws_ssm_parameter.deployment.value).pages_bucket == output.pages.bucket
+    error_message = "Tools print links to the pages, and publish them."
+  }
+
+  assert {
+    condition     = strcontains(module.web[0].security_policy, "connect-src 'self' https://cognito-idp.eu-west-1.amazonaws.com https://votestream-test-111122223333.auth.eu-west-1.amazoncognito.com;")
+    error_message = "The pages may ask the pool, and its sign-in host, for tokens."
+  }
+
+  assert {
+    condition     = length(module.edge_firewall) == 1 && length(module.firewall) == 1
+    error_message = "Votes are counted where they come in: at CloudFront, and at the API that stays open beside it."
+  }
+}
+
+run "the_pages_may_have_another_cdn" {
+  command = plan
+
+  variables {
+    web = {}
+  }
+
+  assert {
+    condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
+    error_message = "Without results_api.cdn_enabled there is a bucket with settings, and nothing that serves it."
   }
 }
 

@@ -5,6 +5,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+mock_provider "aws" {
+  alias           = "us_east_1"
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
 variables {
   environment        = "test"
   aws_region         = "eu-west-1"
@@ -443,4 +449,36 @@ run "rejects_a_lock_of_no_days" {
   }
 
   expect_failures = [var.tally]
+}
+
+run "rejects_pages_that_would_need_a_key" {
+  command = plan
+
+  variables {
+    api = { clients = { app = { throttling_burst_limit = 1, throttling_rate_limit = 1 } }, client_keys_required = true, throttling_rate_limit = 4000 }
+    web = {}
+  }
+
+  expect_failures = [var.web]
+}
+
+run "rejects_pages_without_a_client_of_the_pool_of_yours" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_abcdefghi" }
+    web        = {}
+  }
+
+  expect_failures = [var.web]
+}
+
+run "rejects_a_name_for_a_cdn_that_is_off" {
+  command = plan
+
+  variables {
+    results_api = { cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
+  }
+
+  expect_failures = [var.results_api]
 }

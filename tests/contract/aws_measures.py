@@ -97,6 +97,24 @@ def cloudfront_function(run: Iterable[Resource]) -> Measures:
         yield function.address, _bytes(function.values["code"])
 
 
+def cloudfront_header_value(run: Iterable[Resource]) -> Measures:
+    for policy in _of(run, "aws_cloudfront_response_headers_policy"):
+        (security,) = policy.values["security_headers_config"]
+        (content,) = security["content_security_policy"]
+        yield f"{policy.address}: Content-Security-Policy", len(content["content_security_policy"])
+        for header in _custom_headers(policy):
+            yield f"{policy.address}: {header['header']}", len(header["value"])
+
+
+def cloudfront_headers(run: Iterable[Resource]) -> Measures:
+    for policy in _of(run, "aws_cloudfront_response_headers_policy"):
+        yield policy.address, len(_custom_headers(policy))
+
+
+def _custom_headers(policy: Resource) -> list[dict[str, Any]]:
+    return [header for config in policy.values["custom_headers_config"] or [] for header in config["items"]]
+
+
 def cloudfront_origins(run: Iterable[Resource]) -> Measures:
     for distribution in _of(run, "aws_cloudfront_distribution"):
         yield distribution.address, len(distribution.values["origin"])

@@ -49,7 +49,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "api": {
             "access_log_enabled": True,
             "allowed_origins": ["https://vote.example.com", "https://www.vote.example.com"],
-            "client_keys_required": True,
+            "client_keys_required": False,  # pages cannot keep a key
             "domain": {
                 "certificate_arn": f"arn:aws:acm:{REGION}:111122223333:certificate/{'0' * 36}",
                 "name": f"{'a' * 63}.votes.example.com",
@@ -69,7 +69,15 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "observability": {"alarms_enabled": True, "emails": ["on-call@example.com", "show@example.com"]},
         "permissions_boundary": True,
         "polls_table": _SCALED_TABLE,
-        "results_api": {"cdn_enabled": True, "reserved_concurrency": 10},
+        "results_api": {
+            "cdn_domain": {
+                "certificate_arn": f"arn:aws:acm:us-east-1:111122223333:certificate/{'0' * 36}",
+                "names": [f"{'a' * 63}.vote{number:02}.example.com" for number in range(10)],
+                "zone_id": "Z0123456789ABCDEFGHIJ",
+            },
+            "cdn_enabled": True,
+            "reserved_concurrency": 10,
+        },
         "results_pack": {},
         "stream": {"encryption_enabled": True},
         "tallies_table": _SCALED_TABLE,
@@ -87,6 +95,21 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
             "token_scopes": ["votes/vote"],
         },
         "votes_table": _SCALED_TABLE,
+        "web": {
+            "custom_texts": {language: {"vote": "Send"} for language in ("ar", "de", "en", "es", "fr")},
+            "embed_origins": [f"https://www.site-{number:02}.example.com" for number in range(10)],
+            "logo_file": "../docs/images/board.png",
+            "privacy_url": "https://www.example.com/privacy",
+            "sign_in_origins": ["https://login.example.com"],
+            "title": "t" * 60,
+        },
+    },
+    "keys_for_clients": {
+        "api": {
+            "client_keys_required": True,
+            "clients": {"app": {"throttling_burst_limit": 100, "throttling_rate_limit": 100}},
+        },
+        "web": None,
     },
     "http_door": {
         "firewall": None,
@@ -111,7 +134,9 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "api": {"allowed_origins": ["https://vote.example.com"], "vote_door": "url"},
         "ingress": {"reserved_concurrency": 100},
         "observability": {"alarms_enabled": True},
+        "results_api": {"cdn_enabled": True},
         "voter_auth": {"mode": "cognito"},
+        "web": {},
     },
     "trusted_back_ends": {
         "api": {"batch_enabled": True},
@@ -294,7 +319,11 @@ def _copy(home: Path) -> Path:
 
 def _test_file(mocks: str, runs: Mapping[str, Mapping[str, Any]]) -> str:
     blocks = [FOUNDATION_MOCK] if mocks.startswith("..") else []
-    blocks += [f'mock_provider "aws" {{\n  source          = "{mocks}"\n  override_during = plan\n}}\n']
+    for alias in [None] if mocks.startswith("..") else [None, "us_east_1"]:
+        named = f"  alias           = {json.dumps(alias)}\n" if alias else ""
+        blocks.append(
+            f'mock_provider "aws" {{\n{named}  source          = "{mocks}"\n  override_during = plan\n}}\n'
+        )
     for name, variables in runs.items():
         assigned = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
         blocks.append(f'run "{name}" {{\n  command = plan\n\n  variables {{\n{assigned}\n  }}\n}}\n')

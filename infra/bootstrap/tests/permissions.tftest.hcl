@@ -59,6 +59,8 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
           "arn:aws:application-autoscaling:eu-west-1:111122223333:scalable-target/*",
           "arn:aws:cloudfront::111122223333:cache-policy/*",
           "arn:aws:cloudfront::111122223333:distribution/*",
+          "arn:aws:cloudfront::111122223333:origin-access-control/*",
+          "arn:aws:cloudfront::111122223333:response-headers-policy/*",
           "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/*",
           "arn:aws:execute-api:eu-west-1:111122223333:*/*/POST/polls/smoke-*/votes",
           "arn:aws:iam::111122223333:role/aws-service-role/*",
@@ -167,7 +169,7 @@ run "sees_nothing_of_what_voters_did" {
   assert {
     condition = alltrue([
       for pair in setproduct(
-        flatten([for name, policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action] if name != "smoke"]),
+        flatten([for name, policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action if statement.Sid != "Pages"] if name != "smoke"]),
         [
           "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan",
           "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ExportTableToPointInTime",
@@ -178,6 +180,13 @@ run "sees_nothing_of_what_voters_did" {
       ) : !can(regex("^${replace(pair[0], "*", ".*")}$", pair[1]))
     ])
     error_message = "Neither who plans nor who deploys may read or change votes."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Resource if statement.Sid == "Pages"]
+    ])) == toset(["arn:aws:s3:::votestream-dev-pages-111122223333", "arn:aws:s3:::votestream-dev-pages-111122223333/*"])
+    error_message = "Objects are read and written in the bucket of the pages only."
   }
 
   assert {

@@ -47,3 +47,8 @@ output "votes_path" {
   description = "Resource that takes votes (POST): CloudWatch's dimension Resource."
   value       = "/${join("/", [for resource in [aws_api_gateway_resource.polls, aws_api_gateway_resource.poll, aws_api_gateway_resource.votes] : resource.path_part])}"
 }
+
+output "stage_url" {
+  description = "URL of the stage itself, whatever var.domain says: CloudFront's origin."
+  value       = aws_api_gateway_stage.this.invoke_url
+}

@@ -1,17 +1,21 @@
-# Results for everybody who watches. The origin says with Cache-Control how long an answer may be kept: a second
-# while a poll runs. Origin Shield puts one cache in front of the origin, so that it is asked once a second for each
-# answer, however many places in the world ask CloudFront.
+# The one address for browsers: pages from their bucket, polls and results from a cache, votes and receipts straight from
+# the API. The origin says with Cache-Control how long an answer may be kept: a second while a poll runs. Origin Shield
+# puts one cache in front of the API, so that it is asked once a second for each answer, however many places in the world
+# ask CloudFront.
 resource "aws_cloudfront_distribution" "this" {
-  comment         = "Results of ${var.name}"
-  enabled         = true
-  http_version    = "http2and3"
-  is_ipv6_enabled = true
-  price_class     = "PriceClass_All"
+  comment             = "Pages and results of ${var.name}"
+  enabled             = true
+  http_version        = "http2and3"
+  is_ipv6_enabled     = true
+  price_class         = "PriceClass_All"
+  aliases             = try(var.domain.names, [])
+  default_root_object = var.pages == null ? null : "vote"
+  web_acl_id          = var.web_acl_arn
 
   origin {
     origin_id   = "api"
-    domain_name = var.origin_domain_name
-    origin_path = "/${var.origin_stage}"
+    domain_name = var.api_domain_name
+    origin_path = "/${var.api_stage}"
 
     custom_origin_config {
       http_port              = 80
@@ -26,27 +30,105 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
-  default_cache_behavior {
-    target_origin_id       = "api"
-    viewer_protocol_policy = "redirect-to-https"
-    allowed_methods        = ["GET", "HEAD"]
-    cached_methods         = ["GET", "HEAD"]
-    cache_policy_id        = aws_cloudfront_cache_policy.this.id
-    compress               = true
+  # No shield: nothing of it is kept, and a detour would take time only.
+  dynamic "origin" {
+    for_each = var.votes_origin[*]
 
-    function_association {
-      event_type   = "viewer-request"
-      function_arn = aws_cloudfront_function.viewer_request.arn
+    content {
+      origin_id   = "votes"
+      domain_name = origin.value.domain_name
+      origin_path = origin.value.path
+
+      custom_origin_config {
+        http_port              = 80
+        https_port             = 443
+        origin_protocol_policy = "https-only"
+        origin_ssl_protocols   = ["TLSv1.2"]
+      }
+
+      # Tells the API's firewall that CloudFront's has counted this vote already.
+      dynamic "custom_header" {
+        for_each = nonsensitive(var.edge_secret == null) ? [] : [1]
+
+        content {
+          name  = "X-Votestream-Edge"
+          value = var.edge_secret
+        }
+      }
     }
   }
 
-  # Without this CloudFront would keep a failure for ten seconds.
-  dynamic "custom_error_response" {
-    for_each = toset([404, 500, 502, 503, 504])
+  dynamic "origin" {
+    for_each = var.pages[*]
 
     content {
-      error_code            = custom_error_response.value
-      error_caching_min_ttl = 1
+      origin_id                = "pages"
+      domain_name              = origin.value.bucket_domain_name
+      origin_access_control_id = one(aws_cloudfront_origin_access_control.pages[*].id)
+    }
+  }
+
+  default_cache_behavior {
+    target_origin_id           = var.pages == null ? "api" : "pages"
+    viewer_protocol_policy     = "redirect-to-https"
+    allowed_methods            = ["GET", "HEAD"]
+    cached_methods             = ["GET", "HEAD"]
+    cache_policy_id            = var.pages == null ? aws_cloudfront_cache_policy.this.id : one(aws_cloudfront_cache_policy.pages[*].id)
+    response_headers_policy_id = one(aws_cloudfront_response_headers_policy.pages[*].id)
+    compress                   = true
+
+    dynamic "function_association" {
+      for_each = var.pages == null ? [1] : []
+
+      content {
+        event_type   = "viewer-request"
+        function_arn = aws_cloudfront_function.viewer_request.arn
+      }
+    }
+  }
+
+  # The first pattern that fits decides, so votes and receipts come before everything else of a poll.
+  dynamic "ordered_cache_behavior" {
+    for_each = var.votes_origin == null ? {} : { votes = "/polls/*/votes", api = "/polls/*/votes/me" }
+
+    content {
+      path_pattern             = ordered_cache_behavior.value
+      target_origin_id         = ordered_cache_behavior.key
+      viewer_protocol_policy   = "https-only"
+      allowed_methods          = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] # with POST AWS offers all only
+      cached_methods           = ["GET", "HEAD"]
+      cache_policy_id          = local.caching_disabled
+      origin_request_policy_id = local.all_but_host
+      compress                 = true
+    }
+  }
+
+  dynamic "ordered_cache_behavior" {
+    for_each = var.pages == null ? [] : ["/polls/*"]
+
+    content {
+      path_pattern           = ordered_cache_behavior.value
+      target_origin_id       = "api"
+      viewer_protocol_policy = "redirect-to-https"
+      allowed_methods        = ["GET", "HEAD"]
+      cached_methods         = ["GET", "HEAD"]
+      cache_policy_id        = aws_cloudfront_cache_policy.this.id
+      compress               = true
+
+      function_association {
+        event_type   = "viewer-request"
+        function_arn = aws_cloudfront_function.viewer_request.arn
+      }
+    }
+  }
+
+  # Without this CloudFront would keep a failure for ten seconds. The first two depend on who asks, so they are not kept.
+  dynamic "custom_error_response" {
+    for_each = { 400 = 0, 403 = 0, 404 = 1, 405 = 1, 500 = 1, 501 = 1, 502 = 1, 503 = 1, 504 = 1 }
+
+    content {
+      error_code            = custom_error_response.key
+      error_caching_min_ttl = custom_error_response.value
     }
   }
 
@@ -57,17 +139,20 @@ resource "aws_cloudfront_distribution" "this" {
   }
 
   viewer_certificate {
-    cloudfront_default_certificate = true
+    cloudfront_default_certificate = var.domain == null ? true : null
+    acm_certificate_arn            = try(var.domain.certificate_arn, null)
+    minimum_protocol_version       = var.domain == null ? null : "TLSv1.2_2021"
+    ssl_support_method             = var.domain == null ? null : "sni-only"
   }
 
-  # checkov:skip=CKV_AWS_68: it answers nothing but two paths, from its cache; a firewall is charged by request
-  # checkov:skip=CKV_AWS_86: a log of who watches which result is private
-  # checkov:skip=CKV_AWS_174: CloudFront's own certificate has no setting for it; a domain of one's own would
-  # checkov:skip=CKV_AWS_305: its root answers 404 like every path but these two
+  # checkov:skip=CKV_AWS_68: without votes it answers nothing but pages and results, from its cache; votes get a firewall where the tfvars ask for one
+  # checkov:skip=CKV_AWS_86: a log of who watches which result, or votes when, is not kept
+  # checkov:skip=CKV_AWS_174: CloudFront's own certificate has no setting for it; a domain of one's own gets TLS 1.2
+  # checkov:skip=CKV_AWS_305: with pages its root is the page to vote on; without pages it answers 404 like every other path
   # checkov:skip=CKV_AWS_310: there is one API, and no second copy of the results to fail over to
   # checkov:skip=CKV_AWS_374: everybody may watch, from anywhere
-  # checkov:skip=CKV2_AWS_32: answers are JSON and CSV, which no browser shows as a page
-  # checkov:skip=CKV2_AWS_42: works without a domain; who has one puts it in front
+  # checkov:skip=CKV2_AWS_32: pages have a policy; other answers are JSON and CSV, which no browser shows as a page
+  # checkov:skip=CKV2_AWS_42: works without a domain; results_api.cdn_domain brings one
   # checkov:skip=CKV2_AWS_47: nothing behind it runs Java, let alone Log4j
 }
 
@@ -107,4 +192,11 @@ resource "aws_cloudfront_function" "viewer_request" {
   runtime = "cloudfront-js-2.0"
   code    = file("${path.module}/viewer_request.js")
   publish = true
+}
+
+locals {
+  # AWS's own policies, the same in every account: Managed-CachingDisabled and Managed-AllViewerExceptHostHeader. An origin
+  # that CloudFront reaches under its own name must not get the viewer's Host.
+  caching_disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+  all_but_host     = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 }

@@ -22,8 +22,8 @@ locals {
 
 resource "aws_wafv2_web_acl" "this" {
   name        = var.name
-  description = "Limits for each client of the REST API ${var.name}"
-  scope       = "REGIONAL"
+  description = "Limits for each client of the ${var.scope == "REGIONAL" ? "REST API" : "distribution"} ${var.name}"
+  scope       = var.scope
 
   default_action {
     allow {}
@@ -187,6 +187,33 @@ resource "aws_wafv2_web_acl" "this" {
                 }
               }
             }
+
+            # Counted by the firewall of CloudFront already, by its viewers' addresses.
+            dynamic "statement" {
+              for_each = nonsensitive(var.edge_secret == null) ? [] : [1]
+
+              content {
+                not_statement {
+                  statement {
+                    byte_match_statement {
+                      positional_constraint = "EXACTLY"
+                      search_string         = var.edge_secret
+
+                      field_to_match {
+                        single_header {
+                          name = "x-votestream-edge"
+                        }
+                      }
+
+                      text_transformation {
+                        priority = 0
+                        type     = "NONE"
+                      }
+                    }
+                  }
+                }
+              }
+            }
           }
         }
       }
@@ -209,7 +236,10 @@ resource "aws_wafv2_web_acl" "this" {
   # checkov:skip=CKV2_AWS_31: its log keeps headers and addresses, and so would tell who voted, and when
 }
 
+# CloudFront names its firewall itself.
 resource "aws_wafv2_web_acl_association" "this" {
+  count = var.scope == "REGIONAL" ? 1 : 0
+
   resource_arn = var.stage_arn
   web_acl_arn  = aws_wafv2_web_acl.this.arn
 }

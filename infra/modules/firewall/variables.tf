@@ -5,10 +5,29 @@ variable "allowed_origins" {
   nullable    = false
 }
 
+variable "edge_secret" {
+  type        = string
+  description = "Value of the header X-Votestream-Edge, which CloudFront adds to votes that its own firewall has counted; null where votes come directly only. Changes in place."
+  default     = null
+  sensitive   = true
+}
+
 variable "name" {
   type        = string
   description = "Name of the web ACL and prefix of its metrics. Changing it replaces the web ACL."
   nullable    = false
+}
+
+variable "scope" {
+  type        = string
+  description = "What the firewall is in front of: REGIONAL (the API's stage) or CLOUDFRONT, which AWS takes in us-east-1 only. Changing it replaces the web ACL."
+  default     = "REGIONAL"
+  nullable    = false
+
+  validation {
+    condition     = contains(["CLOUDFRONT", "REGIONAL"], var.scope)
+    error_message = "scope is \"${var.scope}\": it must be CLOUDFRONT or REGIONAL."
+  }
 }
 
 variable "settings" {
@@ -44,6 +63,6 @@ variable "settings" {
 
 variable "stage_arn" {
   type        = string
-  description = "ARN of the API's stage that the firewall stands in front of. Changing it replaces the association."
-  nullable    = false
+  description = "ARN of the API's stage that the firewall stands in front of; null with scope CLOUDFRONT. Changing it replaces the association."
+  default     = null
 }

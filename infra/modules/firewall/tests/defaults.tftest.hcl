@@ -14,7 +14,7 @@ run "it_stands_in_front_of_the_stage_and_lets_everybody_else_in" {
   command = plan
 
   assert {
-    condition     = [aws_wafv2_web_acl_association.this.resource_arn, aws_wafv2_web_acl_association.this.web_acl_arn] == [var.stage_arn, aws_wafv2_web_acl.this.arn]
+    condition     = [aws_wafv2_web_acl_association.this[0].resource_arn, aws_wafv2_web_acl_association.this[0].web_acl_arn] == [var.stage_arn, aws_wafv2_web_acl.this.arn]
     error_message = "The rules apply to the API's stage."
   }
 
@@ -177,4 +177,44 @@ run "rejects_a_header_that_is_none" {
   }
 
   expect_failures = [var.settings]
+}
+
+run "in_front_of_cloudfront_it_associates_nothing" {
+  command = plan
+
+  variables {
+    scope     = "CLOUDFRONT"
+    stage_arn = null
+  }
+
+  assert {
+    condition     = aws_wafv2_web_acl.this.scope == "CLOUDFRONT" && length(aws_wafv2_web_acl_association.this) == 0
+    error_message = "A distribution names its firewall itself."
+  }
+}
+
+run "votes_that_cloudfronts_firewall_counted_are_not_counted_by_its_addresses" {
+  command = plan
+
+  variables {
+    edge_secret = "known-to-cloudfront"
+  }
+
+  assert {
+    condition = length([
+      for statement in one(one(one(one(one([for rule in aws_wafv2_web_acl.this.rule : rule if rule.name == "too-many-votes"]).statement).rate_based_statement).scope_down_statement).and_statement).statement :
+      statement if length(statement.not_statement) > 0 && try(one(one(one(one(statement.not_statement).statement).byte_match_statement).field_to_match).single_header[0].name, "") == "x-votestream-edge"
+    ]) == 1
+    error_message = "All of them come from CloudFront's few addresses."
+  }
+}
+
+run "rejects_another_scope" {
+  command = plan
+
+  variables {
+    scope = "GLOBAL"
+  }
+
+  expect_failures = [var.scope]
 }

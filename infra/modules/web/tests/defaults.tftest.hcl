@@ -1,0 +1,204 @@
+# Nothing is created: the provider is mocked.
+mock_provider "aws" {
+  source          = "../../tests/mocks"
+  override_during = plan
+}
+
+override_resource {
+  target          = aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::votestream-test-pages", id = "votestream-test-pages" }
+}
+
+variables {
+  name             = "votestream-test"
+  cdn_enabled      = true
+  distribution_arn = "arn:aws:cloudfront::111122223333:distribution/E1"
+  identity         = { mode = "none" }
+  settings         = {}
+}
+
+run "only_our_distribution_reads_the_bucket" {
+  command = plan
+
+  assert {
+    condition = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Effect == "Allow"] == [
+      ["s3:GetObject", "arn:aws:s3:::votestream-test-pages/*", { StringEquals = { "aws:SourceArn" = "arn:aws:cloudfront::111122223333:distribution/E1" } }]
+    ]
+    error_message = "Files are read by this distribution, and listed by nobody."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.this.restrict_public_buckets && aws_s3_bucket_public_access_block.this.block_public_policy
+    error_message = "The bucket stays private."
+  }
+}
+
+run "without_cloudfront_nobody_reads_it" {
+  command = plan
+
+  variables {
+    cdn_enabled      = false
+    distribution_arn = null
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : statement.Effect] == ["Deny"]
+    error_message = "A bucket without a distribution lets nobody in."
+  }
+}
+
+run "settings_are_for_everybody" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_s3_object.config.content) == {
+      accent      = "#2346d6"
+      api         = ""
+      identity    = { mode = "none" }
+      logo        = null
+      privacy_url = null
+      texts       = {}
+      title       = "Votestream"
+      votes_url   = null
+    }
+    error_message = "config.json has what web/README.md says."
+  }
+
+  assert {
+    condition     = aws_s3_object.config.cache_control == "public, max-age=60"
+    error_message = "A changed setting reaches browsers within a minute."
+  }
+
+  assert {
+    condition     = output.security_policy == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    error_message = "A page loads nothing from elsewhere, and stands in nobody's frame."
+  }
+}
+
+run "settings_of_a_show" {
+  command = plan
+
+  variables {
+    identity = {
+      authority  = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abcdefghi"
+      client_id  = "client"
+      logout_url = "https://votes.auth.eu-west-1.amazoncognito.com/logout"
+      mode       = "cognito"
+      scope      = "openid"
+      token      = "id"
+    }
+    settings = {
+      accent          = "#8a1538"
+      custom_texts    = { en = { vote = "Send" }, de = { scan = "Scannen oder:" } }
+      embed_origins   = ["https://www.example.org", "https://*.example.com"]
+      logo_file       = "../../../docs/images/board.png"
+      privacy_url     = "https://www.example.org/privacy"
+      sign_in_origins = ["https://login.example.org"]
+      title           = "Friday Night Live"
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_object.config.content).identity == { authority = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abcdefghi", client_id = "client", logout_url = "https://votes.auth.eu-west-1.amazoncognito.com/logout", mode = "cognito", scope = "openid", token = "id" }
+    error_message = "The page knows where voters sign in."
+  }
+
+  assert {
+    condition     = strcontains(output.security_policy, "connect-src 'self' https://cognito-idp.eu-west-1.amazonaws.com https://votes.auth.eu-west-1.amazoncognito.com https://login.example.org;")
+    error_message = "The page may ask the hosts that sign voters in, and no other."
+  }
+
+  assert {
+    condition     = endswith(output.security_policy, "frame-ancestors https://www.example.org https://*.example.com")
+    error_message = "The named sites may embed the pages."
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_object.config.content).logo == aws_s3_object.logo[0].key && aws_s3_object.logo[0].content_type == "image/png"
+    error_message = "The logo comes from the same origin."
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_object.config.content).texts == { de = { scan = "Scannen oder:" }, en = { vote = "Send" } }
+    error_message = "Texts of your own take the place of ours."
+  }
+}
+
+run "accepts_an_accent_that_is_just_readable" {
+  command = plan
+
+  variables {
+    settings = { accent = "#737373" }
+  }
+}
+
+run "rejects_an_accent_that_is_hard_to_read" {
+  command = plan
+
+  variables {
+    settings = { accent = "#757575" }
+  }
+
+  expect_failures = [output.security_policy]
+}
+
+run "rejects_a_colour_by_name" {
+  command = plan
+
+  variables {
+    settings = { accent = "#23f" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_text_that_no_page_has" {
+  command = plan
+
+  variables {
+    settings = { custom_texts = { en = { votes_button = "Send" } } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_language_that_the_pages_do_not_speak" {
+  command = plan
+
+  variables {
+    settings = { custom_texts = { xx = { vote = "Send" } } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_origin_with_a_path" {
+  command = plan
+
+  variables {
+    settings = { embed_origins = ["https://www.example.org/show"] }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_logo_that_is_not_there" {
+  command = plan
+
+  variables {
+    settings = { logo_file = "nowhere.svg" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_an_unencrypted_privacy_page" {
+  command = plan
+
+  variables {
+    settings = { privacy_url = "http://www.example.org" }
+  }
+
+  expect_failures = [var.settings]
+}
