@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import hashlib
 import json
 import os
@@ -35,7 +36,7 @@ from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import check_tfvars, lanes, release
+from scripts.deploying import check_tfvars, lanes, publish, release
 from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
@@ -300,10 +301,33 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
     if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
-        return run_terraform_briefly(
+        result = run_terraform_briefly(
             [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
         )
-    return run_terraform([*command, *more], settings)
+    else:
+        result = run_terraform([*command, *more], settings)
+    if what == "apply" and result == 0:
+        publish_pages(layout, tool, settings)
+    return result
+
+
+def publish_pages(layout: Layout, tool: Path, variables: Mapping[str, str]) -> None:
+    """Publishes the pages of the environment that was just applied, where it has some.
+
+    Raises:
+        UserError: the bucket does not take them.
+    """
+    command = [str(tool), f"-chdir={layout.root / 'infra'}", "output", "-json", "pages"]
+    read = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    # Without the output there is nothing to publish to: an apply with -target may not have come that far.
+    pages = json.loads(read.stdout) if read.returncode == 0 else None
+    if pages is None:
+        return
+    client = boto3.client("s3", region_name=pages["region"], config=Config(s3={"addressing_style": "path"}))
+    version = publish.publish(
+        client, pages["bucket"], layout.root / "web" / "site", datetime.datetime.now(datetime.UTC)
+    )
+    say(f"the pages are published, version {version}")
 
 
 def wanted_lanes(layout: Layout, environment: str) -> int:

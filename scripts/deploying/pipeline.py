@@ -35,6 +35,7 @@ class Terraform:
         tool = terraform.ensure(layout)
         self._inputs = deploy.input_arguments(layout, environment)
         self._settings = deploy.init(layout, environment, tool)
+        self._layout, self._tool = layout, tool
         self._command = [str(tool), f"-chdir={layout.root / 'infra'}"]
         self._log = layout.logs / f"plan-{environment}.log"
         folder = layout.root / ".state" / "plans"
@@ -76,6 +77,10 @@ class Terraform:
         """Applies the plan in the file, and nothing else; returns Terraform's exit code."""
         command = [*self._command, "apply", "-input=false", "-no-color", LOCK_TIMEOUT, str(self._plan_file)]
         return deploy.run_terraform(command, self._settings)
+
+    def publish_pages(self) -> None:
+        """Publishes the pages, where the environment has some."""
+        deploy.publish_pages(self._layout, self._tool, self._settings)
 
     def forget_plan(self) -> None:
         """Removes the file: it holds every value in plain text."""
@@ -129,7 +134,10 @@ def apply(layout: Layout, environment: str, expected: str) -> int:
                 "nothing was applied; run the pipeline again to review what it would do now"
             )
         lanes.check(environment, lambda: deploy.wanted_lanes(layout, environment))
-        return at_work.apply()
+        result = at_work.apply()
+        if result == 0:
+            at_work.publish_pages()
+        return result
     finally:
         at_work.forget_plan()
 
