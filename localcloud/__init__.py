@@ -6,7 +6,13 @@ library is imported here: LocalEmu imports this package, too, in a virtual envir
 
 from pathlib import Path
 
-from localcloud.environment import aim, environment, external_endpoint, runs_functions_in_containers
+from localcloud.environment import (
+    aim,
+    environment,
+    external_endpoint,
+    runs_functions_in_containers,
+    serves_pages,
+)
 from localcloud.settings import CloudSettings
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "function_pids",
     "part_pids",
     "runs_functions_in_containers",
+    "serves_pages",
 ]
 
 

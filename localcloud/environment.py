@@ -30,6 +30,13 @@ def external_endpoint(environ: Mapping[str, str] = os.environ) -> str | None:
     return None if endpoint == environ.get(OWN_ENDPOINT) else endpoint
 
 
+def serves_pages(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the endpoint serves the pages below the API's origin: only our part in LocalEmu does."""
+    if external_endpoint(environ):
+        return False
+    return running_settings(CloudSettings.from_environment(environ)).emulator is Emulator.LOCALEMU
+
+
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables to add to those of a process, so that it uses the local cloud.
 

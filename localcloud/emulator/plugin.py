@@ -57,10 +57,12 @@ def mend() -> None:
         front_door,
         function_url,
         headers,
+        hosted_pages,
         http_api,
         iam_request,
         kinesis,
         mapping_state,
+        pages,
         permissions,
         poller,
         stage,
@@ -70,8 +72,10 @@ def mend() -> None:
     function_url.install()
     headers.install()
     http_api.install()
+    hosted_pages.install()
     iam_request.install()
     kinesis.install()
+    pages.install()
     permissions.install()
     poller.install()
     mapping_state.install()

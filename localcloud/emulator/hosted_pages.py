@@ -1,0 +1,76 @@
+"""Cognito's own sign-in pages, with the two things that LocalEmu leaves out: nonce and PKCE.
+
+Its ID tokens lack the nonce of the request, so a page that compares them refuses every sign-in. And it exchanges a code
+whatever the verifier is, so a page that sends a wrong one would work here, and not on AWS.
+"""
+# mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from localemu.http import Response
+from localemu.services.cognito_idp import oauth2
+
+
+class _Asked(NamedTuple):
+    nonce: str
+    challenge: str
+
+
+_by_state: dict[str, _Asked] = {}
+_by_code: dict[str, _Asked] = {}
+_nonce: ContextVar[str] = ContextVar("nonce", default="")
+
+
+def authorize(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
+    """Show the form, or redirect with a code; remember what belongs to it."""
+    if request.method == "GET":
+        asked = _Asked(request.args.get("nonce", ""), request.args.get("code_challenge", ""))
+        _by_state[request.args.get("state", "")] = asked
+        return handle(request, **more)
+    response = handle(request, **more)
+    for code in parse_qs(urlsplit(response.headers.get("Location", "")).query).get("code", []):
+        _by_code[code] = _by_state.pop(request.form.get("state", ""), _Asked("", ""))
+    return response
+
+
+def token(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
+    """Exchange a code for tokens, if the verifier is the challenge's."""
+    asked = _by_code.pop(request.form.get("code", ""), _Asked("", ""))
+    digest = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
+    if asked.challenge and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked.challenge:
+        return Response(json.dumps({"error": "invalid_grant"}), status=400, mimetype="application/json")
+    _add_nonce_to_tokens()
+    reset = _nonce.set(asked.nonce)
+    try:
+        return handle(request, **more)
+    finally:
+        _nonce.reset(reset)
+
+
+def _add_nonce_to_tokens() -> None:
+    """Wrap what makes ID tokens. Not before a pool is there: LocalEmu loads Cognito at its first use."""
+    from localemu.services.cognito_idp import provider
+
+    make = provider.generate_id_token
+    if isinstance(make, partial):
+        return
+    provider.generate_id_token = partial(_with_nonce, make)
+
+
+def _with_nonce(make: Callable[..., str], **claims: Any) -> str:
+    nonce = _nonce.get()
+    more = {"nonce": nonce} if nonce else {}
+    return make(**claims | {"extra_claims": (claims.get("extra_claims") or {}) | more})
+
+
+def install() -> None:
+    """Put it in the place of LocalEmu's own."""
+    oauth2._handle_authorize = partial(authorize, oauth2._handle_authorize)
+    oauth2._handle_token = partial(token, oauth2._handle_token)
