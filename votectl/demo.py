@@ -16,7 +16,7 @@ from rich.text import Text
 
 from results_api.results import Status
 from results_pack.verify_pack import Refused, verify
-from votectl import display
+from votectl import display, links
 from votectl.counts import CountReader
 from votectl.credentials import Credentials, for_voters_of
 from votectl.deployment import Deployment
@@ -151,6 +151,8 @@ def run(
         for name, (title, options) in POLLS.items()
     ]
     console.print(display.poll_table([(poll, Status.SCHEDULED) for poll in polls], desk.now_ms()))
+    for line in links.lines(deployment, polls[0].poll_id):
+        console.print(line, soft_wrap=True, highlight=False)
     _wait_until(desk, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))
     observation = Observation(CountReader(deployment), polls)
@@ -169,7 +171,10 @@ def run(
         console.print("Every number agrees with what was sent.", style="green")
     else:
         console.print("Some numbers disagree with what was sent: see the rows marked above.", style="red")
-    invite(deployment, credentials, polls[0], console)
+    if links.links(deployment, polls[0].poll_id):
+        console.print("\nVote in a browser, and watch:")
+        links.show(deployment, polls[0].poll_id, console)
+    commands(deployment, credentials, polls[0], console)
     return agreed
 
 
@@ -302,8 +307,8 @@ def _show(value: object) -> str:
     return str(value)
 
 
-def invite(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
-    """Print the commands with which somebody votes and looks."""
+def commands(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
+    """Print the commands that vote and look."""
     console.print("\nVote by hand, and watch:")
     for line in by_hand(deployment, credentials, poll):
         console.print(f"  {line}", soft_wrap=True)

@@ -44,6 +44,9 @@ class Deployment(BaseModel):
     votes_url: str
     # Of every open door beside the REST API.
     votes_urls: dict[VoteDoor, str] = {}
+    # Where the pages are (`web`).
+    pages_url: str | None = None
+    pages_bucket: str | None = None
     # Where results packs are made (`results_pack`).
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None
@@ -76,6 +79,18 @@ class Deployment(BaseModel):
             return address
         door_id = address.partition("://")[2].partition(".")[0]
         return f"{endpoint.rstrip('/')}/_votestream/{door}/{door_id}"
+
+    @property
+    def pages(self) -> str | None:
+        """The base URL of the pages; None without any, or where nothing serves them.
+
+        The local cloud serves them itself. Another emulator does not.
+        """
+        if not os.environ.get("AWS_ENDPOINT_URL"):
+            return self.pages_url
+        if self.pages_bucket is None or not localcloud.serves_pages():
+            return None
+        return f"{os.environ['AWS_ENDPOINT_URL'].rstrip('/')}/_votestream/pages/{self.environment}"
 
     @property
     def signed_service(self) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from votectl import deployment, display, lifecycle
+from votectl import deployment, display, lifecycle, links
 from votectl.commands.common import (
     Environment,
     JsonOption,
@@ -70,9 +70,9 @@ def create_poll(
     show(target, poll, now, output)
     if output is Output.TABLE and target.voter_auth is not VoterAuth.COGNITO:
         from votectl.credentials import for_voters_of
-        from votectl.demo import invite
+        from votectl.demo import commands
 
-        invite(target, for_voters_of(target), poll, console())
+        commands(target, for_voters_of(target), poll, console())
 
 
 @app.command("edit")
@@ -215,12 +215,15 @@ def show_poll(
 
 
 def show(target: deployment.Deployment, poll: Poll, now_ms: int, output: Output) -> None:
-    """Write a poll in the form that was asked for."""
+    """Write a poll, and the addresses of its pages, in the form that was asked for."""
     status = ResultReader(target).status(poll, now_ms)
     if output is Output.CSV:
         emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, status)])
-    else:
-        emit_fields(output, [display.poll_card(poll, status, now_ms)], display.poll_fields(poll, status))
+        return
+    fields = display.poll_fields(poll, status) | {"links": links.links(target, poll.poll_id)}
+    emit_fields(output, [display.poll_card(poll, status, now_ms)], fields)
+    if output is Output.TABLE:
+        links.show(target, poll.poll_id, console())
 
 
 def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
