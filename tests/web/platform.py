@@ -34,13 +34,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def token(voter: str, nonce: str = "") -> str:
-    """A token that has the shape of one: the pages read it, and never decide by it."""
+def token(voter: str, **more: object) -> str:
+    """A token that has the shape of one: no page verifies its signature."""
 
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
-    return f"{part({'alg': 'none'})}.{part({'sub': voter, 'nonce': nonce})}.x"
+    return f"{part({'alg': 'none'})}.{part({'sub': voter, **more})}.x"
 
 
 def canonical(value: object) -> str:
@@ -87,6 +87,11 @@ class Platform:
     sequence: int = 100
     signing_in: dict[str, str] = field(default_factory=dict)
     expires_in: int = 3600
+    claims: dict[str, str] = field(default_factory=dict)  # in place of the right ones
+    names: dict[str, str] = field(
+        default_factory=dict
+    )  # in the discovery document, in place of the right ones
+    returns: dict[str, str] = field(default_factory=dict)  # to the page, in place of the right ones
 
     def reset(self) -> None:
         origin = self.origin
@@ -208,10 +213,10 @@ class Platform:
         match request.path.removeprefix("/issuer/"):
             case ".well-known/openid-configuration":
                 endpoints = {name: f"{base}/{path}" for name, path in ENDPOINTS.items()}
-                return 200, {}, {"issuer": base, **endpoints}
+                return 200, {}, {"issuer": base, **endpoints, **self.names}
             case "authorize":
                 self.signing_in = query
-                back = urlencode({"code": "c0de", "state": query["state"]})
+                back = urlencode({"code": "c0de", "state": query["state"], "iss": base} | self.returns)
                 return 302, {"Location": f"{query['redirect_uri']}?{back}"}, None
             case "token":
                 form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
@@ -220,7 +225,8 @@ class Platform:
                     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
                     if challenge != self.signing_in["code_challenge"] or form["code"] != "c0de":
                         return 400, {}, {"error": "invalid_grant"}
-                tokens = {"id_token": token("voter-7", self.signing_in["nonce"]), "access_token": "access"}
+                claims = {"nonce": self.signing_in["nonce"], "iss": base, "aud": self.signing_in["client_id"]}
+                tokens = {"id_token": token("voter-7", **claims | self.claims), "access_token": "access"}
                 return 200, {}, tokens | {"refresh_token": "again", "expires_in": self.expires_in}
             case "logout":
                 return 302, {"Location": query.get("logout_uri") or query["post_logout_redirect_uri"]}, None

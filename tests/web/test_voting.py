@@ -210,6 +210,35 @@ def test_answer_to_another_sign_in_is_refused(visitor: Visitor, platform: Platfo
     assert not platform.asked("/token")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"claims": {"nonce": "another"}}, id="nonce"),
+        pytest.param({"claims": {"iss": "https://evil.example"}}, id="issuer-of-the-token"),
+        pytest.param({"claims": {"aud": "another"}}, id="audience"),
+        pytest.param({"returns": {"iss": "https://evil.example"}}, id="issuer-of-the-answer"),
+        pytest.param({"returns": {"state": "another"}}, id="state"),
+        pytest.param({"names": {"issuer": "https://evil.example"}}, id="issuer-of-the-document"),
+    ],
+)
+def test_answer_that_is_not_of_this_sign_in_is_refused(
+    visitor: Visitor, platform: Platform, wrong: dict[str, dict[str, str]]
+) -> None:
+    platform.config["identity"] = {
+        "mode": "oidc",
+        "authority": f"{platform.origin}/issuer",
+        "client_id": "pages",
+    }
+    for name, values in wrong.items():
+        setattr(platform, name, values)
+    page = visitor.open()
+    page.get_by_role("button", name="Sign in").click()
+    visitor.see("Signing in did not work. Try again.")
+    assert page.evaluate("sessionStorage.getItem('votestream:tokens')") is None
+    assert page.evaluate("sessionStorage.getItem('votestream:sign-in')") is None
+    assert "c0de" not in page.url
+
+
 def test_vote_survives_an_ended_sign_in(visitor: Visitor) -> None:
     platform = visitor.platform
     platform.config["identity"] = {

@@ -11,7 +11,14 @@ const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)))
 const secret = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
 let found;
-const discover = () => (found ??= fetch(`${config.identity.authority}/.well-known/openid-configuration`).then((answer) => answer.json()));
+const discover = () => (found ??= read());
+async function read() {
+  const authority = config.identity.authority.replace(/\/$/, '');
+  const it = await (await fetch(`${authority}/.well-known/openid-configuration`)).json();
+  // A document of another issuer would lead the voter there (OpenID Connect Discovery, 4.3).
+  if (it.issuer?.replace(/\/$/, '') !== authority) throw new Error('another issuer');
+  return it;
+}
 
 // Sends the voter to the issuer's own pages. They come back to this page with a code.
 export async function signIn() {
@@ -42,8 +49,12 @@ export async function finish() {
   try {
     // Another state is an answer to a question that this tab did not ask.
     if (!flow || back.get('state') !== flow.state || !back.has('code')) throw new Error('not this sign-in');
+    const { issuer } = await discover();
+    // An issuer that names itself must be ours (RFC 9207).
+    if (back.has('iss') && back.get('iss') !== issuer) throw new Error('another issuer');
     const tokens = await trade({ grant_type: 'authorization_code', code: back.get('code'), redirect_uri: here, code_verifier: flow.verifier });
-    if (claims(tokens.id_token).nonce !== flow.nonce) throw new Error('not this sign-in');
+    const { nonce, iss, aud } = claims(tokens.id_token);
+    if (nonce !== flow.nonce || iss !== issuer || ![aud].flat().includes(config.identity.client_id)) throw new Error('not this sign-in');
     tab.set(TOKENS, tokens);
   } catch {
     tab.set(FAILED, true);
@@ -76,9 +87,9 @@ export const forget = () => tab.remove(TOKENS);
 export async function signOut() {
   const hint = tab.get(TOKENS)?.id_token;
   forget();
-  const { client_id, logout_url } = config.identity;
-  const standard = logout_url ? null : (await discover()).end_session_endpoint;
-  if (logout_url) location.assign(`${logout_url}?${new URLSearchParams({ client_id, logout_uri: here })}`);
+  const { client_id, logout_url, mode } = config.identity;
+  const standard = logout_url || (await discover()).end_session_endpoint;
+  if (standard && mode === 'cognito') location.assign(`${standard}?${new URLSearchParams({ client_id, logout_uri: here })}`);
   else if (standard) location.assign(`${standard}?${new URLSearchParams({ client_id, id_token_hint: hint, post_logout_redirect_uri: here })}`);
   else location.reload();
 }

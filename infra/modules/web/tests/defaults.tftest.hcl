@@ -72,7 +72,7 @@ run "settings_are_for_everybody" {
 
   assert {
     condition     = output.security_policy == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    error_message = "A page loads nothing from elsewhere, and stands in nobody's frame."
+    error_message = "A page loads nothing from elsewhere, and no site may embed it."
   }
 }
 

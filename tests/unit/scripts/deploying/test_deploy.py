@@ -4,7 +4,10 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import boto3
 import pytest
 
 import localcloud
@@ -21,7 +24,8 @@ from votectl.errors import OperatorError
 PLAY = """#!/bin/sh
 [ "$1" != console ] || exec "{real}" "$@" # evaluates tfvars files
 echo "$* | data=$TF_DATA_DIR endpoint=$AWS_ENDPOINT_URL" >> "{log}"
-case "$*" in *" init "*) mkdir -p "$TF_DATA_DIR" ;; *" plan "*) exit 3 ;; esac
+case "$*" in *" init "*) mkdir -p "$TF_DATA_DIR" ;; *" plan "*) exit 3 ;;
+  *" output -json pages") cat "$TF_DATA_DIR/pages.json" 2>/dev/null || echo null ;; esac
 """
 
 
@@ -74,6 +78,31 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
         monkeypatch.delenv(name)
     return log
+
+
+@pytest.mark.parametrize("publishes", [True, False], ids=["with-pages", "without"])
+def test_an_apply_publishes_the_pages_where_there_are_some(
+    layout: Layout, runs: Path, monkeypatch: pytest.MonkeyPatch, publishes: bool
+) -> None:
+    published: list[tuple[str, str, Path]] = []
+
+    def publish(client: Any, bucket: str, site: Path, _now: object) -> str:
+        published.append((client.meta.region_name, bucket, site))
+        return "1"
+
+    monkeypatch.setattr(deploy.publish, "publish", publish)
+    monkeypatch.setattr(
+        boto3,
+        "client",
+        lambda _name, region_name, **_more: SimpleNamespace(meta=SimpleNamespace(region_name=region_name)),
+    )
+    if publishes:
+        folder = infra.data_dir(layout, "prod")
+        folder.mkdir(parents=True)
+        (folder / "pages.json").write_text('{"bucket": "b", "region": "eu-west-1", "url": null}')
+    assert deploy.terraform_command(layout, "apply", "prod", []) == 0
+    assert published == ([("eu-west-1", "b", layout.root / "web" / "site")] if publishes else [])
+    assert run_of(runs, "apply")
 
 
 def not_there(_environment: str) -> None:
