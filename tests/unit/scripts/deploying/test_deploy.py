@@ -90,7 +90,7 @@ def test_an_apply_publishes_the_pages_where_there_are_some(
         published.append((client.meta.region_name, bucket, site))
         return "1"
 
-    monkeypatch.setattr(deploy.publish, "publish", publish)
+    monkeypatch.setattr(publishing, "publish", publish)
     monkeypatch.setattr(
         boto3,
         "client",
