@@ -16,7 +16,7 @@ module "firewall" {
 
   name            = local.name_prefix
   allowed_origins = var.api.allowed_origins
-  edge_secret     = one(terraform_data.edge_secret[*].output)
+  edge_secret     = local.votes_through_cdn && var.firewall != null ? { value = terraform_data.edge_secret[0].output } : null
   settings        = var.firewall
   stage_arn       = module.api.stage_arn
 }
@@ -458,7 +458,7 @@ module "cdn" {
   api_domain_name      = "${module.api.api_id}.execute-api.${var.aws_region}.amazonaws.com"
   api_stage            = module.api.stage_name
   domain               = var.results_api.cdn_domain
-  edge_secret          = one(terraform_data.edge_secret[*].output)
+  edge_secret          = local.votes_through_cdn && var.firewall != null ? { value = terraform_data.edge_secret[0].output } : null
   origin_shield_region = coalesce(var.results_api.cdn_origin_shield_region, var.aws_region)
   web_acl_arn          = one(module.edge_firewall[*].web_acl_arn)
 

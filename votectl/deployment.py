@@ -47,7 +47,6 @@ class Deployment(BaseModel):
     # Where the pages are (`web`).
     pages_url: str | None = None
     pages_bucket: str | None = None
-    pages_policy: str | None = None  # the Content-Security-Policy to send them with
     # Where results packs are made (`results_pack`).
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None

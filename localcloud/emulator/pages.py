@@ -36,12 +36,14 @@ def answer(request: Any, environment: str, path: str) -> Any:
 
 def _of_bucket(deployment: dict[str, Any], path: str) -> Any:
     try:
-        found = connect_to().s3.get_object(Bucket=deployment.get("pages_bucket") or "none", Key=path)
+        s3, bucket = connect_to().s3, deployment.get("pages_bucket") or "none"
+        policy = s3.head_object(Bucket=bucket, Key="config.json")["Metadata"]["security-policy"]
+        found = s3.get_object(Bucket=bucket, Key=path)
     except ClientError:
         return Response("there is no such page", status=403)
     headers = {
         "Cache-Control": found.get("CacheControl", ""),
-        "Content-Security-Policy": deployment["pages_policy"],
+        "Content-Security-Policy": policy,
         "Content-Type": found["ContentType"],
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",

@@ -245,7 +245,10 @@ def _data_of(folder: str) -> tuple[Layout, Path]:
 @cache
 def default_tags() -> dict[str, str]:
     """Return the tags that the provider gives to everything; a mocked one does not."""
-    ((provider,),) = [block.values() for block in parsed(INFRA / "providers.tf")["provider"]]
+    # Each provider gives the same.
+    provider, *_ = [
+        settings for block in parsed(INFRA / "providers.tf")["provider"] for settings in block.values()
+    ]
     (tags,) = provider["default_tags"]
     return {
         key: re.sub(r"\$\{var\.(\w+)\}", lambda name: LONGEST[name[1]], value)

@@ -52,7 +52,7 @@ resource "aws_cloudfront_distribution" "this" {
 
         content {
           name  = "X-Votestream-Edge"
-          value = var.edge_secret
+          value = var.edge_secret.value
         }
       }
     }

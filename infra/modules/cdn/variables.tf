@@ -36,7 +36,7 @@ variable "domain" {
 }
 
 variable "edge_secret" {
-  type        = string
+  type        = object({ value = string })
   description = "Value of the header X-Votestream-Edge on votes, by which the API's firewall knows them; null without a firewall. Changes in place."
   default     = null
   sensitive   = true

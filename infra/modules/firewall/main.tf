@@ -197,7 +197,7 @@ resource "aws_wafv2_web_acl" "this" {
                   statement {
                     byte_match_statement {
                       positional_constraint = "EXACTLY"
-                      search_string         = var.edge_secret
+                      search_string         = var.edge_secret.value
 
                       field_to_match {
                         single_header {

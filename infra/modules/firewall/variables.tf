@@ -6,7 +6,7 @@ variable "allowed_origins" {
 }
 
 variable "edge_secret" {
-  type        = string
+  type        = object({ value = string })
   description = "Value of the header X-Votestream-Edge, which CloudFront adds to votes that its own firewall has counted; null where votes come directly only. Changes in place."
   default     = null
   sensitive   = true

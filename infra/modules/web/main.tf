@@ -67,6 +67,11 @@ resource "aws_s3_object" "config" {
   content_type  = "application/json"
   cache_control = "public, max-age=60"
 
+  # Whatever else serves the bucket finds here what CloudFront is told.
+  metadata = {
+    security-policy = local.security_policy
+  }
+
   content = jsonencode({
     accent      = var.settings.accent
     api         = ""

@@ -75,6 +75,14 @@ mock_resource "aws_api_gateway_stage" {
   }
 }
 
+mock_resource "aws_cloudfront_distribution" {
+  defaults = {
+    arn            = "arn:aws:cloudfront::111122223333:distribution/E1MOCKED"
+    domain_name    = "d111111abcdef8.cloudfront.net"
+    hosted_zone_id = "Z2FDTNDATAQYW2"
+  }
+}
+
 mock_resource "aws_cloudfront_function" {
   defaults = {
     arn = "arn:aws:cloudfront::111122223333:function/mocked"

@@ -32,7 +32,7 @@ variables {
   name                 = "votestream-test"
   api_domain_name      = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
   api_stage            = "v1"
-  edge_secret          = "known-to-the-firewall"
+  edge_secret          = { value = "known-to-the-firewall" }
   origin_shield_region = "eu-west-1"
   web_acl_arn          = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
 

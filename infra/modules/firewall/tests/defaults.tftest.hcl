@@ -197,7 +197,7 @@ run "votes_that_cloudfronts_firewall_counted_are_not_counted_by_its_addresses" {
   command = plan
 
   variables {
-    edge_secret = "known-to-cloudfront"
+    edge_secret = { value = "known-to-cloudfront" }
   }
 
   assert {

@@ -16,6 +16,7 @@ from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import deploy, lanes
+from scripts.deploying import publish as publishing
 from votectl import deployment
 from votectl.doctor import checks
 from votectl.doctor.findings import Finding, Health
