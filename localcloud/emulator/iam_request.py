@@ -69,6 +69,8 @@ def resource_of(
             return (
                 f"arn:aws:scheduler{regional}schedule/{params.get('GroupName', 'default')}/{params['Name']}"
             )
+        case "lambda", "GetEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping":
+            return f"arn:aws:lambda{regional}event-source-mapping:{params['UUID']}"
         case "ssm", _ if "ResourceId" in params:
             return f"arn:aws:ssm{regional}parameter/{params['ResourceId'].lstrip('/')}"
         case "cloudwatch", "DeleteAlarms":
