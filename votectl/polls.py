@@ -12,15 +12,15 @@ from botocore.config import Config
 from pydantic import ValidationError
 
 from votectl.errors import OperatorError, command, problem_of
-from voting.polls import DEFAULT_BUCKETS, Option, Poll, Visibility
+from voting.polls import DEFAULT_BUCKETS, Option, Poll, PollCache, Visibility
 from voting.texts import STORED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# How far ahead of its writing a poll is announced. Longer than the write may take, so that no consumer
-# can look a poll up after its announcement and not find it.
+# How far ahead of its writing a poll is announced. Longer than the write may take and clocks may differ, so that no
+# consumer can look a poll up for a vote after its announcement and not find it.
 ANNOUNCE_LEAD_MS = 4_000
 _WRITE_WITHIN = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 
@@ -123,7 +123,8 @@ class PollDesk:
             raise PollExists(
                 f"poll {poll.poll_id!r} exists already: choose another id, or see {command('poll show', poll.poll_id)}"
             ) from None
-        if _time_of_answer(answer["ResponseMetadata"]) > announced_at:
+        # A consumer judges votes that are stamped ahead of its clock by up to the skew, and clocks differ by it.
+        if _time_of_answer(answer["ResponseMetadata"]) + 2 * PollCache.CLOCK_SKEW_MS > announced_at:
             raise OperatorError(
                 f"writing poll {poll.poll_id!r} took longer than its announcement waits: cancel it with "
                 f"{command('poll cancel', poll.poll_id)}, and create it again with another id"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from voting.errors import StoreUnavailable
 from voting.records import OptionId, PollId
 from voting.texts import STORED, Text, is_stored
 
@@ -130,8 +131,9 @@ class PollCache:
 
     # Votes can name any poll id, so the cache must not grow with invented ones.
     CAPACITY = 10_000
-    # A remembered "unknown" is trusted for arrivals older than the look-up by at least this: how far
-    # the clock here and the one that stamps arrivals may differ.
+    # A remembered "unknown" is trusted for arrivals older than the look-up by at least this, and no vote is
+    # judged that arrived later than now by more than this: how far the clock here and the one that stamps
+    # arrivals may differ. Kinesis promises no accuracy of its stamps.
     CLOCK_SKEW_MS = 1_000
 
     def __init__(
@@ -153,9 +155,15 @@ class PollCache:
             latest_arrivals: poll id to the latest arrival (epoch ms) of the votes in hand for it.
 
         Raises:
-            StoreUnavailable: from ``load``; what it gave before is remembered.
+            StoreUnavailable: from ``load``; what it gave before is remembered. Or an arrival lies ahead of the clock:
+                until then a poll may be created or moved, and the same vote would be judged in two ways.
         """
         now = self._now_ms()
+        ahead_ms = max(latest_arrivals.values(), default=now) - now
+        if ahead_ms > self.CLOCK_SKEW_MS:
+            raise StoreUnavailable(
+                f"a vote is stamped {ahead_ms} ms ahead of the clock: it is judged after that time"
+            )
         answers: dict[str, Poll | None] = {}
         missing: list[str] = []
         for poll_id, latest_arrival in latest_arrivals.items():

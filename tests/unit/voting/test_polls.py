@@ -177,6 +177,19 @@ def test_a_poll_opened_a_moment_ago_is_not_refused(
     assert cache.polls_for({"poll-9": clock.now_ms - before_ms}) == {"poll-9": table.polls["poll-9"]}
 
 
+@pytest.mark.parametrize("poll_id", ["poll-1", "poll-9"])
+def test_a_vote_stamped_ahead_of_the_clock_waits(
+    poll_id: str, cache: PollCache, table: Table, clock: Clock
+) -> None:
+    """Kinesis gives no accuracy of its stamps, and a poll may be created or moved before that time comes."""
+    arrival = clock.now_ms + 20_000
+    with pytest.raises(StoreUnavailable, match="20000 ms ahead"):
+        cache.polls_for({poll_id: arrival})
+    assert not table.asked
+    clock.now_ms = arrival - PollCache.CLOCK_SKEW_MS
+    assert cache.polls_for({poll_id: arrival}) == {poll_id: table.polls.get(poll_id)}
+
+
 def test_nothing_is_trusted_after_the_clock_was_put_back(
     cache: PollCache, table: Table, clock: Clock
 ) -> None:
