@@ -192,6 +192,47 @@ def versions_are_compared_without_padding(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(f"{module}.version_of", lambda sequence: sequence)
 
 
+@defect
+def the_latest_arrival_wins(patch: pytest.MonkeyPatch) -> None:
+    """Of several votes of one voter in a batch, the one with the latest stamp is kept: stamps may run backwards."""
+
+    def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
+        by_arrival = sorted(accepted, key=lambda one: one.vote.arrived_at)
+        latest = {(vote.poll_id, vote.voter): Accepted(vote, poll) for vote, poll in by_arrival}
+        return original(latest.values(), retention_days)
+
+    original = vote_writer.folding.fold
+    patch.setattr(vote_writer.handler, "fold", fold)
+
+
+@defect
+def a_repeated_vote_is_taken_for_its_first(patch: pytest.MonkeyPatch) -> None:
+    """A record that was put again is skipped, though the voter's other vote lies between the two in the stream."""
+
+    def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
+        first: dict[tuple[str, str, str], Accepted] = {}
+        for vote, poll in accepted:
+            first.setdefault((vote.poll_id, vote.voter, vote.option), Accepted(vote, poll))
+        return original(first.values(), retention_days)
+
+    original = vote_writer.folding.fold
+    patch.setattr(vote_writer.handler, "fold", fold)
+
+
+@defect
+def a_record_that_was_put_twice_is_counted_once(patch: pytest.MonkeyPatch) -> None:
+    """The live result counts records, and what is the same record cannot be known."""
+    original = vote_aggregator.folding.fold
+
+    def fold(judged: Judged, shard: str) -> list[Addition]:
+        last = {
+            (vote.poll_id, vote.voter, vote.option): Accepted(vote, poll) for vote, poll in judged.accepted
+        }
+        return original(judged._replace(accepted=list(last.values())), shard)
+
+    patch.setattr(vote_aggregator.handler, "fold", fold)
+
+
 # Reporting
 
 
@@ -397,6 +438,18 @@ def throttled_polls_are_taken_for_unknown(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
+def a_vote_stamped_ahead_of_the_clock_is_judged_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A poll may be created or moved before that time comes."""
+    original = PollCache.polls_for
+
+    def polls_for(self: PollCache, latest_arrivals: Mapping[str, int]) -> dict[str, Poll | None]:
+        now = self._now_ms()
+        return original(self, {poll_id: min(arrival, now) for poll_id, arrival in latest_arrivals.items()})
+
+    patch.setattr(PollCache, "polls_for", polls_for)
+
+
+@defect
 def the_announcement_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Whether a vote is for an unknown poll then depends on when a consumer looked."""
 
@@ -450,3 +503,9 @@ def a_poll_is_announced_for_arrivals_that_have_been(patch: pytest.MonkeyPatch) -
 def a_closing_time_is_moved_to_the_next_moment(patch: pytest.MonkeyPatch) -> None:
     """Consumers that remember the old one go on by it."""
     patch.setattr(cloud, "MOVED_AHEAD_MS", 1)
+
+
+@defect
+def the_number_of_buckets_is_changed_between_two_invocations(patch: pytest.MonkeyPatch) -> None:
+    """A voter then has rows in two buckets."""
+    patch.setattr(cloud, "BUCKETS_CHANGE", True)

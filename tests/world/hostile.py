@@ -68,6 +68,8 @@ failures = st.lists(
 ends = st.sampled_from([Fault.FUNCTION_ENDS_BEFORE, Fault.FUNCTION_ENDS_AFTER])
 any_index = st.integers(0, 11)
 batch_sizes = st.sampled_from([1, 2, 3, 5, 100])
+# Kinesis gives no accuracy of its stamps.
+STAMP_ERRORS_MS = [-20_000, -50, 0, 50, 20_000]
 few_calls = st.sampled_from([0, 0, 1, 2])
 containers = st.sampled_from([0, 0, 1, 2])
 skews = st.sampled_from([0, -500, 500])
@@ -131,11 +133,37 @@ class HostileWorld(RuleBasedStateMachine):
     def poison_arrives(self, shape: str) -> None:
         self.cloud.record(*SHAPES[shape])
 
-    @rule(ballot=st.sampled_from(BALLOTS), error_ms=st.sampled_from([-50, 50]))
-    def a_vote_is_stamped_by_another_server(self, ballot: tuple[str, str, str], error_ms: int) -> None:
-        """Arrivals are approximate: they need not grow with the sequence numbers."""
+    @rule(ballots=ballots, errors_ms=st.lists(st.sampled_from(STAMP_ERRORS_MS), min_size=8, max_size=8))
+    def votes_are_stamped_by_other_servers(
+        self, ballots: list[tuple[str, str, str]], errors_ms: list[int]
+    ) -> None:
+        """Arrivals are approximate: they may run backwards while sequence numbers grow."""
+        for (voter, poll_id, option), error_ms in zip(ballots, errors_ms, strict=False):
+            self.cloud.vote(voter, poll_id, option, stamp_error_ms=error_ms)
+
+    @rule(ballot=st.sampled_from(BALLOTS), between=ballots, same_voter=st.booleans())
+    def a_put_times_out_and_is_stored_later(
+        self, ballot: tuple[str, str, str], between: list[tuple[str, str, str]], same_voter: bool
+    ) -> None:
+        """The front door's second try is stored first. Votes come in between, of the same voter too."""
         voter, poll_id, option = ballot
-        self.cloud.vote(voter, poll_id, option, stamp_error_ms=error_ms)
+        self.cloud.vote(voter, poll_id, option)
+        for other, other_poll, other_option in between:
+            self.cloud.vote(voter if same_voter else other, other_poll, other_option)
+        self.cloud.vote(voter, poll_id, option)
+
+    @rule(ballot=st.sampled_from(BALLOTS), times=st.integers(2, 3))
+    def the_front_door_puts_a_record_again(self, ballot: tuple[str, str, str], times: int) -> None:
+        for _ in range(times):
+            self.cloud.vote(*ballot)
+
+    @rule(first=st.sampled_from(BALLOTS), second=st.sampled_from(OPTIONS))
+    def a_voters_calls_are_stored_in_another_order(self, first: tuple[str, str, str], second: str) -> None:
+        """The first call waits for the stream, and the second does not. The stream's order counts."""
+        voter, poll_id, option = first
+        waits = (voter, poll_id, option)
+        self.cloud.vote(voter, poll_id, second)
+        self.cloud.vote(*waits)
 
     # What an operator does
 
@@ -386,11 +414,34 @@ class HostileWorld(RuleBasedStateMachine):
         if lanes := self.cloud.mappings[consumer].lanes():
             self.cloud.mappings[consumer].restart(lanes[lane % len(lanes)], back)
 
-    @rule(lane=any_index, size=batch_sizes)
-    def a_batch_grows_too_old(self, lane: int, size: int) -> None:
-        """The writer's mapping lets go of it; the aggregator's never does."""
+    @rule(
+        lane=any_index, size=batch_sizes, delivery=st.sampled_from(["lands", "lands", "lands late", "fails"])
+    )
+    def a_batch_grows_too_old(self, lane: int, size: int, delivery: str) -> None:
+        """The writer's mapping lets go of it; the aggregator's never does. Its delivery may fail: then it is gone."""
+        writer = self.cloud.mappings["writer"]
+        writer.destination_works = delivery != "fails"
+        writer.destination_is_slow = delivery == "lands late"
         if ready := self.cloud.ready_lanes("writer"):
-            self.cloud.mappings["writer"].grow_too_old(ready[lane % len(ready)], size)
+            writer.grow_too_old(ready[lane % len(ready)], size)
+        writer.destination_works, writer.destination_is_slow = True, False
+
+    @rule()
+    def late_deliveries_land(self) -> None:
+        self.cloud.mappings["writer"].failures.land()
+
+    @rule(factor=st.integers(1, 3))
+    def the_parallelization_factor_changes(self, factor: int) -> None:
+        """Records of a key may be in two lanes at once then."""
+        self.cloud.change_factor(factor)
+
+    @rule(retention_days=st.sampled_from([0, 30]), writes_per_second=st.sampled_from([0, 50]))
+    def settings_change(self, retention_days: int, writes_per_second: float) -> None:
+        self.cloud.change_settings(retention_days, writes_per_second)
+
+    @rule(consumer=consumers)
+    def children_are_read_before_their_parents_are_drained(self, consumer: str) -> None:
+        self.cloud.mappings[consumer].children_early = True
 
     @rule(consumer=consumers, which=any_index)
     def a_container_is_lost(self, consumer: str, which: int) -> None:

@@ -68,15 +68,26 @@ class Delivery:
 
 
 class FailureDestination:
-    """The bucket for what outlived its retries. Each object keeps the whole event as ``payload``."""
+    """The bucket for what outlived its retries. Each object keeps the whole event as ``payload``.
+
+    ``late``: objects that are on their way, minutes after the shard went on.
+    """
 
     def __init__(self) -> None:
         self.objects: list[str] = []
+        self.late: list[str] = []
+        self.was_late = False
 
-    def put(self, batch: Batch) -> None:
+    def land(self) -> None:
+        """Let what is late arrive."""
+        self.objects += self.late
+        self.late.clear()
+
+    def put(self, batch: Batch, *, late: bool = False) -> None:
         """Write one object, in the form in which Lambda writes it."""
+        self.was_late |= late
         first, last = batch.records[0], batch.records[-1]
-        self.objects.append(
+        (self.late if late else self.objects).append(
             json.dumps(
                 {
                     "requestContext": {"condition": "RetryAttemptsExhausted"},
@@ -116,9 +127,12 @@ class EventSourceMapping:
         self._maximum_retry_attempts = maximum_retry_attempts
         self._start = start
         self._lanes: dict[str, list[Lane]] = {}
+        self.children_early = False  # whether it reads shards whose parents are not at their end
         self.failures = FailureDestination()
         # Whether the failure destination takes what is given up; else it is lost.
         self.destination_works = True
+        self.destination_is_slow = False
+        self.lost_records: list[StreamRecord] = []
         # When (epoch ms) how many records were lost.
         self.losses: list[tuple[int, int]] = []
 
@@ -136,7 +150,9 @@ class EventSourceMapping:
         """Return the lanes that may be read: a shard's only when its parents' are at their end."""
         readable: list[Lane] = []
         for shard in self._stream.shards:
-            if shard.shard_id not in self._lanes and all(self._finished(parent) for parent in shard.parents):
+            if shard.shard_id not in self._lanes and (
+                self.children_early or all(self._finished(parent) for parent in shard.parents)
+            ):
                 lanes = [Lane(shard, number, self._factor) for number in range(self._factor)]
                 self._lanes[shard.shard_id] = lanes
             readable += self._lanes.get(shard.shard_id, [])
@@ -145,6 +161,22 @@ class EventSourceMapping:
     def _finished(self, shard: Shard) -> bool:
         lanes = self._lanes.get(shard.shard_id)
         return lanes is not None and all(lane.at_end for lane in lanes)
+
+    def change_factor(self, factor: int) -> None:
+        """Read on in other lanes from each shard's first record that is not settled; who is under way lives on.
+
+        Nothing documents what happens then. So a key's records may be under way in an old lane and in a new one.
+        """
+        self._factor = factor
+        for shard_id, old in self._lanes.items():
+            settled = {record.sequence for lane in old for record in lane.records()[: lane.done]}
+            records = old[0].shard.records
+            first = next((n for n, one in enumerate(records) if one.sequence not in settled), len(records))
+            ahead = {record.sequence for record in records[first:]}
+            lanes = [Lane(old[0].shard, number, factor) for number in range(factor)]
+            for lane in lanes:
+                lane.done = sum(record.sequence not in ahead for record in lane.records())
+            self._lanes[shard_id] = lanes
 
     def deliver(self, lane: Lane, size: int, bisect_at: int = 0) -> Delivery | None:
         """Start an invocation with the lane's next batch; None when there is none."""
@@ -190,9 +222,10 @@ class EventSourceMapping:
 
     def _give_up(self, lane: Lane, batch: Batch) -> None:
         if self.destination_works:
-            self.failures.put(batch)
+            self.failures.put(batch, late=self.destination_is_slow)
         else:
             self.losses.append((self._stream.now_ms, len(batch.records)))
+            self.lost_records += batch.records
         lane.done += len(batch.records)
 
     def grow_too_old(self, lane: Lane, size: int) -> None:

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import tally.handler
 import tally.mapping
 from tally import steps
+from tally.errors import ImpossibleCount, LanesChanged, NotDrained
 from tally.store import TallyRowTable, VoteStream, WriterFailures
-from voting.errors import PollCancelled
+from voting.errors import PollCancelled, StoreUnavailable
 from voting.final import Final
 from voting.polls import Poll
 from voting.tallies import FINAL, PROGRESS
@@ -32,7 +35,7 @@ POLLS, VOTES, TALLIES = "polls", "votes", "tallies"
 TALLYS_OWN = ("count", "drain", FINAL, PROGRESS)
 
 # More than the clocks and the stamps of arrivals differ by.
-SETTLE_MS = 1_500
+SETTLE_MS = 21_500
 RECOUNT_MS = 20_000
 # When CloudWatch tells of what happened. A tally adds a little, because clocks differ.
 METRICS_COME_AFTER_MS = 3_000
@@ -167,18 +170,20 @@ class Tally:
         now_ms: SkewedClock,
         clock: Clock,
         mapping: EventSourceMapping,
+        may_contradict: Callable[[], bool],
     ) -> None:
+        self._mapping = mapping
+        self._may_contradict = may_contradict
+        self._executions = count()
+        self.recounted: Final | None = None
         polls = PollTable(database.client(), POLLS)
 
         def load(poll_id: str) -> Poll | None:
             return dict(polls.load([poll_id]))[poll_id]
 
         self.stream = FakeKinesis(stream)
-        self.state: dict[str, Any] = {"poll_id": poll_id, "execution": f"execution-of-{poll_id}"}
         self.certified: Final | None = None
         self.cancelled = False
-        self._to_count: list[int] = []
-        self._next = "begin"
         self._rows = TallyRowTable(database.client(), TALLIES)
         self._runtime = steps.TallyRuntime(
             load_poll=load,
@@ -204,6 +209,22 @@ class Tally:
             now_ms=now_ms,
             sleep_ms=_no_pause,
         )
+        self._begin(poll_id)
+
+    def _begin(self, poll_id: str, *, recount: bool = False) -> None:
+        """Start an execution. The function has the lanes in its settings that the mapping has by then."""
+        execution = f"execution-{next(self._executions)}-of-{poll_id}"
+        self.state: dict[str, Any] = {"poll_id": poll_id, "execution": execution, "recount": recount}
+        self._to_count: list[int] = []
+        self._next = "begin"
+        self._deploy_lanes()
+
+    def _deploy_lanes(self) -> None:
+        self._runtime = replace(self._runtime, lanes=self._mapping.factor)
+
+    def begin_recount(self) -> None:
+        """Count again beside the certificate, as a tally does by itself some minutes later."""
+        self._begin(self.state["poll_id"], recount=True)
 
     @property
     def has_put_markers(self) -> bool:
@@ -217,6 +238,17 @@ class Tally:
                 follows = self._take()
         except PollCancelled:
             self.cancelled = True  # the state machine catches it, and ends
+            return
+        except StoreUnavailable:
+            self._deploy_lanes()  # a deployment was under way, and the state machine tries again
+            return
+        except LanesChanged:
+            self._begin(self.state["poll_id"], recount=self.state["recount"])  # an operator starts it again
+            return
+        except (ImpossibleCount, NotDrained):
+            if not self._may_contradict() and not self._mapping.losses:
+                raise
+            self._begin(self.state["poll_id"], recount=self.state["recount"])
             return
         self._next = follows
         _must_be_public(json.dumps(self.state))
@@ -246,7 +278,11 @@ class Tally:
                 return "count" if self._to_count else "certify"
             case _:
                 before, answer = self.certified, self._handle("certify")
-                self.certified = self._rows.final(self.state["poll_id"], answer["entry"])
+                certified = self._rows.final(self.state["poll_id"], answer["entry"])
+                if self.state["recount"]:
+                    self.recounted = certified
+                    return "certify"
+                self.certified = certified
                 assert before is None or (answer["entry"], self.certified) == (FINAL, before)
                 return "certify"
 
