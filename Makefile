@@ -246,8 +246,16 @@ fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS
 		$(call on_local_cloud,$(BIN)/pytest tests/e2e/test_fuzz.py $(ARGS))
 
 .PHONY: soak
-soak: $(VENV) ## Run 10,000 hostile schedules against the consumers (a few hundred are in `make test`)
+soak: $(VENV) ## Run 10,000 hostile schedules against the functions (a few hundred are in `make test`)
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/test_hostile_world.py $(ARGS)
+
+.PHONY: explore
+explore: $(VENV) ## Take the functions through every schedule of small worlds (a short form is in `make test`)
+	@PYTHONPATH=functions:tests $(BIN)/python -m world.explorer $(ARGS)
+
+.PHONY: defects
+defects: $(VENV) ## Print which built-in defect the random schedules find, and which the explorer
+	@$(BIN)/pytest -n auto --dist worksteal tests/properties -k test_catches $(ARGS)
 
 .PHONY: soak-sizing
 soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 random events (a dozen are in `make test`)

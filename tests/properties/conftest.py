@@ -5,7 +5,9 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
 SCHEDULES = "schedules"  # how many a test has run
-CAUGHT = "caught"  # which defect, after how many
+CAUGHT = "caught"  # which defect, after how many random schedules
+EXPLORED = "explored"  # how many schedules of a small world a test has covered
+FOUND = "found"  # which defect, in which small world, after how many steps
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def small_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many schedules ran; in detail (-v), which defect was caught after how many."""
+    """Say how many schedules ran or were covered, and which search found which defect."""
     outcomes = {
         outcome: [
             property_
@@ -26,18 +28,38 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for outcome in ("passed", "failed")
     }
     ran = sum(count for properties in outcomes.values() for name, count in properties if name == SCHEDULES)
-    caught = [value for name, value in outcomes["passed"] if name == CAUGHT]
     if ran:
         violated = any(name == SCHEDULES for name, _ in outcomes["failed"])
         terminalreporter.section("hostile world")
         terminalreporter.line(
             f"{ran} schedules ran, {'and a promise broke' if violated else 'no promise broke'}"
         )
-    if caught:
-        terminalreporter.line(f"{len(caught)} defects built in on purpose, all caught")
-        if terminalreporter.verbosity > 0:
-            for defect, schedules in caught:
-                terminalreporter.line(f"{schedules:6} schedules to catch: {defect}")
+    covered = sum(count for name, count in outcomes["passed"] if name == EXPLORED)
+    if covered:
+        terminalreporter.section("small worlds")
+        terminalreporter.line(f"all {covered:,} schedules covered, and no promise broke")
+    _tell_defects(
+        terminalreporter,
+        dict(value for name, value in outcomes["passed"] if name == CAUGHT),
+        {value[0]: value[1:] for name, value in outcomes["passed"] if name == FOUND},
+    )
+
+
+def _tell_defects(
+    terminalreporter: pytest.TerminalReporter, caught: dict[str, int], found: dict[str, tuple[str, int]]
+) -> None:
+    """Print by which search each defect was found."""
+    if not caught and not found:
+        return
+    terminalreporter.section("defects built in on purpose")
+    terminalreporter.line(f"{'defect':58} {'after random schedules':>22}  by the explorer: world, steps")
+    for defect in sorted(caught | found):
+        world, steps = found.get(defect, ("", 0))
+        explored = f"{world}, {steps}" if world else ""
+        terminalreporter.line(f"{defect:58} {caught.get(defect, ''):>22}  {explored}")
+    terminalreporter.line(
+        f"{len(caught | found)} defects, all caught: {len(caught)} by random schedules, {len(found)} by the explorer"
+    )
 
 
 @pytest.fixture

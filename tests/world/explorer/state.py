@@ -1,0 +1,169 @@
+"""The state of a small world: plain values that are never changed in place, so that a copy costs next to nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from world.dynamodb import Item, Key
+from world.kinesis import HASH_KEYS, NUMBERS_PER_GENERATION, StreamRecord, hash_key_of
+
+type Records = tuple[StreamRecord, ...]
+type Rows = Mapping[Key, Item]
+type Memory = tuple[tuple[tuple[str, str], tuple[str, int]], ...]  # what a writer's container remembers
+
+
+class Ballot(NamedTuple):
+    """What a voter sends; ``off_by_ms``: how far its stamp is from the clock; ``late``: it may come after the end."""
+
+    voter: str
+    option: str
+    off_by_ms: int = 0
+    poll_id: str = "poll-1"
+    late: bool = False
+
+
+class ShardState(NamedTuple):
+    """A shard: hash keys ``first`` to ``end``, the positions of its parents, and its records."""
+
+    first: int
+    end: int
+    parents: tuple[int, ...]
+    last_number: int
+    records: Records = ()
+    closed: bool = False
+
+
+class Answer(NamedTuple):
+    """What a call was answered; ``time_up``: the invocation's time is over by then."""
+
+    value: Any = None
+    error: Exception | None = None
+    time_up: bool = False
+
+    def __repr__(self) -> str:
+        """Say all that the code behind the call can tell one answer from another by."""
+        return f"{self.value} {type(self.error)} {getattr(self.error, 'response', None)} {self.time_up}"
+
+
+class Call(NamedTuple):
+    """A call of boto3's that code is about to make."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+class Run(NamedTuple):
+    """An invocation of a consumer under way: its code up to the next call follows from the rest."""
+
+    consumer: str
+    records: Records
+    memory: Memory
+    answers: tuple[Answer, ...]
+    call: Call
+
+
+class LanePlace(NamedTuple):
+    """A lane of a shard, for one consumer."""
+
+    consumer: str
+    shard: int
+    number: int
+    factor: int
+
+
+class LaneState(NamedTuple):
+    """How many of a lane's records are settled, and the invocation with those that come next."""
+
+    done: int = 0
+    run: Run | None = None
+
+
+class TallyRun(NamedTuple):
+    """A tally: its next step, what the step before returned, and the calls of the step if it is under way."""
+
+    step: str
+    state: str  # JSON
+    to_count: tuple[int, ...] = ()
+    lanes: int = 1  # as its settings say
+    answers: tuple[Answer, ...] = ()
+    call: Call | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that differs from moment to moment."""
+
+    now_ms: int
+    to_put: tuple[int, ...]  # positions of the world's ballots that have not been sent
+    shards: tuple[ShardState, ...]
+    factor: int
+    faults_left: int
+    tally: TallyRun | None
+    votes: Rows
+    tallies: Rows
+    lanes: Mapping[LanePlace, LaneState]
+    floating: tuple[int, ...] = ()  # ballots of puts that timed out, and may be stored later
+    memory: Memory = ()  # of the writer's container that ended last
+    zombies: tuple[Run, ...] = ()  # invocations that were taken for dead
+    bucket: tuple[Records, ...] = ()  # batches in the failure destination
+    late: tuple[Records, ...] = ()  # on their way there
+    lost: tuple[tuple[int, Records], ...] = ()  # that never get there, and when they were given up
+    reshards_left: int = 0
+    children_early: bool = False
+
+    def then(self, **changes: Any) -> "State":
+        """Return the state with these changes."""
+        return replace(self, **changes)
+
+    def lane(self, place: LanePlace) -> LaneState:
+        """Return how far a lane is."""
+        return self.lanes.get(place, LaneState())
+
+    def with_lane(self, place: LanePlace, lane: LaneState, **changes: Any) -> "State":
+        """Return the state with another state of a lane."""
+        return replace(self, lanes={**self.lanes, place: lane}, **changes)
+
+
+def put(
+    shards: tuple[ShardState, ...],
+    partition_key: str,
+    data: str,
+    arrived_at: int,
+    hash_key: int | None = None,
+) -> tuple[tuple[ShardState, ...], StreamRecord]:
+    """Store a record; return the shards and the record."""
+    position = hash_key_of(partition_key) if hash_key is None else hash_key
+    (at,) = (n for n, shard in enumerate(shards) if not shard.closed and shard.first <= position < shard.end)
+    shard = shards[at]
+    number = shard.last_number + 1
+    record = StreamRecord(shard_id(at), str(number), partition_key, data, arrived_at)
+    changed = shard._replace(last_number=number, records=(*shard.records, record))
+    return (*shards[:at], changed, *shards[at + 1 :]), record
+
+
+def shard_id(position: int) -> str:
+    """Return the id of a shard."""
+    return f"shardId-{position:012d}"
+
+
+def first_shards(first_number: int) -> tuple[ShardState, ...]:
+    """Return a stream of one shard."""
+    return (ShardState(0, HASH_KEYS, (), first_number),)
+
+
+def split(shards: tuple[ShardState, ...], at: int, first_number: int) -> tuple[ShardState, ...]:
+    """Close a shard and open two for the halves of its range."""
+    old = shards[at]
+    middle = (old.first + old.end) // 2
+    number = first_number + len(shards) * NUMBERS_PER_GENERATION
+    children = (
+        ShardState(old.first, middle, (at,), number),
+        ShardState(middle, old.end, (at,), number),
+    )
+    return (*shards[:at], old._replace(closed=True), *shards[at + 1 :], *children)
+
+
+def text_of(rows: Rows) -> str:
+    """Return rows as text; the order of attributes does not count."""
+    return json.dumps([[key, row] for key, row in sorted(rows.items())], sort_keys=True)

@@ -1,0 +1,160 @@
+"""The small worlds that are explored, each with the faults that matter there: up to two of them in every schedule."""
+
+from world.explorer.small import (
+    AGGREGATOR,
+    CHILDREN,
+    CLOSES_MS,
+    DEAD,
+    DUPLICATE,
+    GIVEN_UP,
+    LANES,
+    LATE,
+    LOST,
+    RESTART,
+    STEP_AGAIN,
+    TIMED_OUT,
+    WRITER,
+    Scope,
+)
+from world.explorer.state import Ballot
+
+THROTTLED = ("throttled", "throttled until the time is up")
+PARTLY = ("carried out but for the first statement", "carried out only for the first statement")
+LOST_ANSWERS = ("carried out, answer lost", "carried out, answer lost, time up")
+
+# Their partition keys are in different lanes of two, and in different halves of the hash keys.
+ONE, OTHER = "voter-1", "voter-5"
+TWICE = (Ballot(ONE, "choice-a"), Ballot(ONE, "choice-b"))
+THREE = (*TWICE, Ballot(OTHER, "choice-a"))
+TWO = (Ballot(ONE, "choice-a"), Ballot(OTHER, "choice-b"))
+BOTH = (WRITER, AGGREGATOR)
+
+# Stamped by several servers around the poll's end, which is now: the last one is too late.
+STAMPED = (
+    Ballot(ONE, "choice-a", off_by_ms=-1),
+    Ballot(ONE, "choice-b", off_by_ms=-20_000),
+    Ballot(OTHER, "choice-a"),
+)
+
+# A record that is malformed, one for a poll that there is not, and one from before the poll was announced.
+NO_VOTES = (
+    Ballot(ONE, ""),
+    Ballot(ONE, "choice-a", poll_id="poll-9"),
+    Ballot(ONE, "choice-a", off_by_ms=-20_000),
+)
+
+# The second may come at any time, and is stamped by a server whose clock is slow.
+LATE_ONE = (Ballot(ONE, "choice-a"), Ballot(OTHER, "choice-b", off_by_ms=-50, late=True))
+
+# Sequence numbers from here on get longer by a digit after the first record. Emulators have such numbers.
+A_DIGIT_MORE_SOON = 10**55 - 2
+
+WORLDS = {
+    "writer: 2 voters, 3 votes, 2 lanes": Scope(
+        THREE, factor=2, faults=(*THROTTLED, *LOST_ANSWERS, DEAD, RESTART)
+    ),
+    "writer: 2 voters, 3 votes, a batch of 3, warm": Scope(
+        THREE, batch=3, warm=True, faults=(*PARTLY, *LOST_ANSWERS, DEAD)
+    ),
+    "writer: 1 reshard": Scope(THREE, reshards=1, faults=(DEAD, RESTART, CHILDREN, TIMED_OUT)),
+    "writer: puts that time out": Scope(
+        THREE, first_number=A_DIGIT_MORE_SOON, faults=(TIMED_OUT, DUPLICATE, DEAD)
+    ),
+    "writer: given-up batches": Scope(TWICE, faults=(GIVEN_UP, LATE, DEAD, RESTART)),
+    "writer: lanes change": Scope(THREE, faults=(LANES, DEAD, RESTART)),
+    "writer: 3 votes around the end": Scope(STAMPED, batch=3, begins_ms=CLOSES_MS, faults=(DUPLICATE, DEAD)),
+    "aggregator: 3 votes around the end": Scope(
+        STAMPED,
+        (AGGREGATOR,),
+        batch=3,
+        begins_ms=CLOSES_MS,
+        faults=(*THROTTLED, *LOST_ANSWERS, DEAD, RESTART, DUPLICATE, GIVEN_UP),
+    ),
+    "aggregator: 3 records that are no votes": Scope(
+        NO_VOTES, (AGGREGATOR,), batch=3, faults=(*LOST_ANSWERS, DEAD, RESTART)
+    ),
+    "aggregator: 1 reshard": Scope(
+        THREE, (AGGREGATOR,), reshards=1, faults=(DEAD, RESTART, CHILDREN, TIMED_OUT)
+    ),
+    "tally: closing marker, 2 lanes": Scope(
+        TWO, BOTH, factor=2, at_once=(AGGREGATOR,), tally=True, faults=(THROTTLED[1], DEAD, STEP_AGAIN)
+    ),
+    "tally: 1 vote, both consumers": Scope(
+        TWO[:1], BOTH, tally=True, faults=(THROTTLED[1], DEAD, RESTART, STEP_AGAIN)
+    ),
+    "tally: 1 late vote": Scope(LATE_ONE, BOTH, at_once=BOTH, tally=True, faults=(RESTART, STEP_AGAIN)),
+    "tally: 1 reshard": Scope(TWO, BOTH, at_once=BOTH, tally=True, reshards=1, faults=(RESTART, STEP_AGAIN)),
+    "tally: 1 given-up batch": Scope(TWICE, BOTH, at_once=(AGGREGATOR,), tally=True, faults=(GIVEN_UP, DEAD)),
+    "tally: 1 lost batch": Scope(TWICE, BOTH, at_once=BOTH, tally=True, faults=(LOST, GIVEN_UP)),
+    "tally: lanes change": Scope(TWO, BOTH, at_once=BOTH, tally=True, faults=(LANES, RESTART)),
+}
+
+# What `make test` explores: how many faults in which worlds.
+SHORT: dict[str, int | None] = {
+    "writer: 2 voters, 3 votes, 2 lanes": 1,
+    "writer: lanes change": 1,
+    "writer: given-up batches": 1,
+    "aggregator: 3 votes around the end": 1,
+    "tally: closing marker, 2 lanes": 0,
+    "tally: 1 given-up batch": 1,
+}
+
+# In which world, with how many faults at most, each built-in defect breaks a promise.
+FINDS: dict[str, tuple[str, int]] = {
+    "an-older-vote-lies-over-a-newer-one": ("writer: 2 voters, 3 votes, 2 lanes", 1),
+    "the-first-vote-wins": ("writer: 2 voters, 3 votes, 2 lanes", 0),
+    "throttled-statements-are-dropped": ("writer: 2 voters, 3 votes, 2 lanes", 1),
+    "a-failed-call-is-taken-for-done": ("writer: 2 voters, 3 votes, 2 lanes", 1),
+    "votes-are-remembered-before-they-are-stored": ("writer: 2 voters, 3 votes, a batch of 3, warm", 1),
+    "a-batch-is-folded-to-the-first-vote": ("writer: 2 voters, 3 votes, 2 lanes", 0),
+    "a-batch-is-not-folded": ("writer: 2 voters, 3 votes, 2 lanes", 0),
+    "versions-are-compared-without-padding": ("writer: puts that time out", 0),
+    "the-latest-arrival-wins": ("writer: 3 votes around the end", 0),
+    "a-repeated-vote-is-taken-for-its-first": ("writer: puts that time out", 1),
+    "failures-are-not-reported": ("writer: 2 voters, 3 votes, 2 lanes", 1),
+    "the-highest-failed-record-is-reported": ("writer: 2 voters, 3 votes, a batch of 3, warm", 1),
+    "the-aggregator-reports-behind-the-row-that-failed": ("aggregator: 3 votes around the end", 1),
+    "counts-are-added-without-a-condition": ("aggregator: 3 votes around the end", 1),
+    "a-record-that-was-put-twice-is-counted-once": ("aggregator: 3 votes around the end", 1),
+    "the-live-row-forgets-its-last-version": ("aggregator: 3 votes around the end", 1),
+    "the-rest-is-added-wherever-the-row-is-by-then": ("aggregator: 3 votes around the end", 2),
+    "the-whole-batch-is-added-behind-what-was-seen": ("aggregator: 3 votes around the end", 1),
+    "the-rest-of-a-batch-is-dropped-where-the-row-has-moved": ("aggregator: 3 votes around the end", 1),
+    "all-shards-share-a-live-row": ("aggregator: 1 reshard", 0),
+    "votes-for-unknown-polls-are-counted-under-invented-ids": ("aggregator: 3 records that are no votes", 0),
+    "malformed-records-are-skipped-without-a-count": ("aggregator: 3 records that are no votes", 0),
+    "poison-is-raised": ("aggregator: 3 records that are no votes", 0),
+    "votes-are-judged-by-the-time-of-processing": ("aggregator: 3 votes around the end", 0),
+    "the-announcement-is-ignored": ("aggregator: 3 records that are no votes", 0),
+    "a-vote-at-the-closing-time-counts": ("aggregator: 3 votes around the end", 0),
+    "the-aggregator-runs-in-parallel-lanes": ("aggregator: 3 votes around the end", 0),
+    "the-aggregator-gives-up-on-a-batch": ("aggregator: 3 votes around the end", 1),
+    "the-writer-passes-markers-before-undone-votes": ("tally: closing marker, 2 lanes", 1),
+    "the-aggregator-passes-markers-before-uncounted-votes": ("tally: 1 vote, both consumers", 1),
+    "nobody-waits-for-the-writer": ("tally: 1 vote, both consumers", 0),
+    "nobody-waits-for-the-aggregator": ("tally: 1 vote, both consumers", 0),
+    "a-shard-has-one-marker-for-all-its-lanes": ("tally: closing marker, 2 lanes", 0),
+    "what-the-writer-gave-up-on-is-forgotten": ("tally: 1 given-up batch", 1),
+    "a-tally-begins-as-soon-as-its-own-clock-says": ("tally: 1 late vote", 0),
+    "lost-records-are-forgotten": ("tally: 1 lost batch", 1),
+    "a-count-of-no-losses-is-believed-at-once": ("tally: 1 lost batch", 1),
+    "nobody-minds-that-the-lanes-change": ("tally: lanes change", 1),
+    "votes-are-counted-before-the-drain": ("tally: 1 vote, both consumers", 0),
+}
+
+POLLS_STAY = "polls are neither created nor changed in the small worlds"
+NO_CANCELLATION = "no poll is cancelled in the small worlds"
+# Which defects no small world can show, and why. The random worlds find each of them.
+UNFIT = {
+    "what-was-remembered-long-ago-comes-back-to-life": "nobody empties the votes table in the small worlds",
+    "a-remembered-unknown-answers-for-newer-votes": POLLS_STAY,
+    "a-remembered-poll-is-never-looked-up-again": POLLS_STAY,
+    "throttled-polls-are-taken-for-unknown": "looking up polls never fails in the small worlds",
+    "a-vote-stamped-ahead-of-the-clock-is-judged-at-once": POLLS_STAY,
+    "a-poll-is-announced-for-arrivals-that-have-been": POLLS_STAY,
+    "a-closing-time-is-moved-to-the-next-moment": POLLS_STAY,
+    "the-number-of-buckets-is-changed-between-two-invocations": POLLS_STAY,
+    "nobody-looks-whether-the-shards-are-still-the-same": "no vote in time comes after the shards were listed",
+    "a-certificate-takes-the-place-of-a-cancellation": NO_CANCELLATION,
+    "a-tally-takes-no-notice-of-a-cancellation": NO_CANCELLATION,
+}
