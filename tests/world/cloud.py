@@ -175,7 +175,7 @@ class Cloud:
             self.mappings["writer"].restart(lane, back=lane.done)
 
     def change_settings(self, retention_days: int, writes_per_second: float) -> None:
-        """Give the functions other settings: whoever starts from now on has them, and who runs keeps the old ones."""
+        """Give the functions other settings: new containers get them, and running ones keep the old ones."""
         self.nature = replace(self.nature, retention_days=retention_days, writes_per_second=writes_per_second)
         self.past_retentions.add(retention_days)
         for idle in self._idle.values():

@@ -59,7 +59,8 @@ def _explore(worlds: dict[str, int | None]) -> int:
             if found.finding is not None:
                 broken += 1
                 schedule = BETWEEN_STEPS.join(found.finding.schedule)
-                print(f"  broken: {found.finding.what}\n  replay: --replay '{name}' '{schedule}'")
+                command = f"""make explore ARGS="--replay '{name}' '{schedule}'\""""
+                print(f"  broken: {found.finding.what}\n  replay: {command}")
     schedules, states, transitions = total
     print(
         f"{len(worlds)} worlds, every schedule of each: {schedules:,} schedules, {states:,} states, "
