@@ -7,6 +7,7 @@ and no control characters; colour comes from ``Text`` and styles alone.
 import csv
 import io
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -64,6 +66,11 @@ class PlainConsole(Console):
         """Return a string as text, without markup, emoji codes and control characters."""
         options |= {"markup": False, "emoji": False, "highlight": False}
         return super().render_str(visible(text), **options)
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Return what is written; a pipe gets no blanks at the ends of lines."""
+        text = super()._render_buffer(buffer)
+        return text if self.is_terminal else re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
     def on_broken_pipe(self) -> None:
         """End quietly: nobody reads the output any more."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 
 from results_api.results import Status, result_of
 from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
@@ -152,6 +153,16 @@ def test_piped_output_is_wider_than_any_table() -> None:
 def test_no_line_ends_in_blanks(picture: Callable[[str], list[Any]]) -> None:
     for line in drawn(picture("Lunch?"), 100_000).splitlines():
         assert line == line.rstrip()
+
+
+def test_a_pipe_gets_no_blanks_behind_a_table_without_lines() -> None:
+    screen = PlainConsole(width=100, file=io.StringIO())
+    rows = Table("name", "value", box=None, title="a title")
+    rows.add_row("short", "a value")
+    rows.add_row("longer", "")
+    screen.print(rows, "text  ")
+    assert isinstance(screen.file, io.StringIO)
+    assert [line for line in screen.file.getvalue().splitlines() if line != line.rstrip()] == []
 
 
 @given(st.lists(st.lists(ANYTHING, min_size=2, max_size=2), max_size=4))
