@@ -181,11 +181,43 @@ def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]]
         for record in page["Records"]:
             if version_of(record["SequenceNumber"]) > version_of(info.last):
                 return _complete(records, info)
-            records.append(_as_event_record(record, info))
+            records.append(_as_event_record(record, info.shard))
         if not page["Records"] and page.get("MillisBehindLatest", 0) == 0:
             break
         iterator = page.get("NextShardIterator", "")
     return _complete(records, info)
+
+
+def replay(stream: str, runtime: WriterRuntime, kinesis: "KinesisClient | None" = None) -> int:
+    """Put every vote that the stream still holds through the vote writer once more; return how many records.
+
+    That brings back what was lost on the way to the table. Votes that are stored already stay as they are.
+
+    Raises:
+        OperatorError: the table did not take some of them.
+    """
+    kinesis = kinesis or boto3.client("kinesis")
+    records = 0
+    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
+        for shard in page["Shards"]:
+            for batch in _batches(kinesis, stream, shard["ShardId"]):
+                if not _store(batch, runtime):
+                    raise OperatorError("the votes table did not take all votes in time: run it again")
+                records += len(batch)
+    return records
+
+
+def _batches(kinesis: "KinesisClient", stream: str, shard: str) -> Iterator[list[dict[str, Any]]]:
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    while iterator:
+        page = kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_PER_READ)
+        if page["Records"]:
+            yield [_as_event_record(record, shard) for record in page["Records"]]
+        elif page.get("MillisBehindLatest", 0) == 0:
+            return
+        iterator = page.get("NextShardIterator", "")
 
 
 def _complete(records: list[dict[str, Any]], info: BatchInfo) -> list[dict[str, Any]] | None:
@@ -194,9 +226,9 @@ def _complete(records: list[dict[str, Any]], info: BatchInfo) -> list[dict[str, 
     return records if whole else None
 
 
-def _as_event_record(record: Mapping[str, Any], info: BatchInfo) -> dict[str, Any]:
+def _as_event_record(record: Mapping[str, Any], shard: str) -> dict[str, Any]:
     return {
-        "eventID": f"{info.shard}:{record['SequenceNumber']}",
+        "eventID": f"{shard}:{record['SequenceNumber']}",
         "kinesis": {
             "partitionKey": record["PartitionKey"],
             "sequenceNumber": record["SequenceNumber"],

@@ -65,7 +65,9 @@ class EventSourceMapping:
         undelivered = self._points(
             UNDELIVERED, {"FunctionName": self._known(self._function)}, "Sum", period, since, now
         )
-        polls = self._points(POLLED, mapping, "SampleCount", MINUTE, now - LOOKED_BACK, now)
+        # CloudWatch tells of whole minutes.
+        minute = now.replace(second=0, microsecond=0)
+        polls = self._points(POLLED, mapping, "SampleCount", MINUTE, minute - LOOKED_BACK, now)
         counted = [moment for moment, samples in polls if samples]
         return Losses(
             dropped=round(sum(value for _, value in dropped)),

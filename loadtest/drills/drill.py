@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.drills import faults
+from tally.mapping import EventSourceMapping
 from votectl import demo
 from votectl.counts import CountReader
 from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.polls import PollDesk
-from votectl.redrive import FailureDestination, Warnings, redrive, writer_like
+from votectl.redrive import FailureDestination, Warnings, redrive, replay, writer_like
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
 from votectl.traffic import Account, conversations, send
@@ -107,6 +108,30 @@ def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def lose(deployment: Deployment, account: Account) -> Iterator[None]:
+    """Let the writer give up batches, while its failure bucket takes none: they are lost on the way to the table."""
+    bucket, function = deployment.vote_writer_failure_bucket, deployment.vote_writer_function
+    with faults.failure_bucket_refuses(bucket, function), give_up(deployment, account):
+        yield
+
+
+def read_again(deployment: Deployment) -> int:
+    """Put what the stream holds through the writer once more; return how many records CloudWatch counts as lost."""
+    replay(deployment.stream_name, writer_like(deployment, Warnings()))
+    (mapping,) = boto3.client("lambda").list_event_source_mappings(
+        FunctionName=deployment.vote_writer_function
+    )["EventSourceMappings"]
+    counts = EventSourceMapping(
+        boto3.client("lambda"),
+        boto3.client("cloudwatch"),
+        mapping["UUID"],
+        deployment.vote_writer_function,
+        lambda: time.time_ns() // 1_000_000,
+    )
+    return counts.losses(time.time_ns() // 1_000_000 - HOUR_MS).dropped
+
+
 def bring_back(deployment: Deployment) -> int:
     """Do what `votectl redrive` does; return how many batches were waiting."""
     failures = FailureDestination(deployment.vote_writer_failure_bucket)
@@ -153,6 +178,13 @@ DRILLS: dict[str, Drill] = {
         alarm="batches-given-up",
         fault=give_up,
         afterwards=bring_back,
+    ),
+    "lose-batches": Drill(
+        breaks="the writer dies in each batch, and its failure bucket takes none of them",
+        watch="voters stored stand still although the stream is read to its end; only CloudWatch counts the loss",
+        alarm="records-lost",
+        fault=lose,
+        afterwards=read_again,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The drill that no other test resembles: batches are given up for good, and brought back by an operator."""
+"""Drills that no other test resembles: batches are given up or lost, and brought back by an operator."""
 
 import io
 
@@ -12,13 +12,20 @@ from votectl.errors import OperatorError
 pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 
-def test_what_is_given_up_is_redriven_and_no_vote_is_missing(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        pytest.param("give-up", "batches-given-up", id="redriven-from-the-bucket"),
+        pytest.param("lose-batches", "records-lost", id="read-again-from-the-stream"),
+    ],
+)
+def test_what_is_given_up_is_brought_back_and_no_vote_is_missing(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str, section: str
 ) -> None:
     monkeypatch.setattr(drill, "WELL_SECONDS", 1.0)
     said = io.StringIO()
-    assert drill.run("give-up", deployment, 3, Console(file=said, width=120)), said.getvalue()
-    assert "docs/runbook.md#batches-given-up" in said.getvalue()
+    assert drill.run(name, deployment, 3, Console(file=said, width=120)), said.getvalue()
+    assert f"docs/runbook.md#{section}" in said.getvalue()
 
 
 def test_waiting_for_what_never_happens_says_what_to_do() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.ledger import take
 from votectl.polls import PollDesk
-from votectl.redrive import DONE_PREFIX, FailureDestination, Warnings, redrive
+from votectl.redrive import DONE_PREFIX, FailureDestination, Warnings, redrive, replay
 from voting.polls import Option, Poll
 from voting.records import version_of
 from voting.settings import WriterSettings
@@ -195,3 +196,17 @@ def test_the_ledger_of_a_conserved_poll_explains_every_record(deployment: Deploy
     assert entry.repeated == 3
     assert entry.rejected == Counter(closed=2)
     assert entry.conserved
+
+
+def test_the_whole_stream_goes_through_the_writer_again_and_changes_nothing_that_is_stored(
+    deployment: Deployment, poll: Poll, writer: WriterRuntime
+) -> None:
+    kinesis, reader = boto3.client("kinesis"), CountReader(deployment)
+    time.sleep(max(0, poll.opens_at / 1000 - time.time()) + 0.1)
+    for voter, option in (("one", "a"), ("two", "a"), ("one", "b")):
+        data = json.dumps({"poll_id": poll.poll_id, "option": option}).encode()
+        kinesis.put_record(StreamName=deployment.stream_name, PartitionKey=voter, Data=data)
+    assert replay(deployment.stream_name, writer) == 3
+    assert reader.stored(poll) == Counter(a=1, b=1)
+    assert replay(deployment.stream_name, writer) == 3
+    assert reader.stored(poll) == Counter(a=1, b=1)
