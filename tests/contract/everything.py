@@ -78,7 +78,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
             "cdn_enabled": True,
             "reserved_concurrency": 10,
         },
-        "results_pack": {},
+        "results_pack": {"openings": True},
         "stream": {"encryption_enabled": True},
         "tallies_table": _SCALED_TABLE,
         "tally": {"publish_pack": {"object_lock": {"days": 30}, "public": True}},
