@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Playwright
@@ -49,11 +49,13 @@ def find(playwright: Playwright) -> str:
         return str(own)
     for command in (
         [sys.executable, "-m", "playwright", "install", "chromium"],
+        ["apt-get", "update"],  # a fresh machine knows no packages
         ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
     ):
         if shutil.which(command[0]):
             quiet = subprocess.DEVNULL
-            subprocess.run(command, check=False, timeout=600, stdout=quiet, stderr=quiet)
+            with suppress(subprocess.TimeoutExpired):
+                subprocess.run(command, check=False, timeout=600, stdout=quiet, stderr=quiet)
         if own.exists():
             return str(own)
         if path := shutil.which("chromium"):

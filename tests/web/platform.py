@@ -21,10 +21,10 @@ TYPES = {
     ".json": "application/json",
 }
 POLL = "finale"
-# As infra/modules/cdn sends it, with nobody who may frame the pages.
+# As infra/modules/web makes it.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 )
 
 type Answer = tuple[int, dict[str, str], object]
@@ -83,6 +83,7 @@ class Platform:
     failures: list[Answer] = field(default_factory=list)  # for votes, in this order, then 202
     down: bool = False
     tampered: bool = False
+    embedded_in: str | None = None  # the one origin that may show the pages in a frame
     requests: list[Request] = field(default_factory=list)
     sequence: int = 100
     signing_in: dict[str, str] = field(default_factory=dict)
@@ -200,12 +201,18 @@ class Platform:
         return 404, {}, {"error": "unknown_poll", "message": "There is no poll with this id."}
 
     def _page(self, path: str) -> Answer:
+        if (
+            path == "/site"
+        ):  # a broadcaster's page, if the browser asks for it under another name of this machine
+            frame = f'<iframe src="{self.origin}/vote#poll={POLL}" title="Vote" width="390" height="700"></iframe>'
+            return 200, {"Content-Type": TYPES[".html"]}, frame.encode()
         if path == "/config.json":
             return 200, {}, self.config
         file = file_of(path)
         if not file.is_relative_to(SITE) or not file.is_file():
             return 404, {}, {"error": "not_found"}
-        return 200, {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": POLICY}, file.read_bytes()
+        policy = POLICY.format(ancestors=self.embedded_in or "'none'")
+        return 200, {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": policy}, file.read_bytes()
 
     def _issuer(self, request: Request) -> Answer:
         query = {name: values[0] for name, values in parse_qs(request.query).items()}
