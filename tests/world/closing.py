@@ -53,9 +53,13 @@ class ClosingWorld(HostileWorld):
         nature=st.builds(replace, natures, writer_factor=st.sampled_from([1, 2, 4])),
         lasts_ms=st.sampled_from([3_000, 8_000, 60_000]),
         early=ballots,
+        breaks_the_drain=st.sampled_from([False, False, False, True]),
     )
-    def a_world_begins(self, nature: Nature, lasts_ms: int, early: list[tuple[str, str, str]]) -> None:
+    def a_world_begins(
+        self, nature: Nature, lasts_ms: int, early: list[tuple[str, str, str]], breaks_the_drain: bool
+    ) -> None:
         self.cloud = Cloud(nature)
+        self.breaks_the_drain = breaks_the_drain
         for poll_id in POLLS[:2]:
             self.cloud.create_poll(poll_id, OPTIONS, opens_after_ms=0, lasts_ms=lasts_ms)
         self.cloud.clock.pass_time(2_000)
@@ -133,6 +137,7 @@ class ClosingWorld(HostileWorld):
 
     # This is what this world is for: chosen as seldom as each of the many other rules, it would show little.
     a_tally_goes_on_again = a_tally_goes_on_once_more = a_tally_goes_on_still = a_tally_goes_on
+    a_tally_goes_on_as_ever = a_tally_goes_on_at_last = a_tally_goes_on
 
     @precondition(lambda self: self.cloud.polls)
     @rule(poll=any_index, half=st.booleans(), seldom=st.integers(0, 4))

@@ -176,6 +176,12 @@ def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tally.steps, "judge", judge_at_once)
 
 
+@defect
+def a_recount_contradicts_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What no drain proof covers is not noticed afterwards either."""
+    patch.setattr(tally.steps, "contradiction", lambda *_certificates: None)
+
+
 def nobody_minds_that_the_lanes_change(patch: pytest.MonkeyPatch) -> None:
     """Markers for fewer lanes than there are then prove nothing."""
     for check in ("wait_for", "must_still_be"):

@@ -155,6 +155,7 @@ UNFIT = {
     "a-closing-time-is-moved-to-the-next-moment": POLLS_STAY,
     "the-number-of-buckets-is-changed-between-two-invocations": POLLS_STAY,
     "nobody-looks-whether-the-shards-are-still-the-same": "no vote in time comes after the shards were listed",
+    "a-recount-contradicts-nothing": "no tally counts a second time in the small worlds",
     "a-certificate-takes-the-place-of-a-cancellation": NO_CANCELLATION,
     "a-tally-takes-no-notice-of-a-cancellation": NO_CANCELLATION,
 }
