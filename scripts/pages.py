@@ -39,7 +39,7 @@ def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
     """Return what serves the pages, and lets them reach that API besides their own origin."""
     origin = f"{urlsplit(api).scheme}://{urlsplit(api).netloc}"
 
-    class Pages(SimpleHTTPRequestHandler):
+    class PagesHandler(SimpleHTTPRequestHandler):
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments, directory=str(SITE))  # type: ignore[arg-type]
 
@@ -64,7 +64,7 @@ def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
-    return Pages
+    return PagesHandler
 
 
 def main() -> None:

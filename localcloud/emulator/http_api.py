@@ -35,7 +35,7 @@ _FUNCTION = re.compile(r"function:(?P<name>[^:/]+)(?::(?P<qualifier>[^/]+))?/inv
 _PLACEHOLDER = re.compile(r"\{[^}]+\}")
 
 
-class Refused(Exception):
+class HttpApiRefused(Exception):
     """When API Gateway answers itself."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -79,7 +79,7 @@ def handle(lambda_service: Any, request: Any, door_id: str, path: str = "") -> A
         return cors.preflight(request, 204)
     try:
         answer = _answer(lambda_service, request, account, region, api)
-    except Refused as refused:
+    except HttpApiRefused as refused:
         answer = payload.refusal(refused.status, refused.message)
     if cors is not None:
         cors.add_to(answer, request)
@@ -102,17 +102,17 @@ def cors_of(settings: Mapping[str, Any] | None) -> payload.Cors | None:
 def _answer(lambda_service: Any, request: Any, account: str, region: str, api: Any) -> Any:
     path = payload.path_of(request, KIND, api.api_id)
     if len(request.get_data()) > MAX_BODY_BYTES:
-        raise Refused(413, "Request Entity Too Large")
+        raise HttpApiRefused(413, "Request Entity Too Large")
     route = next(
         (route for route in api.routes.values() if matches(route.route_key, request.method, path)), None
     )
     stage = api.stages.get("$default")
     if route is None or stage is None:
-        raise Refused(404, "Not Found")
+        raise HttpApiRefused(404, "Not Found")
     limits = stage.default_route_settings or {}
     rate, burst = limits.get("throttlingRateLimit"), limits.get("throttlingBurstLimit")
     if rate and burst and not _throttle.lets_in(api.api_id, float(rate), float(burst), time.monotonic()):
-        raise Refused(429, "Too Many Requests")
+        raise HttpApiRefused(429, "Too Many Requests")
     arn = f"arn:aws:execute-api:{region}:{account}:{api.api_id}/$default/{request.method}{path}"
     authorizer: dict[str, Any] | None = None
     if route.authorization_type == "AWS_IAM":
@@ -126,7 +126,7 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, api: A
     integration = api.integrations[route.target.removeprefix("integrations/")]
     function = _FUNCTION.search(integration.integration_uri)
     if function is None:
-        raise Refused(500, "Internal Server Error")
+        raise HttpApiRefused(500, "Internal Server Error")
     domain = f"{api.api_id}.execute-api.{region}.amazonaws.com"
     event = payload.event_of(request, path, route.route_key, domain, account, authorizer)
     try:
@@ -136,9 +136,9 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, api: A
         )
     except CommonServiceException:
         # The function may not be invoked, is not there, or has no concurrency left.
-        raise Refused(500, "Internal Server Error") from None
+        raise HttpApiRefused(500, "Internal Server Error") from None
     if result.is_error:
-        raise Refused(500, "Internal Server Error")
+        raise HttpApiRefused(500, "Internal Server Error")
     return payload.answer_of(result.payload)
 
 
@@ -158,9 +158,9 @@ def _signed_by(request: Any, account: str, region: str, arn: str) -> dict[str, A
     try:
         key = check_signature(request, account, region)
     except BaseGatewayException:
-        raise Refused(403, "Forbidden") from None
+        raise HttpApiRefused(403, "Forbidden") from None
     if not payload.allows(account, region, key, {"execute-api:Invoke": arn}, {}):
-        raise Refused(403, "Forbidden")
+        raise HttpApiRefused(403, "Forbidden")
     return payload.identity_of(account, region, key)
 
 
@@ -175,7 +175,7 @@ def verified_claims(request: Any, settings: Mapping[str, Any], scopes: Any) -> d
     issuer, audiences = settings["issuer"], settings["audience"]
     keys = get_pool_keys(issuer.rpartition("/")[2])
     if not keys:
-        raise Refused(401, "Unauthorized")
+        raise HttpApiRefused(401, "Unauthorized")
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -185,12 +185,12 @@ def verified_claims(request: Any, settings: Mapping[str, Any], scopes: Any) -> d
             options={"verify_aud": False, "require": ["exp", "iss"]},
         )
     except jwt.PyJWTError:
-        raise Refused(401, "Unauthorized") from None
+        raise HttpApiRefused(401, "Unauthorized") from None
     audience = claims.get("aud", claims.get("client_id"))
     if not {audience} & set(audiences):
-        raise Refused(401, "Unauthorized")
+        raise HttpApiRefused(401, "Unauthorized")
     if scopes and not set(scopes).intersection(str(claims.get("scope", "")).split()):
-        raise Refused(403, "Forbidden")
+        raise HttpApiRefused(403, "Forbidden")
     return claims
 
 

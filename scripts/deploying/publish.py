@@ -37,7 +37,7 @@ FOR_A_MINUTE = "public, max-age=60"
 _ASSET = re.compile(r"assets/([0-9a-f]{12})/.+")
 
 
-class Stored(NamedTuple):
+class StoredFile(NamedTuple):
     """A file in the bucket."""
 
     key: str
@@ -97,12 +97,12 @@ def content_type(name: str) -> str:
     return TYPES[suffix]
 
 
-def expired(stored: Sequence[Stored], current: str, now: datetime) -> list[str]:
+def expired(stored: Sequence[StoredFile], current: str, now: datetime) -> list[str]:
     """Return the keys of versions that another one replaced more than a day ago.
 
     A version was replaced when the next one came, and each is as old as its youngest file.
     """
-    files: dict[str, list[Stored]] = {}
+    files: dict[str, list[StoredFile]] = {}
     for file in stored:
         if match := _ASSET.fullmatch(file.key):
             files.setdefault(match[1], []).append(file)
@@ -147,7 +147,7 @@ def publish(client: S3Client, bucket: str, site: Path, now: datetime) -> str:
                 Metadata={"version": pages.version},
             )
         stored = [
-            Stored(entry["Key"], entry["LastModified"])
+            StoredFile(entry["Key"], entry["LastModified"])
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="assets/")
             for entry in page.get("Contents", [])
         ]

@@ -34,6 +34,10 @@ OF_NO_ROLE = {
     "kms:GenerateDataKeyWithoutPlaintext",
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
+    # What a key's own policy denies while deletion_protection is on.
+    "kms:DeleteAlias",
+    "kms:DisableKey",
+    "kms:ScheduleKeyDeletion",
 }
 
 # What making, reading and removing a resource takes; of one kind, or of all whose type begins so. From AWS's service
@@ -195,6 +199,15 @@ TAKES: dict[str, set[str]] = {
         "route53:GetChange",
         "route53:GetHostedZone",
         "route53:ListResourceRecordSets",
+    },
+    "aws_s3_object": {
+        "s3:GetObject",
+        "s3:GetObjectTagging",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:ListBucketVersions",
     },
     "aws_s3_bucket": {
         "s3:CreateBucket",

@@ -16,7 +16,7 @@ from contract.terraform_source import PROJECT
 # Every program that the Makefile runs, and two that only pages name.
 PROGRAMS = sorted(
     {"votectl", "benchmarks counting"}
-    | set(re.findall(r"-m (scripts [a-z_.]+|benchmarks pack|(?!not |alone )[a-z][a-z_.]+)", text()))
+    | set(re.findall(r"-m (scripts [a-z_.]+|benchmarks pack|(?!not |alone |world\.)[a-z][a-z_.]+)", text()))
 )
 # One of each kind: argparse, Typer, and the one that runs on any Python.
 KINDS = ("scripts deploying.deploy", "localcloud", "scripts.bootstrap")

@@ -182,6 +182,7 @@ def test_names_in_the_runbook_are_those_of_prod() -> None:
         "vote-writer",
         "vote-aggregator",
         "results-api",
+        "tally",
         "closings",
         "unique-counts",
     }

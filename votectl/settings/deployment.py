@@ -58,7 +58,7 @@ class Ingress(SettingsModel):
     reserved_concurrency: Annotated[int | None, Field(ge=0)] = None
 
 
-class VoterAuth(SettingsModel):
+class VoterAuthSettings(SettingsModel):
     """Where a voter's identity comes from. ``user_pool_arn``: a pool that is paid elsewhere."""
 
     mode: str = "iam"
@@ -197,7 +197,7 @@ class DeploymentSettings(SettingsModel):
     unique_count: UniqueCount | None = None
     observability: Observability = Observability()
     ingress: Ingress = Ingress()
-    voter_auth: VoterAuth = VoterAuth()
+    voter_auth: VoterAuthSettings = VoterAuthSettings()
     encryption: Encryption = Encryption()
     firewall: Firewall | None = None
     results_pack: ResultsPack | None = None

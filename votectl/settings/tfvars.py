@@ -37,7 +37,7 @@ from votectl.settings.deployment import (
     Table,
     Tally,
     UniqueCount,
-    VoterAuth,
+    VoterAuthSettings,
     Writer,
 )
 from votectl.settings.files import BadFile, problems, text_of
@@ -57,7 +57,7 @@ OBJECTS: Mapping[str, type[SettingsModel]] = {
     "unique_count": UniqueCount,
     "observability": Observability,
     "ingress": Ingress,
-    "voter_auth": VoterAuth,
+    "voter_auth": VoterAuthSettings,
     "encryption": Encryption,
     "firewall": Firewall,
     "results_pack": ResultsPack,

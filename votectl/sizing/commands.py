@@ -180,7 +180,7 @@ def _check_shown(options: Options) -> None:
         raise InvalidInput("--only belongs to --explain")
 
 
-def _show(options: Options, shown: report.Report, figures: Callable[[], dict[str, Figure]]) -> None:
+def _show(options: Options, shown: report.SizingReport, figures: Callable[[], dict[str, Figure]]) -> None:
     """Show a result as an explanation, or in the form that was asked for."""
     if not options["explain"]:
         emit(options["output"], *shown)

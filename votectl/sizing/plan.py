@@ -16,7 +16,7 @@ from votectl.settings.deployment import (
     Firewall,
     Ingress,
     Surroundings,
-    VoterAuth,
+    VoterAuthSettings,
 )
 from votectl.sizing import choose_stream, choose_writer, doors, unique
 from votectl.sizing.choose_writer import COUNT_READS
@@ -159,7 +159,7 @@ def plan(
         vote_writer=writer,
         vote_aggregator=aggregator,
         results_api=choose_stream.results_api(planner),
-        voter_auth=VoterAuth(mode=event.identity, user_pool_tier=event.user_pool_tier),
+        voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
         firewall=Firewall() if doors.needs_firewall(event) else None,
     )
     if deployment.stream.shard_count is not None:

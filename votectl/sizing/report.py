@@ -23,7 +23,7 @@ from votectl.terminal import table as new_table
 FIGURE_COLUMNS = ("section", "name", "value", "unit")
 
 
-class Report(NamedTuple):
+class SizingReport(NamedTuple):
     """A result in each form that a command can write."""
 
     picture: Sequence[RenderableType]
@@ -66,7 +66,7 @@ def _bill(title: str, items: Sequence[BillItem]) -> Table:
     return shown
 
 
-def plan(found: CapacityPlan, *, brief: bool = False) -> Report:
+def plan(found: CapacityPlan, *, brief: bool = False) -> SizingReport:
     """Return a plan; ``brief``: its main numbers in one table."""
     document = _plan_document(found)
     sections: Mapping[str, Mapping[str, Any]] = {
@@ -85,14 +85,14 @@ def plan(found: CapacityPlan, *, brief: bool = False) -> Report:
         for name, value in values.items()
     ]
     picture = _brief_picture(found) if brief else _plan_picture(found)
-    return Report(picture, document, FIGURE_COLUMNS, rows)
+    return SizingReport(picture, document, FIGURE_COLUMNS, rows)
 
 
-def idle(environment: str, items: Sequence[BillItem]) -> Report:
+def idle(environment: str, items: Sequence[BillItem]) -> SizingReport:
     """Return the bill of a month in which nobody votes."""
     rows = [(item.service, item.what, item.cost.value) for item in items]
     document = {"environment": environment, "cost": _bill_document(items), "usd": total(items).value}
-    return Report(
+    return SizingReport(
         [_bill(f"an idle month of {environment}", items)], document, ("service", "item", "usd"), rows
     )
 
@@ -278,7 +278,7 @@ def course(
     simulated: CourseSummary,
     items: Sequence[BillItem],
     seed: int,
-) -> Report:
+) -> SizingReport:
     """Return a simulated course beside its prediction, and its cost."""
     expected, found = predicted.as_dict(), simulated.as_dict()
     shown = [
@@ -304,10 +304,10 @@ def course(
         _table("simulated", "", "unit", "predicted", "simulated", right=(2, 3), rows=shown),
         _bill("cost", items),
     ]
-    return Report(picture, document, FIGURE_COLUMNS, rows)
+    return SizingReport(picture, document, FIGURE_COLUMNS, rows)
 
 
-def published(experiments: Experiments, *, doubled_writes: bool, seed: int) -> Report:
+def published(experiments: Experiments, *, doubled_writes: bool, seed: int) -> SizingReport:
     """Return each published number beside ours, and what the error bars are made of."""
     whose = "the sample's writes" if doubled_writes else "our writes, all else the sample's"
     columns = ("run", "quantity", "published", "predicted", "simulated", "error bar", "deviation")
@@ -363,7 +363,7 @@ def published(experiments: Experiments, *, doubled_writes: bool, seed: int) -> R
             for run in (experiments.known, experiments.batch_10, experiments.window_2)
         },
     }
-    return Report(picture, document, *_as_rows(comparisons))
+    return SizingReport(picture, document, *_as_rows(comparisons))
 
 
 def _as_rows(documents: Sequence[Mapping[str, object]]) -> tuple[list[str], list[list[object]]]:
@@ -371,7 +371,7 @@ def _as_rows(documents: Sequence[Mapping[str, object]]) -> tuple[list[str], list
     return list(documents[0]), [list(document.values()) for document in documents]
 
 
-def compared(rows: Sequence[ComparedNumber], description: str = "") -> Report:
+def compared(rows: Sequence[ComparedNumber], description: str = "") -> SizingReport:
     """Return a real run beside its simulations."""
     shown = [
         (
@@ -399,10 +399,10 @@ def compared(rows: Sequence[ComparedNumber], description: str = "") -> Report:
         *([description] if description else []),
         _table(title, *columns, right=(1, 2, 3), rows=shown),
     ]
-    return Report(picture, document, *_as_rows(document))
+    return SizingReport(picture, document, *_as_rows(document))
 
 
-def calibration(found: Calibration) -> Report:
+def calibration(found: Calibration) -> SizingReport:
     """Return measured times and the lines through them."""
     lines_of = {
         name: (measurement.memory_mb, *measurement.line(), measurement.spread())
@@ -420,7 +420,7 @@ def calibration(found: Calibration) -> Report:
     picture = [_table("function times", *columns, right=(1, 2, 3, 4), rows=shown)]
     fields = ("function", "memory_mb", "base_seconds", "seconds_per_vote", "largest_deviation")
     rows = [(name, *values) for name, values in lines_of.items()]
-    return Report(picture, found.model_dump(mode="json"), fields, rows)
+    return SizingReport(picture, found.model_dump(mode="json"), fields, rows)
 
 
 def explanation(figures: Mapping[str, Figure], names: Sequence[str]) -> str:

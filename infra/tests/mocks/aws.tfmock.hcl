@@ -180,6 +180,7 @@ mock_resource "aws_lambda_alias" {
 
 mock_resource "aws_lambda_event_source_mapping" {
   defaults = {
+    arn  = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:14e0db71-xmpl-4eb5-b481-8945cf9d10c2"
     uuid = "14e0db71-xmpl-4eb5-b481-8945cf9d10c2"
   }
 }

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts.bootstrap.console import UserError
-from scripts.deploying.publish import Pages, Stored, expired, publish
+from scripts.deploying.publish import Pages, StoredFile, expired, publish
 
 SITE = Path(__file__).parents[4] / "web" / "site"
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -145,9 +145,9 @@ def test_a_publication_that_was_cut_off_is_done_again(bucket: Any, tmp_path: Pat
 def test_what_is_not_ours_is_never_deleted() -> None:
     long_ago = NOW - timedelta(days=400)
     stored = [
-        Stored(key, long_ago) for key in ("assets/readme.txt", "config.json", "assets/0123456789ab/a.js")
+        StoredFile(key, long_ago) for key in ("assets/readme.txt", "config.json", "assets/0123456789ab/a.js")
     ]
-    stored.append(Stored("assets/ffffffffffff/a.js", NOW - timedelta(days=2)))
+    stored.append(StoredFile("assets/ffffffffffff/a.js", NOW - timedelta(days=2)))
     assert expired(stored, "ffffffffffff", NOW) == ["assets/0123456789ab/a.js"]
 
 
