@@ -145,14 +145,9 @@ resource "aws_cloudfront_distribution" "this" {
     ssl_support_method             = var.domain == null ? null : "sni-only"
   }
 
-  # checkov:skip=CKV_AWS_68: without votes it answers nothing but pages and results, from its cache; votes get a firewall where the tfvars ask for one
   # checkov:skip=CKV_AWS_86: a log of who watches which result, or votes when, is not kept
-  # checkov:skip=CKV_AWS_174: CloudFront's own certificate has no setting for it; a domain of one's own gets TLS 1.2
-  # checkov:skip=CKV_AWS_305: with pages its root is the page to vote on; without pages it answers 404 like every other path
   # checkov:skip=CKV_AWS_310: there is one API, and no second copy of the results to fail over to
   # checkov:skip=CKV_AWS_374: everybody may watch, from anywhere
-  # checkov:skip=CKV2_AWS_32: pages have a policy; other answers are JSON and CSV, which no browser shows as a page
-  # checkov:skip=CKV2_AWS_42: works without a domain; results_api.cdn_domain brings one
   # checkov:skip=CKV2_AWS_47: nothing behind it runs Java, let alone Log4j
 }
 

@@ -71,6 +71,8 @@ resource "aws_cloudfront_response_headers_policy" "pages" {
       override = true
     }
   }
+
+  # checkov:skip=CKV_AWS_259: preload and includeSubDomains would bind all hosts below a domain that is not only ours
 }
 
 # Only where the tfvars name a zone. Elsewhere somebody adds records for the output cdn_target.
