@@ -31,7 +31,10 @@ override_resource {
 override_resource {
   target          = module.vote_writer.aws_lambda_event_source_mapping.this
   override_during = plan
-  values          = { uuid = "writer-mapping" }
+  values = {
+    arn  = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"
+    uuid = "writer-mapping"
+  }
 }
 
 run "alarms_and_dashboard_as_they_are_deployed" {
