@@ -18,8 +18,8 @@ check "front_door_fits_account" {
 
 check "door_takes_every_origin" {
   assert {
-    condition     = length(local.vote_doors) == 0 || !anytrue([for origin in var.api.allowed_origins : endswith(origin, ":*")])
-    error_message = "api.allowed_origins has ${join(", ", [for origin in var.api.allowed_origins : origin if endswith(origin, ":*")])}, and the door ${join(" and ", local.vote_doors)} matches whole origins only: pages there can vote through the REST API only. Add each port that you use, as in http://localhost:8000."
+    condition     = length(local.vote_doors) == 0 || length(local.origins_of_any_port) == 0
+    error_message = "api.allowed_origins has ${join(", ", local.origins_of_any_port)}, and the door ${join(" and ", local.vote_doors)} matches whole origins only: pages there can vote through the REST API only. Add each port that you use, as in http://localhost:8000."
   }
 }
 
@@ -63,7 +63,7 @@ check "reserved_concurrency_reaches_every_shard" {
 # The function behind these doors takes its invocations from the same pool, and voters decide how many.
 check "consumers_keep_concurrency_beside_a_door" {
   assert {
-    condition     = length(local.vote_doors) == 0 || (var.vote_writer.reserved_concurrency != null && var.vote_aggregator.reserved_concurrency != null)
-    error_message = "${join(" and ", [for name, consumer in { vote_writer = var.vote_writer, vote_aggregator = var.vote_aggregator } : "${name}.reserved_concurrency" if consumer.reserved_concurrency == null])} is not set, and behind the door ${join(" and ", local.vote_doors)} every vote runs a function: votes could take all of the account's concurrency, and nothing would be counted meanwhile. Reserve at least one invocation for each shard, times parallelization_factor."
+    condition     = length(local.vote_doors) == 0 || length(local.unreserved_consumers) == 0
+    error_message = "${join(" and ", local.unreserved_consumers)} has no reserved_concurrency, and behind the door ${join(" and ", local.vote_doors)} every vote runs a function: votes could take all of the account's concurrency, and nothing would be counted meanwhile. Reserve at least one invocation for each shard, times parallelization_factor."
   }
 }

@@ -11,6 +11,15 @@ locals {
   # A stage's limit holds for each method: votes, batches, and three kinds of reads.
   api_requests_per_second = var.api.throttling_rate_limit * (var.api.batch_enabled ? 2 : 1) + 3 * var.results_api.throttling_rate_limit
 
+  # What checks.tf warns about.
+  origins_of_any_port = [for origin in var.api.allowed_origins : origin if endswith(origin, ":*")]
+  unreserved_consumers = [
+    for name, reserved in {
+      vote_aggregator = var.vote_aggregator.reserved_concurrency
+      vote_writer     = var.vote_writer.reserved_concurrency
+    } : name if reserved == null
+  ]
+
   consumers = { vote_aggregator = module.vote_aggregator, vote_writer = module.vote_writer }
   function_names = merge(
     {

@@ -38,6 +38,7 @@ resource "aws_s3_bucket" "packs" {
   # checkov:skip=CKV_AWS_18: packs are made to be read by anyone; CloudTrail can record who writes
   # checkov:skip=CKV_AWS_144: a copy of a pack is as good as the pack, and readers can take one
   # checkov:skip=CKV_AWS_145: readers without an account cannot use a KMS key
+  # checkov:skip=CKV2_AWS_6: below; a public pack opens two of the four blocks
   # checkov:skip=CKV2_AWS_62: nothing has to react to a new pack
 }
 
@@ -53,6 +54,8 @@ resource "aws_s3_bucket_versioning" "packs" {
 
 # AWS blocks public policies by default, account-wide too. Both have to be open for a public pack.
 resource "aws_s3_bucket_public_access_block" "packs" {
+  # checkov:skip=CKV_AWS_54: closed unless publish_pack.public asks for readers without an account
+  # checkov:skip=CKV_AWS_56: closed unless publish_pack.public asks for readers without an account
   for_each = local.published
 
   bucket                  = aws_s3_bucket.packs[each.key].id

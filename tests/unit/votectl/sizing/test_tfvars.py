@@ -1,6 +1,8 @@
 """Plans as tfvars files, and tfvars files as Terraform reads them."""
 
 import re
+import unicodedata
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,10 @@ def test_the_environment_variables_of_a_shell_change_nothing(
 
 
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
-texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+# Terraform reads every string in Unicode's normal form C.
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12).map(
+    partial(unicodedata.normalize, "NFC")
+)
 scalars = st.booleans() | st.integers(-(10**12), 10**12) | st.decimals(-(10**6), 10**6, places=3) | texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | names, inner, max_size=3)
