@@ -15,7 +15,7 @@ from votectl.sizing.evidence.real_run import RealRun
 
 pytestmark = pytest.mark.usefixtures("deployment")
 
-DEPLOY = "scripts.deploying.deploy"
+DEPLOY = ("scripts", "deploying.deploy")
 EVENT = ("--peak", "40", "--duration", "20s", "--polls", "2", "--changed-minds", "0.05")
 
 
@@ -107,7 +107,7 @@ def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...
     assert done.returncode == 0, done.stderr
     # What is deployed has been read often enough; this is about what the file says.
     done = subprocess.run(
-        [sys.executable, "-m", DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color", "-refresh=false"],
+        [sys.executable, "-m", *DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color", "-refresh=false"],
         capture_output=True,
         text=True,
         check=False,
