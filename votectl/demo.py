@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,13 @@ from votectl.terminal import table as new_table
 from votectl.traffic import Account, Kind, VoteRequest, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
+from voting.unique import UniqueCounts
 
 OPEN_FOR_MS = 24 * 3_600_000  # long enough for votes by hand afterwards
 CONCURRENCY = 16
 REFRESH_SECONDS = 0.5
+# How long the count of voters may take: a minute until its schedule starts it, and some refreshes.
+UNIQUE_PATIENCE_SECONDS = 150
 # How long the counts must stand still once they are complete: what is counted twice comes late.
 SETTLE_SECONDS = 2
 # How long the counts may stand still, short of what was acknowledged, before the demo gives up.
@@ -94,9 +97,21 @@ class Observation:
         """Return the polls' stored votes by id and option."""
         return {poll.poll_id: self._reader.stored(poll) for poll in self._polls}
 
+    def unique(self) -> dict[str, UniqueCounts | None]:
+        """Return one vote per voter by poll, as it was last counted."""
+        return {poll.poll_id: self._reader.unique(poll) for poll in self._polls}
 
-def checks(account: Account, observation: Observation, polls: Sequence[Poll]) -> list[Check]:
-    """Hold everything that the platform counted and stored against the sender's account."""
+
+def checks(
+    account: Account,
+    observation: Observation,
+    polls: Sequence[Poll],
+    unique: Mapping[str, UniqueCounts | None] | None = None,
+) -> list[Check]:
+    """Hold everything that the platform counted and stored against the sender's account.
+
+    ``unique``: one vote per voter by poll, where voters are counted live.
+    """
     live, stored = observation.live(), observation.stored()
     found = [
         Check("", "requests without an answer", 0, account.unanswered),
@@ -120,6 +135,16 @@ def checks(account: Account, observation: Observation, polls: Sequence[Poll]) ->
             Check(poll_id, "rejected", rejected, counts.rejected),
             Check(poll_id, "stored, one per voter", account.stored(poll_id), stored[poll_id]),
         ]
+        if unique is not None:
+            counted = unique[poll_id]
+            found.append(
+                Check(
+                    poll_id,
+                    "voters counted once",
+                    account.stored(poll_id),
+                    "not counted yet" if counted is None else counted.options,
+                )
+            )
     return found
 
 
@@ -162,7 +187,11 @@ def run(
     console.print(
         f"\n{account.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
     )
-    found = checks(account, observation, polls)
+    unique = None
+    if deployment.unique_count_schedule_group is not None:
+        console.print("\nwaiting for the live count of voters, which starts within a minute of the opening")
+        unique = _unique_since(observation, desk.now_ms())
+    found = checks(account, observation, polls, unique)
     console.print(f"\nclosing poll {polls[-1].poll_id} early, and waiting for its final result")
     found += _final_checks(deployment, desk, schedules, polls[-1], account)
     console.print(requests_table(account), checks_table(found))
@@ -258,6 +287,17 @@ async def _send_and_watch(
             send(deployment.votes_door, talks, account, CONCURRENCY, lambda: progress.advance(sending), auth)
         )
         await asyncio.gather(sender, watch())
+
+
+def _unique_since(observation: Observation, moment_ms: int) -> Mapping[str, UniqueCounts | None]:
+    """Wait until voters have been counted since a moment (epoch ms); return what is counted then or at the end."""
+    patience = time.monotonic() + UNIQUE_PATIENCE_SECONDS
+    while True:
+        unique = observation.unique()
+        counted = all(count is not None and count.counted_at >= moment_ms for count in unique.values())
+        if counted or time.monotonic() >= patience:
+            return unique
+        time.sleep(REFRESH_SECONDS)
 
 
 def _wait_until(desk: PollDesk, moment_ms: int) -> None:
