@@ -99,6 +99,13 @@ def calls(
             yield RecordedCall(action, f"arn:aws:s3:::{params['Bucket']}{key}", {})
         case "kms":
             yield RecordedCall(action, params["KeyId"], {})
+        case "lambda" if "UUID" in params:
+            yield RecordedCall(
+                action, f"arn:aws:lambda:{region}:{account}:event-source-mapping:{params['UUID']}", {}
+            )
+        case "scheduler" if "Name" in params:
+            name = f"{params.get('GroupName', 'default')}/{params['Name']}"
+            yield RecordedCall(action, f"arn:aws:scheduler:{region}:{account}:schedule/{name}", {})
         case _:
             # No role of ours may do anything there, so the log has to say it.
             yield RecordedCall(action, "unknown", {})

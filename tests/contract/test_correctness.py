@@ -27,7 +27,8 @@ def named(row: str) -> list[str]:
 def sections() -> dict[int, str]:
     """Return the text of each promise by its number."""
     parts = re.split(r"^## (\d+)\. .*$", PAGE, flags=re.MULTILINE)
-    return dict(zip(map(int, parts[1::2]), parts[2::2], strict=True))
+    texts = (text.partition("\n## ")[0] for text in parts[2::2])
+    return dict(zip(map(int, parts[1::2]), texts, strict=True))
 
 
 @pytest.mark.parametrize("defect", named("defects"))

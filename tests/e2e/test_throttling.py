@@ -33,8 +33,9 @@ def assert_told_to_come_back(answer: httpx.Response) -> None:
 
 
 def votes_in(stream: NewRecords) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return the votes that have reached the stream: place to voter and option."""
-    return {place: (key, json.loads(data)["option"]) for place, (key, data) in stream.read().items()}
+    """Return the votes that have reached the stream, without closing markers: place to voter and option."""
+    records = {place: (key, json.loads(data)) for place, (key, data) in stream.read().items()}
+    return {place: (key, told["option"]) for place, (key, told) in records.items() if "marker" not in told}
 
 
 def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(

@@ -93,7 +93,14 @@ def test_a_host_name_that_cannot_be_looked_up_is_refused(
 def test_aiming_completes_the_process_for_every_kind_of_endpoint(
     here: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "LOCALCLOUD_ENDPOINT_URL", "AWS_MAX_ATTEMPTS"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_REGION",
+        "AWS_MAX_ATTEMPTS",
+        "LOCALCLOUD_DYNAMODB_PORT",
+        "LOCALCLOUD_ENDPOINT_URL",
+        "LOCALCLOUD_PORT",
+    ):
         monkeypatch.setenv(name, "restored afterwards")
         monkeypatch.delenv(name)
     for name in (
