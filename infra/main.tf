@@ -576,7 +576,7 @@ module "results_pack_function" {
       }
       WriteFiles = {
         actions   = ["s3:GetObject", "s3:PutObject"]
-        resources = ["${module.results_pack[0].bucket_arn}/packs/*", "${module.results_pack[0].bucket_arn}/work/*"]
+        resources = [for prefix in ["packs", "work"] : "${module.results_pack[0].bucket_arn}/${prefix}/*"]
       }
     },
     try(var.tally.publish_pack.object_lock, null) == null ? {} : {
