@@ -25,7 +25,6 @@ SEED = 3
 SEEDS = {
     "the-writer-passes-markers-before-undone-votes": 0,
     "a-shard-has-one-marker-for-all-its-lanes": 5,
-    "a-tally-begins-as-soon-as-its-own-clock-says": 12,
 }
 
 PATIENT = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
