@@ -1,5 +1,6 @@
 """Never final too early: whatever happens, a certificate says what the whole history comes to in the end."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,10 @@ SEEDS = {
     "the-writer-passes-markers-before-undone-votes": 0,
     "a-shard-has-one-marker-for-all-its-lanes": 5,
 }
+
+# Random schedules take minutes to show these: `make soak` looks for them, `make test` does not.
+RARE = {"a-certificate-takes-the-place-of-a-cancellation", "a-recount-contradicts-nothing"}
+SOAKING = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 PATIENT = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
 
@@ -60,7 +65,12 @@ def test_no_schedule_of_faults_makes_a_result_final_too_early(
 
 @pytest.mark.usefixtures("only_the_seed")
 @pytest.mark.parametrize(
-    "defect", [pytest.param(install, id=name) for name, install in CLOSING_DEFECTS.items()]
+    "defect",
+    [
+        pytest.param(install, id=name)
+        for name, install in CLOSING_DEFECTS.items()
+        if SOAKING or name not in RARE
+    ],
 )
 def test_catches(
     defect: Defect,
