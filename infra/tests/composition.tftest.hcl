@@ -448,6 +448,7 @@ run "tools_find_the_deployment_by_project_and_environment" {
       voter_auth                     = "iam"
       vote_door                      = "rest"
       votes_url                      = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+      votes_urls                     = {}
     }
     error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
   }
