@@ -8,7 +8,8 @@ from world.closing_defects import CLOSING_DEFECTS, EXPLORED_DEFECTS, LOSS_DEFECT
 from world.defects import DEFECTS, Defect
 from world.explorer.__main__ import explored, main
 from world.explorer.search import Broken, explore, replay
-from world.explorer.small import SmallWorld, few_markers
+from world.explorer.small import SmallWorld
+from world.explorer.tallies import few_markers
 from world.explorer.worlds import FINDS, SHORT, UNFIT, WORLDS
 
 ALL_DEFECTS = DEFECTS | CLOSING_DEFECTS | LOSS_DEFECTS | EXPLORED_DEFECTS

@@ -6,7 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from world.explorer.search import Broken, Explored, explore, replay
-from world.explorer.small import SmallWorld, few_markers
+from world.explorer.small import SmallWorld
+from world.explorer.tallies import few_markers
 from world.explorer.worlds import SHORT, WORLDS
 
 BETWEEN_STEPS = " / "

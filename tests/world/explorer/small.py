@@ -1,173 +1,53 @@
-"""A small world: the real functions on plain values, one call of theirs at a time, with every choice open.
+"""A small world: the real functions on plain values, one call of theirs at a time, with every choice open."""
 
-A function's code is a function of its event, its container's memory and what its calls are answered. So an
-invocation under way is kept as those, and its code is run again from the start for each step. That makes every
-interleaving of calls reachable without threads, and two invocations equal if nothing can tell them apart.
-"""
-
-import hashlib
-import json
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-import tally.closing
-import tally.handler
-import tally.mapping
-from tally import steps as tally_steps
-from tally.errors import LanesChanged
-from tally.store import TallyRowTable, VoteStream, WriterFailures
-from voting.errors import StoreUnavailable, VotestreamError
-from voting.final import Final
-from voting.markers import marker_ids
-from voting.metrics import Metric
-from voting.polls import Poll
-from voting.tallies import FINAL, PROGRESS, live_entry
-from voting_aws.polls import PollTable
-from voting_aws.stored_votes import StoredVoteTable
-from world import cloud, tallying
+from world import cloud
 from world.clock import START_MS
-from world.containers import POLLS, TABLES, TALLIES, VOTES, AggregatorContainer, WriterContainer
-from world.dynamodb import FakeClient, FakeDynamoDB
+from world.explorer.code import Code, Ended
+from world.explorer.promises import Promises
+from world.explorer.scope import (
+    AGGREGATOR,
+    CALL_FAULTS,
+    CHILDREN,
+    CLOSES_MS,
+    DEAD,
+    DUPLICATE,
+    GIVEN_UP,
+    LANES,
+    LATE,
+    LOST,
+    OPTIONS,
+    POLL,
+    RESTART,
+    STEP_AGAIN,
+    TIMED_OUT,
+    WRITER,
+    Scope,
+)
 from world.explorer.search import Broken
 from world.explorer.state import (
-    Answer,
-    Ballot,
     Call,
     LanePlace,
     LaneState,
     Memory,
     Records,
     Run,
-    ShardState,
     State,
     TallyRun,
     first_shards,
+    lane_of,
     put,
-    shard_id,
     split,
-    text_of,
 )
-from world.faults import Fault
-from world.invocations import Outcome
-from world.kinesis import USUAL_FIRST_NUMBER, base64_of, event_of, hash_key_of
+from world.explorer.tallies import TallyCode, waits_for
 from world.mapping import Batch, settled_records
-from world.model import Expected, PollRow, expected
+from world.model import PollRow
 from world.poison import vote_body
-from world.tallying import FakeCloudWatch
 
 type Move = tuple[str, Callable[[], State]]
-
-POLL = "poll-1"
-OPTIONS = ("choice-a", "choice-b")
-CLOSES_MS = START_MS + 60_000
-PLENTY_MS = 1_000_000
-AGAIN = "-again"
-
-WRITER, AGGREGATOR = "writer", "aggregator"
-
-# What a call of a function meets, by name: the fault, and whether the invocation's time is up afterwards.
-CALL_FAULTS = {
-    "throttled": (Fault.CALL_THROTTLED, False),
-    "throttled until the time is up": (Fault.CALL_THROTTLED, True),
-    "carried out but for the first statement": (Fault.THROTTLES_FIRST, True),
-    "carried out only for the first statement": (Fault.THROTTLES_ALL_BUT_FIRST, True),
-    "carried out, answer lost": (Fault.FAILS_AFTERWARDS, False),
-    "carried out, answer lost, time up": (Fault.RESPONSE_LOST, True),
-}
-# What else AWS does not rule out. Each use of any of these, too, is one fault.
-DEAD = "is taken for dead and lives on"
-RESTART = "is read again from an earlier record"
-GIVEN_UP = "gives up on a batch"
-LATE = "gives up on a batch that lands later"
-LOST = "gives up on a batch that never lands"
-DUPLICATE = "is put twice"
-TIMED_OUT = "times out, is put again and is stored later once more"
-LANES = "the parallelization factor changes"
-CHILDREN = "children are read before their parents are drained"
-STEP_AGAIN = "is taken twice"
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a small world consists of."""
-
-    ballots: tuple[Ballot, ...]
-    consumers: tuple[str, ...] = (WRITER,)
-    factor: int = 1
-    batch: int = 2  # records of a batch at most
-    at_once: tuple[str, ...] = ()  # consumers whose invocations nothing comes between
-    warm: bool = False  # whether an invocation may get the container of one that ended
-    tally: bool = False
-    faults: tuple[str, ...] = ()
-    faults_at_most: int = 2
-    reshards: int = 0
-    begins_ms: int = START_MS
-    first_number: int = USUAL_FIRST_NUMBER
-
-
-class _Stopped(BaseException):
-    """When code is about to make a call that has not been answered yet. No code of ours catches it."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self.call = call
-
-
-class _Line:
-    """Between a function and AWS: gives the answers that are known, then stops the code or asks for more."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self._position = 0
-        self.time_up = False
-        self.inline: Callable[[Call], Answer | None] = lambda _call: None
-
-    def load(self, answers: tuple[Answer, ...]) -> None:
-        """Begin with these answers."""
-        self.answers, self._position, self.time_up = list(answers), 0, False
-
-    def call(self, name: str, **arguments: Any) -> Any:
-        """Make a call."""
-        if self._position == len(self.answers):
-            call = Call(name, arguments)
-            answer = self.inline(call)
-            if answer is None:
-                raise _Stopped(call)
-            self.answers.append(answer)
-        answer = self.answers[self._position]
-        self._position += 1
-        self.time_up |= answer.time_up
-        if answer.error is not None:
-            raise answer.error.with_traceback(None)
-        return answer.value
-
-    def remaining_ms(self) -> int:
-        """Return how much time is left: hardly any is worse than none, because code may go on with other calls."""
-        return 1 if self.time_up else PLENTY_MS
-
-
-class _Client:
-    """A boto3 client at the end of a line."""
-
-    exceptions = FakeClient.exceptions
-
-    def __init__(self, line: _Line, polls: FakeClient) -> None:
-        self._line = line
-        self.batch_get_item = polls.batch_get_item  # nobody changes polls here
-
-    def __getattr__(self, name: str) -> Any:
-        return partial(self._line.call, name)
-
-    def get_paginator(self, operation: str) -> Any:
-        """Return a paginator."""
-        if operation == "query":
-            return FakeClient.get_paginator(cast("FakeClient", self), operation)
-        return SimpleNamespace(paginate=lambda **arguments: [self._line.call(operation, **arguments)])
 
 
 class SmallWorld:
@@ -175,24 +55,10 @@ class SmallWorld:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self._poll = PollRow(POLL, OPTIONS, START_MS - 10_000, START_MS - 10_000, CLOSES_MS, bucket_count=1)
-        self._fault = Fault.NONE
-        self._database = FakeDynamoDB(TABLES)
-        self._client = cast("FakeClient", self._database.client(lambda _call: self._fault))
-        self._client.put_item(TableName=POLLS, Item=self._poll.as_item())
-        self._now_ms = START_MS
-        self._line = _Line()
-        tables = SimpleNamespace(client=lambda _gate=None: _Client(self._line, self._client))
-        self._writer = WriterContainer(cast("FakeDynamoDB", tables), self._now)
-        self._aggregator = AggregatorContainer(cast("FakeDynamoDB", tables), self._now)
-        self._tally_client: Any = tables.client()
-        self._silence = SimpleNamespace(count=lambda _counts: None, warn=lambda _message, **_fields: None)
-        self._execution = _execution_for_two_lanes()
-        self._truths: dict[tuple[ShardState, ...], Expected] = {}
-        self._known: dict[Any, int] = {}
-
-    def _now(self) -> int:
-        return self._now_ms
+        poll = PollRow(POLL, OPTIONS, START_MS - 10_000, START_MS - 10_000, CLOSES_MS, bucket_count=1)
+        self._code = Code(poll)
+        self._tally = TallyCode(self._code)
+        self._promises = Promises(poll)
 
     # search.Graph
 
@@ -205,61 +71,38 @@ class SmallWorld:
             shards=first_shards(scope.first_number),
             factor=scope.factor,
             faults_left=scope.faults_at_most,
-            tally=self._new_tally() if scope.tally else None,
+            tally=self._tally.new() if scope.tally else None,
             votes={},
             tallies={},
             lanes={},
             reshards_left=scope.reshards,
         )
 
-    def _new_tally(self, *, again: bool = False) -> TallyRun:
-        execution = self._execution + AGAIN * again
-        return TallyRun("begin", json.dumps({"poll_id": POLL, "execution": execution}))
-
     def key(self, state: State) -> Hashable:
         """Return small numbers, each of which stands for one value of a part of the state."""
-        runs = tuple(
-            (place, lane.done, self._run_key(lane.run)) for place, lane in sorted(state.lanes.items())
-        )
-        tally = state.tally
+        code, number = self._code, self._code.numbers.of
+        runs = tuple((place, lane.done, code.run(lane.run)) for place, lane in sorted(state.lanes.items()))
         return (
             state.now_ms - START_MS,
             state.to_put,
-            self._number(state.shards),
+            code.numbers.of_object(state.shards, lambda shards: shards),
             state.faults_left,
             state.factor,
-            tally
-            and self._number(
-                (
-                    "tally",
-                    tally.step,
-                    tally.state,
-                    tally.to_count,
-                    tally.lanes,
-                    repr(tally.answers),
-                    repr(tally.call),
-                )
-            ),
-            self._number(text_of(state.votes)),
-            self._number(text_of(state.tallies)),
-            self._number(runs),
+            self._tally.number(state.tally),
+            code.rows(state.votes),
+            code.rows(state.tallies),
+            number(runs),
             state.floating,
-            self._number(state.memory),
-            tuple(sorted(self._run_key(run) for run in state.zombies)),
-            self._number((state.bucket, state.late, state.lost)),
+            number(state.memory),
+            tuple(sorted(code.run(run) for run in state.zombies)),
+            number((state.bucket, state.late, state.lost)),
             state.reshards_left,
             state.children_early,
         )
 
-    def _number(self, value: Any) -> int:
-        return self._known.setdefault(value, len(self._known))
-
-    def _run_key(self, run: Run | None) -> int:
-        return -1 if run is None else self._number((run.consumer, run.records, run.memory, repr(run.answers)))
-
     def steps(self, state: State) -> Iterator[tuple[str, State | Broken]]:
         """Yield what may happen next."""
-        self._now_ms = state.now_ms
+        self._code.now_ms = state.now_ms
         for label, step in self._moves(state):
             try:
                 yield label, step()
@@ -351,7 +194,7 @@ class SmallWorld:
             )
             for number in range(factor):
                 done = sum(
-                    _lane_of(record.partition_key, factor) == number for record in shard.records[:first]
+                    lane_of(record.partition_key, factor) == number for record in shard.records[:first]
                 )
                 lanes[LanePlace(WRITER, position, number, factor)] = LaneState(done)
         return state.then(
@@ -388,7 +231,7 @@ class SmallWorld:
         records = state.shards[place.shard].records
         if place.factor == 1:
             return records
-        return tuple(r for r in records if _lane_of(r.partition_key, place.factor) == place.number)
+        return tuple(r for r in records if lane_of(r.partition_key, place.factor) == place.number)
 
     def _lane_moves(self, state: State, place: LanePlace) -> Iterator[Move]:
         lane = state.lane(place)
@@ -431,28 +274,27 @@ class SmallWorld:
 
     def _delivered(self, state: State, place: LanePlace, batch: Records, memory: Memory) -> State:
         if place.consumer not in self.scope.at_once:
-            return self._settled(state, place, self._advance(place.consumer, batch, memory, ()))
+            return self._settled(state, place, self._code.begin(place.consumer, batch, memory))
         state, ended = self._whole_run(state, place.consumer, batch, memory)
         return self._settled(state, place, ended)
 
     def _whole_run(
         self, state: State, consumer: str, batch: Records, memory: Memory = ()
-    ) -> tuple[State, "_Ended"]:
-        answers: tuple[Answer, ...] = ()
-        while isinstance(went := self._advance(consumer, batch, memory, answers), Run):
-            state, answer = self._carried_out(state, went.call)
-            answers = (*answers, answer)
-        return state, went
+    ) -> tuple[State, Ended]:
+        votes, tallies, ended = self._code.run_whole(consumer, batch, memory, state.votes, state.tallies)
+        return state.then(votes=votes, tallies=tallies), ended
+
+    def _goes_on(self, state: State, run: Run, fault: str = "") -> tuple[State, Run | Ended]:
+        votes, tallies, answer = self._code.carry_out(run.call, state.votes, state.tallies, fault)
+        return state.then(votes=votes, tallies=tallies), self._code.go_on(run, answer)
 
     def _run_goes_on(self, state: State, place: LanePlace, run: Run, fault: str = "") -> State:
         if fault:
             state = state.then(faults_left=state.faults_left - 1)
-        state, answer = self._carried_out(state, run.call, fault)
-        return self._settled(
-            state, place, self._advance(run.consumer, run.records, run.memory, (*run.answers, answer))
-        )
+        state, went = self._goes_on(state, run, fault)
+        return self._settled(state, place, went)
 
-    def _settled(self, state: State, place: LanePlace, went: "Run | _Ended") -> State:
+    def _settled(self, state: State, place: LanePlace, went: Run | Ended) -> State:
         done = state.lane(place).done
         if isinstance(went, Run):
             return state.with_lane(place, LaneState(done, went))
@@ -461,8 +303,7 @@ class SmallWorld:
         return state.with_lane(place, LaneState(done + settled), memory=memory)
 
     def _zombie_goes_on(self, state: State, zombie: Run, rest: tuple[Run, ...]) -> State:
-        state, answer = self._carried_out(state, zombie.call)
-        went = self._advance(zombie.consumer, zombie.records, zombie.memory, (*zombie.answers, answer))
+        state, went = self._goes_on(state, zombie)
         return state.then(zombies=(*rest, went) if isinstance(went, Run) else rest)
 
     def _redriven(self, state: State, number: int, records: Records) -> State:
@@ -472,331 +313,48 @@ class SmallWorld:
             raise Broken("what is in the failure destination can't be redriven")
         return state.then(bucket=_without(state.bucket, number))
 
-    def _carried_out(self, state: State, call: Call, fault: str = "") -> tuple[State, Answer]:
-        """Let a call of the tables happen."""
-        self._fault, time_up = CALL_FAULTS[fault] if fault else (Fault.NONE, False)
-        tables = self._database.tables
-        tables[VOTES].rows, tables[TALLIES].rows = dict(state.votes), dict(state.tallies)
-        try:
-            answer = Answer(getattr(self._client, call.name)(**call.arguments), time_up=time_up)
-        except Exception as error:
-            answer = Answer(error=error, time_up=time_up)
-        finally:
-            self._fault = Fault.NONE
-        return state.then(votes=tables[VOTES].rows, tallies=tables[TALLIES].rows), answer
-
-    def _advance(
-        self, consumer: str, records: Records, memory: Memory, answers: tuple[Answer, ...]
-    ) -> "Run | _Ended":
-        """Run a consumer's code with the answers that it got so far, to its next call or its end."""
-        line, container = self._line, self._writer if consumer == WRITER else self._aggregator
-        line.load(answers)
-        line.inline = _nothing_inline
-        recent = self._writer.runtime.writer._recent
-        if consumer == WRITER:
-            recent._versions = OrderedDict(memory)
-        container.telemetry.counts.clear()
-        container.telemetry.warnings.clear()
-        try:
-            answer = container.handle(event_of(list(records)), _no_gate, line.remaining_ms, _no_pause)
-        except _Stopped as stopped:
-            return Run(consumer, records, memory, answers, stopped.call)
-        except Exception as error:
-            raise Broken(f"this escaped from the {consumer}: {error!r}") from error
-        if any(counts.get(Metric.RECORDS_UNACCOUNTED) for counts in container.telemetry.counts):
-            raise Broken(f"the metrics of the {consumer} do not add up")
-        return _Ended(records, tuple(recent._versions.items()), Outcome(answer=answer))
-
     # The tally
 
     def _tally_moves(self, state: State, run: TallyRun) -> Iterator[Move]:
         if run.call is not None:
-            yield f"tally, {run.step}: {run.call.name}", partial(self._tally_goes_on, state, run, run.call)
+            yield f"tally, {run.step}: {run.call.name}", partial(self._tally.go_on, state, run, run.call)
             return
         begun = run._replace(lanes=state.factor)
-        yield f"tally, {run.step}", partial(self._tally_step, state, begun)
+        yield f"tally, {run.step}", partial(self._tally.step, state, begun)
         if self._has(state, STEP_AGAIN):
-            yield f"tally, {run.step} {STEP_AGAIN}", partial(self._tally_step_lost, state, begun)
-        if (wait_ms := _waits_for(run, state.now_ms)) and not self._sends_before_the_end(state):
+            yield f"tally, {run.step} {STEP_AGAIN}", partial(self._tally.step_lost, state, begun)
+        if (wait_ms := waits_for(run, state.now_ms)) and not self._sends_before_the_end(state):
             yield "time passes", lambda: state.then(now_ms=state.now_ms + wait_ms)
 
     def _sends_before_the_end(self, state: State) -> bool:
         return any(not self.scope.ballots[position].late for position in state.to_put)
 
-    def _tally_step_lost(self, state: State, run: TallyRun) -> State:
-        """Take a step whose answer is lost; the state machine takes it again."""
-        after = self._tally_step(state, run)
-        while after.tally is not None and after.tally.call is not None:
-            after = self._tally_goes_on(after, after.tally, after.tally.call)
-        return after.then(tally=state.tally, faults_left=state.faults_left - 1)
-
-    def _tally_goes_on(self, state: State, run: TallyRun, call: Call) -> State:
-        calls = _TallyCalls(self, state)
-        answer = calls.answer(call)
-        return self._tally_step(calls.state(), run._replace(answers=(*run.answers, answer), call=None))
-
-    def _tally_step(self, state: State, run: TallyRun) -> State:
-        """Run a step's code with the answers that it got so far, to the next call where it stops, or its end."""
-        calls = _TallyCalls(self, state)
-        line = self._line
-        line.load(run.answers)
-        line.inline = calls.inline
-        event: dict[str, Any] = {"step": run.step, "state": json.loads(run.state)}
-        if run.step == "count":
-            event["buckets"] = [run.to_count[0]]
-        try:
-            went = tally.handler.handle(event, line.remaining_ms, self._tally_runtime(run.lanes))
-        except _Stopped as stopped:
-            stopped_at = run._replace(answers=tuple(line.answers), call=stopped.call)
-            return calls.state().then(tally=stopped_at)
-        except StoreUnavailable:
-            return calls.state().then(
-                tally=run._replace(answers=(), call=None)
-            )  # the state machine tries again
-        except LanesChanged:
-            return calls.state().then(tally=self._new_tally(again=True))  # an operator does
-        except (VotestreamError, AssertionError) as error:
-            raise Broken(f"the tally ends with an error: {error}") from error
-        return calls.state().then(tally=_follows(run, went))
-
-    def _tally_runtime(self, lanes: int) -> tally_steps.TallyRuntime:
-        client, line = self._tally_client, self._line
-        polls = PollTable(cast("Any", self._client), POLLS)
-
-        def load(poll_id: str) -> Poll | None:
-            return dict(polls.load([poll_id]))[poll_id]
-
-        def now_ms() -> int:
-            return cast("int", line.call("now"))
-
-        return tally_steps.TallyRuntime(
-            load_poll=load,
-            stream=VoteStream(client, "stream", _no_pause),
-            rows=TallyRowTable(client, TALLIES),
-            votes=StoredVoteTable(client, VOTES, with_arrivals=True),
-            failures=WriterFailures(client, "failures"),
-            mapping=tally.mapping.EventSourceMapping(client, client, "writer's mapping", "writer", now_ms),
-            metrics_lag_ms=tallying.METRICS_LAG_MS,
-            telemetry=cast("Any", self._silence),
-            lanes=lanes,
-            groups=1,
-            settle_ms=tallying.SETTLE_MS,
-            recount_ms=0,
-            now_ms=now_ms,
-            sleep_ms=_no_pause,
-        )
-
     # Promises
 
     def check(self, state: State, *, last: bool) -> None:
         """Compare what is settled with the model's results."""
-        truth = self._truth(state)
         quiet = {consumer: self._quiet(state, consumer) for consumer in self.scope.consumers}
         if quiet.get(WRITER):
-            stored = {
-                key: (row["option"]["S"], int(row["version"]["S"]), int(row["arrived_at"]["N"]))
-                for key, row in state.votes.items()
-            }
-            _compare("stored votes", stored, {key: tuple(vote) for key, vote in truth.votes.items()})
+            self._promises.check_votes(state)
         if quiet.get(AGGREGATOR):
-            _compare("live rows", _live_rows(state), _wanted_live(truth))
-        final = self._final(state)
-        if final is not None:
-            votes = Counter(vote.option for vote in truth.votes.values())
-            _compare("the certificate", dict(+Counter(final.votes)), dict(votes))
+            self._promises.check_live(state)
+        self._promises.check_final(state)
         if last and not all(quiet.values()) and not state.lost:
             raise Broken("it is stuck: records are left, and nothing can be done with them")
         if last and state.tally is not None and state.tally.step != "done" and not state.lost:
             raise Broken(f"the poll never becomes final: {state.tally.state}")
-
-    def _truth(self, state: State) -> Expected:
-        if state.shards not in self._truths:
-            records = [record for shard in state.shards for record in shard.records]
-            self._truths[state.shards] = expected(records, [self._poll])
-        return self._truths[state.shards]
 
     def _quiet(self, state: State, consumer: str) -> bool:
         if consumer == WRITER and (state.bucket or state.late or state.lost):
             return False
         return all(self._shard_done(state, consumer, shard) for shard in range(len(state.shards)))
 
-    def _final(self, state: State) -> Final | None:
-        row = state.tallies.get((POLL, FINAL))
-        return Final.from_row(row) if row else None
-
-
-class _TallyCalls:
-    """AWS as a tally sees it, on the state of one moment."""
-
-    def __init__(self, world: SmallWorld, state: State) -> None:
-        self._world = world
-        self._state = state
-        self._shards = state.shards
-        self._failed = len(state.bucket)
-
-    def state(self) -> State:
-        """Return the state after the calls."""
-        return self._state
-
-    def inline(self, call: Call) -> Answer | None:
-        """Answer a call unless the tally stops there, so that others can go on in between."""
-        stops = call.name == "put_records" or (call.name == "query" and call.arguments["TableName"] == VOTES)
-        return None if stops else self.answer(call)
-
-    def answer(self, call: Call) -> Answer:
-        """Carry a call out."""
-        state, arguments = self._state, call.arguments
-        match call.name:
-            case "now":
-                return Answer(state.now_ms)
-            case "list_shards":
-                return Answer({"Shards": [_described(n, shard) for n, shard in enumerate(state.shards)]})
-            case "put_records":
-                return Answer({"Records": [self._put(record) for record in arguments["Records"]]})
-            case "list_objects_v2":
-                return Answer(
-                    {"Contents": [{"Key": f"batch/{number}"} for number in range(len(state.bucket))]}
-                )
-            case "get_event_source_mapping":
-                return Answer({"State": "Enabled", "ParallelizationFactor": state.factor})
-            case "get_metric_data":
-                losses = [(moment, len(records)) for moment, records in state.lost]
-                metrics = FakeCloudWatch(
-                    cast("Any", SimpleNamespace(losses=losses)),
-                    cast("Any", SimpleNamespace(now_ms=state.now_ms)),
-                )
-                return Answer(metrics.paginate(**arguments)[0])
-            case "put_item" if arguments["Item"]["entry"]["S"] == PROGRESS:
-                return Answer({})  # for people only, and no two checks of the drain would be equal
-        self._state, answer = self._world._carried_out(state, call)
-        return answer
-
-    def _put(self, record: Any) -> dict[str, str]:
-        data, hash_key = base64_of(record["Data"]), int(record["ExplicitHashKey"])
-        shards, stored = put(self._state.shards, record["PartitionKey"], data, self._state.now_ms, hash_key)
-        self._state = self._state.then(shards=shards)
-        return {"ShardId": stored.shard_id, "SequenceNumber": stored.sequence}
-
-
-class _Ended(NamedTuple):
-    """An invocation that has ended: its records, what its container remembers, and how it ended."""
-
-    records: Records
-    memory: Memory
-    outcome: Outcome
-
-
-def _follows(run: TallyRun, went: dict[str, Any]) -> TallyRun:
-    """Return the step that the state machine takes next, as its definition has it."""
-    if run.step in ("begin", "put_markers", "check_drain"):
-        # No state machine and no step looks at these but to give up after a day.
-        state = json.dumps(went | {"checks": 0, "wait_seconds": 1}, sort_keys=True)
-        match run.step:
-            case "begin":
-                return TallyRun("put_markers" if went["ready"] else "begin", state)
-            case "put_markers":
-                return TallyRun("check_drain", state)
-        to_count = tuple(range(went["buckets"])) if went["drained"] else ()
-        return TallyRun("count" if went["drained"] else "check_drain", state, to_count)
-    if run.step == "count":
-        to_count = run.to_count[1:] if went["done"] else run.to_count
-        return TallyRun("count" if to_count else "certify", run.state, to_count)
-    return TallyRun("done", run.state)
-
-
-def _waits_for(run: TallyRun, now_ms: int) -> int:
-    """Return how long a tally has to wait before its next step gets it any further; 0: no time."""
-    if run.step == "begin":
-        return max(0, CLOSES_MS + tallying.SETTLE_MS - now_ms)
-    passed_at = json.loads(run.state).get("passed_at") if run.step == "check_drain" else None
-    if not passed_at:
-        return 0
-    metrics_ms = tallying.METRICS_COME_AFTER_MS + tallying.METRICS_LAG_MS
-    waits = [passed_at + wait_ms - now_ms for wait_ms in (tallying.SETTLE_MS, metrics_ms)]
-    return min((wait_ms for wait_ms in waits if wait_ms > 0), default=0)
-
-
-def _described(position: int, shard: ShardState) -> dict[str, Any]:
-    numbers = {"StartingSequenceNumber": "0"} | ({"EndingSequenceNumber": "1"} if shard.closed else {})
-    hash_keys = {"StartingHashKey": str(shard.first), "EndingHashKey": str(shard.end - 1)}
-    return {"ShardId": shard_id(position), "HashKeyRange": hash_keys, "SequenceNumberRange": numbers}
-
-
-def _live_rows(state: State) -> dict[str, dict[str, int]]:
-    return {
-        f"{poll_id} {entry}": {
-            name: int(value.get("N") or value["S"])
-            for name, value in row.items()
-            if name not in ("poll_id", "entry", "last_arrival")
-        }
-        for (poll_id, entry), row in state.tallies.items()
-        if entry.startswith("live#")
-    }
-
-
-def _wanted_live(truth: Expected) -> dict[str, dict[str, int]]:
-    wanted = {}
-    for (poll_id, shard), row in truth.live.items():
-        counts = {"received": row.received, "last_version": row.last_version}
-        if row.total:
-            counts["total"] = row.total
-        counts |= {f"option#{option}": count for option, count in row.options.items()}
-        counts |= {f"rejected#{reason}": count for reason, count in row.rejected.items()}
-        wanted[f"{poll_id} {live_entry(shard)}"] = counts
-    return wanted
-
-
-def _compare(what: str, found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise Broken(f"{what}: found {found}, wanted {wanted}")
-
 
 def _without[T](values: tuple[T, ...], position: int) -> tuple[T, ...]:
     return values[:position] + values[position + 1 :]
-
-
-def _lane_of(partition_key: str, factor: int) -> int:
-    return hash_key_of(partition_key) % factor
 
 
 def _can_meet(call: Call, fault: str) -> bool:
     """Say whether a fault makes a difference to a call: one statement can't be carried out in part."""
     partly = "first statement" in fault
     return not partly or (call.name == "batch_execute_statement" and len(call.arguments["Statements"]) > 1)
-
-
-@contextmanager
-def few_markers() -> Iterator[None]:
-    """Let a tally put one marker per lane, whose names make sure that they reach every lane."""
-    usual = tally.closing.MARKERS_PER_LANE
-    tally.closing.MARKERS_PER_LANE = 1
-    try:
-        yield
-    finally:
-        tally.closing.MARKERS_PER_LANE = usual
-
-
-def _execution_for_two_lanes() -> str:
-    """Return the name of an execution of which two markers reach both lanes, started again or not."""
-    for number in range(1_000):
-        name = f"execution-{number}"
-        if all(_reaches_both(execution) for execution in (name, name + AGAIN)):
-            return name
-    raise AssertionError("no name fits")
-
-
-def _reaches_both(execution: str) -> bool:
-    tally_id = hashlib.sha256(execution.encode()).hexdigest()[:12]
-    return {_lane_of(f"marker-{marker_id}", 2) for marker_id in marker_ids(tally_id, 2)} == {0, 1}
-
-
-def _no_gate(_call: object) -> Fault:
-    raise AssertionError("the line stops the code, not the gate")
-
-
-def _nothing_inline(_call: Call) -> None:
-    return None
-
-
-def _no_pause(_duration_ms: float) -> None:
-    """Time passes when a step says so."""

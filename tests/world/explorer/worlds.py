@@ -1,6 +1,6 @@
 """The small worlds that are explored, each with the faults that matter there: up to two of them in every schedule."""
 
-from world.explorer.small import (
+from world.explorer.scope import (
     AGGREGATOR,
     CHILDREN,
     CLOSES_MS,

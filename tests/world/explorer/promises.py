@@ -1,0 +1,77 @@
+"""The promises of a small world: what is settled equals what the model says."""
+
+from collections import Counter
+from typing import Any
+
+from voting.final import Final
+from voting.tallies import FINAL, live_entry
+from world.explorer.scope import POLL
+from world.explorer.search import Broken
+from world.explorer.state import ShardState, State
+from world.model import Expected, PollRow, expected
+
+
+class Promises:
+    """What has to be true of every state.
+
+    Args:
+        poll: the poll, as it stands in all states.
+    """
+
+    def __init__(self, poll: PollRow) -> None:
+        self._poll = poll
+        self._truths: dict[tuple[ShardState, ...], Expected] = {}
+
+    def check_votes(self, state: State) -> None:
+        """Hold the stored votes against the model, once the writer has nothing left to do."""
+        stored = {
+            key: (row["option"]["S"], int(row["version"]["S"]), int(row["arrived_at"]["N"]))
+            for key, row in state.votes.items()
+        }
+        _compare("stored votes", stored, {key: tuple(vote) for key, vote in self._truth(state).votes.items()})
+
+    def check_live(self, state: State) -> None:
+        """Hold the live rows against the model, once the aggregator has nothing left to do."""
+        _compare("live rows", _live_rows(state), _wanted_live(self._truth(state)))
+
+    def check_final(self, state: State) -> None:
+        """Hold the certificate against the model, if there is one."""
+        row = state.tallies.get((POLL, FINAL))
+        if row:
+            votes = Counter(vote.option for vote in self._truth(state).votes.values())
+            _compare("the certificate", dict(+Counter(Final.from_row(row).votes)), dict(votes))
+
+    def _truth(self, state: State) -> Expected:
+        if state.shards not in self._truths:
+            records = [record for shard in state.shards for record in shard.records]
+            self._truths[state.shards] = expected(records, [self._poll])
+        return self._truths[state.shards]
+
+
+def _live_rows(state: State) -> dict[str, dict[str, int]]:
+    return {
+        f"{poll_id} {entry}": {
+            name: int(value.get("N") or value["S"])
+            for name, value in row.items()
+            if name not in ("poll_id", "entry", "last_arrival")
+        }
+        for (poll_id, entry), row in state.tallies.items()
+        if entry.startswith("live#")
+    }
+
+
+def _wanted_live(truth: Expected) -> dict[str, dict[str, int]]:
+    wanted = {}
+    for (poll_id, shard), row in truth.live.items():
+        counts = {"received": row.received, "last_version": row.last_version}
+        if row.total:
+            counts["total"] = row.total
+        counts |= {f"option#{option}": count for option, count in row.options.items()}
+        counts |= {f"rejected#{reason}": count for reason, count in row.rejected.items()}
+        wanted[f"{poll_id} {live_entry(shard)}"] = counts
+    return wanted
+
+
+def _compare(what: str, found: Any, wanted: Any) -> None:
+    if found != wanted:
+        raise Broken(f"{what}: found {found}, wanted {wanted}")
