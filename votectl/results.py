@@ -15,6 +15,7 @@ from votectl.deployment import Deployment
 from votectl.display import as_of, bars
 from votectl.errors import OperatorError, command
 from votectl.polls import PollDesk
+from votectl.tallying import recounted
 from votectl.times import iso_utc, relative, show_moment
 from voting.errors import VotestreamError
 from voting.final import CANCELLED_AT
@@ -126,6 +127,12 @@ def as_picture(result: Result, now_ms: int) -> RenderableType:
             f"rejected: {rejected}; certified {show_moment(final.certified_at)}\nSHA-256 {final.digest}"
         )
     lines: list[RenderableType] = [shown, basis]
+    for recount in result.recounts:
+        assert final is not None  # noqa: S101 - a recount lies beside a final result
+        agrees = recount.votes == final.votes
+        lines.append(Text(f"recount {recounted(final, recount)}", style="" if agrees else "red"))
+    if any(final is not None and recount.votes != final.votes for recount in result.recounts):
+        lines.append(Text(f"See {command('audit', poll.poll_id)}.", style="red"))
     match status:
         case Status.SCHEDULED:
             lines.append(f"opens {relative(poll.opens_at, now_ms)}, at {show_moment(poll.opens_at)}")

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,15 @@ from votectl.times import show_moment
 from voting.errors import PollCancelled
 from voting.final import Acknowledgement, Contradiction, Final, cancelled_row
 from voting.polls import Poll
-from voting.tallies import ACKNOWLEDGED, ACKNOWLEDGEMENT, COUNT_PREFIX, FINAL, OPTION_PREFIX, PROGRESS
+from voting.tallies import (
+    ACKNOWLEDGED,
+    ACKNOWLEDGEMENT,
+    COUNT_PREFIX,
+    FINAL,
+    OPTION_PREFIX,
+    PROGRESS,
+    RECOUNT_PREFIX,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -113,7 +121,7 @@ class Tallies:
         Raises:
             InvalidFinal: one is not what was certified.
         """
-        return [Final.from_row(row) for row in self._rows(poll_id, FINAL + "#")]
+        return [Final.from_row(row) for row in self._rows(poll_id, RECOUNT_PREFIX)]
 
     def acknowledge(self, poll_id: str, by: str, reason: str, now_ms: int) -> Acknowledgement:
         """Note that a result may be certified although the records were lost for which its tally waits now.
@@ -297,8 +305,10 @@ def what_now(snapshot: Snapshot) -> str:
             return "waiting"
 
 
-def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
-    """Return a certificate for people."""
+def final_card(
+    poll: Poll, final: Final, title: str = "Final result", recounts: Sequence[Final] = ()
+) -> Table:
+    """Return a certificate for people, with what later counts say of it."""
     poll = as_certified(poll, final)
     table = new_table(
         "", Column("", justify="right"), title=f"{title} of {poll.title} ({poll.poll_id})", header=False
@@ -331,7 +341,18 @@ def final_card(poll: Poll, final: Final, title: str = "Final result") -> Table:
     table.add_row("digest (SHA-256)", final.digest)
     if final.contradicts is not None:
         table.add_row("differs from the certificate", literal(late_votes(final.contradicts)))
+    for recount in recounts:
+        table.add_row("recount", literal(recounted(final, recount)))
     return table
+
+
+def recounted(final: Final, recount: Final) -> str:
+    """Say in a line what a recount says of the certificate."""
+    told = f"at {show_moment(recount.certified_at)}"
+    if recount.votes == final.votes:
+        return f"{told}: the same votes for every option"
+    differs = f": {late_votes(recount.contradicts)}" if recount.contradicts else ""
+    return f"{told}: CONTRADICTS this result{differs}"
 
 
 def lost_records(dropped: int, undelivered: int) -> str:

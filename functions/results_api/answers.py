@@ -11,12 +11,14 @@ from typing import Any, TypedDict
 from results_api.receipts import Opening, Receipt, State
 from results_api.refusals import UNAVAILABLE, UNKNOWN_POLL, Refusal
 from results_api.requests import CSV, JSON, ResultsRequest
-from results_api.results import Result, Stage, Status, as_certified
+from results_api.results import Result, Stage, as_certified
+from voting.final import Final
 from voting.polls import Poll
 
 # While anything can change, a second: a CDN (s-maxage) then asks us once a second, however many watch.
 FRESH_FOR_A_SECOND = "public, max-age=1, s-maxage=1"
-# A final result never changes. A CDN can be told to forget an answer, a browser can't: hence the shorter time.
+# Neither a final result nor its recount ever changes.
+# A CDN can be told to forget an answer, and a browser cannot: hence the shorter time.
 LASTING = "public, max-age=300, s-maxage=86400"
 # About one voter, or only about this moment.
 NOT_KEPT = "private, no-store"
@@ -42,7 +44,7 @@ def poll_answer(request: ResultsRequest, poll: Poll, stage: Stage) -> ProxyAnswe
 def result_answer(request: ResultsRequest, result: Result) -> ProxyAnswer:
     """Answer how a poll stands."""
     body = result_csv(result) if request.media_type == CSV else _json(result_document(result))
-    return _answer(request, body, LASTING if result.stage.status is Status.FINAL else FRESH_FOR_A_SECOND)
+    return _answer(request, body, LASTING if result.is_lasting else FRESH_FOR_A_SECOND)
 
 
 def receipt_answer(
@@ -96,8 +98,18 @@ def result_document(result: Result) -> dict[str, Any]:
         },
         "turnout": final and final.voters,
         # The very object that the digest was taken from, so that everybody can check it.
-        "final": final and {"digest": final.digest, "certificate": json.loads(final.certificate)},
+        "final": final
+        and {
+            **_certified(final),
+            "recounts": [
+                {"agrees": recount.votes == final.votes, **_certified(recount)} for recount in result.recounts
+            ],
+        },
     }
+
+
+def _certified(final: Final) -> dict[str, Any]:
+    return {"digest": final.digest, "certificate": json.loads(final.certificate)}
 
 
 def result_csv(result: Result) -> str:

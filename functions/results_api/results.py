@@ -5,7 +5,7 @@ and nothing is kept from one request to the next: two containers with a memory e
 with newer and older counts. Once the final entry is there it alone is shown, and it never changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -14,6 +14,9 @@ from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, Visibility
 from voting.unique import UniqueCounts
+
+# Within this time of a final result, the tally counts again by itself, unless its recounts are off.
+RECOUNTED_WITHIN_MS = 24 * 3_600_000
 
 
 class Status(StrEnum):
@@ -36,6 +39,10 @@ class ResultSource(Protocol):
         Raises:
             PollCancelled: the poll was cancelled.
         """
+        ...
+
+    def recounts(self, poll_id: str) -> Sequence[Final]:
+        """Return what later counts of a final poll came to, in order."""
         ...
 
     def is_draining(self, poll_id: str) -> bool:
@@ -103,12 +110,15 @@ class Result(NamedTuple):
     """A poll's result at one moment; ``counts`` is None while they are hidden.
 
     ``unique`` is None, too, until the first full pass, and before the final where voters are not counted live.
+    ``recounts`` lie beside a final result, and ``is_lasting`` says whether no more of them are expected.
     """
 
     poll: Poll
     stage: Stage
     counts: Counts | None
     unique: UniqueResult | None = None
+    recounts: tuple[Final, ...] = ()
+    is_lasting: bool = False
 
 
 def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
@@ -162,11 +172,14 @@ def result_of(poll: Poll, tallies: ResultSource, now_ms: int, *, show_hidden: bo
         final = stage.final
         rejected = {str(reason): count for reason, count in final.rejected.items()}
         lines = _in_order(poll, final.votes)
+        recounts = tuple(tallies.recounts(poll.poll_id))
         return Result(
             poll,
             stage,
             Counts(lines, rejected, final.certified_at),
             UniqueResult(lines, final.proof.counted_at),
+            recounts,
+            bool(recounts) or now_ms > final.certified_at + RECOUNTED_WITHIN_MS,
         )
     live, unique = tallies.live(poll)
     return Result(

@@ -9,7 +9,7 @@ from voting.errors import StoreRefused, StoreUnavailable
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.polls import Poll, bucket_of, poll_bucket
-from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_AND_UNIQUE_PREFIX, UNIQUE_PREFIX
+from voting.tallies import DRAIN_PREFIX, FINAL, LIVE_AND_UNIQUE_PREFIX, RECOUNT_PREFIX, UNIQUE_PREFIX
 from voting.unique import UniqueCounts
 from voting_aws.clients import error_code, is_transient
 from voting_aws.pack_keys import PollKeys
@@ -58,6 +58,14 @@ class TallyTable(_Table):
         """
         row = self._item({"poll_id": poll_id, "entry": FINAL})
         return None if row is None else Final.from_row(row)
+
+    def recounts(self, poll_id: str) -> list[Final]:
+        """Return what later counts came to (``ResultSource.recounts``).
+
+        Raises:
+            InvalidFinal: an entry was changed after it was written.
+        """
+        return [Final.from_row(row) for row in self._entries(poll_id, RECOUNT_PREFIX)]
 
     def is_draining(self, poll_id: str) -> bool:
         """Say whether there is a drain row (``ResultSource.is_draining``)."""

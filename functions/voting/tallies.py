@@ -10,6 +10,7 @@ ACKNOWLEDGED = "acknowledged"  # an operator's word on lost records, as JSON
 PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
 SPILL_PREFIX = "pack#work#"
 FINAL = "final"  # written once; recounts lie beside it
+RECOUNT_PREFIX = FINAL + "#"
 
 # Attributes of a live row: received = total + all rejected; total = all options.
 RECEIVED = "received"
@@ -56,7 +57,7 @@ def unique_entry(bucket: int) -> str:
 
 def recount_entry(number: int) -> str:
     """Return the sort key of a recount (1, 2, …), which lies beside the final result."""
-    return f"{FINAL}#{number}"
+    return f"{RECOUNT_PREFIX}{number}"
 
 
 def spill_prefix(work: str) -> str:

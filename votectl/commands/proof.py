@@ -74,8 +74,15 @@ def tally(
         agrees = bool(certified.get("agrees", True))
         final = tallies.final(poll_id, str(certified.get("entry", FINAL)))
     if final is not None:
-        card = final_card(poll, final, "Recount" if recount else "Final result")
+        recounts = () if recount else tallies.recounts(poll_id)
+        card = final_card(poll, final, "Recount" if recount else "Final result", recounts)
         emit_fields(chosen(output, as_json), [card], certificate_fields(final))
+        if any(later.votes != final.votes for later in recounts):
+            console(stderr=True).print(
+                f"a recount contradicts this result: see {command('audit', poll_id)}",
+                style="red",
+                soft_wrap=True,
+            )
         if sentence := publication.sentence():
             console(stderr=True).print(sentence, soft_wrap=True, highlight=False)
     if not agrees:

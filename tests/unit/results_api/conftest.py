@@ -26,6 +26,7 @@ class Tables:
     now_ms: int = DURING
     polls: dict[str, Poll] = field(default_factory=dict)
     finals: dict[str, Final] = field(default_factory=dict)
+    recounted: dict[str, list[Final]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     draining: set[str] = field(default_factory=set)
     live_rows: dict[str, LiveCounts] = field(default_factory=dict)
@@ -71,6 +72,10 @@ class Tables:
         if poll_id in self.cancelled:
             raise PollCancelled(poll_id)
         return self.finals.get(poll_id)
+
+    def recounts(self, poll_id: str) -> list[Final]:
+        self._look("recounts")
+        return self.recounted.get(poll_id, [])
 
     def is_draining(self, poll_id: str) -> bool:
         self._look("draining")
@@ -155,3 +160,19 @@ def request_event(raw_event: Callable[[str], dict[str, Any]]) -> Callable[..., d
         return event
 
     return make
+
+
+def a_contradiction() -> Final:
+    """Return a recount that found one more vote than ``a_final``."""
+    return a_final(
+        counts=({"option": "choice-a", "votes": 1}, {"option": "choice-b", "votes": 3}),
+        voters=4,
+        live={"accepted": 6, "repeated": 2},
+        certified_at=30_000,
+        contradicts={
+            "digest": a_final().digest,
+            "votes": 1,
+            "arrivals": ({"arrived_at": 19_000, "votes": 1},),
+            "earlier": 0,
+        },
+    )

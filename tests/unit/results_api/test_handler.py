@@ -13,7 +13,8 @@ from botocore.stub import Stubber
 import results_api.handler
 from contract.openapi_document import answer_problems
 from results_api.handler import handle, lambda_handler, runtime
-from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
+from results_api.results import RECOUNTED_WITHIN_MS
+from unit.results_api.conftest import AFTER, DURING, Tables, a_contradiction, a_final, a_poll
 from voting.errors import InvalidSettings, StoreUnavailable
 from voting.live import LiveCounts
 from voting.metrics import Metric
@@ -125,6 +126,19 @@ def test_a_final_result_comes_with_its_proof(ask: Ask, tables: Tables) -> None:
     )
     assert document["final"]["digest"] == a_final().digest
     assert document["final"]["certificate"] == json.loads(a_final().certificate)
+    assert document["final"]["recounts"] == []
+
+
+def test_recounts_lie_beside_the_final_result(ask: Ask, tables: Tables) -> None:
+    tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
+    tables.recounted["poll-1"] = [a_final(certified_at=30_000), a_contradiction()]
+    same, other = ask()["json"]["final"]["recounts"]
+    assert same["agrees"]
+    assert "contradicts" not in same["certificate"]
+    assert not other["agrees"]
+    assert other["digest"] == a_contradiction().digest
+    assert other["certificate"]["contradicts"]["arrivals"] == [{"arrived_at": 19_000, "votes": 1}]
+    assert ask()["json"]["final"]["digest"] == a_final().digest
 
 
 def test_hidden_counts_are_null_and_nothing_gives_them_away(ask: Ask, tables: Tables) -> None:
@@ -197,6 +211,11 @@ def test_the_table_has_a_tag_of_its_own(ask: Ask) -> None:
 def test_what_can_change_is_kept_for_a_second_and_what_cannot_for_long(ask: Ask, tables: Tables) -> None:
     assert ask()["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"
     tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
+    assert ask()["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"  # a recount may come
+    tables.recounted["poll-1"] = [a_final()]
+    assert ask()["headers"]["Cache-Control"] == "public, max-age=300, s-maxage=86400"
+    tables.recounted.clear()
+    tables.now_ms += RECOUNTED_WITHIN_MS + a_final().certified_at
     assert ask()["headers"]["Cache-Control"] == "public, max-age=300, s-maxage=86400"
     assert ask(POLL)["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"
 

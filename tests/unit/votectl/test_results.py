@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from results_api.results import Result, result_of
-from unit.results_api.conftest import AFTER, DURING, Tables, a_final, a_poll
+from unit.results_api.conftest import AFTER, DURING, Tables, a_contradiction, a_final, a_poll
 from votectl.results import CSV_COLUMNS, as_document, as_picture, csv_rows
 from votectl.terminal import PlainConsole, as_csv
 from voting.live import LiveCounts
@@ -69,6 +69,19 @@ def test_a_final_result_is_drawn_with_what_it_rests_on(tables: Tables) -> None:
     picture = drawn(result_of(a_poll(), tables, AFTER))
     assert "3 voters, one vote each; 2 changes of mind and repeats" in picture
     assert a_final().digest in picture
+    assert "recount" not in picture
+
+
+def test_a_recount_is_drawn_below_the_final_result(tables: Tables) -> None:
+    tables.finals["poll-1"] = a_final()
+    tables.recounted["poll-1"] = [a_final(certified_at=30_000)]
+    picture = drawn(result_of(a_poll(), tables, AFTER))
+    assert "the same votes for every option" in picture
+    assert "CONTRADICTS" not in picture
+    tables.recounted["poll-1"] += [a_contradiction()]
+    picture = drawn(result_of(a_poll(), tables, AFTER))
+    assert "CONTRADICTS this result: 1 votes differ; arrived: 1 at 1970-01-01" in picture
+    assert "`votectl audit poll-1`" in picture
 
 
 def test_markup_in_a_title_is_only_text(tables: Tables) -> None:
