@@ -12,11 +12,18 @@ from voting.errors import StoreUnavailable
 from voting.final import Acknowledgement, Losses
 
 
+class MappingLanes(NamedTuple):
+    """A mapping's parallelization factor, and when the mapping was last changed (epoch ms)."""
+
+    factor: int
+    changed_at: int = 0
+
+
 class WriterMapping(Protocol):
     """The event source mapping that feeds the vote writer."""
 
-    def lanes(self) -> int:
-        """Return its parallelization factor now.
+    def lanes(self) -> MappingLanes:
+        """Return its parallelization factor now, and when its settings were last changed.
 
         Raises:
             StoreUnavailable: Lambda does not answer, or the mapping is being changed.
@@ -65,29 +72,44 @@ def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | N
     return LossVerdict(losses, known, acknowledgement if covered and (losses.any or not known) else None)
 
 
-def wait_for(lanes: int, mapping: WriterMapping) -> None:
-    """Check, before markers are put, that the mapping has the lanes that this function was deployed for.
+def wait_for(factor: int, mapping: WriterMapping) -> MappingLanes:
+    """Return the mapping's lanes before markers are put; they have to be those that this function was deployed for.
 
     Raises:
         StoreUnavailable: it has others, so a deployment is under way. The state machine tries again.
     """
-    if (now := mapping.lanes()) != lanes:
+    now = mapping.lanes()
+    if now.factor != factor:
         raise StoreUnavailable(
-            f"the parallelization factor of vote_writer's mapping is {now}, and this tally was deployed for {lanes}: "
-            "wait until the deployment is over, or apply again"
+            f"the parallelization factor of vote_writer's mapping is {now.factor}, and this tally was deployed for "
+            f"{factor}: wait until the deployment is over, or apply again"
         )
+    return now
 
 
-def must_still_be(lanes: int, mapping: WriterMapping) -> None:
-    """Check that the mapping has the lanes that the markers were made for.
+def must_still_be(lanes: MappingLanes, mapping: WriterMapping) -> None:
+    """Check that the mapping has had the lanes that the markers were made for all the time since.
 
-    Nothing documents which lane a record goes to while the factor changes, so markers prove nothing then.
+    Nothing documents which lane a record goes to while the factor changes, so markers prove nothing then. A factor that
+    was changed and changed back shows in the time of the last change, as any other change of the mapping does.
+
+    Args:
+        lanes: before the markers were put. Older releases kept no factor (0) or no time (0) of them.
+        mapping: the mapping.
 
     Raises:
-        LanesChanged: it has others.
+        LanesChanged: it has others, or was changed in between.
     """
-    if lanes and (now := mapping.lanes()) != lanes:
+    if not lanes.factor:
+        return
+    now = mapping.lanes()
+    if now.factor != lanes.factor:
         raise LanesChanged(
-            f"the parallelization factor of vote_writer's mapping is {now}, and was {lanes} when the closing markers "
-            "were put: start the tally again"
+            f"the parallelization factor of vote_writer's mapping is {now.factor}, and was {lanes.factor} when the "
+            "closing markers were put: start the tally again"
+        )
+    if lanes.changed_at and now.changed_at != lanes.changed_at:
+        raise LanesChanged(
+            "vote_writer's mapping was changed after the closing markers were put, so nobody knows which lanes it had "
+            "in between: start the tally again"
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tally.losses import MappingLanes
 from voting.errors import StoreUnavailable
 from voting.final import Losses
 from voting_aws.clients import attempt
@@ -45,15 +46,17 @@ class EventSourceMapping:
         self._function = function
         self._now_ms = now_ms
 
-    def lanes(self) -> int:
-        """Return the parallelization factor (``WriterMapping.lanes``)."""
+    def lanes(self) -> MappingLanes:
+        """Return the parallelization factor and the last change (``WriterMapping.lanes``)."""
         found = attempt(
             "vote_writer's mapping can't be read",
             lambda: self._client.get_event_source_mapping(UUID=self._known(self._uuid)),
         )
         if found["State"] not in SETTLED:
             raise StoreUnavailable(f"vote_writer's mapping is being changed: {found['State']}")
-        return found.get("ParallelizationFactor", 1)
+        return MappingLanes(
+            found.get("ParallelizationFactor", 1), round(found["LastModified"].timestamp() * 1000)
+        )
 
     def losses(self, since_ms: int) -> Losses:
         """Return what was lost (``WriterMapping.losses``)."""

@@ -35,6 +35,7 @@ class TallyState(BaseModel):
     shards: tuple[str, ...] = ()
     markers_per_shard: int = 0
     lanes: int = 0  # that the markers were made for; 0: an older release put them
+    mapping_changed_at: int = 0  # the last change of the writer's mapping before the markers
     started_at: int = 0  # before the first marker was put
 
     # check_drain

@@ -17,7 +17,7 @@ from tally.certifying import certificate, contradiction
 from tally.closing import Expectations, MarkerStream, markers_per_shard
 from tally.draining import DrainPlace, DrainStatus, drain_of
 from tally.errors import NotDrained, PollChanged, UnknownPoll
-from tally.losses import LossVerdict, WriterMapping, judge, must_still_be, wait_for
+from tally.losses import LossVerdict, MappingLanes, WriterMapping, judge, must_still_be, wait_for
 from tally.state import TallyState
 from voting.counting import BucketReader, Partial, VotePage, count_on
 from voting.errors import PollCancelled
@@ -149,7 +149,7 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
 def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Put the closing markers."""
     poll = _unchanged_poll(state, runtime)
-    wait_for(runtime.lanes, runtime.mapping)
+    lanes = wait_for(runtime.lanes, runtime.mapping)
     started_at = runtime.now_ms()
     _report(state, runtime, step="put_markers", execution=state.execution)
     shards = closing.put_markers(
@@ -161,7 +161,8 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
     return state.then(
         shards=tuple(shards),
         markers_per_shard=markers,
-        lanes=runtime.lanes,
+        lanes=lanes.factor,
+        mapping_changed_at=lanes.changed_at,
         started_at=started_at,
         buckets=poll.bucket_count,
         groups=tuple(
@@ -189,7 +190,7 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
     settled = passed_at is not None and now - passed_at >= runtime.settle_ms
     verdict = None
     if passed_at is not None and settled and not waiting:
-        must_still_be(state.lanes, runtime.mapping)
+        must_still_be(MappingLanes(state.lanes, state.mapping_changed_at), runtime.mapping)
         verdict = _losses(state, passed_at, runtime)
     drained = verdict is not None and verdict.clear
     behind = ", ".join(str(place) for place in drain.behind[:NAMED]) + (
@@ -304,7 +305,7 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
     drain = _drain(state, runtime)
     if not (state.drained and drain.complete):
         raise NotDrained("the drain rows were changed while the votes were counted: start the tally again")
-    must_still_be(state.lanes, runtime.mapping)
+    must_still_be(MappingLanes(state.lanes, state.mapping_changed_at), runtime.mapping)
     verdict = _losses(state, state.passed_at or state.drained_at, runtime)
     if not verdict.clear:
         raise NotDrained("records were lost while the votes were counted: start the tally again")

@@ -297,7 +297,7 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     if what == "apply" and environment != LOCAL and not quotas_suffice(environment):
         return 1
     if what == "apply":
-        lanes.check(environment, lambda: wanted_lanes(layout, environment))
+        lanes.check(environment, lambda: wanted_lanes(layout, environment, more))
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
     if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
@@ -330,16 +330,40 @@ def publish_pages(layout: Layout, tool: Path, variables: Mapping[str, str]) -> N
     say(f"the pages are published, version {version}")
 
 
-def wanted_lanes(layout: Layout, environment: str) -> int:
-    """Returns the writer's parallelization factor in the tfvars of an environment.
+def wanted_lanes(layout: Layout, environment: str, more: Sequence[str] = ()) -> int:
+    """Returns the writer's parallelization factor that an apply sets.
+
+    Args:
+        layout: the checkout.
+        environment: its name, whose tfvars count.
+        more: further arguments for Terraform: ``-var`` and ``-var-file`` among them count, too.
 
     Raises:
-        UserError: Terraform refuses the file.
+        UserError: Terraform refuses the values.
     """
     try:
-        return tfvars.read(variables_file(layout, environment)).vote_writer.parallelization_factor
+        writer = tfvars.value(
+            variables_file(layout, environment),
+            "vote_writer",
+            variable_arguments(more, layout.root / "infra"),
+        )
     except OperatorError as error:
         raise UserError(str(error)) from None
+    return int(writer["parallelization_factor"])
+
+
+def variable_arguments(more: Sequence[str], folder: Path) -> list[str]:
+    """Returns the arguments that set variables; files are named from the root, where Terraform runs in ``folder``."""
+    found = []
+    words = iter(more)
+    for word in words:
+        option, given, value = word.partition("=")
+        name = option.lstrip("-")
+        if not option.startswith("-") or name not in ("var", "var-file"):
+            continue
+        value = value if given else next(words, "")
+        found.append(f"-{name}={folder / value if name == 'var-file' else value}")
+    return found
 
 
 def quotas_suffice(environment: str) -> bool:

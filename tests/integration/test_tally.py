@@ -12,6 +12,7 @@ import pytest
 from integration.conftest import Store
 from tally.closing import OpenShard
 from tally.handler import handle
+from tally.losses import MappingLanes
 from tally.state import TallyState
 from tally.steps import TallyRuntime
 from tally.store import REDRIVEN_PREFIX, TallyRowTable, VoteStream, WriterFailures
@@ -52,8 +53,8 @@ class Silence:
 class UntroubledMapping:
     """A mapping that has lost nothing, as far as CloudWatch can tell."""
 
-    def lanes(self) -> int:
-        return 2
+    def lanes(self) -> MappingLanes:
+        return MappingLanes(2, 1_000)
 
     def losses(self, since_ms: int) -> Losses:
         return Losses(dropped=0, undelivered=0, counted_until=since_ms + 86_400_000)

@@ -12,6 +12,7 @@ import tally.steps
 import vote_aggregator.handler
 import vote_writer.handler
 from tally.closing import Expectations, MarkerStream
+from tally.losses import MappingLanes, must_still_be
 from tally.state import TallyState
 from tally.store import TallyRowTable, WriterFailures
 from voting.final import CERTIFICATE, Acknowledgement, Final, Losses
@@ -183,12 +184,22 @@ def a_recount_contradicts_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_minds_that_the_lanes_change(patch: pytest.MonkeyPatch) -> None:
     """Markers for fewer lanes than there are then prove nothing."""
-    for check in ("wait_for", "must_still_be"):
-        patch.setattr(tally.steps, check, lambda _lanes, _mapping: None)
+    patch.setattr(tally.steps, "wait_for", lambda factor, _mapping: MappingLanes(factor))
+    patch.setattr(tally.steps, "must_still_be", lambda _lanes, _mapping: None)
+
+
+def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None:
+    """Nobody knows which lanes there were in between."""
+    patch.setattr(
+        tally.steps,
+        "must_still_be",
+        lambda lanes, mapping: must_still_be(MappingLanes(lanes.factor), mapping),
+    )
 
 
 # Random schedules show these too seldom: the explorer takes those that do.
 EXPLORED_DEFECTS: dict[str, Defect] = {
     "a-tally-begins-as-soon-as-its-own-clock-says": a_tally_begins_as_soon_as_its_own_clock_says,
     "nobody-minds-that-the-lanes-change": nobody_minds_that_the_lanes_change,
+    "a-factor-that-was-changed-back-is-trusted": a_factor_that_was_changed_back_is_trusted,
 }

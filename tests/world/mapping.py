@@ -135,6 +135,7 @@ class EventSourceMapping:
         self.lost_records: list[StreamRecord] = []
         # When (epoch ms) how many records were lost.
         self.losses: list[tuple[int, int]] = []
+        self.factor_changes = 1
 
     @property
     def factor(self) -> int:
@@ -168,6 +169,7 @@ class EventSourceMapping:
         Nothing documents what happens then. So a key's records may be under way in an old lane and in a new one.
         """
         self._factor = factor
+        self.factor_changes += 1
         for shard_id, old in self._lanes.items():
             settled = {record.sequence for lane in old for record in lane.records()[: lane.done]}
             records = old[0].shard.records

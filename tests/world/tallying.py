@@ -112,7 +112,12 @@ class FakeLambda:
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
         """Describe the mapping."""
         del UUID
-        return {"State": "Enabled", "ParallelizationFactor": self._mapping.factor}
+        changed_at = datetime.fromtimestamp(self._mapping.factor_changes, UTC)
+        return {
+            "State": "Enabled",
+            "ParallelizationFactor": self._mapping.factor,
+            "LastModified": changed_at,
+        }
 
 
 class FakeCloudWatch:

@@ -141,12 +141,35 @@ def read(path: Path) -> DeploymentSettings:
         raise BadFile(f"tfvars: {path}: {problems(error)[0]}") from None
 
 
+def value(path: Path, name: str, arguments: Sequence[str] = ()) -> Any:
+    """Return one variable as an apply of the root module gets it.
+
+    Args:
+        path: the tfvars file.
+        name: the variable.
+        arguments: what else sets variables: ``-var=…`` and ``-var-file=…``, with absolute paths.
+
+    Raises:
+        BadFile: the file can't be read, or Terraform refuses the values.
+    """
+    from_outside = {key: text for key, text in os.environ.items() if key.startswith("TF_VAR_")}
+    values, _ = _evaluate(
+        path, text_of(path, "tfvars"), VARIABLES.read_text("utf-8"), [name], arguments, from_outside
+    )
+    return values[name]
+
+
 def _of_any_type(names: Collection[str]) -> str:
     return "".join(f'variable "{name}" {{\n  type    = any\n  default = null\n}}\n' for name in sorted(names))
 
 
 def _evaluate(
-    path: Path, text: str, declarations: str, names: Collection[str]
+    path: Path,
+    text: str,
+    declarations: str,
+    names: Collection[str],
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], set[str]]:
     """Return the named variables' values, and some names that the file sets and nothing declares."""
     fields = ", ".join(f"{name} = var.{name}" for name in sorted(names))
@@ -155,9 +178,9 @@ def _evaluate(
         Path(folder, "values.tfvars").write_text(text, "utf-8")
         try:
             done = subprocess.run(
-                [terraform.ensure(HERE), "console", "-no-color", "-var-file=values.tfvars"],
+                [terraform.ensure(HERE), "console", "-no-color", "-var-file=values.tfvars", *arguments],
                 cwd=folder,
-                env=_environment(),
+                env=_environment() | dict(environment or {}),
                 input=f"base64encode(jsonencode({{ {fields} }}))\n",
                 capture_output=True,
                 text=True,

@@ -11,6 +11,7 @@ import pytest
 
 from tally.closing import OpenShard
 from tally.draining import DrainPlace
+from tally.losses import MappingLanes
 from tally.state import TallyState
 from tally.steps import TallyRuntime
 from voting.counting import Partial, VotePage
@@ -160,13 +161,14 @@ class FakeMapping:
 
     def __init__(self) -> None:
         self.lanes_now = 1
+        self.changed_at = 1_000
         self.dropped = 0
         self.undelivered = 0
         self.counted_until = FAR
         self.since: list[int] = []
 
-    def lanes(self) -> int:
-        return self.lanes_now
+    def lanes(self) -> MappingLanes:
+        return MappingLanes(self.lanes_now, self.changed_at)
 
     def losses(self, since_ms: int) -> Losses:
         self.since.append(since_ms)

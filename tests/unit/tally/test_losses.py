@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tally import steps
 from tally.errors import LanesChanged, NotDrained
-from tally.losses import judge
+from tally.losses import MappingLanes, judge
 from tally.mapping import EventSourceMapping
 from tally.state import TallyState
 from unit.tally.conftest import METRICS_LAG_MS, POLL, SETTLE_MS, World
@@ -141,7 +141,16 @@ def test_a_tally_during_which_the_lanes_change_certifies_nothing(
     world.mapping.lanes_now = 2
     with pytest.raises(LanesChanged, match="is 2, and was 1"):
         getattr(steps, step)(checked, replace(world.runtime))
+    world.mapping.lanes_now = 1
+    world.mapping.changed_at += 1
+    with pytest.raises(LanesChanged, match="which lanes it had in between"):
+        getattr(steps, step)(checked, replace(world.runtime))
     assert world.rows.certificates == {}
+
+
+def test_a_tally_that_an_older_release_began_knows_of_no_change(world: World, state: States) -> None:
+    checked = passed(world, state()).then(mapping_changed_at=0)
+    assert steps.check_drain(checked, world.runtime).drained
 
 
 # the mapping
@@ -149,7 +158,7 @@ def test_a_tally_during_which_the_lanes_change_certifies_nothing(
 
 class FakeLambda:
     def __init__(self, **mapping: Any) -> None:
-        self.mapping = {"State": "Enabled", "ParallelizationFactor": 2} | mapping
+        self.mapping = {"State": "Enabled", "ParallelizationFactor": 2, "LastModified": NOW} | mapping
 
     def get_event_source_mapping(self, **request: Any) -> dict[str, Any]:
         assert request == {"UUID": "uuid"}
@@ -227,8 +236,8 @@ def test_an_answer_that_is_none_is_asked_for_again(status: str) -> None:
 
 
 def test_a_mapping_that_is_being_changed_is_waited_for() -> None:
-    assert mapping(FakeCloudWatch()).lanes() == 2
-    assert mapping(FakeCloudWatch(), FakeLambda(State="Disabled")).lanes() == 2
+    assert mapping(FakeCloudWatch()).lanes() == MappingLanes(2, NOW_MS)
+    assert mapping(FakeCloudWatch(), FakeLambda(State="Disabled")).lanes() == MappingLanes(2, NOW_MS)
     with pytest.raises(StoreUnavailable, match="Updating"):
         mapping(FakeCloudWatch(), FakeLambda(State="Updating")).lanes()
 

@@ -88,6 +88,7 @@ class SmallWorld:
             code.numbers.of_object(state.shards, lambda shards: shards),
             state.faults_left,
             state.factor,
+            state.factor_changes,
             self._tally.number(state.tally),
             code.rows(state.votes),
             code.rows(state.tallies),
@@ -175,7 +176,7 @@ class SmallWorld:
             )
         if self._has(state, CHILDREN) and not state.children_early and len(state.shards) > 1:
             yield CHILDREN, lambda: state.then(children_early=True, faults_left=state.faults_left - 1)
-        if self._has(state, LANES) and state.factor == self.scope.factor:
+        if self._has(state, LANES):
             yield LANES, partial(self._with_factor, state, 3 - state.factor)
 
     def _with_factor(self, state: State, factor: int) -> State:
@@ -198,7 +199,11 @@ class SmallWorld:
                 )
                 lanes[LanePlace(WRITER, position, number, factor)] = LaneState(done)
         return state.then(
-            lanes=lanes, zombies=tuple(zombies), factor=factor, faults_left=state.faults_left - 1
+            lanes=lanes,
+            zombies=tuple(zombies),
+            factor=factor,
+            factor_changes=state.factor_changes + 1,
+            faults_left=state.faults_left - 1,
         )
 
     # Consumers

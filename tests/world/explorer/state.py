@@ -109,6 +109,7 @@ class State:
     bucket: tuple[Records, ...] = ()  # batches in the failure destination
     late: tuple[Records, ...] = ()  # on their way there
     lost: tuple[tuple[int, Records], ...] = ()  # that never get there, and when they were given up
+    factor_changes: int = 0
     reshards_left: int = 0
     children_early: bool = False
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from world.kinesis import base64_of
 from world.tallying import FakeCloudWatch
 
 AGAIN = "-again"
+MOST_STARTS = 4  # of one poll's tally
 
 
 class TallyCode:
@@ -41,9 +43,9 @@ class TallyCode:
         self._execution = _execution_for_two_lanes()
         self._went: dict[Hashable, dict[str, Any]] = {}
 
-    def new(self, *, again: bool = False) -> TallyRun:
-        """Return a tally that has not begun."""
-        execution = self._execution + AGAIN * again
+    def new(self, after: TallyRun | None = None) -> TallyRun:
+        """Return a tally that has not begun, with another name than the one before it."""
+        execution = self._execution if after is None else json.loads(after.state)["execution"] + AGAIN
         return TallyRun("begin", json.dumps({"poll_id": POLL, "execution": execution}))
 
     def number(self, run: TallyRun | None) -> int:
@@ -62,7 +64,7 @@ class TallyCode:
             code.numbers.of_object(state.shards, lambda shards: shards),
             code.rows(state.votes),
             code.rows(state.tallies),
-            (state.now_ms, state.factor, len(state.bucket), state.lost),
+            (state.now_ms, state.factor, state.factor_changes, len(state.bucket), state.lost),
         )
         if key not in self._went:
             after = self._step(state, run)
@@ -101,7 +103,7 @@ class TallyCode:
                 tally=run._replace(answers=(), call=None)
             )  # the state machine tries again
         except LanesChanged:
-            return calls.state().then(tally=self.new(again=True))  # an operator does
+            return calls.state().then(tally=self.new(run))  # an operator does
         except (VotestreamError, AssertionError) as error:
             raise Broken(f"the tally ends with an error: {error}") from error
         return calls.state().then(tally=_follows(run, went))
@@ -167,7 +169,10 @@ class _TallyCalls:
                     {"Contents": [{"Key": f"batch/{number}"} for number in range(len(state.bucket))]}
                 )
             case "get_event_source_mapping":
-                return Answer({"State": "Enabled", "ParallelizationFactor": state.factor})
+                changed_at = datetime.fromtimestamp(1 + state.factor_changes, UTC)
+                return Answer(
+                    {"State": "Enabled", "ParallelizationFactor": state.factor, "LastModified": changed_at}
+                )
             case "get_metric_data":
                 losses = [(moment, len(records)) for moment, records in state.lost]
                 metrics = FakeCloudWatch(
@@ -243,7 +248,7 @@ def _execution_for_two_lanes() -> str:
     """Return the name of an execution of which two markers reach both lanes, started again or not."""
     for number in range(1_000):
         name = f"execution-{number}"
-        if all(_reaches_both(execution) for execution in (name, name + AGAIN)):
+        if all(_reaches_both(name + AGAIN * starts) for starts in range(MOST_STARTS)):
             return name
     raise AssertionError("no name fits")
 

@@ -138,6 +138,7 @@ FINDS: dict[str, tuple[str, int]] = {
     "a-tally-begins-as-soon-as-its-own-clock-says": ("tally: 1 late vote", 0),
     "lost-records-are-forgotten": ("tally: 1 lost batch", 1),
     "nobody-minds-that-the-lanes-change": ("tally: lanes change", 1),
+    "a-factor-that-was-changed-back-is-trusted": ("tally: lanes change", 2),
     "votes-are-counted-before-the-drain": ("tally: 1 vote, both consumers", 0),
 }
 
