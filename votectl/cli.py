@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scripts.bootstrap import process
 from votectl.lazy import Lazy, group_of
 
 ENVIRONMENT_VARIABLE = "VOTECTL_ENVIRONMENT"
@@ -29,6 +30,7 @@ COMMANDS = {
         "votectl.commands.operate", "Send votes of every kind to two new polls, and check the results."
     ),
     "plan": Lazy("votectl.sizing.cli", "Choose stream, tables and functions for an event, and price them."),
+    "idle": Lazy("votectl.sizing.cli", "Price a month of an environment in which nobody votes."),
     "simulate": Lazy("votectl.sizing.cli", "Take an event through a deployment that is not built."),
     "calibrate": Lazy("votectl.sizing.cli", "Measure how long the functions take, batch size by batch size."),
     "rehearse": Lazy("votectl.sizing.cli", "Send a small event, and compare the run with its simulation."),
@@ -65,3 +67,7 @@ def before_the_command(
     """Run polls on a Votestream deployment."""
     if environment is not None:
         os.environ[ENVIRONMENT_VARIABLE] = environment  # where every command looks, its own option aside
+
+
+if __name__ == "__main__":
+    process.run("votectl.cli:app")

@@ -120,15 +120,29 @@ def plan(
     ] = None,
     out: Annotated[Path | None, _option("Write the settings as tfvars")] = None,
     brief: Annotated[bool, _option("The main numbers in one table", "--brief")] = False,
-    idle: Annotated[
-        str | None, _option("Price a month of this environment in which nobody votes; no other event")
-    ] = None,
 ) -> None:
     """Choose shards, units, batches and throttles for an event; predict its course and cost."""
     told = _options(locals())
     from votectl.sizing import commands
 
     commands.plan(told)
+
+
+@app.command()
+@reported
+def idle(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="An environment that has tfvars")],
+    prices: Prices = None,
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    explain: Explain = False,
+    only: Only = None,
+) -> None:
+    """Price a month in which nobody votes."""
+    told = _options(locals())
+    from votectl.sizing import commands
+
+    commands.idle(told)
 
 
 @app.command()

@@ -193,11 +193,8 @@ def _show(options: Options, shown: report.SizingReport, figures: Callable[[], di
 
 
 def plan(options: Options) -> None:
-    """Plan an event; write the settings and show the rest. Or price an idle month."""
+    """Plan an event; write the settings and show the rest."""
     _check_shown(options)
-    if options["idle"] is not None:
-        _idle(options)
-        return
     if options["keep"] is not None and options["out"] is None:
         raise InvalidInput("--keep belongs to --out: it says what that file repeats")
     kept = None if options["keep"] is None else tfvars.parse(options["keep"])
@@ -210,10 +207,13 @@ def plan(options: Options) -> None:
     _show(options, report.plan(found, brief=options["brief"]), found.figures)
 
 
-def _idle(options: Options) -> None:
-    environment = options["idle"]
-    if describes_event(options):
-        raise InvalidInput("--idle prices a month without votes; leave out options of an event")
+def idle(options: Options) -> None:
+    """Price a month of an environment in which nobody votes."""
+    _check_shown(options)
+    environment = options["environment"]
+    known = sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
+    if environment not in known:
+        raise InvalidInput(f"there is no environment {environment!r}: choose one of {', '.join(known)}")
     items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
     figures = {f"cost: {item.service}, {item.what}": item.cost for item in items}
     _show(options, report.idle(environment, items), lambda: figures)

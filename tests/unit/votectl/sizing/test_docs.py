@@ -66,7 +66,7 @@ def test_the_idle_months_in_the_readme_are_what_plan_answers(
     votectl: Callable[..., tuple[int, str]],
 ) -> None:
     dev, prod = (
-        json.loads(votectl(["plan", "--idle", name, "--json"])[1])["usd"] for name in ("dev", "prod")
+        json.loads(votectl(["idle", name, "--json"])[1])["usd"] for name in ("dev", "prod")
     )
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"An idle month costs ${dev:.0f} (`dev`) and ${prod:.0f} (`prod`)" in text
