@@ -16,6 +16,7 @@ from benchmarks.results import Results
 from benchmarks.scenarios import FULL, QUICK, Bench
 from benchmarks.store import running_store
 from benchmarks.subjects import built_subjects, versions
+from scripts.bootstrap import process
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -75,3 +76,7 @@ def measure(*, quick: bool) -> Results:
         if effort.memory_batches:
             results.memory = run(scenarios.memory)
     return results
+
+
+if __name__ == "__main__":
+    process.run("benchmarks.cli:main")

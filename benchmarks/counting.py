@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from benchmarks.results import NOTE
 from benchmarks.store import VOTES_TABLE, Store, running_store
 from benchmarks.usage import peak_memory_bytes
+from scripts.bootstrap import process
 from scripts.bootstrap.console import whole_number
 from voting.counting import Partial, count_on
 from voting.polls import DEFAULT_BUCKETS, bucket_of, poll_bucket
@@ -187,3 +188,7 @@ def count(poll_id: str) -> dict[str, Any]:
         "memory_before": memory_before,
         "memory_peak": peak_memory_bytes(os.getpid()),
     }
+
+
+if __name__ == "__main__":
+    process.run("benchmarks.counting:main")

@@ -17,6 +17,7 @@ from localcloud import cloud
 from localcloud.environment import environment, external_endpoint, running_settings, shell_lines
 from localcloud.errors import LocalCloudError, StartFailedError
 from localcloud.settings import CloudSettings, Emulator
+from scripts.bootstrap import process
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="A cloud on this machine.")
 # Paths, endpoints and messages are not ours: nothing is read as markup or emoji codes.
@@ -159,3 +160,7 @@ def _plain_errors() -> Iterator[None]:
 def main() -> None:
     """Run the command that was typed."""
     app(prog_name="localcloud")
+
+
+if __name__ == "__main__":
+    process.run("localcloud.cli:main")

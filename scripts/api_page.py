@@ -4,6 +4,7 @@ The page is text: it needs no script, no network and no server, and prints. Swag
 browser, from more than a megabyte of scripts that would have to be kept here or come from somebody else's host.
 """
 
+import argparse
 import json
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from scripts.bootstrap import process
 from scripts.bootstrap.layout import HERE
 
 TEMPLATE = Path(__file__).with_name("api_page.html.j2")
@@ -100,9 +102,14 @@ def page(document: Node) -> str:
 
 def main() -> int:
     """Write the page, and say where it is."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     target = HERE.root / "dist/api.html"
     target.parent.mkdir(exist_ok=True)
     document = yaml.safe_load((HERE.root / "openapi.yaml").read_text(encoding="utf-8"))
     target.write_text(page(document), encoding="utf-8")
     print(target.relative_to(HERE.root))
     return 0
+
+
+if __name__ == "__main__":
+    process.run("scripts.api_page:main")

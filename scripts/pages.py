@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scripts.bootstrap import process
 from scripts.bootstrap.console import whole_number
 from votectl import deployment
 from votectl.errors import OperatorError
@@ -90,3 +91,7 @@ def main() -> None:
         server.serve_forever()
     except KeyboardInterrupt:
         server.server_close()
+
+
+if __name__ == "__main__":
+    process.run("scripts.pages:main")

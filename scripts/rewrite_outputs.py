@@ -3,6 +3,7 @@
 A shown command is a console block that begins with ``$ votectl``. The table of doors stands between two comments.
 """
 
+import argparse
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from scripts.bootstrap import process
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -100,6 +103,7 @@ def printed(block: re.Match[str]) -> str:
 
 def main() -> None:
     """Rewrite every page."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     tables = {"doors": door_table(votectl), "identities": identity_table(votectl)}
 
     for page in PAGES:
@@ -109,3 +113,7 @@ def main() -> None:
         ) != text:
             page.write_text(now, "utf-8")
             print(f"{page.name} has changed", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    process.run("scripts.rewrite_outputs:main")

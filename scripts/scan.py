@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.bootstrap import process
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 
@@ -224,3 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         say(str(error))
         return 1
+
+
+if __name__ == "__main__":
+    process.run("scripts.scan:main")

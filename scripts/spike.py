@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.bootstrap import process
 from scripts.bootstrap.console import whole_number
 
 MAX_SPREAD_SECONDS = 60
@@ -114,3 +115,7 @@ def main() -> None:
     print(f"| |{'|'.join(courses)}|\n|---|{'---:|' * len(courses)}")
     for name, row in rows.items():
         print(f"|{name}|{'|'.join(row(course) for course in courses.values())}|")
+
+
+if __name__ == "__main__":
+    process.run("scripts.spike:main")

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scripts.bootstrap import process
+
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
 LIST = WEB / "vendored.json"
@@ -34,3 +36,7 @@ def main() -> None:
             file["version"] = json.loads((package / "package.json").read_text())["version"]
             file["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
     LIST.write_text("[\n" + ",\n".join(f"  {json.dumps(file)}" for file in files) + "\n]\n")
+
+
+if __name__ == "__main__":
+    process.run("scripts.vendor_web:main")

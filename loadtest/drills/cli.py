@@ -4,6 +4,7 @@ import argparse
 
 import localcloud
 from loadtest.drills.drill import DRILLS, run
+from scripts.bootstrap import process
 from votectl import deployment
 from votectl.commands.common import complain
 from votectl.errors import OperatorError
@@ -41,3 +42,7 @@ def main() -> int:
     else:
         screen.print("Some numbers disagree with what was answered: see the rows marked above.", style="red")
     return 0 if good else 1
+
+
+if __name__ == "__main__":
+    process.run("loadtest.drills.cli:main")

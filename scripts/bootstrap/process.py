@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,20 @@ from typing import Any, Callable
 # What shells report for a process that SIGINT or SIGPIPE ended.
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+
+
+class OutputFile(io.FileIO):
+    """Standard output. It keeps the error of a failed write, because argparse ignores that."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> Any:
+        """Write bytes; return how many."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failure = error
+            raise
 
 
 def run(entry: str) -> None:
@@ -37,9 +52,18 @@ def _prepare_streams() -> None:
         stream: Any = getattr(sys, name)
         if stream is None:  # the shell has closed it: `>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - it stays open until the process ends
-        else:
-            # Any text can be written as UTF-8. The other case is half a character, from a name of a file.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            continue
+        # Any text can be written as UTF-8. The other case is half a character, from a name of a file.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        if name == "stdout":
+            at_once = stream.line_buffering or stream.write_through  # a terminal, or PYTHONUNBUFFERED
+            file = io.BufferedWriter(OutputFile(stream.fileno(), "wb", closefd=False))
+            sys.stdout = io.TextIOWrapper(file, "utf-8", "backslashreplace", line_buffering=at_once)
+
+
+def _failed_write() -> OSError | None:
+    file = getattr(sys.stdout, "buffer", None)
+    return getattr(getattr(file, "raw", None), "failure", None)
 
 
 def _code_of(entry: str) -> int:
@@ -49,6 +73,9 @@ def _code_of(entry: str) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         code = _ended_with(function)
         sys.stdout.flush()
+        failure = _failed_write()
+        if failure is not None:
+            raise failure
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:

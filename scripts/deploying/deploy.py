@@ -33,7 +33,7 @@ import localcloud
 from localcloud.environment import external_endpoint
 from localcloud.errors import LocalCloudError
 from scripts import build_zip
-from scripts.bootstrap import infra, terraform
+from scripts.bootstrap import infra, process, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import check_tfvars, lanes, publish, release
@@ -400,3 +400,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
+
+
+if __name__ == "__main__":
+    process.run("scripts.deploying.deploy:main")

@@ -8,7 +8,7 @@ import os
 
 import localcloud
 from localcloud.errors import LocalCloudError
-from scripts.bootstrap import terraform
+from scripts.bootstrap import process, terraform
 from scripts.bootstrap.console import UserError, run, say
 from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import assets, deploy, foundation, lanes, release
@@ -202,3 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (LocalCloudError, UserError) as error:
         say(str(error))
         return 1
+
+
+if __name__ == "__main__":
+    process.run("scripts.deploying.pipeline:main")

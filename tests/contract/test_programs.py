@@ -20,7 +20,6 @@ PROGRAMS = sorted(
 )
 # One of each kind: argparse, Typer, and the one that runs on any Python.
 KINDS = ("scripts deploying.deploy", "localcloud", "scripts.bootstrap")
-# A variable of this machine may let argparse lose what it can't write.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 # Runs a program as -m does, after a line that says that Python itself is up.
 ANNOUNCED = """
@@ -42,9 +41,36 @@ def run(program: str, stdout: int, *arguments: str, **more: str) -> subprocess.C
     )
 
 
+def source_of(module: str) -> str:
+    return (PROJECT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+
 def test_the_makefile_names_the_programs() -> None:
     assert {"loadtest", "loadtest.drills", *KINDS} <= set(PROGRAMS)
     assert not {program for program in PROGRAMS if program.startswith(("pytest", "pip"))}
+
+
+def test_a_programs_module_can_be_run_by_its_own_name() -> None:
+    """`python -m scripts.spike` did nothing and said nothing."""
+    named = re.search(r"PROGRAMS = \((.*?)^\)", source_of("scripts.__main__"), re.DOTALL | re.MULTILINE)
+    assert named is not None
+    entries = {f"scripts.{name}:main" for name in re.findall(r'"([a-z_.]+)"', named[1])}
+    entries |= {f"benchmarks.{name}:main" for name in ("cli", "pack", "counting")}
+    for program in ("loadtest", "loadtest.drills", "localcloud"):
+        entries |= set(re.findall(r'process\.run\("(.+)"\)', source_of(f"{program}.__main__")))
+    assert len(entries) == 15
+    for entry in entries:
+        module = entry.partition(":")[0]
+        assert source_of(module).endswith(f'\nif __name__ == "__main__":\n    process.run("{entry}")\n'), (
+            module
+        )
+
+
+@pytest.mark.parametrize("typed", ["scripts", "scripts nothing", "scripts bootstrap", "scripts api-page"])
+def test_a_program_that_does_not_exist_is_one_line(typed: str) -> None:
+    done = run(typed, subprocess.PIPE)
+    assert done.returncode == 2
+    assert re.fullmatch(rb"usage: python -m scripts NAME; NAME is one of api_page, .+\n", done.stderr)
 
 
 @pytest.mark.slow
@@ -78,12 +104,35 @@ def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("program", KINDS)
-def test_a_full_disk_is_one_line(program: str) -> None:
+def test_a_full_disk_is_one_line(program: str, unbuffered: str) -> None:
+    """Argparse passes over an error of its write, which an unbuffered stream raises there."""
     with Path("/dev/full").open("wb") as full:
-        done = run(program, full.fileno(), "--help")
+        done = run(program, full.fileno(), "--help", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
     assert done.stderr == b"error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8, 1.2, 1.6, 2, 2.5, 3, 4, 5])
+def test_an_interrupt_while_locust_starts_leaves_no_traceback(seconds: float) -> None:
+    """Locust is a process of its own. There is no master here that it could work for."""
+    with subprocess.Popen(
+        [sys.executable, "-B", "-c", ANNOUNCED, "loadtest worker", "--master", "127.0.0.1"],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert stderr == b""
+    assert process.returncode in (130, -signal.SIGINT)
 
 
 @pytest.mark.slow
@@ -95,8 +144,9 @@ def test_every_encoding_is_written_as_utf_8() -> None:
 
 
 @pytest.mark.slow
-def test_closed_streams_are_no_error() -> None:
-    command = f'"{sys.executable}" -m scripts.bootstrap --help >&- 2>&-'
+@pytest.mark.parametrize("program", KINDS)
+def test_closed_streams_are_no_error(program: str) -> None:
+    command = f'"{sys.executable}" -m {program} --help >&- 2>&-'
     assert subprocess.run(["sh", "-c", command], cwd=PROJECT, check=False).returncode == 0
 
 
