@@ -2,9 +2,11 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,6 +24,8 @@ from loadtest.run import Files
 from loadtest.scenario import Plan, Shape, steps_expected
 from loadtest.staging import RunStage
 from loadtest.verification import Verdict, expect, verify
+from scripts.bootstrap import process
+from scripts.bootstrap.process import INTERRUPTED
 from votectl import deployment as deployments
 from votectl.commands.common import Client, Environment, find, reported
 from votectl.credentials import for_voters_of
@@ -74,7 +78,10 @@ def run(
         bool, typer.Option("--yes", help="Do not ask before sending to a deployment on AWS")
     ] = False,
 ) -> None:
-    """Send votes, wait for the final result, and compare."""
+    """Send votes, wait for the final result, and compare.
+
+    Ctrl-C ends the run early and verifies what was sent; a second Ctrl-C ends it at once.
+    """
     refuse_impossible(rate, minutes, senders=workers or processes)
     if math.isnan(viewers):
         raise OperatorError("--viewers nan is not a number from 0 to 1")
@@ -241,15 +248,48 @@ def _send(files: Files, plan: Plan, *, processes: int, workers: int) -> None:
 
 
 def _locust(*options: str) -> int:
-    """Run Locust in the foreground; return its exit code."""
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--loglevel", "WARNING", *options]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # Locust gets the signal, too, and lets its users finish. The votes that were sent are then verified.
-            console.print("ending the run")
+    """Run Locust to its end; return its exit code.
+
+    Raises:
+        KeyboardInterrupt: an interrupt ended it before it had sent anything, or a second one ended it at once.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "loadtest.sending",
+        "-f",
+        str(LOCUSTFILE),
+        "--loglevel",
+        "WARNING",
+        *options,
+    ]
+    handled = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    # The process starts with these signals blocked: Python answers one during its start with a traceback.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A group of its own, so that an interrupt reaches it through here only, and thus once. Such a process
+        # must not read from the terminal.
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+    )
+
+    def forward(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    handlers = {number: signal.signal(number, forward) for number in handled}
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if code in (-signal.SIGINT, INTERRUPTED):
+        raise KeyboardInterrupt
+    return code
 
 
 def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
@@ -299,3 +339,7 @@ def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
 
 def _shown(file: Path) -> str:
     return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
+
+
+if __name__ == "__main__":
+    process.run("loadtest.cli:app")

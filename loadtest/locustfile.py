@@ -8,6 +8,8 @@ door: which polls there are and which seed they use comes from the master with t
 import itertools
 import json
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -66,6 +68,7 @@ class ProcessState:
     def __init__(self) -> None:
         self.sender: Sender | None = None
         self.begun = False
+        self.interrupted_ms: int | None = None
         self.pending: list[str] = []  # a worker's lines that it has not reported yet
 
 
@@ -213,12 +216,15 @@ class PlanShape(LoadTestShape):
             # Locust starts a run with its first user, and fires `test_start` before it creates one. A change
             # in between would start the run twice.
             return 1, 1.0
-        plan = shared.scenario.plan
-        seconds = (shared.now_ms() - shared.scenario.polls[0].opens_at) / 1000
-        if seconds < plan.seconds:
+        plan, opened_ms = shared.scenario.plan, shared.scenario.polls[0].opens_at
+        seconds = (shared.now_ms() - opened_ms) / 1000
+        end = plan.seconds
+        if state.interrupted_ms is not None:
+            end = min(end, (state.interrupted_ms - opened_ms) / 1000)
+        if seconds < end:
             users = sum(users_at(plan, max(seconds, 0.0)))
             return users, float(users)
-        if seconds > plan.seconds + LAST_REPORTS_SECONDS or self._is_all_entered(shared):
+        if seconds > end + LAST_REPORTS_SECONDS or self._is_all_entered(shared):
             return None
         # End without users first, until the journal is complete.
         return 0, 100.0
@@ -247,9 +253,23 @@ def prepare(environment: Environment, **_: object) -> None:
     """Divide the users into voters and viewers by the plan."""
     # Locust's statistics are in its own report.
     logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
+    gevent.signal_handler(signal.SIGINT, end_early, environment)
     if not isinstance(environment.runner, WorkerRunner):
         plan = _files(environment).plan()
         Voter.weight, ViewerUser.weight = 100, round(100 * plan.viewers)
+
+
+def end_early(environment: Environment) -> None:
+    """End the run at an interrupt, and keep what was sent. Before the run, or at a second one, end at once."""
+    if state.sender is None or state.interrupted_ms is not None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        state.interrupted_ms = state.sender.now_ms()
+        if not isinstance(environment.runner, WorkerRunner):
+            LOG.info("ending the run; what was sent is verified next. Interrupt again to stop at once")
+        elif not _folder(environment):  # a worker by itself: the others follow the directing process
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 @events.test_start.add_listener
@@ -271,8 +291,13 @@ def begin(environment: Environment, **_: object) -> None:
 
 
 def _files(environment: Environment) -> Files:
+    return Files(Path(_folder(environment)))
+
+
+def _folder(environment: Environment) -> str:
     assert environment.parsed_options is not None  # noqa: S101 - Locust gives a run its options
-    return Files(Path(environment.parsed_options.loadtest_folder))
+    folder: str = environment.parsed_options.loadtest_folder
+    return folder
 
 
 def _direct(folder: Files) -> Scenario:
