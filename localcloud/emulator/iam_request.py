@@ -23,7 +23,7 @@ from moto.iam.models import iam_backends
 type Params = Mapping[str, Any]
 
 # Where requests have the ARN of what they are about.
-_ARN_PARAMETERS = ("ResourceARN", "ResourceArn", "resourceArn", "Resource", "resource")
+_ARN_PARAMETERS = ("ResourceARN", "ResourceArn", "resourceArn", "Resource", "resource", "executionArn")
 _PLACEHOLDER = re.compile(r"\{(\w+)\+?\}")
 
 
