@@ -41,8 +41,11 @@ def check(reader: Visitor, file: Path) -> None:
     assert reader.page.locator("main").count() == 1
     reader.fits()
     reader.accessible()
+    dark = reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
     if reader.page.viewport_size == {"width": 390, "height": 844}:
         reader.picture(file.stem)
+    reader.page.emulate_media(color_scheme="light")
+    assert reader.page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
 
 
 def test_the_api_page_is_for_everybody(reader: Visitor, tmp_path: Path) -> None:
@@ -50,9 +53,6 @@ def test_the_api_page_is_for_everybody(reader: Visitor, tmp_path: Path) -> None:
     document = yaml.safe_load((HERE.root / "openapi.yaml").read_text("utf-8"))
     file.write_text(api_page.page(document), "utf-8")
     check(reader, file)
-    dark = reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    reader.page.emulate_media(color_scheme="light")
-    assert reader.page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
 
 
 def test_the_load_report_is_for_everybody(reader: Visitor, report: Report, tmp_path: Path) -> None:
