@@ -213,7 +213,9 @@ def idle(options: Options) -> None:
     environment = options["environment"]
     known = sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
     if environment not in known:
-        raise InvalidInput(f"there is no environment {environment!r}: choose one of {', '.join(known)}")
+        raise InvalidInput(
+            f"there is no environment {environment!r}; infra/environments has {', '.join(known)}"
+        )
     items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
     figures = {f"cost: {item.service}, {item.what}": item.cost for item in items}
     _show(options, report.idle(environment, items), lambda: figures)

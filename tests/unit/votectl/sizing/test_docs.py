@@ -65,9 +65,7 @@ def test_a_table_of_costs_is_what_plan_answers(
 def test_the_idle_months_in_the_readme_are_what_plan_answers(
     votectl: Callable[..., tuple[int, str]],
 ) -> None:
-    dev, prod = (
-        json.loads(votectl(["idle", name, "--json"])[1])["usd"] for name in ("dev", "prod")
-    )
+    dev, prod = (json.loads(votectl(["idle", name, "--json"])[1])["usd"] for name in ("dev", "prod"))
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"An idle month costs ${dev:.0f} (`dev`) and ${prod:.0f} (`prod`)" in text
 
