@@ -13,7 +13,7 @@ from votectl import deployment
 from votectl.errors import OperatorError
 
 SITE = Path(__file__).parents[1] / "web" / "site"
-# As infra/modules/web makes it, with the API's origin beside the pages' own.
+# As infra/modules/web makes it, with the origins of the API and of the vote door beside the pages' own.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {api}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -32,13 +32,20 @@ def settings(deployed: deployment.Deployment, title: str) -> bytes:
             f"voters of {deployed.environment!r} sign in ({mode}): write a config.json for it, "
             "see web/README.md"
         )
-    config = {"title": title, "api": deployed.front_door, "votes_url": None, "identity": {"mode": mode}}
+    config = {
+        "title": title,
+        "api": deployed.front_door,
+        "votes_url": deployed.votes_door,
+        "identity": {"mode": mode},
+    }
     return json.dumps(config).encode()
 
 
-def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
-    """Return what serves the pages, and lets them reach that API besides their own origin."""
-    origin = f"{urlsplit(api).scheme}://{urlsplit(api).netloc}"
+def handler(config: bytes) -> type[SimpleHTTPRequestHandler]:
+    """Return what serves the pages, and lets them reach the addresses in their settings besides their own origin."""
+    reached = json.loads(config)
+    urls = [urlsplit(reached[name]) for name in ("api", "votes_url")]
+    origins = " ".join(sorted({f"{url.scheme}://{url.netloc}" for url in urls}))
 
     class PagesHandler(SimpleHTTPRequestHandler):
         def __init__(self, *arguments: object) -> None:
@@ -58,7 +65,7 @@ def handler(config: bytes, api: str) -> type[SimpleHTTPRequestHandler]:
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Cache-Control", "no-store")
-            self.send_header("Content-Security-Policy", POLICY.format(api=origin))
+            self.send_header("Content-Security-Policy", POLICY.format(api=origins))
             self.end_headers()
             self.wfile.write(content)
 
@@ -82,7 +89,7 @@ def main() -> None:
     except OperatorError as error:
         sys.exit(f"error: {error}")
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(config, deployed.front_door))
+        server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(config))
     except OSError as error:
         sys.exit(f"error: port {given.port} cannot be used ({error.strerror}): choose another with --port")
     here = f"http://localhost:{server.server_address[1]}"

@@ -12,12 +12,18 @@ from votectl.errors import OperatorError
 
 
 def deployed(mode: str) -> Any:
-    return SimpleNamespace(environment="dev", voter_auth=mode, front_door="https://api.example/v1")
+    return SimpleNamespace(
+        environment="dev",
+        voter_auth=mode,
+        front_door="https://api.example/v1",
+        votes_door="https://votes.example",
+    )
 
 
-def test_settings_name_the_api_and_who_votes() -> None:
+def test_settings_name_the_api_the_door_of_votes_and_who_votes() -> None:
     config = json.loads(pages.settings(deployed("none"), "Friday"))
     assert config["api"] == "https://api.example/v1"
+    assert config["votes_url"] == "https://votes.example"
     assert config["identity"] == {"mode": "none"}
     assert config["title"] == "Friday"
 
@@ -27,16 +33,19 @@ def test_settings_refuse_a_sign_in_that_they_cannot_know() -> None:
         pages.settings(deployed("cognito"), "Friday")
 
 
-def test_pages_may_reach_that_api_and_no_other() -> None:
+def test_pages_may_reach_the_api_and_the_door_and_nothing_else() -> None:
     config = pages.settings(deployed("none"), "Friday")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), pages.handler(config, "https://api.example/v1"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), pages.handler(config))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         base = f"http://127.0.0.1:{server.server_address[1]}"
         page = httpx.get(f"{base}/vote")
         assert "<title>Vote</title>" in page.text
-        assert "connect-src 'self' https://api.example;" in page.headers["Content-Security-Policy"]
+        assert (
+            "connect-src 'self' https://api.example https://votes.example;"
+            in page.headers["Content-Security-Policy"]
+        )
         assert httpx.get(f"{base}/config.json").json()["api"] == "https://api.example/v1"
         assert httpx.get(f"{base}/assets/vote.js").headers["Content-Type"].startswith("text/javascript")
         assert httpx.get(f"{base}/../README.md").status_code == 404
