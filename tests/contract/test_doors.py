@@ -8,7 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from contract.terraform_source import INFRA, parsed, root_modules
+from contract.terraform_source import INFRA, blocks, parsed, root_modules
 from ingress import refusals, requests
 from ingress.settings import PREFIX, IngressSettings
 from ingress.signing import RequestSigner, RoleCredentials
@@ -100,6 +100,34 @@ def test_terraform_sets_exactly_the_variables_that_ingress_reads() -> None:
     assert set(root_modules()["ingress"]["environment_variables"]) == {
         PREFIX + field.upper() for field in IngressSettings._fields
     }
+
+
+def test_the_old_door_stays_until_the_new_one_is_named() -> None:
+    """Terraform destroys what is not asked for any more first, unless it is to be created before it is destroyed."""
+    ways = {
+        "aws_apigatewayv2_route",
+        "aws_apigatewayv2_stage",
+        "aws_lambda_function_url",
+        "aws_lambda_permission",
+        "aws_lambda_provisioned_concurrency_config",
+    }
+    door = INFRA / "modules/door"
+    found = {
+        (kind, name): body
+        for file in door.glob("*.tf")
+        for block in parsed(file).get("resource", [])
+        for kind, named in block.items()
+        for name, body in named.items()
+        if kind in ways
+    }
+    assert {kind for kind, _ in found} == ways
+    assert [way for way, body in found.items() if not body["lifecycle"][0]["create_before_destroy"]] == []
+    # The parameter of the deployment has the address from this output.
+    named = str(blocks(door / "outputs.tf", "output")["votes_url"]["depends_on"])
+    needed = {
+        f"{kind}.{name}" for kind, name in found if kind.startswith(("aws_lambda_p", "aws_apigatewayv2_r"))
+    }
+    assert [way for way in needed if way not in named] == []
 
 
 def test_every_setting_of_ingress_is_documented() -> None:

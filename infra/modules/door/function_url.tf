@@ -19,6 +19,10 @@ resource "aws_lambda_function_url" "this" {
     }
   }
 
+  lifecycle {
+    create_before_destroy = true
+  }
+
   # checkov:skip=CKV_AWS_258: voter_auth says who may vote; "none" is chosen in the tfvars, and a check warns about it
 }
 
@@ -28,12 +32,16 @@ resource "aws_lambda_function_url" "this" {
 resource "aws_lambda_permission" "public_url" {
   count = local.is_url && !local.signs ? 1 : 0
 
-  statement_id           = "${var.name}-votes-url"
+  statement_id_prefix    = "${var.name}-votes-url-"
   action                 = "lambda:InvokeFunctionUrl"
   function_name          = aws_lambda_alias.live.function_name
   qualifier              = aws_lambda_alias.live.name
   principal              = "*"
   function_url_auth_type = "NONE"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 
   # checkov:skip=CKV_AWS_301: voters vote from anywhere; the function checks what they send
 }
@@ -41,11 +49,15 @@ resource "aws_lambda_permission" "public_url" {
 resource "aws_lambda_permission" "public_function" {
   count = local.is_url && !local.signs ? 1 : 0
 
-  statement_id  = "${var.name}-votes-function"
-  action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_alias.live.function_name
-  qualifier     = aws_lambda_alias.live.name
-  principal     = "*"
+  statement_id_prefix = "${var.name}-votes-function-"
+  action              = "lambda:InvokeFunction"
+  function_name       = aws_lambda_alias.live.function_name
+  qualifier           = aws_lambda_alias.live.name
+  principal           = "*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 
   # checkov:skip=CKV_AWS_301: the URL needs it; the function trusts nothing in its event but the request itself
 }

@@ -63,6 +63,10 @@ resource "aws_apigatewayv2_route" "votes" {
   authorizer_id        = each.value == "JWT" ? one(aws_apigatewayv2_authorizer.voters[*].id) : null
   authorization_scopes = each.value == "JWT" && length(var.sign_in.token_scopes) > 0 ? var.sign_in.token_scopes : null
 
+  lifecycle {
+    create_before_destroy = true
+  }
+
   # checkov:skip=CKV_AWS_309: voter_auth says who may vote; "none" is chosen in the tfvars, and a check warns about it
 }
 
@@ -79,6 +83,10 @@ resource "aws_apigatewayv2_stage" "this" {
     throttling_rate_limit    = var.throttling_rate_limit
   }
 
+  lifecycle {
+    create_before_destroy = true
+  }
+
   # checkov:skip=CKV_AWS_76: a line for each vote would cost more than its function; metrics say enough
 }
 
@@ -86,10 +94,14 @@ resource "aws_apigatewayv2_stage" "this" {
 resource "aws_lambda_permission" "http_api" {
   count = local.is_http ? 1 : 0
 
-  statement_id  = "${var.name}-votes"
-  action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_alias.live.function_name
-  qualifier     = aws_lambda_alias.live.name
-  principal     = "apigateway.amazonaws.com"
-  source_arn    = "${one(aws_apigatewayv2_api.this[*].execution_arn)}/*/POST/polls/*"
+  statement_id_prefix = "${var.name}-votes-"
+  action              = "lambda:InvokeFunction"
+  function_name       = aws_lambda_alias.live.function_name
+  qualifier           = aws_lambda_alias.live.name
+  principal           = "apigateway.amazonaws.com"
+  source_arn          = "${one(aws_apigatewayv2_api.this[*].execution_arn)}/*/POST/polls/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -1,5 +1,7 @@
 # The cheap doors: an HTTP API or a function URL in front of the function that puts votes into the stream.
 #
+# A change of the door is one apply. Without create_before_destroy Terraform would take the old door away first.
+#
 # Both call the alias "live". An alias keeps the function URL's address when a new version is published, and it is what
 # provisioned concurrency belongs to.
 locals {
@@ -45,4 +47,8 @@ resource "aws_lambda_provisioned_concurrency_config" "live" {
   function_name                     = aws_lambda_alias.live.function_name
   qualifier                         = aws_lambda_alias.live.name
   provisioned_concurrent_executions = var.provisioned_concurrency
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -25,4 +25,13 @@ output "metrics" {
 output "votes_url" {
   description = "Where voters post: <votes_url>/polls/{poll_id}/votes."
   value       = local.votes_url
+
+  # Whatever names this address does so once the door answers.
+  depends_on = [
+    aws_apigatewayv2_route.votes,
+    aws_lambda_permission.http_api,
+    aws_lambda_permission.public_function,
+    aws_lambda_permission.public_url,
+    aws_lambda_provisioned_concurrency_config.live,
+  ]
 }
