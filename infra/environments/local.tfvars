@@ -45,10 +45,12 @@ tallies_table = {
   point_in_time_recovery = false
 }
 
+# Each consumer keeps some concurrency, because votes take theirs from the same pool with `make demo DOOR=http`.
 vote_writer = {
   batch_size              = 500
   batching_window_seconds = 1
   memory_mb               = 512
+  reserved_concurrency    = 8
   timeout_seconds         = 30
 }
 
@@ -64,6 +66,7 @@ vote_aggregator = {
   batch_size              = 10000
   batching_window_seconds = 1
   memory_mb               = 512
+  reserved_concurrency    = 8
   timeout_seconds         = 30
 }
 

@@ -198,11 +198,16 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
 def door_arguments(layout: Layout, variables: Path, door: str) -> list[str]:
     """What sends clients of the local environment to another door than its tfvars file does.
 
-    Terraform takes an object as a whole, so the file's other settings of the API are handed over again.
+    Terraform takes an object as a whole, so the file's other settings of the API are handed over again, without
+    origins of any port: the doors match whole origins.
     """
     given = tfvars.parse(variables, layout.root / "infra" / "variables.tf").given
     door, *kept = door.split(",")
     api = {**given.get("api", {}), "vote_door": door, "kept_vote_doors": kept}
+    if {door, *kept} != {"rest"}:
+        api["allowed_origins"] = [
+            origin for origin in api.get("allowed_origins", ()) if not origin.endswith(":*")
+        ]
     ingress = {"reserved_concurrency": LOCAL_INGRESS_CONCURRENCY}
     return [f"-var=api={json.dumps(api)}", f"-var=ingress={json.dumps(ingress)}"]
 

@@ -1,7 +1,9 @@
 """What Terraform is run with for each environment, with a program that plays Terraform."""
 
 import io
+import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,14 +171,23 @@ def test_door_of_the_local_environment_is_chosen_beside_its_file(
 ) -> None:
     (layout.root / "infra" / "variables.tf").write_text('variable "environment" {}\nvariable "api" {}\n')
     (layout.root / "infra" / "environments" / "local.tfvars").write_text(
-        'environment = "local"\napi = { throttling_rate_limit = 7 }\n'
+        'environment = "local"\n'
+        'api = { throttling_rate_limit = 7, allowed_origins = ["http://localhost:*", "http://localhost:8090"] }\n'
     )
     monkeypatch.setenv("DOOR", "url,http")
 
     assert deploy.main(["apply", "local"]) == 0
 
     apply = run_of(runs, "apply")
-    assert '-var=api={"throttling_rate_limit": 7, "vote_door": "url", "kept_vote_doors": ["http"]}' in apply
+    given = re.search(r"-var=api=(\{.*?\}) -var", apply)
+    assert given is not None
+    api = json.loads(given[1])
+    assert api == {
+        "throttling_rate_limit": 7,
+        "allowed_origins": ["http://localhost:8090"],  # the doors match whole origins
+        "vote_door": "url",
+        "kept_vote_doors": ["http"],
+    }
     assert '-var=ingress={"reserved_concurrency": 16}' in apply
 
 
