@@ -80,6 +80,10 @@ class ResultsPack(SettingsModel):
     """The two keys of results packs."""
 
 
+class Web(SettingsModel):
+    """The pages. With CloudFront their votes come through it, too."""
+
+
 class Tally(SettingsModel):
     """When a tally begins and proves the drain, and when it counts again (0: never)."""
 
@@ -201,9 +205,15 @@ class DeploymentSettings(SettingsModel):
     encryption: Encryption = Encryption()
     firewall: Firewall | None = None
     results_pack: ResultsPack | None = None
+    web: Web | None = None
     tally: Tally = Tally()
     lambda_architecture: Architecture = Architecture.ARM64
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
+
+    @property
+    def votes_by_cdn(self) -> bool:
+        """Whether votes come through CloudFront, as those of its pages do. Signed votes can't."""
+        return self.web is not None and self.results_api.cdn_enabled and self.voter_auth.mode != "iam"
 
     @model_validator(mode="after")
     def _pace_has_units_and_shards(self) -> Self:

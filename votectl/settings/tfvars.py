@@ -38,6 +38,7 @@ from votectl.settings.deployment import (
     Tally,
     UniqueCount,
     VoterAuthSettings,
+    Web,
     Writer,
 )
 from votectl.settings.files import BadFile, problems, text_of
@@ -61,6 +62,7 @@ OBJECTS: Mapping[str, type[SettingsModel]] = {
     "encryption": Encryption,
     "firewall": Firewall,
     "results_pack": ResultsPack,
+    "web": Web,
     "tally": Tally,
 }
 PLAIN = ("lambda_architecture", "poll_cache_seconds")

@@ -232,7 +232,11 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
         "current_shards": stream.get("shard_count"),
     }
     filled = {name: value for name, value in of_file.items() if options[name] is None and value is not None}
-    return {**options, **filled, "shard_level_metrics": stream.get("shard_level_metrics") or ()}
+    of_plan = {
+        "pages": kept.get("web") is not None,
+        "shard_level_metrics": stream.get("shard_level_metrics") or (),
+    }
+    return {**options, **filled, **of_plan}
 
 
 def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
@@ -245,6 +249,7 @@ def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
         current_shards=options.get("current_shards"),
         door=options["door"],
         shard_level_metrics=options.get("shard_level_metrics", ()),
+        pages=options.get("pages", False),
     )
 
 

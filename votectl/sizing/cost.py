@@ -121,11 +121,24 @@ class _Bill:
             self._ingress()
         votes_each = given("votes per batch request", event.votes_per_batch_request, "votes")
         entries = self._batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
-        answers = self._voting * facts["api.response_bytes"] + entries
         service = "Lambda" if self._door is Door.URL else "API Gateway"
+        if self._deployment.votes_by_cdn:
+            self._votes_by_cdn()
+            answers = self._batched * facts["api.response_bytes"] + entries
+        else:
+            answers = self._voting * facts["api.response_bytes"] + entries
         self._item(service, "answers out", answers / _GB * facts["api.egress_per_gb"])
         if self._deployment.api.access_log_enabled and self._door is Door.REST:
             self._log("access log", self._voting, facts["api.access_log_bytes"])
+
+    def _votes_by_cdn(self) -> None:
+        """Votes through CloudFront, which pays nothing for what it gets from its origin."""
+        facts = self._facts
+        self._item("CloudFront", "votes", self._single / 10000 * facts["cdn.https_requests"])
+        to_origin = self._single * facts["cdn.vote_request_bytes"] / _GB * facts["cdn.to_origin_per_gb"]
+        self._item("CloudFront", "votes to their door", to_origin)
+        answers = self._single * facts["api.response_bytes"] / _GB
+        self._item("CloudFront", "answers out", answers * facts["cdn.egress_per_gb"])
 
     def _ingress(self) -> None:
         """The door through the ingress function. It logs warnings only, so it has no log lines per vote."""
@@ -315,12 +328,7 @@ class _Bill:
 
     def results(self) -> None:
         """Viewers who ask for results during the event; through a CDN, few requests reach the API."""
-        event, facts = self._event, self._facts
-        watching = given("viewer_seconds", event.viewer_seconds or event.duration_seconds, "s")
-        share = self._used("share of the event", self._usage.event_share, "")
-        refresh = given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s")
-        viewers = given("viewers", event.viewers)
-        viewed = derived("requests of viewers", "requests", viewers * watching * share / refresh)
+        event, facts, viewed = self._event, self._facts, self._viewed()
         size = facts["votestream.result_bytes"]
         if not self._deployment.results_api.cdn_enabled:
             self._item("API Gateway", "results out", viewed * size / _GB * facts["api.egress_per_gb"])
@@ -330,9 +338,18 @@ class _Bill:
         self._item("CloudFront", "results out", viewed * size / _GB * facts["cdn.egress_per_gb"])
         rate = asked_per_second(event, facts, by_cdn=True)
         duration = given("duration", event.duration_seconds, "s")
+        share = self._used("share of the event", self._usage.event_share, "")
         self._answered(
             derived("requests that reach the API", "requests", minimum(viewed, rate * duration * share))
         )
+
+    def _viewed(self) -> Figure:
+        event = self._event
+        watching = given("viewer_seconds", event.viewer_seconds or event.duration_seconds, "s")
+        share = self._used("share of the event", self._usage.event_share, "")
+        refresh = given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s")
+        viewers = given("viewers", event.viewers)
+        return derived("requests of viewers", "requests", viewers * watching * share / refresh)
 
     def _answered(self, asked: Figure) -> None:
         """An answer of the API: a request beside the votes', an invocation, its reads, its log."""
@@ -357,13 +374,21 @@ class _Bill:
         self._item("DynamoDB", "results reads", units / 1e6 * facts["dynamodb.read_request_units"])
 
     def protection(self) -> None:
-        """The firewall, and keys of one's own."""
+        """The firewalls, and keys of one's own.
+
+        One stands before the API. A second one stands before the distribution where votes come through it, and
+        looks at every viewer's request.
+        """
         facts, deployment = self._facts, self._deployment
         if deployment.firewall is not None:
             rules = facts["votestream.firewall_rules"] * facts["waf.rule_month"]
             self._hourly("WAF", "web ACL and rules", facts["waf.web_acl_month"] + rules)
             if self._door is Door.REST:
                 self._item("WAF", "requests", self._voting / 1e6 * facts["waf.requests"])
+            if deployment.votes_by_cdn:
+                self._hourly("WAF", "web ACL and rules, CloudFront", facts["waf.web_acl_month"] + rules)
+                seen = (self._single + self._viewed()) / 1e6
+                self._item("WAF", "requests, CloudFront", seen * facts["waf.requests"])
         own = deployment.encryption.customer_managed_key + 2 * (deployment.results_pack is not None)
         self._hourly("KMS", "keys", given("keys of one's own", own) * facts["kms.key_month"])
 

@@ -17,6 +17,7 @@ from votectl.settings.deployment import (
     Ingress,
     Surroundings,
     VoterAuthSettings,
+    Web,
 )
 from votectl.sizing import choose_stream, choose_writer, doors, unique
 from votectl.sizing.choose_writer import COUNT_READS
@@ -25,7 +26,7 @@ from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
-from votectl.sizing.explain import Figure, ceil, computed, derived, given, log2, maximum, minimum
+from votectl.sizing.explain import Figure, Operand, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts
 from votectl.sizing.planner import Planner
 from votectl.sizing.predict import flow, longest
@@ -127,6 +128,7 @@ def plan(
     current_shards: int | None = None,
     door: Door | None = None,
     shard_level_metrics: Sequence[str] = (),
+    pages: bool = False,
 ) -> CapacityPlan:
     """Choose a deployment.
 
@@ -139,6 +141,7 @@ def plan(
         current_shards: shards of an existing stream; None: a new stream.
         door: what votes come through; None: the cheapest that holds the event.
         shard_level_metrics: the environment's, which are paid.
+        pages: the environment has pages, whose votes come through CloudFront where results do.
 
     Raises:
         LimitExceeded: no setting meets the goals; the binding limit is named.
@@ -161,6 +164,7 @@ def plan(
         results_api=choose_stream.results_api(planner),
         voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
         firewall=Firewall() if doors.needs_firewall(event) else None,
+        web=Web() if pages else None,
     )
     if deployment.stream.shard_count is not None:
         watched = deployment.stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})
@@ -422,8 +426,11 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
         ("DynamoDB read units, table", reads, "dynamodb.table_units"),
         ("DynamoDB write units, account", writes if reads else None, "dynamodb.account_units"),
     ]
-    if event.viewers and by_cdn:
-        viewed = asked_per_second(event, facts, by_cdn=False)
+    by_viewers: Operand = asked_per_second(event, facts, by_cdn=False) if by_cdn else 0
+    if deployment.votes_by_cdn:
+        by_viewers = by_viewers + rate
+    if (event.viewers and by_cdn) or deployment.votes_by_cdn:
+        viewed = derived("requests of browsers", "requests/s", by_viewers)
         needs.append(("CloudFront requests per second, distribution", viewed, "cdn.requests_per_second"))
     if event.identity is VoterIdentity.COGNITO:
         mailed = derived("e-mails", "", planner.demand["voters"] * given("new_accounts", event.new_accounts))

@@ -44,6 +44,8 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     if deployment.api.batch_enabled:  # an environment may enable it without need
         objects["api"]["batch_enabled"] = True
     objects["api"]["vote_door"] = plan.door.value
+    if still_open := _kept_doors(plan, kept):
+        objects["api"]["kept_vote_doors"] = still_open
     if plan.door is not Door.REST:
         ingress = plan.decisions["ingress: reserved_concurrency"]
         objects["ingress"] = {"reserved_concurrency": whole(ingress.value)}
@@ -57,7 +59,7 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     record_age = plan.decisions["vote_writer: maximum_record_age_seconds"]
     objects["vote_writer"]["maximum_record_age_seconds"] = whole(record_age.value)
     besides = "goes back to its default" if kept is None else "is repeated here"
-    header = (
+    header: tuple[str, ...] = (
         f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak_votes_per_second:,.0f} a second, in "
         f"{event.duration_seconds:,.0f} s; final result within {plan.goals.final_deadline_seconds:,.0f} s,",
         f"# live results within {plan.goals.live_lag_seconds:g} s. Written by",
@@ -66,11 +68,16 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
         "#   terraform plan -var-file=environments/<env>.tfvars -var-file=<this file>",
         f"# Each object replaces the environment's whole object: what it had besides {besides}.",
     )
+    if still_open:
+        doors = " and ".join(still_open)
+        header += (
+            f"# Clients know the address of the door {doors}: remove kept_vote_doors in a later apply.",
+        )
     blocks = []
     for name, attributes in objects.items():
         for key in (kept.given.get(name) or {}) if kept else {}:
             repeated = kept.converted[name].get(key) if kept else None
-            if repeated is not None and key not in {*DECIDED.get(name, ()), *_FOLLOWING}:
+            if repeated is not None and key not in {*DECIDED.get(name, ()), *_FOLLOWING, "kept_vote_doors"}:
                 attributes.setdefault(key, repeated)
         width = max(map(len, attributes))
         lines = [f"  {key:{width}} = {literal(attributes[key])}" for key in sorted(attributes)]
@@ -78,6 +85,13 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     if deployment.unique_count is None:
         blocks.append("unique_count = null\n")
     return "\n".join(header) + "\n\n" + "\n".join(blocks)
+
+
+def _kept_doors(plan: CapacityPlan, kept: TfvarsFile | None) -> list[str]:
+    """Return the environment's other doors: clients know their addresses, so they stay open."""
+    api = (kept.converted.get("api") if kept else None) or {}
+    doors = {api.get("vote_door"), *(api.get("kept_vote_doors") or ())}
+    return sorted(door for door in doors - {None, plan.door.value, Door.REST.value})
 
 
 def _chosen(settings: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:

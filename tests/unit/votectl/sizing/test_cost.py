@@ -18,6 +18,8 @@ from votectl.settings.deployment import (
     StreamSettings,
     Table,
     UniqueCount,
+    VoterAuthSettings,
+    Web,
     Writer,
 )
 from votectl.sizing.cost import BillItem, idle_month, itemise, total
@@ -222,6 +224,41 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
 def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
     behind = ON_DEMAND.model_copy(update={"firewall": Firewall()})
     assert bill(itemise(USED, FLAT, behind, facts))["requests"] == pytest.approx(0.60)
+
+
+PAGES = ON_DEMAND.model_copy(
+    update={"web": Web(), "firewall": Firewall(), "voter_auth": VoterAuthSettings(mode="none")}
+)
+
+
+def test_votes_of_pages_are_paid_by_cloudfront_and_its_firewall_too(facts: Facts) -> None:
+    direct = bill(itemise(USED, FLAT, PAGES.model_copy(update={"web": None}), facts))
+    found = bill(itemise(USED, FLAT, PAGES, facts))
+    gb, viewed = 1024**3, 10_000 * 500 / 5
+    added = {
+        "votes": 1.00,
+        "votes to their door": 1e6 * 1_000 / gb * 0.02,
+        "web ACL and rules, CloudFront": (5 + 2) * 3 / 730,
+        "requests, CloudFront": (1e6 + viewed) / 1e6 * 0.60,
+    }
+    assert {name: found[name] for name in added} == pytest.approx(added)
+    assert found["answers out"] == pytest.approx(1e6 * 500 / gb * 0.085)
+    rest = {name: cost for name, cost in found.items() if name not in {*added, "answers out"}}
+    assert rest == pytest.approx({name: cost for name, cost in direct.items() if name != "answers out"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"results_api": ResultsApi(cdn_enabled=False)}, id="no-distribution"),
+        pytest.param({"voter_auth": VoterAuthSettings(mode="iam")}, id="signed"),
+    ],
+)
+def test_votes_that_cannot_come_through_cloudfront_are_not_paid_there(
+    changes: dict[str, object], facts: Facts
+) -> None:
+    found = itemise(USED, FLAT, PAGES.model_copy(update=changes), facts)
+    assert not {"votes", "web ACL and rules, CloudFront"} & bill(found).keys()
 
 
 def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:

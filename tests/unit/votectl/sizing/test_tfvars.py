@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from votectl.settings import tfvars
+from votectl.settings.choices import Door
 from votectl.settings.files import BadFile
 from votectl.sizing import plan_file
 from votectl.sizing.choices import Preference
@@ -147,6 +148,29 @@ def test_an_environments_other_settings_are_kept(facts: Facts, tmp_path: Path) -
     assert written["vote_writer"]["reserved_concurrency"] == 50
     assert written["vote_writer"]["memory_mb"] == found.deployment.vote_writer.memory_mb
     assert written["api"]["clients"] == base.converted["api"]["clients"]
+
+
+@pytest.mark.parametrize(
+    ("api", "door", "kept"),
+    [
+        pytest.param('{ vote_door = "http" }', Door.URL, ["http"], id="to-another-function-door"),
+        pytest.param('{ vote_door = "url", kept_vote_doors = ["http"] }', Door.HTTP, ["url"], id="and-back"),
+        pytest.param('{ vote_door = "url" }', Door.REST, ["url"], id="to-rest"),
+        pytest.param('{ vote_door = "url", kept_vote_doors = ["http"] }', Door.URL, ["http"], id="unchanged"),
+        pytest.param("{}", Door.URL, [], id="from-rest-which-stays-open"),
+    ],
+)
+def test_an_environments_doors_stay_open(
+    api: str, door: Door, kept: list[str], facts: Facts, tmp_path: Path
+) -> None:
+    ingress = "ingress = { reserved_concurrency = 5 }\n"
+    base = parse(tmp_path, f"{ingress}api = {api}")
+    found = plan(event(votes=30, duration=120), Goals(), facts, door=door)
+    text = plan_file.write(found, "votectl plan", base)
+    # The environment's own file comes first; what the plan's does not set is as it has it.
+    written = parse(tmp_path, text if "\ningress = " in text else ingress + text).converted["api"]
+    assert (written["vote_door"], written["kept_vote_doors"]) == (door, kept)
+    assert ("remove kept_vote_doors in a later apply" in text) == bool(kept)
 
 
 def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
