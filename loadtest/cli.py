@@ -69,6 +69,9 @@ def run(
     ] = None,
     client: Client = None,
     host: Annotated[str | None, typer.Option(help="Front door, instead of the deployment's")] = None,
+    votes_host: Annotated[
+        str | None, typer.Option(help="Door for votes only, instead of the deployment's")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Sending processes on this machine")] = 1,
     workers: Annotated[
         int,
@@ -85,8 +88,9 @@ def run(
     refuse_impossible(rate, minutes, senders=workers or processes)
     if math.isnan(viewers):
         raise OperatorError("--viewers nan is not a number from 0 to 1")
-    if host is not None:
-        refuse_bad_host(host)
+    for option, address in (("--host", host), ("--votes-host", votes_host)):
+        if address is not None:
+            refuse_bad_host(option, address)
     target = find(environment)
     credentials = for_voters_of(target, client)
     credentials.find()  # report missing ones before polls exist
@@ -95,7 +99,7 @@ def run(
         run=run_id,
         environment=environment,
         front_door=(host or target.front_door).rstrip("/"),
-        votes_door=(host or target.votes_door).rstrip("/"),
+        votes_door=(votes_host or host or target.votes_door).rstrip("/"),
         seed=time.time_ns() // 1_000_000_000 if seed is None else seed,
         shape=shape,
         rate=rate,
@@ -157,8 +161,12 @@ def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
         raise OperatorError(f"--minutes {minutes:g} is more than {MOST_MINUTES:,}, a day: lower it")
 
 
-def refuse_bad_host(host: str) -> None:
+def refuse_bad_host(option: str, host: str) -> None:
     """Refuse an address that no vote can be sent to.
+
+    Args:
+        option: where it was given.
+        host: the address.
 
     Raises:
         OperatorError: it is not an address of HTTP.
@@ -171,7 +179,7 @@ def refuse_bad_host(host: str) -> None:
     if not possible:
         example = "https://abc123.execute-api.eu-central-1.amazonaws.com/v1"
         raise OperatorError(
-            f"--host {host!r} is not an address of HTTP: write for example {example}", examples=[example]
+            f"{option} {host!r} is not an address of HTTP: write for example {example}", examples=[example]
         )
 
 

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Parser, str]] = {
     "words for an event's duration": (seconds, "a while"),
     "an event file that is a list": (event_file, "[]"),
     "a step that does not divide a second": (lambda text: sizing._step({"step": float(text)}), "0.3"),
-    "a load test's host that is no address": (refuse_bad_host, "nonsense"),
+    "a load test's host that is no address": (lambda text: refuse_bad_host("--host", text), "nonsense"),
     "a misspelt setting": (setting, "stream.shardcount"),
     "an unknown processor": (target_named, "mips"),
     "an unknown emulator": (lambda text: CloudSettings.from_environment({"EMULATOR": text}), "moto"),

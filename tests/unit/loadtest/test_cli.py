@@ -27,6 +27,7 @@ from votectl.errors import OperatorError
         ("--host", "http://[::1"),
         ("--host", "http://127.0.0.1:http"),
         ("--host", "ftp://127.0.0.1"),
+        ("--votes-host", "nonsense"),
     ],
     ids=" ".join,
 )
