@@ -6,9 +6,8 @@ import pytest
 
 from world.closing_defects import CLOSING_DEFECTS, EXPLORED_DEFECTS, LOSS_DEFECTS
 from world.defects import DEFECTS, Defect
-from world.explorer.__main__ import explored, main
+from world.explorer.__main__ import explored, main, world_of
 from world.explorer.search import Broken, explore, replay
-from world.explorer.small import SmallWorld
 from world.explorer.tallies import few_markers
 from world.explorer.worlds import FINDS, SHORT, UNFIT, WORLDS
 
@@ -81,7 +80,7 @@ def test_catches(
     assert finding is not None
     record_property("found", (name, world, len(finding.schedule)))
     with few_markers(), pytest.raises(Broken):
-        list(replay(SmallWorld(WORLDS[world]), finding.schedule))
+        list(replay(world_of(world, faults), finding.schedule))
 
 
 def test_the_command_prints_what_it_covered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,6 +188,11 @@ def nobody_minds_that_the_lanes_change(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tally.steps, "must_still_be", lambda _lanes, _mapping: None)
 
 
+def a_tally_waits_for_no_other_clock(patch: pytest.MonkeyPatch) -> None:
+    """Its clock is ahead of the stream's, so votes still arrive in time."""
+    patch.setattr(tallying, "SETTLE_MS", 0)
+
+
 def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None:
     """Nobody knows which lanes there were in between."""
     patch.setattr(
@@ -200,6 +205,7 @@ def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None
 # Random schedules show these too seldom: the explorer takes those that do.
 EXPLORED_DEFECTS: dict[str, Defect] = {
     "a-tally-begins-as-soon-as-its-own-clock-says": a_tally_begins_as_soon_as_its_own_clock_says,
+    "a-tally-waits-for-no-other-clock": a_tally_waits_for_no_other_clock,
     "nobody-minds-that-the-lanes-change": nobody_minds_that_the_lanes_change,
     "a-factor-that-was-changed-back-is-trusted": a_factor_that_was_changed_back_is_trusted,
 }

@@ -28,16 +28,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with few_markers():
         if options.replay:
-            return _replay(*options.replay)
+            name, schedule = options.replay
+            return _replay(name, schedule, options.faults)
         faults = dict.fromkeys(WORLDS, options.faults) if not options.short else SHORT
         return _explore({name: faults[name] for name in faults if options.only in name})
 
 
 def explored(name: str, faults: int | None) -> Explored:
     """Explore a world by its name, with another number of faults if one is given."""
-    scope = WORLDS[name]
     with few_markers():
-        return explore(SmallWorld(scope if faults is None else replace(scope, faults_at_most=faults)))
+        return explore(world_of(name, faults))
+
+
+def world_of(name: str, faults: int | None) -> SmallWorld:
+    """Return a world by its name, with another number of faults if one is given."""
+    scope = WORLDS[name]
+    return SmallWorld(scope if faults is None else replace(scope, faults_at_most=faults))
 
 
 def _explore(worlds: dict[str, int | None]) -> int:
@@ -60,7 +66,7 @@ def _explore(worlds: dict[str, int | None]) -> int:
             if found.finding is not None:
                 broken += 1
                 schedule = BETWEEN_STEPS.join(found.finding.schedule)
-                command = f"""make explore ARGS="--replay '{name}' '{schedule}'\""""
+                command = f"""make explore ARGS="--faults {at_most} --replay '{name}' '{schedule}'\""""
                 print(f"  broken: {found.finding.what}\n  replay: {command}")
     schedules, states, transitions = total
     print(
@@ -70,11 +76,11 @@ def _explore(worlds: dict[str, int | None]) -> int:
     return 1 if broken else 0
 
 
-def _replay(name: str, schedule: str) -> int:
+def _replay(name: str, schedule: str, faults: int | None) -> int:
     if name not in WORLDS:
         sys.exit(f"there is no world {name!r}; there are: {', '.join(WORLDS)}")
     try:
-        for label, state in replay(SmallWorld(WORLDS[name]), schedule.split(BETWEEN_STEPS)):
+        for label, state in replay(world_of(name, faults), schedule.split(BETWEEN_STEPS)):
             votes = {key[1]: row["option"]["S"] for key, row in state.votes.items()}
             live = {entry: row for (_, entry), row in state.tallies.items() if entry.startswith("live#")}
             print(f"{label}\n    stored {votes}\n    live {live}")

@@ -53,14 +53,14 @@ class Numbers:
 class Code:
     """The functions' code, and the tables that its calls reach."""
 
-    def __init__(self, poll: PollRow) -> None:
+    def __init__(self, poll: PollRow, rows_per_page: int = 1_000) -> None:
         self.now_ms = 0
         self.numbers = Numbers()
         self.line = Line()
         self._fault = Fault.NONE
-        self._database = FakeDynamoDB(TABLES)
+        self._database = FakeDynamoDB(TABLES, rows_per_page=rows_per_page)
         self._tables = cast("FakeClient", self._database.client(lambda _call: self._fault))
-        self._tables.put_item(TableName=POLLS, Item=poll.as_item())
+        self.set_poll(poll)
         self.client: Any = Client(self.line, self._tables)
         tables = cast("FakeDynamoDB", SimpleNamespace(client=lambda _gate=None: self.client))
         self._writer = WriterContainer(tables, self._now)
@@ -68,6 +68,10 @@ class Code:
         self._advanced: dict[Hashable, Run | Ended] = {}
         self._carried_out: dict[Hashable, tuple[Rows, Rows, Answer]] = {}
         self._whole_runs: dict[Hashable, tuple[Rows, Rows, Ended]] = {}
+
+    def set_poll(self, poll: PollRow) -> None:
+        """Replace the poll's row."""
+        self._database.tables[POLLS].rows[poll.poll_id,] = poll.as_item()
 
     def _now(self) -> int:
         return self.now_ms

@@ -1,11 +1,15 @@
 """A small world: the real functions on plain values, one call of theirs at a time, with every choice open."""
 
+import json
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import Any
 
+from voting.final import cancelled_row
+from voting.tallies import FINAL
 from world import cloud
 from world.clock import START_MS
+from world.dynamodb import Item
 from world.explorer.code import Code, Ended
 from world.explorer.promises import Promises
 from world.explorer.scope import (
@@ -42,7 +46,7 @@ from world.explorer.state import (
     put,
     split,
 )
-from world.explorer.tallies import TallyCode, waits_for
+from world.explorer.tallies import DONE, FAILED, TallyCode
 from world.mapping import Batch, settled_records
 from world.model import PollRow
 from world.poison import vote_body
@@ -57,7 +61,7 @@ class SmallWorld:
         self.scope = scope
         poll = PollRow(POLL, OPTIONS, START_MS - 10_000, START_MS - 10_000, CLOSES_MS, bucket_count=1)
         self._code = Code(poll)
-        self._tally = TallyCode(self._code)
+        self._tally = TallyCode(self._code, poll, scope.tally_ahead_ms)
         self._promises = Promises(poll)
 
     # search.Graph
@@ -99,6 +103,7 @@ class SmallWorld:
             number((state.bucket, state.late, state.lost)),
             state.reshards_left,
             state.children_early,
+            state.cancelled,
         )
 
     def steps(self, state: State) -> Iterator[tuple[str, State | Broken]]:
@@ -126,8 +131,9 @@ class SmallWorld:
         for number, records in enumerate(state.late):
             landed = {"late": _without(state.late, number), "bucket": (*state.bucket, records)}
             yield f"failed batch {number} lands", partial(state.then, **landed)
-        if state.tally is not None and state.tally.step != "done":
+        if state.tally is not None:
             yield from self._tally_moves(state, state.tally)
+            yield from self._cancellation(state)
 
     def _has(self, state: State, fault: str) -> bool:
         return state.faults_left > 0 and fault in self.scope.faults
@@ -321,6 +327,9 @@ class SmallWorld:
     # The tally
 
     def _tally_moves(self, state: State, run: TallyRun) -> Iterator[Move]:
+        if run.step in (DONE, FAILED):
+            yield from self._later_tally(state, run)
+            return
         if run.call is not None:
             yield f"tally, {run.step}: {run.call.name}", partial(self._tally.go_on, state, run, run.call)
             return
@@ -328,8 +337,32 @@ class SmallWorld:
         yield f"tally, {run.step}", partial(self._tally.step, state, begun)
         if self._has(state, STEP_AGAIN):
             yield f"tally, {run.step} {STEP_AGAIN}", partial(self._tally.step_lost, state, begun)
-        if (wait_ms := waits_for(run, state.now_ms)) and not self._sends_before_the_end(state):
+        if (wait_ms := self._tally.waits_ms(run, state.now_ms)) and not self._sends_before_the_end(state):
             yield "time passes", lambda: state.then(now_ms=state.now_ms + wait_ms)
+
+    def _later_tally(self, state: State, run: TallyRun) -> Iterator[Move]:
+        """Count again once all is quiet: as the tally does by itself, or as an operator does with one that failed."""
+        if (
+            state.to_put
+            or state.zombies
+            or not all(self._quiet(state, name) for name in self.scope.consumers)
+        ):
+            return
+        if run.step == FAILED:
+            yield "the tally is started again", lambda: state.then(tally=self._tally.new(run))
+        elif self.scope.recount and not state.cancelled and not json.loads(run.state)["recount"]:
+            yield "the recount is started", lambda: state.then(tally=self._tally.recount(run))
+
+    def _cancellation(self, state: State) -> Iterator[Move]:
+        """Let an operator's command take the certificate's place, and then change the poll."""
+        if state.cancelled == 1:
+            yield "the poll's row says that it is cancelled", lambda: state.then(cancelled=2)
+        elif self.scope.cancels and not state.cancelled and state.now_ms > CLOSES_MS:
+            key = (POLL, FINAL)
+            if key not in state.tallies:
+                row: Item = {name: dict(value) for name, value in cancelled_row(POLL, state.now_ms).items()}
+                cancelled = state.then(cancelled=1, tallies={**state.tallies, key: row})
+                yield "the poll is cancelled", lambda: cancelled
 
     def _sends_before_the_end(self, state: State) -> bool:
         return any(not self.scope.ballots[position].late for position in state.to_put)
@@ -344,9 +377,11 @@ class SmallWorld:
         if quiet.get(AGGREGATOR):
             self._promises.check_live(state)
         self._promises.check_final(state)
+        if last and state.children_early:
+            self._promises.check_recount(state)
         if last and not all(quiet.values()) and not state.lost:
             raise Broken("it is stuck: records are left, and nothing can be done with them")
-        if last and state.tally is not None and state.tally.step != "done" and not state.lost:
+        if last and state.tally is not None and state.tally.step != DONE and not state.lost:
             raise Broken(f"the poll never becomes final: {state.tally.state}")
 
     def _quiet(self, state: State, consumer: str) -> bool:

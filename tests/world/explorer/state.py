@@ -112,6 +112,9 @@ class State:
     factor_changes: int = 0
     reshards_left: int = 0
     children_early: bool = False
+    cancelled: int = (
+        0  # how far an operator's command is: 1: the certificate's place is taken, 2: the poll says so
+    )
 
     def then(self, **changes: Any) -> "State":
         """Return the state with these changes."""

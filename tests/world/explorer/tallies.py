@@ -12,9 +12,10 @@ import tally.closing
 import tally.handler
 import tally.mapping
 from tally import steps as tally_steps
-from tally.errors import LanesChanged
+from tally.errors import ImpossibleCount, LanesChanged, NotDrained
 from tally.store import TallyRowTable, VoteStream, WriterFailures
-from voting.errors import StoreUnavailable, VotestreamError
+from voting.errors import PollCancelled, StoreUnavailable, VotestreamError
+from voting.final import CERTIFICATE
 from voting.markers import marker_ids
 from voting.polls import Poll
 from voting.tallies import PROGRESS
@@ -28,17 +29,21 @@ from world.explorer.scope import CLOSES_MS, POLL
 from world.explorer.search import Broken
 from world.explorer.state import Answer, Call, ShardState, State, TallyRun, lane_of, put, shard_id
 from world.kinesis import base64_of
+from world.model import PollRow
 from world.tallying import FakeCloudWatch
 
 AGAIN = "-again"
+DONE, FAILED = "done", "failed"  # beside the names of steps
 MOST_STARTS = 4  # of one poll's tally
 
 
 class TallyCode:
     """The tally's code. What a step comes to is kept, as ``Code`` keeps what an invocation comes to."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Code, poll: PollRow, ahead_ms: int) -> None:
         self._code = code
+        self._polls = (poll, poll, poll.cancelling_at(CLOSES_MS + 1))  # by how far a cancellation is
+        self._ahead_ms = ahead_ms
         self._silence = SimpleNamespace(count=lambda _counts: None, warn=lambda _message, **_fields: None)
         self._execution = _execution_for_two_lanes()
         self._went: dict[Hashable, dict[str, Any]] = {}
@@ -47,6 +52,15 @@ class TallyCode:
         """Return a tally that has not begun, with another name than the one before it."""
         execution = self._execution if after is None else json.loads(after.state)["execution"] + AGAIN
         return TallyRun("begin", json.dumps({"poll_id": POLL, "execution": execution}))
+
+    def recount(self, after: TallyRun) -> TallyRun:
+        """Return a recount of a final poll that has not begun."""
+        begun = json.loads(self.new(after).state) | {"recount": True}
+        return TallyRun("begin", json.dumps(begun))
+
+    def waits_ms(self, run: TallyRun, now_ms: int) -> int:
+        """Return how long a tally has to wait before its next step gets it any further; 0: no time."""
+        return _waits_for(run, now_ms + self._ahead_ms, self._ahead_ms)
 
     def number(self, run: TallyRun | None) -> int:
         """Return the number of a tally."""
@@ -64,7 +78,14 @@ class TallyCode:
             code.numbers.of_object(state.shards, lambda shards: shards),
             code.rows(state.votes),
             code.rows(state.tallies),
-            (state.now_ms, state.factor, state.factor_changes, len(state.bucket), state.lost),
+            (
+                state.now_ms,
+                state.factor,
+                state.factor_changes,
+                state.cancelled,
+                len(state.bucket),
+                state.lost,
+            ),
         )
         if key not in self._went:
             after = self._step(state, run)
@@ -81,15 +102,16 @@ class TallyCode:
 
     def go_on(self, state: State, run: TallyRun, call: Call) -> State:
         """Carry out the call that a step stopped at, and go on with the step."""
-        calls = _TallyCalls(self._code, state)
+        calls = _TallyCalls(self._code, state, self._ahead_ms)
         answer = calls.answer(call)
         return self.step(calls.state(), run._replace(answers=(*run.answers, answer), call=None))
 
     def _step(self, state: State, run: TallyRun) -> State:
-        calls = _TallyCalls(self._code, state)
+        calls = _TallyCalls(self._code, state, self._ahead_ms)
         line = self._code.line
         line.load(run.answers)
         line.inline = calls.inline
+        self._code.set_poll(self._polls[state.cancelled])
         event: dict[str, Any] = {"step": run.step, "state": json.loads(run.state)}
         if run.step == "count":
             event["buckets"] = [run.to_count[0]]
@@ -104,6 +126,12 @@ class TallyCode:
             )  # the state machine tries again
         except LanesChanged:
             return calls.state().then(tally=self.new(run))  # an operator does
+        except PollCancelled:
+            return calls.state().then(tally=TallyRun(DONE, run.state))  # the state machine catches it
+        except (ImpossibleCount, NotDrained) as error:
+            if not state.children_early:
+                raise Broken(f"the tally ends with an error: {error}") from error
+            return calls.state().then(tally=TallyRun(FAILED, run.state))
         except (VotestreamError, AssertionError) as error:
             raise Broken(f"the tally ends with an error: {error}") from error
         return calls.state().then(tally=_follows(run, went))
@@ -135,15 +163,14 @@ class TallyCode:
             sleep_ms=_no_pause,
         )
 
-    # Promises
-
 
 class _TallyCalls:
     """AWS as a tally sees it, on the state of one moment."""
 
-    def __init__(self, code: Code, state: State) -> None:
+    def __init__(self, code: Code, state: State, ahead_ms: int) -> None:
         self._code = code
         self._state = state
+        self._ahead_ms = ahead_ms
 
     def state(self) -> State:
         """Return the state after the calls."""
@@ -151,15 +178,21 @@ class _TallyCalls:
 
     def inline(self, call: Call) -> Answer | None:
         """Answer a call unless the tally stops there, so that others can go on in between."""
-        stops = call.name == "put_records" or (call.name == "query" and call.arguments["TableName"] == VOTES)
-        return None if stops else self.answer(call)
+        match call.name:
+            case "put_records":
+                return None
+            case "query" if call.arguments["TableName"] == VOTES:
+                return None
+            case "put_item" if CERTIFICATE in call.arguments["Item"]:
+                return None
+        return self.answer(call)
 
     def answer(self, call: Call) -> Answer:
         """Carry a call out."""
         state, arguments = self._state, call.arguments
         match call.name:
             case "now":
-                return Answer(state.now_ms)
+                return Answer(state.now_ms + self._ahead_ms)
             case "list_shards":
                 return Answer({"Shards": [_described(n, shard) for n, shard in enumerate(state.shards)]})
             case "put_records":
@@ -212,17 +245,17 @@ def _follows(run: TallyRun, went: dict[str, Any]) -> TallyRun:
     if run.step == "count":
         to_count = run.to_count[1:] if went["done"] else run.to_count
         return TallyRun("count" if to_count else "certify", run.state, to_count)
-    return TallyRun("done", run.state)
+    return TallyRun(DONE, run.state)
 
 
-def waits_for(run: TallyRun, now_ms: int) -> int:
+def _waits_for(run: TallyRun, now_ms: int, ahead_ms: int) -> int:
     """Return how long a tally has to wait before its next step gets it any further; 0: no time."""
     if run.step == "begin":
         return max(0, CLOSES_MS + tallying.SETTLE_MS - now_ms)
     passed_at = json.loads(run.state).get("passed_at") if run.step == "check_drain" else None
     if not passed_at:
         return 0
-    metrics_ms = tallying.METRICS_COME_AFTER_MS + tallying.METRICS_LAG_MS
+    metrics_ms = tallying.METRICS_COME_AFTER_MS + tallying.METRICS_LAG_MS + ahead_ms
     waits = [passed_at + wait_ms - now_ms for wait_ms in (tallying.SETTLE_MS, metrics_ms)]
     return min((wait_ms for wait_ms in waits if wait_ms > 0), default=0)
 
