@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,12 @@ def _of_any_type(names: Collection[str]) -> str:
     return "".join(f'variable "{name}" {{\n  type    = any\n  default = null\n}}\n' for name in sorted(names))
 
 
+@cache
+def _terraform(_named: str | None, _search_path: str | None) -> Path:
+    """Return the Terraform that is named or found, without asking it for its version every time."""
+    return terraform.ensure(HERE)
+
+
 def _evaluate(
     path: Path,
     text: str,
@@ -174,22 +181,13 @@ def _evaluate(
     environment: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], set[str]]:
     """Return the named variables' values, and some names that the file sets and nothing declares."""
-    fields = ", ".join(f"{name} = var.{name}" for name in sorted(names))
-    with tempfile.TemporaryDirectory(prefix="votestream-tfvars-") as folder:
-        Path(folder, "variables.tf").write_text(declarations, "utf-8")
-        Path(folder, "values.tfvars").write_text(text, "utf-8")
-        try:
-            done = subprocess.run(
-                [terraform.ensure(HERE), "console", "-no-color", "-var-file=values.tfvars", *arguments],
-                cwd=folder,
-                env=_environment() | dict(environment or {}),
-                input=f"base64encode(jsonencode({{ {fields} }}))\n",
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except UserError as error:
-            raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
+    try:
+        binary = _terraform(os.environ.get("TERRAFORM"), os.environ.get("PATH"))
+    except UserError as error:
+        raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
+    done = _console(
+        binary, text, declarations, tuple(sorted(names)), tuple(arguments), tuple((environment or {}).items())
+    )
     if errors := _ERROR.findall(done.stderr):
         said = [line for line in errors[0].splitlines() if not line.lstrip().startswith(("│", "├"))]
         message = " ".join(" ".join(said).split()).replace("values.tfvars", path.name)
@@ -199,6 +197,31 @@ def _evaluate(
         raise BadFile(f"tfvars: {path}: terraform console failed: {done.stderr.strip()[:500]}")
     values: dict[str, Any] = json.loads(base64.b64decode(answer[1]), parse_float=Decimal)
     return values, set(_UNDECLARED.findall(done.stdout + done.stderr))
+
+
+@cache
+def _console(
+    binary: Path,
+    text: str,
+    declarations: str,
+    names: Sequence[str],
+    arguments: Sequence[str],
+    environment: Sequence[tuple[str, str]],
+) -> subprocess.CompletedProcess[str]:
+    """Let Terraform print the named variables, once for each text."""
+    fields = ", ".join(f"{name} = var.{name}" for name in names)
+    with tempfile.TemporaryDirectory(prefix="votestream-tfvars-") as folder:
+        Path(folder, "variables.tf").write_text(declarations, "utf-8")
+        Path(folder, "values.tfvars").write_text(text, "utf-8")
+        return subprocess.run(
+            [binary, "console", "-no-color", "-var-file=values.tfvars", *arguments],
+            cwd=folder,
+            env=_environment() | dict(environment),
+            input=f"base64encode(jsonencode({{ {fields} }}))\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def _environment() -> dict[str, str]:

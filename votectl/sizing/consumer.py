@@ -14,6 +14,7 @@ polls in its batch. Measured times have no rounds, only a base and a slope.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil as round_up
 from math import isinf
 
@@ -57,7 +58,7 @@ class FunctionTime:
     def seconds(self, votes: Array) -> Array:
         """Return the time of invocations with so many votes each."""
         rounds = np.ceil(votes * self.statements_per_vote / self.statements_per_round - 1e-9)
-        rounds = np.clip(rounds, 0, self.most_rounds)
+        rounds = np.minimum(rounds, self.most_rounds)
         unpaced: Array = self.base.value + self.per_vote.value * votes + self.per_round.value * rounds
         return unpaced if self.pace is None else np.maximum(unpaced, self.pace.value * votes)
 
@@ -79,9 +80,10 @@ class FunctionTime:
         rounds = minimum(most, ceil(votes * statements / per_round))
         return derived(name, "s", simple + self.per_round * rounds)
 
-    def mean_base(self, batch: float) -> float:
-        """Return the seconds that do not grow with the batch, near this batch size."""
-        return max(self.of(batch) - self.slope * batch, 0.0)
+    @cached_property
+    def fixed(self) -> float:
+        """The seconds that do not grow with the batch, in small batches."""
+        return max(self.of(1.0) - self.slope, 0.0)
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class ConsumerLane:
     def gathered(self, rate: Array) -> Array:
         """Return the votes between two flushes, with a window and no batch limit."""
         load = np.minimum(rate * self.time.slope, 0.999)
-        size: Array = np.clip(rate * (self.window + self.time.mean_base(1.0)) / (1 - load), 1.0, self.limit)
+        size: Array = np.clip(rate * (self.window + self.time.fixed) / (1 - load), 1.0, self.limit)
         for _ in range(3):  # rounds of calls are whole, so the time is not linear
             busy = self.time.seconds(np.minimum(size, self.limit))
             # The window waits for a first vote. If no vote came during the invocation, add one gap.
@@ -224,7 +226,7 @@ class ConsumerLane:
     def pushed(self, rate: Array) -> Array:
         """Return the batch under enhanced fan-out: the votes that come while the previous one runs."""
         load = np.minimum(rate * self.time.slope, 0.999)
-        fixed = self.time.mean_base(1.0) + self.overhead.value
+        fixed = self.time.fixed + self.overhead.value
         size: Array = np.clip(rate * fixed / (1 - load), 1.0, self.limit)
         return size
 
@@ -243,7 +245,7 @@ def batches_in_poll(votes: Array, limit: float) -> Array:
 
 def envelope(event: VotingEvent, facts: Facts) -> Figure:
     """Return a record's bytes in the mapping's event: base64 data, key, and metadata."""
-    told = event.figures()
+    told = event.figures
     size = facts["mapping.envelope_bytes"] + 4 * ceil(told["data_bytes"] / 3) + told["voter_bytes"]
     return derived("record in the mapping's event", "bytes", size)
 

@@ -199,7 +199,7 @@ class _Bill:
 
     def stream(self) -> None:
         """Shards and records, fan-out, retention beyond a day."""
-        facts, deployment, told = self._facts, self._deployment, self._event.figures()
+        facts, deployment, told = self._facts, self._deployment, self._event.figures
         records = self._used("records", self._usage.accepted, "records")
         out = derived(
             "read by one consumer", "GB", records * (told["data_bytes"] + told["voter_bytes"]) / _GB
@@ -316,7 +316,7 @@ class _Bill:
     def storage(self) -> None:
         """One month of the stored votes, with backup where it is on."""
         facts, votes = self._facts, self._used("accepted votes", self._usage.accepted, "votes")
-        rows = votes * (1 - self._event.figures()["repeats"])
+        rows = votes * (1 - self._event.figures["repeats"])
         stored = derived("stored votes", "GB", rows * facts["votestream.vote_row_bytes"] / _GB)
         self._item(
             "DynamoDB", "votes table storage, one month", stored * facts["dynamodb.storage_per_gb_month"]

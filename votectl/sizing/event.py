@@ -1,5 +1,7 @@
 """The event: how many votes come when, from whom, for what; and the goals for its results."""
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
@@ -114,7 +116,7 @@ class VotingEvent(BaseModel):
         """The rate's points: (share of the duration, share of the peak)."""
         return CURVES[self.shape] if isinstance(self.shape, RateShape) else self.shape
 
-    @property
+    @cached_property
     def fill(self) -> float:
         """The mean rate as a share of the peak."""
         times, levels = np.array(self.curve).T
@@ -175,8 +177,9 @@ class VotingEvent(BaseModel):
         begun = inside - times[passed]
         return np.asarray(areas[passed] + begun * (rates[passed] + self.rate(inside)) / 2)
 
-    def figures(self) -> dict[str, Figure]:
-        """Return the event's numbers as inputs of formulas."""
+    @cached_property
+    def figures(self) -> Mapping[str, Figure]:
+        """The event's numbers as inputs of formulas."""
         peak = given("peak rate", self.peak_votes_per_second, "votes/s")
         duration = given("duration", self.duration_seconds, "s")
         fill = given("mean share of the peak", self.fill, "", f"area under the shape {self.shape_name}")

@@ -106,7 +106,7 @@ class CapacityPlan:
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
-        voters = self.event.figures()["voters"]
+        voters = self.event.figures["voters"]
         return {
             **self.decisions,
             **self.predictions,

@@ -18,7 +18,7 @@ class Planner:
     ) -> None:
         """Take the inputs; nothing is decided yet."""
         self.event, self.goals, self.facts, self.keeping, self.times = event, goals, facts, keeping, times
-        self.demand = event.figures()
+        self.demand = event.figures
         self.hands_off = goals.prefer is Preference.HANDS_OFF
         self.target = assumed(
             "target use of a shard", 0.7, "", "a margin: voters fall on shards unevenly, and seconds differ"

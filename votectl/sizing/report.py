@@ -245,7 +245,7 @@ def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
 
 def course_figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
     """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
-    told = scenario.event.figures()
+    told = scenario.event.figures
     arrivals = (told["peak"], told["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
     figures = {}

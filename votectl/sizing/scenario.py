@@ -90,7 +90,7 @@ class EventScenario:
 
     @cached_property
     def _record_bytes(self) -> Figure:
-        told = self.event.figures()
+        told = self.event.figures
         return derived("record", "bytes", told["data_bytes"] + told["voter_bytes"])
 
     @cached_property
@@ -221,7 +221,7 @@ class EventScenario:
                     ("repeated", self.writing.repeated_vote_units),
                 )
             )
-        repeats = self.event.figures()["repeats"]
+        repeats = self.event.figures["repeats"]
         return derived("write units per vote", "units", (1 - repeats) * first + repeats * repeated)
 
     @cached_property
@@ -270,7 +270,7 @@ def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure
     votes = given("votes stored", votes_stored, "votes", "the course")
     units = (
         votes
-        * (1 - event.figures()["repeats"])
+        * (1 - event.figures["repeats"])
         * facts["votestream.vote_row_bytes"]
         / facts["dynamodb.read_unit_bytes"]
     )

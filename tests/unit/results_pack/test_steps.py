@@ -42,6 +42,7 @@ def test_the_bytes_do_not_depend_on_buckets_pages_and_groups(
     assert world.pack == exported
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_which_calls_failed(exported: dict[str, bytes]) -> None:
     calls = World()
     calls.publishing()

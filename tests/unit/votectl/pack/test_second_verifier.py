@@ -54,6 +54,7 @@ def test_both_verifiers_say_the_same_of_a_good_pack(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_both_verifiers_find_the_same_line_for_an_opening(tmp_path: Path) -> None:
     pack = make(tmp_path / "pack", votes(3_000))
     opening = tmp_path / "opening.json"

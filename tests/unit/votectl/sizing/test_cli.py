@@ -55,6 +55,7 @@ def test_settings_are_written_for_terraform(votectl: Typed, tmp_path: Path) -> N
     assert f"#   votectl plan {' '.join(CITY)} --out" in path.read_text()
 
 
+@pytest.mark.slow
 def test_a_kept_environments_shards_are_where_resizing_begins(votectl: Typed, tmp_path: Path) -> None:
     kept = tmp_path / "prod.tfvars"
     kept.write_text("stream = { shard_count = 2 }\n")

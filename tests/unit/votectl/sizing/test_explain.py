@@ -43,6 +43,7 @@ def test_every_number_of_a_plan_ends_in_sources(figures: list[Figure]) -> None:
             assert not figure.inputs, figure.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "told",
     [

@@ -15,7 +15,7 @@ import pytest
 from votectl.sizing.published import Experiments
 
 FILE = Path(__file__).with_name("goldens.json")
-COMMANDS = (
+COMMANDS: tuple[Any, ...] = (
     "plan --votes 200k --peak 500",
     "plan --votes 30 --duration 2m --deadline 2m",
     "plan --votes 200k --peak 500 --shape spike --changed-minds 0.05 --deadline 10m",
@@ -24,7 +24,10 @@ COMMANDS = (
     "plan --peak 1M --duration 10m --deadline 1h --batch-share 0.9",
     "plan --votes 11.13M --peak 20030 --polls 4 --deadline 15m --prefer speed",
     "plan --votes 50k --peak 200 --prefer hands-off --deadline 10m",
-    "simulate --votes 200k --peak 500 --shape spike --changed-minds 0.05 --deadline 10m --step 1",
+    pytest.param(
+        "simulate --votes 200k --peak 500 --shape spike --changed-minds 0.05 --deadline 10m --step 1",
+        marks=pytest.mark.slow,
+    ),
 )
 
 

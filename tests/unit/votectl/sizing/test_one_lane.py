@@ -13,6 +13,8 @@ from votectl.sizing.predict import flow
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 500.0
 PACED = {
     "votes_table": Table(billing_mode=BillingMode.PROVISIONED, write_units=30, read_units=1),

@@ -201,6 +201,7 @@ def test_a_small_crowd_may_vote_all_at_once(facts: Facts) -> None:
     assert found.deployment.votes_table.max_write_units >= 60
 
 
+@pytest.mark.slow
 def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts) -> None:
     few, many = (
         planned(
@@ -319,6 +320,7 @@ def test_a_rise_faster_than_lambda_scales_is_provisioned(facts: Facts, shape: st
     assert found.predictions["refused votes"].value == 0
 
 
+@pytest.mark.slow
 def test_without_provisioned_containers_a_sudden_rise_is_refused(facts: Facts) -> None:
     found = plan(event(peak=50_000, duration=60), HALF_AN_HOUR, facts, door=Door.URL)
     ready, cold = (
@@ -332,6 +334,7 @@ def test_without_provisioned_containers_a_sudden_rise_is_refused(facts: Facts) -
         assert lost.cold_starts == pytest.approx(5_000, rel=0.03)
 
 
+@pytest.mark.slow
 def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
     told: dict[str, Any] = {"votes": 1e6, "peak": 1_000, "votes_per_voter": 2, "polls": 2}
     told["identity"] = "cognito"

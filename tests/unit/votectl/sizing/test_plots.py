@@ -13,6 +13,8 @@ from votectl.sizing.published import Experiments
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 LARGEST = 200_000  # bytes: they live in the repository
 
 

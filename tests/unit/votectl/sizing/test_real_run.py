@@ -66,6 +66,7 @@ def test_a_run_like_the_model_agrees(
     assert all(row["agrees"] for row in found)
 
 
+@pytest.mark.slow
 def test_a_run_that_writes_twice_is_found_out(
     votectl: Callable[..., tuple[int, str]], run_file: Callable[..., str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
     assert not row(600 / min(quick) * 1.12).agrees
 
 
+@pytest.mark.slow
 def test_every_number_of_a_comparison_can_be_asked_why(
     votectl: Callable[..., tuple[int, str]], run_file: Callable[..., str]
 ) -> None:

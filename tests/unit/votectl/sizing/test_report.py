@@ -29,8 +29,15 @@ MEANINGFUL = st.lists(st.sampled_from(["[red]", "[/red]", "[/roll]", ":b:", "[",
     ("command", "columns"),
     [
         pytest.param(["plan", *EVENT], report.FIGURE_COLUMNS, id="plan"),
-        pytest.param(["simulate", *EVENT, "--step", "1"], report.FIGURE_COLUMNS, id="simulate"),
-        pytest.param(["simulate", "--published", "--step", "1"], ("run", "quantity", "unit"), id="published"),
+        pytest.param(
+            ["simulate", *EVENT, "--step", "1"], report.FIGURE_COLUMNS, id="simulate", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["simulate", "--published", "--step", "1"],
+            ("run", "quantity", "unit"),
+            id="published",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_result_is_written_as_json_and_csv(

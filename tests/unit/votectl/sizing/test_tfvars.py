@@ -41,6 +41,7 @@ def parse(tmp_path: Path, text: str) -> tfvars.TfvarsFile:
     return tfvars.parse(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("told", "goals"), PLANS)
 def test_a_written_plan_reads_back_as_its_deployment(
     facts: Facts, tmp_path: Path, told: dict[str, Any], goals: dict[str, Any]
@@ -118,6 +119,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.dictionaries(st.sampled_from(["api", "stream", "tally", "firewall"]), values, min_size=1))
 def test_terraform_reads_back_each_literal(tmp_path: Path, told: dict[str, Any]) -> None:
