@@ -54,7 +54,7 @@ PACKAGES := $(wildcard functions/*/__init__.py)
 # Side by side, a file each; what takes longest comes first.
 PYTHON_TESTS := $(addprefix tests/,properties integration contract unit)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
-MODULES := infra infra/bootstrap $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
+MODULES := infra infra/bootstrap infra/tests/variables $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
 INFRA_TESTS := $(MODULES:%=test-infra/%)
 # Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -198,6 +198,10 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 
 .state/init/infra/bootstrap.stamp: $(wildcard infra/bootstrap/*.tf) .state/init/infra.stamp
 	@$(BOOTSTRAP) terraform-init infra/bootstrap
+	@mkdir -p $(@D) && touch $@
+
+.state/init/infra/tests/variables.stamp: infra/variables.tf .state/init/infra.stamp
+	@$(BOOTSTRAP) terraform-init infra/tests/variables
 	@mkdir -p $(@D) && touch $@
 
 .state/init/infra/modules/%.stamp: infra/modules/%/main.tf infra/modules/%/terraform.tf .state/init/infra.stamp

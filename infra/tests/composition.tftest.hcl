@@ -107,12 +107,140 @@ run "the_boundary_is_the_one_that_bootstrap_makes" {
   }
 }
 
-run "there_is_no_boundary_where_nobody_asked_for_one" {
+run "a_deployment_with_no_option_set" {
   command = plan
 
+  # No role has a permissions boundary.
   assert {
     condition     = local.permissions_boundary_arn == null
     error_message = "The local cloud has none, and needs none."
+  }
+
+  # The aggregator gets exactly its settings.
+  assert {
+    condition = module.vote_aggregator.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT        = "test"
+      VOTESTREAM_LOG_LEVEL          = "INFO"
+      VOTESTREAM_POLL_CACHE_SECONDS = "5"
+      VOTESTREAM_POLLS_TABLE        = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE      = "votestream-test-tallies"
+    })
+    error_message = "The function refuses to start with a variable missing or left over."
+  }
+
+  # The writer may read polls and store votes, and nothing else.
+  assert {
+    condition = { for statement in jsondecode(module.vote_writer.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:writer:*"]])
+      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
+      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::writer-failures/*"]])
+      PassMarkers       = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+      StoreVotes        = jsonencode([["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+    }
+    error_message = "The writer reads the stream and polls, and writes votes, the markers that it passes, its log and its own failure bucket."
+  }
+
+  # The aggregator may read polls and count, and nothing else.
+  assert {
+    condition = { for statement in jsondecode(module.vote_aggregator.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:aggregator:*"]])
+      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::aggregator-failures"]])
+      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::aggregator-failures/*"]])
+      CountVotes        = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "The aggregator reads the stream and polls, and writes tallies, its log and its own failure bucket: it never sees the votes table."
+  }
+
+  # The tally may put markers and count. It may not change a vote.
+  assert {
+    condition = { for statement in jsondecode(module.tally_function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:tally:*"]])
+      CountVotes        = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+      CountLosses       = jsonencode([["cloudwatch:GetMetricData"], ["*"]])
+      FindFailedBatches = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
+      KeepResults       = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      PutMarkers        = jsonencode([["kinesis:ListShards", "kinesis:PutRecords"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      ReadMapping       = jsonencode([["lambda:GetEventSourceMapping"], ["arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"]])
+      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "The tally reads votes and never writes one; of the stream it may list the shards and put records."
+  }
+
+  # The results API may read, but no choice of a voter.
+  assert {
+    condition = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource, try(statement.Condition, null)]) } == {
+      WriteLog    = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:results:*"], null])
+      ReadPolls   = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"], null])
+      ReadTallies = jsonencode([["dynamodb:GetItem", "dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"], null])
+      ReadVersions = jsonencode([["dynamodb:GetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"], {
+        "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }
+        "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
+      }])
+    }
+    error_message = "What viewers can reach writes nothing but its log, and of a vote it may read the version alone."
+  }
+
+  # Only back ends with AWS credentials may vote.
+  assert {
+    condition     = module.api.back_end_policy_arn != null && length(module.voters) == 0 && length(module.firewall) == 0 && output.voter_pool == null
+    error_message = "By default only who has signed a request may vote."
+  }
+
+  # Viewers read from the API, without a CDN.
+  assert {
+    condition     = output.results_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(module.cdn) == 0
+    error_message = "Without results_api.cdn_enabled nothing of CloudFront is made."
+  }
+
+  # Tools find the deployment by project and environment.
+  assert {
+    condition     = aws_ssm_parameter.deployment.name == "/votestream/test/deployment" && output.deployment_parameter_name == "/votestream/test/deployment"
+    error_message = "The parameter's name is made of what a person knows: project and environment."
+  }
+
+  assert {
+    condition = jsondecode(aws_ssm_parameter.deployment.value) == {
+      environment                    = "test"
+      region                         = "eu-west-1"
+      api_id                         = "abcdef1234"
+      api_stage                      = "v1"
+      api_url                        = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+      api_key_ids                    = {}
+      stream_name                    = "votestream-test-votes"
+      polls_table                    = "votestream-test-polls"
+      votes_table                    = "votestream-test-votes"
+      tallies_table                  = "votestream-test-tallies"
+      vote_writer_function           = "votestream-test-vote-writer"
+      vote_aggregator_function       = "votestream-test-vote-aggregator"
+      vote_writer_failure_bucket     = "votestream-test-vote-writer-failures-111122223333"
+      vote_aggregator_failure_bucket = "votestream-test-vote-aggregator-failures-111122223333"
+      poll_cache_seconds             = 5
+      tally_state_machine_arn        = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
+      tally_schedule_group           = "votestream-test-closings"
+      tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
+      vote_retention_days            = 0
+      voter_auth                     = "iam"
+      vote_door                      = "rest"
+      votes_url                      = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
+      votes_urls                     = {}
+    }
+    error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
+  }
+
+  # There are no keys for results packs.
+  assert {
+    condition     = length(module.results_pack) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn)
+    error_message = "Keys cost $1 a month each: nobody gets them without asking."
+  }
+
+  # Voters are not counted live.
+  assert {
+    condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
+    error_message = "Each refresh reads all stored votes: nobody pays for it without asking."
   }
 }
 
@@ -157,54 +285,6 @@ run "pacing_gives_each_lane_its_part_of_the_share" {
   }
 }
 
-run "aggregator_is_told_exactly_what_its_settings_ask_for" {
-  command = plan
-
-  assert {
-    condition = module.vote_aggregator.environment_variables == tomap({
-      VOTESTREAM_ENVIRONMENT        = "test"
-      VOTESTREAM_LOG_LEVEL          = "INFO"
-      VOTESTREAM_POLL_CACHE_SECONDS = "5"
-      VOTESTREAM_POLLS_TABLE        = "votestream-test-polls"
-      VOTESTREAM_TALLIES_TABLE      = "votestream-test-tallies"
-    })
-    error_message = "The function refuses to start with a variable missing or left over."
-  }
-}
-
-run "writer_may_read_polls_and_store_votes_and_nothing_else" {
-  command = plan
-
-  assert {
-    condition = { for statement in jsondecode(module.vote_writer.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
-      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:writer:*"]])
-      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
-      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::writer-failures/*"]])
-      PassMarkers       = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
-      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
-      StoreVotes        = jsonencode([["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
-    }
-    error_message = "The writer reads the stream and polls, and writes votes, the markers that it passes, its log and its own failure bucket."
-  }
-}
-
-run "aggregator_may_read_polls_and_count_and_nothing_else" {
-  command = plan
-
-  assert {
-    condition = { for statement in jsondecode(module.vote_aggregator.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
-      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:aggregator:*"]])
-      FindFailureBucket = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::aggregator-failures"]])
-      KeepFailedBatches = jsonencode([["s3:PutObject"], ["arn:aws:s3:::aggregator-failures/*"]])
-      CountVotes        = jsonencode([["dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
-      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
-    }
-    error_message = "The aggregator reads the stream and polls, and writes tallies, its log and its own failure bucket: it never sees the votes table."
-  }
-}
-
 run "tally_is_told_exactly_what_its_settings_ask_for" {
   command = plan
 
@@ -234,24 +314,6 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
   }
 }
 
-run "tally_may_put_markers_and_count_and_never_touch_a_vote" {
-  command = plan
-
-  assert {
-    condition = { for statement in jsondecode(module.tally_function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:tally:*"]])
-      CountVotes        = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
-      CountLosses       = jsonencode([["cloudwatch:GetMetricData"], ["*"]])
-      FindFailedBatches = jsonencode([["s3:ListBucket"], ["arn:aws:s3:::writer-failures"]])
-      KeepResults       = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
-      PutMarkers        = jsonencode([["kinesis:ListShards", "kinesis:PutRecords"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
-      ReadMapping       = jsonencode([["lambda:GetEventSourceMapping"], ["arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"]])
-      ReadPolls         = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
-    }
-    error_message = "The tally reads votes and never writes one; of the stream it may list the shards and put records."
-  }
-}
-
 run "results_api_is_told_exactly_what_its_settings_ask_for" {
   command = plan
 
@@ -271,32 +333,6 @@ run "results_api_is_told_exactly_what_its_settings_ask_for" {
       VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
     })
     error_message = "The function refuses to start with a variable missing or left over."
-  }
-}
-
-run "results_api_may_read_and_never_what_anybody_chose" {
-  command = plan
-
-  assert {
-    condition = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource, try(statement.Condition, null)]) } == {
-      WriteLog    = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:results:*"], null])
-      ReadPolls   = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"], null])
-      ReadTallies = jsonencode([["dynamodb:GetItem", "dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"], null])
-      ReadVersions = jsonencode([["dynamodb:GetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"], {
-        "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }
-        "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
-      }])
-    }
-    error_message = "What viewers can reach writes nothing but its log, and of a vote it may read the version alone."
-  }
-}
-
-run "whoever_says_nothing_about_voters_has_a_closed_door" {
-  command = plan
-
-  assert {
-    condition     = module.api.back_end_policy_arn != null && length(module.voters) == 0 && length(module.firewall) == 0 && output.voter_pool == null
-    error_message = "By default only who has signed a request may vote."
   }
 }
 
@@ -335,15 +371,6 @@ run "voters_sign_in_to_a_pool_of_your_own" {
   assert {
     condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
     error_message = "Where a pool is named none is made."
-  }
-}
-
-run "viewers_read_from_the_api_unless_a_cdn_is_asked_for" {
-  command = plan
-
-  assert {
-    condition     = output.results_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(module.cdn) == 0
-    error_message = "Without results_api.cdn_enabled nothing of CloudFront is made."
   }
 }
 
@@ -416,44 +443,6 @@ run "the_pages_may_have_another_cdn" {
   }
 }
 
-run "tools_find_the_deployment_by_project_and_environment" {
-  command = plan
-
-  assert {
-    condition     = aws_ssm_parameter.deployment.name == "/votestream/test/deployment" && output.deployment_parameter_name == "/votestream/test/deployment"
-    error_message = "The parameter's name is made of what a person knows: project and environment."
-  }
-
-  assert {
-    condition = jsondecode(aws_ssm_parameter.deployment.value) == {
-      environment                    = "test"
-      region                         = "eu-west-1"
-      api_id                         = "abcdef1234"
-      api_stage                      = "v1"
-      api_url                        = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
-      api_key_ids                    = {}
-      stream_name                    = "votestream-test-votes"
-      polls_table                    = "votestream-test-polls"
-      votes_table                    = "votestream-test-votes"
-      tallies_table                  = "votestream-test-tallies"
-      vote_writer_function           = "votestream-test-vote-writer"
-      vote_aggregator_function       = "votestream-test-vote-aggregator"
-      vote_writer_failure_bucket     = "votestream-test-vote-writer-failures-111122223333"
-      vote_aggregator_failure_bucket = "votestream-test-vote-aggregator-failures-111122223333"
-      poll_cache_seconds             = 5
-      tally_state_machine_arn        = "arn:aws:states:eu-west-1:111122223333:stateMachine:mocked"
-      tally_schedule_group           = "votestream-test-closings"
-      tally_schedule_role_arn        = "arn:aws:iam::111122223333:role/mocked"
-      vote_retention_days            = 0
-      voter_auth                     = "iam"
-      vote_door                      = "rest"
-      votes_url                      = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
-      votes_urls                     = {}
-    }
-    error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
-  }
-}
-
 run "two_environments_share_no_name" {
   command = plan
 
@@ -466,15 +455,6 @@ run "two_environments_share_no_name" {
       for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
     ])
     error_message = "Every name carries the environment, or a second one can't live in the same account."
-  }
-}
-
-run "results_packs_have_no_keys_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(module.results_pack) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn)
-    error_message = "Keys cost $1 a month each: nobody gets them without asking."
   }
 }
 
@@ -494,15 +474,6 @@ run "tools_find_the_keys_of_results_packs" {
   assert {
     condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
     error_message = "votectl export finds both keys in the deployment's parameter."
-  }
-}
-
-run "voters_are_not_counted_live_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
-    error_message = "Each refresh reads all stored votes: nobody pays for it without asking."
   }
 }
 
@@ -548,16 +519,23 @@ run "counting_voters_leaves_most_of_a_provisioned_table_to_others" {
   }
 }
 
-run "counting_voters_spares_the_partitions_of_a_table_without_a_ceiling" {
+run "counts_of_voters_with_no_option_set" {
   command = plan
 
   variables {
     unique_count = {}
   }
 
+  # A table without a ceiling: the count leaves capacity in each partition.
   assert {
     condition     = local.unique_reads_per_second == 1000
     error_message = "A partition serves 3,000 read units a second, and votes are written to it meanwhile."
+  }
+
+  # Tools find the function that counts voters.
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
+    error_message = "votectl makes each poll's schedule with these."
   }
 }
 
@@ -583,19 +561,6 @@ run "unique_counter_may_read_votes_and_end_its_schedules_and_nothing_else" {
       ReadPolls    = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
     }
     error_message = "It reads votes and never writes one."
-  }
-}
-
-run "tools_find_what_counts_voters" {
-  command = plan
-
-  variables {
-    unique_count = {}
-  }
-
-  assert {
-    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
-    error_message = "votectl makes each poll's schedule with these."
   }
 }
 
@@ -634,16 +599,23 @@ run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
   }
 }
 
-run "packs_are_not_published_unless_asked_for" {
+run "results_packs_with_no_option_set" {
   command = plan
 
   variables {
     results_pack = {}
   }
 
+  # Packs are not published.
   assert {
     condition     = length(module.results_pack_function) == 0 && module.results_pack[0].bucket_name == null
     error_message = "Keys alone publish nothing."
+  }
+
+  # There are no openings.
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
+    error_message = "The results API may use no key of results packs."
   }
 }
 
@@ -668,18 +640,5 @@ run "openings_read_a_polls_key_and_never_a_choice" {
   assert {
     condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
     error_message = "An opening is made without the choice."
-  }
-}
-
-run "there_are_no_openings_unless_asked_for" {
-  command = plan
-
-  variables {
-    results_pack = {}
-  }
-
-  assert {
-    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
-    error_message = "The results API may use no key of results packs."
   }
 }

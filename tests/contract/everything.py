@@ -4,12 +4,9 @@ Each environment is planned as its tfvars say, and again with each set of option
 have the longest names that are allowed. Mocked ARNs are as long as real ones, so that policies have their real size.
 """
 
-import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from contract.planned import data_of, kept, plans_of
 from contract.terraform_source import INFRA, PROJECT, parsed
-from scripts.bootstrap import infra, terraform
-from scripts.bootstrap.layout import Layout
 
 ENVIRONMENTS = tuple(sorted(file.stem for file in (INFRA / "environments").glob("*.tfvars")))
-
-KEPT = PROJECT / ".state" / "planned"
 
 # The root module allows 25 characters for both and their hyphen.
 LONGEST = {"project": "votestream-abc", "environment": "production"}
@@ -183,11 +177,12 @@ class Resource(NamedTuple):
 
 @cache
 def everything() -> tuple[Resource, ...]:
-    """Return the resources of every environment with every set of features, and those of the foundation.
+    """Return the resources of every environment with every set of features, and those of the foundation."""
+    return tuple(Resource(*fields) for fields in kept("everything", _planned_everything))
 
-    Each environment is planned by a process of its own. Plans are kept in .state until something in infra/ or in this
-    file changes, because they take most of a minute.
-    """
+
+def _planned_everything() -> list[Resource]:
+    """Plan each environment in a process of its own."""
     plans = [
         (
             "infra",
@@ -203,43 +198,11 @@ def everything() -> tuple[Resource, ...]:
         for environment in ENVIRONMENTS
     ]
     plans.append(("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES}))
-    kept = KEPT / f"{_fingerprint()}.json"
-    if not kept.exists():
-        for folder in ("infra", "infra/bootstrap"):
-            _data_of(folder)  # two processes must not initialise it at once
-        with ThreadPoolExecutor() as executor:
-            found = [*executor.map(lambda plan: _planned(*plan), plans)]
-        shutil.rmtree(KEPT, ignore_errors=True)
-        KEPT.mkdir(parents=True)
-        fresh = kept.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps([resource for part in found for resource in part]), encoding="utf-8")
-        fresh.replace(kept)
-    return tuple(Resource(*fields) for fields in json.loads(kept.read_text(encoding="utf-8")))
-
-
-def _fingerprint() -> str:
-    """Return a digest of all that decides over the plans."""
-    digest = hashlib.sha256()
-    files = [
-        path
-        for path in INFRA.rglob("*")
-        if path.is_file() and ".terraform" not in path.parts and not path.name.endswith(".tftest.hcl")
-    ]
-    # The pages that Terraform uploads count as well.
-    files += [path for path in (PROJECT / "web").rglob("*") if path.is_file()]
-    for path in sorted([*files, Path(__file__)]):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(PROJECT)} {len(content)} ".encode() + content)
-    return digest.hexdigest()[:32]
-
-
-def _data_of(folder: str) -> tuple[Layout, Path]:
-    """Return the project's layout, and where Terraform keeps the modules and the provider of a folder."""
-    layout = Layout(PROJECT)
-    data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
-    if not data.is_dir():
-        infra.init_for_tests(layout, folder)
-    return layout, data
+    for folder in ("infra", "infra/bootstrap"):
+        data_of(folder)  # two processes must not initialise it at once
+    with ThreadPoolExecutor() as executor:
+        found = executor.map(lambda plan: _planned(*plan), plans)
+        return [resource for part in found for resource in part]
 
 
 @cache
@@ -270,36 +233,16 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _planned(folder: str, runs: Mapping[str, Mapping[str, Any]]) -> tuple[Resource, ...]:
     """Plan a folder's configuration with each set of variables, in a copy whose mocks have long names."""
-    layout, data = _data_of(folder)
     with tempfile.TemporaryDirectory() as temporary:
         copy = _copy(Path(temporary))
         mocks = "tests/mocks" if folder == "infra" else "../tests/mocks"
-        test = copy / folder / "tests" / "everything.tftest.hcl"
-        test.write_text(_test_file(mocks, runs), encoding="utf-8")
-        done = subprocess.run(
-            [
-                str(terraform.ensure(layout, for_tests=True)),
-                f"-chdir={copy / folder}",
-                *("test", "-json", "-verbose", "-filter=tests/everything.tftest.hcl"),
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=terraform.environment(TF_DATA_DIR=str(data)),
-            check=False,
-        )
-    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    problems = [
-        f"{message['@message']} {message.get('diagnostic', '')}"
-        for message in messages
-        if message["@level"] == "error"
-    ]
-    assert done.returncode == 0, "\n".join(problems) + done.stderr
+        test = "tests/everything.tftest.hcl"
+        (copy / folder / test).write_text(_test_file(mocks, runs), encoding="utf-8")
+        plans = plans_of(folder, test, copy)
     return tuple(
-        Resource(message["@testrun"], change["address"], change["type"], change["change"]["after"])
-        for message in messages
-        if message["type"] == "test_plan"
-        for change in message["test_plan"].get("resource_changes", [])
+        Resource(run, change["address"], change["type"], change["change"]["after"])
+        for run, changes in plans.items()
+        for change in changes
         if change["mode"] == "managed"
     )
 

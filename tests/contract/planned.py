@@ -1,11 +1,15 @@
 """What Terraform would deploy, as data: what a run of its own tests plans, made without a cloud."""
 
+import fcntl
+import hashlib
 import json
 import subprocess
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from contract.terraform_source import PROJECT
+from contract.terraform_source import INFRA, PROJECT
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import Layout
 
@@ -92,28 +96,82 @@ def expressions_of_widget(widget: dict[str, Any]) -> list[str]:
 
 @cache
 def resources_of(folder: str, test_file: str, run: str) -> dict[str, dict[str, Any]]:
-    """Return the resources that a run of the tests in a folder plans, by their address.
+    """Return the resources that a run of the tests in a folder plans, by their address."""
+    name = f"{folder}/{test_file}".replace("/", "-")
+    plans = kept(name, lambda: plans_of(folder, f"tests/{test_file}.tftest.hcl", PROJECT))
+    return {change["address"]: change["change"]["after"] for change in plans[run]}
 
-    `terraform test` prints a run's plan only with -verbose, and as data only with -json.
+
+def kept(name: str, make: Callable[[], Any]) -> Any:
+    """Return what ``make`` returns, as JSON, from .state until a file changes that decides over plans.
+
+    Tests run in several processes. One of them plans, the others wait for it.
     """
+    folder = PROJECT / ".state" / "planned"
+    folder.mkdir(parents=True, exist_ok=True)
+    current = folder / f"{name}.{_fingerprint()}.json"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not current.exists():
+            made = json.dumps(make())
+            for old in folder.glob(f"{name}.*.json"):
+                old.unlink()
+            fresh = current.with_suffix(".part")
+            fresh.write_text(made, encoding="utf-8")
+            fresh.replace(current)
+    return json.loads(current.read_text(encoding="utf-8"))
+
+
+@cache
+def _fingerprint() -> str:
+    """Return a digest of all that decides over plans: Terraform files, the pages they upload, and this package."""
+    files = [
+        path
+        for top in (INFRA, PROJECT / "web", Path(__file__).parent)
+        for path in top.rglob("*")
+        if path.is_file() and not {".terraform", "__pycache__"} & {*path.parts}
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(PROJECT)} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:32]
+
+
+def data_of(folder: str) -> tuple[Layout, Path]:
+    """Return the project's layout, and where Terraform keeps the modules and the provider of a folder."""
     layout = Layout(PROJECT)
     data = infra.data_dir(layout, "test-" + folder.replace("/", "-"))
     if not data.is_dir():
         infra.init_for_tests(layout, folder)
-    command = ["test", "-json", "-verbose", f"-filter=tests/{test_file}.tftest.hcl"]
+    return layout, data
+
+
+def plans_of(folder: str, test_file: str, home: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return what each run of a test file plans: Terraform's resource changes, by the run's name.
+
+    ``terraform test`` prints a run's plan only with -verbose, and as data only with -json. ``home`` is the project or a
+    copy of it.
+    """
+    layout, data = data_of(folder)
+    command = ["test", "-json", "-verbose", f"-filter={test_file}"]
     done = subprocess.run(
-        [str(terraform.ensure(layout, for_tests=True)), f"-chdir={PROJECT / folder}", *command],
+        [str(terraform.ensure(layout, for_tests=True)), f"-chdir={home / folder}", *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         env=terraform.environment(TF_DATA_DIR=str(data)),
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    (plan,) = [
-        message["test_plan"]
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    problems = [
+        f"{message['@message']} {message.get('diagnostic', '')}"
         for message in messages
-        if message["type"] == "test_plan" and message["@testrun"] == run
+        if message["@level"] == "error"
     ]
-    return {change["address"]: change["change"]["after"] for change in plan["resource_changes"]}
+    assert done.returncode == 0, "\n".join(problems) + done.stderr
+    return {
+        message["@testrun"]: message["test_plan"].get("resource_changes", [])
+        for message in messages
+        if message["type"] == "test_plan"
+    }

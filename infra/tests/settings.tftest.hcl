@@ -1,5 +1,5 @@
-# The published sample that this system descends from describes two settings; both are tfvars here. What
-# reaches the mapping is tested in modules/stream_consumer.
+# Settings that must plan: the two of the published sample that this system descends from, and the least and the most
+# of everything. What reaches the mapping is tested in modules/stream_consumer.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -37,5 +37,33 @@ run "the_fast_setting_is_expressible" {
     votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
     vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true }
     vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true }
+  }
+}
+
+run "accepts_the_most_of_everything" {
+  command = plan
+
+  variables {
+    environment            = "stage-eu-west1"
+    failure_retention_days = 3650
+    log_level              = "CRITICAL"
+    log_retention_days     = 3653
+    poll_cache_seconds     = 300
+    vote_retention_days    = 3650
+    vote_writer            = { write_concurrency = 64 }
+  }
+}
+
+run "accepts_the_least_of_everything" {
+  command = plan
+
+  variables {
+    project                = "v"
+    environment            = "e"
+    failure_retention_days = 0
+    log_retention_days     = 1
+    poll_cache_seconds     = 1
+    vote_retention_days    = 0
+    vote_writer            = { write_concurrency = 1 }
   }
 }
