@@ -1,10 +1,9 @@
-"""Faults that only the local cloud can be made to have. Whatever starts one also ends it."""
+"""Faults of the local cloud. Each context manager ends the fault that it starts."""
 
 import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -32,7 +31,7 @@ def _configure(variable: str, value: float) -> None:
 
 
 def kill_function_processes(function: str) -> int:
-    """Kill the processes of a function wherever they are in a batch; return how many."""
+    """Kill the processes of a function, in the middle of a batch too; return how many."""
     killed = 0
     for name, pid in localcloud.function_pids().items():
         if name.startswith(function):
@@ -45,7 +44,7 @@ def kill_function_processes(function: str) -> int:
 
 @contextmanager
 def frozen_dynamodb() -> Iterator[None]:
-    """Stop the DynamoDB engine: calls hang, time out, and some are carried out all the same."""
+    """Stop the DynamoDB engine: calls hang and time out, and some of them take effect later."""
     pid = localcloud.part_pids()["ministack"]
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -54,15 +53,9 @@ def frozen_dynamodb() -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def freeze_dynamodb(seconds: float) -> None:
-    """Stop the DynamoDB engine for a while."""
-    with frozen_dynamodb():
-        time.sleep(seconds)
-
-
 @contextmanager
 def again_and_again(action: Callable[[], object], every_seconds: float = 0.3) -> Iterator[None]:
-    """Do something all the time, beside whatever else happens."""
+    """Repeat an action in a thread until the block ends."""
     over = threading.Event()
 
     def repeat() -> None:
@@ -80,7 +73,7 @@ def again_and_again(action: Callable[[], object], every_seconds: float = 0.3) ->
 
 @contextmanager
 def gives_up_at_once(function: str) -> Iterator[None]:
-    """Let the mapping of a function put each batch that fails into the failure bucket, without a second try."""
+    """Let a function's mapping put each failed batch into the failure bucket without a retry."""
     client = boto3.client("lambda")
     (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     uuid = mapping["UUID"]
@@ -97,7 +90,7 @@ def gives_up_at_once(function: str) -> Iterator[None]:
 
 @contextmanager
 def failure_bucket_refuses(bucket: str, function: str) -> Iterator[None]:
-    """Let the function's role write nothing into its failure bucket: what is given up meanwhile is lost."""
+    """Deny the function's role to write into its failure bucket: batches given up meanwhile are lost."""
     iam, name = boto3.client("iam"), "refuse-failures"
     role = (
         boto3.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"].rpartition("/")[2]
@@ -114,15 +107,9 @@ def failure_bucket_refuses(bucket: str, function: str) -> Iterator[None]:
 type WaitFor = Callable[[Callable[[], bool], float], None]
 
 
-def restart_lambda(deployment: Deployment, wait_for: WaitFor) -> None:
-    """Stop both event source mappings and every function process, then let the mappings go on."""
-    with consumers_away(deployment, wait_for):
-        pass
-
-
 @contextmanager
 def consumers_away(deployment: Deployment, wait_for: WaitFor) -> Iterator[None]:
-    """Let nobody consume the stream: both event source mappings and every function process stop."""
+    """Stop consuming the stream: disable both event source mappings and kill every function process."""
     client = boto3.client("lambda")
     functions = (deployment.vote_writer_function, deployment.vote_aggregator_function)
     mappings = [
@@ -146,43 +133,3 @@ def consumers_away(deployment: Deployment, wait_for: WaitFor) -> Iterator[None]:
         yield
     finally:
         switch(True)
-
-
-@contextmanager
-def consumers_give_up(deployment: Deployment, wait_for: WaitFor) -> Iterator[None]:
-    """Let both consumers fail at whatever they get, and their mappings give it up at once."""
-    client = boto3.client("lambda")
-    broken = [
-        (function, client.get_function_configuration(FunctionName=function)["Environment"]["Variables"])
-        for function in (deployment.vote_writer_function, deployment.vote_aggregator_function)
-    ]
-    mappings = {
-        mapping["UUID"]: mapping["MaximumRetryAttempts"]
-        for function, _ in broken
-        for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    }
-
-    def configure(variables: dict[str, dict[str, str]], attempts: dict[str, int]) -> None:
-        for function, environment in variables.items():
-            client.update_function_configuration(
-                FunctionName=function, Environment={"Variables": environment}
-            )
-            client.get_waiter("function_updated_v2").wait(FunctionName=function)
-        for uuid, number in attempts.items():
-            client.update_event_source_mapping(UUID=uuid, MaximumRetryAttempts=number)
-        wait_for(
-            lambda: all(
-                client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled" for uuid in mappings
-            ),
-            90,
-        )
-
-    # A function refuses to start with an invalid value. It ignores variables that it does not know.
-    configure(
-        {function: {**variables, "VOTESTREAM_LOG_LEVEL": "BROKEN"} for function, variables in broken},
-        dict.fromkeys(mappings, 0),
-    )
-    try:
-        yield
-    finally:
-        configure(dict(broken), mappings)
