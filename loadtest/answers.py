@@ -4,14 +4,11 @@ The journal names voters by number. What they chose follows from the seed, and i
 """
 
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
 from votectl.errors import OperatorError
-
-# No answer came: a timeout, a broken connection, or the run's end in the middle of the request.
-NO_ANSWER = 0
+from votectl.traffic import is_acknowledged, is_refused
 
 
 class Answer(NamedTuple):
@@ -38,12 +35,12 @@ class Answer(NamedTuple):
     @property
     def acknowledged(self) -> bool:
         """Whether the front door acknowledged the vote: 202 with a receipt."""
-        return self.status == HTTPStatus.ACCEPTED
+        return is_acknowledged(self.status)
 
     @property
     def refused(self) -> bool:
         """Whether the vote is certainly not stored, because the front door refused it."""
-        return HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return is_refused(self.status)
 
     @property
     def unknown(self) -> bool:

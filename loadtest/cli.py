@@ -317,7 +317,7 @@ def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
             files.note_sample(round(time.time() * 1000), now)
         return now
 
-    acknowledged = expected.sent.acknowledged.total()
+    acknowledged = expected.acknowledged.total()
     stage.wait_until_counted(counted, acknowledged, say)
     stage.wait_until_final(scenario, say)
     observed = stage.observe(scenario, before)

@@ -25,7 +25,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest.answers import NO_ANSWER, Answer, Entry, Reading, from_line, to_line
+from loadtest.answers import Answer, Entry, Reading, from_line, to_line
 from loadtest.books import Books
 from loadtest.carrying import Headers
 from loadtest.run import Files
@@ -34,7 +34,7 @@ from loadtest.staging import RunStage, cloud_ahead_ms
 from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
 from votectl import deployment as deployments
-from votectl.traffic import TIMEOUT_SECONDS, Kind, VoteRequest
+from votectl.traffic import NO_ANSWER, TIMEOUT_SECONDS, Kind, VoteRequest
 
 LOG = logging.getLogger("loadtest")
 LOG.setLevel(logging.INFO)

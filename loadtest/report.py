@@ -18,6 +18,7 @@ from loadtest.measuring import PERCENTILES, Curves, Latencies, Sample, Timing, c
 from loadtest.scenario import Scenario
 from loadtest.verification import Verdict, Verification
 from votectl import drawing
+from votectl.traffic import Kind
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -111,7 +112,7 @@ def _name(percentile: int) -> str:
     return "max" if percentile == 100 else f"p{percentile}"
 
 
-def _request_row(report: Report, kind: str) -> tuple[str, int, int, str, int]:
+def _request_row(report: Report, kind: Kind) -> tuple[str, int, int, str, int]:
     sent = report.verification.sent
     refused = {status: count for (of, status), count in sorted(sent.refused.items()) if of == kind}
     words = ", ".join(f"{count:,} with {status}" for status, count in refused.items())

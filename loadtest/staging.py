@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from loadtest.scenario import Plan, RunPoll, Scenario
-from loadtest.verification import Observed, PollObserved, Stored
+from loadtest.verification import Observed, PollObserved
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
@@ -17,6 +17,7 @@ from votectl.lifecycle import Schedules, create, lead_ms
 from votectl.lifecycle import close as close_early
 from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk
 from votectl.tallying import Tallies, what_now
+from votectl.traffic import Stored
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
 

@@ -6,22 +6,19 @@ poll closed may have arrived on either side: such votes make a number a range. T
 "exact".
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from http import HTTPStatus
 from typing import NamedTuple
 
 from loadtest.answers import Answer, Reading
 from loadtest.scenario import RunPoll, Scenario
 from loadtest.voters import requests_of, voter_name
-from votectl.traffic import Kind, VoteRequest
+from votectl.traffic import Account, Kind, PollAccount, Range, Stored, VoteRequest
 from voting.final import Final
 from voting.live import LiveCounts
-from voting.records import version_of
-from voting.rules import Reason
 from voting.unique import UniqueCounts
 
 # Number of voters with a wrong stored vote that a report names.
@@ -34,13 +31,6 @@ class Verdict(StrEnum):
     EXACT = "exact"  # every number is the only possible one
     UNDECIDED = "undecided"  # every number is possible, but votes without an answer leave a range
     WRONG = "wrong"  # something is lost, doubled or miscounted
-
-
-class Stored(NamedTuple):
-    """The stored vote of one voter."""
-
-    version: str
-    option: str
 
 
 @dataclass(frozen=True)
@@ -70,186 +60,41 @@ class Observed:
     unattributed: Mapping[str, int]
 
 
-@dataclass
-class Range:
-    """The lowest and the highest possible count."""
-
-    low: int = 0
-    high: int = 0
-
-    def add(self, *, certain: bool) -> None:
-        """Add a vote that must be counted, or one that may be."""
-        self.low += certain
-        self.high += 1
-
-    @property
-    def exact(self) -> bool:
-        """Whether only one number is possible."""
-        return self.low == self.high
-
-    def __str__(self) -> str:
-        return f"{self.low:,}" if self.exact else f"{self.low:,} to {self.high:,}"
-
-
-@dataclass
-class Claim:
-    """A voter's possible stored votes: the last acknowledged one, or one of the uncertain ones.
-
-    Attributes:
-        last: the acknowledged vote with the greatest version, or None.
-        possible: uncertain votes; the version is None without a receipt.
-    """
-
-    last: Stored | None = None
-    possible: list[tuple[str | None, str]] = field(default_factory=list)
-
-    def options(self) -> set[str]:
-        """Return the possible options of the stored vote."""
-        found = {self.last.option} if self.last else set()
-        return found | {option for version, option in self.possible if self._may_win(version)}
-
-    def allows(self, stored: Stored) -> bool:
-        """Return whether this can be the stored vote."""
-        if stored == self.last:
-            return True
-        return self._may_win(stored.version) and any(
-            option == stored.option and version in (None, stored.version) for version, option in self.possible
-        )
-
-    def _may_win(self, version: str | None) -> bool:
-        return version is None or self.last is None or version > self.last.version
-
-
-@dataclass
-class PollExpected:
-    """The expected counts of one poll."""
-
-    received: Range = field(default_factory=Range)
-    options: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
-    rejected: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
-    claims: defaultdict[str, Claim] = field(default_factory=lambda: defaultdict(Claim))
-
-    def final(self) -> tuple[dict[str, Range], Range]:
-        """Return the voters of each option and in total, in a correct final result."""
-        votes: dict[str, Range] = defaultdict(Range)
-        voters = Range()
-        for claim in self.claims.values():
-            options = claim.options()
-            for option in options:
-                votes[option].add(certain=claim.last is not None and len(options) == 1)
-            voters.add(certain=claim.last is not None)
-        return votes, voters
-
-
-@dataclass
-class Sent:
-    """Requests by kind, and their answers."""
-
-    sent: Counter[str] = field(default_factory=Counter)
-    acknowledged: Counter[str] = field(default_factory=Counter)
-    refused: Counter[tuple[str, int]] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
-    late: int = 0  # acknowledged, arrived after the poll's end
-    uncertain: int = 0  # acknowledged, under way when the poll closed
-    receipts: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def throttled(self) -> int:
-        """Votes refused with 429."""
-        return sum(
-            count for (_, status), count in self.refused.items() if status == HTTPStatus.TOO_MANY_REQUESTS
-        )
-
-    @property
-    def refused_without_reason(self) -> int:
-        """Well-formed votes refused with anything but 429."""
-        return sum(
-            count
-            for (kind, status), count in self.refused.items()
-            if kind != Kind.MALFORMED and status != HTTPStatus.TOO_MANY_REQUESTS
-        )
-
-
-@dataclass
-class Expected:
-    """The counts that a correct platform has, given the answers."""
-
-    sent: Sent
-    polls: dict[str, PollExpected]
-    unattributed: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
-
-
-def expect(scenario: Scenario, answers: Iterable[Answer]) -> Expected:
-    """Return the expected counts. The answers may be in any order."""
-    expected = Expected(Sent(), {poll.poll_id: PollExpected() for poll in scenario.polls})
-    ballots = {poll.poll_id: poll for poll in scenario.polls}
+def expect(scenario: Scenario, answers: Iterable[Answer]) -> Account:
+    """Return the account of a run: what was sent, and the expected counts. The answers may be in any order."""
+    account = Account()
+    polls = {poll.poll_id: poll for poll in scenario.polls}
+    for poll_id in polls:
+        account.polls[poll_id] = PollAccount()
     requests: list[VoteRequest] = []
     requests_voter = -1
     # Sorted by voter, so that each conversation is generated once.
     for answer in sorted(answers):
         if answer.voter != requests_voter:
             requests, requests_voter = requests_of(scenario, answer.voter), answer.voter
-        _enter(expected, scenario, requests[answer.number], answer, ballots)
-    return expected
+        request = requests[answer.number]
+        # A request for an unknown poll, and one that is malformed, belongs to no poll that could close.
+        own = polls.get(request.poll_id)
+        account.enter(
+            request,
+            answer.status,
+            answer.shard,
+            answer.sequence,
+            voter=voter_name(scenario.plan.seed, answer.voter),
+            in_time=True if own is None else _in_time(own, scenario.quiet_ms, answer),
+        )
+    return account
 
 
-def _enter(
-    expected: Expected,
-    scenario: Scenario,
-    request: VoteRequest,
-    answer: Answer,
-    ballots: Mapping[str, RunPoll],
-) -> None:
-    sent, kind = expected.sent, request.kind
-    sent.sent[kind] += 1
-    if answer.refused:
-        sent.refused[kind, answer.status] += 1
-        return
-    if answer.unknown:
-        sent.unknown[kind] += 1
-    else:
-        sent.acknowledged[kind] += 1
-        sent.receipts[answer.shard, answer.sequence] += 1
-    certain = answer.acknowledged
-    if kind is Kind.UNKNOWN_POLL:
-        expected.unattributed[Reason.UNKNOWN_POLL].add(certain=certain)
-        return
-    if kind is Kind.MALFORMED:
-        # The front door should have refused it. A record that passes must at least be rejected.
-        expected.unattributed[Reason.MALFORMED].add(certain=certain)
-        return
-    ballot, poll = ballots[request.poll_id], expected.polls[request.poll_id]
-    poll.received.add(certain=certain)
-    in_time = _in_time(ballot, scenario.quiet_ms, answer)
-    if answer.acknowledged:
-        sent.late += in_time is False
-        sent.uncertain += in_time is None
-    option = str(request.body["option"])
-    if in_time is not True:
-        poll.rejected[Reason.CLOSED].add(certain=certain and in_time is False)
-    if in_time is False:
-        return
-    if kind is Kind.UNKNOWN_OPTION:
-        poll.rejected[Reason.UNKNOWN_OPTION].add(certain=certain and in_time is True)
-        return
-    poll.options[option].add(certain=certain and in_time is True)
-    claim = poll.claims[voter_name(scenario.plan.seed, answer.voter)]
-    version = version_of(answer.sequence) if answer.acknowledged else None
-    if version is not None and in_time is True:
-        claim.last = max(claim.last or Stored("", ""), Stored(version, option))
-    else:
-        claim.possible.append((version, option))
-
-
-def _in_time(ballot: RunPoll, quiet_ms: int, answer: Answer) -> bool | None:
+def _in_time(poll: RunPoll, quiet_ms: int, answer: Answer) -> bool | None:
     """Return whether a vote arrived before its poll's end, or None if the sender cannot know.
 
     An answer bounds the arrival from above. Without one the request may still be under way for long.
     """
-    if answer.sent_ms >= ballot.closes_at + quiet_ms // 2:
+    if answer.sent_ms >= poll.closes_at + quiet_ms // 2:
         return False
     answered_ms = answer.sent_ms + answer.micros / 1000
-    if answer.acknowledged and answered_ms < ballot.closes_at - quiet_ms // 2:
+    if answer.acknowledged and answered_ms < poll.closes_at - quiet_ms // 2:
         return True
     return None
 
@@ -319,7 +164,7 @@ class RunCheck:
 class Verification:
     """The outcome of a run."""
 
-    sent: Sent
+    sent: Account
     places: Mapping[str, Sequence[CountPlace]]  # by poll; "" for what belongs to none
     findings: Sequence[RunCheck]
 
@@ -348,12 +193,12 @@ class Verification:
 
 
 def verify(
-    expected: Expected, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
+    expected: Account, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
 ) -> Verification:
     """Compare the counts with the votes that were sent.
 
     Args:
-        expected: the expected counts.
+        expected: the account of the run.
         observed: the final state.
         readings: the viewers' reads.
         missing: started requests without an entry in the journal, or None if unknown.
@@ -372,9 +217,7 @@ def verify(
         for reason in sorted(reasons)
     ]
     places[""] = [CountPlace("live, without a poll", lines, differences_of(lines, _sum("all", lines)))]
-    return Verification(
-        expected.sent, places, [*findings, *_of_traffic(expected.sent, readings), _of_journal(missing)]
-    )
+    return Verification(expected, places, [*findings, *_of_traffic(expected, readings), _of_journal(missing)])
 
 
 def _sum(what: str, lines: Sequence[Line]) -> Line:
@@ -382,7 +225,7 @@ def _sum(what: str, lines: Sequence[Line]) -> Line:
     return Line(what, Range(low, high), sum(line.actual for line in lines))
 
 
-def _live(poll: PollExpected, live: LiveCounts) -> CountPlace:
+def _live(poll: PollAccount, live: LiveCounts) -> CountPlace:
     lines = [
         Line(option, poll.options[option], live.options[option])
         for option in sorted(poll.options.keys() | live.options.keys())
@@ -395,7 +238,7 @@ def _live(poll: PollExpected, live: LiveCounts) -> CountPlace:
     return CountPlace("live", [*lines, received], differences_of(lines, received))
 
 
-def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> CountPlace:
+def _stored(poll: PollAccount, stored: Mapping[str, Stored]) -> CountPlace:
     lost: list[str] = []
     wrong: list[str] = []
     for voter, claim in poll.claims.items():
@@ -425,7 +268,7 @@ def _stored(poll: PollExpected, stored: Mapping[str, Stored]) -> CountPlace:
     )
 
 
-def _final(poll: PollExpected, final: Final) -> CountPlace:
+def _final(poll: PollAccount, final: Final) -> CountPlace:
     certified = Counter({count.option: count.votes for count in final.counts})
     votes, voters = poll.final()
     lines = [
@@ -475,7 +318,7 @@ def _of_journal(missing: int | None) -> RunCheck:
     )
 
 
-def _of_traffic(sent: Sent, readings: Sequence[Reading]) -> list[RunCheck]:
+def _of_traffic(sent: Account, readings: Sequence[Reading]) -> list[RunCheck]:
     twice = sum(1 for count in sent.receipts.values() if count > 1)
     let_in, back = sent.acknowledged[Kind.MALFORMED], sum(reading.went_back for reading in readings)
     refused = sent.refused_without_reason

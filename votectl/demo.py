@@ -29,7 +29,7 @@ from votectl.polls import PollDesk
 from votectl.tallying import Tallies, follow
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
-from votectl.traffic import Account, Kind, VoteRequest, conversations, send
+from votectl.traffic import Account, Kind, VoteRequest, certain_of, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
 from voting.unique import UniqueCounts
@@ -114,24 +114,18 @@ def checks(
     """
     live, stored = observation.live(), observation.stored()
     found = [
-        Check("", "requests without an answer", 0, account.unanswered),
+        Check("", "requests without an answer", 0, account.unknown.total()),
         Check("", "well-formed requests refused", 0, sum(_well_formed_refused(account).values())),
         Check("", "malformed requests acknowledged", 0, account.acknowledged[Kind.MALFORMED]),
-        Check("", "rejected: unknown poll", account.unattributed, observation.unattributed()),
+        Check("", "rejected: unknown poll", certain_of(account.unattributed), observation.unattributed()),
     ]
     for poll in polls:
         poll_id = poll.poll_id
-        rejected = account.rejected.get(poll_id, Counter())
-        counts = live[poll_id]
+        accepted, rejected, counts = account.live(poll_id), account.rejected(poll_id), live[poll_id]
         found += [
-            Check(
-                poll_id,
-                "records received",
-                sum(account.live[poll_id].values()) + sum(rejected.values()),
-                counts.received,
-            ),
-            Check(poll_id, "live counts", account.live[poll_id], counts.options),
-            Check(poll_id, "live total", sum(account.live[poll_id].values()), counts.total),
+            Check(poll_id, "records received", accepted.total() + rejected.total(), counts.received),
+            Check(poll_id, "live counts", accepted, counts.options),
+            Check(poll_id, "live total", accepted.total(), counts.total),
             Check(poll_id, "rejected", rejected, counts.rejected),
             Check(poll_id, "stored, one per voter", account.stored(poll_id), stored[poll_id]),
         ]
@@ -265,7 +259,7 @@ async def _send_and_watch(
             stored = sum(c.total() for c in observation.stored().values()) if sender.done() else 0
             received = sum(counts.received for counts in live.values()) + observation.unattributed().total()
             progress.update(counting, completed=received, total=account.acknowledged.total())
-            progress.update(storing, completed=stored, total=sum(map(len, account.last.values())))
+            progress.update(storing, completed=stored, total=voters_of(account))
             picture: list[RenderableType] = [progress]
             picture += [display.live_result(poll, live[poll.poll_id]) for poll in polls]
             screen.update(Group(*picture), refresh=True)
@@ -275,7 +269,7 @@ async def _send_and_watch(
             seen, since = -1, time.monotonic()
             while True:
                 now_seen = await asyncio.to_thread(show)
-                done = account.acknowledged.total() + sum(map(len, account.last.values()))
+                done = account.acknowledged.total() + voters_of(account)
                 if now_seen != seen:
                     seen, since = now_seen, time.monotonic()
                 still_for = time.monotonic() - since
@@ -305,6 +299,11 @@ def _wait_until(desk: PollDesk, moment_ms: int) -> None:
         time.sleep(0.2)
 
 
+def voters_of(account: Account) -> int:
+    """Return how many voters have a stored vote, over all polls."""
+    return sum(len(poll.claims) for poll in list(account.polls.values()))
+
+
 def _well_formed_refused(account: Account) -> Counter[Kind]:
     return Counter({kind: n for (kind, _status), n in account.refused.items() if kind is not Kind.MALFORMED})
 
@@ -316,7 +315,9 @@ def requests_table(account: Account) -> Table:
         refused = {
             status: n for (refused_kind, status), n in sorted(account.refused.items()) if refused_kind is kind
         }
-        shown = ", ".join(f"{n} with {status}" for status, n in refused.items())
+        answers = [f"{n} with {status}" for status, n in refused.items()]
+        unknown = [f"{account.unknown[kind]} without an answer"] if account.unknown[kind] else []
+        shown = ", ".join([*answers, *unknown])
         table.add_row(kind, str(account.sent[kind]), str(account.acknowledged[kind]), shown)
     table.add_row(
         "all",

@@ -127,7 +127,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
     console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
     with httpx.Client(base_url=deployment.front_door, timeout=30) as reading:
         viewer = Viewer(reading)
-        accepted = account.live.get(poll.poll_id, Counter()).total()
+        accepted = account.live(poll.poll_id).total()
         live = viewer.wait_for(poll.poll_id, lambda result: result["total"] == accepted, LIVE_WITHIN_SECONDS)
         console.print(f"{live['total']} votes in the live result")
 
@@ -178,13 +178,13 @@ def checks(
     return [
         Check("", "status at the end", Status.FINAL.value, final["status"]),
         *let_in,
-        Check("", "live counts", account.live.get(poll_id, Counter()), _counts(live)),
+        Check("", "live counts", account.live(poll_id), _counts(live)),
         Check("", "final counts", account.stored(poll_id), _counts(final)),
-        Check("", "turnout", len(account.last.get(poll_id, {})), final["turnout"]),
+        Check("", "turnout", account.stored(poll_id).total(), final["turnout"]),
         Check(
             "",
             "rejected: unknown option",
-            account.rejected.get(poll_id, Counter())[Reason.UNKNOWN_OPTION],
+            account.rejected(poll_id)[Reason.UNKNOWN_OPTION],
             certificate.get("rejected", {}).get(Reason.UNKNOWN_OPTION, 0),
         ),
     ]

@@ -1,16 +1,18 @@
 """Votes sent through the front door, and the sender's own account of them.
 
-The account is built from what was sent and what was answered, and from nothing that the platform says
-later: so it can be held against live counts and stored votes from the outside.
+The account rests on the requests and their answers only, so live counts and stored votes can be compared with it.
+With 202 or a refusal, it knows what must be counted. Without an answer (a timeout, a 5xx) a vote may be stored or not,
+and one that was under way when its poll closed may have arrived on either side: such votes make a count a range.
 """
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -18,6 +20,8 @@ from voting.records import version_of
 from voting.rules import Reason
 
 TIMEOUT_SECONDS = 30.0
+# The status of a request without an answer: a timeout, or a broken connection.
+NO_ANSWER = 0
 
 
 class Kind(StrEnum):
@@ -46,50 +50,222 @@ class VoteRequest:
         return str(self.body["voter"])
 
 
+class Stored(NamedTuple):
+    """The stored vote of one voter."""
+
+    version: str
+    option: str
+
+
+@dataclass
+class Range:
+    """The lowest and the highest possible count."""
+
+    low: int = 0
+    high: int = 0
+
+    def add(self, *, certain: bool) -> None:
+        """Add a vote that must be counted, or one that may be."""
+        self.low += certain
+        self.high += 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether only one number is possible."""
+        return self.low == self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:,}" if self.exact else f"{self.low:,} to {self.high:,}"
+
+
+@dataclass
+class Claim:
+    """A voter's possible stored votes: the last acknowledged one, or one of the uncertain ones.
+
+    Attributes:
+        last: the acknowledged vote with the greatest version, or None.
+        possible: uncertain votes; the version is None without a receipt.
+    """
+
+    last: Stored | None = None
+    possible: list[tuple[str | None, str]] = field(default_factory=list)
+
+    def options(self) -> set[str]:
+        """Return the possible options of the stored vote."""
+        found = {self.last.option} if self.last else set()
+        return found | {option for version, option in self.possible if self._may_win(version)}
+
+    def allows(self, stored: Stored) -> bool:
+        """Return whether this can be the stored vote."""
+        if stored == self.last:
+            return True
+        return self._may_win(stored.version) and any(
+            option == stored.option and version in (None, stored.version) for version, option in self.possible
+        )
+
+    def _may_win(self, version: str | None) -> bool:
+        return version is None or self.last is None or version > self.last.version
+
+
+@dataclass
+class PollAccount:
+    """The counts of one poll that a correct platform has."""
+
+    received: Range = field(default_factory=Range)
+    options: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
+    rejected: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
+    claims: defaultdict[str, Claim] = field(default_factory=lambda: defaultdict(Claim))
+
+    def final(self) -> tuple[dict[str, Range], Range]:
+        """Return the voters of each option and in total, in a correct final result."""
+        votes: dict[str, Range] = defaultdict(Range)
+        voters = Range()
+        for claim in self.claims.values():
+            options = claim.options()
+            for option in options:
+                votes[option].add(certain=claim.last is not None and len(options) == 1)
+            voters.add(certain=claim.last is not None)
+        return votes, voters
+
+
+def is_acknowledged(status: int) -> bool:
+    """Return whether the front door acknowledged a vote: 202 with a receipt."""
+    return status == HTTPStatus.ACCEPTED
+
+
+def is_refused(status: int) -> bool:
+    """Return whether a vote is certainly not stored, because the front door refused it."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def certain_of(counts: Mapping[str, Range]) -> Counter[str]:
+    """Return the least possible counts, without zeros."""
+    return Counter({name: count.low for name, count in counts.items() if count.low})
+
+
 @dataclass
 class Account:
-    """What the sender knows: every request once, under what was answered to it."""
+    """What the sender knows: each request with its answer, and the counts that a correct platform has.
+
+    Attributes:
+        sent: requests by kind.
+        acknowledged: those that got 202.
+        refused: those that got a 4xx, by kind and status. They are certainly not stored.
+        unknown: those without an answer, or with a failure behind the front door. They may be stored.
+        late: acknowledged votes that arrived after their poll's end.
+        uncertain: acknowledged votes that were under way when their poll closed.
+        receipts: how often each receipt (shard and sequence) was given.
+        polls: the expected counts by poll.
+        unattributed: expected rejected records without a poll, by reason.
+    """
 
     sent: Counter[Kind] = field(default_factory=Counter)
     acknowledged: Counter[Kind] = field(default_factory=Counter)
     refused: Counter[tuple[Kind, int]] = field(default_factory=Counter)
-    unanswered: int = 0
-    # poll -> option -> acknowledged votes; poll -> reason -> acknowledged records that can't count
-    live: dict[str, Counter[str]] = field(default_factory=dict)
-    rejected: dict[str, Counter[str]] = field(default_factory=dict)
-    unattributed: Counter[str] = field(default_factory=Counter)
-    # poll -> voter -> (version, option) of the last acknowledged vote
-    last: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    unknown: Counter[Kind] = field(default_factory=Counter)
+    late: int = 0
+    uncertain: int = 0
+    receipts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    polls: defaultdict[str, PollAccount] = field(default_factory=lambda: defaultdict(PollAccount))
+    unattributed: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
 
     def note(self, request: VoteRequest, answer: httpx.Response | None) -> None:
-        """Enter one request with its answer (None: there was none, so nobody knows what became of it)."""
-        self.sent[request.kind] += 1
+        """Enter one request with its answer; None: none came. Its poll stays open long enough."""
         if answer is None:
-            self.unanswered += 1
-        elif answer.status_code != httpx.codes.ACCEPTED:
-            self.refused[request.kind, answer.status_code] += 1
+            self.enter(request, NO_ANSWER)
+        elif is_acknowledged(answer.status_code):
+            receipt = answer.json()["receipt"]
+            self.enter(request, answer.status_code, receipt["shard"], receipt["sequence"])
         else:
-            self.acknowledged[request.kind] += 1
-            self._expect(request, version_of(answer.json()["receipt"]["sequence"]))
+            self.enter(request, answer.status_code)
 
-    def _expect(self, request: VoteRequest, version: str) -> None:
-        match request.kind:
-            case Kind.FIRST | Kind.CHANGE | Kind.REPEAT:
-                option = str(request.body["option"])
-                self.live.setdefault(request.poll_id, Counter())[option] += 1
-                last = self.last.setdefault(request.poll_id, {})
-                last[request.voter] = max(last.get(request.voter, ("", "")), (version, option))
-            case Kind.UNKNOWN_OPTION:
-                self.rejected.setdefault(request.poll_id, Counter())[Reason.UNKNOWN_OPTION] += 1
-            case Kind.UNKNOWN_POLL:
-                self.unattributed[Reason.UNKNOWN_POLL] += 1
-            case Kind.MALFORMED:
-                # The front door should have refused it. What gets through must at least be rejected.
-                self.unattributed[Reason.MALFORMED] += 1
+    def enter(
+        self,
+        request: VoteRequest,
+        status: int,
+        shard: str = "",
+        sequence: str = "",
+        *,
+        voter: str | None = None,
+        in_time: bool | None = True,
+    ) -> None:
+        """Enter one request with its answer.
+
+        Args:
+            request: the request.
+            status: the answer's HTTP status, or NO_ANSWER.
+            shard: of the receipt, with status 202.
+            sequence: of the receipt, with status 202.
+            voter: the voter; None: the one that the body names.
+            in_time: whether it arrived before its poll's end; None: the sender cannot know.
+        """
+        kind, certain = request.kind, is_acknowledged(status)
+        self.sent[kind] += 1
+        if is_refused(status):
+            self.refused[kind, status] += 1
+            return
+        if certain:
+            self.acknowledged[kind] += 1
+            self.receipts[shard, sequence] += 1
+        else:
+            self.unknown[kind] += 1
+        if kind in (Kind.UNKNOWN_POLL, Kind.MALFORMED):
+            # The front door should have refused a malformed one. A record that passes must at least be rejected.
+            reason = Reason.UNKNOWN_POLL if kind is Kind.UNKNOWN_POLL else Reason.MALFORMED
+            self.unattributed[reason].add(certain=certain)
+            return
+        poll = self.polls[request.poll_id]
+        poll.received.add(certain=certain)
+        if certain:
+            self.late += in_time is False
+            self.uncertain += in_time is None
+        if in_time is not True:
+            poll.rejected[Reason.CLOSED].add(certain=certain and in_time is False)
+        if in_time is False:
+            return
+        if kind is Kind.UNKNOWN_OPTION:
+            poll.rejected[Reason.UNKNOWN_OPTION].add(certain=certain and in_time is True)
+            return
+        option = str(request.body["option"])
+        poll.options[option].add(certain=certain and in_time is True)
+        claim = poll.claims[request.voter if voter is None else voter]
+        version = version_of(sequence) if certain else None
+        if version is not None and in_time is True:
+            claim.last = max(claim.last or Stored("", ""), Stored(version, option))
+        else:
+            claim.possible.append((version, option))
+
+    def live(self, poll_id: str) -> Counter[str]:
+        """Return the votes of each option that live results must count."""
+        return certain_of(self._poll(poll_id).options)
+
+    def rejected(self, poll_id: str) -> Counter[str]:
+        """Return the records of a poll that must be rejected, by reason."""
+        return certain_of(self._poll(poll_id).rejected)
 
     def stored(self, poll_id: str) -> Counter[str]:
         """Return how many voters' last acknowledged vote is for each option."""
-        return Counter(option for _, option in self.last.get(poll_id, {}).values())
+        claims = self._poll(poll_id).claims.values()
+        return Counter(claim.last.option for claim in claims if claim.last is not None)
+
+    def _poll(self, poll_id: str) -> PollAccount:
+        return self.polls.get(poll_id) or PollAccount()
+
+    @property
+    def throttled(self) -> int:
+        """Votes refused with 429."""
+        return sum(
+            count for (_, status), count in self.refused.items() if status == HTTPStatus.TOO_MANY_REQUESTS
+        )
+
+    @property
+    def refused_without_reason(self) -> int:
+        """Well-formed votes refused with anything but 429."""
+        return sum(
+            count
+            for (kind, status), count in self.refused.items()
+            if kind != Kind.MALFORMED and status != HTTPStatus.TOO_MANY_REQUESTS
+        )
 
 
 # Bodies that no template may let through, each wrong in its own way.
@@ -160,8 +336,7 @@ async def send(
 ) -> None:
     """Send conversations, several at a time, each voter's requests one after the other; enter the answers.
 
-    Nothing is sent twice: a request without an answer is entered as unanswered, because it may have
-    been stored.
+    Nothing is sent twice: a request without an answer is entered as unknown, because it may be stored.
     """
     todo = iter(conversations)
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)

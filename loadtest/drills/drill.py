@@ -92,7 +92,7 @@ def poison(deployment: Deployment, account: Account) -> AbstractContextManager[N
     def put() -> None:
         key = f"poison-{chance.random()}"
         kinesis.put_record(StreamName=deployment.stream_name, PartitionKey=key, Data=chance.choice(POISON))
-        account.unattributed[Reason.MALFORMED] += 1
+        account.unattributed[Reason.MALFORMED].add(certain=True)
 
     return faults.again_and_again(put, every_seconds=0.1)
 
@@ -209,7 +209,7 @@ class Watch:
             tables = "answer"
         except (BotoCoreError, ClientError):
             tables = "do not answer; the numbers are the last known"
-        refused = sum(n for (_, status), n in self._account.refused.items() if status == THROTTLED)
+        refused = self._account.throttled
         table = new_table("", "", title=phase, header=False)
         table.add_row("answered with 202", f"{self._account.acknowledged.total():,}")
         table.add_row("answered with 429", f"{refused:,}")

@@ -61,7 +61,7 @@ def test_outside_count_equals_inside_count_after_chaos(
     record_property("chaos", happened)
     record_property("acknowledged", account.acknowledged.total())
     assert all(happened.values())
-    assert account.unanswered == 0
+    assert account.unknown.total() == 0
     # Refused votes are known to their sender, and only the throttled ones are refused at all.
     assert {status for kind, status in account.refused if kind is not Kind.MALFORMED} <= {429}
     account.refused = Counter({key: n for key, n in account.refused.items() if key[0] is Kind.MALFORMED})

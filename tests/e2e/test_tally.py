@@ -102,7 +102,7 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
 
     asyncio.run(send(deployment.front_door, talks, account, 16))
 
-    assert account.unanswered == 0
+    assert account.unknown.total() == 0
     assert account.refused.total() == 0
     poll = close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
 
@@ -120,8 +120,8 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
     assert sent.total() == VOTERS
     assert counts(final) == sent
     assert final.voters == VOTERS
-    assert final.live.accepted == account.live[poll.poll_id].total()
-    assert {reason.value: n for reason, n in final.rejected.items()} == dict(account.rejected[poll.poll_id])
+    assert final.live.accepted == account.live(poll.poll_id).total()
+    assert {reason.value: n for reason, n in final.rejected.items()} == dict(account.rejected(poll.poll_id))
     assert set(final.proof.markers) == set(CONSUMERS)
     assert final.proof.drained_at >= poll.closes_at
     assert audit(poll, reader, tallies).clean

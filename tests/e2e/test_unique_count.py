@@ -55,7 +55,7 @@ def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
     talks = [[r for r in talk if r.kind not in {Kind.UNKNOWN_POLL, Kind.MALFORMED}] for talk in talks]
     asyncio.run(send(deployment.votes_door, talks, account, 16))
     sent = account.stored(poll.poll_id)
-    assert account.live[poll.poll_id].total() > sent.total() == VOTERS, "some votes are repeated"
+    assert account.live(poll.poll_id).total() > sent.total() == VOTERS, "some votes are repeated"
 
     seen = [0]
 
@@ -69,7 +69,7 @@ def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
     document = results(deployment, poll)
     assert document["status"] == "open"
     assert {line["option"]: line["votes"] for line in document["unique"]["counts"]} == dict(sent)
-    assert document["total"] == account.live[poll.poll_id].total()
+    assert document["total"] == account.live(poll.poll_id).total()
 
     poll = close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
     wait_for(

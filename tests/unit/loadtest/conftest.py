@@ -8,9 +8,9 @@ import pytest
 
 from loadtest.answers import Answer
 from loadtest.scenario import Plan, RunPoll, Scenario, Shape
-from loadtest.verification import Observed, PollObserved, Stored
+from loadtest.verification import Observed, PollObserved
 from loadtest.voters import requests_of
-from votectl.traffic import Kind, VoteRequest
+from votectl.traffic import Kind, Stored, VoteRequest
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.answers import NO_ANSWER, Answer, Entry, Reading, from_line, read_journal, split, to_line
+from loadtest.answers import Answer, Entry, Reading, from_line, read_journal, split, to_line
 from votectl.errors import OperatorError
+from votectl.traffic import NO_ANSWER
 
 ENTRIES: list[Entry] = [
     Answer(4_294_967_296, 2, 1_800_000_000_000, 1_234, 202, "shardId-000000000001", "4" * 56),

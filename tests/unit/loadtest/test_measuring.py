@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from loadtest.answers import NO_ANSWER, Answer
+from loadtest.answers import Answer
 from loadtest.measuring import Sample, curves_of, drained_after, lag_of, lags_of, latencies_of
+from votectl.traffic import NO_ANSWER
 
 
 def acknowledged(sent_ms: int, micros: int = 100_000) -> Answer:

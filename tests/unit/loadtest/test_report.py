@@ -13,8 +13,9 @@ from loadtest.answers import Answer, Reading
 from loadtest.measuring import Sample, Timing, lag_of, latencies_of
 from loadtest.report import Report, summary, write_document, write_page
 from loadtest.scenario import Scenario
-from loadtest.verification import Observed, Stored, expect, verify
+from loadtest.verification import Observed, expect, verify
 from unit.loadtest.conftest import OPENS_AT
+from votectl.traffic import Stored
 
 
 @pytest.fixture

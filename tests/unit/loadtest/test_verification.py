@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from loadtest.answers import NO_ANSWER, Answer, Reading
+from loadtest.answers import Answer, Reading
 from loadtest.scenario import Scenario
 from loadtest.verification import (
     Differences,
     Observed,
     PollObserved,
-    Range,
-    Stored,
     Verdict,
     Verification,
     expect,
@@ -22,7 +20,7 @@ from loadtest.verification import (
 )
 from loadtest.voters import requests_of, voter_name
 from unit.loadtest.conftest import ENDS, answers_of, final_of
-from votectl.traffic import Kind
+from votectl.traffic import NO_ANSWER, Kind, Range, Stored
 from voting.live import LiveCounts
 from voting.records import version_of
 from voting.unique import UniqueCounts

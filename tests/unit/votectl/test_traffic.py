@@ -5,7 +5,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from votectl.traffic import MALFORMED_BODIES, Account, Kind, VoteRequest, conversations, post
+from votectl.traffic import MALFORMED_BODIES, Account, Kind, VoteRequest, certain_of, conversations, post
 from voting.rules import Reason
 
 POLLS = {"p": ["a", "b", "c"], "q": ["yes", "no"]}
@@ -34,7 +34,7 @@ def test_the_last_vote_is_the_one_with_the_highest_sequence_whatever_the_order_o
     account.note(vote(Kind.CHANGE, "b"), accepted(100))
     account.note(vote(Kind.FIRST, "a"), accepted(99))
     assert account.stored("p") == Counter(b=1)
-    assert account.live["p"] == Counter(a=1, b=1)
+    assert account.live("p") == Counter(a=1, b=1)
 
 
 def test_only_acknowledged_votes_are_expected_to_count() -> None:
@@ -43,15 +43,15 @@ def test_only_acknowledged_votes_are_expected_to_count() -> None:
     account.note(vote(Kind.FIRST, "a", voter="w"), None)
     assert account.stored("p") == Counter()
     assert account.refused == {(Kind.FIRST, 429): 1}
-    assert account.unanswered == 1
+    assert account.unknown == {Kind.FIRST: 1}
 
 
 def test_votes_that_cannot_count_are_expected_as_rejected() -> None:
     account = Account()
     account.note(vote(Kind.UNKNOWN_OPTION, "zzz"), accepted(1))
     account.note(vote(Kind.UNKNOWN_POLL, "a", poll_id="nope"), accepted(2))
-    assert account.rejected == {"p": Counter({Reason.UNKNOWN_OPTION: 1})}
-    assert account.unattributed == Counter({Reason.UNKNOWN_POLL: 1})
+    assert account.rejected("p") == Counter({Reason.UNKNOWN_OPTION: 1})
+    assert certain_of(account.unattributed) == Counter({Reason.UNKNOWN_POLL: 1})
 
 
 @pytest.mark.parametrize(("body", "content_type"), MALFORMED_BODIES, ids=range(len(MALFORMED_BODIES)))
