@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.terraform_source import INFRA, blocks, parsed, root_modules
+from contract.terraform_source import INFRA, blocks, parsed, root_modules, root_variables
 from scripts.deploying import check_tfvars
 from votectl.deployment import PROJECT, Deployment
 from voting.records import OptionId, PollId, Voter
@@ -102,3 +102,11 @@ def test_tables_have_the_keys_that_the_stores_use() -> None:
     source = "".join(Path(path).read_text(encoding="utf-8") for path in INFRA.glob("modules/dynamodb/*.tf"))
     for name in ("poll_id", "poll_bucket", "voter", "entry", "expires_at"):
         assert f'"{name}"' in source
+
+
+@pytest.mark.parametrize("table", ["polls_table", "votes_table", "tallies_table"])
+def test_each_table_has_the_type_of_its_module(table: str) -> None:
+    """Terraform can't name a type, so the root repeats it. An attribute that it lacked would be dropped silently."""
+    module = blocks(INFRA / "modules" / "dynamodb" / "variables.tf", "variable")
+
+    assert root_variables()[table]["type"] == module["settings"]["type"]

@@ -1,7 +1,7 @@
-"""What the results must be: the rules told once more, over the whole history and with all the time in the world.
+"""What the results must be: the rules written a second time, for the whole history of a stream at once.
 
-It shares no code with the functions. Whatever happened on the way, the history of the stream and the
-polls as they stand in the end decide everything.
+It shares no code with the functions. The results follow from the stream's history and from the polls as they are at the
+end, whatever failed in between.
 """
 
 import base64
@@ -18,7 +18,6 @@ from world.dynamodb import Item
 from world.kinesis import StreamRecord
 
 UNATTRIBUTED = "_unattributed"
-REASONS = ("malformed", "unknown_poll", "not_open_yet", "closed", "unknown_option")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import vote_aggregator.handler
 import vote_writer.handler
 from voting.metrics import REJECTED, Metric, Sums, balanced, judged_counts
 from voting.rules import Judged, Reason, Rejected
-from world.model import REASONS
+from world.kinesis import StreamRecord
+from world.model import PollRow, expected
+from world.poison import vote_body
 
 
 def test_each_reason_to_reject_has_a_metric_of_its_own() -> None:
@@ -13,8 +15,18 @@ def test_each_reason_to_reject_has_a_metric_of_its_own() -> None:
     assert len({*REJECTED.values(), *Metric}) == len(Reason) + len(Metric)
 
 
-def test_the_model_of_the_hostile_world_knows_each_reason() -> None:
-    assert set(REASONS) == set(Reason)
+def test_the_model_of_the_hostile_world_rejects_for_each_reason() -> None:
+    poll = PollRow("p", ("a",), announced_at=10, opens_at=20, closes_at=30)
+    sent = [("p", "a", 10), ("p", "a", 30), ("p", "b", 20), ("q", "a", 20)]
+    records = [
+        StreamRecord("shard", str(number), "voter", vote_body(poll_id, option), arrived_at)
+        for number, (poll_id, option, arrived_at) in enumerate(sent)
+    ]
+    malformed = StreamRecord("shard", "9", "voter", "no vote", 20)
+
+    rows = expected([*records, malformed], [poll]).live.values()
+
+    assert {reason for row in rows for reason in row.rejected} == set(Reason)
 
 
 def test_rejections_are_counted_by_reason_with_0_for_the_others() -> None:
