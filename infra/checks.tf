@@ -30,7 +30,7 @@ check "client_keys_are_required" {
   }
 }
 
-check "somebody_says_who_votes" {
+check "voter_identity_verified" {
   assert {
     condition     = var.voter_auth.mode != "none"
     error_message = "voter_auth.mode is \"none\": the voter is whatever a request says, so that anybody can vote as anybody, as often as they like. Fine for a demo or a trusted network; for the open internet choose \"cognito\" (voters sign in) or \"iam\" (your back ends vouch for them)."

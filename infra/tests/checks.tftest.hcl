@@ -125,14 +125,14 @@ run "warns_of_a_writer_that_is_held_back" {
   expect_failures = [check.reserved_concurrency_reaches_every_shard]
 }
 
-run "warns_where_anybody_may_vote_as_anybody" {
+run "warns_without_voter_identity" {
   command = plan
 
   variables {
     voter_auth = { mode = "none" }
   }
 
-  expect_failures = [check.somebody_says_who_votes]
+  expect_failures = [check.voter_identity_verified]
 }
 
 run "is_silent_where_voters_sign_in_behind_a_firewall" {

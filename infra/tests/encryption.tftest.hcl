@@ -58,7 +58,7 @@ run "each_function_may_use_the_key_for_what_it_does" {
   }
 }
 
-run "a_key_that_is_there_is_used_and_none_is_made" {
+run "an_existing_key_is_used" {
   command = plan
 
   variables {

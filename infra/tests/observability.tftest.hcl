@@ -46,7 +46,7 @@ run "alarms_and_dashboard_as_they_are_deployed" {
   }
 }
 
-run "an_environment_without_anybody_on_call_has_no_alarms" {
+run "alarms_can_be_switched_off" {
   command = plan
 
   variables {

@@ -82,7 +82,7 @@ def test_every_widget_is_about_metrics_that_exist() -> None:
     assert [(title, metric) for title, metric in shown if not exists(metric)] == []
 
 
-def test_an_alarm_named_after_somebody_is_about_them() -> None:
+def test_an_alarms_name_and_metric_name_the_same_part() -> None:
     subjects = {
         "vote-writer": {"writer-mapping", "votestream-test-vote-writer", "vote_writer"},
         "vote-aggregator": {"aggregator-mapping", "votestream-test-vote-aggregator", "vote_aggregator"},
@@ -112,7 +112,7 @@ def test_every_expression_uses_all_its_metrics_and_no_other() -> None:
             assert names_in(expression) <= metrics_of_widget(widget).keys(), widget["properties"]["title"]
 
 
-def test_an_expression_has_no_value_where_a_metric_has_none_or_it_divides_by_nought() -> None:
+def test_an_expression_has_no_value_without_data_or_after_division_by_zero() -> None:
     assert evaluate("100 * part / whole", {"part": 1, "whole": 4}) == 25
     assert evaluate("100 * part / whole", {"part": 1}) is None
     assert evaluate("100 * part / whole", {"part": 1, "whole": 0}) is None
@@ -234,7 +234,7 @@ def section_of(name: str) -> str:
     return str(observed().alarms[name]["alarm_description"]).rpartition("#")[2]
 
 
-def test_every_alarm_has_its_trouble_here() -> None:
+def test_every_alarm_has_an_incident_here() -> None:
     assert {section_of(name) for name in observed().alarms} == TROUBLE.keys()
 
 
@@ -252,17 +252,17 @@ def test_every_alarm_has_its_trouble_here() -> None:
         ),
     ],
 )
-def test_nobody_is_called_for(minutes: Sequence[Minute]) -> None:
+def test_no_alarm_rings_for(minutes: Sequence[Minute]) -> None:
     assert ringing(minutes) == set()
 
 
-def test_a_votes_table_smaller_than_the_peak_calls_nobody_for_minutes() -> None:
+def test_a_votes_table_smaller_than_the_peak_rings_only_after_minutes() -> None:
     full = ringing([BUSY] * 30 + [BUSY | {"WriteThrottleEvents": 1_000}] * 9)
     assert full == {"table-throttling-polls-writes", "table-throttling-tallies-writes"}
 
 
 @pytest.mark.parametrize("section", TROUBLE)
-def test_trouble_rings_all_its_alarms_and_hardly_another(section: str) -> None:
+def test_each_incident_rings_exactly_its_alarms(section: str) -> None:
     minute, beside = TROUBLE[section]
     rung = ringing([BUSY] * 30 + [minute] * 30)
     assert {name for name in observed().alarms if section_of(name) == section} <= rung

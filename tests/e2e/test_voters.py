@@ -105,7 +105,7 @@ def test_who_has_signed_in_votes_as_themselves(
         pytest.param({"option": "a", "sub": "victim"}, id="claim"),
     ],
 )
-def test_who_has_signed_in_cannot_name_a_voter(
+def test_a_signed_in_voter_cannot_name_a_voter(
     body: Any, stream: NewRecords, poll_id: str, signed_in: Door, voter: Voter
 ) -> None:
     answer = signed_in.client.post(f"/polls/{poll_id}/votes", json=body, headers=voter.headers)

@@ -149,7 +149,7 @@ def test_texts_freeze_so_early_that_the_write_is_done_before_the_end(world: Worl
         world.desk.change(poll, title="Dinner")
 
 
-def test_who_may_see_counts_can_be_changed_after_the_end(world: World) -> None:
+def test_visibility_can_be_changed_after_the_end(world: World) -> None:
     poll = world.create()
     world.desk.ahead_ms = 3 * HOUR_MS
     assert world.desk.change(poll, visibility="never").version == 2

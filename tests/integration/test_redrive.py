@@ -140,7 +140,7 @@ def test_without_payload_the_records_come_from_the_stream(
     assert (done.batches, done.records, done.lost) == (1, 2, [])
 
 
-def test_records_that_nobody_holds_any_more_are_reported_with_shard_and_range(
+def test_expired_records_are_reported_with_shard_and_range(
     deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
 ) -> None:
     fail(deployment, "one", [record(poll, 1, "v1", "a"), record(poll, 2, "v2", "a")], payload=None)

@@ -80,7 +80,7 @@ def test_opening_of_another_vote_is_refused(visitor: Visitor, pack: Path) -> Non
     visitor.page.get_by_text("no line of this pack belongs to the opening").wait_for()
 
 
-def test_nobody_is_offered_an_opening_where_nobody_signs_in(visitor: Visitor) -> None:
+def test_no_opening_is_offered_without_sign_in(visitor: Visitor) -> None:
     visitor.open("check")
     visitor.page.get_by_text("Recount a results pack yourself").click()
     assert visitor.page.get_by_label("Find my own line").count() == 0

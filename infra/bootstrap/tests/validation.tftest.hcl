@@ -46,7 +46,7 @@ run "rejects_a_repository_without_an_owner" {
   expect_failures = [var.github_repository]
 }
 
-run "rejects_a_repository_number_that_is_none" {
+run "rejects_an_invalid_repository_number" {
   command = plan
 
   variables {

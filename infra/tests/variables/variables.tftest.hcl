@@ -47,7 +47,7 @@ run "rejects_a_project_that_parameter_store_reserves" {
   expect_failures = [var.project]
 }
 
-run "rejects_a_region_that_is_none" {
+run "rejects_an_invalid_region" {
   command = plan
 
   variables {
@@ -312,7 +312,7 @@ run "rejects_a_pace_at_which_not_even_one_vote_fits" {
   expect_failures = [var.vote_writer]
 }
 
-run "rejects_a_pool_where_nobody_signs_in" {
+run "rejects_a_pool_without_mode_cognito" {
   command = plan
 
   variables {
@@ -368,7 +368,7 @@ run "rejects_a_refresh_of_more_than_an_hour" {
   expect_failures = [var.unique_count]
 }
 
-run "rejects_openings_where_nobody_knows_who_asks" {
+run "rejects_openings_without_voter_identity" {
   command = plan
 
   variables {

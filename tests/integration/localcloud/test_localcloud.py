@@ -238,7 +238,7 @@ def test_it_listens_to_this_machine_only(cloud: Cloud) -> None:
             probe.bind((address if not address.startswith("127.0.0.1") else "127.0.0.2", port))
 
 
-def test_the_settings_of_each_method_stay_whoever_sets_others_and_can_be_taken_back(cloud: Cloud) -> None:
+def test_each_methods_settings_are_independent_and_can_be_removed(cloud: Cloud) -> None:
     client = cloud.client("apigateway")
     api = client.create_rest_api(name="settings")["id"]
     root = client.get_resources(restApiId=api)["items"][0]["id"]

@@ -177,13 +177,13 @@ def record_of(entry: dict[str, str]) -> tuple[str, Any]:
     return entry["PartitionKey"], json.loads(base64.b64decode(entry["Data"]))
 
 
-def test_the_body_names_the_voter_where_nobody_signs_in(outcomes: dict[str, Outcome]) -> None:
+def test_without_sign_in_the_body_names_the_voter(outcomes: dict[str, Outcome]) -> None:
     request = outcomes["named"][0]
     assert record_of(request) == ("somebody", {"poll_id": "lunch", "option": "pizza"})
     assert set(request) == {"StreamName", "PartitionKey", "Data"}
 
 
-def test_the_token_names_the_voter_who_has_signed_in(outcomes: dict[str, Outcome]) -> None:
+def test_with_sign_in_the_token_names_the_voter(outcomes: dict[str, Outcome]) -> None:
     assert record_of(outcomes["signed-in"][0]) == (SUB["sub"], {"poll_id": "lunch", "option": "pizza"})
 
 

@@ -119,7 +119,7 @@ def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
             assert not opened.is_open
 
 
-def test_nobody_listening_is_unavailable() -> None:
+def test_a_refused_connection_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     opened = KinesisConnection(

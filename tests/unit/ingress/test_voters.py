@@ -111,7 +111,7 @@ def test_http_door_gives_401_without_fitting_claims(authorizer: Any, clock: Call
 
 
 @pytest.mark.parametrize("mode", ["none", "iam"])
-def test_body_names_the_voter_where_nobody_signs_in(mode: str, clock: Callable[[], float]) -> None:
+def test_without_sign_in_the_body_names_the_voter(mode: str, clock: Callable[[], float]) -> None:
     assert voter_source(SETTINGS._replace(voter_auth=mode), clock) is None
 
 

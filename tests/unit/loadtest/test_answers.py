@@ -53,7 +53,7 @@ def test_a_journal_that_was_cut_off_says_where(tmp_path: Path) -> None:
         pytest.param(NO_ANSWER, "unknown", id="no-answer"),
     ],
 )
-def test_an_answer_tells_whether_the_vote_is_stored_or_that_nobody_knows(status: int, fate: str) -> None:
+def test_an_answer_tells_whether_the_vote_is_stored_refused_or_unknown(status: int, fate: str) -> None:
     answer = Answer(1, 0, 0, 0, status)
     fates = {"acknowledged": answer.acknowledged, "refused": answer.refused, "unknown": answer.unknown}
     assert [name for name, holds in fates.items() if holds] == [fate]

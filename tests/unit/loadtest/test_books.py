@@ -34,6 +34,6 @@ def test_a_worker_that_never_reported_keeps_them_open(books: Books) -> None:
     assert not books.are_closed(["w1", "w2", "w3"], since=0)
 
 
-def test_a_worker_that_is_gone_holds_nobody_up_and_is_missed(books: Books) -> None:
+def test_a_lost_worker_is_reported_and_delays_no_other(books: Books) -> None:
     assert books.are_closed(["w2"], since=0)
     assert books.missing == 2

@@ -183,7 +183,7 @@ class TestDoubled:
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(doubled=1)
 
-    def test_a_voter_who_has_two_votes_in_the_final(
+    def test_two_votes_of_one_voter_in_the_final(
         self, scenario: Scenario, answers: list[Answer], platform: Platform
     ) -> None:
         observed = platform(answers)
@@ -404,7 +404,7 @@ def test_a_front_door_that_answers_wrongly_is_found(
     assert found.verdict is Verdict.WRONG
 
 
-def test_a_viewer_who_saw_counts_go_back_is_believed(
+def test_counts_that_went_back_are_reported(
     scenario: Scenario, answers: list[Answer], platform: Platform
 ) -> None:
     readings = [Reading(1, 1, 200, went_back=False), Reading(2, 1, 200, went_back=True)]

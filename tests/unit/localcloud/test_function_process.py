@@ -175,9 +175,7 @@ def test_output_reaches_the_log_in_whole_lines_before_the_answer(
     assert (folders.logs / "writer.log").read_text().splitlines() == logs
 
 
-def test_it_ends_when_whoever_started_it_is_gone(
-    function: Callable[..., FunctionProcess], folders: Folders
-) -> None:
+def test_it_ends_with_its_parent_process(function: Callable[..., FunctionProcess], folders: Folders) -> None:
     process = function()
     process.start()
     pid = pids(folders)[0]

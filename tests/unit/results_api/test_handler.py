@@ -182,7 +182,7 @@ def test_results_can_be_had_as_a_table(
     assert lines == rows
 
 
-def test_who_has_the_answer_already_is_told_so(ask: Ask) -> None:
+def test_an_unchanged_answer_is_304(ask: Ask) -> None:
     first = ask()
     again = ask(headers={"If-None-Match": f'"other", {first["headers"]["ETag"]}'})
     assert (again["statusCode"], again["body"]) == (304, "")

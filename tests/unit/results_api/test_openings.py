@@ -74,37 +74,37 @@ def test_another_voter_does_not_get_it_with_the_receipt(final: Tables) -> None:
     assert ask(final, "mallory")["opening"] is None
 
 
-def test_another_voter_cannot_be_named_by_who_has_signed_in(final: Tables) -> None:
+def test_a_signed_in_voter_cannot_name_another(final: Tables) -> None:
     answer = ask(final, "bob", voter=["ann"])
     assert answer["status"] == 400
     assert "opening" not in answer
 
 
-def test_there_is_none_before_the_final(final: Tables) -> None:
+def test_no_opening_before_the_final(final: Tables) -> None:
     del final.finals["poll-1"]
     assert ask(final)["opening"] is None
     final.draining.add("poll-1")
     assert ask(final)["opening"] is None
 
 
-def test_there_is_none_for_a_cancelled_poll(final: Tables) -> None:
+def test_no_opening_for_a_cancelled_poll(final: Tables) -> None:
     final.cancelled.add("poll-1")
     assert ask(final)["state"] == "cancelled"
     assert ask(final)["opening"] is None
 
 
-def test_there_is_none_for_a_vote_that_was_replaced(final: Tables) -> None:
+def test_no_opening_for_a_replaced_vote(final: Tables) -> None:
     final.versions["poll-1", "ann"] = version_of("4961")
     assert ask(final)["state"] == "superseded"
     assert ask(final)["opening"] is None
 
 
-def test_there_is_none_without_a_pack(final: Tables) -> None:
+def test_no_opening_without_a_pack(final: Tables) -> None:
     final.keys = {}
     assert ask(final)["opening"] is None
 
 
-def test_there_is_none_where_openings_are_off(final: Tables) -> None:
+def test_no_opening_if_openings_are_off(final: Tables) -> None:
     final.keys = None
     looked: list[str] = []
     final.before = looked.append
@@ -142,7 +142,7 @@ ENVIRONMENT = {
     [("cognito", "key", True), ("iam", "key", True), ("none", "key", False), ("cognito", "", False)],
 )
 @pytest.mark.usefixtures("fake_credentials")
-def test_openings_need_a_key_and_voters_who_are_authenticated(
+def test_openings_need_a_key_and_authenticated_voters(
     monkeypatch: pytest.MonkeyPatch, mode: str, key: str, *, given: bool
 ) -> None:
     environment = ENVIRONMENT | {"VOTESTREAM_VOTER_AUTH": mode, "VOTESTREAM_OPENINGS_KEY": key}

@@ -66,7 +66,7 @@ def test_a_vote_that_is_stored_while_the_poll_becomes_final_is_never_called_refu
         (CLOSES_AT + 2 * MS_PER_DAY, State.EXPIRED),
     ],
 )
-def test_nobody_is_told_that_a_deleted_vote_was_refused(now_ms: int, state: State, tables: Tables) -> None:
+def test_a_deleted_vote_is_not_reported_as_refused(now_ms: int, state: State, tables: Tables) -> None:
     tables.finals["poll-1"] = a_final()
     assert ask(tables, stored=None, now_ms=now_ms, retention_days=2) is state
 

@@ -109,12 +109,12 @@ def test_tags_that_the_asker_has_are_read_one_by_one_weak_or_strong(request_even
 @pytest.mark.parametrize(
     "poll_id", ["", "UPPER", "p" * 65, "a b", "a\n", "a%0A", "café", "_unattributed", "a/b", None]
 )
-def test_a_poll_id_that_is_none_is_refused(poll_id: str | None, request_event: MakeEvent) -> None:
+def test_an_invalid_poll_id_is_refused(poll_id: str | None, request_event: MakeEvent) -> None:
     event = request_event() | {"pathParameters": {"poll_id": poll_id}}
     assert refusal_of(event) is MALFORMED_POLL_ID
 
 
-def test_a_resource_that_nobody_has_wired_is_not_found(request_event: MakeEvent) -> None:
+def test_an_unknown_resource_is_not_found(request_event: MakeEvent) -> None:
     assert refusal_of(request_event("/polls/{poll_id}/voters")) is NOT_FOUND
 
 
@@ -148,7 +148,7 @@ def test_a_receipt_is_read_from_the_query(request_event: MakeEvent) -> None:
         pytest.param({"sequence": [""]}, id="empty"),
     ],
 )
-def test_a_receipt_that_is_none_is_refused_without_quoting_it(
+def test_an_invalid_receipt_is_refused_without_quoting_it(
     wrong: dict[str, list[str]], request_event: MakeEvent
 ) -> None:
     assert refusal_of(request_event(query=QUERY | wrong), read_named) is MALFORMED_RECEIPT
@@ -162,24 +162,24 @@ def test_a_back_end_names_the_voter_that_it_vouches_for(request_event: MakeEvent
     assert read_receipt_question(request_event(query=QUERY), VoterAuth.IAM).voter == "auth0|a+b/c=@x"
 
 
-def test_whose_receipt_it_is_says_the_token_of_who_has_signed_in(request_event: MakeEvent) -> None:
+def test_a_receipts_voter_comes_from_the_token(request_event: MakeEvent) -> None:
     question = read_own(request_event(query=OWN_QUERY, claims=CLAIMS))
     assert question == (CLAIMS["sub"], ("shardId-000000000000", "4960"), False)
 
 
 @pytest.mark.parametrize("voter", [CLAIMS["sub"], "somebody-else", ""], ids=["oneself", "another", "nobody"])
-def test_who_has_signed_in_cannot_name_a_voter(voter: str, request_event: MakeEvent) -> None:
+def test_a_signed_in_voter_cannot_name_a_voter(voter: str, request_event: MakeEvent) -> None:
     event = request_event(query=OWN_QUERY | {"voter": [voter]}, claims=CLAIMS)
     assert refusal_of(event, read_own) is MALFORMED_OWN_RECEIPT
 
 
-def test_a_receipt_that_is_none_is_refused_to_who_has_signed_in(request_event: MakeEvent) -> None:
+def test_an_invalid_receipt_is_refused_to_a_signed_in_voter(request_event: MakeEvent) -> None:
     event = request_event(query=OWN_QUERY | {"shard": ["shard-0"]}, claims=CLAIMS)
     assert refusal_of(event, read_own) is MALFORMED_OWN_RECEIPT
 
 
 @pytest.mark.parametrize("claims", [None, {}], ids=["no-authorizer", "no-subject"])
-def test_without_a_checked_token_nobody_is_answered(
+def test_without_a_verified_token_there_is_no_answer(
     claims: dict[str, str] | None, request_event: MakeEvent
 ) -> None:
     with pytest.raises(KeyError):

@@ -119,6 +119,6 @@ def test_hidden_counts_are_not_even_read(visibility: Visibility, tables: Tables)
 
 
 @pytest.mark.parametrize("visibility", list(Visibility))
-def test_whoever_runs_the_poll_sees_them_all_the_same(visibility: Visibility, tables: Tables) -> None:
+def test_operators_see_hidden_counts(visibility: Visibility, tables: Tables) -> None:
     counts: Any = result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True).counts
     assert counts.total == 5

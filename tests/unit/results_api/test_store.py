@@ -136,7 +136,7 @@ def test_a_stored_votes_version_is_read_without_its_choice(client: "DynamoDBClie
         ("AccessDeniedException", 400, StoreRefused),
     ],
 )
-def test_trouble_is_told_by_its_code_alone(
+def test_an_error_is_logged_by_its_code_alone(
     code: str, status: int, error: type[Exception], client: "DynamoDBClient", stub: Stubber
 ) -> None:
     tallies = TallyTable(client, "tallies")

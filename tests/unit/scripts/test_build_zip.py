@@ -339,7 +339,7 @@ def test_the_table_names_file_size_and_digest(project: Layout, capsys: pytest.Ca
     assert f"writer.zip {(folder / 'writer.zip').stat().st_size:>24,} bytes  sha256 {digest[:12]}" in printed
 
 
-def test_the_command_line_answers_trouble_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_errors_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_zip.main(["mips"]) == 1
 
     assert capsys.readouterr().err.count("\n") == 1

@@ -20,7 +20,7 @@ def deployed(mode: str) -> Any:
     )
 
 
-def test_settings_name_the_api_the_door_of_votes_and_who_votes() -> None:
+def test_settings_name_the_api_the_door_and_the_voter_identity() -> None:
     config = json.loads(pages.settings(deployed("none"), "Friday"))
     assert config["api"] == "https://api.example/v1"
     assert config["votes_url"] == "https://votes.example"

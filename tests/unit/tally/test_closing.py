@@ -8,7 +8,7 @@ def close(world: World, lanes: int = 1) -> list[str]:
     return put_markers("poll", "tally", lanes, world.stream, world.rows, world.slept.append)
 
 
-def test_one_lane_needs_one_marker_and_several_need_enough_that_none_is_missed() -> None:
+def test_one_lane_needs_one_marker_and_several_need_enough_to_reach_each() -> None:
     assert markers_per_shard(1) == 1
     for lanes in range(2, 11):
         missed = lanes * (1 - 1 / lanes) ** markers_per_shard(lanes)

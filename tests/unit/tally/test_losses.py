@@ -229,7 +229,7 @@ def test_older_polls_are_asked_for_in_the_periods_that_cloudwatch_keeps(days: in
 
 
 @pytest.mark.parametrize("status", ["InternalError", "Forbidden", "Throttling"])
-def test_an_answer_that_is_none_is_asked_for_again(status: str) -> None:
+def test_an_invalid_answer_is_asked_for_again(status: str) -> None:
     cloudwatch = FakeCloudWatch(status, DroppedEventCount=[(NOW, 0.0)])
     with pytest.raises(StoreUnavailable, match="CloudWatch"):
         mapping(cloudwatch).losses(NOW_MS)

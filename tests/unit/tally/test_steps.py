@@ -103,7 +103,7 @@ def test_two_executions_are_two_tallies(world: World, state: States) -> None:
     assert one.tally_id != other.tally_id
 
 
-def test_a_poll_that_is_final_is_not_tallied_again_unless_somebody_asks(world: World, state: States) -> None:
+def test_a_final_poll_is_tallied_again_only_on_request(world: World, state: States) -> None:
     world.stored(Counter(a=1))
     done = counted(world, drained(world, state()))
     run(world, done, "certify")
@@ -114,7 +114,7 @@ def test_a_poll_that_is_final_is_not_tallied_again_unless_somebody_asks(world: W
 # put_markers
 
 
-def test_markers_wait_for_nobody_who_has_not_been_told_first(world: World, state: States) -> None:
+def test_markers_follow_the_announcement_of_the_tally(world: World, state: States) -> None:
     closed = advance(world, advance(world, state(), "begin"), "put_markers")
     assert closed.shards == ("shard-1", "shard-2")
     assert set(world.rows.drain) == {

@@ -57,7 +57,7 @@ def test_a_new_batch_is_added_with_one_update() -> None:
     assert rows.seen == [None]
 
 
-def test_a_batch_that_comes_again_is_not_counted_again() -> None:
+def test_a_redelivered_batch_is_not_counted_again() -> None:
     rows = Rows()
     count([addition(1, 2, 3)], rows, plenty)
     done = count([addition(1, 2, 3)], rows, plenty)
@@ -103,7 +103,7 @@ def test_counting_stops_at_the_first_row_that_fails() -> None:
     assert rows.counted == {"poll-1": [1]}
 
 
-def test_what_fails_halfway_through_a_row_comes_again_from_the_rows_beginning() -> None:
+def test_a_failure_within_a_row_is_retried_from_the_rows_first_record() -> None:
     rows = Rows(lambda rows: rows.put(1), StoreUnavailable("lost"))
     additions = [addition(1, 2)]
     assert count(additions, rows, plenty).uncounted == additions

@@ -115,7 +115,7 @@ def test_the_counts_of_a_batch_add_up(container: AggregatorContainer, kinesis_ev
     }
 
 
-def test_the_counts_of_a_batch_add_up_when_part_of_it_comes_again(
+def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(
     container: AggregatorContainer, kinesis_event: MakeEvent
 ) -> None:
     """An alarm watches this sum; what a row holds already is not uncounted, even if the row failed."""
@@ -135,7 +135,7 @@ def test_the_counts_of_a_batch_add_up_when_part_of_it_comes_again(
     assert counts[Metric.RECORDS_COUNTED] == 0
 
 
-def test_the_batch_comes_again_from_the_first_record_of_the_row_that_failed(
+def test_the_batch_is_retried_from_the_first_record_of_the_failed_row(
     container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     votes = [
@@ -152,7 +152,7 @@ def test_the_batch_comes_again_from_the_first_record_of_the_row_that_failed(
     assert received(database) == {"poll-1": 2, "poll-2": 1}
 
 
-def test_without_polls_the_whole_batch_comes_again(
+def test_without_polls_the_whole_batch_is_retried(
     container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     answer = handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")] * 2), Fault.CALL_THROTTLED)
@@ -160,7 +160,7 @@ def test_without_polls_the_whole_batch_comes_again(
     assert database.rows(TALLIES) == []
 
 
-def test_a_lost_permission_escapes_and_the_batch_comes_again(
+def test_a_lost_permission_is_raised_and_the_batch_retried(
     container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])

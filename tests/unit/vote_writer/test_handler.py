@@ -113,7 +113,7 @@ def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event:
     }
 
 
-def test_what_could_not_be_stored_in_time_comes_again_from_its_first_record_on(
+def test_the_batch_is_retried_from_the_first_record_not_stored_in_time(
     container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in (1, 2, 3)])
@@ -124,7 +124,7 @@ def test_what_could_not_be_stored_in_time_comes_again_from_its_first_record_on(
     assert container.telemetry.total(Metric.RECORDS_REPORTED_FAILED) == 1
 
 
-def test_a_voters_earlier_vote_of_the_batch_comes_again_with_the_one_that_could_not_be_stored(
+def test_a_retry_includes_the_voters_earlier_vote_of_the_batch(
     container: WriterContainer, kinesis_event: MakeEvent
 ) -> None:
     event = kinesis_event(
@@ -139,7 +139,7 @@ def test_a_voters_earlier_vote_of_the_batch_comes_again_with_the_one_that_could_
 
 
 @pytest.mark.parametrize("fault", [Fault.CALL_THROTTLED, Fault.THROTTLES_ALL, Fault.UNREACHABLE])
-def test_without_polls_the_whole_batch_comes_again(
+def test_without_polls_the_whole_batch_is_retried(
     fault: Fault, container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     answer = handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")] * 2), fault)
@@ -147,7 +147,7 @@ def test_without_polls_the_whole_batch_comes_again(
     assert stored(database) == {}
 
 
-def test_a_lost_permission_escapes_and_the_batch_comes_again(
+def test_a_lost_permission_is_raised_and_the_batch_retried(
     container: WriterContainer, kinesis_event: MakeEvent
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])
@@ -156,7 +156,7 @@ def test_a_lost_permission_escapes_and_the_batch_comes_again(
     assert handle(container, event) == {"batchItemFailures": []}
 
 
-def test_a_row_that_is_no_poll_stops_its_votes_until_it_is_mended(
+def test_an_invalid_poll_row_stops_its_votes_until_it_is_repaired(
     container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     row = database.tables[POLLS].rows["poll-1",]
@@ -218,7 +218,7 @@ def test_no_call_is_started_that_might_outlive_the_function(
 
 
 @pytest.mark.usefixtures("entry_point")
-def test_what_the_pace_lets_go_after_the_deadline_comes_again_from_its_first_vote_on(
+def test_the_batch_is_retried_from_the_first_vote_paced_past_the_deadline(
     database: FakeDynamoDB, kinesis_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOTESTREAM_MAX_WRITES_PER_SECOND", "0.5")

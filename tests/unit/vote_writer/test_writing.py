@@ -104,9 +104,7 @@ def test_no_ballots_need_no_call() -> None:
 
 
 @pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
-def test_trouble_is_waited_for_twice_as_long_every_time_up_to_a_limit(
-    trouble: WriteOutcome, ballot: MakeBallot
-) -> None:
+def test_waits_double_up_to_a_limit(trouble: WriteOutcome, ballot: MakeBallot) -> None:
     written, _store, time = write([ballot()], *[trouble] * 8, WriteOutcome.WRITTEN)
     assert time.pauses == [min(FIRST_BACKOFF_MS * 2**n, LONGEST_BACKOFF_MS) for n in range(8)]
     assert written.stored == 1

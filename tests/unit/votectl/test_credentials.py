@@ -60,7 +60,7 @@ def carried(auth: httpx.Auth | None) -> httpx.Headers:
         return client.post("https://api.example/v1", json={}).request.headers
 
 
-def test_where_anybody_may_vote_requests_carry_nothing() -> None:
+def test_without_voter_identity_requests_carry_no_credentials() -> None:
     assert for_voters_of(deployment_of(VoterAuth.NONE)) == Credentials()
     assert Credentials().find() is None
 
@@ -95,7 +95,7 @@ def test_an_unknown_client_is_told_with_those_that_there_are() -> None:
         for_voters_of(deployment_of(VoterAuth.NONE), "app")
 
 
-def test_where_voters_sign_in_nobody_invents_any() -> None:
+def test_with_sign_in_voters_cannot_be_invented() -> None:
     with pytest.raises(OperatorError, match="voters sign in themselves"):
         for_voters_of(deployment_of(VoterAuth.COGNITO))
 

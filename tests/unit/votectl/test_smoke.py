@@ -114,7 +114,7 @@ def test_votes_that_are_refused_fail() -> None:
     } <= {check.name for check in checks(POLL, account, result("open"), FINAL) if not check.agrees}
 
 
-def test_where_voters_sign_in_nobody_else_may_be_let_in() -> None:
+def test_with_sign_in_every_other_request_is_refused() -> None:
     refused, let_in = Account(), Account()
     for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
         refused.note(request, httpx.Response(401))
@@ -153,11 +153,11 @@ def test_a_viewer_waits_through_hiccups() -> None:
     assert patient.wait_for("smoke-1", is_final, seconds=10) == FINAL
 
 
-def test_a_viewer_who_waits_in_vain_has_the_last_result() -> None:
+def test_a_wait_that_times_out_returns_the_last_result() -> None:
     assert viewer(httpx.Response(200, json=LIVE)).wait_for("smoke-1", is_final, seconds=10) == LIVE
 
 
-def test_a_viewer_who_is_never_answered_says_what_came_instead() -> None:
+def test_a_wait_without_a_result_reports_the_last_answer() -> None:
     with pytest.raises(OperatorError, match=r"'smoke-1' could not be read within 10 s: 404 .*unknown_poll"):
         viewer(httpx.Response(404, text='{"error": "unknown_poll"}')).wait_for(
             "smoke-1", is_final, seconds=10

@@ -44,7 +44,7 @@ def test_a_final_comes_back_from_its_row_as_it_went_in() -> None:
     assert Final.from_row(a_final().to_row()) == a_final()
 
 
-def test_the_digest_can_be_checked_by_anybody_who_has_the_certificate() -> None:
+def test_the_digest_is_that_of_the_certificates_text() -> None:
     row = a_final().to_row()
     text = row["certificate"]["S"]
     certificate = json.loads(text)
@@ -150,13 +150,13 @@ def test_an_impossible_result_cannot_be_certified(wrong: dict[str, Any], said: s
         pytest.param({"certificate": {"S": a_final(title="Another").certificate}}, id="another-title"),
     ],
 )
-def test_a_row_that_somebody_changed_is_not_taken_for_a_final(change: dict[str, dict[str, str]]) -> None:
+def test_a_changed_row_is_not_accepted_as_a_final(change: dict[str, dict[str, str]]) -> None:
     with pytest.raises(InvalidFinal):
         Final.from_row(a_final().to_row() | change)
 
 
 @pytest.mark.parametrize("missing", ["certificate", "digest"])
-def test_a_row_that_lacks_something_is_none_either(missing: str) -> None:
+def test_an_incomplete_row_is_not_accepted_as_a_final(missing: str) -> None:
     row = a_final().to_row()
     del row[missing]
     with pytest.raises(InvalidFinal):

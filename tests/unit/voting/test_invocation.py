@@ -18,7 +18,7 @@ def test_all_done_reports_nothing() -> None:
     assert all_done() == {"batchItemFailures": []}
 
 
-def test_one_entry_names_the_record_from_which_the_batch_comes_again(telemetry: RecordingTelemetry) -> None:
+def test_one_entry_names_the_record_to_retry_from(telemetry: RecordingTelemetry) -> None:
     answer = retry_from(telemetry, RECORDS, version_of("9"), "because")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "9"}]}
 
@@ -30,7 +30,7 @@ def test_it_says_why_and_how_many_records_come_again(telemetry: RecordingTelemet
     assert '"cause": "because", "from_sequence": "9", "records": 3' in warning
 
 
-def test_a_whole_batch_comes_again_from_its_lowest_sequence_number(telemetry: RecordingTelemetry) -> None:
+def test_a_whole_batch_is_retried_from_its_lowest_sequence_number(telemetry: RecordingTelemetry) -> None:
     answer = retry_all(telemetry, RECORDS[::-1], "because")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "8"}]}
     assert telemetry.total(Metric.RECORDS_REPORTED_FAILED) == 4

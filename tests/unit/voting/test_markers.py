@@ -102,7 +102,7 @@ def test_markers_are_in_no_count(
     assert [row["received"]["N"] for row in live] in ([], ["1"])
 
 
-def test_a_marker_that_nobody_expects_is_ignored_and_makes_no_row(
+def test_an_unexpected_marker_is_ignored_and_makes_no_row(
     container: Container, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     before = database.rows(TALLIES)
@@ -138,7 +138,7 @@ def test_a_vote_that_was_folded_away_is_before_the_marker_all_the_same(
 @pytest.mark.parametrize(
     "fault", [Fault.CALL_THROTTLED, Fault.CALL_FAILS, Fault.UNREACHABLE, Fault.RESPONSE_LOST]
 )
-def test_a_marker_that_could_not_be_noted_comes_again(
+def test_a_marker_that_could_not_be_recorded_is_retried(
     fault: Fault, container: Container, consumer: str, database: FakeDynamoDB, kinesis_event: MakeEvent
 ) -> None:
     handle(container, kinesis_event([("voter-9", "poll-1", "choice-a")], first=1))  # knows the poll now
@@ -148,9 +148,7 @@ def test_a_marker_that_could_not_be_noted_comes_again(
     assert passed(database, consumer) == ["tally-1"]
 
 
-def test_a_marker_that_is_refused_for_good_is_somebodys_mistake(
-    container: Container, kinesis_event: MakeEvent
-) -> None:
+def test_a_permanently_refused_marker_is_an_error(container: Container, kinesis_event: MakeEvent) -> None:
     with pytest.raises(StoreRefused, match="AccessDenied"):
         handle(container, kinesis_event(records=[marker(1)]), Fault.PERMISSION_LOST)
 
@@ -174,7 +172,7 @@ def at(version: int, poll_id: str = "poll-1") -> Marker:
     return Marker(poll_id, f"m-{version}", f"{version:056}")
 
 
-def test_the_first_marker_that_fails_decides_from_where_on_the_batch_comes_again() -> None:
+def test_the_batch_is_retried_from_the_first_failed_marker() -> None:
     rows = Rows("poll-2", "poll-3")
     markers = [at(1), at(2, "poll-3"), at(3, "poll-2"), at(4, "poll-3"), at(5)]
     done = pass_markers(markers, None, SHARD, rows, lambda: 1)

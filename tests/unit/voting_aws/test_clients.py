@@ -110,7 +110,7 @@ def test_of_an_error_only_its_code_is_told() -> None:
 
 
 @pytest.mark.usefixtures("fake_credentials")
-def test_no_call_takes_longer_than_who_starts_it_must_have_left() -> None:
+def test_no_call_takes_longer_than_its_callers_margin() -> None:
     config: Any = dynamodb_client(max_connections=7).meta.config
     slowest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
     assert slowest * 1000 < clients.SLOWEST_CALL_MS

@@ -70,7 +70,7 @@ def test_a_throttled_poll_is_never_taken_for_an_unknown_one(database: FakeDynamo
     assert [(poll_id, poll is not None) for poll_id, poll in given] == [("poll-2", True), ("poll-9", False)]
 
 
-def test_a_row_that_is_no_poll_is_named_for_whoever_has_to_mend_it(database: FakeDynamoDB) -> None:
+def test_an_invalid_poll_row_is_named(database: FakeDynamoDB) -> None:
     del database.tables[POLLS].rows["poll-2",]["closes_at"]
     with pytest.raises(InvalidPoll, match=r"row 'poll-2' of polls is not a valid poll: [\s\S]*closes_at"):
         load(database, ["poll-1", "poll-2"])

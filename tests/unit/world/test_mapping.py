@@ -110,7 +110,7 @@ def test_without_a_limit_it_never_gives_up() -> None:
     assert world.mapping.failures.objects == []
 
 
-def test_nobody_listens_to_a_zombie() -> None:
+def test_a_zombies_answer_is_ignored() -> None:
     world = World()
     (lane,) = world.mapping.lanes()
     zombie = world.mapping.deliver(lane, 100)

@@ -19,7 +19,7 @@ variables {
   voter_auth                     = "none"
 }
 
-run "the_body_names_the_voter_where_nobody_signs_in" {
+run "without_sign_in_the_body_names_the_voter" {
   command = plan
 
   assert {
@@ -110,7 +110,7 @@ run "who_has_signed_in_votes_as_themselves" {
   }
 }
 
-run "results_are_for_everybody_whoever_may_vote" {
+run "results_are_public_in_every_mode" {
   command = plan
 
   variables {
@@ -159,7 +159,7 @@ run "rejects_signing_in_without_a_pool" {
   expect_failures = [var.user_pool_arn]
 }
 
-run "rejects_a_pool_where_nobody_signs_in" {
+run "rejects_a_pool_without_mode_cognito" {
   command = plan
 
   variables {

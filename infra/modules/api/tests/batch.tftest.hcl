@@ -20,7 +20,7 @@ variables {
   batch_enabled                  = true
 }
 
-run "a_batch_is_signed_whoever_votes_singly" {
+run "batches_need_a_signature_in_every_mode" {
   command = plan
 
   assert {

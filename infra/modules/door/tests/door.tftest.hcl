@@ -123,7 +123,7 @@ run "http_door_checks_tokens" {
   }
 }
 
-run "tokens_of_nobody_in_particular_are_refused" {
+run "rejects_tokens_without_an_audience" {
   command = plan
 
   variables {
@@ -133,7 +133,7 @@ run "tokens_of_nobody_in_particular_are_refused" {
   expect_failures = [var.sign_in]
 }
 
-run "url_door_is_public_where_nobody_signs" {
+run "url_door_is_public_unless_requests_are_signed" {
   command = plan
 
   variables {
@@ -261,7 +261,7 @@ run "origins_with_any_port_are_left_out" {
   }
 }
 
-run "only_origins_with_any_port_are_as_good_as_none" {
+run "origins_with_any_port_alone_allow_no_page" {
   command = plan
 
   variables {

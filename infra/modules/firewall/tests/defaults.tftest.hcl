@@ -89,7 +89,7 @@ run "a_body_that_is_too_large_to_see_is_too_large" {
   }
 }
 
-run "behind_a_proxy_its_header_counts_and_nobody_comes_without_it" {
+run "behind_a_proxy_requests_need_its_header" {
   command = plan
 
   variables {
@@ -169,7 +169,7 @@ run "rejects_a_body_longer_than_waf_sees" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_header_that_is_none" {
+run "rejects_an_invalid_header_name" {
   command = plan
 
   variables {

@@ -545,7 +545,7 @@ run "rejects_half_a_minute" {
   expect_failures = [var.settings]
 }
 
-run "rejects_addresses_for_a_topic_of_somebody_else" {
+run "rejects_addresses_for_an_existing_topic" {
   command = plan
 
   variables {

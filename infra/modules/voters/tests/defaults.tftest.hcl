@@ -9,7 +9,7 @@ variables {
   deletion_protection_enabled = true
 }
 
-run "nobody_lets_themselves_in_unless_it_is_said" {
+run "voters_cannot_sign_up_by_default" {
   command = plan
 
   assert {

@@ -34,7 +34,7 @@ run "only_our_distribution_reads_the_bucket" {
   }
 }
 
-run "without_cloudfront_nobody_reads_it" {
+run "without_cloudfront_the_bucket_has_no_readers" {
   command = plan
 
   variables {

@@ -230,7 +230,7 @@ def test_without_credentials_it_says_so(aws: Aws, capsys: pytest.CaptureFixture[
     assert "no AWS account to prepare" in capsys.readouterr().err
 
 
-def test_a_bucket_of_somebody_else_is_never_used(
+def test_a_bucket_of_another_account_is_never_used(
     aws: Aws, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.s3.owners[PLACE.bucket] = "444455556666"
@@ -251,7 +251,7 @@ def test_the_oldest_region_is_not_named() -> None:
 
 
 @pytest.mark.usefixtures("aws", "stage")
-def test_where_nobody_can_answer_nothing_is_asked(
+def test_nothing_is_asked_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())

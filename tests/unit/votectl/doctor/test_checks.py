@@ -107,7 +107,7 @@ class TestCapacity:
             "kinesis", describe_stream_summary={"StreamDescriptionSummary": {**summary, **changes}}
         )
 
-    def test_shards_that_nobody_ordered(self, world: World) -> None:
+    def test_shards_differ_from_the_settings(self, world: World) -> None:
         found = one(capacity.stream, self.change_stream(world, OpenShardCount=3), "stream")
         assert found.health is Health.WARNING
         assert "shard_count is 3, and should be 4" in found.detail
@@ -138,7 +138,7 @@ class TestCapacity:
         assert found.health is Health.WARNING
         assert says in found.detail
 
-    def test_a_ceiling_that_nobody_ordered(self, world: World) -> None:
+    def test_a_ceiling_differs_from_the_settings(self, world: World) -> None:
         seen = {
             "TableStatus": "ACTIVE",
             "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
@@ -367,7 +367,7 @@ class TestService:
         (found,) = self.polls(world, poll())
         assert found.health is Health.OK
 
-    def test_an_open_poll_that_nobody_will_tally(self, world: World) -> None:
+    def test_an_open_poll_without_a_tally_schedule(self, world: World) -> None:
         unknown = world.site.client("scheduler").exceptions.ResourceNotFoundException
         world.lets("scheduler", get_schedule=unknown())
         (found,) = self.polls(world, poll())

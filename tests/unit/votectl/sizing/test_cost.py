@@ -97,7 +97,7 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
     )
 
 
-def test_who_calls_nobody_pays_no_alarms(facts: Facts) -> None:
+def test_without_alarms_none_are_paid(facts: Facts) -> None:
     silent = ON_DEMAND.model_copy(update={"observability": Observability(alarms_enabled=False)})
     found = bill(itemise(USED, FLAT, silent, facts))
     assert "alarms" not in found
