@@ -54,10 +54,10 @@ class ResultReader:
     def statuses(self, polls: Sequence[Poll], now_ms: int) -> Sequence[Status]:
         """Return how far each poll is; what is final is asked for a hundred polls at once."""
         over = [poll.poll_id for poll in polls if now_ms >= poll.closes_at and poll.cancelled_at is None]
-        settled = self._settled(over)
+        settled = self.settled(over)
         return [settled.get(poll.poll_id) or self.status(poll, now_ms) for poll in polls]
 
-    def _settled(self, poll_ids: Sequence[str]) -> Mapping[str, Status]:
+    def settled(self, poll_ids: Sequence[str]) -> Mapping[str, Status]:
         """Return the status of those polls whose certificate is written, or whose place it would take is."""
         settled: dict[str, Status] = {}
         for batch in batched(poll_ids, MOST_KEYS, strict=False):

@@ -21,6 +21,7 @@ locals {
   pages      = [for part in ["", "/*"] : "arn:${local.partition}:s3:::${local.name_prefix}-pages-${local.account_id}${part}"]
   tables     = "${local.arn["dynamodb"]}table/${local.name_prefix}-*"
   polls      = "${local.arn["dynamodb"]}table/${local.name_prefix}-polls"
+  tallies    = "${local.arn["dynamodb"]}table/${local.name_prefix}-tallies"
   streams    = ["${local.arn["kinesis"]}stream/${local.name_prefix}-*"]
   functions  = "${local.arn["lambda"]}function:${local.name_prefix}-*"
   mappings   = "${local.arn["lambda"]}event-source-mapping:*"
@@ -168,6 +169,9 @@ locals {
       Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls], { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["smoke-*"] } }]
       Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
       Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
+      # Before an apply changes the writer's lanes: which polls there are, and which are final. No counts.
+      Polls  = [["dynamodb:Scan"], [local.polls]]
+      Finals = [["dynamodb:BatchGetItem"], [local.tallies], { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_id", "entry", "cancelled_at"] }, StringEqualsIfExists = { "dynamodb:Select" = "SPECIFIC_ATTRIBUTES" } }]
       # Where back ends vouch for voters, a vote has to be signed: for polls of the smoke test only.
       Vote = [["execute-api:Invoke"], ["arn:${local.partition}:execute-api:${var.aws_region}:${local.account_id}:*/*/POST/polls/smoke-*/votes"]]
     }

@@ -133,7 +133,8 @@ def apply(layout: Layout, environment: str, expected: str) -> int:
                 f"this is not the plan that was approved ({expected[:16]}): {environment} has changed since, so "
                 "nothing was applied; run the pipeline again to review what it would do now"
             )
-        lanes.check(environment, lambda: plan.after(lanes.SETTING))
+        if plan.after(lanes.SETTING) is not None:
+            lanes.check(environment, lambda: plan.after(lanes.SETTING))
         result = at_work.apply()
         if result == 0:
             at_work.publish_pages()

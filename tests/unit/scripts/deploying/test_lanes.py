@@ -31,8 +31,9 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, Status]]:
     def listed(_desk: PollDesk) -> list[Poll]:
         return [a_poll(poll_id=poll_id, closes_at=closes_at) for poll_id, (closes_at, _) in polls.items()]
 
-    def statuses(_reader: ResultReader, asked: Sequence[Poll], _now_ms: int) -> list[Status]:
-        return [polls[poll.poll_id][1] for poll in asked]
+    def settled(_reader: ResultReader, asked: Sequence[str]) -> dict[str, Status]:
+        over = (Status.FINAL, Status.CANCELLED)
+        return {poll_id: polls[poll_id][1] for poll_id in asked if polls[poll_id][1] in over}
 
     found = SimpleNamespace(vote_writer_function="writer", polls_table="polls", tallies_table="tallies")
     monkeypatch.setattr(deployment, "find", lambda _name: found)
@@ -40,7 +41,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, Status]]:
     monkeypatch.setattr(PollDesk, "now_ms", lambda _: NOW)
     monkeypatch.setattr(PollDesk, "list", listed)
     monkeypatch.setattr(ResultReader, "__init__", lambda *_: None)
-    monkeypatch.setattr(ResultReader, "statuses", statuses)
+    monkeypatch.setattr(ResultReader, "settled", settled)
     monkeypatch.setattr(lanes, "deployed_lanes", lambda _deployed: 2)
     return polls
 

@@ -177,10 +177,18 @@ def test_a_deployment_applies_the_plan_that_it_made(stage: Stage, capfd: pytest.
     plan, _, apply = stage.runs
     assert "-lock-timeout=10m" in plan
     assert " apply " in apply
-    assert stage.checked == [("dev", None)]
+    assert stage.checked == []
     assert "-var-file" not in apply
     assert capfd.readouterr().out.endswith("plan\n")
     assert list((stage.layout.root / ".state" / "plans").iterdir()) == []
+
+
+def test_a_deployment_that_changes_the_lanes_looks_for_polls_that_are_not_final(stage: Stage) -> None:
+    change = {"actions": ["update"], "before": {lanes.SETTING: 1}, "after": {lanes.SETTING: 2}}
+    address = "module.vote_writer.aws_lambda_event_source_mapping.this"
+    stage.plans({"resource_changes": [{"address": address, "change": change}]})
+    assert pipeline.main(["deploy", "dev"]) == 7
+    assert stage.checked == [("dev", 2)]
 
 
 def test_a_deployment_applies_what_was_reviewed_and_nothing_else(
