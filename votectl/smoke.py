@@ -36,6 +36,8 @@ OPEN_FOR_MS = 3_600_000
 LIVE_WITHIN_SECONDS = 120
 FINAL_WITHIN_SECONDS = 300
 LOOK_EVERY_SECONDS = 0.5
+# A schedule fires within a minute of its time.
+FIRES_WITHIN_MS = 65_000
 
 
 class Clock(Protocol):
@@ -134,7 +136,8 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
         closed = close(desk, schedules, deployment, desk.get(poll.poll_id), None)
         while desk.now_ms() < closed.closes_at:
             time.sleep(0.2)
-        Tallies(deployment).start(poll.poll_id)  # or finds the one that the schedule started
+        tallies = Tallies(deployment)
+        tallies.start(poll.poll_id)  # or finds the one that the schedule started
         final = viewer.wait_for(poll.poll_id, is_final, FINAL_WITHIN_SECONDS)
         if not is_final(final):
             console.print(
@@ -142,10 +145,29 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
                 "tally waits for. The smoke test started it itself, so a scheduler that never fires is not the reason",
                 style="yellow",
             )
+        elif not schedule_fires(tallies, poll.poll_id, closed.closes_at, desk.now_ms):
+            console.print(
+                f"{FIRES_WITHIN_MS / 1000:g} s after the poll's end its schedule has started no tally: EventBridge "
+                "Scheduler does not fire here, or its role may not start the state machine. The smoke test started the "
+                f"tally itself; start the others with {command('tally', 'POLL')}",
+                style="yellow",
+                soft_wrap=True,
+            )
 
     found = checks(poll, account, live, final, deployment.voter_auth)
     console.print(checks_table(found))
     return all(check.agrees for check in found)
+
+
+def schedule_fires(
+    tallies: Tallies, poll_id: str, closes_at: int, now_ms: Callable[[], int], clock: Clock = time
+) -> bool:
+    """Wait for the tally that the poll's schedule starts; return whether it came in time."""
+    while not tallies.has_scheduled(poll_id):
+        if now_ms() > closes_at + FIRES_WITHIN_MS:
+            return False
+        clock.sleep(LOOK_EVERY_SECONDS)
+    return True
 
 
 def is_final(result: dict[str, Any]) -> bool:

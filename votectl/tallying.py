@@ -183,6 +183,19 @@ class Tallies:
                 found.setdefault(given["poll_id"], execution["executionArn"])
         return found
 
+    def has_scheduled(self, poll_id: str) -> bool:
+        """Return whether the poll's schedule has started a tally, among the last hundred executions."""
+        listed = self._sfn.list_executions(
+            stateMachineArn=self._deployment.tally_state_machine_arn, maxResults=LOOKED_THROUGH
+        )["executions"]
+        others = (execution for execution in listed if not execution["name"].startswith(f"{poll_id}-"))
+        return any(
+            json.loads(described.get("input", "{}")).get("poll_id") == poll_id
+            for described in (
+                self._sfn.describe_execution(executionArn=execution["executionArn"]) for execution in others
+            )
+        )
+
     def snapshot(self, poll_id: str, execution: str) -> Snapshot:
         """Return how far an execution is."""
         described = self._sfn.describe_execution(executionArn=execution)

@@ -16,6 +16,7 @@ from votectl.ledger import take
 from votectl.pack.publishing import Publication
 from votectl.pack.store import PackStore
 from votectl.polls import PollDesk
+from votectl.results import TALLY_STARTS_WITHIN_MS
 from votectl.sampling import SampleReader, audit_sample
 from votectl.tallying import Tallies, certificate_fields, final_card, watch
 from votectl.terminal import Output, console, emit_fields
@@ -69,7 +70,16 @@ def tally(
     # A tally of a final poll publishes the pack that is missing, and does nothing else.
     if recount or final is None or publication.is_missing():
         # Progress is for people: it goes where it does not mix with data.
-        end = watch(tallies, poll_id, tallies.start(poll_id, recount=recount), console(stderr=True))
+        screen = console(stderr=True)
+        late = final is None and now > poll.closes_at + TALLY_STARTS_WITHIN_MS
+        if late and not tallies.has_scheduled(poll_id):
+            screen.print(
+                f"closed {relative(poll.closes_at, now)}, and the poll's schedule has started no tally: EventBridge "
+                "Scheduler does not fire here, or its role may not start the state machine. Starting one now",
+                style="yellow",
+                soft_wrap=True,
+            )
+        end = watch(tallies, poll_id, tallies.start(poll_id, recount=recount), screen)
         certified = end.output or {}
         agrees = bool(certified.get("agrees", True))
         final = tallies.final(poll_id, str(certified.get("entry", FINAL)))

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from votectl.errors import OperatorError
-from votectl.smoke import VOTERS, Viewer, checks, is_final, requests
+from votectl.smoke import FIRES_WITHIN_MS, VOTERS, Viewer, checks, is_final, requests, schedule_fires
 from votectl.traffic import Account, Kind, VoteRequest
 from voting.polls import Option, Poll
 from voting.settings import VoterAuth
@@ -162,3 +162,22 @@ def test_a_wait_without_a_result_reports_the_last_answer() -> None:
         viewer(httpx.Response(404, text='{"error": "unknown_poll"}')).wait_for(
             "smoke-1", is_final, seconds=10
         )
+
+
+class Scheduled:
+    """Tallies, of which the schedule's begins at a moment, or never."""
+
+    def __init__(self, clock: Clock, begins: float) -> None:
+        self.clock, self.begins = clock, begins
+
+    def has_scheduled(self, _poll_id: str) -> bool:
+        return self.clock.now >= self.begins
+
+
+@pytest.mark.parametrize(("begins", "fires"), [(0, True), (59, True), (float("inf"), False)])
+def test_a_scheduler_that_never_fires_is_noticed(begins: float, fires: bool) -> None:
+    clock = Clock()
+    tallies: Any = Scheduled(clock, begins)
+    found = schedule_fires(tallies, "smoke-1", 0, lambda: round(clock.now * 1000), clock)
+    assert found == fires
+    assert clock.now <= FIRES_WITHIN_MS / 1000 + 1

@@ -20,7 +20,7 @@ class StepFunctions:
         self.started: list[Row] = []
 
     def list_executions(self, **_: Any) -> Row:
-        return {"executions": [{"executionArn": arn} for arn in self.executions]}
+        return {"executions": [{"executionArn": arn, "name": arn} for arn in self.executions]}
 
     def describe_execution(self, *, executionArn: str) -> Row:  # noqa: N803 - boto3's name
         told = self.executions[executionArn]
@@ -197,3 +197,15 @@ def test_a_functions_error_is_told_without_its_traceback(deployment: Deployment)
 )
 def test_an_operator_is_told_what_a_tally_waits_for(snapshot: Snapshot, said: str) -> None:
     assert said in what_now(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("name", "poll_id", "scheduled"),
+    [("9b2c-uuid", "finale", True), ("finale-0123456789ab", "finale", False), ("9b2c-uuid", "other", False)],
+)
+def test_a_tally_that_the_schedule_started_is_told_from_ours(
+    name: str, poll_id: str, scheduled: bool, deployment: Deployment
+) -> None:
+    steps: Any = StepFunctions(**{name: [{"input": json.dumps({"poll_id": poll_id})}]})
+    tables: Any = Tables()
+    assert Tallies(deployment, steps, tables).has_scheduled("finale") == scheduled
