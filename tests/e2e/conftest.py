@@ -124,12 +124,12 @@ def front_door(deployment: Deployment) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def doors(deployment: Deployment) -> Iterator[Doors]:
     """Front doors that identify voters, in front of the same stream."""
-    with in_front_of(deployment) as found:
+    can = {name: capabilities.has(name, ENVIRONMENT) for name in ("cognito", "http_api")}
+    with in_front_of(deployment, user_pools=can["cognito"], http_apis=can["http_api"]) as found:
         yield found
 
 
-# The other doors come with those of the tests, of which some have user pools.
-@pytest.fixture(params=["rest", *(pytest.param(kind, marks=pytest.mark.cognito) for kind in KINDS[1:])])
+@pytest.fixture(params=KINDS)
 def door(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[Door]:
     """Each kind of door at which anybody may vote."""
     if request.param == "rest":

@@ -93,12 +93,14 @@ def claims_of(token: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Doors:
-    """The doors: `cognito` for voters who sign in, `narrow` with a low limit, `vouched` for signed back ends."""
+    """The doors: `narrow` with a low limit, `vouched` for signed back ends, and for voters who sign in a REST API.
 
-    cognito: str
+    That one, and what signs voters in, are missing where the cloud has no user pools.
+    """
+
+    sign_in: tuple[str, Pool] | None
     narrow: str
     vouched: Deployment
-    pool: Pool
     api_key: str
     # The doors "http" and "url" by kind and voter_auth, each as the deployment that has it, and what belongs to it.
     others: Mapping[tuple[str, str], Deployment]
@@ -111,8 +113,20 @@ class Doors:
         There is no REST door of the tests' own where anybody may vote as anybody: the deployment under test has it.
         """
         if kind == "rest":
-            return {"cognito": self.cognito, "iam": self.iam}[voter_auth]
+            return self.iam if voter_auth == "iam" else self.cognito
         return self.others[kind, voter_auth].votes_door
+
+    @property
+    def cognito(self) -> str:
+        """Where voters sign in: the base URL. A test that uses it has the mark or a fixture that names Cognito."""
+        assert self.sign_in is not None
+        return self.sign_in[0]
+
+    @property
+    def pool(self) -> Pool:
+        """What signs voters in."""
+        assert self.sign_in is not None
+        return self.sign_in[1]
 
     @property
     def iam(self) -> str:
@@ -139,12 +153,14 @@ def is_of_aws(answer: httpx.Response) -> bool:
 
 
 @contextmanager
-def in_front_of(deployment: Deployment) -> Iterator[Doors]:
-    """Deploy the doors, and remove them afterwards; on the local cloud they stay until it stops."""
+def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) -> Iterator[Doors]:
+    """Deploy the doors that the cloud can have, and remove them afterwards; on the local cloud they stay."""
     tool, data = terraform.ensure(HERE), infra.data_dir(HERE, deployment.environment) / "front_doors"
     data.mkdir(parents=True, exist_ok=True)
     target = deploy.target_of(HERE, deployment.environment)
     variables = {
+        "user_pools": json.dumps(user_pools),
+        "http_apis": json.dumps(http_apis),
         "architecture": target.architecture,
         "artifact_directory": HERE.root / "dist" / target.name,
         "deployment": f"/{deployments.PROJECT}/{deployment.environment}/deployment",
@@ -160,13 +176,17 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
             )
             _terraform(tool, data, "apply", "-auto-approve", *given)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
-        cognito, vouched, narrow = (
-            Deployment.model_validate(deployment.model_dump() | outputs["doors"]["value"][door])
-            for door in ("cognito", "iam", "narrow")
-        )
+        apis = {
+            name: Deployment.model_validate(deployment.model_dump() | api)
+            for name, api in outputs["doors"]["value"].items()
+        }
+        vouched = apis["iam"]
         (key_id,) = vouched.api_key_ids.values()
         key = boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-        pool = Pool(outputs["user_pool_id"]["value"], outputs["user_pool_client_id"]["value"])
+        sign_in = None
+        if user_pools:
+            pool = Pool(outputs["user_pool_id"]["value"], outputs["user_pool_client_id"]["value"])
+            sign_in = (apis["cognito"].front_door, pool)
         others = {
             _kind_and_auth(name): Deployment.model_validate(deployment.model_dump() | more)
             for name, more in outputs["vote_doors"]["value"].items()
@@ -175,7 +195,7 @@ def in_front_of(deployment: Deployment) -> Iterator[Doors]:
             {_kind_and_auth(name): value for name, value in outputs[output]["value"].items()}
             for output in ("ingress_functions", "back_end_policy_arns")
         )
-        yield Doors(cognito.front_door, narrow.front_door, vouched, pool, key, others, functions, policies)
+        yield Doors(sign_in, apis["narrow"].front_door, vouched, key, others, functions, policies)
     finally:
         if deployment.environment != deployments.LOCAL:
             _terraform(tool, data, "destroy", "-auto-approve", *given)

@@ -292,6 +292,7 @@ def test_what_is_invented_for_another_door_with_voters_is_answered_as_described(
     invented(case, doors.url(kind, "cognito"), ledger, voters[0], kind)
 
 
+@pytest.mark.cognito
 @other_kinds
 @batch_schema.include(method="POST", path="/polls/{poll_id}/votes/batch").parametrize()
 @as_many_as_asked

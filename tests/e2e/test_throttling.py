@@ -20,7 +20,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
+pytestmark = pytest.mark.alone
 
 BATCH = "/polls/{poll_id}/votes/batch"
 
@@ -38,6 +38,7 @@ def votes_in(stream: NewRecords) -> dict[tuple[str, str], tuple[str, str]]:
     return {place: (key, told["option"]) for place, (key, told) in records.items() if "marker" not in told}
 
 
+@pytest.mark.local_cloud
 def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     deployment: Deployment,
     door: Door,
@@ -70,6 +71,7 @@ def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
     assert reader.stored(poll) == expected
 
 
+@pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
     kind: str, deployment: Deployment, doors: Doors
@@ -109,6 +111,7 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
     assert Counter(acknowledged.values()) == Counter(sent.items())
 
 
+@pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
     kind: str, deployment: Deployment, doors: Doors
@@ -146,6 +149,7 @@ def narrow(kind: str, doors: Doors) -> Iterator[str]:
             functions.delete_function_concurrency(FunctionName=function)
 
 
+@pytest.mark.throttling
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_vote_above_the_limit_of_a_door_is_told_so_and_not_stored(
     kind: str, deployment: Deployment, doors: Doors

@@ -251,6 +251,7 @@ def test_a_back_end_votes_in_its_voters_names(stream: NewRecords, poll_id: str, 
     assert stream.at(answer.json()["receipt"])[0] == "auth0|a+b/c=@x"
 
 
+@pytest.mark.cognito
 @pytest.mark.local_cloud
 @pytest.mark.parametrize(
     ("key", "secret", "status"),
@@ -279,6 +280,7 @@ def test_without_a_valid_signature_nobody_vouches(
     assert stream.about(poll_id) == {}
 
 
+@pytest.mark.cognito
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", ["http", "url"])
 @pytest.mark.parametrize(
@@ -424,6 +426,7 @@ def test_a_page_of_another_origin_may_not(origin: str, signed_in: Door, voter: V
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
+@pytest.mark.cognito
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize("kind", ["http", "url"])
 def test_a_page_of_a_known_origin_may_vote_through_the_other_doors(

@@ -8,9 +8,12 @@ import pytest
 from e2e import capabilities
 
 
-def an_item(name: str, *marks: str, fixtures: tuple[str, ...] = ()) -> pytest.Item:
+def an_item(name: str, *marks: str, fixtures: tuple[str, ...] = (), kind: str = "rest") -> pytest.Item:
     found: Any = SimpleNamespace(
-        nodeid=name, fixturenames=fixtures, get_closest_marker=lambda mark: mark if mark in marks else None
+        nodeid=name,
+        fixturenames=fixtures,
+        get_closest_marker=lambda mark: mark if mark in marks else None,
+        callspec=SimpleNamespace(params={"kind": kind}),
     )
     return cast(pytest.Item, found)
 
@@ -18,8 +21,11 @@ def an_item(name: str, *marks: str, fixtures: tuple[str, ...] = ()) -> pytest.It
 ITEMS = [
     an_item("plain"),
     an_item("kills", "local_cloud"),
-    an_item("signs-in", fixtures=("doors",)),
+    an_item("vouches", fixtures=("doors",)),
+    an_item("signs-in", fixtures=("doors", "voter")),
+    an_item("cheaper", fixtures=("doors",), kind="http"),
     an_item("waits", "scheduler"),
+    an_item("floods", "throttling"),
 ]
 
 
@@ -35,7 +41,11 @@ def test_tests_that_need_what_an_endpoint_lacks_are_left_out_with_the_reason(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "test")
-    assert capabilities.left_out(ITEMS, "local") == {"kills": "local_cloud", "signs-in": "cognito"}
+    assert capabilities.left_out(ITEMS, "local") == {
+        "kills": "local_cloud",
+        "signs-in": "cognito",
+        "cheaper": "http_api",
+    }
 
 
 def test_localstack_is_known_by_its_health_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,4 +55,5 @@ def test_localstack_is_known_by_its_health_page(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("httpx.get", health)
-    assert capabilities.left_out(ITEMS[3:], "local") == {"waits": "scheduler"}
+    expected = {"waits": "scheduler", "floods": "throttling"}
+    assert capabilities.left_out([*ITEMS[:1], *ITEMS[-2:]], "local") == expected

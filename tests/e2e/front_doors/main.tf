@@ -26,8 +26,20 @@ variable "deployment" {
   description = "The deployment's SSM parameter."
 }
 
+variable "http_apis" {
+  type        = bool
+  description = "Whether the cloud has HTTP APIs."
+  default     = true
+}
+
 variable "name_prefix" {
   type = string
+}
+
+variable "user_pools" {
+  type        = bool
+  description = "Whether the cloud has Cognito's user pools. Without them, no door has voters who sign in."
+  default     = true
 }
 
 locals {
@@ -50,6 +62,7 @@ data "aws_kinesis_stream" "votes" {
 
 module "voters" {
   source = "../../../infra/modules/voters"
+  count  = var.user_pools ? 1 : 0
 
   name                        = var.name_prefix
   deletion_protection_enabled = false
@@ -88,6 +101,7 @@ module "receipts" {
 # Voters sign in, pages of two origins may vote, and a back end may send batches.
 module "cognito" {
   source = "../../../infra/modules/api"
+  count  = var.user_pools ? 1 : 0
 
   name                           = "${var.name_prefix}-cognito"
   allowed_origins                = ["https://vote.example.org", "https://example.org"]
@@ -101,7 +115,7 @@ module "cognito" {
   stream_name                    = local.deployment.stream_name
   throttling_burst_limit         = 1000
   throttling_rate_limit          = 2000
-  user_pool_arn                  = module.voters.user_pool_arn
+  user_pool_arn                  = module.voters[0].user_pool_arn
   voter_auth                     = "cognito"
 }
 
@@ -143,8 +157,10 @@ module "narrow" {
 
 # How tests sign voters in without a browser.
 resource "aws_cognito_user_pool_client" "tests" {
+  count = var.user_pools ? 1 : 0
+
   name                = "tests"
-  user_pool_id        = module.voters.user_pool_id
+  user_pool_id        = module.voters[0].user_pool_id
   explicit_auth_flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
 }
 
@@ -155,11 +171,11 @@ locals {
       kind          = door[0]
       voter_auth    = door[1]
       batch_enabled = door[0] == "http" || door[1] == "iam"
-    }
+    } if(var.http_apis || door[0] != "http") && (var.user_pools || door[1] != "cognito")
   }
   sign_in = {
-    client_ids   = [aws_cognito_user_pool_client.tests.id]
-    issuer       = "https://cognito-idp.${local.deployment.region}.amazonaws.com/${module.voters.user_pool_id}"
+    client_ids   = aws_cognito_user_pool_client.tests[*].id
+    issuer       = join("", [for pool in module.voters : "https://cognito-idp.${local.deployment.region}.amazonaws.com/${pool.user_pool_id}"])
     token_scopes = []
   }
 }
@@ -238,16 +254,19 @@ output "back_end_policy_arns" {
 
 output "doors" {
   value = {
-    cognito = { api_id = module.cognito.api_id, api_key_ids = {}, api_url = module.cognito.invoke_url, voter_auth = "cognito" }
-    iam     = { api_id = module.iam.api_id, api_key_ids = module.iam.api_key_ids, api_url = module.iam.invoke_url, voter_auth = "iam" }
-    narrow  = { api_id = module.narrow.api_id, api_key_ids = {}, api_url = module.narrow.invoke_url, voter_auth = "none" }
+    for name, api in { cognito = one(module.cognito), iam = module.iam, narrow = module.narrow } : name => {
+      api_id                   = api.api_id
+      api_key_ids              = api.api_key_ids
+      api_url                  = api.invoke_url
+      voter_auth               = name == "narrow" ? "none" : name
+    } if api != null
   }
 }
 
 output "user_pool_client_id" {
-  value = aws_cognito_user_pool_client.tests.id
+  value = one(aws_cognito_user_pool_client.tests[*].id)
 }
 
 output "user_pool_id" {
-  value = module.voters.user_pool_id
+  value = one(module.voters[*].user_pool_id)
 }
