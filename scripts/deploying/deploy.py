@@ -36,7 +36,7 @@ from scripts import build_zip
 from scripts.bootstrap import infra, process, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import check_tfvars, lanes, publish, release
+from scripts.deploying import lanes, publish, release
 from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
@@ -180,7 +180,7 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
         raise UserError(f"DOOR={door} is for the environment {LOCAL} only: set api.vote_door in {variables}")
     more_files = [Path(word.partition("=")[2]) for word in more if word.startswith("-var-file=")]
     for file in [variables, *(file for file in more_files if file.suffix == ".tfvars")]:
-        check_tfvars.check(file, layout.root / "infra" / "variables.tf")
+        tfvars.known(file, layout.root / "infra" / "variables.tf")
     expected = os.environ.get(RELEASE_VARIABLE)
     folder = (
         release.folder(layout, target, expected) if expected else build_zip.build_and_report(layout, target)

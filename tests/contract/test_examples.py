@@ -21,10 +21,10 @@ from localcloud.errors import LocalCloudError
 from localcloud.settings import CloudSettings
 from scripts.bootstrap.console import UserError
 from scripts.build_zip import target_named
-from scripts.deploying import check_tfvars
 from votectl.cli import app
 from votectl.commands.poll import parse_label
 from votectl.errors import command
+from votectl.settings import tfvars
 from votectl.sizing import commands as sizing
 from votectl.sizing.quantities import amount, seconds
 from votectl.times import parse_duration, parse_moment
@@ -60,7 +60,7 @@ def setting(path: str) -> object:
     )
     outer, _, inner = path.partition(".")
     values.write_text(f"{outer} = {{ {inner} = 1 }}\n" if inner else f"{outer} = 1\n")
-    check_tfvars.check(values, variables)
+    tfvars.known(values, variables)
     return None
 
 

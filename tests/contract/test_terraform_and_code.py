@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from contract.terraform_source import INFRA, blocks, parsed, root_modules, root_variables
-from scripts.deploying import check_tfvars
 from votectl.deployment import PROJECT, Deployment
+from votectl.settings import tfvars
 from voting.records import OptionId, PollId, Voter
 from voting.settings import (
     PREFIX,
@@ -95,7 +95,7 @@ def test_every_environment_has_its_settings_and_its_state(environment: str) -> N
     "file", sorted((INFRA / "environments").glob("*.tfvars")), ids=lambda file: file.stem
 )
 def test_an_environment_sets_nothing_that_terraform_would_pass_over(file: Path) -> None:
-    check_tfvars.check(file, INFRA / "variables.tf")
+    tfvars.known(file, INFRA / "variables.tf")
 
 
 def test_tables_have_the_keys_that_the_stores_use() -> None:

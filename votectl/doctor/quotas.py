@@ -76,7 +76,7 @@ class Needed:
         Raises:
             BadFile: it can't be read, or describes no possible deployment.
         """
-        values = tfvars.parse(file).converted
+        values = tfvars.known(file).converted
         consumers = (values.get(name, {}) for name in ("vote_writer", "vote_aggregator", "results_api"))
         return cls(
             tfvars.read(file),

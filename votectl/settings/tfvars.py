@@ -6,6 +6,7 @@ converts them. With declarations of type ``any`` it returns what the file gives,
 """
 
 import base64
+import difflib
 import json
 import os
 import re
@@ -127,13 +128,39 @@ def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
     return TfvarsFile(given, converted, sorted(declared))
 
 
+def known(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
+    """Return a file's variables, none of which is misspelt: Terraform ignores what no variable has.
+
+    Raises:
+        BadFile: Terraform refuses the file, or it sets something unknown; the message suggests the nearest name.
+    """
+    file = parse(path, variables)
+    found = list(file.unknown())
+    nearest = [difflib.get_close_matches(path[-1], names, n=1, cutoff=0.5) for path, names in found]
+    unknown = [
+        f"  {'.'.join(setting)}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
+        for (setting, names), near in zip(found, nearest, strict=True)
+    ]
+    if unknown:
+        raise BadFile(
+            f"{path.name} has settings that {variables.parent.name}/{variables.name} does not have, and Terraform "
+            "would ignore them:\n" + "\n".join(unknown),
+            examples=[
+                ".".join((*setting[:-1], *near))
+                for (setting, _), near in zip(found, nearest, strict=True)
+                if near
+            ],
+        )
+    return file
+
+
 def read(path: Path) -> DeploymentSettings:
     """Return the deployment that a tfvars file describes, with the defaults of the root module.
 
     Raises:
-        BadFile: Terraform refuses the file, or no such deployment is possible.
+        BadFile: Terraform refuses the file, it sets something unknown, or no such deployment is possible.
     """
-    values = parse(path).converted
+    values = known(path).converted
     fields: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
     for name, model in OBJECTS.items():
         if values.get(name) is not None:
@@ -185,12 +212,20 @@ def _evaluate(
         binary = _terraform(os.environ.get("TERRAFORM"), os.environ.get("PATH"))
     except UserError as error:
         raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
+    # Terraform reads JSON in files of that name only.
+    file = "values.tfvars.json" if path.suffix == ".json" else "values.tfvars"
+    given = file, text
     done = _console(
-        binary, text, declarations, tuple(sorted(names)), tuple(arguments), tuple((environment or {}).items())
+        binary,
+        given,
+        declarations,
+        tuple(sorted(names)),
+        tuple(arguments),
+        tuple((environment or {}).items()),
     )
     if errors := _ERROR.findall(done.stderr):
         said = [line for line in errors[0].splitlines() if not line.lstrip().startswith(("│", "├"))]
-        message = " ".join(" ".join(said).split()).replace("values.tfvars", path.name)
+        message = " ".join(" ".join(said).split()).replace(file, path.name)
         raise BadFile(f"tfvars: {path}: {message}")
     answer = re.search(r'^"([A-Za-z0-9+/=]+)"$', done.stdout, re.MULTILINE)
     if answer is None:
@@ -202,19 +237,20 @@ def _evaluate(
 @cache
 def _console(
     binary: Path,
-    text: str,
+    given: tuple[str, str],
     declarations: str,
     names: Sequence[str],
     arguments: Sequence[str],
     environment: Sequence[tuple[str, str]],
 ) -> subprocess.CompletedProcess[str]:
-    """Let Terraform print the named variables, once for each text."""
+    """Let Terraform print the variables that a file (name, text) gives, once for each text."""
+    file, text = given
     fields = ", ".join(f"{name} = var.{name}" for name in names)
     with tempfile.TemporaryDirectory(prefix="votestream-tfvars-") as folder:
         Path(folder, "variables.tf").write_text(declarations, "utf-8")
-        Path(folder, "values.tfvars").write_text(text, "utf-8")
+        Path(folder, file).write_text(text, "utf-8")
         return subprocess.run(
-            [binary, "console", "-no-color", "-var-file=values.tfvars", *arguments],
+            [binary, "console", "-no-color", f"-var-file={file}", *arguments],
             cwd=folder,
             env=_environment() | dict(environment),
             input=f"base64encode(jsonencode({{ {fields} }}))\n",

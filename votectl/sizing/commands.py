@@ -197,7 +197,7 @@ def plan(options: Options) -> None:
     _check_shown(options)
     if options["keep"] is not None and options["out"] is None:
         raise InvalidInput("--keep belongs to --out: it says what that file repeats")
-    kept = None if options["keep"] is None else tfvars.parse(options["keep"])
+    kept = None if options["keep"] is None else tfvars.known(options["keep"])
     if kept is not None:
         options = _with_kept(options, kept.converted)
     found = _planned(event_of(options), options)

@@ -1,5 +1,6 @@
 """Amounts and durations as people type them: 20k, 1.5M, 1e9; 90s, 10m, 1h30m."""
 
+import math
 import re
 
 from votectl.sizing.errors import InvalidInput
@@ -22,7 +23,10 @@ def amount(text: str) -> float:
     stripped = text.strip()
     found = _AMOUNT.fullmatch(stripped)
     if found is not None:
-        return float(found[1].replace("_", "").replace(",", "")) * _FACTORS[found[2]]
+        value = float(found[1].replace("_", "").replace(",", "")) * _FACTORS[found[2]]
+        if math.isinf(value):
+            raise InvalidInput(f"{text!r} is too large")
+        return value
     if re.fullmatch(r"[0-9]+,[0-9]+[kMB]?", stripped):
         fraction, whole = stripped.replace(",", "."), stripped.replace(",", "")
         raise InvalidInput(

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from scripts.bootstrap.console import UserError
-from scripts.deploying import check_tfvars
+from votectl.cli import app
+from votectl.settings import tfvars
 
 VARIABLES = """
 variable "environment" {
@@ -45,7 +47,7 @@ def problems(tmp_path: Path, settings: str) -> str:
     variables.write_text(VARIABLES)
     file.write_text(settings)
     try:
-        check_tfvars.check(file, variables)
+        tfvars.known(file, variables)
     except UserError as error:
         return str(error)
     return ""
@@ -115,3 +117,22 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_broken_file_is_refused_with_terraforms_message(tmp_path: Path) -> None:
     assert "Missing expression on some.tfvars line 1" in problems(tmp_path, "table = {")
+
+
+def test_a_file_in_json_is_read_as_json(tmp_path: Path) -> None:
+    variables, file = tmp_path / "variables.tf", tmp_path / "some.tfvars.json"
+    variables.write_text(VARIABLES)
+    file.write_text('\ufeff{"environment": "dev", "table": {"units": "3"}}', "utf-8")
+    converted = tfvars.known(file, variables).converted
+    assert (converted["environment"], converted["table"]["units"]) == ("dev", 3)
+
+
+@pytest.mark.parametrize("command", [["plan", "--out", "new.tfvars", "--keep"], ["simulate", "--tfvars"]])
+def test_the_sizing_commands_refuse_what_terraform_would_ignore(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "some.tfvars"
+    file.write_text("stream = { shard_cuont = 3 }")
+    event = ["--votes", "1000", "--duration", "60s"]
+    done = CliRunner().invoke(app, [command[0], *event, *command[1:], str(file)])
+    assert done.exit_code == 1
+    assert "stream.shard_cuont: did you mean shard_count?" in done.output
+    assert not Path("new.tfvars").exists()
