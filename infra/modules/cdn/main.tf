@@ -1,7 +1,7 @@
 # The one address for browsers: pages from their bucket, polls and results from a cache, votes and receipts straight from
 # the API. The origin says with Cache-Control how long an answer may be kept: a second while a poll runs. Origin Shield
-# puts one cache in front of the API, so that it is asked once a second for each answer, however many places in the world
-# ask CloudFront.
+# puts one cache in front of the API, however many places in the world ask CloudFront. The cache key is the path, `Accept`
+# and `Accept-Encoding`, which CloudFront normalises, so the API is asked about once a second for each form of an answer.
 resource "aws_cloudfront_distribution" "this" {
   comment             = "Pages and results of ${var.name}"
   enabled             = true
