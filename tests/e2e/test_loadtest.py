@@ -1,8 +1,12 @@
 """The load test's short form: everything that the long one does, from several processes, in seconds."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +94,46 @@ def test_a_vote_that_vanishes_afterwards_is_found(
     assert again.returncode == 1, again.stdout + again.stderr
     assert f"{voter}: lost" in again.stdout
     assert "1 lost, 0 doubled, 0 miscounted" in again.stdout
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interrupt_ends_a_run_early_and_what_was_sent_is_verified(
+    deployment: Deployment, processes: int
+) -> None:
+    with interrupted(deployment, processes) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if re.search(r"[1-9]\d* acknowledged", line):
+                break
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert "Exact" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("seconds", [2, 4, 6, 8])
+def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback(
+    deployment: Deployment, seconds: float
+) -> None:
+    """Polls are made and opened in the meantime. If votes were sent, they are verified."""
+    with interrupted(deployment, 1) as process:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=200)
+    assert process.returncode in ((-signal.SIGINT, 130) if "ending the run" not in said else (0,)), said
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+
+
+def interrupted(deployment: Deployment, processes: int) -> subprocess.Popen[str]:
+    """Start a run of many minutes in a session of its own."""
+    command = [sys.executable, "-m", "loadtest", "run", "--environment", deployment.environment]
+    return subprocess.Popen(
+        [*command, *["--minutes", "10", "--rate", "20", "--shape", "flat", "--processes"], str(processes)],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
