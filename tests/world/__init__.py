@@ -1,5 +1,5 @@
-"""A simulated cloud for tests: stream, event source mapping, tables, containers, and what goes wrong there.
+"""A simulated cloud for tests: stream, event source mapping, tables and containers, with their faults.
 
-Nothing in it sleeps, looks at the real clock or draws its own random numbers: a test decides what
-happens, and the same decisions give the same history.
+Nothing in it sleeps, reads the real clock or draws random numbers. A test makes all decisions, so the same
+decisions give the same history.
 """

@@ -1,10 +1,10 @@
-"""Time in the simulated world: it passes when somebody says so."""
+"""Time in the simulated world: it passes only when a test says so."""
 
 START_MS = 1_700_000_000_000
 
 
 class Clock:
-    """The stream's own clock, in epoch ms. Everybody else's may differ from it by a skew."""
+    """The stream's clock, in epoch ms. Other clocks may differ from it by a skew."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
@@ -15,7 +15,7 @@ class Clock:
         self.now_ms += round(duration_ms)
 
     def skewed(self, skew_ms: int) -> "SkewedClock":
-        """Return the clock of somebody whose time differs by this much."""
+        """Return a clock that differs by this much."""
         return SkewedClock(self, skew_ms)
 
 

@@ -1,4 +1,4 @@
-"""The hostile world with polls that end in it, and tallies that make them final while the trouble goes on."""
+"""The hostile world with polls that end, and tallies that run while faults happen."""
 
 from dataclasses import replace
 from itertools import count
@@ -21,7 +21,7 @@ ALL_STEPS = 10
 
 
 class Scenario(NamedTuple):
-    """What happens around a tally while it goes on; everything else goes well."""
+    """The faults during one tally; nothing else fails."""
 
     steps: int = ALL_STEPS
     begins_ms: int = SETTLE_MS + 500  # after the poll's end
@@ -45,7 +45,7 @@ SCENARIOS = {
 
 
 class ClosingWorld(HostileWorld):
-    """One schedule. Never final too early: what is certified at any moment is what the whole history comes to."""
+    """One schedule. Each certificate must equal the result of the whole history, whenever it was made."""
 
     finals = 0  # how many results this process has seen certified before the trouble was over
 
@@ -100,7 +100,7 @@ class ClosingWorld(HostileWorld):
         merge: bool,
         twice: bool,
     ) -> None:
-        """Votes arrive before its first step and after a later one; a reshard may come amid its markers."""
+        """Votes arrive before its first step and after a later one. A reshard may happen between its markers."""
         cloud, ending, happens = self.cloud, self._ending(), SCENARIOS[scenario]
         poll_id = ending[poll % len(ending)]
         for voter, _, option in early:
@@ -149,16 +149,16 @@ class ClosingWorld(HostileWorld):
     @precondition(lambda self: not self.cloud.tallies)
     @rule()
     def the_votes_table_is_emptied_and_the_stream_read_again(self) -> None:
-        """Not while a tally is under way: nobody could call that drained."""
+        """Not while a tally runs, because the stream is not drained then."""
         self.cloud.empty_votes_and_replay()
 
     def teardown(self) -> None:
-        """Let all trouble end, and compare."""
+        """End all faults, and compare the results."""
         ClosingWorld.finals += sum(tally.certified is not None for tally in self.cloud.tallies.values())
         super().teardown()
 
     def _ending(self) -> list[str]:
-        """The polls that are over or soon will be, and not final."""
+        """The polls that have ended or will soon, and are not final."""
         now, tallies = self.cloud.clock.now_ms, self.cloud.tallies
         return [
             poll.poll_id

@@ -1,4 +1,4 @@
-"""Defects in what makes a result final, built in on purpose and only in tests: the closing world has to catch each."""
+"""Defects in the tally, built in by tests only. The closing world must catch each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,13 +35,13 @@ def _pass_whatever_is_undone(markers: Any, _done_before: str | None, *rest: Any)
 
 @defect
 def the_writer_passes_markers_before_undone_votes(patch: pytest.MonkeyPatch) -> None:
-    """Then the drain proves nothing."""
+    """The drain then proves nothing."""
     patch.setattr(vote_writer.handler, "pass_markers", _pass_whatever_is_undone)
 
 
 @defect
 def the_aggregator_passes_markers_before_uncounted_votes(patch: pytest.MonkeyPatch) -> None:
-    """Then what the certificate says of the live result is not true."""
+    """The certificate is then wrong about the live result."""
     patch.setattr(vote_aggregator.handler, "pass_markers", _pass_whatever_is_undone)
 
 
@@ -57,7 +57,7 @@ def nobody_waits_for_the_writer(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def nobody_waits_for_the_aggregator(patch: pytest.MonkeyPatch) -> None:
-    """Votes may be stored that are not counted yet: the numbers contradict each other."""
+    """Stored votes may not be counted yet, so the numbers contradict each other."""
     _wait_for_one(patch, VOTE_WRITER)
 
 
@@ -95,18 +95,18 @@ def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch
 
 @defect
 def what_the_writer_gave_up_on_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """It is stored when it is redriven, and the result would be final by then."""
+    """It is stored when it is redriven, after the result has become final."""
     patch.setattr(WriterFailures, "waiting", lambda _failures: 0)
 
 
 def a_tally_begins_as_soon_as_its_own_clock_says(patch: pytest.MonkeyPatch) -> None:
-    """Votes still arrive that are stamped as in time."""
+    """Votes with a stamp in time still arrive."""
     patch.setattr(tallying, "SETTLE_MS", -600)
 
 
 @defect
 def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
-    """The proof is there in the end, but of another moment than the count."""
+    """The proof is for another moment than the count."""
 
     def check(state: TallyState, runtime: tally.steps.TallyRuntime) -> TallyState:
         checked = original(state, runtime)
@@ -118,7 +118,7 @@ def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
-    """The poll is final for those who look at the certificate, and cancelled for those who look at the poll."""
+    """The poll is final by its certificate, and cancelled by its row."""
 
     def certify(rows: TallyRowTable, final: Final, entry: str) -> bool:
         rows._client.put_item(TableName=rows._table, Item=final.to_row(entry))
@@ -129,7 +129,7 @@ def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -
 
 @defect
 def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
-    """It certifies beside the place that is taken."""
+    """It certifies although the cancellation has taken its place."""
 
     def final(rows: TallyRowTable, poll_id: str, entry: str) -> Final | None:
         row = rows._get(poll_id, entry)
@@ -165,7 +165,7 @@ def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @loss_defect
 def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
-    """CloudWatch tells of a loss some time later."""
+    """CloudWatch reports a loss some time later."""
 
     def judge_at_once(
         losses: Losses, known_until: int, word: Acknowledgement | None
@@ -178,12 +178,12 @@ def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_recount_contradicts_nothing(patch: pytest.MonkeyPatch) -> None:
-    """What no drain proof covers is not noticed afterwards either."""
+    """A fault that no drain proof covers is then never noticed."""
     patch.setattr(tally.steps, "contradiction", lambda *_certificates: None)
 
 
 def nobody_minds_that_the_lanes_change(patch: pytest.MonkeyPatch) -> None:
-    """Markers for fewer lanes than there are then prove nothing."""
+    """Markers for fewer lanes than exist prove nothing."""
     patch.setattr(tally.steps, "wait_for", lambda factor, _mapping: MappingLanes(factor))
     patch.setattr(tally.steps, "must_still_be", lambda _lanes, _mapping: None)
 
@@ -194,7 +194,7 @@ def a_tally_waits_for_no_other_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None:
-    """Nobody knows which lanes there were in between."""
+    """The lanes in between are unknown."""
     patch.setattr(
         tally.steps,
         "must_still_be",
@@ -202,7 +202,7 @@ def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None
     )
 
 
-# Random schedules show these too seldom: the explorer takes those that do.
+# Random schedules rarely show these. The explorer finds those that small worlds can show.
 EXPLORED_DEFECTS: dict[str, Defect] = {
     "a-tally-begins-as-soon-as-its-own-clock-says": a_tally_begins_as_soon_as_its_own_clock_says,
     "a-tally-waits-for-no-other-clock": a_tally_waits_for_no_other_clock,

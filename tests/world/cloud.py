@@ -1,4 +1,4 @@
-"""The whole simulated world: a stream, two consumers, the tables, an operator, and the model beside them."""
+"""The whole simulated world: a stream, two consumers, the tables, an operator, and the model to compare with."""
 
 import json
 from collections import Counter
@@ -43,7 +43,7 @@ POLL_CACHE_SECONDS = 5
 CLOCKS_DIFFER_BY_MS = 500
 ANNOUNCED_AHEAD_MS = 2 * CLOCKS_DIFFER_BY_MS + PollCache.CLOCK_SKEW_MS + 1
 MOVED_AHEAD_MS = POLL_CACHE_SECONDS * 1000 + ANNOUNCED_AHEAD_MS
-# The settings that must not change in a poll's life, and do in one of the defects.
+# Settings that must not change while a poll lives. One defect changes them.
 BUCKETS_CHANGE = False
 
 # The aggregator's counts rest on order: one lane per shard, and it never gives up.
@@ -56,13 +56,13 @@ STEPS_AT_MOST = 20
 
 ROWS_PER_PAGE = 2
 
-# What a log line, a metric or an error must never hold: every voter and option here starts like this.
+# No log line, metric or error may contain this. Every voter and option here starts with it.
 PRIVATE = ("voter-", "choice-")
 
 
 @dataclass(frozen=True)
 class Nature:
-    """What differs from one world to the next, and stays as it is for a world's life."""
+    """The properties of one world, which never change."""
 
     shard_count: int = 1
     writer_factor: int = 1
@@ -76,7 +76,7 @@ class Nature:
 
 
 class Violation(AssertionError):
-    """When the world and a promise of the design disagree."""
+    """The world breaks a promise of the design."""
 
 
 class Cloud:
@@ -168,14 +168,14 @@ class Cloud:
         return True
 
     def empty_votes_and_replay(self) -> None:
-        """Empty the votes table, when nobody trusts their memory of it any more, and read the stream again."""
+        """Empty the votes table once no memory of it is trusted any more, and read the stream again."""
         self.clock.pass_time(RecentVersions.TRUSTED_MS)
         self.database.tables[VOTES].rows.clear()
         for lane in self.mappings["writer"].lanes():
             self.mappings["writer"].restart(lane, back=lane.done)
 
     def change_settings(self, retention_days: int, writes_per_second: float) -> None:
-        """Give the functions other settings: new containers get them, and running ones keep the old ones."""
+        """Change the functions' settings. New containers get them; running ones keep the old ones."""
         self.nature = replace(self.nature, retention_days=retention_days, writes_per_second=writes_per_second)
         self.past_retentions.add(retention_days)
         for idle in self._idle.values():
@@ -185,7 +185,7 @@ class Cloud:
                 self._put_poll(replace(poll, bucket_count=poll.bucket_count + 1))
 
     def change_factor(self, factor: int) -> None:
-        """Give the writer's mapping another parallelization factor while votes are under way."""
+        """Change the parallelization factor of the writer's mapping while votes are in progress."""
         self.mappings["writer"].change_factor(factor)
 
     def _put_poll(self, poll: PollRow) -> None:
@@ -194,7 +194,7 @@ class Cloud:
         self.database.client().put_item(TableName=POLLS, Item=poll.as_item())
 
     def start_tally(self, poll_id: str, skew_ms: int) -> Tally:
-        """Begin to make a poll's result final, by the real steps on this world; there is one for each poll."""
+        """Start the tally of a poll: the real steps, on this world. Each poll has one tally."""
         if poll_id not in self.tallies:
             self.tallies[poll_id] = Tally(
                 poll_id,
@@ -210,7 +210,7 @@ class Cloud:
     # What happens to invocations
 
     def use_container(self, choice: int, skew_ms: int) -> None:
-        """Say which idle container the next invocation gets (a new one if there are not as many)."""
+        """Choose the idle container of the next invocation (a new one if there are fewer)."""
         self._container_choice, self._skew_ms = choice, skew_ms
 
     def _start(self, consumer: str, event: dict[str, Any]) -> tuple[Invocation, Container]:
@@ -244,13 +244,13 @@ class Cloud:
         return container
 
     def lose_container(self, consumer: str, choice: int) -> None:
-        """Let an idle container vanish with all that it remembers."""
+        """Remove an idle container with its memory."""
         idle = self._idle[consumer]
         if idle:
             idle.pop(choice % len(idle))
 
     def ready_lanes(self, consumer: str) -> list[Lane]:
-        """Return the lanes that have something to deliver and nothing under way."""
+        """Return the lanes that have records to deliver and no invocation in progress."""
         return [
             lane for lane in self.mappings[consumer].lanes() if lane.in_flight is None and not lane.at_end
         ]
@@ -265,7 +265,7 @@ class Cloud:
         *,
         only_writes: bool = False,
     ) -> None:
-        """Deliver a batch and let its invocation run to its end, its calls meeting these faults in turn.
+        """Deliver a batch and run its invocation to its end. Its calls meet these faults in turn.
 
         With ``only_writes``, looking up polls goes well.
         """
@@ -276,7 +276,7 @@ class Cloud:
             self._run(delivery, consumer, faults)
 
     def deliver_stuck(self, consumer: str, lane: Lane, size: int) -> None:
-        """Deliver a batch of which the table takes no vote, whatever else it takes, until the time is up."""
+        """Deliver a batch whose votes the table refuses until the invocation's time is up."""
         delivery = self.mappings[consumer].deliver(lane, size)
         if delivery is None:
             return
@@ -294,20 +294,20 @@ class Cloud:
     def deliver_and_hang(
         self, consumer: str, lane: Lane, size: int, calls: int, faults: Iterable[Fault], bisect_at: int = 0
     ) -> Delivery | None:
-        """Deliver a batch; its invocation hangs after so many calls, unless it has ended by then."""
+        """Deliver a batch. Its invocation hangs after so many calls, unless it ends before."""
         delivery = self.mappings[consumer].deliver(lane, size, bisect_at)
         if delivery is not None:
             self._run(delivery, consumer, faults, calls)
         return delivery
 
     def go_on(self, delivery: Delivery, calls: int | None = None, faults: Iterable[Fault] = ()) -> None:
-        """Let a hanging invocation, zombie or not, go on for so many calls or to its end."""
+        """Continue a hanging invocation (or zombie) for so many calls or to its end."""
         self.suspended.remove(delivery)
         consumer = "writer" if isinstance(delivery.container, WriterContainer) else "aggregator"
         self._run(delivery, consumer, faults, calls)
 
     def take_for_dead(self, delivery: Delivery) -> None:
-        """Let the mapping give up waiting for a hanging invocation: a zombie, from now on."""
+        """Let the mapping stop waiting for a hanging invocation, which becomes a zombie."""
         for mapping in self.mappings.values():
             if delivery.lane in mapping.lanes():
                 mapping.take_for_dead(delivery)
@@ -315,9 +315,9 @@ class Cloud:
     def redrive(
         self, choice: int, faults: Iterable[Fault] = (), calls: int | None = None, *, keep: bool = False
     ) -> None:
-        """Put an object of the failure destination through the writer's own code once more.
+        """Redrive an object of the failure destination with the writer's own code.
 
-        ``keep`` leaves it there whatever comes of it, so that it will be redriven again.
+        ``keep`` leaves it there, so that it will be redriven again.
         """
         objects = self.mappings["writer"].failures.objects
         position = choice % len(objects)
@@ -365,7 +365,7 @@ class Cloud:
     # How it ends
 
     def settle(self) -> None:
-        """Let all trouble end and everything that is left be done: once, in good health, it must suffice.
+        """End all faults, and do everything that is left. Once, without faults, must be enough.
 
         Raises:
             Violation: something fails although nothing is wrong any more.
@@ -397,7 +397,7 @@ class Cloud:
 
     @property
     def unprovable(self) -> bool:
-        """Whether that has happened which no drain proof covers: a recount has to tell of it then.
+        """Whether something happened that no drain proof covers. A recount must report it then.
 
         Nothing documents whether Lambda goes on before a failed batch has landed, and whether lanes of a shard's
         children wait for its own.
@@ -434,7 +434,7 @@ class Cloud:
                 self._break(f"all is well, and {poll_id} never becomes final: {tally.state}")
 
     def stop(self) -> None:
-        """End what still hangs."""
+        """End the hanging invocations."""
         for delivery in self.suspended:
             delivery.invocation.stop()
         self.suspended.clear()

@@ -1,4 +1,4 @@
-"""Containers: the real functions' code with runtimes of their own, on the simulated tables and clocks."""
+"""Containers: the real functions, each with its own runtime, on the simulated tables and clocks."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ TABLES = {POLLS: ("poll_id",), VOTES: ("poll_bucket", "voter"), TALLIES: ("poll_
 
 
 class RecordingTelemetry:
-    """Keeps what a consumer says."""
+    """Records the metrics and warnings of a consumer."""
 
     def __init__(self) -> None:
         self.counts: list[dict[str, int]] = []
@@ -61,7 +61,7 @@ class Container(Protocol):
 
 
 class _Doors:
-    """What a container's runtime was built with, and what changes from invocation to invocation."""
+    """The calls of a container's runtime, with the state that changes per invocation."""
 
     def __init__(self) -> None:
         self.gate: Gate = faults.script()
@@ -132,7 +132,7 @@ class WriterContainer:
     def _map_calls(
         self, execute: Callable[[Call], list[WriteOutcome]], calls: Iterable[Call]
     ) -> Iterator[list[WriteOutcome]]:
-        """Make all calls, as a pool of threads does: one that raises keeps the others from nothing."""
+        """Make all calls, as a pool of threads does: an error in one does not stop the others."""
         made: dict[int, list[WriteOutcome] | Exception] = {}
         for position, call in sorted(enumerate(calls), reverse=self._backwards):
             try:

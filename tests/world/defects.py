@@ -1,8 +1,8 @@
-"""Defects, built into the functions on purpose and only in tests: the hostile world has to catch every one.
+"""Defects of the functions, built in by tests only. The hostile world must catch each.
 
-Each is a function that installs the defect by a monkeypatch. The first are those of the published sample
-from which this system descends, and of its kind; the last two kinds are not in code at all but in a
-setting or in what an operator does, and prove that the design's rules about them are needed.
+Each function installs one defect with a monkeypatch. The first groups are defects of the published sample
+that this system started from, and similar ones. The last two groups are not in code: they are wrong settings,
+and wrong actions of an operator. They prove that the design needs its rules about them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,7 +98,7 @@ def an_older_vote_lies_over_a_newer_one(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_first_vote_wins(patch: pytest.MonkeyPatch) -> None:
-    """What is there already is left as it is."""
+    """An existing row is left as it is."""
     original = BallotTable._outcome
 
     def outcome(statement: Statement, response: Any) -> WriteOutcome:
@@ -124,7 +124,7 @@ def throttled_statements_are_dropped(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_failed_call_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
-    """No answer is taken for a good one."""
+    """A missing answer is treated as success."""
     original = BallotTable.execute
 
     def execute(self: BallotTable, statements: Sequence[Statement]) -> list[WriteOutcome]:
@@ -138,7 +138,7 @@ def a_failed_call_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def votes_are_remembered_before_they_are_stored(patch: pytest.MonkeyPatch) -> None:
-    """The memory of recent versions is filled with what was sent."""
+    """The memory of recent versions contains versions that were only sent."""
     original = BallotWriter._round
 
     def one_round(
@@ -152,7 +152,7 @@ def votes_are_remembered_before_they_are_stored(patch: pytest.MonkeyPatch) -> No
 
 @defect
 def what_was_remembered_long_ago_comes_back_to_life(patch: pytest.MonkeyPatch) -> None:
-    """Memory that is no longer trusted gets a new date with the next vote of the same voter."""
+    """An expired memory becomes valid again with the voter's next vote."""
 
     def remember(self: RecentVersions, ballots: Iterable[Ballot]) -> None:
         for ballot in ballots:
@@ -164,7 +164,7 @@ def what_was_remembered_long_ago_comes_back_to_life(patch: pytest.MonkeyPatch) -
 
 @defect
 def a_batch_is_folded_to_the_first_vote(patch: pytest.MonkeyPatch) -> None:
-    """Of several votes of one voter in a batch, the wrong one is kept."""
+    """Of several votes of one voter in a batch, the first one is kept."""
 
     def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
         first: dict[tuple[str, str], Accepted] = {}
@@ -187,14 +187,14 @@ def a_batch_is_not_folded(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def versions_are_compared_without_padding(patch: pytest.MonkeyPatch) -> None:
-    """Sequence numbers are compared as text as they come."""
+    """Sequence numbers are compared as unpadded text."""
     for module in ("voting.records", "voting.rules", "voting.invocation"):
         patch.setattr(f"{module}.version_of", lambda sequence: sequence)
 
 
 @defect
 def the_latest_arrival_wins(patch: pytest.MonkeyPatch) -> None:
-    """Of several votes of one voter in a batch, the one with the latest stamp is kept: stamps may run backwards."""
+    """Of several votes of one voter in a batch, the one with the latest stamp is kept. Stamps may run backwards."""
 
     def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
         by_arrival = sorted(accepted, key=lambda one: one.vote.arrived_at)
@@ -207,7 +207,7 @@ def the_latest_arrival_wins(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_repeated_vote_is_taken_for_its_first(patch: pytest.MonkeyPatch) -> None:
-    """A record that was put again is skipped, though the voter's other vote lies between the two in the stream."""
+    """A resent record is skipped, although another vote of the voter lies between the two."""
 
     def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
         first: dict[tuple[str, str, str], Accepted] = {}
@@ -221,7 +221,7 @@ def a_repeated_vote_is_taken_for_its_first(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_record_that_was_put_twice_is_counted_once(patch: pytest.MonkeyPatch) -> None:
-    """The live result counts records, and what is the same record cannot be known."""
+    """Live results count records, and equal records may be different votes."""
     original = vote_aggregator.folding.fold
 
     def fold(judged: Judged, shard: str) -> list[Addition]:
@@ -238,7 +238,7 @@ def a_record_that_was_put_twice_is_counted_once(patch: pytest.MonkeyPatch) -> No
 
 @defect
 def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
-    """Whatever fails, the batch is called done."""
+    """A failed batch is reported as done."""
     for handler in (vote_writer.handler, vote_aggregator.handler):
         for name in ("retry_from", "retry_all"):
             patch.setattr(handler, name, lambda *_arguments: all_done())
@@ -246,7 +246,7 @@ def failures_are_not_reported(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
-    """Lambda goes on behind the record that is reported, so the others are never seen again."""
+    """Lambda continues behind the reported record, so the other failed ones are lost."""
 
     def report_highest(
         telemetry: Telemetry, records: Sequence[Record], _retry_from: str, cause: str
@@ -259,7 +259,7 @@ def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_aggregator_reports_behind_the_row_that_failed(patch: pytest.MonkeyPatch) -> None:
-    """The row at which it stopped is left out of the retry."""
+    """The row that failed is left out of the retry."""
     original = vote_aggregator.counting.count
 
     def count(
@@ -289,7 +289,7 @@ def counts_are_added_without_a_condition(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_live_row_forgets_its_last_version(patch: pytest.MonkeyPatch) -> None:
-    """So its condition always holds."""
+    """Its condition then always holds."""
 
     def forget(arguments: dict[str, Any]) -> None:
         text = arguments["UpdateExpression"]
@@ -301,7 +301,7 @@ def the_live_row_forgets_its_last_version(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> None:
-    """The second update does not ask whether the row has moved: a zombie and its retry both add."""
+    """The second update has no condition on the row's version, so a zombie and its retry both add."""
 
     def without_seen(arguments: dict[str, Any]) -> None:
         if arguments["ExpressionAttributeValues"].pop(":seen", None):
@@ -312,7 +312,7 @@ def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> 
 
 @defect
 def the_whole_batch_is_added_behind_what_was_seen(patch: pytest.MonkeyPatch) -> None:
-    """The part that the row holds already is not taken out."""
+    """Records that the row already contains are added again."""
 
     def after(self: Addition, version: str) -> Addition:
         return self if self.last_version > version else Addition(self.poll_id, self.shard)
@@ -322,7 +322,7 @@ def the_whole_batch_is_added_behind_what_was_seen(patch: pytest.MonkeyPatch) -> 
 
 @defect
 def the_rest_of_a_batch_is_dropped_where_the_row_has_moved(patch: pytest.MonkeyPatch) -> None:
-    """A refused update is taken for "all counted already"."""
+    """A refused update is treated as "all counted already"."""
     patch.setattr(Addition, "after", lambda self, _version: Addition(self.poll_id, self.shard))
 
 
@@ -334,7 +334,7 @@ def all_shards_share_a_live_row(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def votes_for_unknown_polls_are_counted_under_invented_ids(patch: pytest.MonkeyPatch) -> None:
-    """Anybody can create rows."""
+    """Any voter can create rows."""
 
     def judge_and_name(records: Iterable[Record], polls: Any) -> Judged:
         by_version = {version_of(record.sequence): record for record in records}
@@ -352,7 +352,7 @@ def votes_for_unknown_polls_are_counted_under_invented_ids(patch: pytest.MonkeyP
 
 @defect
 def malformed_records_are_skipped_without_a_count(patch: pytest.MonkeyPatch) -> None:
-    """Received is then more than accepted and rejected."""
+    """The number of received records then exceeds accepted and rejected ones."""
 
     def judge_quietly(records: Iterable[Record], polls: Any) -> Judged:
         judged = judge(records, polls)
@@ -380,7 +380,7 @@ def poison_is_raised(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def votes_are_judged_by_the_time_of_processing(patch: pytest.MonkeyPatch) -> None:
-    """A vote in time is refused because a consumer lags, and the other way round."""
+    """A lagging consumer refuses votes in time, or accepts late ones."""
 
     def judge_now(records: Iterable[Record], polls: PollCache) -> Judged:
         records = list(records)
@@ -398,7 +398,7 @@ def votes_are_judged_by_the_time_of_processing(patch: pytest.MonkeyPatch) -> Non
 
 @defect
 def a_remembered_unknown_answers_for_newer_votes(patch: pytest.MonkeyPatch) -> None:
-    """A poll that was opened a second ago is refused for the rest of the cache's time."""
+    """A poll that opened a second ago is refused until the cache expires."""
 
     def answers(self: PollCache, entry: tuple[Poll | None, int], _latest_arrival: int, now: int) -> bool:
         return 0 <= now - entry[1] < self._ttl_ms
@@ -408,7 +408,7 @@ def a_remembered_unknown_answers_for_newer_votes(patch: pytest.MonkeyPatch) -> N
 
 @defect
 def a_remembered_poll_is_never_looked_up_again(patch: pytest.MonkeyPatch) -> None:
-    """Another closing time is not noticed."""
+    """A changed closing time is not noticed."""
     original = PollCache._answers
 
     def answers(self: PollCache, entry: tuple[Poll | None, int], latest_arrival: int, now: int) -> bool:
@@ -419,7 +419,7 @@ def a_remembered_poll_is_never_looked_up_again(patch: pytest.MonkeyPatch) -> Non
 
 @defect
 def throttled_polls_are_taken_for_unknown(patch: pytest.MonkeyPatch) -> None:
-    """Keys that the table did not get to are read as polls that do not exist."""
+    """Unprocessed keys are treated as missing polls."""
     original = PollTable.load
 
     def load(self: PollTable, poll_ids: Sequence[str]) -> Mapping[str, Poll | None]:
@@ -439,7 +439,7 @@ def throttled_polls_are_taken_for_unknown(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_vote_stamped_ahead_of_the_clock_is_judged_at_once(patch: pytest.MonkeyPatch) -> None:
-    """A poll may be created or moved before that time comes."""
+    """A poll may be created or moved before that time."""
     original = PollCache.polls_for
 
     def polls_for(self: PollCache, latest_arrivals: Mapping[str, int]) -> dict[str, Poll | None]:
@@ -451,7 +451,7 @@ def a_vote_stamped_ahead_of_the_clock_is_judged_at_once(patch: pytest.MonkeyPatc
 
 @defect
 def the_announcement_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    """Whether a vote is for an unknown poll then depends on when a consumer looked."""
+    """Whether a poll is unknown then depends on when a consumer reads it."""
 
     def reason_to_reject(vote: Vote, poll: Poll | None) -> Reason | None:
         if poll is not None and vote.arrived_at < poll.announced_at:
@@ -480,13 +480,13 @@ def a_vote_at_the_closing_time_counts(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def the_aggregator_runs_in_parallel_lanes(patch: pytest.MonkeyPatch) -> None:
-    """Its counts rest on order within the shard."""
+    """Its counts need the order within the shard."""
     patch.setattr(cloud, "AGGREGATOR_FACTOR", 2)
 
 
 @defect
 def the_aggregator_gives_up_on_a_batch(patch: pytest.MonkeyPatch) -> None:
-    """Nobody can bring it back: the row has moved on."""
+    """The batch can't be counted later, because the row has moved on."""
     patch.setattr(cloud, "AGGREGATOR_RETRIES", 0)
 
 
@@ -501,7 +501,7 @@ def a_poll_is_announced_for_arrivals_that_have_been(patch: pytest.MonkeyPatch) -
 
 @defect
 def a_closing_time_is_moved_to_the_next_moment(patch: pytest.MonkeyPatch) -> None:
-    """Consumers that remember the old one go on by it."""
+    """Consumers still use the old one from their caches."""
     patch.setattr(cloud, "MOVED_AHEAD_MS", 1)
 
 

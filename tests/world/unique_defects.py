@@ -1,4 +1,4 @@
-"""Defects of the unique counter, built in on purpose and only in tests: its world has to catch each."""
+"""Defects of the unique counter, built in by tests only. Its world must catch each."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def defect(install: Defect) -> Defect:
 
 
 def _without_condition(patch: pytest.MonkeyPatch, operation: str) -> None:
-    """Let a write of the tallies table happen whatever the row holds."""
+    """Remove the condition of a write to the tallies table."""
     original = getattr(FakeClient, operation)
 
     def write(client: FakeClient, **arguments: Any) -> Any:
@@ -44,14 +44,14 @@ def _without_condition(patch: pytest.MonkeyPatch, operation: str) -> None:
 
 @defect
 def a_bucket_has_no_lease(patch: pytest.MonkeyPatch) -> None:
-    """Then an older pass that overlaps writes its number over a newer one."""
+    """An older pass that overlaps then overwrites a newer number."""
     _without_condition(patch, "update_item")
     _without_condition(patch, "put_item")
 
 
 @defect
 def a_pass_writes_though_its_lease_has_expired(patch: pytest.MonkeyPatch) -> None:
-    """Another pass has begun since, and may have ended."""
+    """Another pass has started since, and may have ended."""
     _without_condition(patch, "put_item")
 
 
@@ -70,7 +70,7 @@ def votes_are_read_eventually_consistently(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_count_that_was_cut_short_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None:
-    """The table throttles, or the time is up, and what has been read by then is written."""
+    """After throttling or a timeout, the partial count is written."""
 
     def count(*arguments: Any) -> bool:
         count_on(*arguments)
@@ -101,7 +101,7 @@ def a_page_that_is_throttled_is_left_out(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_pass_writes_its_time_when_it_begins(patch: pytest.MonkeyPatch) -> None:
-    """The last pass's number then claims to be as new as the pass that has only begun."""
+    """The number of the last pass then has the time of an unfinished pass."""
     original = UniqueRowTable.begin
 
     def begin(table: UniqueRowTable, poll_id: str, bucket: int, lease: Lease) -> bool:
@@ -117,7 +117,7 @@ def a_pass_writes_its_time_when_it_begins(patch: pytest.MonkeyPatch) -> None:
 
 @defect
 def a_number_is_shown_before_each_bucket_was_counted(patch: pytest.MonkeyPatch) -> None:
-    """It claims that all voters are in it."""
+    """It seems to include all voters."""
     original = UniqueCounts.of.__func__  # type: ignore[attr-defined]
 
     def of(cls: Any, rows: Iterable[Mapping[str, Mapping[str, str]]], _bucket_count: int) -> Any:

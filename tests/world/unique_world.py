@@ -1,10 +1,10 @@
-"""The hostile world of the unique counter: passes that overlap, die, hang and are throttled, under wrong clocks.
+"""The hostile world of the unique counter: passes overlap, die, hang and are throttled, with wrong clocks.
 
-Votes are stored by the test itself, so that each pass can be held against what was stored when. Three promises:
+The test stores the votes, so it knows what was stored at each moment. Three promises:
 
 - ``voters`` never falls, whatever the sequence of reads; a slow reader reads row by row while passes go on.
-- ``counted_at`` is honest: the number includes each vote that was stored by then, and never goes back.
-- After the last vote, one undisturbed pass gives what the certificate says, and no pass from before changes it.
+- ``counted_at`` is correct: the number includes each vote stored by then, and never goes back.
+- After the last vote, one undisturbed pass gives the certificate's number, and no earlier pass changes it.
 """
 
 from collections import Counter as Counts
@@ -62,7 +62,7 @@ class Running(NamedTuple):
 
 
 class SlowRead:
-    """A viewer's read that takes bucket after bucket, while passes go on. ``floor``: voters shown before it began."""
+    """A viewer's read of one bucket after another while passes run. ``floor``: voters shown before it began."""
 
     def __init__(self, floor: int, buckets: int) -> None:
         self.floor = floor
@@ -152,7 +152,7 @@ class UniqueWorld(RuleBasedStateMachine):
 
     @rule()
     def a_replica_catches_up(self) -> None:
-        """What an eventually consistent read would return; nobody should make one."""
+        """Changes what an eventually consistent read returns. The code must not use one."""
         self.database.tables[VOTES].replicate()
 
     @rule(moves_ms=st.sampled_from([-300_000, 300_000]), title=st.sampled_from(["The finale", "The end"]))
@@ -178,7 +178,7 @@ class UniqueWorld(RuleBasedStateMachine):
 
     @invariant()
     def what_is_shown_is_true(self) -> None:
-        """Hold a read of this moment against all reads before, and against what is stored."""
+        """Compare a read of this moment with all earlier reads, and with the stored votes."""
         if not hasattr(self, "poll"):
             return
         counts = unique_counts(self.database, POLL_ID, self.poll.bucket_count)
@@ -199,7 +199,7 @@ class UniqueWorld(RuleBasedStateMachine):
         self.shown_voters, self.shown_counted_at = counts.voters, counts.counted_at
 
     def teardown(self) -> None:
-        """End all trouble: one pass goes well, and then those from before wake up."""
+        """End all faults: one pass succeeds, and then the earlier ones continue."""
         if not hasattr(self, "poll"):
             return
         UniqueWorld.schedules += 1
@@ -262,7 +262,7 @@ class UniqueWorld(RuleBasedStateMachine):
         _must_be_public(str(outcome.error))
 
     def _must_be_the_certificates(self, whose: str) -> None:
-        """Hold the shown number against the count that a certificate is made of."""
+        """Compare the shown number with the count of a certificate."""
         votes = StoredVoteTable(self.database.client(), VOTES)
         options: Counts[str] = Counts()
         for bucket in range(self.poll.bucket_count):

@@ -1,8 +1,8 @@
-"""The real writer and aggregator as functions of plain values: their event, their memory and what calls were answered.
+"""The real writer and aggregator as functions of plain values: event, memory, and answers to calls.
 
-So an invocation under way is kept as those values, and its code is run again from the start for each step. That makes
-every interleaving of calls reachable without threads, and two invocations equal if nothing can tell them apart. It also
-means that equal values give equal results. So the code runs once for each of them, and each result is kept.
+An invocation in progress is stored as these values. For each step its code runs again from the start. So
+every interleaving of calls is reachable without threads, and two invocations with the same values are equal.
+Equal values give equal results, so the code runs once for each of them, and the result is cached.
 """
 
 from collections import OrderedDict
@@ -24,7 +24,7 @@ from world.model import PollRow
 
 
 class Ended(NamedTuple):
-    """An invocation that has ended: its records, what its container remembers, and how it ended."""
+    """An ended invocation: its records, its container's memory, and how it ended."""
 
     records: Records
     memory: Memory
@@ -91,7 +91,7 @@ class Code:
         )
 
     def go_on(self, run: Run, answer: Answer) -> Run | Ended:
-        """Run the code of an invocation on, from the call that it waits at."""
+        """Continue an invocation from the call that it waits at."""
         return self._advance(
             (self.now_ms, self.run(run), repr(answer)),
             lambda: self._run(run.consumer, run.records, run.memory, (*run.answers, answer)),
@@ -106,7 +106,7 @@ class Code:
     def run_whole(
         self, consumer: str, records: Records, memory: Memory, votes: Rows, tallies: Rows
     ) -> tuple[Rows, Rows, Ended]:
-        """Run an invocation that nothing comes between; return the votes, the tallies and its end."""
+        """Run an invocation without interruption; return the votes, the tallies and its end."""
         key = (self.now_ms, consumer, records, memory, self.rows(votes), self.rows(tallies))
         if key not in self._whole_runs:
             went = self.begin(consumer, records, memory)

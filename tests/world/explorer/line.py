@@ -1,4 +1,4 @@
-"""A function's way to AWS in a small world: each call is answered as before, or stops the code."""
+"""The connection of a function to AWS in a small world: it replays known answers, then stops the code."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ PLENTY_MS = 1_000_000
 
 
 class Stopped(BaseException):
-    """When code is about to make a call that has not been answered yet. No code of ours catches it."""
+    """The code is about to make a call without a known answer. No code of ours catches this."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 
 class Line:
-    """Between a function and AWS: gives the answers that are known, then stops the code or asks for more."""
+    """Gives the known answers, then stops the code or asks for more."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -48,7 +48,7 @@ class Line:
         return answer.value
 
     def remaining_ms(self) -> int:
-        """Return how much time is left: hardly any is worse than none, because code may go on with other calls."""
+        """Return the remaining time: very little. That is worse than none, because code may make other calls."""
         return 1 if self.time_up else PLENTY_MS
 
 

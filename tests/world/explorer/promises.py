@@ -12,7 +12,7 @@ from world.model import Expected, PollRow, expected
 
 
 class Promises:
-    """What has to be true of every state.
+    """The conditions on every state.
 
     Args:
         poll: the poll, as it stands in all states.
@@ -23,7 +23,7 @@ class Promises:
         self._truths: dict[tuple[ShardState, ...], Expected] = {}
 
     def check_votes(self, state: State) -> None:
-        """Hold the stored votes against the model, once the writer has nothing left to do."""
+        """Compare the stored votes with the model, once the writer has nothing left to do."""
         stored = {
             key: (row["option"]["S"], int(row["version"]["S"]), int(row["arrived_at"]["N"]))
             for key, row in state.votes.items()
@@ -31,11 +31,11 @@ class Promises:
         _compare("stored votes", stored, {key: tuple(vote) for key, vote in self._truth(state).votes.items()})
 
     def check_live(self, state: State) -> None:
-        """Hold the live rows against the model, once the aggregator has nothing left to do."""
+        """Compare the live rows with the model, once the aggregator has nothing left to do."""
         _compare("live rows", _live_rows(state), _wanted_live(self._truth(state)))
 
     def check_final(self, state: State) -> None:
-        """Hold the certificate against the model, if there is one."""
+        """Compare the certificate with the model, if there is one."""
         certificates = [entry for (_, entry), row in state.tallies.items() if CERTIFICATE in row]
         if state.cancelled:
             _compare("certificates of a cancelled poll", certificates, [])
@@ -43,7 +43,7 @@ class Promises:
             _compare("the certificate", self._certified(state, FINAL), self._votes(state))
 
     def check_recount(self, state: State) -> None:
-        """Hold the recount against the model, and what it says of the certificate.
+        """Compare the recount with the model, and its verdict on the certificate.
 
         No drain proof covers votes of a shard that is read after its children, because no marker can be put into it.
         """

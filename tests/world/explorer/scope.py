@@ -1,4 +1,4 @@
-"""What a small world consists of, and the faults that may happen in it."""
+"""The parts of a small world, and its possible faults."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ STEP_AGAIN = "is taken twice"
 
 @dataclass(frozen=True)
 class Scope:
-    """What a small world consists of."""
+    """The parts of a small world."""
 
     ballots: tuple[Ballot, ...]
     consumers: tuple[str, ...] = (WRITER,)

@@ -1,4 +1,4 @@
-"""Every path through a graph of states in which equal states are merged: how many there are, and whether one is bad.
+"""Search a graph of states, in which equal states are merged: count all paths, and find a bad state.
 
 A schedule is a path from the start to a state without a step. Schedules are counted, not walked one by one:
 through each state go as many as its followers have. The graph must have no cycle, and that is checked.
@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 
 
 class Broken(AssertionError):
-    """When a state or a step breaks a promise."""
+    """A state or a step breaks a promise."""
 
 
 class Graph[S](Protocol):
-    """What is searched."""
+    """The graph to search."""
 
     def start(self) -> S:
         """Return the first state."""
@@ -35,7 +35,7 @@ class Graph[S](Protocol):
         ...
 
     def key(self, state: S) -> Hashable:
-        """Return what two equal states have in common."""
+        """Return a key that is the same for equal states."""
         ...
 
 
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
 
 class Explored(NamedTuple):
-    """What a search has seen. ``depth``: the steps of the longest schedule."""
+    """The result of a search. ``depth``: the steps of the longest schedule."""
 
     schedules: int
     states: int

@@ -1,4 +1,4 @@
-"""A small world: the real functions on plain values, one call of theirs at a time, with every choice open."""
+"""A small world: the real functions on plain values, one call at a time, with every possible next step."""
 
 import json
 from collections.abc import Callable, Hashable, Iterator
@@ -318,7 +318,7 @@ class SmallWorld:
         return state.then(zombies=(*rest, went) if isinstance(went, Run) else rest)
 
     def _redriven(self, state: State, number: int, records: Records) -> State:
-        """Put a failed batch through the writer's code, all at one moment: nobody else is stopped by it."""
+        """Redrive a failed batch with the writer's code, in one step: it stops no other consumer."""
         state, went = self._whole_run(state, WRITER, records)
         if settled_records(Batch(list(records)), went.outcome) < len(records):
             raise Broken("what is in the failure destination can't be redriven")
@@ -341,7 +341,7 @@ class SmallWorld:
             yield "time passes", lambda: state.then(now_ms=state.now_ms + wait_ms)
 
     def _later_tally(self, state: State, run: TallyRun) -> Iterator[Move]:
-        """Count again once all is quiet: as the tally does by itself, or as an operator does with one that failed."""
+        """Count again after all faults: the recount, or an operator's repetition of a failed tally."""
         if (
             state.to_put
             or state.zombies
@@ -354,7 +354,7 @@ class SmallWorld:
             yield "the recount is started", lambda: state.then(tally=self._tally.recount(run))
 
     def _cancellation(self, state: State) -> Iterator[Move]:
-        """Let an operator's command take the certificate's place, and then change the poll."""
+        """Cancel as an operator's command does: take the certificate's place, then change the poll."""
         if state.cancelled == 1:
             yield "the poll's row says that it is cancelled", lambda: state.then(cancelled=2)
         elif self.scope.cancels and not state.cancelled and state.now_ms > CLOSES_MS:
@@ -370,7 +370,7 @@ class SmallWorld:
     # Promises
 
     def check(self, state: State, *, last: bool) -> None:
-        """Compare what is settled with the model's results."""
+        """Compare the settled parts with the model's results."""
         quiet = {consumer: self._quiet(state, consumer) for consumer in self.scope.consumers}
         if quiet.get(WRITER):
             self._promises.check_votes(state)

@@ -1,4 +1,4 @@
-"""The state of a small world: plain values that are never changed in place, so that a copy costs next to nothing."""
+"""The state of a small world: immutable values, so that copies are cheap."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ type Memory = tuple[tuple[tuple[str, str], tuple[str, int]], ...]  # what a writ
 
 
 class Ballot(NamedTuple):
-    """What a voter sends; ``off_by_ms``: how far its stamp is from the clock; ``late``: it may come after the end."""
+    """A vote to be sent. ``off_by_ms``: its stamp's distance from the clock. ``late``: it may arrive after the end."""
 
     voter: str
     option: str
@@ -35,26 +35,26 @@ class ShardState(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a call was answered; ``time_up``: the invocation's time is over by then."""
+    """The answer to a call. ``time_up``: the invocation's time is over after it."""
 
     value: Any = None
     error: Exception | None = None
     time_up: bool = False
 
     def __repr__(self) -> str:
-        """Say all that the code behind the call can tell one answer from another by."""
+        """Return everything by which the code can distinguish answers."""
         return f"{self.value} {type(self.error)} {getattr(self.error, 'response', None)} {self.time_up}"
 
 
 class Call(NamedTuple):
-    """A call of boto3's that code is about to make."""
+    """A boto3 call that the code is about to make."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
 class Run(NamedTuple):
-    """An invocation of a consumer under way: its code up to the next call follows from the rest."""
+    """An invocation in progress. Its code up to the next call follows from these values."""
 
     consumer: str
     records: Records
@@ -73,14 +73,14 @@ class LanePlace(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """How many of a lane's records are settled, and the invocation with those that come next."""
+    """How many of a lane's records are settled, and the invocation with the next ones."""
 
     done: int = 0
     run: Run | None = None
 
 
 class TallyRun(NamedTuple):
-    """A tally: its next step, what the step before returned, and the calls of the step if it is under way."""
+    """A tally: its next step, the previous step's result, and the calls of a step in progress."""
 
     step: str
     state: str  # JSON
@@ -92,7 +92,7 @@ class TallyRun(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """Everything that differs from moment to moment."""
+    """The state at one moment."""
 
     now_ms: int
     to_put: tuple[int, ...]  # positions of the world's ballots that have not been sent
@@ -123,7 +123,7 @@ class State:
         return after
 
     def lane(self, place: LanePlace) -> LaneState:
-        """Return how far a lane is."""
+        """Return a lane's progress."""
         return self.lanes.get(place, LaneState())
 
     def with_lane(self, place: LanePlace, lane: LaneState, **changes: Any) -> "State":

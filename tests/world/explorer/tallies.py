@@ -38,7 +38,7 @@ MOST_STARTS = 4  # of one poll's tally
 
 
 class TallyCode:
-    """The tally's code. What a step comes to is kept, as ``Code`` keeps what an invocation comes to."""
+    """The tally's code. Results of steps are cached, as ``Code`` caches those of invocations."""
 
     def __init__(self, code: Code, poll: PollRow, ahead_ms: int) -> None:
         self._code = code
@@ -59,7 +59,7 @@ class TallyCode:
         return TallyRun("begin", json.dumps(begun))
 
     def waits_ms(self, run: TallyRun, now_ms: int) -> int:
-        """Return how long a tally has to wait before its next step gets it any further; 0: no time."""
+        """Return how long a tally must wait until its next step can make progress (0: not at all)."""
         return _waits_for(run, now_ms + self._ahead_ms, self._ahead_ms)
 
     def number(self, run: TallyRun | None) -> int:
@@ -94,7 +94,7 @@ class TallyCode:
         return state.then(**self._went[key])
 
     def step_lost(self, state: State, run: TallyRun) -> State:
-        """Take a step whose answer is lost; the state machine takes it again."""
+        """Take a step whose answer is lost; the state machine retries it."""
         after = self.step(state, run)
         while after.tally is not None and after.tally.call is not None:
             after = self.go_on(after, after.tally, after.tally.call)
@@ -165,7 +165,7 @@ class TallyCode:
 
 
 class _TallyCalls:
-    """AWS as a tally sees it, on the state of one moment."""
+    """AWS for a tally, on the state of one moment."""
 
     def __init__(self, code: Code, state: State, ahead_ms: int) -> None:
         self._code = code
@@ -177,7 +177,7 @@ class _TallyCalls:
         return self._state
 
     def inline(self, call: Call) -> Answer | None:
-        """Answer a call unless the tally stops there, so that others can go on in between."""
+        """Answer a call unless the tally stops there, so that other steps can happen in between."""
         match call.name:
             case "put_records":
                 return None
@@ -188,7 +188,7 @@ class _TallyCalls:
         return self.answer(call)
 
     def answer(self, call: Call) -> Answer:
-        """Carry a call out."""
+        """Execute a call."""
         state, arguments = self._state, call.arguments
         match call.name:
             case "now":
@@ -231,7 +231,7 @@ def _told_apart_by(run: TallyRun) -> Hashable:
 
 
 def _follows(run: TallyRun, went: dict[str, Any]) -> TallyRun:
-    """Return the step that the state machine takes next, as its definition has it."""
+    """Return the state machine's next step, by its definition."""
     if run.step in ("begin", "put_markers", "check_drain"):
         # No state machine and no step looks at these but to give up after a day.
         state = json.dumps(went | {"checks": 0, "wait_seconds": 1}, sort_keys=True)
@@ -249,7 +249,7 @@ def _follows(run: TallyRun, went: dict[str, Any]) -> TallyRun:
 
 
 def _waits_for(run: TallyRun, now_ms: int, ahead_ms: int) -> int:
-    """Return how long a tally has to wait before its next step gets it any further; 0: no time."""
+    """Return how long a tally must wait until its next step can make progress (0: not at all)."""
     if run.step == "begin":
         return max(0, CLOSES_MS + tallying.SETTLE_MS - now_ms)
     passed_at = json.loads(run.state).get("passed_at") if run.step == "check_drain" else None
@@ -268,7 +268,7 @@ def _described(position: int, shard: ShardState) -> dict[str, Any]:
 
 @contextmanager
 def few_markers() -> Iterator[None]:
-    """Let a tally put one marker per lane, whose names make sure that they reach every lane."""
+    """Let a tally put one marker per lane, with names that reach every lane."""
     usual = tally.closing.MARKERS_PER_LANE
     tally.closing.MARKERS_PER_LANE = 1
     try:

@@ -1,4 +1,4 @@
-"""The small worlds that are explored, each with the faults that matter there: up to two of them in every schedule."""
+"""The small worlds to explore, each with its faults: up to two of them in every schedule."""
 
 from world.explorer.scope import (
     AGGREGATOR,
@@ -116,7 +116,7 @@ SHORT: dict[str, int | None] = {
     "tally: 1 given-up batch": 1,
 }
 
-# In which world, with how many faults at most, each built-in defect breaks a promise.
+# The world, and the most faults, with which each built-in defect breaks a promise.
 FINDS: dict[str, tuple[str, int]] = {
     "an-older-vote-lies-over-a-newer-one": ("writer: 2 voters, 3 votes, 2 lanes", 1),
     "the-first-vote-wins": ("writer: 2 voters, 3 votes, 2 lanes", 0),
@@ -164,7 +164,7 @@ FINDS: dict[str, tuple[str, int]] = {
 }
 
 POLLS_STAY = "polls are neither created nor changed in the small worlds"
-# Which defects no small world can show, and why. The random worlds find each of them.
+# Defects that no small world can show, and why. The random worlds find each of them.
 UNFIT = {
     "what-was-remembered-long-ago-comes-back-to-life": "nobody empties the votes table in the small worlds",
     "a-remembered-unknown-answers-for-newer-votes": POLLS_STAY,
