@@ -1,5 +1,5 @@
-# Advice, not rules: each of these deploys and works, but not as somebody who reads the tfvars would expect.
-# A check warns at plan and apply; what must not be deployed is a validation or a precondition.
+# Advice: these settings deploy and work, but may surprise the reader of the tfvars. A check warns at plan and apply.
+# A setting that must not be deployed is refused by a validation or a precondition.
 
 check "front_door_fits_stream" {
   assert {
@@ -33,7 +33,7 @@ check "client_keys_are_required" {
 check "voter_identity_verified" {
   assert {
     condition     = var.voter_auth.mode != "none"
-    error_message = "voter_auth.mode is \"none\": the voter is whatever a request says, so that anybody can vote as anybody, as often as they like. Fine for a demo or a trusted network; for the open internet choose \"cognito\" (voters sign in) or \"iam\" (your back ends vouch for them)."
+    error_message = "voter_auth.mode is \"none\": each request names its voter, so anyone can vote as anyone, any number of times. Use it for a demo or in a trusted network. On the internet, choose \"cognito\" (voters sign in) or \"iam\" (your back ends vouch for them)."
   }
 }
 

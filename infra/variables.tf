@@ -31,9 +31,9 @@ variable "api" {
     clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given).
     domain: a name of your own for the API, with an ACM certificate of this region (certificate_arn), and the Route 53 zone that gets the record (zone_id; null means that you add it).
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
-    throttling_burst_limit: requests at once on top of the rate; an account starts with 5,000.
-    vote_door: where clients are sent to vote: "rest" (the REST API, which has firewall and client keys), "http" (an HTTP API and a function, about half the price) or "url" (a function URL, about a quarter), see docs/doors.md. Results and receipts stay on the REST API.
-    kept_vote_doors: "http" or "url": doors that stay open beside vote_door, for clients that know their address. The REST API always stays open.
+    throttling_burst_limit: burst above the rate, in requests; an account starts with 5,000.
+    vote_door: the door that clients use for votes: "rest" (the REST API, which has firewall and client keys), "http" (an HTTP API and a function, about half the price) or "url" (a function URL, about a quarter), see docs/doors.md. Results and receipts stay on the REST API.
+    kept_vote_doors: further doors ("http", "url") that stay open, for clients that know their address. The REST API always stays open.
   EOT
   default     = {}
   nullable    = false
@@ -80,26 +80,26 @@ variable "encryption" {
     kms_key_arn          = optional(string)
   })
   description = <<-EOT
-    What stream, tables, failure buckets and logs are encrypted with. By default each service's own key, which has no monthly fee.
-    customer_managed_key: make a key of one's own, rotated every year; alarms are encrypted with it, too. A destroy deletes it in 30 days, and with it what backups still hold.
-    kms_key_arn: a key that is there already; modules/encryption_key/README.md says what its policy has to allow.
+    The key that encrypts stream, tables, failure buckets and logs. Default: each service's own key, which has no monthly fee.
+    customer_managed_key: create a key, rotated every year; it encrypts alarms, too. A destroy deletes it in 30 days. Backups are unreadable from then on.
+    kms_key_arn: an existing key; modules/encryption_key/README.md says what its policy must allow.
   EOT
   default     = {}
   nullable    = false
 
   validation {
     condition     = !(var.encryption.customer_managed_key && var.encryption.kms_key_arn != null)
-    error_message = "encryption asks for a key of its own (customer_managed_key) and names one that is there already (kms_key_arn): set one of them."
+    error_message = "encryption.customer_managed_key creates a key, and encryption.kms_key_arn names an existing one: set one of them."
   }
 
   validation {
     condition     = var.encryption.kms_key_arn == null ? true : can(regex("^arn:[^:]+:kms:${var.aws_region}:[0-9]{12}:key/", var.encryption.kms_key_arn))
-    error_message = "encryption.kms_key_arn is \"${coalesce(var.encryption.kms_key_arn, "-")}\": it must be the ARN of a key in ${var.aws_region} (arn:aws:kms:${var.aws_region}:<account>:key/<id>). An alias won't do, because policies name keys."
+    error_message = "encryption.kms_key_arn is \"${coalesce(var.encryption.kms_key_arn, "-")}\": it must be the ARN of a key in ${var.aws_region} (arn:aws:kms:${var.aws_region}:<account>:key/<id>). An alias does not work, because policies name keys."
   }
 
   validation {
     condition     = var.stream.encryption_enabled || !(var.encryption.customer_managed_key || var.encryption.kms_key_arn != null)
-    error_message = "encryption asks for a key, but stream.encryption_enabled is false: the votes would lie in the stream unencrypted. Remove one of the two."
+    error_message = "encryption asks for a key, but stream.encryption_enabled is false: the votes would be unencrypted in the stream. Remove one of the two."
   }
 }
 
@@ -110,7 +110,7 @@ variable "environment" {
 
   validation {
     condition     = can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", var.environment))
-    error_message = "environment is \"${var.environment}\": it must be lower-case letters and digits, with single hyphens between them, because bucket names take nothing else."
+    error_message = "environment is \"${var.environment}\": it must be lower-case letters and digits, with single hyphens between them, because bucket names allow nothing else."
   }
 
   validation {
@@ -142,7 +142,7 @@ variable "firewall" {
     AWS WAF in front of the API; null means none. Each attribute is explained in modules/firewall/README.md.
     requests_per_client: votes of one address in window_seconds (60, 120, 300 or 600).
     max_body_bytes: largest body of a single vote.
-    forwarded_ip_header: the header with the client's address, only behind a proxy that nobody can go around; null means the connection's own.
+    forwarded_ip_header: the header with the client's address, only behind a proxy that clients can't bypass; null means the connection's address.
   EOT
   default     = null
 }
@@ -157,7 +157,7 @@ variable "ingress" {
   description = <<-EOT
     The function behind api.vote_door = "http" or "url".
     memory_mb: memory of the function, and with it CPU.
-    provisioned_concurrency: containers that are kept ready, and paid for, all the time; null means none.
+    provisioned_concurrency: containers that are always ready and always paid; null means none.
     reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: Lambda answers ten requests a second for each, so set a tenth of the rate.
     timeout_seconds: longest time for one answer.
   EOT
@@ -171,7 +171,7 @@ variable "ingress" {
 
   validation {
     condition     = var.api.vote_door != "url" || var.ingress.reserved_concurrency != null
-    error_message = "ingress.reserved_concurrency must be set with api.vote_door = \"url\": a function URL has no other throttle, and without one voters could use up what the consumers need. Lambda answers ten requests a second for each reserved invocation: set a tenth of the rate."
+    error_message = "ingress.reserved_concurrency must be set with api.vote_door = \"url\": a function URL has no other throttle, and without one votes could take the consumers' concurrency. Lambda answers ten requests a second for each reserved invocation: set a tenth of the rate."
   }
 
   validation {
@@ -233,27 +233,27 @@ variable "observability" {
     topic_arn           = optional(string)
     unavailable_percent = optional(number, 1)
   })
-  description = "Who is called by alarms, and from when on; each attribute is explained in modules/observability/README.md. What follows from other settings (retention, give-up age, the front door's rate) is derived from them."
+  description = "Alarms: who gets them, and their thresholds; each attribute is explained in modules/observability/README.md. Thresholds that follow from other settings (retention, give-up age, the front door's rate) are derived from them."
   default     = {}
   nullable    = false
 }
 
 variable "permissions_boundary" {
   type        = bool
-  description = "Whether every role is held within the policy that `make bootstrap` makes: what the pipeline deploys has to be. Changes in place."
+  description = "Whether the policy that `make bootstrap` creates limits every role. The pipeline can deploy only with it. Changes in place."
   default     = false
   nullable    = false
 }
 
 variable "poll_cache_seconds" {
   type        = number
-  description = "How long the consumers remember a poll before they read it again, in seconds. Closing a poll early takes effect after this time."
+  description = "How long the consumers cache a poll, in seconds. Closing a poll early takes effect after this time."
   default     = 5
   nullable    = false
 
   validation {
     condition     = var.poll_cache_seconds >= 1 && var.poll_cache_seconds <= 300 && floor(var.poll_cache_seconds) == var.poll_cache_seconds
-    error_message = "poll_cache_seconds is ${var.poll_cache_seconds}: it must be a whole number from 1 to 300. Without a cache each batch would read its polls again, and a longer one delays closing a poll by as much."
+    error_message = "poll_cache_seconds is ${var.poll_cache_seconds}: it must be a whole number from 1 to 300. Without a cache each batch would read its polls again. A longer one delays the early closing of a poll."
   }
 }
 
@@ -271,7 +271,7 @@ variable "polls_table" {
     read_units             = optional(number)
     write_units            = optional(number)
   })
-  description = "Capacity of the polls table; each attribute is explained in modules/dynamodb/README.md. Read once per poll_cache_seconds by each running function, written by operators."
+  description = "Capacity of the polls table; each attribute is explained in modules/dynamodb/README.md. Each running function reads it once per poll_cache_seconds. Operators write it."
   default     = {}
   nullable    = false
 }
@@ -284,7 +284,7 @@ variable "project" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project))
-    error_message = "project is \"${var.project}\": it must be lower-case letters and digits, with single hyphens between them and a letter first, because bucket names take nothing else."
+    error_message = "project is \"${var.project}\": it must be lower-case letters and digits, with single hyphens between them and a letter first, because bucket names allow nothing else."
   }
 
   validation {
@@ -335,15 +335,15 @@ variable "results_api" {
 variable "results_pack" {
   type        = object({ openings = optional(bool, false) })
   description = <<-EOT
-    Keys for results packs, which `votectl export` makes and anyone can verify: {} makes them ($2 a month), null makes none.
+    Keys for results packs, which `votectl export` creates and anyone can verify: {} creates them ($2 a month), null creates none.
     Going back to null schedules their deletion in 30 days; refused while deletion_protection is on.
-    openings: whether voters may ask for what finds their own line in a pack, once a poll is final. It proves to anyone how they voted (docs/security.md).
+    openings: whether voters may find their own line in a pack, once a poll is final. The line proves to anyone how they voted (docs/security.md).
   EOT
   default     = null
 
   validation {
     condition     = !(try(var.results_pack.openings, false) && var.voter_auth.mode == "none")
-    error_message = "results_pack.openings needs voters who are authenticated. With voter_auth.mode = \"none\" anyone could ask how anyone voted: choose another mode, or leave openings out."
+    error_message = "results_pack.openings needs authenticated voters. With voter_auth.mode = \"none\" anyone could ask how another person voted: choose another mode, or leave openings out."
   }
 }
 
@@ -359,9 +359,9 @@ variable "stream" {
     The stream.
     mode: PROVISIONED (shard_count shards of 1,000 records/s and 1 MiB/s) or ON_DEMAND.
     shard_count: required for PROVISIONED, not allowed for ON_DEMAND; one change may at most double or halve it.
-    retention_hours: 24 to 8760; the time there is to mend a consumer before votes are lost.
-    encryption_enabled: at rest, with Kinesis' own key or the one of encryption.
-    shard_level_metrics: per-shard metrics for finding a hot shard, paid each.
+    retention_hours: 24 to 8760; the time to repair a consumer before votes are lost.
+    encryption_enabled: at rest, with Kinesis' own key or the key of encryption.
+    shard_level_metrics: metrics per shard, to find a hot shard; each is paid.
   EOT
   nullable    = false
 }
@@ -380,7 +380,7 @@ variable "tallies_table" {
     read_units             = optional(number)
     write_units            = optional(number)
   })
-  description = "Capacity of the tallies table; each attribute is explained in modules/dynamodb/README.md. Written polls x shards / aggregator window times a second."
+  description = "Capacity of the tallies table; each attribute is explained in modules/dynamodb/README.md. Writes per second: polls x shards / aggregator window."
   default     = {}
   nullable    = false
 }
@@ -402,13 +402,13 @@ variable "tally" {
     timeout_seconds     = optional(number, 300)
   })
   description = <<-EOT
-    What makes results final.
-    count_concurrency: invocations that count a poll's votes at once (1 to 40), as fast as the votes table's read units allow.
-    publish_pack: {} publishes the results pack of each final poll in a bucket, with one more count; it needs results_pack. public lets anyone read packs. object_lock keeps their files from being deleted for some days; in mode COMPLIANCE nobody can, not even the account's owner. Setting or removing object_lock replaces the bucket.
-    metrics_lag_seconds: how far beyond the last closing marker CloudWatch's counts of vote_writer's mapping have to reach before a count of no lost records is believed. Lambda publishes them every minute, and later for a long invocation.
-    recount_seconds: how long after the final the votes are counted again, to find votes that came too late for the certificate. 0 leaves it out.
-    settle_seconds: how long after a poll's end its tally begins, because arrival times are approximate and AWS promises no accuracy; and how long the writer's failure bucket has to stay empty after the last marker.
-    memory_mb, timeout_seconds: of the function that takes the steps. A bucket that takes longer to count is counted in several goes.
+    The tally, which makes results final.
+    count_concurrency: parallel invocations that count a poll's votes (1 to 40), as fast as the votes table's read units allow.
+    publish_pack: {} publishes the results pack of each final poll in a bucket, after another count; it needs results_pack. public lets anyone read packs. object_lock protects their files from deletion for some days; in mode COMPLIANCE even from the account's owner. Setting or removing object_lock replaces the bucket.
+    metrics_lag_seconds: how far CloudWatch's counts of vote_writer's mapping must reach beyond the last closing marker before the tally trusts a count of no lost records. Lambda publishes them every minute, and later after a long invocation.
+    recount_seconds: time from the final result to the recount, which finds votes that came too late for the certificate. 0 means no recount.
+    settle_seconds: time from a poll's end to its tally, because arrival times are approximate and AWS promises no accuracy. For as long the writer's failure bucket must stay empty after the last marker.
+    memory_mb, timeout_seconds: of the function that runs the steps. A bucket that takes longer is counted in several invocations.
   EOT
   default     = {}
   nullable    = false
@@ -430,12 +430,12 @@ variable "tally" {
 
   validation {
     condition     = var.tally.metrics_lag_seconds >= 0 && var.tally.metrics_lag_seconds <= 3600 && floor(var.tally.metrics_lag_seconds) == var.tally.metrics_lag_seconds
-    error_message = "tally.metrics_lag_seconds is ${var.tally.metrics_lag_seconds}: it must be a whole number of seconds from 0 to 3600, an hour. Every result waits for so long."
+    error_message = "tally.metrics_lag_seconds is ${var.tally.metrics_lag_seconds}: it must be a whole number of seconds from 0 to 3600, an hour. Every result waits for this time."
   }
 
   validation {
     condition     = var.tally.recount_seconds >= 0 && var.tally.recount_seconds <= 86400 && floor(var.tally.recount_seconds) == var.tally.recount_seconds
-    error_message = "tally.recount_seconds is ${var.tally.recount_seconds}: it must be a whole number of seconds from 1 to 86400, a day, or 0 for no recount by itself. Stored votes and the stream change for other reasons later."
+    error_message = "tally.recount_seconds is ${var.tally.recount_seconds}: it must be a whole number of seconds from 1 to 86400, a day, or 0 for no automatic recount. Later, stored votes and the stream change for other reasons."
   }
 
   validation {
@@ -450,7 +450,7 @@ variable "unique_count" {
     refresh_seconds = optional(number, 30)
   })
   description = <<-EOT
-    Counts each voter once while a poll is open, beside the live counts, which contain repeated votes; null counts votes only.
+    Counts each voter once while a poll is open. The live counts beside it contain repeated votes. Null counts votes only.
     memory_mb: memory of the function, and with it CPU.
     refresh_seconds: how old the number may become. Each refresh reads all stored votes of the open poll: about 37,000 read units per million.
   EOT
@@ -477,7 +477,7 @@ variable "vote_aggregator" {
   })
   description = <<-EOT
     The consumer that counts; each attribute is explained in modules/stream_consumer/README.md.
-    It never gives up a batch before the stream forgets it and handles one batch of a shard at a time, because its counts rest on order:
+    It retries a batch until the stream's retention ends, and handles one batch of a shard at a time, because its counts depend on order:
     parallelization_factor other than 1, and maximum_record_age_seconds and maximum_retry_attempts other than -1, are refused.
   EOT
   default     = {}
@@ -513,11 +513,11 @@ variable "vote_writer" {
   })
   description = <<-EOT
     The consumer that stores; each attribute but the last is explained in modules/stream_consumer/README.md.
-    It gives a batch to its failure bucket after maximum_record_age_seconds (12 hours: half of what the stream remembers by default),
-    from which it can be redriven in any order, because versions decide which vote stays.
-    write_concurrency: BatchExecuteStatement calls of 25 votes each that one invocation has under way at once.
+    It puts a batch into its failure bucket after maximum_record_age_seconds (12 hours: half of the stream's default retention).
+    Batches can be redriven from there in any order, because versions decide which vote stays.
+    write_concurrency: parallel BatchExecuteStatement calls of one invocation, with 25 votes each.
     write_share: pace writing at this share of votes_table.write_units (0.8 keeps a fifth free), split evenly over shards and lanes,
-    so that a spike is drained at a flat rate without throttling; null means as fast as the table lets it. A batch has to fit into
+    so that a backlog drains at a constant rate without throttling; null means as fast as the table allows. A batch must fit into
     an invocation at that pace: 2 x batch_size + 25 writes within timeout_seconds - 9.
   EOT
   default     = {}
@@ -563,7 +563,7 @@ variable "votes_table" {
     read_units             = optional(number)
     write_units            = optional(number)
   })
-  description = "Capacity of the votes table; each attribute is explained in modules/dynamodb/README.md. The first vote of a voter costs one write unit: these units are the speed at which votes are stored, while the stream holds the rest."
+  description = "Capacity of the votes table; each attribute is explained in modules/dynamodb/README.md. A voter's first vote costs one write unit. So these units limit how fast votes are stored; the stream holds the rest."
   default     = {}
   nullable    = false
 }
@@ -585,19 +585,19 @@ variable "voter_auth" {
     user_pool_tier         = optional(string, "LITE")
   })
   description = <<-EOT
-    Where the voter's identity comes from.
-    mode: "none" (the body: anybody may vote as anybody), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
-    user_pool_arn: with cognito, the pool whose users vote; null means that one is made.
+    How voters are identified.
+    mode: "none" (the request's body; anyone can vote as anyone), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
+    user_pool_arn: with cognito, the pool whose users vote; null creates one.
     client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.
     token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
-    callback_urls, email_sender, logout_urls, sign_up_enabled, token_validity_minutes, user_pool_tier: settings of the pool that is made, see modules/voters/README.md.
+    callback_urls, email_sender, logout_urls, sign_up_enabled, token_validity_minutes, user_pool_tier: settings of the created pool, see modules/voters/README.md.
   EOT
   default     = {}
   nullable    = false
 
   validation {
     condition     = var.voter_auth.user_pool_arn == null || var.voter_auth.mode == "cognito"
-    error_message = "voter_auth.user_pool_arn needs voter_auth.mode = \"cognito\": with \"${var.voter_auth.mode}\" nobody signs in to a pool."
+    error_message = "voter_auth.user_pool_arn needs voter_auth.mode = \"cognito\": with \"${var.voter_auth.mode}\" no voter signs in to a pool."
   }
 
   validation {
@@ -618,12 +618,12 @@ variable "web" {
   })
   description = <<-EOT
     Pages for the audience and for the screen; {} publishes them, null means none. CloudFront serves them where results_api.cdn_enabled is true.
-    accent: the one colour of buttons and bars, dark enough to be read on white.
+    accent: the colour of buttons and bars; it must be readable on white.
     custom_texts: texts in place of ours, by language and name, as in { en = { vote = "Send" } }; the names are in web/site/assets/texts.
     embed_origins: sites that may show the pages in a frame, as in https://www.example.org; none means that no site may.
     logo_file: a picture beside the title, its path as seen from infra/.
-    privacy_url: where the link "Privacy" leads; null means no link.
-    sign_in_origins: further hosts that signing in needs, where they are not the issuer's own.
+    privacy_url: target of the link "Privacy"; null means no link.
+    sign_in_origins: further hosts that signing in needs, beside the issuer's.
     title: the name above each page.
   EOT
   default     = null
