@@ -83,6 +83,7 @@ module "receipts" {
   environment_variables = {
     VOTESTREAM_ENVIRONMENT         = "e2e"
     VOTESTREAM_LOG_LEVEL           = "INFO"
+    VOTESTREAM_OPENINGS_KEY        = local.deployment.pack_key_arn
     VOTESTREAM_POLLS_TABLE         = local.deployment.polls_table
     VOTESTREAM_TALLIES_TABLE       = local.deployment.tallies_table
     VOTESTREAM_VOTE_RETENTION_DAYS = 0
@@ -94,6 +95,10 @@ module "receipts" {
     ReadTables = {
       actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
       resources = values(local.table_arns)
+    }
+    ReadPollKeys = {
+      actions   = ["kms:Decrypt"]
+      resources = [local.deployment.pack_key_arn]
     }
   }
 }
