@@ -253,7 +253,7 @@ fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS
 
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the functions (a few hundred are in `make test`)
-	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/test_hostile_world.py tests/properties/test_closing_world.py $(ARGS)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties/test_hostile_world.py tests/properties/test_closing_world.py $(ARGS)
 
 .PHONY: explore
 explore: $(VENV) ## Take the functions through every schedule of small worlds (a short form is in `make test`)
@@ -261,7 +261,7 @@ explore: $(VENV) ## Take the functions through every schedule of small worlds (a
 
 .PHONY: defects
 defects: $(VENV) ## Print which built-in defect the random schedules find, and which the explorer
-	@$(BIN)/pytest -n auto --dist worksteal tests/properties -k test_catches $(ARGS)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties -k test_catches $(ARGS)
 
 .PHONY: soak-sizing
 soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 random events (a dozen are in `make test`)

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from contract.openapi_document import answer_problems
 from e2e.doors import Doors, Voter

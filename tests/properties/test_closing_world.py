@@ -1,6 +1,5 @@
 """Never final too early: whatever happens, a certificate says what the whole history comes to in the end."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,13 @@ from world.closing import ClosingWorld
 from world.closing_defects import CLOSING_DEFECTS
 from world.cloud import Violation
 from world.defects import Defect
+from world.explorer.worlds import searched
 
 pytestmark = pytest.mark.usefixtures("small_calls")
 
 STEPS = 40
-FEWEST_SCHEDULES = 300
+FEWEST_SCHEDULES = 150
+SCHEDULES_PER_ROUND = 1_000
 
 # After how many schedules a defect must have been caught at the latest.
 ENOUGH_SCHEDULES = 3_000
@@ -28,11 +29,14 @@ SEEDS = {
     "a-shard-has-one-marker-for-all-its-lanes": 5,
 }
 
-# Random schedules take minutes to show these: `make soak` looks for them, `make test` does not.
-RARE = {"a-certificate-takes-the-place-of-a-cancellation", "a-recount-contradicts-nothing"}
-SOAKING = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-
 PATIENT = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
+
+
+def rounds() -> list[int]:
+    """Return how many schedules to try in each round, by hypothesis's profile: rounds run side by side."""
+    wanted = max(FEWEST_SCHEDULES, hypothesis.settings().max_examples)
+    whole, rest = divmod(wanted, SCHEDULES_PER_ROUND)
+    return [SCHEDULES_PER_ROUND] * whole + [rest] * bool(rest)
 
 
 def run(schedules: int, machine: type[ClosingWorld] = ClosingWorld, **others: Any) -> None:
@@ -52,25 +56,23 @@ def seeded(seed: int) -> type[ClosingWorld]:
     return hypothesis.seed(seed)(Seeded)
 
 
+@pytest.mark.parametrize("schedules", [pytest.param(n, id=f"round-{i}") for i, n in enumerate(rounds(), 1)])
 def test_no_schedule_of_faults_makes_a_result_final_too_early(
-    record_property: Callable[[str, object], None],
+    schedules: int, record_property: Callable[[str, object], None]
 ) -> None:
-    before = ClosingWorld.finals
-    run(max(FEWEST_SCHEDULES, hypothesis.settings().max_examples))
-    finals = ClosingWorld.finals - before
-    record_property("finals", finals)
+    before, ran = ClosingWorld.finals, ClosingWorld.schedules
+    try:
+        run(schedules)
+    finally:
+        record_property("schedules", ClosingWorld.schedules - ran)
     # Those are the ones certified amid the trouble, not when all of it was over: without some, nothing is shown.
-    assert finals > FEWEST_SCHEDULES / 10
+    assert ClosingWorld.finals - before > schedules / 10
 
 
 @pytest.mark.usefixtures("only_the_seed")
 @pytest.mark.parametrize(
     "defect",
-    [
-        pytest.param(install, id=name)
-        for name, install in CLOSING_DEFECTS.items()
-        if SOAKING or name not in RARE
-    ],
+    [pytest.param(CLOSING_DEFECTS[name], id=name) for name in searched(CLOSING_DEFECTS)],
 )
 def test_catches(
     defect: Defect,

@@ -10,8 +10,9 @@ from world.explorer.__main__ import explored, main, world_of
 from world.explorer.search import Broken, explore, replay
 from world.explorer.tallies import few_markers
 from world.explorer.worlds import FINDS, SHORT, UNFIT, WORLDS
+from world.unique_defects import UNIQUE_DEFECTS
 
-ALL_DEFECTS = DEFECTS | CLOSING_DEFECTS | LOSS_DEFECTS | EXPLORED_DEFECTS
+ALL_DEFECTS = DEFECTS | CLOSING_DEFECTS | LOSS_DEFECTS | EXPLORED_DEFECTS | UNIQUE_DEFECTS
 
 
 class Diamond:

@@ -9,6 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from world.cloud import Violation
 from world.defects import DEFECTS, Defect
+from world.explorer.worlds import searched
 from world.hostile import HostileWorld
 
 pytestmark = pytest.mark.usefixtures("small_calls")
@@ -64,7 +65,7 @@ def test_no_schedule_of_faults_bends_a_result(
 
 
 @pytest.mark.usefixtures("only_the_seed")
-@pytest.mark.parametrize("defect", [pytest.param(install, id=name) for name, install in DEFECTS.items()])
+@pytest.mark.parametrize("defect", [pytest.param(DEFECTS[name], id=name) for name in searched(DEFECTS)])
 def test_catches(
     defect: Defect,
     request: pytest.FixtureRequest,

@@ -116,7 +116,6 @@ def votes_are_counted_before_the_drain(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tally.steps, "check_drain", check)
 
 
-@defect
 def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
     """The poll is final by its certificate, and cancelled by its row."""
 
@@ -176,7 +175,6 @@ def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tally.steps, "judge", judge_at_once)
 
 
-@defect
 def a_recount_contradicts_nothing(patch: pytest.MonkeyPatch) -> None:
     """A fault that no drain proof covers is then never noticed."""
     patch.setattr(tally.steps, "contradiction", lambda *_certificates: None)
@@ -206,6 +204,8 @@ def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None
 EXPLORED_DEFECTS: dict[str, Defect] = {
     "a-tally-begins-as-soon-as-its-own-clock-says": a_tally_begins_as_soon_as_its_own_clock_says,
     "a-tally-waits-for-no-other-clock": a_tally_waits_for_no_other_clock,
+    "a-certificate-takes-the-place-of-a-cancellation": a_certificate_takes_the_place_of_a_cancellation,
+    "a-recount-contradicts-nothing": a_recount_contradicts_nothing,
     "nobody-minds-that-the-lanes-change": nobody_minds_that_the_lanes_change,
     "a-factor-that-was-changed-back-is-trusted": a_factor_that_was_changed_back_is_trusted,
 }

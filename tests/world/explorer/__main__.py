@@ -4,8 +4,10 @@ import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from typing import Any
 
-from world.explorer.search import Broken, Explored, explore, replay
+from world.explorer.counting import CountingScope, CountingWorld
+from world.explorer.search import Broken, Explored, Graph, explore, replay
 from world.explorer.small import SmallWorld
 from world.explorer.tallies import few_markers
 from world.explorer.worlds import SHORT, WORLDS
@@ -40,10 +42,10 @@ def explored(name: str, faults: int | None) -> Explored:
         return explore(world_of(name, faults))
 
 
-def world_of(name: str, faults: int | None) -> SmallWorld:
+def world_of(name: str, faults: int | None) -> Graph[Any]:
     """Return a world by its name, with another number of faults if one is given."""
-    scope = WORLDS[name]
-    return SmallWorld(scope if faults is None else replace(scope, faults_at_most=faults))
+    scope = WORLDS[name] if faults is None else replace(WORLDS[name], faults_at_most=faults)
+    return CountingWorld(scope) if isinstance(scope, CountingScope) else SmallWorld(scope)
 
 
 def _explore(worlds: dict[str, int | None]) -> int:
@@ -82,7 +84,7 @@ def _replay(name: str, schedule: str, faults: int | None) -> int:
     try:
         for label, state in replay(world_of(name, faults), schedule.split(BETWEEN_STEPS)):
             votes = {key[1]: row["option"]["S"] for key, row in state.votes.items()}
-            live = {entry: row for (_, entry), row in state.tallies.items() if entry.startswith("live#")}
+            live = {entry: row for (_, entry), row in state.tallies.items() if entry.startswith("live")}
             print(f"{label}\n    stored {votes}\n    live {live}")
     except Broken as error:
         print(f"broken: {error}")

@@ -1,5 +1,9 @@
 """The small worlds to explore, each with its faults: up to two of them in every schedule."""
 
+import os
+from collections.abc import Collection
+
+from world.explorer.counting import DIES, CountingScope
 from world.explorer.scope import (
     AGGREGATOR,
     CHILDREN,
@@ -21,6 +25,8 @@ from world.explorer.state import Ballot
 THROTTLED = ("throttled", "throttled until the time is up")
 PARTLY = ("carried out but for the first statement", "carried out only for the first statement")
 LOST_ANSWERS = ("carried out, answer lost", "carried out, answer lost, time up")
+
+COUNTING_FAULTS = (THROTTLED[0], LOST_ANSWERS[0], DIES)
 
 # Their partition keys are in different lanes of two, and in different halves of the hash keys.
 ONE, OTHER = "voter-1", "voter-5"
@@ -52,7 +58,8 @@ IN_TIME_BY_THE_STREAM = (Ballot(ONE, "choice-a"), Ballot(OTHER, "choice-b", late
 # Sequence numbers from here on get longer by a digit after the first record. Emulators have such numbers.
 A_DIGIT_MORE_SOON = 10**55 - 2
 
-WORLDS = {
+# What `make explore` explores, by name.
+WORLDS: dict[str, Scope | CountingScope] = {
     "writer: 2 voters, 3 votes, 2 lanes": Scope(
         THREE, factor=2, faults=(*THROTTLED, *LOST_ANSWERS, DEAD, RESTART)
     ),
@@ -103,6 +110,11 @@ WORLDS = {
     ),
     "tally: 1 given-up batch": Scope(TWICE, BOTH, at_once=(AGGREGATOR,), tally=True, faults=(GIVEN_UP, DEAD)),
     "tally: 1 lost batch": Scope(TWICE, BOTH, at_once=BOTH, tally=True, faults=(LOST, GIVEN_UP)),
+    "counter: 2 passes": CountingScope(TWO, passes=2, waits=1, faults=COUNTING_FAULTS),
+    "counter: 3 passes": CountingScope(TWO, passes=3, waits=2, faults=COUNTING_FAULTS, faults_at_most=0),
+    "counter: 2 buckets, clocks differ": CountingScope(
+        TWO, buckets=2, ahead_ms=(70_000, 0), waits=1, faults=COUNTING_FAULTS, faults_at_most=1
+    ),
     "tally: lanes change": Scope(TWO, BOTH, at_once=BOTH, tally=True, faults=(LANES, RESTART)),
 }
 
@@ -114,6 +126,9 @@ SHORT: dict[str, int | None] = {
     "aggregator: 3 votes around the end": 1,
     "tally: closing marker, 2 lanes": 0,
     "tally: 1 given-up batch": 1,
+    "tally: its clock is ahead": 0,
+    "tally: a cancellation": 1,
+    "counter: 2 passes": 1,
 }
 
 # The world, and the most faults, with which each built-in defect breaks a promise.
@@ -160,6 +175,12 @@ FINDS: dict[str, tuple[str, int]] = {
     "lost-records-are-forgotten": ("tally: 1 lost batch", 1),
     "nobody-minds-that-the-lanes-change": ("tally: lanes change", 1),
     "a-factor-that-was-changed-back-is-trusted": ("tally: lanes change", 2),
+    "a-bucket-has-no-lease": ("counter: 2 passes", 0),
+    "a-pass-writes-though-its-lease-has-expired": ("counter: 2 passes", 0),
+    "votes-are-read-eventually-consistently": ("counter: 2 passes", 0),
+    "a-count-that-was-cut-short-is-taken-for-a-whole-one": ("counter: 2 passes", 1),
+    "a-page-that-is-throttled-is-left-out": ("counter: 2 passes", 1),
+    "a-number-is-shown-before-each-bucket-was-counted": ("counter: 2 buckets, clocks differ", 0),
     "votes-are-counted-before-the-drain": ("tally: 1 vote, both consumers", 0),
 }
 
@@ -175,5 +196,15 @@ UNFIT = {
     "a-closing-time-is-moved-to-the-next-moment": POLLS_STAY,
     "the-number-of-buckets-is-changed-between-two-invocations": POLLS_STAY,
     "nobody-looks-whether-the-shards-are-still-the-same": "no vote in time comes after the shards were listed",
+    "a-pass-writes-its-time-when-it-begins": "it writes past the calls that a small world sees",
     "a-count-of-no-losses-is-believed-at-once": "no tally of a small world counts losses before the metrics show them",
 }
+
+
+def searched(defects: Collection[str]) -> list[str]:
+    """Return those of the defects that random schedules search for.
+
+    `make test` leaves to the explorer what it finds. `make soak` and `make defects` search for each of them.
+    """
+    soaking = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+    return [name for name in defects if soaking or name in UNFIT]
