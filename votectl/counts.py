@@ -1,4 +1,4 @@
-"""Counts as the tables hold them: live rows summed over shards, stored votes counted one by one."""
+"""Counts from the tables: live rows summed over shards, and stored votes counted one by one."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ class CountReader:
     def stored_by_voter(self, poll: Poll) -> Iterator[tuple[str, str, str]]:
         """Yield voter, version and option of every stored vote of a poll.
 
-        For polls whose voters are made up, and for nothing else: ballots are private.
+        Only for polls with invented voters: ballots are private.
         """
         for bucket in range(poll.bucket_count):
             for row in self._rows(

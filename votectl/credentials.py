@@ -1,4 +1,4 @@
-"""What a request carries so that its votes are let in: a back end's signature, a client's key, both or neither."""
+"""The credentials of a vote: a back end's signature, a client's key, both or neither."""
 
 from collections.abc import Generator
 
@@ -14,12 +14,12 @@ from voting.settings import VoterAuth
 
 
 class WithKey(httpx.Auth):
-    """Puts a client's key on every request, before somebody else's credentials."""
+    """Adds a client's key to every request, before other credentials."""
 
     requires_request_body = True
 
     def __init__(self, key: str, more: httpx.Auth | None) -> None:
-        """Take the key, and what requests carry besides."""
+        """Take the key, and the requests' other credentials."""
         self._key, self._more = key, more
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
@@ -32,10 +32,10 @@ class WithKey(httpx.Auth):
 
 
 class Credentials(BaseModel):
-    """What is asked for, without any secret: it may be written down, and handed to other machines that send.
+    """The required credentials, without any secret. So this may be stored, and sent to other machines.
 
     Attributes:
-        service: what a signature names; a function URL asks for another one than an API.
+        service: the service in a signature; a function URL needs another one than an API.
         signed: requests carry a signature by AWS credentials (voter_auth iam).
         api_key_id: which key (api.clients); None asks for none.
     """
@@ -47,7 +47,7 @@ class Credentials(BaseModel):
     api_key_id: str | None = None
 
     def find(self) -> httpx.Auth | None:
-        """Return what gives them to requests, by this machine's AWS credentials; None where nothing is asked for.
+        """Return the authentication for requests, from this machine's AWS credentials; None if none is needed.
 
         Raises:
             OperatorError: there are no AWS credentials, or they may not read the key.
@@ -67,14 +67,14 @@ def _key(key_id: str) -> str:
 
 
 def for_voters_of(deployment: Deployment, client: str | None = None) -> Credentials:
-    """Return what requests need to vote in the name of any voter.
+    """Return the credentials of requests that vote for any voter.
 
     Args:
         deployment: where.
-        client: whose key they carry, and whose limits they use up, where clients have keys; None: the first by name.
+        client: the client whose key and limits they use, if clients have keys; None: the first by name.
 
     Raises:
-        OperatorError: nobody can vote for others there, or there is no such client.
+        OperatorError: requests can't vote for other voters there, or there is no such client.
     """
     if deployment.voter_auth is VoterAuth.COGNITO:
         raise OperatorError(

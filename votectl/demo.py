@@ -1,4 +1,4 @@
-"""The demonstration: real votes through the real front door, and an account of every one of them."""
+"""The demo: real votes through the real front door, and an account of each."""
 
 import asyncio
 import tempfile
@@ -39,9 +39,9 @@ CONCURRENCY = 16
 REFRESH_SECONDS = 0.5
 # How long the count of voters may take: a minute until its schedule starts it, and some refreshes.
 UNIQUE_PATIENCE_SECONDS = 150
-# How long the counts must stand still once they are complete: what is counted twice comes late.
+# How long the complete counts must not change: a vote that is counted twice comes late.
 SETTLE_SECONDS = 2
-# How long the counts may stand still, short of what was acknowledged, before the demo gives up.
+# How long incomplete counts may stay unchanged before the demo gives up.
 PATIENCE_SECONDS = 60
 
 SHELL_FINDS_KEY = (
@@ -63,7 +63,7 @@ POLLS: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One number that has to agree: what the sender knows, and what the platform says."""
+    """One number that must agree: the sender's, and the platform's."""
 
     poll: str
     name: str
@@ -77,7 +77,7 @@ class Check:
 
 
 class Observation:
-    """What the platform says about the polls, beyond what it held before the votes were sent."""
+    """The platform's numbers for the polls, without those from before the votes were sent."""
 
     def __init__(self, reader: CountReader, polls: Sequence[Poll]) -> None:
         """Take the reader and the polls; note what is counted for unknown polls already."""
@@ -108,7 +108,7 @@ def checks(
     polls: Sequence[Poll],
     unique: Mapping[str, UniqueCounts | None] | None = None,
 ) -> list[Check]:
-    """Hold everything that the platform counted and stored against the sender's account.
+    """Compare everything that the platform counted and stored with the sender's account.
 
     ``unique``: one vote per voter by poll, where voters are counted live.
     """
@@ -145,7 +145,7 @@ def checks(
 def run(
     deployment: Deployment, voters: int, seed: int | None, console: Console, client: str | None = None
 ) -> bool:
-    """Run the demonstration; return whether every single number agrees.
+    """Run the demo; return whether every number agrees.
 
     Votes carry the key of ``client``, where clients have keys (None: of the first by name).
     """
@@ -204,7 +204,7 @@ def run(
 def _final_checks(
     deployment: Deployment, desk: PollDesk, schedules: Schedules, poll: Poll, account: Account
 ) -> list[Check]:
-    """Close a poll, and hold its final result and its results pack against the sender's account."""
+    """Close a poll, and compare its final result and its results pack with the sender's account."""
     poll = close(desk, schedules, deployment, desk.get(poll.poll_id), at=None)
     tallies = Tallies(deployment)
     for snapshot in follow(tallies, poll.poll_id, tallies.start(poll.poll_id)):
@@ -239,7 +239,7 @@ async def _send_and_watch(
     console: Console,
     auth: httpx.Auth | None,
 ) -> None:
-    """Send everything, showing progress and live counts, then wait until all of it is counted and stored."""
+    """Send all votes, showing progress and live counts; then wait until all are counted and stored."""
     progress = Progress(
         TextColumn("{task.description:<10}", markup=False),
         BarColumn(),
@@ -284,7 +284,7 @@ async def _send_and_watch(
 
 
 def _unique_since(observation: Observation, moment_ms: int) -> Mapping[str, UniqueCounts | None]:
-    """Wait until voters have been counted since a moment (epoch ms); return what is counted then or at the end."""
+    """Wait until voters have been counted since a moment (epoch ms); return the last count."""
     patience = time.monotonic() + UNIQUE_PATIENCE_SECONDS
     while True:
         unique = observation.unique()
@@ -309,7 +309,7 @@ def _well_formed_refused(account: Account) -> Counter[Kind]:
 
 
 def requests_table(account: Account) -> Table:
-    """Return what was sent and how it was answered, by kind."""
+    """Return the requests and their answers, by kind."""
     table = new_table("requests", "sent", "acknowledged (202)", "refused", title="What was sent")
     for kind in Kind:
         refused = {

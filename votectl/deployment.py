@@ -1,4 +1,4 @@
-"""Finding a deployment: Terraform writes what it built into one SSM parameter, everything reads that."""
+"""Finding a deployment: Terraform writes its names and addresses into one SSM parameter, which all tools read."""
 
 import os
 
@@ -82,7 +82,7 @@ class Deployment(BaseModel):
 
     @property
     def pages(self) -> str | None:
-        """The base URL of the pages; None without any, or where nothing serves them.
+        """The base URL of the pages; None if nothing serves them.
 
         The local cloud serves them itself. Another emulator does not.
         """
@@ -94,7 +94,7 @@ class Deployment(BaseModel):
 
     @property
     def signed_service(self) -> str:
-        """The service that a signed vote names in its signature."""
+        """The service in a vote's signature."""
         return "lambda" if self.vote_door is VoteDoor.URL else "execute-api"
 
     @property
@@ -107,7 +107,7 @@ class Deployment(BaseModel):
 
 
 def aim(environment: str) -> None:
-    """Aim boto3 at the local cloud if the environment is ``local``, or complete an outside endpoint's variables.
+    """Point boto3 to the local cloud if the environment is ``local``, or complete another endpoint's variables.
 
     Raises:
         OperatorError: a variable of the local cloud or of the endpoint is invalid.
@@ -123,7 +123,7 @@ def find(environment: str) -> Deployment:
     """Return the deployment of an environment.
 
     Raises:
-        OperatorError: there is none, or it can't be asked for.
+        OperatorError: there is none, or it can't be read.
     """
     name = f"/{PROJECT}/{environment}/deployment"
     try:

@@ -33,7 +33,7 @@ FAILED_BATCH_COLUMNS = ("shard", "records", "first", "last", "arrived_from", "ar
 
 
 def moment(epoch_ms: int, now_ms: int) -> str:
-    """Return a time for people: as it is, and how far away."""
+    """Return a time for people, with its distance from now."""
     return f"{show_moment(epoch_ms)} ({relative(epoch_ms, now_ms)})"
 
 
@@ -127,12 +127,12 @@ def bars(
 
 
 def as_of(arrival: int | None) -> str:
-    """Return until which arrival votes are counted."""
+    """Return the arrival time up to which votes are counted."""
     return "nothing counted yet" if arrival is None else f"as of {show_moment(arrival)}"
 
 
 def failed_batches(batches: Sequence[FailedBatch], bucket: str) -> Table:
-    """Return one line per failed batch that waits in a failure destination."""
+    """Return one line per failed batch in a failure destination."""
     shown = table("shard", "records", "from sequence", "to sequence", "arrived", "payload", title=bucket)
     for batch in batches:
         shard, records, first, last, arrived_from, arrived_to, payload = failed_batch_row(batch)
@@ -148,7 +148,7 @@ def failed_batch_row(batch: FailedBatch) -> tuple[Any, ...]:
 
 
 def ledger(entry: Ledger) -> Table:
-    """Return a poll's ledger, the way it adds up."""
+    """Return a poll's ledger as a sum."""
     shown = table("", Column("", justify="right"), title=f"Ledger of {entry.poll_id}", header=False)
     shown.add_row("records received", f"{entry.received:,}")
     shown.add_row("accepted", f"{entry.accepted:,}")

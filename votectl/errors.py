@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from scripts.bootstrap.console import UserError
 
-# What a pattern of the models says, in words.
+# The models' patterns in words.
 _PATTERNS = {
     "poll_id": "takes 1-64 of a-z, 0-9 and -",
     "id": "takes 1-64 of A-Z, a-z, 0-9, _ . -",
@@ -15,15 +15,15 @@ _PATTERNS = {
 
 
 class OperatorError(UserError):
-    """When a command can't do what it was asked; its text is printed without a traceback."""
+    """A command can't do what it was asked to. The text is printed without a traceback."""
 
 
 def command(words: str, *arguments: str, options: str = "") -> str:
-    """Return a command of votectl to print in a message.
+    """Return a votectl command for a message.
 
     Args:
         words: its name, as in "poll show".
-        arguments: what it is about. One that begins with a dash is not taken for an option.
+        arguments: what it is about. One that begins with a dash is not read as an option.
         options: as they are typed.
     """
     given = [shlex.quote(argument) for argument in arguments]

@@ -1,4 +1,4 @@
-"""The ledger of a poll: every record that was received, and what it came to."""
+"""The ledger of a poll: every received record with its outcome."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Ledger:
 
     @property
     def unexplained(self) -> int:
-        """Received records that are neither accepted nor rejected: anything but 0 is an alarm."""
+        """Received records that are neither accepted nor rejected. Any number except 0 is an alarm."""
         return self.received - self.accepted - self.rejected.total()
 
     @property
@@ -29,7 +29,7 @@ class Ledger:
 
     @property
     def conserved(self) -> bool:
-        """Whether nothing is missing and nothing is invented."""
+        """Whether all records are accounted for."""
         return self.unexplained == 0 and self.repeated >= 0
 
     def as_fields(self) -> dict[str, object]:
@@ -47,7 +47,7 @@ class Ledger:
 
 
 def take(poll: Poll, reader: CountReader) -> Ledger:
-    """Return the ledger of a poll as it stands."""
+    """Return the current ledger of a poll."""
     # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
     voters = reader.stored(poll).total()
     live = reader.live(poll.poll_id)

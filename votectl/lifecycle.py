@@ -25,7 +25,7 @@ from voting.polls import MS_PER_DAY, Poll, PollCache
 TIMES = ("opens_at", "closes_at")
 
 
-# Until when voters are counted live if no tally ever makes the poll final.
+# The end of the live count of voters if the poll never becomes final.
 COUNTED_AT_MOST_MS = 7 * MS_PER_DAY
 
 
@@ -52,7 +52,7 @@ class Schedules:
         """Create the poll's schedules, or move them to its times.
 
         A schedule fires within a minute of its time. The tally reads the closing time itself and waits for
-        it, so a schedule that fires too early does no harm. Nor does the counter's: it looks whether the poll is open.
+        it, so a schedule that fires too early does no harm. The counter checks whether the poll is open.
 
         Raises:
             OperatorError: it can't be scheduled.
@@ -100,7 +100,7 @@ class Schedules:
                 "Arn": self._deployment.unique_count_function_arn,
                 "RoleArn": self._deployment.unique_count_schedule_role_arn,
                 "Input": json.dumps({"poll_id": poll.poll_id}),
-                # The next minute is a new try.
+                # The next minute retries it.
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1},
             },
         }
@@ -144,16 +144,15 @@ def _to_the_second(moment_ms: int) -> datetime:
 
 
 def lead_ms(deployment: Deployment) -> int:
-    """Return how far ahead a time must lie to be changed: every consumer has to learn of it before it comes.
+    """Return how far ahead a time must lie to be changed: every consumer must know the new time before.
 
-    A consumer remembers a poll for the time of its cache, clocks differ a little, and the change has to be
-    written first.
+    Consumers cache a poll, clocks differ a little, and the change takes time to write.
     """
     return deployment.poll_cache_seconds * 1000 + 2 * PollCache.CLOCK_SKEW_MS + ANNOUNCE_LEAD_MS
 
 
 def must_be_unused(tallies: Tallies, poll_id: str) -> None:
-    """Refuse the id of a poll that had a result once or was cancelled: a poll with that id never gets another one.
+    """Refuse the id of a poll that had a result or was cancelled: a new poll with this id can never get a result.
 
     Raises:
         OperatorError: the tallies table has such an entry.
@@ -173,7 +172,7 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
     """Create a poll and the schedule of its tally; return the poll as stored.
 
     The schedule comes first: if it fails, no poll is stored, and the command can be repeated. If storing the poll
-    fails, its schedule goes again.
+    fails, its schedule is deleted.
 
     Raises:
         PollExists: the id is taken.
@@ -197,7 +196,7 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
 
 
 def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, **changes: Any) -> Poll:
-    """Change a poll that was seen like this; return it as stored.
+    """Change a poll that was read in this state; return it as stored.
 
     Votes are judged by their arrival, whenever that happens: so the opening and the closing time can be
     changed only while both the old and the new one are still ahead for every consumer. Stored votes keep the
@@ -227,7 +226,7 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
 
 
 def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, at: int | None) -> Poll:
-    """Close a poll at a time (epoch ms), or as soon as every consumer can know of it; return it as stored.
+    """Close a poll at a time (epoch ms), or as soon as every consumer can know it; return it as stored.
 
     Raises:
         OperatorError: as for ``edit``; or the poll has not opened yet, or is closed already.
@@ -273,10 +272,10 @@ def cancel(
 def delete(
     desk: PollDesk, schedules: Schedules, reader: CountReader, deployment: Deployment, seen: Poll
 ) -> None:
-    """Delete a poll that has not opened and that nobody has sent votes to.
+    """Delete a poll that has not opened and has received no votes.
 
     Raises:
-        OperatorError: it has opened, or votes came in, or a write failed.
+        OperatorError: it has opened, or has received votes, or a write failed.
     """
     instead = f"cancel it with {command('poll cancel', seen.poll_id)}"
     _must_not_be_cancelled(seen)
@@ -307,7 +306,7 @@ def _first_votes_kept(
     if seen.opens_at >= earliest:
         return {
             "earliest_closes_at": None
-        }  # it has no votes yet, nor will it before everybody knows the new time
+        }  # it has no votes, and gets none before every consumer knows the new time
     moved = seen.model_copy(
         update={
             "earliest_closes_at": min(seen.earliest_closes_at or seen.closes_at, seen.closes_at, closes_at)

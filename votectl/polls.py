@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ANNOUNCE_LEAD_MS = 4_000
 _WRITE_WITHIN = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 
-# Which option of a command gives an attribute of a poll.
+# The command's option for each attribute of a poll.
 OPTION_NAMES = {
     "poll_id": "the poll's id",
     "title": "--title",
@@ -36,7 +36,7 @@ OPTION_NAMES = {
 
 
 class PollExists(OperatorError):
-    """When a poll can't be created because its id is taken."""
+    """A poll can't be created, because its id is taken."""
 
 
 class Unreadable(NamedTuple):
@@ -55,9 +55,9 @@ class PollDesk:
         self._client = client or boto3.client("dynamodb", config=_WRITE_WITHIN)
 
     def now_ms(self) -> int:
-        """Return the cloud's time (to the second, rounded up): polls are held against arrivals it stamps.
+        """Return the cloud's time, rounded up to the second. The cloud also stamps the votes' arrivals.
 
-        An operator's own clock may be minutes off; the one that answers for the table is not.
+        An operator's own clock may be minutes off. The table's clock is not.
         """
         answer = self._client.describe_table(TableName=self._table)
         return _time_of_answer(answer["ResponseMetadata"])
@@ -81,10 +81,10 @@ class PollDesk:
             opens_at: epoch ms, or None for as soon as it can.
             closes_at: epoch ms; the first arrival that no longer counts.
             visibility: who may see counts before the final.
-            bucket_count: over how many partition keys its votes are spread; fixed for good.
+            bucket_count: the number of partition keys for its votes; it never changes.
 
         Raises:
-            OperatorError: the poll is impossible.
+            OperatorError: the poll is invalid.
         """
         announced_at = self.now_ms() + ANNOUNCE_LEAD_MS
         if opens_at is not None and opens_at < announced_at:
@@ -106,11 +106,11 @@ class PollDesk:
     def announce(self, draft: Poll) -> Poll:
         """Write a new poll, announced from now on; return it as stored.
 
-        A poll that was to open when it is announced still does.
+        A poll that should open at its announcement still does.
 
         Raises:
             PollExists: its id is taken.
-            OperatorError: the poll is impossible by now, or writing it took too long.
+            OperatorError: the poll is invalid by now, or writing it took too long.
         """
         announced_at = self.now_ms() + ANNOUNCE_LEAD_MS
         opens_at = announced_at if draft.opens_at == draft.announced_at else draft.opens_at
@@ -145,7 +145,7 @@ class PollDesk:
 
         Raises:
             PollExists: its id is taken.
-            OperatorError: the poll is impossible.
+            OperatorError: the poll is invalid.
         """
         return self.announce(
             self.draft(poll_id, title, options, opens_at, closes_at, visibility, bucket_count)
@@ -181,7 +181,7 @@ class PollDesk:
         return poll
 
     def change(self, seen: Poll, **changes: Any) -> Poll:
-        """Change attributes of the poll that was seen, unless somebody has edited it meanwhile.
+        """Change attributes of a poll, unless it was edited since it was read.
 
         The write itself carries the conditions: the poll is as it was seen, and what people voted on (its title,
         its options, its times) is not changed any more when the poll ends.
@@ -208,7 +208,7 @@ class PollDesk:
             frozen = {":done_by": {"N": str(self.now_ms() + ANNOUNCE_LEAD_MS)}}
             conditions.append("closes_at > :done_by")
         try:
-            # Only what changes is written: a newer row may have attributes that this tool does not know.
+            # Writes only the changes: a newer row may have attributes that this tool does not know.
             self._client.update_item(
                 TableName=self._table,
                 Key={"poll_id": {"S": poll.poll_id}},
@@ -240,7 +240,7 @@ class PollDesk:
         )
 
     def cancel(self, poll_id: str, cancelled_at: int) -> Poll:
-        """Note that a poll is cancelled; return it as stored. A poll that was cancelled before stays as it is."""
+        """Mark a poll as cancelled; return it as stored. An already cancelled poll does not change."""
         # Where the condition fails, get() says whether there is no such poll.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
@@ -254,10 +254,10 @@ class PollDesk:
         return self.get(poll_id)
 
     def delete(self, seen: Poll, opens_after: int) -> None:
-        """Delete the poll that was seen, if it opens after ``opens_after`` (epoch ms).
+        """Delete a poll that was read, if it opens after ``opens_after`` (epoch ms).
 
         Raises:
-            OperatorError: it opens earlier, or somebody has edited it; nothing was deleted.
+            OperatorError: it opens earlier, or was edited since; nothing was deleted.
         """
         try:
             self._client.delete_item(

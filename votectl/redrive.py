@@ -1,8 +1,8 @@
-"""Bringing back what outlived its retries: batches in the vote writer's failure destination.
+"""Redriving batches that have used up their retries, from the vote writer's failure destination.
 
 Lambda puts one object per failed batch into the bucket, with the shard, the range of sequence numbers
 and the whole invocation record (`payload`). The records go through the vote writer's own code, each
-with its own sequence number and arrival, so that it does not matter when or how often that happens.
+with its own sequence number and arrival. So it can be done at any time, and repeated.
 """
 
 import base64
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 # Where a batch is moved when all of its votes are stored; the bucket's lifecycle deletes it later.
 DONE_PREFIX = "redriven/"
-RECORDS_PER_BATCH = 500  # how many records go through the writer at once
+RECORDS_PER_BATCH = 500  # records that are written at once
 RECORDS_PER_READ = 1000
-PATIENCE_SECONDS = 60  # how long one such batch may be retried before it is left for another time
+PATIENCE_SECONDS = 60  # how long such a batch is retried before it is left for the next redrive
 
 
 class Warnings:
@@ -87,12 +87,12 @@ class FailedBatch:
 
 @dataclass
 class Redriven:
-    """What became of the failed batches."""
+    """The outcome of a redrive."""
 
     batches: int = 0
     records: int = 0
     waiting: list[FailedBatch] = field(default_factory=list)  # the table still can't take them
-    lost: list[FailedBatch] = field(default_factory=list)  # neither payload nor stream has them any more
+    lost: list[FailedBatch] = field(default_factory=list)  # neither the payload nor the stream has them
 
 
 class FailureDestination:
@@ -104,14 +104,14 @@ class FailureDestination:
         self._s3 = s3 or boto3.client("s3")
 
     def batches(self) -> Iterator[FailedBatch]:
-        """Yield what has not been brought back yet, in the order of its keys."""
+        """Yield the batches that are not redriven yet, ordered by key."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
             for entry in page.get("Contents", []):
                 if not entry["Key"].startswith(DONE_PREFIX):
                     yield self._read(entry["Key"])
 
     def settle(self, batch: FailedBatch) -> None:
-        """Move a batch out of the way. It stays readable under ``redriven/``."""
+        """Move a batch to ``redriven/``, where it stays readable."""
         self._s3.copy_object(
             Bucket=self._bucket,
             Key=DONE_PREFIX + batch.key,
@@ -141,7 +141,7 @@ def redrive(
     runtime: WriterRuntime,
     kinesis: "KinesisClient | None" = None,
 ) -> Redriven:
-    """Bring failed batches back; return what became of them.
+    """Redrive failed batches; return the outcome.
 
     Safe to run twice and at any time later: the version in each row decides, not the order of writing.
     """
@@ -162,7 +162,7 @@ def redrive(
 
 
 def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]] | None:
-    """Return a failed batch's records as an event holds them; None when the stream has trimmed any of them."""
+    """Return a failed batch's records as in an event; None if the stream has trimmed some of them."""
     try:
         iterator = kinesis.get_shard_iterator(
             StreamARN=info.stream_arn,
@@ -189,12 +189,12 @@ def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]]
 
 
 def replay(stream: str, runtime: WriterRuntime, kinesis: "KinesisClient | None" = None) -> int:
-    """Put every vote that the stream still holds through the vote writer once more; return how many records.
+    """Write every vote that the stream still holds again, with the vote writer's code; return the number of records.
 
-    That brings back what was lost on the way to the table. Votes that are stored already stay as they are.
+    This restores votes that were lost on their way to the table. Stored votes do not change.
 
     Raises:
-        OperatorError: the table did not take some of them.
+        OperatorError: the table refused some of them.
     """
     kinesis = kinesis or boto3.client("kinesis")
     records = 0
@@ -239,7 +239,7 @@ def _as_event_record(record: Mapping[str, Any], shard: str) -> dict[str, Any]:
 
 
 def _store(records: list[dict[str, Any]], runtime: WriterRuntime) -> bool:
-    """Put records through the vote writer; say whether all of them are settled."""
+    """Write records with the vote writer's code; return whether all of them are settled."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     answer = handle({"Records": records}, lambda: round((deadline - time.monotonic()) * 1000), runtime)
     return not answer["batchItemFailures"]

@@ -1,4 +1,4 @@
-"""A poll's result for the operator: the API's own reading of the tables, hidden counts included."""
+"""A poll's result for the operator, read as the API reads it, with hidden counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
@@ -29,7 +29,7 @@ __all__ = ["CSV_COLUMNS", "ResultReader", "as_document", "as_picture", "csv_rows
 
 # A schedule fires within a minute of its time; the first step takes seconds.
 TALLY_STARTS_WITHIN_MS = 120_000
-# What BatchGetItem takes.
+# BatchGetItem's limit.
 MOST_KEYS = 100
 
 
@@ -44,7 +44,7 @@ class ResultReader:
         self._tallies = TallyTable(self._client, deployment.tallies_table)
 
     def status(self, poll: Poll, now_ms: int) -> Status:
-        """Return how far a poll is.
+        """Return a poll's status.
 
         Raises:
             VotestreamError: its tallies can't be read.
@@ -52,13 +52,13 @@ class ResultReader:
         return stage_of(poll, self._tallies, now_ms).status
 
     def statuses(self, polls: Sequence[Poll], now_ms: int) -> Sequence[Status]:
-        """Return how far each poll is; what is final is asked for a hundred polls at once."""
+        """Return each poll's status; certificates are read for a hundred polls at once."""
         over = [poll.poll_id for poll in polls if now_ms >= poll.closes_at and poll.cancelled_at is None]
         settled = self.settled(over)
         return [settled.get(poll.poll_id) or self.status(poll, now_ms) for poll in polls]
 
     def settled(self, poll_ids: Sequence[str]) -> Mapping[str, Status]:
-        """Return the status of those polls whose certificate is written, or whose place it would take is."""
+        """Return the status of the polls that have a certificate, or a tombstone in its place."""
         settled: dict[str, Status] = {}
         for batch in batched(poll_ids, MOST_KEYS, strict=False):
             asked: Any = {
@@ -76,7 +76,7 @@ class ResultReader:
         return settled
 
     def read(self, poll_id: str) -> tuple[Result, int]:
-        """Return how a poll stands, hidden counts included, and the cloud's time (epoch ms).
+        """Return a poll's result with hidden counts, and the cloud's time (epoch ms).
 
         Raises:
             OperatorError: there is no such poll, or it can't be read.
@@ -89,7 +89,7 @@ class ResultReader:
 
 
 def as_document(result: Result) -> dict[str, Any]:
-    """Return a result for programs: what the API answers where nothing is hidden."""
+    """Return a result for programs: the API's answer, with nothing hidden."""
     return result_document(result)
 
 
@@ -103,7 +103,7 @@ def csv_rows(result: Result) -> Iterator[tuple[object, ...]]:
 
 
 def as_picture(result: Result, now_ms: int) -> RenderableType:
-    """Return a result for the terminal: bars, and below them what they rest on."""
+    """Return a result for the terminal: bars, and below them the numbers behind them."""
     poll, (status, final), counts = result.poll, result.stage, result.counts
     assert counts is not None  # noqa: S101 - nothing is hidden from the operator
     unique = None if final is not None else result.unique

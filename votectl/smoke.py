@@ -52,7 +52,7 @@ class Clock(Protocol):
 
 @dataclass
 class Viewer:
-    """Reads a poll's results as anybody does."""
+    """Reads a poll's results as any viewer does."""
 
     client: httpx.Client
     clock: Clock = field(default_factory=lambda: time)
@@ -182,7 +182,7 @@ def checks(
     final: dict[str, Any],
     voter_auth: VoterAuth = VoterAuth.NONE,
 ) -> list[Check]:
-    """Hold what viewers were answered against what was sent."""
+    """Compare the viewers' answers with the sent votes."""
     sent, poll_id = account.sent, poll.poll_id
     well_formed = Counter({kind.value: count for kind, count in sent.items() if kind is not Kind.MALFORMED})
     acknowledged = Counter({kind.value: count for kind, count in account.acknowledged.items()})

@@ -1,4 +1,4 @@
-"""Running a tally from here: starting it, and watching how far it is."""
+"""Starting a tally, and watching its progress."""
 
 import json
 import time
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 REFRESH_SECONDS = 0.5
-# Among how many executions one that waits for the poll's end is looked for.
+# How many executions to search for one that waits for the poll's end.
 LOOKED_THROUGH = 100
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """How far a tally is. ``step`` is put_markers, draining, counting or final; empty before the markers."""
+    """A tally's progress. ``step`` is put_markers, draining, counting or final; empty before the markers."""
 
     status: str
     step: str = ""
@@ -91,7 +91,7 @@ class Tallies:
         return Final.from_row(row) if row else None
 
     def withdraw(self, poll_id: str, cancelled_at: int) -> None:
-        """Take the place of a poll's certificate, so that no tally can write one any more.
+        """Write a tombstone in place of a poll's certificate, so that no tally can write one.
 
         Raises:
             OperatorError: the poll is final.
@@ -109,7 +109,7 @@ class Tallies:
                 ) from None
 
     def final_or_cancelled(self, poll_id: str) -> Final | None:
-        """Return the certificate of a poll, or None where there is none yet or never will be."""
+        """Return the certificate of a poll, or None if it has no certificate (yet)."""
         try:
             return self.final(poll_id)
         except PollCancelled:
@@ -124,7 +124,7 @@ class Tallies:
         return [Final.from_row(row) for row in self._rows(poll_id, RECOUNT_PREFIX)]
 
     def acknowledge(self, poll_id: str, by: str, reason: str, now_ms: int) -> Acknowledgement:
-        """Note that a result may be certified although the records were lost for which its tally waits now.
+        """Acknowledge the lost records that a tally waits for, so that it can certify the result.
 
         Raises:
             OperatorError: the tally waits for none, or the name or the reason is not 1 to 200 characters long.
@@ -158,7 +158,7 @@ class Tallies:
         return word
 
     def start(self, poll_id: str, *, recount: bool = False) -> str:
-        """Start a tally, or find the one that runs for this poll; return the execution's ARN."""
+        """Start a tally, or find the running one of this poll; return the execution's ARN."""
         running = None if recount else self.running().get(poll_id)
         if running:
             return running
@@ -169,7 +169,7 @@ class Tallies:
         )["executionArn"]
 
     def running(self) -> dict[str, str]:
-        """Return the executions that make polls final now, by poll: the scheduled one may have begun a moment ago."""
+        """Return the running tallies by poll. A scheduled one may have started a moment ago."""
         listed = self._sfn.list_executions(
             stateMachineArn=self._deployment.tally_state_machine_arn,
             statusFilter="RUNNING",
@@ -197,7 +197,7 @@ class Tallies:
         )
 
     def snapshot(self, poll_id: str, execution: str) -> Snapshot:
-        """Return how far an execution is."""
+        """Return an execution's progress."""
         described = self._sfn.describe_execution(executionArn=execution)
         problem = described.get("cause") or described.get("error") or ""
         output = json.loads(described["output"]) if described.get("output") else None
@@ -253,7 +253,7 @@ class Tallies:
 def follow(
     tallies: Tallies, poll_id: str, execution: str, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Snapshot]:
-    """Yield how far a tally is, until it has ended."""
+    """Yield a tally's progress until it has ended."""
     while True:
         snapshot = tallies.snapshot(poll_id, execution)
         yield snapshot
@@ -292,7 +292,7 @@ def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> S
 
 
 def what_now(snapshot: Snapshot) -> str:
-    """Say in a line what a tally does or waits for."""
+    """Return one line about what a tally does or waits for."""
     match snapshot.step:
         case "put_markers":
             return "putting closing markers into every shard"
@@ -321,7 +321,7 @@ def what_now(snapshot: Snapshot) -> str:
 def final_card(
     poll: Poll, final: Final, title: str = "Final result", recounts: Sequence[Final] = ()
 ) -> Table:
-    """Return a certificate for people, with what later counts say of it."""
+    """Return a certificate for people, with the results of recounts."""
     poll = as_certified(poll, final)
     table = new_table(
         "", Column("", justify="right"), title=f"{title} of {poll.title} ({poll.poll_id})", header=False
@@ -360,7 +360,7 @@ def final_card(
 
 
 def recounted(final: Final, recount: Final) -> str:
-    """Say in a line what a recount says of the certificate."""
+    """Return one line that compares a recount with the certificate."""
     told = f"at {show_moment(recount.certified_at)}"
     if recount.votes == final.votes:
         return f"{told}: the same votes for every option"
@@ -369,12 +369,12 @@ def recounted(final: Final, recount: Final) -> str:
 
 
 def lost_records(dropped: int, undelivered: int) -> str:
-    """Say what the writer's mapping has lost."""
+    """Describe the records that the writer's mapping has lost."""
     return f"vote_writer lost {dropped:,} records ({undelivered:,} failed deliveries to its failure bucket)"
 
 
 def late_votes(differs: Contradiction) -> str:
-    """Say in a line how a recount differs from the certificate: how many votes, and when they arrived."""
+    """Return one line about the votes that a recount found beyond the certificate: their number and arrival."""
     arrivals = [f"{late.votes:,} at {show_moment(late.arrived_at)}" for late in differs.arrivals]
     if differs.earlier:
         arrivals.append(f"{differs.earlier:,} earlier")
@@ -387,7 +387,7 @@ def certificate_fields(final: Final) -> dict[str, object]:
 
 
 def _readable(problem: str) -> str:
-    """Return what went wrong: a function's error comes as JSON with a traceback that helps no operator."""
+    """Return an error's message, without the JSON and traceback that a function adds."""
     try:
         return str(json.loads(problem)["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
-"""What a command writes: tables for people, JSON and CSV for programs. No text is ever read as markup.
+"""The output of commands: tables for people, JSON and CSV for programs. Text is never parsed as markup.
 
-Titles, labels, ids, paths and messages of the cloud are not ours. So the console here knows no markup, no emoji codes
-and no control characters; colour comes from ``Text`` and styles alone.
+Titles, labels, ids, paths and the cloud's messages are untrusted text. So this console has no markup, no emoji codes
+and no control characters. Only ``Text`` and styles give colour.
 """
 
 import csv
@@ -23,9 +23,9 @@ from rich.text import Text
 
 from scripts.bootstrap.process import PIPE_CLOSED
 
-# Wider than any table: what is piped is for programs and files, and is never wrapped or cut.
+# Wider than any table: piped output is for programs and files, and is never wrapped or cut.
 PIPED_WIDTH = 100_000
-# A spreadsheet takes a cell that begins like this for a formula.
+# A spreadsheet treats a cell with this beginning as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 - these are the wide forms
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -39,7 +39,7 @@ class Output(StrEnum):
 
 
 def visible(text: str) -> str:
-    """Return a text with its control characters and unseen changes of direction spelled out; lines stay lines."""
+    """Return a text with control characters and invisible direction changes made visible; lines stay lines."""
     return "".join(
         character if character == "\n" or not _acts_on_the_terminal(character) else _spelled(character)
         for character in text
@@ -60,7 +60,7 @@ def literal(text: str) -> Text:
 
 
 class PlainConsole(Console):
-    """A console that takes every string as it is."""
+    """A console that prints every string unchanged."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a string as text, without markup, emoji codes and control characters."""
@@ -73,7 +73,7 @@ class PlainConsole(Console):
         return text if self.is_terminal else re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
     def on_broken_pipe(self) -> None:
-        """End quietly: nobody reads the output any more."""
+        """End quietly: the output's reader has gone."""
         raise typer.Exit(PIPE_CLOSED)
 
 
@@ -90,7 +90,7 @@ def console(*, stderr: bool = False) -> PlainConsole:
 
 
 class LivePicture(Live):
-    """A picture that is drawn anew in a terminal; a pipe gets its end, as lines of their own."""
+    """A picture that is redrawn in a terminal. A pipe gets only the last one."""
 
     def stop(self) -> None:
         """Draw the end."""
@@ -109,7 +109,7 @@ def write(text: str) -> None:
 
 
 class _TitledTable(Table):
-    """A table whose title has no blanks behind it."""
+    """A table whose title has no trailing blanks."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the title, then the table."""

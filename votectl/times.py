@@ -59,7 +59,7 @@ def _parse_iso(text: str, now_ms: int) -> int:
     parsed = _read(text)
     if parsed is not None:
         return parsed
-    # The likely slips get an answer of their own. What would be accepted is tried before it is printed.
+    # Likely mistakes get their own message. Each proposed text is parsed before it is printed.
     for missing, candidate in (
         ("time of day", f"{text}T{_EVENING}{_local_offset(text, now_ms)}"),
         ("offset from UTC", f"{text}{_local_offset(text, now_ms)}"),
@@ -77,7 +77,7 @@ def _read(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:  # there is no 30 February
         return None
-    # Not timestamp(): near the ends of the calendar it has no answer.
+    # Not timestamp(): it fails near the ends of the calendar.
     return round((moment.replace(tzinfo=None) - datetime(1970, 1, 1)) / timedelta(milliseconds=1)) - round(  # noqa: DTZ001
         (moment.utcoffset() or timedelta()) / timedelta(milliseconds=1)
     )
@@ -89,7 +89,7 @@ def _in_range(text: str) -> bool:
 
 
 def _examples(now_ms: int) -> tuple[str, list[str]]:
-    """Return words that show both ways to write a time, and the examples in them."""
+    """Return a text with both ways to write a time, and its examples."""
     tomorrow = (_local(now_ms) + timedelta(days=1)).replace(hour=20, minute=15, second=0, microsecond=0)
     example = f"{tomorrow:%Y-%m-%dT%H:%M%:z}"
     return f"{example}, or +10m for ten minutes from now", [example, "+10m"]
@@ -101,7 +101,7 @@ def _local_offset(text: str, now_ms: int) -> str:
         day = datetime.fromisoformat(text[:10]).astimezone()
     except (ValueError, OverflowError, OSError):
         day = _local(now_ms)
-    return f"{day:%:z}"[:6]  # zones of the nineteenth century have seconds, too
+    return f"{day:%:z}"[:6]  # zones of the nineteenth century have offsets with seconds
 
 
 def _local(epoch_ms: int) -> datetime:
@@ -126,7 +126,7 @@ def iso_utc(epoch_ms: int) -> str:
 
 
 def relative(epoch_ms: int, now_ms: int) -> str:
-    """Return how far away a time is: ``in 12 min``, ``2 h 5 min ago``, ``now``."""
+    """Return a time's distance from now: ``in 12 min``, ``2 h 5 min ago``, ``now``."""
     seconds = round(abs(epoch_ms - now_ms) / 1000)
     if seconds == 0:
         return "now"

@@ -1,4 +1,4 @@
-"""What commands share: options, how errors are reported, and how they ask before something final."""
+"""Shared by commands: options, error reports, and confirmations before irreversible actions."""
 
 import functools
 import sys
@@ -45,7 +45,7 @@ def chosen(output: Output, as_json: bool) -> Output:
 
 
 def problem_of(error: Exception) -> str | None:
-    """Return what went wrong and what to do; None for an error that the operator can't act on."""
+    """Return the problem and what to do; None for an error that the operator can't act on."""
     if isinstance(error, OperatorError | VotestreamError):
         return str(error)
     from botocore.exceptions import (  # slow to load, and needed after a failure only
@@ -103,10 +103,10 @@ def find(environment: str) -> "Deployment":
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that can't be taken back.
+    """Ask before an irreversible action.
 
     Raises:
-        OperatorError: nobody can be asked, and ``--yes`` is missing.
+        OperatorError: there is no terminal to ask in, and ``--yes`` is missing.
         typer.Abort: the answer is no.
     """
     if yes:

@@ -1,4 +1,4 @@
-"""`votectl redrive`, `doctor`, `smoke` and `demo`: whether a deployment works, and mending it."""
+"""`votectl redrive`, `doctor`, `smoke` and `demo`: check a deployment, and repair it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -112,7 +112,7 @@ def doctor(
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Check a deployment from the outside, and say what is wrong and what to do."""
+    """Check a deployment from the outside; report what is wrong and what to do."""
     from votectl.doctor.checks import examine
     from votectl.doctor.findings import Health
 

@@ -13,11 +13,11 @@ _SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
 
 
 class Origin(StrEnum):
-    """Where a figure comes from."""
+    """The origin of a figure."""
 
     FACT = "fact"  # a price, limit or measurement of the facts file
     GIVEN = "given"  # by the operator, or a setting of the deployment
-    ASSUMED = "assumed"  # by us, without a measurement; ``source`` says why
+    ASSUMED = "assumed"  # by us, without a measurement; ``source`` gives the reason
     FORMULA = "formula"  # evaluated from its inputs as printed
     PROCEDURE = "procedure"  # computed from its inputs as ``how`` describes
 
@@ -156,12 +156,12 @@ def minimum(*operands: Operand) -> Expression:
 
 
 def given(name: str, value: float, unit: str = "", source: str = "given") -> Figure:
-    """Return what the operator gave, or a setting."""
+    """Return an operator's input, or a setting."""
     return Figure(name, value, unit, Origin.GIVEN, source=source)
 
 
 def assumed(name: str, value: float, unit: str, why: str) -> Figure:
-    """Return an assumption; ``why`` says what makes it likely."""
+    """Return an assumption; ``why`` is the reason for it."""
     return Figure(name, value, unit, Origin.ASSUMED, source=why)
 
 

@@ -21,7 +21,7 @@ PACKAGED = "facts.json"
 
 
 class FactStatus(StrEnum):
-    """How well an entry is supported."""
+    """The evidence for an entry."""
 
     SOURCED = "sourced"
     DERIVED = "derived"  # arithmetic on sourced entries

@@ -1,4 +1,4 @@
-"""Amounts and durations as people type them: 20k, 1.5M, 1e9; 90s, 10m, 1h30m."""
+"""Amounts and durations as typed: 20k, 1.5M, 1e9; 90s, 10m, 1h30m."""
 
 import math
 import re

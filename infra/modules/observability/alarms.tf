@@ -1,9 +1,9 @@
-# What calls somebody. Each entry names one alarm: its key is the name behind the prefix, `section` the part of the
-# runbook that it sends people to. The description says what it means and what to do first, and goes out with it.
+# Alarms that page on-call. An entry's key is the alarm's name behind the prefix. `section` is its part of the runbook.
+# `means` and `first` go out with the alarm: what has happened, and what to do first. `alarm_defaults` holds the rest.
 #
-# Missing data is told apart on purpose: most of these metrics fall silent when there is nothing to do, and then all is
-# well (notBreaching). PolledEventCount is the one that never does, so there silence is the alarm (breaching).
-# Thresholds that follow from the deployment (retention, give-up age, the front door's rate) are worked out here.
+# Most of these metrics fall silent when there is nothing to do, so missing data is no alarm (notBreaching).
+# PolledEventCount never falls silent while a mapping works, so there silence is the alarm (breaching).
+# Thresholds that follow from the deployment (retention, give-up age, the front door's rate) are computed here.
 locals {
   minute = 60
 
@@ -66,23 +66,18 @@ locals {
       first       = "See whether the stream answers: aws kinesis describe-stream-summary --stream-name ${var.stream.name}"
       metrics     = local.shares["failed"].metrics
       threshold   = var.settings.unavailable_percent / 100
-      operator    = "GreaterThanThreshold"
       datapoints  = 2
       periods     = 3
-      missing     = "notBreaching"
       expressions = local.shares["failed"].expressions
     }
     results-failing = {
-      section     = "results-failing"
-      means       = "More than ${var.settings.unavailable_percent} % of the requests for results are answered with 5xx. Votes are not touched."
-      first       = "Look into the log of ${var.functions["results_api"].function_name}."
-      metrics     = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.results_method, stat = "Average" } }
-      threshold   = var.settings.unavailable_percent / 100
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 3
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "results-failing"
+      means      = "More than ${var.settings.unavailable_percent} % of the requests for results are answered with 5xx. Votes are not touched."
+      first      = "Look into the log of ${var.functions["results_api"].function_name}."
+      metrics    = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.results_method, stat = "Average" } }
+      threshold  = var.settings.unavailable_percent / 100
+      datapoints = 2
+      periods    = 3
     }
     # API Gateway counts no 429 of its own: 4XXError holds them together with malformed requests.
     front-door-refusing = {
@@ -91,24 +86,19 @@ locals {
       first       = "Tell the two apart: with front-door-full or stream-throttling beside it, it is throttling."
       metrics     = local.shares["refused"].metrics
       threshold   = var.settings.refused_percent / 100
-      operator    = "GreaterThanThreshold"
       datapoints  = 3
       periods     = 5
-      missing     = "notBreaching"
       expressions = local.shares["refused"].expressions
     }
     # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
     front-door-full = {
-      section     = "front-door-full"
-      means       = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${local.front_door_rate}/s that the front door lets in; above that voters get 429."
-      first       = "Raise ${local.url_concurrency == null ? "api.throttling_rate_limit" : "ingress.reserved_concurrency"}, and stream.shard_count with it, and apply."
-      metrics     = { posted = local.door_metrics["posted"] }
-      threshold   = var.settings.front_door_percent / 100 * local.front_door_rate * local.minute
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 3
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "front-door-full"
+      means      = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${local.front_door_rate}/s that the front door lets in; above that voters get 429."
+      first      = "Raise ${local.url_concurrency == null ? "api.throttling_rate_limit" : "ingress.reserved_concurrency"}, and stream.shard_count with it, and apply."
+      metrics    = { posted = local.door_metrics["posted"] }
+      threshold  = var.settings.front_door_percent / 100 * local.front_door_rate * local.minute
+      datapoints = 2
+      periods    = 3
     }
   }
 
@@ -122,10 +112,8 @@ locals {
         taken   = { namespace = "AWS/Kinesis", name = "IncomingRecords", dimensions = { StreamName = var.stream.name }, stat = "Sum" }
       }
       threshold   = var.settings.throttled_percent
-      operator    = "GreaterThanThreshold"
       datapoints  = 3
       periods     = 5
-      missing     = "notBreaching"
       expressions = { share = { expression = "100 * refused / (refused + taken)", label = "refused, percent" } }
     }
   }
@@ -136,16 +124,12 @@ locals {
   table_alarms = merge([
     for direction in ["read", "write"] : {
       for table, settings in var.tables : "table-throttling-${table}-${direction}s" => {
-        section     = "table-throttling"
-        means       = "DynamoDB has been refusing ${direction}s of the ${table} table for minutes. ${table == "votes" && direction == "write" ? "Votes wait in the stream meanwhile." : "Its readers retry meanwhile."}"
-        first       = "Raise ${table}_table's ${settings.billing_mode == "PROVISIONED" ? "${direction}_units" : "max_${direction}_units"} and apply."
-        metrics     = { refused = { namespace = "AWS/DynamoDB", name = "${title(direction)}ThrottleEvents", dimensions = { TableName = settings.name }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = table == "votes" && direction == "write" ? 10 : 3
-        periods     = table == "votes" && direction == "write" ? 10 : 5
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "table-throttling"
+        means      = "DynamoDB has been refusing ${direction}s of the ${table} table for minutes. ${table == "votes" && direction == "write" ? "Votes wait in the stream meanwhile." : "Its readers retry meanwhile."}"
+        first      = "Raise ${table}_table's ${settings.billing_mode == "PROVISIONED" ? "${direction}_units" : "max_${direction}_units"} and apply."
+        metrics    = { refused = { namespace = "AWS/DynamoDB", name = "${title(direction)}ThrottleEvents", dimensions = { TableName = settings.name }, stat = "Sum" } }
+        datapoints = table == "votes" && direction == "write" ? 10 : 3
+        periods    = table == "votes" && direction == "write" ? 10 : 5
       }
     }
   ]...)
@@ -155,68 +139,47 @@ locals {
       # Lambda's IteratorAge, not Kinesis' GetRecords.IteratorAgeMilliseconds: that one mixes all consumers of the stream.
       # Its last value is old when a backlog ends, so silence must not keep the alarm on.
       "consumer-behind-${replace(name, "_", "-")}" = {
-        section     = "consumer-behind"
-        means       = "${name} is more than ${local.lag_seconds[name]} s behind the votes that arrive. ${name == "vote_aggregator" ? "Live results lag." : "Votes are safe in the stream, but not stored yet."}"
-        first       = "See on the dashboard whether it is slow (duration, concurrency), refused (throttles) or failing (errors)."
-        metrics     = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
-        threshold   = local.lag_seconds[name] * 1000
-        operator    = "GreaterThanThreshold"
-        datapoints  = 3
-        periods     = 3
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "consumer-behind"
+        means      = "${name} is more than ${local.lag_seconds[name]} s behind the votes that arrive. ${name == "vote_aggregator" ? "Live results lag." : "Votes are safe in the stream, but not stored yet."}"
+        first      = "See on the dashboard whether it is slow (duration, concurrency), refused (throttles) or failing (errors)."
+        metrics    = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
+        threshold  = local.lag_seconds[name] * 1000
+        datapoints = 3
+        periods    = 3
       }
       "votes-at-risk-${replace(name, "_", "-")}" = {
-        section     = "votes-at-risk"
-        means       = "Records are ${var.settings.risk_percent} % of the way to ${local.seconds_to_live[name]} s, when ${name == "vote_aggregator" ? "the stream forgets them and live results lack them for good" : "they are given up (failure bucket) or forgotten by the stream"}."
-        first       = "Raise stream.retention_hours and apply: that buys time at once. Then mend ${name}."
-        metrics     = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
-        threshold   = var.settings.risk_percent / 100 * local.seconds_to_live[name] * 1000
-        operator    = "GreaterThanThreshold"
-        datapoints  = 1
-        periods     = 1
-        missing     = "notBreaching"
-        expressions = {}
+        section   = "votes-at-risk"
+        means     = "Records are ${var.settings.risk_percent} % of the way to ${local.seconds_to_live[name]} s, when ${name == "vote_aggregator" ? "the stream forgets them and live results lack them for good" : "they are given up (failure bucket) or forgotten by the stream"}."
+        first     = "Raise stream.retention_hours and apply: that buys time at once. Then mend ${name}."
+        metrics   = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
+        threshold = var.settings.risk_percent / 100 * local.seconds_to_live[name] * 1000
       }
       # A mapping that polls an empty stream says 0, one that is disabled, or may not read, says nothing. So this fires
       # before the first vote has come, where a comparison of records in and invocations would need votes to be late.
       "consumer-stopped-${replace(name, "_", "-")}" = {
-        section     = "consumer-stopped"
-        means       = "${name} does not read the stream: its event source mapping is disabled, gone, or may not."
-        first       = "aws lambda get-event-source-mapping --uuid ${consumer.event_source_mapping_id}"
-        metrics     = { polls = { namespace = "AWS/Lambda", name = "PolledEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "SampleCount" } }
-        threshold   = 1
-        operator    = "LessThanThreshold"
-        datapoints  = 5
-        periods     = 5
-        missing     = "breaching"
-        expressions = {}
+        section    = "consumer-stopped"
+        means      = "${name} does not read the stream: its event source mapping is disabled, gone, or may not."
+        first      = "aws lambda get-event-source-mapping --uuid ${consumer.event_source_mapping_id}"
+        metrics    = { polls = { namespace = "AWS/Lambda", name = "PolledEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "SampleCount" } }
+        threshold  = 1
+        operator   = "LessThanThreshold"
+        datapoints = 5
+        periods    = 5
+        missing    = "breaching"
       }
       # S3 counts a bucket's objects once a day; the mapping counts what it puts there as it does so.
       "batches-given-up-${replace(name, "_", "-")}" = {
-        section     = "batches-given-up"
-        means       = "${name} has given up on records; they lie in ${consumer.failure_bucket_name}."
-        first       = "Mend the cause, then: votectl redrive --environment ${var.environment}"
-        metrics     = { records = { namespace = "AWS/Lambda", name = "OnFailureDestinationDeliveredEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = 1
-        periods     = 1
-        missing     = "notBreaching"
-        expressions = {}
+        section = "batches-given-up"
+        means   = "${name} has given up on records; they lie in ${consumer.failure_bucket_name}."
+        first   = "Mend the cause, then: votectl redrive --environment ${var.environment}"
+        metrics = { records = { namespace = "AWS/Lambda", name = "OnFailureDestinationDeliveredEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
       }
       # Dropped is what was given up and could not be put into the failure bucket either.
       "records-lost-${replace(name, "_", "-")}" = {
-        section     = "records-lost"
-        means       = "${name} has given up on records that could not be put into ${consumer.failure_bucket_name}. The stream still holds them for a while."
-        first       = "Raise stream.retention_hours and apply, before anything else."
-        metrics     = { records = { namespace = "AWS/Lambda", name = "DroppedEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = 1
-        periods     = 1
-        missing     = "notBreaching"
-        expressions = {}
+        section = "records-lost"
+        means   = "${name} has given up on records that could not be put into ${consumer.failure_bucket_name}. The stream still holds them for a while."
+        first   = "Raise stream.retention_hours and apply, before anything else."
+        metrics = { records = { namespace = "AWS/Lambda", name = "DroppedEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
       }
     }
   ]...)
@@ -225,28 +188,20 @@ locals {
     for service, function in local.alarmed_functions : {
       # Clients retry single failures, so it takes some minutes of them.
       "function-failing-${replace(service, "_", "-")}" = {
-        section     = "function-failing"
-        means       = "${service} ends in errors or runs into its timeout of ${function.timeout_seconds} s, again and again."
-        first       = "aws logs tail /aws/lambda/${function.function_name} --since 15m"
-        metrics     = { errors = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = 3
-        periods     = 5
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "function-failing"
+        means      = "${service} ends in errors or runs into its timeout of ${function.timeout_seconds} s, again and again."
+        first      = "aws logs tail /aws/lambda/${function.function_name} --since 15m"
+        metrics    = { errors = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
+        datapoints = 3
+        periods    = 5
       }
       "function-throttled-${replace(service, "_", "-")}" = {
-        section     = "function-throttled"
-        means       = "Lambda refuses to run ${service}: its reserved concurrency or the account's is used up."
-        first       = "Compare with concurrency-near-quota: if that is quiet, it is ${service}.reserved_concurrency."
-        metrics     = { refused = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = 3
-        periods     = 5
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "function-throttled"
+        means      = "Lambda refuses to run ${service}: its reserved concurrency or the account's is used up."
+        first      = "Compare with concurrency-near-quota: if that is quiet, it is ${service}.reserved_concurrency."
+        metrics    = { refused = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name }, stat = "Sum" } }
+        datapoints = 3
+        periods    = 5
       }
     }
   ]...)
@@ -260,10 +215,8 @@ locals {
         running = { namespace = "AWS/Usage", name = "ResourceCount", dimensions = { Class = "None", Resource = "ConcurrentExecutions", Service = "Lambda", Type = "Resource" }, stat = "Maximum" }
       }
       threshold   = var.settings.concurrency_percent
-      operator    = "GreaterThanThreshold"
       datapoints  = 2
       periods     = 3
-      missing     = "notBreaching"
       expressions = { share = { expression = "100 * running / SERVICE_QUOTA(running)", label = "of the quota, percent" } }
     }
   }
@@ -287,10 +240,8 @@ locals {
       first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: a client's front end is wrong."
       metrics    = { for id in ["closed", "received", "rejected"] : id => local.own_metrics["vote_aggregator"][id] }
       threshold  = var.settings.rejected_percent
-      operator   = "GreaterThanThreshold"
       datapoints = 3
       periods    = 3
-      missing    = "notBreaching"
       # A handful of odd records at night is no share.
       expressions = { share = { expression = "IF(received >= 100, 100 * (rejected - closed) / received, 0)", label = "rejected, percent" } }
     }
@@ -301,114 +252,72 @@ locals {
       first       = "votectl poll list --environment ${var.environment}"
       metrics     = { for id in ["closed", "received"] : id => local.own_metrics["vote_aggregator"][id] }
       threshold   = 50
-      operator    = "GreaterThanThreshold"
       datapoints  = 10
       periods     = 10
-      missing     = "notBreaching"
       expressions = { share = { expression = "IF(received >= 100, 100 * closed / received, 0)", label = "late, percent" } }
     }
     conservation-broken-vote-aggregator = {
-      section     = "conservation-broken"
-      means       = "vote_aggregator has received records that it neither counted nor returned for a retry: its sums do not add up."
-      first       = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
-      metrics     = { unaccounted = local.own_metrics["vote_aggregator"]["unaccounted"] }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 5
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "conservation-broken"
+      means      = "vote_aggregator has received records that it neither counted nor returned for a retry: its sums do not add up."
+      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics    = { unaccounted = local.own_metrics["vote_aggregator"]["unaccounted"] }
+      datapoints = 2
+      periods    = 5
     }
     conservation-broken-vote-writer = {
-      section     = "conservation-broken"
-      means       = "vote_writer has received records that it neither stored nor returned for a retry: its sums do not add up."
-      first       = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
-      metrics     = { unaccounted = local.own_metrics["vote_writer"]["unaccounted"] }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 5
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "conservation-broken"
+      means      = "vote_writer has received records that it neither stored nor returned for a retry: its sums do not add up."
+      first      = "Do not certify anything by hand: votectl ledger <poll> --environment ${var.environment}"
+      metrics    = { unaccounted = local.own_metrics["vote_writer"]["unaccounted"] }
+      datapoints = 2
+      periods    = 5
     }
   }
 
   tally_alarms = {
     tally-not-started = {
-      section     = "tally-not-started"
-      means       = "A schedule could not start the tally of a poll that has closed."
-      first       = "votectl tally <poll> --environment ${var.environment}"
-      metrics     = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = var.schedule_group_name }, stat = "Sum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 1
-      periods     = 1
-      missing     = "notBreaching"
-      expressions = {}
+      section = "tally-not-started"
+      means   = "A schedule could not start the tally of a poll that has closed."
+      first   = "votectl tally <poll> --environment ${var.environment}"
+      metrics = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = var.schedule_group_name }, stat = "Sum" } }
     }
     tally-failed = {
-      section     = "tally-failed"
-      means       = "A tally ended without a result, or without its results pack. Nothing is lost: it can be started again."
-      first       = "votectl tally <poll> --environment ${var.environment}"
-      metrics     = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 1
-      periods     = 1
-      missing     = "notBreaching"
-      expressions = {}
+      section = "tally-failed"
+      means   = "A tally ended without a result, or without its results pack. Nothing is lost: it can be started again."
+      first   = "votectl tally <poll> --environment ${var.environment}"
+      metrics = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
     }
     # A tally looks once a minute at the least, and a look may slip into the next minute: hence two thirds.
     tally-waiting = {
-      section     = "tally-waiting"
-      means       = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
-      first       = "votectl tally <poll> --environment ${var.environment}: it names who is behind."
-      metrics     = { markers = { namespace = local.own_namespace, name = "MarkersAwaited", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = ceil(var.settings.tally_minutes * 2 / 3)
-      periods     = var.settings.tally_minutes
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "tally-waiting"
+      means      = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
+      first      = "votectl tally <poll> --environment ${var.environment}: it names who is behind."
+      metrics    = { markers = { namespace = local.own_namespace, name = "MarkersAwaited", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
+      datapoints = ceil(var.settings.tally_minutes * 2 / 3)
+      periods    = var.settings.tally_minutes
     }
     tally-blocked = {
-      section     = "tally-blocked"
-      means       = "A tally waits, because batches that vote_writer gave up on have not been redriven."
-      first       = "votectl redrive --environment ${var.environment}"
-      metrics     = { batches = { namespace = local.own_namespace, name = "FailedBatchesWaiting", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 2
-      periods     = 3
-      missing     = "notBreaching"
-      expressions = {}
+      section    = "tally-blocked"
+      means      = "A tally waits, because batches that vote_writer gave up on have not been redriven."
+      first      = "votectl redrive --environment ${var.environment}"
+      metrics    = { batches = { namespace = local.own_namespace, name = "FailedBatchesWaiting", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
+      datapoints = 2
+      periods    = 3
     }
     # Its alarm would not name the poll: a dimension poll_id is paid for each poll. The command that it sends people to does.
     certificate-withheld = {
-      section     = "certificate-withheld"
-      means       = "A tally waits, because vote_writer lost records since its poll was announced."
-      first       = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate withheld names the poll."
-      metrics     = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 1
-      periods     = 1
-      missing     = "notBreaching"
-      expressions = {}
+      section = "certificate-withheld"
+      means   = "A tally waits, because vote_writer lost records since its poll was announced."
+      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate withheld names the poll."
+      metrics = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
     }
     # The metric's value is the number of votes: it stands in the alarm's reason. One minute of it is enough, because a
     # recount says it once.
     certificate-contradicted = {
-      section     = "certificate-contradicted"
-      means       = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
-      first       = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate contradicted names the poll, with number and times of the votes."
-      metrics     = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
-      threshold   = 0
-      operator    = "GreaterThanThreshold"
-      datapoints  = 1
-      periods     = 1
-      missing     = "notBreaching"
-      expressions = {}
+      section = "certificate-contradicted"
+      means   = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
+      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate contradicted names the poll, with number and times of the votes."
+      metrics = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
     }
   }
 
@@ -416,36 +325,38 @@ locals {
   unique_count_alarms = merge([
     for settings in var.unique_count[*] : {
       unique-count-late-age = {
-        section     = "unique-count-late"
-        means       = "The number of voters of an open poll is more than ${3 * settings.refresh_seconds + 120} s old. Votes and live counts are not touched."
-        first       = "Look into the log of ${var.functions["unique_counter"].function_name}."
-        metrics     = { age = { namespace = local.own_namespace, name = "UniqueCountAge", dimensions = local.own_dimensions["unique_counter"], stat = "Maximum" } }
-        threshold   = 1000 * (3 * settings.refresh_seconds + 120)
-        operator    = "GreaterThanThreshold"
-        datapoints  = 3
-        periods     = 5
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "unique-count-late"
+        means      = "The number of voters of an open poll is more than ${3 * settings.refresh_seconds + 120} s old. Votes and live counts are not touched."
+        first      = "Look into the log of ${var.functions["unique_counter"].function_name}."
+        metrics    = { age = { namespace = local.own_namespace, name = "UniqueCountAge", dimensions = local.own_dimensions["unique_counter"], stat = "Maximum" } }
+        threshold  = 1000 * (3 * settings.refresh_seconds + 120)
+        datapoints = 3
+        periods    = 5
       }
       unique-count-late-schedule = {
-        section     = "unique-count-late"
-        means       = "Schedules can't start the count of voters: its function or their role is gone, or the scheduler is throttled."
-        first       = "make plan ENV=${var.environment}; it shows what is missing."
-        metrics     = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = settings.schedule_group_name }, stat = "Sum" } }
-        threshold   = 0
-        operator    = "GreaterThanThreshold"
-        datapoints  = 3
-        periods     = 5
-        missing     = "notBreaching"
-        expressions = {}
+        section    = "unique-count-late"
+        means      = "Schedules can't start the count of voters: its function or their role is gone, or the scheduler is throttled."
+        first      = "make plan ENV=${var.environment}; it shows what is missing."
+        metrics    = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = settings.schedule_group_name }, stat = "Sum" } }
+        datapoints = 3
+        periods    = 5
       }
     }
   ]...)
 
-  alarms = merge(
+  # What most alarms have in common: any value above zero in a minute rings, and silence does not.
+  alarm_defaults = {
+    threshold   = 0
+    operator    = "GreaterThanThreshold"
+    datapoints  = 1
+    periods     = 1
+    missing     = "notBreaching"
+    expressions = {}
+  }
+  alarms = { for name, alarm in merge(
     local.front_door_alarms, local.stream_alarms, local.table_alarms, local.consumer_alarms, local.function_alarms,
     local.account_alarms, local.counting_alarms, local.tally_alarms, local.unique_count_alarms,
-  )
+  ) : name => merge(local.alarm_defaults, alarm) }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
