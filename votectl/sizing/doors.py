@@ -64,6 +64,9 @@ def ready_concurrency(planner: Planner) -> Figure | None:
     times = np.concatenate([[-1e-3], np.linspace(0, event.duration_seconds, 1_000)])
     each = _concurrency(given("one request a second", 1), facts).value * event.requests_per_vote
     needed = np.maximum.accumulate(event.rate(times) * crest * each)
+    beyond = needed - burst.value * times / 10
+    if np.max(beyond - np.minimum.accumulate(beyond)) < burst.value:
+        return None  # as the pairs below would show, which take a million numbers
     granted = burst.value * (
         1 + np.maximum(times[None, :] - times[:, None], 0) / 10
     )  # from one time to another

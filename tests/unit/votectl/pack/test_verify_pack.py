@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from unit.votectl.pack.packs import (
     POLL_KEY,
     SIGNER,
     change_lines,
+    content_of,
     final_of,
     make,
     opening_of,
@@ -36,9 +39,20 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_pack, "MOST_PART_LINES", MOST_PART_LINES)
 
 
+@cache
+def packed() -> dict[str, bytes]:
+    """The files of a pack, made once for all tests."""
+    with TemporaryDirectory() as folder:
+        return content_of(make(Path(folder) / "pack", votes(LINES)))
+
+
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return make(tmp_path / "pack", votes(LINES))
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    for name, content in packed().items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def sentences(pack: Path, fingerprint: str | None = None) -> list[str]:
