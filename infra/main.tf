@@ -447,6 +447,7 @@ module "web" {
   cdn_enabled      = var.results_api.cdn_enabled
   distribution_arn = var.results_api.cdn_enabled ? module.cdn[0].distribution_arn : null
   identity         = local.web_identity
+  openings_enabled = try(var.results_pack.openings, false)
   settings         = var.web
 }
 

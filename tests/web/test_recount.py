@@ -34,11 +34,11 @@ def test_pack_is_recounted_without_a_request(visitor: Visitor, pack: Path) -> No
     visitor.accessible()
 
 
-def with_receipt(visitor: Visitor) -> None:
+def with_receipt(visitor: Visitor, openings: bool = True) -> None:
     """Open the page of a voter who came with a code, and voted in this browser."""
-    visitor.platform.config["identity"] = {"mode": "codes"}
+    visitor.platform.config |= {"identity": {"mode": "codes"}, "openings": openings}
     receipt = '{"shard": "shardId-000000000001", "sequence": "1", "time": 1, "title": "Finale"}'
-    visitor.page.evaluate("value => localStorage.setItem('votestream:receipt:finale', value)", receipt)
+    visitor.page.add_init_script(f"localStorage.setItem('votestream:receipt:finale', {json.dumps(receipt)})")
     visitor.open("check")
     visitor.page.get_by_text("Recount a results pack yourself").click()
 
@@ -80,9 +80,8 @@ def test_opening_of_another_vote_is_refused(visitor: Visitor, pack: Path) -> Non
     visitor.page.get_by_text("no line of this pack belongs to the opening").wait_for()
 
 
-def test_no_opening_is_offered_without_sign_in(visitor: Visitor) -> None:
-    visitor.open("check")
-    visitor.page.get_by_text("Recount a results pack yourself").click()
+def test_no_opening_is_offered_where_openings_are_off(visitor: Visitor) -> None:
+    with_receipt(visitor, openings=False)
     assert visitor.page.get_by_label("Find my own line").count() == 0
 
 

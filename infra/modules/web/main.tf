@@ -77,6 +77,7 @@ resource "aws_s3_object" "config" {
     api         = ""
     identity    = { for name, value in var.identity : name => value if value != null }
     logo        = var.settings.logo_file == null ? null : local.logo_key
+    openings    = var.openings_enabled
     privacy_url = var.settings.privacy_url
     texts       = var.settings.custom_texts
     title       = var.settings.title

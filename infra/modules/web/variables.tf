@@ -29,6 +29,13 @@ variable "name" {
   nullable    = false
 }
 
+variable "openings_enabled" {
+  type        = bool
+  description = "Whether voters may ask for what finds their own line in a results pack. Changes in place."
+  default     = false
+  nullable    = false
+}
+
 variable "settings" {
   type = object({
     accent          = optional(string, "#2346d6")

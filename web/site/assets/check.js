@@ -117,7 +117,7 @@ function draw() {
     html`<header>${config.logo ? html`<img src=${config.logo} alt="">` : nothing}<span dir="auto">${config.title}</span></header>
       <h1>${problem ? t(problem) : t('check_title')}</h1>
       ${problem ? nothing : entries.length ? entries.map(part) : none}
-      ${problem || !crypto.subtle ? nothing : recounting(draw, signedIn() && entries.some(({ receipt }) => receipt) ? openingOf : null)}
+      ${problem || !crypto.subtle ? nothing : recounting(draw, config.openings && entries.some(({ receipt }) => receipt) ? openingOf : null)}
       <footer>${when(config.privacy_url, () => html`<a href=${config.privacy_url}>${t('privacy')}</a>`)}</footer>`,
     app,
   );

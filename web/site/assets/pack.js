@@ -34,7 +34,7 @@ async function recount(form, draw, openingOf) {
   draw();
 }
 
-// `openingOf` asks for the opening of this browser's vote in a poll; null where nobody signs in, or nothing was sent.
+// `openingOf` asks for the opening of this browser's vote in a poll; null where there are no openings, or nothing was sent.
 export const recounting = (draw, openingOf) => html`<section class="standing"><details>
     <summary>${t('pack_title')}</summary>
     <p class="hint">${t('pack_hint')}</p>

@@ -57,6 +57,7 @@ run "settings_are_for_everybody" {
       api         = ""
       identity    = { mode = "none" }
       logo        = null
+      openings    = false
       privacy_url = null
       texts       = {}
       title       = "Votestream"
@@ -80,6 +81,7 @@ run "settings_of_a_show" {
   command = plan
 
   variables {
+    openings_enabled = true
     identity = {
       authority  = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abcdefghi"
       client_id  = "client"
@@ -102,6 +104,11 @@ run "settings_of_a_show" {
   assert {
     condition     = jsondecode(aws_s3_object.config.content).identity == { authority = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abcdefghi", client_id = "client", logout_url = "https://votes.auth.eu-west-1.amazoncognito.com/logout", mode = "cognito", scope = "openid", token = "id" }
     error_message = "The page knows where voters sign in."
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_object.config.content).openings
+    error_message = "The page offers voters their own line where the API gives it to them."
   }
 
   assert {
