@@ -133,6 +133,8 @@ def test_form_appears_at_the_opening_time_without_a_request(visitor: Visitor) ->
     visitor.page.clock.install()
     visitor.open()
     visitor.page.get_by_text("Opens in").wait_for()
+    assert visitor.page.locator("#app li").all_inner_texts() == ["Ada", "Grace", "Linus", "Margaret"]
+    assert visitor.page.get_by_role("radio").count() == 0
     asked = len(visitor.platform.requests)
     visitor.let_pass(92)
     visitor.see("Choose one")

@@ -58,7 +58,7 @@ function fail(text) {
 }
 
 function body() {
-  if (problem) return html`<h1>${t(problem)}</h1>`;
+  if (problem) return html`<div class="stage"><h1 class="big">${t(problem)}</h1></div>`;
   const status = statusOf(poll, results);
   return html`<div class="head"><h1><bdi dir="auto">${poll.title}</bdi></h1>${timing(status)}</div>
     <div class="stage"><div class="bars">${middle(status)}</div>${when(!overlay && ['scheduled', 'open'].includes(status) && config.identity?.mode !== 'iam', () => invitation(status))}</div>`;
@@ -92,7 +92,7 @@ const invitation = (status) => html`<aside><p class="call">${t(status === 'open'
 function draw() {
   render(
     html`${when(!overlay, () => html`<header>${config.logo ? html`<img src=${config.logo} alt="">` : nothing}<span dir="auto">${config.title}</span>
-          <button class="plain" @click=${() => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen())}>${t('full_screen')}</button></header>`)}
+          ${when(document.fullscreenEnabled, () => html`<button class="plain" @click=${() => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen())}>${t('full_screen')}</button>`)}</header>`)}
       ${body()} ${when(down, () => html`<p class="notice">${t('down')}</p>`)}`,
     app,
   );

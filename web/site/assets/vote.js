@@ -42,6 +42,7 @@ async function main() {
   await identify();
   if (receipt()) step = 'received';
   draw();
+  tick();
   setInterval(tick, 1000);
   const pending = tab.get(pendingKey);
   if (pending && step !== 'signed-out') deliver(pending);
@@ -225,6 +226,10 @@ function voting() {
   return form();
 }
 
+const scheduled = () => html`<section class="panel">${until('opens', poll.opens_at)}</section>
+    ${when(step === 'signed-out', voting)}
+    <ul class="names">${poll.options.map((option) => html`<li dir="auto">${option.label}</li>`)}</ul>`;
+
 function closed(status) {
   if (status === 'cancelled') return panel('calm', t('cancelled'), t('cancelled_note'));
   const mine = step === 'late' ? t('late') : receipt() ? t('received_ended') : '';
@@ -246,8 +251,7 @@ function body() {
   if (problem) return panel(problem === 'loading' ? 'busy' : 'calm', t(problem));
   const status = statusOf(poll, results);
   return html`<h1><bdi dir="auto">${poll.title}</bdi></h1>
-    ${status === 'scheduled' ? until('opens', poll.opens_at) : status === 'open' ? until('closes', poll.closes_at) : nothing}
-    ${status === 'scheduled' ? (step === 'signed-out' ? voting() : nothing) : status === 'open' ? voting() : closed(status)}
+    ${status === 'scheduled' ? scheduled() : status === 'open' ? html`${until('closes', poll.closes_at)}${voting()}` : closed(status)}
     ${when(down, () => html`<p class="notice">${t('down')}</p>`)} ${standing(status)}`;
 }
 
