@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from e2e.observing import wait_for
 from votectl.counts import CountReader
@@ -14,9 +14,16 @@ from web import browser
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright, browser.started(playwright) as context:
-        yield context
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, browser.started(playwright) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture

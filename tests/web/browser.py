@@ -4,12 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Playwright
+from playwright.sync_api import Browser, Playwright
 
 INSTALLED = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -64,13 +63,10 @@ def find(playwright: Playwright) -> str:
 
 
 @contextmanager
-def started(playwright: Playwright) -> Iterator[BrowserContext]:
-    """Start the browser with a profile of its own that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="votestream-browser-", ignore_cleanup_errors=True) as profile:
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=find(playwright), headless=True, args=list(FLAGS)
-        )
-        try:
-            yield context
-        finally:
-            context.close()
+def started(playwright: Playwright) -> Iterator[Browser]:
+    """Start the browser; each of its contexts is as a browser that nobody has used."""
+    chromium = playwright.chromium.launch(executable_path=find(playwright), args=list(FLAGS))
+    try:
+        yield chromium
+    finally:
+        chromium.close()

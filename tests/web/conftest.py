@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from web import browser
 from web.platform import POLL, Platform, served
@@ -59,9 +59,6 @@ class Visitor:
 
     def accessible(self) -> None:
         """Fail on anything that axe finds, in light and in dark."""
-        if not self.page.evaluate("'axe' in window"):
-            # As a browser extension would: the page's own policy lets no script of others in.
-            self.page.evaluate((HERE / "vendor" / "axe.js").read_text() + "; undefined")
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = self.page.evaluate(
@@ -84,9 +81,23 @@ class Visitor:
 
 
 @pytest.fixture(scope="session")
-def context() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright, browser.started(playwright) as context:
-        yield context
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, browser.started(playwright) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """The browser of a phone, with an empty store."""
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="light", reduced_motion="reduce"
+    )
+    # Chance is at its least, so that waits are what the server asked for.
+    context.add_init_script("Math.random = () => 0")
+    # As a browser extension would: the page's own policy lets no script of others in.
+    context.add_init_script(path=HERE / "vendor" / "axe.js")
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -112,16 +123,9 @@ def another(context: BrowserContext, platform: Platform) -> Iterator[Visitor]:
 
 @pytest.fixture
 def visitor(context: BrowserContext, platform: Platform) -> Iterator[Visitor]:
-    """A phone with an empty store; every page must be free of errors and of requests to other origins."""
-    page = context.new_page()
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    # Chance is at its least, so that waits are what the server asked for.
-    page.add_init_script("Math.random = () => 0")
-    page.goto(f"{platform.origin}/config.json")
-    page.evaluate("localStorage.clear(); sessionStorage.clear()")
-    visitor = Visitor(page, platform)
+    """A page; it must be free of errors and of requests to other origins."""
+    visitor = Visitor(context.new_page(), platform)
     platform.requests.clear()
     yield visitor
-    page.close()
+    visitor.page.close()
     assert not visitor.problems
