@@ -128,8 +128,8 @@ $(SCAN_VENV): requirements/scan.txt | $(UV)
 
 # These keep compiled Python in one folder outside the source, even where a shell forbids to write it beside the
 # source. Without it, each process compiles every library and test again: a third of its time.
-check test-python: export PYTHONDONTWRITEBYTECODE :=
-check test-python: export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
+check test-python test-web: export PYTHONDONTWRITEBYTECODE :=
+check test-python test-web: export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
 
 .PHONY: check
 check: $(VENV) ## Check style, types, import layers and quick unit tests: run it after each change
