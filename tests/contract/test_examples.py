@@ -132,7 +132,7 @@ TYPED = st.one_of(
 
 
 @given(TYPED, st.integers(0, END_OF_TIME_MS - 2 * 86_400_000))
-def test_whatever_is_typed_the_examples_are_accepted(typed: str, now_ms: int) -> None:
+def test_examples_in_error_messages_are_accepted(typed: str, now_ms: int) -> None:
     parsers: list[Parser] = [CASES[name][0] for name in OPEN]
     for parse in (*parsers, lambda text: parse_moment(text, now_ms)):
         error = refusal(parse, typed)

@@ -133,12 +133,12 @@ def searched_by(widget: dict[str, Any]) -> set[str]:
     return {match[1] for match in found if match}
 
 
-def test_what_a_widget_searches_for_is_counted_for_each_poll() -> None:
+def test_metrics_that_a_widget_searches_for_exist_per_poll() -> None:
     names = set().union(*(searched_by(widget) for widget in observed().dashboard["widgets"]))
     assert names == {OwnMetric.VOTES_PER_HUNDRED_VOTERS}
 
 
-def test_what_the_functions_count_is_on_the_dashboard() -> None:
+def test_the_functions_metrics_are_on_the_dashboard() -> None:
     widgets = observed().dashboard["widgets"]
     shown = {metric.name for widget in widgets for metric in metrics_of_widget(widget).values()}
     shown = shown.union(*map(searched_by, widgets))

@@ -107,7 +107,7 @@ def test_a_deployment_is_never_stopped_half_way_nor_overtaken() -> None:
     }
 
 
-def test_what_is_deployed_is_what_was_built_once() -> None:
+def test_the_deploy_workflow_builds_one_release() -> None:
     deploy = jobs(FOLDER / "workflows" / "deploy.yml")
     built = [
         name

@@ -55,7 +55,7 @@ def test_a_deployment_as_it_should_be_is_ok(deployment: Deployment) -> None:
 
 
 @pytest.mark.local_cloud
-def test_what_is_broken_is_named_with_what_to_do(deployment: Deployment) -> None:
+def test_a_broken_part_is_named_with_what_to_do(deployment: Deployment) -> None:
     with faults.consumers_away(deployment, wait_for), failed_batch(deployment):
         code, found = examined(deployment)
     assert code == 1

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
         pytest.param("lose-batches", "records-lost", id="read-again-from-the-stream"),
     ],
 )
-def test_what_is_given_up_is_brought_back_and_no_vote_is_missing(
+def test_batches_given_up_are_redriven_and_no_vote_is_missing(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str, section: str
 ) -> None:
     monkeypatch.setattr(drill, "WELL_SECONDS", 1.0)

@@ -89,7 +89,7 @@ def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
     wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=40), 60)
 
 
-def test_what_the_consumers_give_up_lands_in_their_buckets_and_the_votes_can_be_brought_back(
+def test_batches_given_up_are_in_the_failure_buckets_and_can_be_redriven(
     deployment: Deployment, front_door: httpx.Client, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")

@@ -180,7 +180,7 @@ def test_hidden_counts_stay_hidden_until_they_may_be_seen(
     wait_for(lambda: read(poll.poll_id).json()["total"] == 1, seconds=20)
 
 
-def test_who_has_the_newest_answer_is_told_so(open_poll: Callable[..., Poll], read: Read) -> None:
+def test_an_up_to_date_client_gets_304(open_poll: Callable[..., Poll], read: Read) -> None:
     poll = open_poll("a", "b")
     etag = read(poll.poll_id).headers["etag"]
     again = read(poll.poll_id, headers={"If-None-Match": etag})
@@ -202,7 +202,7 @@ def test_results_can_be_had_as_a_table(short_poll: Callable[..., Poll], read: Re
     ("poll_id", "status", "error"),
     [("no-such-poll", 404, "unknown_poll"), ("UPPER", 400, "malformed"), ("caf%C3%A9", 400, "malformed")],
 )
-def test_what_cannot_be_answered_is_refused_with_a_reason(
+def test_unanswerable_requests_are_refused_with_a_reason(
     poll_id: str, status: int, error: str, read: Read
 ) -> None:
     for resource in ("/polls/{poll_id}", RESULTS):

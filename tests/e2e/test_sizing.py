@@ -54,7 +54,7 @@ def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
 
 
 @pytest.mark.alone  # it counts every vote of the platform
-def test_a_run_on_other_settings_is_told_apart(run: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_run_with_other_settings_is_distinguished(run: tuple[Path, str], tmp_path: Path) -> None:
     path, _ = run
     told = json.loads(path.read_text())
     told["deployment"]["vote_aggregator"]["batching_window_seconds"] = 2

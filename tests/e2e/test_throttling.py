@@ -39,7 +39,7 @@ def votes_in(stream: NewRecords) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 @pytest.mark.local_cloud
-def test_every_vote_that_the_stream_refuses_is_told_so_and_not_counted(
+def test_votes_that_the_stream_refuses_get_429_and_are_not_counted(
     deployment: Deployment,
     door: Door,
     open_poll: Callable[..., Poll],
@@ -113,7 +113,7 @@ def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_of_which_the_stream_takes_nothing_is_told_so_as_a_whole(
+def test_a_batch_that_the_stream_refuses_entirely_gets_one_error(
     kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     stream = NewRecords(deployment)
@@ -151,7 +151,7 @@ def narrow(kind: str, doors: Doors) -> Iterator[str]:
 
 @pytest.mark.throttling
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_vote_above_the_limit_of_a_door_is_told_so_and_not_stored(
+def test_votes_above_a_doors_limit_get_429_and_are_not_stored(
     kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     stream = NewRecords(deployment)

@@ -86,7 +86,7 @@ def poll_id() -> str:
 # Voters who sign in
 
 
-def test_who_has_signed_in_votes_as_themselves(
+def test_signed_in_voters_vote_as_themselves(
     stream: NewRecords, poll_id: str, signed_in: Door, voter: Voter
 ) -> None:
     answer = signed_in.client.post(f"/polls/{poll_id}/votes", json={"option": "a"}, headers=voter.headers)
@@ -366,7 +366,7 @@ def test_a_signature_is_for_one_body_only(stream: NewRecords, poll_id: str, vouc
 
 
 @pytest.mark.parametrize("key", [None, "guessed"])
-def test_where_clients_have_keys_nobody_votes_without_one(
+def test_with_client_keys_votes_without_one_are_refused(
     key: str | None, stream: NewRecords, poll_id: str, doors: Doors
 ) -> None:
     with doors.signed(doors.iam, headers={"X-Api-Key": key} if key else {}) as client:

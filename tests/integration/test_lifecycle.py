@@ -130,7 +130,7 @@ def a_final(poll: Poll) -> Final:
         pytest.param({"title": "Dinner", "visibility": "never"}, id="among-others"),
     ],
 )
-def test_what_people_voted_on_is_frozen_in_the_table_when_a_poll_closes(
+def test_title_and_options_freeze_in_the_table_when_a_poll_closes(
     world: World, change: dict[str, Any]
 ) -> None:
     poll = world.create()

@@ -289,7 +289,7 @@ def test_a_marker_is_in_the_shard_that_it_was_aimed_at(deployment: Deployment, r
     assert len({marker.marker_id for marker in markers_in_stream(deployment)}) == 700
 
 
-def test_a_table_that_is_not_there_is_no_matter_for_a_retry(tables_in_ministack: Store) -> None:
+def test_a_missing_table_is_not_retried(tables_in_ministack: Store) -> None:
     with pytest.raises(StoreRefused, match="ResourceNotFoundException"):
         TallyRowTable(tables_in_ministack.client, "no-such-table").live("poll-1")
 

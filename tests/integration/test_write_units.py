@@ -112,7 +112,7 @@ def test_a_change_of_mind_of_a_voter_whom_the_process_remembers_costs_one(
     assert process.units_for(ballots(poll, 2, "choice-b")) == len(VOTERS)
 
 
-def test_what_the_process_remembers_as_stored_costs_nothing(poll: Poll, processes: Iterator[Process]) -> None:
+def test_a_vote_remembered_as_stored_costs_nothing(poll: Poll, processes: Iterator[Process]) -> None:
     process = next(processes)
     process.units_for(ballots(poll, 2))
     assert process.units_for(ballots(poll, 2)) == 0

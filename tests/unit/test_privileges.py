@@ -84,7 +84,7 @@ def test_a_permission_that_nothing_uses_is_named(call: Call) -> None:
         ),
     ],
 )
-def test_what_is_a_little_different_is_not_granted(call: Call) -> None:
+def test_similar_actions_are_not_granted(call: Call) -> None:
     assert len(not_granted(granted(), [call])) == 1
 
 

@@ -163,7 +163,7 @@ run "the_smoke_test_writes_its_own_polls_only" {
   }
 }
 
-run "sees_nothing_of_what_voters_did" {
+run "cannot_read_votes" {
   command = plan
 
   assert {

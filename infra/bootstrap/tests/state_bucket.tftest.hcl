@@ -33,7 +33,7 @@ run "keeps_states_that_were_overwritten" {
   }
 }
 
-run "keeps_everybody_else_out" {
+run "keeps_other_principals_out" {
   command = plan
 
   assert {

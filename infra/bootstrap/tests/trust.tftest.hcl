@@ -72,7 +72,7 @@ run "trusts_a_number_where_it_is_given" {
   }
 }
 
-run "leaves_the_connection_to_whom_it_belongs" {
+run "leaves_an_existing_connection_alone" {
   command = plan
 
   variables {

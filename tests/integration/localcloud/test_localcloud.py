@@ -494,7 +494,7 @@ def test_lanes_keep_the_order_of_each_key(pipeline: Callable[..., Pipeline]) -> 
     assert len(votes.cloud.function_pids(votes.name)) == 3
 
 
-def test_a_mapping_that_was_disabled_goes_on_where_it_stopped(pipeline: Callable[..., Pipeline]) -> None:
+def test_a_mapping_that_was_disabled_continues_where_it_stopped(pipeline: Callable[..., Pipeline]) -> None:
     votes = pipeline()
     functions = votes.cloud.client("lambda")
 
@@ -518,7 +518,7 @@ def test_a_mapping_that_was_disabled_goes_on_where_it_stopped(pipeline: Callable
     assert votes.stored()[0]["stored_at"] == first, "a record that was done came again"
 
 
-def test_a_mapping_that_is_resized_says_so_and_goes_on_where_it_was(
+def test_a_resized_mapping_says_so_and_continues_where_it_was(
     pipeline: Callable[..., Pipeline],
 ) -> None:
     # Its function takes longer than the new mapping takes to be enabled: the old one ends after that.

@@ -200,7 +200,7 @@ def test_a_batch_becomes_a_record_for_each_vote_in_order(outcomes: dict[str, Out
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_vote_becomes_a_request_without_a_record(case: str, outcomes: dict[str, Outcome]) -> None:
+def test_an_invalid_vote_becomes_a_request_without_a_record(case: str, outcomes: dict[str, Outcome]) -> None:
     assert outcomes[case][0] == {"StreamName": STREAM}
 
 
@@ -242,7 +242,7 @@ def test_a_request_without_content_type_is_answered_415(outcomes: dict[str, Outc
     assert outcomes["refused-with-type"] == (json.loads(MALFORMED), 0, {})
 
 
-def test_refused_clients_are_told_to_wait_from_1_to_8_seconds(outcomes: dict[str, Outcome]) -> None:
+def test_refused_clients_must_wait_1_to_8_seconds(outcomes: dict[str, Outcome]) -> None:
     waits = []
     for digit in range(10):
         body, status, headers = outcomes[f"throttled-{digit}"]

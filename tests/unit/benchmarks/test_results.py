@@ -113,7 +113,7 @@ def test_ratios_are_taken_run_by_run() -> None:
     assert Spread.of_ratios([10, 40, 90], [10, 20, 30]) == Spread(median=2, least=1, most=3)
 
 
-def test_the_report_tells_ratios(results: Results) -> None:
+def test_the_report_shows_ratios(results: Results) -> None:
     lines = report(results).splitlines()
 
     (writer,) = [line for line in lines if line.startswith("| **vote_writer** ") and "0.0667" in line]
@@ -123,7 +123,7 @@ def test_the_report_tells_ratios(results: Results) -> None:
     assert start.split("|")[2].strip() == "2", "460 of 230"
 
 
-def test_a_further_poll_is_told_in_votes(results: Results) -> None:
+def test_the_cost_of_another_poll_is_given_in_votes(results: Results) -> None:
     (line,) = [line for line in report(results).splitlines() if line.startswith("| 100 polls in a batch")]
     assert line.split("|")[2].strip() == "101", "99 polls more take the time of 10,000 votes"
 
@@ -135,7 +135,7 @@ def test_the_report_says_how_many_targets_are_met(results: Results) -> None:
     assert f"Targets: {met} of {len(found)} met" in report(results)
 
 
-def test_nothing_measured_is_nothing_told() -> None:
+def test_without_measurements_nothing_is_reported() -> None:
     assert report(Results()) == ""
 
 

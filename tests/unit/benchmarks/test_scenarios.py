@@ -108,7 +108,7 @@ def test_a_pace_keeps_lanes_below_what_a_table_takes(bench: Bench, monkeypatch: 
     assert paced.throttled_statements == 0
 
 
-def test_what_a_table_has_no_units_for_is_refused_and_written_later(bench: Bench) -> None:
+def test_writes_beyond_a_tables_units_are_refused_and_written_later(bench: Bench) -> None:
     with bench.start(subjects.VOTE_WRITER) as writer:
         event = bench.stream.event(bench.stream.new_voters(100), bench.polls)
         bench.store.counted()

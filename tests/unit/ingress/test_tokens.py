@@ -145,7 +145,7 @@ def test_text_that_is_no_token_is_refused(token: str) -> None:
     refused(token)
 
 
-def test_unknown_key_is_told_apart() -> None:
+def test_an_unknown_key_is_distinguished() -> None:
     with pytest.raises(UnknownKey):
         verified_claims(signed(CLAIMS, "third"), KEYS, ISSUER, NOW)
 

@@ -58,5 +58,5 @@ def test_curves_add_up_to_what_was_sent() -> None:
     assert list(curves.counted_by_then) == [300, 600]
 
 
-def test_a_run_that_sent_nothing_has_curves_all_the_same() -> None:
+def test_a_run_without_votes_has_curves() -> None:
     assert float(curves_of([], [], began_ms=0).acknowledged.sum()) == 0

@@ -205,7 +205,7 @@ class TestDoubled:
         found = check(scenario, answers, changed(observed, "finale", live=live))
         assert found.differences == Differences(doubled=1)
 
-    def test_a_vote_of_a_throttled_voter_that_is_stored_all_the_same(
+    def test_a_stored_vote_after_a_429(
         self, scenario: Scenario, answers: list[Answer], platform: Platform
     ) -> None:
         observed = platform(answers)

@@ -84,7 +84,7 @@ def test_other_services_are_noted_with_what_was_asked_for() -> None:
     ]
 
 
-def test_what_nobody_thought_of_is_noted_as_a_resource_that_no_policy_names() -> None:
+def test_an_unknown_resource_is_logged_as_one_that_no_policy_names() -> None:
     assert asked("sns", "Publish", TopicArn="t") == [RecordedCall("sns:Publish", "unknown", {})]
     (call,) = asked("dynamodb", "ExecuteStatement", Statement="DROP TABLE votes")
     assert call.resource.endswith("table/unknown")

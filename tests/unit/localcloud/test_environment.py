@@ -39,7 +39,7 @@ def test_localstack_serves_dynamodb_itself(here: dict[str, str]) -> None:
     assert "AWS_ENDPOINT_URL_DYNAMODB" not in environment({**here, "EMULATOR": "localstack"})
 
 
-def test_a_running_cloud_tells_where_it_is(here: dict[str, str], tmp_path: Path) -> None:
+def test_a_running_cloud_prints_its_address(here: dict[str, str], tmp_path: Path) -> None:
     settings = replace(
         CloudSettings.from_environment(here), port=5001, dynamodb_port=5002, region="eu-central-1"
     )

@@ -154,7 +154,7 @@ def test_an_error_of_the_handler_leaves_the_process_warm(
     assert pids(folders) == before
 
 
-def test_a_handler_that_ends_its_process_at_import_says_so(function: Callable[..., FunctionProcess]) -> None:
+def test_a_handler_that_exits_at_import_is_reported(function: Callable[..., FunctionProcess]) -> None:
     process = function("raise SystemExit(7)")
     with pytest.raises(InitFailedError, match="exit status 7"):
         process.start()

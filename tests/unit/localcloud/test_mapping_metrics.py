@@ -64,7 +64,7 @@ def test_a_failed_delivery_is_a_metric_of_the_function(counts: EventCounts) -> N
     assert datum["Dimensions"] == [{"Name": "FunctionName", "Value": "a-function"}]
 
 
-def test_what_is_taken_is_not_published_again(counts: EventCounts) -> None:
+def test_counts_that_were_taken_are_not_published_again(counts: EventCounts) -> None:
     counts.add(MappingMetric.POLLED, 1)
     assert counts.take()
     assert counts.take() == []
@@ -104,7 +104,7 @@ class TestPublisher:
         publisher.stop()
 
     @pytest.mark.usefixtures("publisher")
-    def test_it_goes_on_when_nobody_answers(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
+    def test_it_continues_without_an_answer(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
         cloudwatch.faults = 1
         counts.add(MappingMetric.POLLED, 0)
         assert wait_until(lambda: cloudwatch.calls == 1, 5)

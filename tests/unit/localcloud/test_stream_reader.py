@@ -189,7 +189,9 @@ def test_an_unknown_reported_record_fails_the_whole_batch(read: Callable[..., Sh
     assert consumer.batches == [numbers(1, 5), numbers(1, 5)]
 
 
-def test_what_outlives_its_retries_is_given_up_and_the_rest_goes_on(read: Callable[..., ShardReader]) -> None:
+def test_a_batch_without_retries_left_is_given_up_and_the_next_ones_continue(
+    read: Callable[..., ShardReader],
+) -> None:
     consumer = Consumer(fail_on("3"))
     policy = replace(POLICY, batch_size=5, maximum_retry_attempts=2)
     finish(read(Shard([record(n) for n in range(1, 11)]), consumer, policy))

@@ -208,7 +208,7 @@ def test_the_table_has_a_tag_of_its_own(ask: Ask) -> None:
     assert ask()["headers"]["ETag"] != ask(headers={"Accept": "text/csv"})["headers"]["ETag"]
 
 
-def test_what_can_change_is_kept_for_a_second_and_what_cannot_for_long(ask: Ask, tables: Tables) -> None:
+def test_changing_results_are_cached_for_a_second_and_final_ones_long(ask: Ask, tables: Tables) -> None:
     assert ask()["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"
     tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
     assert ask()["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"  # a recount may come

@@ -190,6 +190,6 @@ def test_a_key_that_was_destroyed_gives_no_opening() -> None:
 @pytest.mark.parametrize(
     ("error", "raised"), [("ThrottlingException", StoreUnavailable), ("AccessDeniedException", StoreRefused)]
 )
-def test_errors_of_kms_are_told_by_their_code(error: str, raised: type[Exception]) -> None:
+def test_kms_errors_are_reported_by_code(error: str, raised: type[Exception]) -> None:
     with pytest.raises(raised, match=f"^a poll's key can't be read: {error}$"):
         key_store(error).find("poll-1")

@@ -27,7 +27,7 @@ def test_markers_on_their_way_mean_counting(tables: Tables) -> None:
     assert stage_of(a_poll(), tables, AFTER).status is Status.COUNTING
 
 
-def test_a_certified_result_means_final_whatever_else_is_there(tables: Tables) -> None:
+def test_a_poll_with_a_certificate_is_final(tables: Tables) -> None:
     tables.draining.add("poll-1")
     tables.finals["poll-1"] = a_final()
     assert stage_of(a_poll(), tables, AFTER) == (Status.FINAL, a_final())

@@ -93,7 +93,7 @@ def test_live_rows_are_summed_over_all_pages(client: "DynamoDBClient", stub: Stu
     )
 
 
-def test_unique_rows_come_with_the_live_ones_and_are_told_apart(
+def test_unique_rows_are_read_with_the_live_ones_and_distinguished(
     client: "DynamoDBClient", stub: Stubber
 ) -> None:
     counted = [

@@ -114,7 +114,7 @@ def test_two_executions_at_once_write_one_pack(exported: dict[str, bytes]) -> No
     assert world.pack == exported
 
 
-def test_a_pack_that_is_there_is_left_alone() -> None:
+def test_a_published_pack_is_not_changed() -> None:
     world = World()
     world.publishing()
     before = dict(world.files)

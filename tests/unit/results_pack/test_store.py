@@ -70,7 +70,7 @@ PUT = {
 }
 
 
-def test_a_packs_file_is_written_only_where_there_is_none(s3: "S3Client", objects: Stubber) -> None:
+def test_an_existing_file_of_a_pack_is_not_overwritten(s3: "S3Client", objects: Stubber) -> None:
     objects.add_response("put_object", {}, PUT)
     assert bucket(s3).publish("packs/finale/key.der", b"content")
 
@@ -82,7 +82,7 @@ def test_a_packs_file_is_locked_where_asked_for(s3: "S3Client", objects: Stubber
 
 
 @pytest.mark.parametrize(("there", "same"), [(b"content", True), (b"other", False)])
-def test_a_packs_file_that_is_there_is_compared(
+def test_an_existing_file_of_a_pack_is_compared(
     s3: "S3Client", objects: Stubber, there: bytes, *, same: bool
 ) -> None:
     objects.add_client_error("put_object", "PreconditionFailed", http_status_code=412)

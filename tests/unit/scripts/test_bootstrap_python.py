@@ -110,7 +110,7 @@ def test_a_package_that_is_not_the_locked_one_is_refused_with_pips_reason(
 
 
 @pytest.mark.usefixtures("no_pip")
-def test_a_machine_without_pip_is_told_how_to_get_it(layout: Layout) -> None:
+def test_without_pip_the_error_says_how_to_install_it(layout: Layout) -> None:
     with pytest.raises(UserError, match=r"has pip or ensurepip.*apt-get install python3-pip"):
         uv.ensure(layout)
 
@@ -188,7 +188,7 @@ def test_without_network_and_cache_one_line_says_so(
     assert "\n" not in str(failure.value)
 
 
-def test_what_uv_refuses_is_shown_in_one_line(
+def test_uvs_error_is_shown_in_one_line(
     layout: Layout, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(program("uv", "echo Resolving; echo 'error: Hash mismatch for x' >&2; echo hint >&2; exit 1"))

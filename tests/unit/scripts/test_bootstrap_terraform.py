@@ -150,7 +150,7 @@ def test_a_download_with_another_checksum_is_not_installed(
 
 
 @pytest.mark.usefixtures("put", "releases")
-def test_a_release_that_is_not_there_is_named(
+def test_a_missing_release_is_named(
     layout: Layout,
 ) -> None:
 

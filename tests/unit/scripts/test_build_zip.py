@@ -232,7 +232,7 @@ def break_manifest(root: Path) -> None:
 @pytest.mark.parametrize(
     "change", [change_source, add_source, change_lock, delete_archive, damage_archive, break_manifest]
 )
-def test_whatever_changes_is_built_anew(project: Layout, change: Callable[[Path], None]) -> None:
+def test_any_changed_input_causes_a_new_build(project: Layout, change: Callable[[Path], None]) -> None:
     folder, _ = build_zip.build(project, ARM64)
     change(project.root)
 

@@ -41,7 +41,7 @@ def test_each_module_is_there_as_source_and_compiled() -> None:
     assert [name for name in sorted(files) if bytecode.is_bytecode(name)] == sorted(files.keys() - SOURCES)
 
 
-def test_what_no_handler_loads_stays_source() -> None:
+def test_modules_that_no_handler_loads_stay_source() -> None:
     sources = {"pydantic/v1/main.py": b"", "aws_lambda_powertools/event_handler/api.py": b""}
 
     assert bytecode.with_bytecode(sources, TAG) == sources

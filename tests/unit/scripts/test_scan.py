@@ -117,7 +117,7 @@ def test_a_scanner_that_does_not_report_is_no_clean_bill(layout: Layout) -> None
         scan.scan_infra(layout)
 
 
-def test_what_pip_audit_could_not_look_up_is_no_clean_bill(layout: Layout) -> None:
+def test_a_package_that_pip_audit_could_not_look_up_is_an_error(layout: Layout) -> None:
     answer = {"dependencies": [{"name": "left-pad", "skip_reason": "not found"}]}
     play(layout.root / ".venv-scan/bin/pip-audit", json.dumps(answer), 0)
     (layout.requirements / "lambda.txt").touch()

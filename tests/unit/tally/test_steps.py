@@ -89,7 +89,7 @@ def test_a_poll_that_does_not_exist_is_named(world: World, state: States) -> Non
 
 
 @pytest.mark.parametrize("step", ["begin", "put_markers", "certify"])
-def test_a_poll_that_is_cancelled_meanwhile_ends_its_tally(world: World, state: States, step: str) -> None:
+def test_a_cancellation_during_a_tally_ends_it(world: World, state: States, step: str) -> None:
     tally = counted(world, drained(world, state()))
     world.polls["poll"] = POLL.model_copy(update={"cancelled_at": CLOSES_AT - 1})
     with pytest.raises(PollCancelled):
@@ -141,7 +141,7 @@ def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
         run(world, tally, step)
 
 
-def test_a_tally_that_an_older_release_began_goes_on(world: World, state: States) -> None:
+def test_a_tally_that_an_older_release_began_continues(world: World, state: States) -> None:
     tally = counted(world, drained(world, state())).then(wording="")
     assert run(world, tally, "certify")["agrees"]
 
@@ -194,7 +194,7 @@ def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> 
     assert TallyState.model_validate(run(world, other, "check_drain")).passed_at is not None
 
 
-def test_what_the_writer_gave_up_on_has_to_be_redriven_first(world: World, state: States) -> None:
+def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World, state: States) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
     world.failures.batches = 2
@@ -360,7 +360,7 @@ def test_a_deployment_without_recounts_starts_none(world: World, state: States) 
     assert steps.certify(done, runtime).recount_at == 0
 
 
-def test_votes_that_came_too_late_are_told_with_their_number_and_times(world: World, state: States) -> None:
+def test_late_votes_are_reported_with_number_and_times(world: World, state: States) -> None:
     """A new voter and a changed vote: both arrived in the last seconds, and were stored after the certificate."""
     end = CLOSES_AT // 1000
     world.stored(Counter(a=3, b=1))

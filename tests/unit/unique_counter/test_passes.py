@@ -191,7 +191,7 @@ def test_a_final_poll_ends_its_schedule_and_keeps_its_rows(scene: Scene) -> None
     assert scene.counts == before
 
 
-def test_counting_goes_on_after_the_end_until_the_final(scene: Scene) -> None:
+def test_counting_continues_after_the_end_until_the_final(scene: Scene) -> None:
     scene.now = CLOSES_AT + 60_000
     scene.store(VOTES)
     assert scene.run().stopped == []
@@ -215,7 +215,7 @@ def test_the_age_is_that_of_the_oldest_bucket(scene: Scene) -> None:
     ] == pytest.approx(400_000, abs=200)
 
 
-def test_votes_are_held_against_voters_for_each_poll(scene: Scene) -> None:
+def test_votes_are_compared_with_voters_for_each_poll(scene: Scene) -> None:
     scene.store(VOTES)
     scene.database.tables[TALLIES].rows["poll", live_entry("shard-1")] = {
         "poll_id": {"S": "poll"},

@@ -117,6 +117,6 @@ def test_no_update_is_started_without_time_for_it() -> None:
     assert (done.uncounted, done.cause) == (additions[1:], "the invocation's time is up")
 
 
-def test_what_no_retry_mends_escapes() -> None:
+def test_a_permanent_error_is_raised() -> None:
     with pytest.raises(StoreRefused):
         count([addition(1)], Rows(StoreRefused("AccessDeniedException")), plenty)

@@ -47,7 +47,7 @@ def test_an_addition_of_rejections_only_adds_no_total() -> None:
     assert dict(addition.counts()) == {"received": 1, "rejected#closed": 1}
 
 
-def test_what_belongs_to_no_poll_is_counted_together_under_an_id_that_no_poll_can_have() -> None:
+def test_records_without_a_poll_are_counted_under_an_impossible_poll_id() -> None:
     judged = Judged([], [rejected(1, Reason.MALFORMED), rejected(2, Reason.UNKNOWN_POLL)])
     (addition,) = fold(judged, SHARD)
     assert addition.poll_id == "_unattributed"

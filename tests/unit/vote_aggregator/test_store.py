@@ -86,7 +86,7 @@ def test_the_rest_is_not_added_where_the_row_has_moved(database: FakeDynamoDB) -
         pytest.param(Fault.RESPONSE_LOST, 1, id="answer-lost"),
     ],
 )
-def test_what_passes_is_to_be_tried_again(fault: Fault, rows: int, database: FakeDynamoDB) -> None:
+def test_a_transient_error_asks_for_a_retry(fault: Fault, rows: int, database: FakeDynamoDB) -> None:
     with pytest.raises(StoreUnavailable, match="tallies can't be written"):
         add(database, addition(1), None, fault)
     assert len(database.rows(TALLIES)) == rows
@@ -99,7 +99,7 @@ def test_a_lost_answer_is_not_counted_twice(database: FakeDynamoDB) -> None:
     assert database.rows(TALLIES)[0]["received"] == {"N": "2"}
 
 
-def test_what_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
+def test_a_permanent_error_is_raised_with_its_code_only(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match=r"^tallies can't be written: AccessDeniedException$") as caught:
         add(database, addition(1), None, Fault.PERMISSION_LOST)
     assert caught.value.__suppress_context__

@@ -168,7 +168,7 @@ def test_an_invalid_poll_row_stops_its_votes_until_it_is_repaired(
     assert stored(database) == {"voter-1": "choice-a"}
 
 
-def test_what_comes_back_from_the_failure_destination_is_stored_by_the_same_code(
+def test_redriven_batches_are_stored_by_the_same_code(
     raw_event: Callable[[str], dict[str, Any]], container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     arrival = 1_545_084_650_987

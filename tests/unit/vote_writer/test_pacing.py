@@ -91,7 +91,7 @@ def test_a_backlog_drains_evenly() -> None:
     assert [moment - 5_000 for moment, _ in table.sent] == [250.0 * n for n in range(8)]
 
 
-def test_the_pace_goes_on_from_one_batch_to_the_next() -> None:
+def test_the_pace_continues_across_batches() -> None:
     time = Time()
     table = Table(time)
     lane = writer(table, time, writes_per_second=100)
@@ -110,7 +110,7 @@ def test_the_pace_goes_on_from_one_batch_to_the_next() -> None:
         pytest.param(WriteOutcome.UNAVAILABLE, id="failed-in-passing"),
     ],
 )
-def test_what_is_sent_again_counts_again(first: WriteOutcome) -> None:
+def test_a_vote_sent_twice_counts_twice(first: WriteOutcome) -> None:
     time = Time()
     table = Table(time, answers=[first])
 

@@ -79,7 +79,7 @@ def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause(ballot: MakeBal
 
 
 @pytest.mark.parametrize("refusal", [WriteOutcome.NOT_OLDER, WriteOutcome.REFUSED])
-def test_what_is_refused_after_a_row_was_seen_is_stored_already(
+def test_a_refused_write_after_a_seen_row_is_already_stored(
     refusal: WriteOutcome, ballot: MakeBallot
 ) -> None:
     written, store, _time = write([ballot()], WriteOutcome.DUPLICATE, refusal)
@@ -119,7 +119,7 @@ def test_waiting_is_spread_by_chance(ballot: MakeBallot) -> None:
     assert time.pauses == [FIRST_BACKOFF_MS / 2]
 
 
-def test_what_is_still_throttled_when_time_runs_out_is_handed_back(ballot: MakeBallot) -> None:
+def test_votes_still_throttled_at_the_end_are_returned_for_a_retry(ballot: MakeBallot) -> None:
     written, _store, time = write([ballot("voter-1"), ballot("voter-2")], WriteOutcome.THROTTLED)
     assert [one.voter for one in written.unwritten] == ["voter-1", "voter-2"]
     assert time.remaining() > 0, "it does not sleep through its own end"
@@ -132,7 +132,7 @@ def test_no_call_is_started_without_time_for_it(ballot: MakeBallot) -> None:
     assert len(written.unwritten) == 1
 
 
-def test_an_update_that_there_is_no_time_for_is_handed_back(ballot: MakeBallot) -> None:
+def test_an_update_without_time_left_is_returned_for_a_retry(ballot: MakeBallot) -> None:
     store, time = ScriptedStore(WriteOutcome.DUPLICATE), Time(limit_ms=1)
     remaining = iter([1, 0])
     written = writer(store, time).write([ballot()], lambda: next(remaining))
@@ -159,7 +159,7 @@ def test_only_what_was_throttled_is_sent_again(ballot: MakeBallot) -> None:
     ]
 
 
-def test_what_no_retry_mends_escapes(ballot: MakeBallot) -> None:
+def test_a_permanent_error_is_raised(ballot: MakeBallot) -> None:
     with pytest.raises(StoreRefused):
         write([ballot()], StoreRefused("INSERT was refused for good: AccessDenied"))
 
@@ -213,7 +213,7 @@ def test_a_change_of_mind_within_minutes_is_one_update(
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_what_a_retry_delivers_again_costs_nothing(
+def test_a_redelivered_vote_costs_nothing(
     version: int, recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
@@ -230,7 +230,7 @@ def test_a_row_found_newer_is_remembered_for_what_it_is_known_to_have_reached(
 
 
 @pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
-def test_what_was_not_settled_is_not_remembered(
+def test_unsettled_votes_are_not_remembered(
     trouble: WriteOutcome, recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
     rewrite(recent, time, ballot(version=5), trouble)

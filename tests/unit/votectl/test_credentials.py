@@ -65,17 +65,17 @@ def test_without_voter_identity_requests_carry_no_credentials() -> None:
     assert Credentials().find() is None
 
 
-def test_where_back_ends_vouch_requests_are_signed() -> None:
+def test_with_iam_requests_are_signed() -> None:
     assert isinstance(for_voters_of(deployment_of(VoterAuth.IAM)).find(), Signing)
 
 
-def test_where_clients_have_keys_requests_carry_the_key(key_id: str) -> None:
+def test_with_client_keys_requests_carry_the_key(key_id: str) -> None:
     headers = carried(for_voters_of(deployment_of(VoterAuth.NONE, app=key_id)).find())
     assert headers["X-Api-Key"] == KEY
     assert "Authorization" not in headers
 
 
-def test_where_back_ends_vouch_and_have_keys_requests_carry_both(key_id: str) -> None:
+def test_with_iam_and_client_keys_requests_carry_both(key_id: str) -> None:
     headers = carried(for_voters_of(deployment_of(VoterAuth.IAM, app=key_id)).find())
     assert headers["X-Api-Key"] == KEY
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
@@ -87,7 +87,7 @@ def test_the_key_is_the_named_client_s_or_the_first_one_s() -> None:
     assert for_voters_of(deployment).api_key_id == "id-of-app"
 
 
-def test_an_unknown_client_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_client_is_answered_with_the_known_ones() -> None:
     deployment = deployment_of(VoterAuth.NONE, page="1", app="2")
     with pytest.raises(OperatorError, match=r"no client 'apq' \(api\.clients\): choose one of app, page"):
         for_voters_of(deployment, "apq")
@@ -100,7 +100,7 @@ def test_with_sign_in_voters_cannot_be_invented() -> None:
         for_voters_of(deployment_of(VoterAuth.COGNITO))
 
 
-def test_a_key_that_cannot_be_read_is_told_with_the_permission_that_is_missing(api_gateway: Stubber) -> None:
+def test_an_unreadable_key_names_the_missing_permission(api_gateway: Stubber) -> None:
     api_gateway.add_client_error("get_api_key", "AccessDeniedException")
     with pytest.raises(OperatorError, match="apigateway:GET on /apikeys/another"):
         Credentials(api_key_id="another").find()

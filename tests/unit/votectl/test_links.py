@@ -29,7 +29,7 @@ def test_a_poll_has_a_page_to_vote_on_and_one_for_the_screen() -> None:
     }
 
 
-def test_where_back_ends_vote_there_is_only_a_screen() -> None:
+def test_with_iam_there_is_only_the_screen() -> None:
     assert links.links(with_pages(VoterAuth.IAM), "finale") == {
         "screen": "https://vote.example/board#poll=finale"
     }

@@ -112,9 +112,7 @@ def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(1, False), (3, True)])
-def test_a_tally_that_does_not_start_is_told_with_what_to_do(
-    tables: Tables, minutes: int, told: bool
-) -> None:
+def test_a_tally_that_does_not_start_says_what_to_do(tables: Tables, minutes: int, told: bool) -> None:
     poll = a_poll()
     now = poll.closes_at + minutes * 60_000
     console = PlainConsole(width=140, record=True, file=io.StringIO())

@@ -173,9 +173,7 @@ def store_a_late_vote(world: World) -> None:
         (store_a_late_vote, 1, 0),
     ],
 )
-def test_whatever_was_altered_is_found_by_one_sample_or_the_other(
-    alter: Any, lines: int, records: int
-) -> None:
+def test_any_altered_row_is_found_by_one_of_the_samples(alter: Any, lines: int, records: int) -> None:
     world = World()
     alter(world)
     taken = world.audit()
@@ -184,7 +182,7 @@ def test_whatever_was_altered_is_found_by_one_sample_or_the_other(
     assert "do not agree" in wrong
 
 
-def test_votes_that_the_stream_has_forgotten_are_told_and_not_called_altered() -> None:
+def test_votes_that_left_the_stream_are_reported_as_not_compared() -> None:
     world = World()
     old = OPENS_AT - 0 + 10
     world.now_ms = old + 24 * HOUR_MS + HOUR_MS // 2

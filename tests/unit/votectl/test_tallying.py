@@ -123,7 +123,7 @@ def test_an_acknowledgement_has_a_name_and_a_reason(deployment: Deployment) -> N
         pytest.param({"dropped": 3}, "making sure", id="acknowledged"),
     ],
 )
-def test_what_a_tally_waits_for_after_the_markers_is_said(changes: dict[str, Any], text: str) -> None:
+def test_a_tally_shows_what_it_waits_for_after_the_markers(changes: dict[str, Any], text: str) -> None:
     assert text in what_now(Snapshot("RUNNING", step="draining", **changes))
 
 
@@ -174,7 +174,7 @@ def test_the_progress_of_another_execution_is_not_shown_as_this_ones(deployment:
     assert found == Snapshot("RUNNING")
 
 
-def test_a_functions_error_is_told_without_its_traceback(deployment: Deployment) -> None:
+def test_a_functions_error_is_shown_without_its_traceback(deployment: Deployment) -> None:
     cause = json.dumps({"errorMessage": "bucket 1 is not counted", "stackTrace": ["…"]})
     sfn = StepFunctions(mine=[*running("finale"), {"status": "FAILED", "input": "{}", "cause": cause}])
     told = list(follow(tallies(deployment, sfn), "finale", "mine", sleep=lambda _seconds: None))
@@ -195,7 +195,7 @@ def test_a_functions_error_is_told_without_its_traceback(deployment: Deployment)
         pytest.param(Snapshot("RUNNING", "final", votes_counted=1_000), "1,000 votes counted", id="final"),
     ],
 )
-def test_an_operator_is_told_what_a_tally_waits_for(snapshot: Snapshot, said: str) -> None:
+def test_a_tally_shows_what_it_waits_for(snapshot: Snapshot, said: str) -> None:
     assert said in what_now(snapshot)
 
 
@@ -203,7 +203,7 @@ def test_an_operator_is_told_what_a_tally_waits_for(snapshot: Snapshot, said: st
     ("name", "poll_id", "scheduled"),
     [("9b2c-uuid", "finale", True), ("finale-0123456789ab", "finale", False), ("9b2c-uuid", "other", False)],
 )
-def test_a_tally_that_the_schedule_started_is_told_from_ours(
+def test_a_scheduled_tally_is_distinguished_from_ours(
     name: str, poll_id: str, scheduled: bool, deployment: Deployment
 ) -> None:
     steps: Any = StepFunctions(**{name: [{"input": json.dumps({"poll_id": poll_id})}]})

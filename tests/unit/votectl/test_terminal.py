@@ -117,7 +117,7 @@ def test_cells_do_not_depend_on_the_console_that_shows_them(text: str) -> None:
 
 
 @pytest.mark.parametrize("width", [30, 50, 80])
-def test_what_a_person_copies_is_never_cut(width: int) -> None:
+def test_copyable_text_is_never_cut(width: int) -> None:
     poll_id, digest = "p" * 64, a_final().digest
     finding = AuditCheck("certificates match their digests", holds=True, detail=digest)
     audit = Audit(stored_poll("Lunch"), Counter(), LiveCounts(), None, [finding])
@@ -166,7 +166,7 @@ def test_a_pipe_gets_no_blanks_behind_a_table_without_lines() -> None:
 
 
 @given(st.lists(st.lists(ANYTHING, min_size=2, max_size=2), max_size=4))
-def test_csv_for_programs_holds_each_text_as_it_is(rows: list[list[str]]) -> None:
+def test_csv_for_programs_contains_texts_unchanged(rows: list[list[str]]) -> None:
     text = as_csv(("a", "b"), rows)
     assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", "b"], *rows]
     assert text.splitlines(keepends=True)[0] == "a,b\r\n"

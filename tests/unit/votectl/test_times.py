@@ -25,7 +25,7 @@ def test_durations_are_read(text: str, expected_ms: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-10m", "10m later", "1.5h"])
-def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(OperatorError, match="90s, 10m"):
         parse_duration(text)
 
@@ -102,5 +102,5 @@ def test_moments_are_shown_in_the_terminals_zone(
         pytest.param(86_400_000 * 3 + 60_000, "in 3 d", id="days-without-hours"),
     ],
 )
-def test_a_distance_in_time_is_told_in_two_units_at_most(distance_ms: int, said: str) -> None:
+def test_a_distance_in_time_has_two_units_at_most(distance_ms: int, said: str) -> None:
     assert relative(NOW + distance_ms, NOW) == said

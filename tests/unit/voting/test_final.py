@@ -93,7 +93,7 @@ def test_a_cancelled_poll_has_no_final() -> None:
         Final.from_row(cancelled_row("poll-1", 1_000))
 
 
-def test_whatever_is_changed_changes_the_digest() -> None:
+def test_any_change_changes_the_digest() -> None:
     changed = a_final(rejected={Reason.CLOSED: 5})
     assert changed.digest != a_final().digest
 

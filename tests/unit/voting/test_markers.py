@@ -124,9 +124,7 @@ def test_no_marker_behind_an_undone_vote_is_passed(
     assert passed(database, consumer) == ["tally-1", "tally-2", "tally-3"]
 
 
-def test_a_vote_that_was_folded_away_is_before_the_marker_all_the_same(
-    database: FakeDynamoDB, kinesis_event: MakeEvent
-) -> None:
+def test_a_folded_vote_is_also_before_the_marker(database: FakeDynamoDB, kinesis_event: MakeEvent) -> None:
     container = WriterContainer(database, Clock().skewed(0))
     late = ("voter-1", vote_body("poll-1", "choice-b"))
     event = kinesis_event(records=[VOTE, marker(1), late])
@@ -203,7 +201,7 @@ def test_a_batch_without_markers_makes_no_call() -> None:
         pytest.param(b"\xff", id="no-text"),
     ],
 )
-def test_what_is_not_quite_a_marker_is_none(data: bytes) -> None:
+def test_an_almost_valid_marker_is_not_a_marker(data: bytes) -> None:
     assert read_marker(Record("1", "key", base64_of(data), 0)) is None
 
 

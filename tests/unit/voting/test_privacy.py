@@ -74,7 +74,7 @@ def what_leaks_out(consumer: str, database: FakeDynamoDB, event: dict[str, Any],
 @pytest.mark.parametrize("consumer", list(SETTINGS))
 @pytest.mark.parametrize("call", [0, 1, 2])
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name.lower())
-def test_nothing_of_a_ballot_is_told(
+def test_no_ballot_is_revealed(
     consumer: str,
     call: int,
     fault: Fault,
@@ -90,7 +90,7 @@ def test_nothing_of_a_ballot_is_told(
 
 
 @pytest.mark.parametrize("consumer", list(SETTINGS))
-def test_a_rewrite_tells_nothing_either(
+def test_a_rewrite_reveals_nothing(
     consumer: str, database: FakeDynamoDB, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_a_rewrite_tells_nothing_either(
     assert not [mark for mark in MARKS if mark in told]
 
 
-def test_an_invalid_poll_in_the_table_tells_of_the_poll_alone(
+def test_an_error_about_an_invalid_poll_names_only_the_poll(
     database: FakeDynamoDB, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     del database.tables[POLLS].rows["poll-1",]["title"]

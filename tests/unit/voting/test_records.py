@@ -66,7 +66,7 @@ def test_poison_of_every_shape_is_no_vote(voter: str, data: str) -> None:
 
 
 @pytest.mark.parametrize(("voter", "data"), SHAPES.values(), ids=SHAPES.keys())
-def test_the_error_tells_the_sequence_number_and_nothing_of_the_ballot(voter: str, data: str) -> None:
+def test_the_error_names_the_sequence_number_and_not_the_ballot(voter: str, data: str) -> None:
     with pytest.raises(InvalidVote) as caught:
         read_vote(record(data, voter))
     assert str(caught.value) == "record 17 is not a vote"

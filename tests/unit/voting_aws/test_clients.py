@@ -98,12 +98,12 @@ def test_every_code_that_dynamodb_knows_for_a_statement_has_been_thought_of() ->
     assert set(STATEMENT_CODES) == set(model["shapes"]["BatchStatementErrorCodeEnum"]["enum"])
 
 
-def test_what_is_refused_for_capacity_is_told_from_what_goes_wrong() -> None:
+def test_refusals_for_capacity_are_distinguished_from_errors() -> None:
     throttling = {code for code in STATEMENT_CODES if is_throttling_code(code)}
     assert throttling == {"ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError"}
 
 
-def test_of_an_error_only_its_code_is_told() -> None:
+def test_only_the_code_of_an_error_is_reported() -> None:
     assert error_code(client_error("ValidationException")) == "ValidationException"
     assert error_code(ReadTimeoutError(endpoint_url=ENDPOINT)) == "ReadTimeoutError"
     assert error_code(ClientError({}, "UpdateItem")) == "no code"

@@ -49,7 +49,7 @@ def test_any_number_of_polls_is_read(
 @pytest.mark.parametrize(
     "fault", [Fault.CALL_THROTTLED, Fault.CALL_FAILS, Fault.UNREACHABLE, Fault.RESPONSE_LOST]
 )
-def test_what_passes_is_to_be_tried_again(fault: Fault, database: FakeDynamoDB) -> None:
+def test_a_transient_error_asks_for_a_retry(fault: Fault, database: FakeDynamoDB) -> None:
     with pytest.raises(StoreUnavailable, match="polls can't be read"):
         load(database, ["poll-1"], fault)
 

@@ -55,7 +55,7 @@ def test_batches_follow_one_another() -> None:
     assert world.delivered == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
-def test_it_goes_on_at_the_lowest_record_reported() -> None:
+def test_it_continues_at_the_lowest_reported_record() -> None:
     world = World()
     world.fail(7, 4, 9)
     world.deliver()
@@ -90,7 +90,7 @@ def test_a_failed_batch_may_come_again_in_two_parts() -> None:
     assert world.delivered[1:] == [[1, 2, 3], [4, 5, 6, 7, 8, 9, 10]]
 
 
-def test_what_outlives_its_retries_goes_to_the_failure_destination_with_its_records() -> None:
+def test_a_batch_without_retries_left_goes_to_the_failure_destination() -> None:
     world = World(retries=1)
     world.fail(4)
     world.deliver(size=5)

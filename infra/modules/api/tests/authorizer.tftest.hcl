@@ -66,7 +66,7 @@ run "a_back_end_signs_and_names_the_voter" {
   }
 }
 
-run "who_has_signed_in_votes_as_themselves" {
+run "signed_in_voters_vote_as_themselves" {
   command = plan
 
   variables {

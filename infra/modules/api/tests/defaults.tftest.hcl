@@ -121,7 +121,7 @@ run "only_the_streams_200_is_202_and_everything_unknown_is_503" {
   }
 }
 
-run "a_throttled_put_is_429_and_ours_to_mend_is_503" {
+run "a_throttled_put_is_429_and_our_own_failure_is_503" {
   command = plan
 
   assert {
@@ -140,7 +140,7 @@ run "a_throttled_put_is_429_and_ours_to_mend_is_503" {
   }
 }
 
-run "every_answer_has_a_code_and_says_what_to_do" {
+run "every_refusal_has_a_code_and_says_what_to_do" {
   command = plan
 
   assert {

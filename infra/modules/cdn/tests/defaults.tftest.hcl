@@ -11,7 +11,7 @@ variables {
   origin_shield_region = "eu-west-1"
 }
 
-run "the_origin_is_asked_once_for_everybody" {
+run "one_origin_request_serves_all_viewers" {
   command = plan
 
   assert {

@@ -10,7 +10,7 @@ variables {
   stage_arn = "arn:aws:apigateway:eu-west-1::/restapis/abcdef1234/stages/v1"
 }
 
-run "it_stands_in_front_of_the_stage_and_lets_everybody_else_in" {
+run "it_protects_the_stage_and_allows_all_other_requests" {
   command = plan
 
   assert {
@@ -43,7 +43,7 @@ run "only_single_votes_are_counted_and_by_address" {
   }
 }
 
-run "who_is_stopped_is_told_why_and_for_how_long" {
+run "refused_voters_get_a_reason_and_a_retry_time" {
   command = plan
 
   assert {

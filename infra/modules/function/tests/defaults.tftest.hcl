@@ -40,7 +40,7 @@ run "nothing_is_reserved_unless_asked_for" {
   }
 }
 
-run "what_is_asked_for_is_reserved" {
+run "requested_concurrency_is_reserved" {
   command = plan
 
   variables {

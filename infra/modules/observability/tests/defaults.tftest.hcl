@@ -56,7 +56,7 @@ variables {
   }
 }
 
-run "everybody_on_call_hears_of_an_alarm_and_of_its_end" {
+run "each_address_gets_an_alarm_and_its_end" {
   command = plan
 
   assert {

@@ -57,7 +57,7 @@ run "the_mapping_counts_what_alarms_watch" {
   }
 }
 
-run "what_is_given_up_goes_to_its_own_bucket" {
+run "batches_given_up_go_to_their_own_bucket" {
   command = plan
 
   override_resource {

@@ -18,7 +18,7 @@ run "voters_cannot_sign_up_by_default" {
   }
 }
 
-run "everybody_may_come_where_it_is_said" {
+run "voters_can_sign_up_if_enabled" {
   command = plan
 
   variables {

@@ -152,7 +152,9 @@ def test_the_first_run_makes_the_bucket_and_writes_down_its_name(
     assert "Nothing deploys from GitHub" in printed
 
 
-def test_another_run_finds_what_is_there(aws: Aws, stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_finds_the_existing_resources(
+    aws: Aws, stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     bootstrap_dev()
     backend = stage.backend.read_text()
     capfd.readouterr()
@@ -165,7 +167,7 @@ def test_another_run_finds_what_is_there(aws: Aws, stage: Stage, capfd: pytest.C
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_repository_gets_roles_and_is_told_which(
+def test_a_repository_gets_roles_and_their_names_are_printed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/votes")

@@ -152,9 +152,7 @@ def test_without_a_token_it_is_said_which_variable_is_missing() -> None:
         GitHub.from_environment({"GITHUB_REPOSITORY": "owner/name"})
 
 
-def test_results_are_told_to_the_workflow_where_there_is_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_results_are_written_to_the_workflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary, output = tmp_path / "summary", tmp_path / "output"
     environ = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
 

@@ -63,7 +63,7 @@ def test_a_change_is_refused_while_a_poll_has_ended_and_is_not_final(
         lanes.check("prod", lambda: 4)
 
 
-def test_an_apply_that_leaves_the_factor_goes_on(deployed: dict[str, tuple[int, Status]]) -> None:
+def test_an_apply_without_a_change_of_the_factor_proceeds(deployed: dict[str, tuple[int, Status]]) -> None:
     deployed["finale"] = (NOW - 1, Status.COUNTING)
     lanes.check("prod", lambda: 2)
     lanes.check("prod", lambda: None)
@@ -83,7 +83,7 @@ def test_before_a_poll_ends_and_after_its_final_the_factor_may_change_and_no_fil
     lanes.check("prod", unread)
 
 
-def test_what_is_typed_on_the_command_line_counts(tmp_path: Path) -> None:
+def test_options_on_the_command_line_win(tmp_path: Path) -> None:
     more = tmp_path / "more.tfvars"
     more.write_text("vote_writer = { parallelization_factor = 7 }")
     typed = "vote_writer={parallelization_factor=5}"

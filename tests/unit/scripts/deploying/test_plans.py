@@ -40,7 +40,7 @@ RESIZED = change(
 )
 
 
-def test_what_does_not_change_is_no_plan() -> None:
+def test_a_plan_without_changes_is_empty() -> None:
     plan = plan_of(change("a", ["no-op"], {"x": 1}, {"x": 1}), change("data.b", ["read"], None, {"x": 1}))
 
     assert plan.is_empty
@@ -74,7 +74,7 @@ def test_numbers_and_switches_are_shown() -> None:
         pytest.param({"value": 4711}, {"value": 4712}, (True, True), id="all-of-it"),
     ],
 )
-def test_what_could_be_a_secret_is_named_but_not_shown(
+def test_possible_secrets_are_named_and_not_shown(
     before: Document, after: Document, sensitive: tuple[Any, Any]
 ) -> None:
     told = markdown(plan_of(change("a.b", ["update"], before, after, sensitive=sensitive)), "dev")
@@ -94,7 +94,7 @@ def test_created_and_deleted_resources_show_nothing_of_what_is_in_them() -> None
     assert "4711" not in told
 
 
-def test_what_loses_something_comes_first_and_with_a_warning() -> None:
+def test_changes_that_lose_data_come_first_with_a_warning() -> None:
     replaced = change("z.table", ["delete", "create"], {"key": "a"}, {"key": "b"})
 
     told = markdown(plan_of(RESIZED, replaced), "prod")
@@ -104,7 +104,7 @@ def test_what_loses_something_comes_first_and_with_a_warning() -> None:
     assert "[!WARNING]" not in markdown(plan_of(RESIZED), "prod")
 
 
-def test_what_is_known_after_apply_only_is_named() -> None:
+def test_values_known_only_after_apply_are_named() -> None:
     plan = plan_of(change("a", ["update"], {"arn": "x", "n": 1}, {"n": 1}, unknown={"arn": True}))
 
     assert "| change | `a` | `arn` |" in markdown(plan, "dev")
@@ -120,7 +120,7 @@ def test_an_output_that_changes_is_a_change() -> None:
     assert "`output.url`" in markdown(plan, "dev")
 
 
-def test_drift_is_told_where_the_plan_puts_it_right() -> None:
+def test_drift_that_the_plan_corrects_is_reported() -> None:
     by_hand = change("aws_kinesis_stream.this", ["update"], {"shards": 4}, {"shards": 2})
     by_aws = change("aws_lambda_function.f", ["update"], {"last_modified": "1"}, {"last_modified": "2"})
 
@@ -165,7 +165,7 @@ def test_what_else_a_resource_holds_is_not_in_the_fingerprint() -> None:
 
 
 @pytest.mark.parametrize("changes", [[], [RESIZED]], ids=["nothing-changes", "something-changes"])
-def test_what_the_checks_warn_of_is_told(changes: list[Document]) -> None:
+def test_warnings_of_checks_are_shown(changes: list[Document]) -> None:
     problem = {"message": "Add shards, or lower the rate."}
     checks = [
         {"status": "pass", "instances": [{}]},

@@ -142,7 +142,7 @@ def test_a_publication_that_was_cut_off_is_done_again(bucket: Any, tmp_path: Pat
     assert {bucket.files[page]["Metadata"]["version"] for page in ("board", "check", "vote")} == {version}
 
 
-def test_what_is_not_ours_is_never_deleted() -> None:
+def test_other_files_are_never_deleted() -> None:
     long_ago = NOW - timedelta(days=400)
     stored = [
         StoredFile(key, long_ago) for key in ("assets/readme.txt", "config.json", "assets/0123456789ab/a.js")

@@ -68,7 +68,7 @@ def test_nothing_is_deployed_from_a_release_that_was_changed(
         release.folder(layout, ARM, digest)
 
 
-def test_an_environment_on_another_architecture_is_told_that_the_release_lacks_it(layout: Layout) -> None:
+def test_a_release_without_the_environments_architecture_is_refused(layout: Layout) -> None:
     digest = release.make(layout, [ARM])
 
     with pytest.raises(UserError, match="has no archives for x86_64"):

@@ -53,7 +53,7 @@ def one(check: Check, site: Site, what: str) -> Finding:
         service.alarms,
     ],
 )
-def test_what_is_as_it_should_be_is_ok(check: Check, world: World) -> None:
+def test_a_healthy_part_is_ok(check: Check, world: World) -> None:
     found = run([("check", check)], world.site)
     assert found
     assert [finding for finding in found if finding.health is not Health.OK] == []

@@ -78,7 +78,7 @@ def test_without_service_quotas_a_service_is_asked_all_the_same(world: World) ->
     assert "ask for more of 'Concurrent executions' in Service Quotas" in finding.remedy
 
 
-def test_sign_ins_and_viewers_are_told(world: World) -> None:
+def test_sign_ins_and_viewers_are_in_the_quotas(world: World) -> None:
     wanted = WANTED.model_copy(update={"results_api": ResultsApi(cdn_enabled=True)})
     told = {finding.what for finding in quotas.findings(world.site.client, Needed(wanted, signs_in=True))}
     assert {f"quota: {quotas.CDN_REQUESTS.name}", f"quota: {quotas.SIGN_INS.name}"} <= told

@@ -24,7 +24,7 @@ class Bucket:
         (["packs/finale/manifest.json"], False),
     ],
 )
-def test_a_pack_is_published_when_its_manifest_is_there(keys: list[str], *, missing: bool) -> None:
+def test_a_pack_with_a_manifest_is_published(keys: list[str], *, missing: bool) -> None:
     publication = Publication(deployment(pack_bucket="packs"), "finale", Bucket(*keys))  # type: ignore[arg-type]
     assert publication.is_missing() is missing
     assert publication.sentence() == "results pack: aws s3 cp --recursive s3://packs/packs/finale/ ."

@@ -132,7 +132,7 @@ def test_a_pack_names_no_voter_version_arrival_or_bucket(tmp_path: Path) -> None
     assert all(part.keys() == {"counts", "file", "lines", "root"} for part in manifest["parts"])
 
 
-def test_the_order_of_lines_tells_nothing_about_buckets(tmp_path: Path) -> None:
+def test_the_order_of_lines_reveals_no_bucket(tmp_path: Path) -> None:
     """If lines lay by bucket, one bucket's lines would be neighbours. They are as often as chance has it."""
     key_of = {
         tracker_of("finale", voter, version, salt_of(POLL_KEY, voter, version)): bucket_of(voter, 8)

@@ -56,7 +56,7 @@ def test_lambdas_own_durations_are_used_and_the_first_left_out() -> None:
     assert (found.memory_mb, found.clock) == (512, calibration.REPORTED)
 
 
-def test_where_nothing_is_reported_a_clock_is_used() -> None:
+def test_without_a_report_line_a_clock_is_used() -> None:
     found = measured(FakeLambda(reports=False))
     assert found.samples[0].milliseconds == pytest.approx((26.0,) * 3)
     assert found.clock == calibration.TIMED

@@ -40,7 +40,7 @@ def test_every_number_can_be_asked_why(votectl: Typed) -> None:
     assert "kinesis.shard_write_records_per_second = 1,000 records/s  [fact: boto/botocore" in output
 
 
-def test_a_name_that_is_not_there_is_answered_with_those_that_are(votectl: Typed) -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(votectl: Typed) -> None:
     code, output = votectl(["plan", *CITY, "--explain", "--only", "shards"])
     assert code == 1
     assert "stream: shard_count" in output

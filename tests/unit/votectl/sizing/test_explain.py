@@ -73,7 +73,7 @@ def test_every_number_that_terraform_gets_can_be_asked_why(
         assert figures[name].value == pytest.approx(float(value)), name
 
 
-def test_what_is_counted_rests_on_the_aggregator(facts: Facts) -> None:
+def test_counts_depend_on_the_aggregator(facts: Facts) -> None:
     found = plan(event(votes=200_000, peak=500), Goals(), facts).predictions
     assert "aggregator: rate of a lane" in found["live-result lag"].inputs
     assert "writer: rate of a lane" in found["largest backlog"].inputs

@@ -91,7 +91,7 @@ def test_a_bad_replacement_is_refused(replaced: Callable[[Edit], Facts], edit: E
         replaced(edit)
 
 
-def test_a_replacement_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_prices_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="can't be read"):
         fact_files.load(tmp_path / "none.json")
 

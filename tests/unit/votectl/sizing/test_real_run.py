@@ -91,7 +91,7 @@ def test_a_run_that_writes_twice_is_found_out(
         pytest.param({"live_rows_written": 80}, {"live rows per shard and window"}, id="a-row-per-option"),
     ],
 )
-def test_a_run_is_held_against_all_that_could_have_been(
+def test_a_run_is_compared_with_the_range_of_simulations(
     courses: Sequence[Course], measured: dict[str, float], differing: set[str]
 ) -> None:
     rows = real_run.compare(ran(**measured), courses)

@@ -59,7 +59,7 @@ def poll() -> Poll:
     )
 
 
-def test_what_is_put_are_votes_that_the_functions_read(poll: Poll) -> None:
+def test_records_that_are_put_are_votes_for_the_functions(poll: Poll) -> None:
     client = FakeKinesis()
     ticks = list(rehearsal.random_votes(event(peak=700, duration=0.2), seed=1))
     sent = rehearsal.send(cast(Any, client), "stream", [poll], ticks)
@@ -81,7 +81,7 @@ def test_a_stream_that_refuses_ends_the_rehearsal(poll: Poll) -> None:
         )
 
 
-def test_what_a_busy_machine_sends_in_a_burst_is_simulated_as_one() -> None:
+def test_a_burst_of_a_busy_machine_is_simulated_as_a_burst() -> None:
     asked = event(peak=40, duration=20, votes_per_voter=1.25, name="asked")
     stalled = [(float(second), 40) for second in range(20) if not 5 <= second < 8]
     sent = SentVotes(rows=600, seconds=20.0, put=[*stalled, (8.2, 120)])

@@ -80,7 +80,7 @@ def test_function_times_and_comparisons_have_every_form(
 
 
 @given(text=MEANINGFUL)
-def test_text_of_others_is_written_as_it_is(text: str) -> None:
+def test_foreign_text_is_written_unchanged(text: str) -> None:
     shown = report.compared([ComparedNumber(given_figure(text, 1.0), 0.9, 1.1)], text)
     with pytest.MonkeyPatch.context() as patched:
         stream = io.StringIO()

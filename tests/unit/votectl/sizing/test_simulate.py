@@ -179,7 +179,7 @@ def test_more_lanes_drain_faster(scenario: Callable[..., EventScenario]) -> None
     assert drain(1) > 60 > 10 > drain(4)
 
 
-def test_what_never_ends_is_refused(scenario: Callable[..., EventScenario]) -> None:
+def test_a_drain_without_end_is_refused(scenario: Callable[..., EventScenario]) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1, read_units=1)
     with pytest.raises(LimitExceeded, match="write units"):
         simulate(
