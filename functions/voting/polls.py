@@ -32,7 +32,8 @@ class Visibility(StrEnum):
 class Option(BaseModel):
     """One answer of a poll."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A copy with another label is not validated by itself: the poll that it gets into does that.
+    model_config = ConfigDict(frozen=True, extra="ignore", revalidate_instances="always")
 
     id: OptionId
     label: Text

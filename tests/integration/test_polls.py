@@ -82,3 +82,20 @@ def test_polls_are_listed_with_the_one_that_closes_last_first(desk: PollDesk) ->
 def test_a_missing_poll_is_an_error_that_says_where_to_look(desk: PollDesk) -> None:
     with pytest.raises(OperatorError, match="votectl poll list"):
         desk.get("nowhere")
+
+
+@pytest.mark.parametrize(
+    "label", ["", " ", "\u200b", "\x1b[31mred", "two\nlines", "\u202eabc", "x" * 300, "\ud800"], ids=ascii
+)
+def test_an_impossible_text_is_refused_in_an_edit_and_the_poll_stays_readable(
+    desk: PollDesk, label: str
+) -> None:
+    """A copy of an option is not validated by itself: `--label a=` was stored, and nobody could read the poll."""
+    poll = create(desk, "p")
+    options = (OPTIONS[0].model_copy(update={"label": label}), OPTIONS[1])
+    for changes in ({"options": options}, {"title": label}):
+        with pytest.raises(OperatorError, match=r"this can't be a poll: --(label|title)"):
+            desk.change(poll, **changes)
+        with pytest.raises(OperatorError, match="this can't be a poll"):
+            create(desk, "q", **changes)
+    assert desk.list() == [poll]

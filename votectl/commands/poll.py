@@ -92,7 +92,10 @@ def edit_poll(
     environment: Environment = deployment.LOCAL,
 ) -> None:
     """Change a poll. Title, labels and times freeze when it closes."""
-    labels = dict(parse_label(text) for text in label or [])
+    pairs = [parse_label(text) for text in label or []]
+    labels = dict(pairs)
+    if len(labels) < len(pairs):
+        raise OperatorError("two --label name the same option")
     target = find(environment)
     desk = PollDesk(target.polls_table)
     seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
@@ -106,12 +109,13 @@ def edit_poll(
         "opens_at": None if opens is None else parse_moment(opens, now),
         "closes_at": None if closes is None else parse_moment(closes, now),
         "visibility": visibility,
-        "options": tuple(
+        "options": labels
+        and tuple(
             option.model_copy(update={"label": labels.get(option.id, option.label)})
             for option in seen.options
         ),
     }
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value not in (None, {})}
     poll = lifecycle.edit(desk, lifecycle.Schedules(target), target, seen, **changes)
     show(target, poll, now, chosen(output, as_json))
 
