@@ -121,15 +121,31 @@ def _as_typed(message: str) -> str:
 def _event_file(path: Path) -> dict[str, Any]:
     text = text_of(path, "event")
     try:
-        read: Any = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except ValueError as error:
+        read: Any = (
+            tomllib.loads(text)
+            if path.suffix.lower() == ".toml"
+            else json.loads(text, object_pairs_hook=_without_repeats)
+        )
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFile(f"event: {path}: {error}") from None
+    except InvalidInput as error:
+        raise BadFile(f"event: {path} {error}") from None
+    except ValueError:
+        raise BadFile(f"event: {path} has a number of thousands of digits") from None
     except RecursionError:
         raise BadFile(f"event: {path} is nested too deeply") from None
     if not isinstance(read, dict):
         example = '{"peak": 500, "duration": 600}'
         raise BadFile(f"event: {path} must hold names and values, as in {example}", examples=[example])
     return read
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = sorted({name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1})
+        raise InvalidInput(f"sets {', '.join(repeated)} more than once")
+    return found
 
 
 def _goals(options: Options) -> Goals:

@@ -257,6 +257,8 @@ def test_one_voter_may_send_all_votes(votectl: Typed) -> None:
             "event.toml", "peak = " + "[" * 5_000, "nested too deeply|Invalid|Unclosed", id="deep-toml"
         ),
         pytest.param("event.json", "not json", "Expecting value", id="no-json"),
+        pytest.param("event.json", '{"peak": 1, "peak": 2}', "sets peak more than once", id="twice"),
+        pytest.param("event.json", '{"peak": ' + "9" * 5_000 + "}", "thousands of digits", id="endless"),
     ],
 )
 def test_an_event_file_that_cannot_be_parsed_is_refused(
