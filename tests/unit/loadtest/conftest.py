@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 
+from loadtest import voters
 from loadtest.answers import Answer
 from loadtest.scenario import Plan, RunPoll, Scenario, Shape
 from loadtest.verification import Observed, PollObserved
-from loadtest.voters import requests_of
 from votectl.traffic import Kind, Stored, VoteRequest
 from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
 from voting.live import LiveCounts
@@ -23,6 +24,8 @@ OPTIONS = {"finale": ("ada", "grace", "linus"), "encore": ("yes", "no")}
 # Requests begin so far apart: 1,000 voters fill ten minutes.
 STEP_MS = 400
 TAKES_MICROS = 20_000
+
+requests_of = cache(voters.requests_of)  # each test asks for those of a thousand voters
 
 
 @pytest.fixture
@@ -53,9 +56,9 @@ def answers(scenario: Scenario) -> list[Answer]:
     return answers_of(scenario, range(1_000))
 
 
-def answers_of(scenario: Scenario, voters: Iterable[int]) -> list[Answer]:
+def answers_of(scenario: Scenario, numbers: Iterable[int]) -> list[Answer]:
     given, sequence = [], 10**20
-    for voter in voters:
+    for voter in numbers:
         sent_ms = OPENS_AT + voter * STEP_MS
         requests = requests_of(scenario, voter)
         for number, request in reversed(list(enumerate(requests))):

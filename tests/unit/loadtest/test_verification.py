@@ -18,8 +18,8 @@ from loadtest.verification import (
     expect,
     verify,
 )
-from loadtest.voters import requests_of, voter_name
-from unit.loadtest.conftest import ENDS, answers_of, final_of
+from loadtest.voters import voter_name
+from unit.loadtest.conftest import ENDS, answers_of, final_of, requests_of
 from votectl.traffic import NO_ANSWER, Kind, Range, Stored
 from voting.live import LiveCounts
 from voting.records import version_of
