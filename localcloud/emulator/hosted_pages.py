@@ -1,7 +1,8 @@
-"""Cognito's own sign-in pages, with the two things that LocalEmu leaves out: nonce and PKCE.
+"""Cognito's own sign-in pages, with what LocalEmu leaves out: nonce, PKCE, the issuer's name, and signing out.
 
-Its ID tokens lack the nonce of the request, so a page that compares them refuses every sign-in. And it exchanges a code
-whatever the verifier is, so a page that sends a wrong one would work here, and not on AWS.
+Its ID tokens lack the nonce of the request, so a page that compares them refuses every sign-in. It exchanges a code
+whatever the verifier is, so a page that sends a wrong one would work here, and not on AWS. Its discovery document names
+another issuer than the tokens do (http_api.py).
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -15,7 +16,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from localemu.http import Response
-from localemu.services.cognito_idp import oauth2
+from localemu.services.cognito_idp import oauth2, oidc
+from localemu.services.edge import ROUTER
+
+from localcloud.emulator.http_api import issuer_of
 
 
 class _Asked(NamedTuple):
@@ -54,6 +58,26 @@ def token(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
         _nonce.reset(reset)
 
 
+def logout(request: Any, **_more: Any) -> Any:
+    """Go back to the page, if it is among the client's.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
+    """
+    found = oauth2._find_client(request.args.get("client_id", ""))
+    address = request.args.get("logout_uri", "")
+    if found is None or address not in (oauth2._client_field(found[-1], "LogoutURLs") or ()):
+        return Response(json.dumps({"error": "invalid_request"}), status=400, mimetype="application/json")
+    return Response(status=302, headers={"Location": address})
+
+
+def discovery(handle: Callable[..., Any], request: Any, pool_id: str, **more: Any) -> Any:
+    """Name the issuer as the pool's tokens do."""
+    response = handle(request, pool_id=pool_id, **more)
+    if response.status_code == 200:
+        response.set_data(json.dumps(response.json | {"issuer": issuer_of(pool_id)}))
+    return response
+
+
 def _add_nonce_to_tokens() -> None:
     """Wrap what makes ID tokens. Not before a pool is there: LocalEmu loads Cognito at its first use."""
     from localemu.services.cognito_idp import provider
@@ -74,3 +98,5 @@ def install() -> None:
     """Put it in the place of LocalEmu's own."""
     oauth2._handle_authorize = partial(authorize, oauth2._handle_authorize)
     oauth2._handle_token = partial(token, oauth2._handle_token)
+    oidc._handle_openid_configuration = partial(discovery, oidc._handle_openid_configuration)
+    ROUTER.add(path="/logout", endpoint=logout, methods=["GET"])

@@ -3,12 +3,14 @@
 import base64
 import fcntl
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -68,13 +70,20 @@ class Pool:
         )
         return type(self)(self.pool_id, client["UserPoolClient"]["ClientId"])
 
-    def voter(self) -> Voter:
-        """Return a new user who has just signed in."""
-        name = f"{new_id('voter')}@example.org"
-        self._cognito.admin_create_user(UserPoolId=self.pool_id, Username=name, MessageAction="SUPPRESS")
+    def user(self) -> str:
+        """Return the name of a new user, whose password is `PASSWORD`."""
+        created = self._cognito.admin_create_user(
+            UserPoolId=self.pool_id, Username=f"{new_id('voter')}@example.org", MessageAction="SUPPRESS"
+        )
+        name: str = created["User"]["Username"]
         self._cognito.admin_set_user_password(
             UserPoolId=self.pool_id, Username=name, Password=PASSWORD, Permanent=True
         )
+        return name
+
+    def voter(self) -> Voter:
+        """Return a new user who has just signed in."""
+        name = self.user()
         signed_in = self._cognito.admin_initiate_auth(
             UserPoolId=self.pool_id,
             ClientId=self._client_id,
@@ -91,6 +100,15 @@ def claims_of(token: str) -> dict[str, Any]:
     return claims
 
 
+class SignInPages(NamedTuple):
+    """The pages whose voters sign in to the pool, in front of the REST API."""
+
+    url: str
+    bucket: str
+    # Where the pool's own pages are on AWS.
+    sign_in_url: str
+
+
 @dataclass(frozen=True)
 class Doors:
     """The doors: `narrow` with a low limit, `vouched` for signed back ends, and for voters who sign in a REST API.
@@ -98,7 +116,7 @@ class Doors:
     That one, and what signs voters in, are missing where the cloud has no user pools.
     """
 
-    sign_in: tuple[str, Pool] | None
+    sign_in: tuple[str, Pool, SignInPages] | None
     narrow: str
     vouched: Deployment
     api_key: str
@@ -127,6 +145,12 @@ class Doors:
         """What signs voters in."""
         assert self.sign_in is not None
         return self.sign_in[1]
+
+    @property
+    def pages(self) -> SignInPages:
+        """The pages whose voters sign in there."""
+        assert self.sign_in is not None
+        return self.sign_in[2]
 
     @property
     def iam(self) -> str:
@@ -158,6 +182,13 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
     tool, data = terraform.ensure(HERE), infra.data_dir(HERE, deployment.environment) / "front_doors"
     data.mkdir(parents=True, exist_ok=True)
     target = deploy.target_of(HERE, deployment.environment)
+    pages_environment = f"{deployment.environment}-doors"
+    # Cognito sends voters back to https, or to this name of the machine.
+    port = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).port or 443
+    pages = {
+        "parameter": f"/{deployments.PROJECT}/{pages_environment}/deployment",
+        "url": f"http://localhost:{port}/_votestream/pages/{pages_environment}",
+    }
     variables = {
         "user_pools": json.dumps(user_pools),
         "http_apis": json.dumps(http_apis),
@@ -165,6 +196,7 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
         "artifact_directory": HERE.root / "dist" / target.name,
         "deployment": f"/{deployments.PROJECT}/{deployment.environment}/deployment",
         "name_prefix": f"{deployments.PROJECT}-{deployment.environment}-doors",
+        "pages": json.dumps(pages),
     }
     given = [f"-var={variable}={value}" for variable, value in variables.items()]
     try:
@@ -186,7 +218,11 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
         sign_in = None
         if user_pools:
             pool = Pool(outputs["user_pool_id"]["value"], outputs["user_pool_client_id"]["value"])
-            sign_in = (apis["cognito"].front_door, pool)
+            sign_in = (
+                apis["cognito"].front_door,
+                pool,
+                SignInPages(pages["url"], outputs["pages_bucket"]["value"], outputs["sign_in_url"]["value"]),
+            )
         others = {
             _kind_and_auth(name): Deployment.model_validate(deployment.model_dump() | more)
             for name, more in outputs["vote_doors"]["value"].items()

@@ -66,6 +66,7 @@ module "voters" {
 
   name                        = var.name_prefix
   deletion_protection_enabled = false
+  settings                    = { callback_urls = ["${var.pages.url}/vote"], logout_urls = ["${var.pages.url}/vote"] }
 }
 
 module "receipts" {
