@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,10 +73,12 @@ def run(
     votes_host: Annotated[
         str | None, typer.Option(help="Door for votes only, instead of the deployment's")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Sending processes on this machine")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Sending processes on this machine")] = 1,
     workers: Annotated[
         int,
-        typer.Option(min=0, help="Number of `loadtest worker` on other machines to wait for and send from"),
+        typer.Option(
+            min=0, max=1_000, help="Number of `loadtest worker` on other machines to wait for and send from"
+        ),
     ] = 0,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before sending to a deployment on AWS")
@@ -122,11 +125,12 @@ def run(
 @reported
 def worker(
     master: Annotated[str, typer.Option(help="Host of `loadtest run --workers`")],
-    processes: Annotated[int, typer.Option(min=1, help="Sending processes on this machine")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Sending processes on this machine")] = 1,
 ) -> None:
     """Send for a run on another machine until it ends."""
+    refuse_unknown_master(master)
     more = ["--processes", str(processes)] if processes > 1 else []
-    raise typer.Exit(_locust("--worker", "--master-host", master, *more))
+    raise typer.Exit(_locust("--worker", f"--master-host={master}", *more))
 
 
 @app.command("verify")
@@ -180,6 +184,22 @@ def refuse_bad_host(option: str, host: str) -> None:
         example = "https://abc123.execute-api.eu-central-1.amazonaws.com/v1"
         raise OperatorError(
             f"{option} {host!r} is not an address of HTTP: write for example {example}", examples=[example]
+        )
+
+
+def refuse_unknown_master(name: str) -> None:
+    """Refuse a machine that has no address: Locust would try it for ever.
+
+    Raises:
+        OperatorError: the name has none.
+    """
+    try:
+        found = bool(name) and socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        found = False
+    if not found:
+        raise OperatorError(
+            f"--master {name!r} has no address: name the machine on which `loadtest run --workers` runs"
         )
 
 

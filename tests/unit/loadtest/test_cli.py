@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from loadtest.cli import MOST_PER_SENDER, app, refuse_impossible
+from loadtest.cli import MOST_PER_SENDER, app, refuse_impossible, refuse_unknown_master
 from loadtest.drills import cli as drills
 from loadtest.run import Files
 from votectl.errors import OperatorError
@@ -19,6 +19,8 @@ from votectl.errors import OperatorError
         ("--rate", "inf"),
         ("--rate", "nan"),
         ("--rate", "5000", "--processes", "2"),
+        ("--rate", "1e9", "--processes", "1000000"),
+        ("--rate", "1e9", "--workers", "1000000"),
         ("--minutes", "1e9"),
         ("--minutes", "inf"),
         ("--minutes", "nan"),
@@ -60,3 +62,10 @@ def test_a_damaged_run_is_one_line(written: str, tmp_path: Path) -> None:
 
 def test_the_highest_rate_grows_with_the_senders() -> None:
     refuse_impossible(MOST_PER_SENDER * 4, 15, senders=4)
+
+
+@pytest.mark.parametrize("name", ["", "-x", "no such machine", "x" * 300, "\udcff"], ids=ascii)
+def test_a_worker_without_a_master_is_refused(name: str) -> None:
+    with pytest.raises(OperatorError, match="has no address"):
+        refuse_unknown_master(name)
+    refuse_unknown_master("127.0.0.1")
