@@ -22,7 +22,7 @@ RUNBOOK = (PROJECT / "docs/runbook.md").read_text(encoding="utf-8")
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 
 # What the AWS CLI makes up besides the services' own operations.
-AWS_EXTRAS = {("logs", "tail"): {"since"}}
+AWS_EXTRAS = {("logs", "tail"): {"filter-pattern", "since"}}
 
 
 def headings(text: str, level: int) -> list[str]:

@@ -304,11 +304,12 @@ locals {
       datapoints = 2
       periods    = 3
     }
-    # Its alarm would not name the poll: a dimension poll_id is paid for each poll. The command that it sends people to does.
+    # The alarm watches a metric without the poll, so that none is paid for each poll. Its message holds the command that
+    # prints the poll.
     certificate-withheld = {
       section = "certificate-withheld"
       means   = "A tally waits, because vote_writer lost records since its poll was announced."
-      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate withheld names the poll."
+      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m --filter-pattern '\"certificate withheld\"': poll_id in its line is the poll."
       metrics = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
     }
     # The metric's value is the number of votes: it stands in the alarm's reason. One minute of it is enough, because a
@@ -316,7 +317,7 @@ locals {
     certificate-contradicted = {
       section = "certificate-contradicted"
       means   = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
-      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m: the line certificate contradicted names the poll, with number and times of the votes."
+      first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m --filter-pattern '\"certificate contradicted\"': its line has the poll (poll_id), and number and times of the votes."
       metrics = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
     }
   }
