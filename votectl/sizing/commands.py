@@ -239,7 +239,7 @@ def idle(options: Options) -> None:
 
 def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
     """Return the options; what they leave out about the environment is as its file has it."""
-    api, stream = kept.get("api") or {}, kept.get("stream") or {}
+    api, stream, results = (kept.get(name) or {} for name in ("api", "stream", "results_api"))
     of_file = {
         "identity": (kept.get("voter_auth") or {}).get("mode"),
         "user_pool_tier": (kept.get("voter_auth") or {}).get("user_pool_tier"),
@@ -249,7 +249,7 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
     }
     filled = {name: value for name, value in of_file.items() if options[name] is None and value is not None}
     of_plan = {
-        "pages": kept.get("web") is not None,
+        "pages_by_cdn": results.get("cdn_enabled") or False if kept.get("web") is not None else None,
         "shard_level_metrics": stream.get("shard_level_metrics") or (),
     }
     return {**options, **filled, **of_plan}
@@ -265,7 +265,7 @@ def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
         current_shards=options.get("current_shards"),
         door=options["door"],
         shard_level_metrics=options.get("shard_level_metrics", ()),
-        pages=options.get("pages", False),
+        pages_by_cdn=options.get("pages_by_cdn"),
     )
 
 

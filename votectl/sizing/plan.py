@@ -128,7 +128,7 @@ def plan(
     current_shards: int | None = None,
     door: Door | None = None,
     shard_level_metrics: Sequence[str] = (),
-    pages: bool = False,
+    pages_by_cdn: bool | None = None,
 ) -> CapacityPlan:
     """Choose a deployment.
 
@@ -141,7 +141,7 @@ def plan(
         current_shards: shards of an existing stream; None: a new stream.
         door: what votes come through; None: the cheapest that holds the event.
         shard_level_metrics: the environment's, which are paid.
-        pages: the environment has pages, whose votes come through CloudFront where results do.
+        pages_by_cdn: whether CloudFront serves the environment's pages at the moment; None: it has no pages.
 
     Raises:
         LimitExceeded: no setting meets the goals; the binding limit is named.
@@ -154,6 +154,9 @@ def plan(
     aggregator, shards = choose_stream.aggregator(planner, choose_stream.shards(planner))
     writer, votes_table, buckets = choose_writer.choose(planner, shards, aggregator)
     units = planner.lanes(aggregator, shards).live_row_units
+    results_api = choose_stream.results_api(planner)
+    if not event.viewers and pages_by_cdn:  # the plan leaves it as it is
+        results_api = results_api.model_copy(update={"cdn_enabled": True})
     deployment = DeploymentSettings(
         api=choose_stream.api(planner, shards),
         stream=choose_stream.stream(planner, shards),
@@ -161,10 +164,10 @@ def plan(
         tallies_table=choose_stream.tallies_table(planner, shards, units),
         vote_writer=writer,
         vote_aggregator=aggregator,
-        results_api=choose_stream.results_api(planner),
+        results_api=results_api,
         voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
         firewall=Firewall() if doors.needs_firewall(event) else None,
-        web=Web() if pages else None,
+        web=None if pages_by_cdn is None else Web(),
     )
     if deployment.stream.shard_count is not None:
         watched = deployment.stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})

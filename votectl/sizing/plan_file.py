@@ -71,7 +71,8 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     if still_open:
         doors = " and ".join(still_open)
         header += (
-            f"# Clients know the address of the door {doors}: remove kept_vote_doors in a later apply.",
+            f"# Clients know the address of the door {doors}, so it stays open.",
+            "# Remove kept_vote_doors in a later apply.",
         )
     blocks = []
     for name, attributes in objects.items():

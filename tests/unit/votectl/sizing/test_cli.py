@@ -79,6 +79,29 @@ def test_a_kept_environments_shards_are_where_resizing_begins(votectl: Typed, tm
     assert "resize the stream" not in output
 
 
+@pytest.mark.parametrize(
+    ("environment", "viewers", "paid"),
+    [
+        pytest.param("web = {}\nresults_api = { cdn_enabled = true }\n", [], True, id="as-it-is"),
+        pytest.param("web = {}\n", [], False, id="pages-elsewhere"),
+        pytest.param("web = {}\n", ["--viewers", "1k"], True, id="planned-for-viewers"),
+        pytest.param("web = {}\n", ["--viewers", "1k", "--no-cdn"], False, id="viewers-without"),
+        pytest.param("results_api = { cdn_enabled = true }\n", [], False, id="no-pages"),
+    ],
+)
+def test_votes_of_a_kept_environments_pages_are_paid_where_they_come_through_cloudfront(
+    environment: str, viewers: list[str], paid: bool, votectl: Typed, tmp_path: Path
+) -> None:
+    kept = tmp_path / "dev.tfvars"
+    kept.write_text(f'stream = {{ shard_count = 2 }}\nvoter_auth = {{ mode = "cognito" }}\n{environment}')
+    code, output = votectl(
+        ["plan", *CITY, *viewers, "--keep", str(kept), "--out", str(tmp_path / "x"), "--json"]
+    )
+    assert code == 0
+    told = json.loads(output)
+    assert (("CloudFront", "votes") in {(item["service"], item["item"]) for item in told["cost"]}) == paid
+
+
 def test_an_event_may_come_from_a_file_and_options_win(votectl: Typed, tmp_path: Path) -> None:
     path = tmp_path / "event.toml"
     path.write_text('name = "fair"\nvotes = "10k"\npeak = 100\nshape = [[0, 0.5], [1, 1]]\npolls = 3\n')

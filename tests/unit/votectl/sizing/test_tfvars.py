@@ -172,7 +172,7 @@ def test_an_environments_doors_stay_open(
     # The environment's own file comes first; what the plan's does not set is as it has it.
     written = parse(tmp_path, text if "\ningress = " in text else ingress + text).converted["api"]
     assert (written["vote_door"], written["kept_vote_doors"]) == (door, kept)
-    assert ("remove kept_vote_doors in a later apply" in text) == bool(kept)
+    assert ("Remove kept_vote_doors in a later apply" in text) == bool(kept)
 
 
 def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
