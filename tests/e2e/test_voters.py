@@ -352,17 +352,19 @@ def role_with(policy_arn: str) -> Iterator[boto3.Session]:
 
 
 @pytest.mark.local_cloud
-def test_a_signature_is_for_one_body_only(stream: NewRecords, poll_id: str, vouching: Door) -> None:
-    request = vouching.client.build_request(
-        "POST", f"/polls/{poll_id}/votes", json={"option": "a", "voter": "x"}
-    )
+def test_a_signature_is_for_one_poll_and_one_body(stream: NewRecords, poll_id: str, vouching: Door) -> None:
+    another_poll = new_id("another-poll")
+    path = f"/polls/{poll_id}/votes"
+    request = vouching.client.build_request("POST", path, json={"option": "a", "voter": "x"})
     signed = next(Signing(service=service_of(str(request.url))).auth_flow(request))
-    other = vouching.client.build_request(
-        "POST", request.url, content=request.content.replace(b'"x"', b'"y"'), headers=signed.headers
-    )
-    answer = vouching.client.send(other, auth=None)
-    assert answer.status_code == 403
-    assert stream.about(poll_id) == {}
+    for url, content in (
+        (path, request.content.replace(b'"x"', b'"y"')),
+        (path.replace(poll_id, another_poll), request.content),
+        (f"{path}?voter=y", request.content),
+    ):
+        other = vouching.client.build_request("POST", url, content=content, headers=signed.headers)
+        assert vouching.client.send(other, auth=None).status_code == 403
+    assert stream.about(poll_id) == stream.about(another_poll) == {}
 
 
 @pytest.mark.parametrize("key", [None, "guessed"])
