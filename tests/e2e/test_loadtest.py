@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from e2e.doors import Doors
 from votectl.deployment import Deployment
 from votectl.polls import PollDesk
 from voting.polls import bucket_of, poll_bucket
@@ -57,6 +58,24 @@ def report(folder: Path) -> dict[str, Any]:
 
 def test_every_vote_of_a_mixed_load_counts_once(report: dict[str, Any]) -> None:
     assert report["verdict"] == "exact"
+    assert (report["lost"], report["doubled"], report["miscounted"]) == (0, 0, 0)
+
+
+@pytest.mark.cognito  # the doors of the tests have user pools
+@pytest.mark.parametrize("kind", ["http", "url"])
+def test_every_vote_of_a_short_load_through_another_door_counts_once(
+    kind: str, deployment: Deployment, doors: Doors
+) -> None:
+    before = set(RUNS.glob("*"))
+    done = loadtest(
+        *("run", "--environment", deployment.environment, "--votes-host", doors.url(kind, "none")),
+        *("--minutes", "0.1", "--rate", "40", "--shape", "flat", "--processes", "1", "--seed", "6"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = set(RUNS.glob("*")) - before
+    report = json.loads((made / "report.json").read_text())
+    assert report["verdict"] == "exact"
+    assert report["kinds"]["first votes"]["acknowledged"] > 0
     assert (report["lost"], report["doubled"], report["miscounted"]) == (0, 0, 0)
 
 
