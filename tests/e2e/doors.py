@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 import httpx
 
+from e2e import issuer
 from e2e.observing import new_id
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import HERE
@@ -198,6 +199,9 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
         "name_prefix": f"{deployments.PROJECT}-{deployment.environment}-doors",
         "pages": json.dumps(pages),
     }
+    # AWS could not reach an issuer on this machine.
+    if deployment.environment == deployments.LOCAL:
+        variables["issuer"] = json.dumps(issuer.ADDRESS._asdict())
     given = [f"-var={variable}={value}" for variable, value in variables.items()]
     try:
         # Tests of several files run side by side, and each file's process asks for the doors.

@@ -32,6 +32,12 @@ variable "http_apis" {
   default     = true
 }
 
+variable "issuer" {
+  type        = object({ certificate_file = string, url = string })
+  description = "An OpenID Connect issuer on this machine, and the file with its certificate. Null where AWS would have to reach it."
+  default     = null
+}
+
 variable "name_prefix" {
   type = string
 }
@@ -170,19 +176,32 @@ resource "aws_cognito_user_pool_client" "tests" {
   explicit_auth_flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
 }
 
+module "code_key" {
+  source = "../../../infra/modules/code_key"
+
+  name                        = var.name_prefix
+  deletion_protection_enabled = false
+}
+
 # The cheaper doors with each identity. Batches need signatures, which a function URL asks of all requests or of none.
 locals {
+  identities = concat(["none", "iam", "cognito", "codes"], var.issuer == null ? [] : ["oidc"])
   vote_doors = {
-    for door in setproduct(["http", "url"], ["none", "iam", "cognito"]) : join("-", door) => {
+    for door in setproduct(["http", "url"], local.identities) : join("-", door) => {
       kind          = door[0]
       voter_auth    = door[1]
-      batch_enabled = door[0] == "http" || door[1] == "iam"
+      batch_enabled = door[0] == "http" && door[1] != "codes" || door[1] == "iam"
+      sign_in       = lookup(local.sign_in, door[1], { audiences = [], issuer = "", token_scopes = [] })
     } if(var.http_apis || door[0] != "http") && (var.user_pools || door[1] != "cognito")
   }
   sign_in = {
-    client_ids   = aws_cognito_user_pool_client.tests[*].id
-    issuer       = join("", [for pool in module.voters : "https://cognito-idp.${local.deployment.region}.amazonaws.com/${pool.user_pool_id}"])
-    token_scopes = []
+    codes = { audiences = [], issuer = "votestream/tests/${var.name_prefix}", token_scopes = [] }
+    cognito = {
+      audiences    = aws_cognito_user_pool_client.tests[*].id
+      issuer       = join("", [for pool in module.voters : "https://cognito-idp.${local.deployment.region}.amazonaws.com/${pool.user_pool_id}"])
+      token_scopes = []
+    }
+    oidc = { audiences = ["pages", "app"], issuer = try(var.issuer.url, ""), token_scopes = [] }
   }
 }
 
@@ -201,22 +220,41 @@ module "ingress" {
   settings           = { memory_mb = 256, timeout_seconds = 10 }
   versions_published = true
 
-  environment_variables = {
-    VOTESTREAM_BATCH_ENABLED = tostring(each.value.batch_enabled)
-    VOTESTREAM_CLIENT_IDS    = each.value.voter_auth == "cognito" ? join(" ", local.sign_in.client_ids) : ""
-    VOTESTREAM_ISSUER        = each.value.voter_auth == "cognito" ? local.sign_in.issuer : ""
-    VOTESTREAM_STREAM        = local.deployment.stream_name
-    VOTESTREAM_TOKEN_SCOPES  = ""
-    VOTESTREAM_VOTE_DOOR     = each.value.kind
-    VOTESTREAM_VOTER_AUTH    = each.value.voter_auth
-  }
+  environment_variables = merge(
+    {
+      VOTESTREAM_AUDIENCES     = join(" ", each.value.sign_in.audiences)
+      VOTESTREAM_BATCH_ENABLED = tostring(each.value.batch_enabled)
+      VOTESTREAM_CODE_KEY      = each.value.voter_auth == "codes" ? "${module.code_key.key_id}:${module.code_key.public_key}" : ""
+      VOTESTREAM_ISSUER        = each.value.sign_in.issuer
+      VOTESTREAM_POLLS_TABLE   = each.value.voter_auth == "codes" ? local.deployment.polls_table : ""
+      VOTESTREAM_STREAM        = local.deployment.stream_name
+      VOTESTREAM_TOKEN_SCOPES  = ""
+      VOTESTREAM_VOTE_DOOR     = each.value.kind
+      VOTESTREAM_VOTER_AUTH    = each.value.voter_auth
+      VOTESTREAM_VOTER_CLAIM   = each.value.voter_auth == "oidc" ? "member" : ""
+    },
+    # Python's TLS trusts the certificates in this file.
+    each.value.voter_auth == "oidc" ? { SSL_CERT_FILE = try(var.issuer.certificate_file, "") } : {},
+  )
 
-  permissions = {
-    PutVotes = {
-      actions   = ["kinesis:PutRecord", "kinesis:PutRecords"]
-      resources = [data.aws_kinesis_stream.votes.arn]
-    }
-  }
+  permissions = merge(
+    {
+      PutVotes = {
+        actions   = ["kinesis:PutRecord", "kinesis:PutRecords"]
+        resources = [data.aws_kinesis_stream.votes.arn]
+      }
+    },
+    each.value.voter_auth != "codes" ? {} : {
+      ReadBatchesOfCodes = {
+        actions   = ["dynamodb:GetItem"]
+        resources = [local.table_arns.polls_table]
+        condition = {
+          "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["code_batches", "poll_id"] }
+          "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
+        }
+      }
+    },
+  )
 }
 
 module "vote_door" {
@@ -227,7 +265,7 @@ module "vote_door" {
   kind                   = each.value.kind
   allowed_origins        = ["https://vote.example.org", "https://example.org"]
   batch_enabled          = each.value.batch_enabled
-  sign_in                = local.sign_in
+  sign_in                = each.value.sign_in
   throttling_burst_limit = 1000
   throttling_rate_limit  = 2000
   voter_auth             = each.value.voter_auth
@@ -242,10 +280,12 @@ module "vote_door" {
 output "vote_doors" {
   value = {
     for name, door in local.vote_doors : name => {
-      api_key_ids = {}
-      vote_door   = door.kind
-      voter_auth  = door.voter_auth
-      votes_url   = module.vote_door[name].votes_url
+      api_key_ids          = {}
+      code_issuer          = local.sign_in.codes.issuer
+      code_signing_key_arn = module.code_key.key_arn
+      vote_door            = door.kind
+      voter_auth           = door.voter_auth
+      votes_url            = module.vote_door[name].votes_url
     }
   }
 }
