@@ -88,13 +88,16 @@ _VALUES = {
     "write_concurrency": DEFAULT_WRITE_CONCURRENCY,
 }
 _DOOR_VARIABLES = {
+    "VOTESTREAM_AUDIENCES": "",
     "VOTESTREAM_BATCH_ENABLED": "false",
-    "VOTESTREAM_CLIENT_IDS": "",
+    "VOTESTREAM_CODE_KEY": "",
     "VOTESTREAM_ISSUER": "",
+    "VOTESTREAM_POLLS_TABLE": "",
     "VOTESTREAM_STREAM": "votestream-bench-votes",
     "VOTESTREAM_TOKEN_SCOPES": "",
     "VOTESTREAM_VOTE_DOOR": "http",
     "VOTESTREAM_VOTER_AUTH": "none",
+    "VOTESTREAM_VOTER_CLAIM": "",
 }
 _SETTINGS: Mapping[str, type[FunctionSettings]] = {
     VOTE_WRITER: WriterSettings,

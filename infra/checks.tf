@@ -33,7 +33,7 @@ check "client_keys_are_required" {
 check "voter_identity_verified" {
   assert {
     condition     = var.voter_auth.mode != "none"
-    error_message = "voter_auth.mode is \"none\": each request names its voter, so anyone can vote as anyone, any number of times. Use it for a demo or in a trusted network. On the internet, choose \"cognito\" (voters sign in) or \"iam\" (your back ends vouch for them)."
+    error_message = "voter_auth.mode is \"none\": each request names its voter, so anyone can vote as anyone, any number of times. Use it for a demo or in a trusted network. On the internet, choose \"cognito\" or \"oidc\" (voters sign in), \"codes\" (voters have a code) or \"iam\" (your back ends vouch for them)."
   }
 }
 

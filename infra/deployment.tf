@@ -29,6 +29,7 @@ resource "aws_ssm_parameter" "deployment" {
     votes_urls                     = { for door in local.vote_doors : door => module.door[door].votes_url }
     },
     one([for web in module.web : { pages_bucket = web.bucket_name, pages_url = local.pages_url }]),
+    one([for key in module.code_key : { code_issuer = local.sign_in.issuer, code_signing_key_arn = key.key_arn }]),
     one([for pack in module.results_pack : { pack_bucket = pack.bucket_name, pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }]),
     one([for number, schedules in module.unique_count : {
       unique_count_function_arn      = module.unique_counter[number].function_arn

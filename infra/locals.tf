@@ -59,18 +59,28 @@ locals {
 
   # How the pages sign voters in (web/README.md, `identity`).
   web_identity = {
-    mode       = var.voter_auth.mode
-    authority  = var.voter_auth.mode == "cognito" ? local.sign_in.issuer : null
-    client_id  = one(slice(local.sign_in.client_ids, 0, min(1, length(local.sign_in.client_ids))))
-    scope      = var.voter_auth.mode == "cognito" ? join(" ", concat(["openid"], local.sign_in.token_scopes)) : null
-    token      = var.voter_auth.mode != "cognito" ? null : length(local.sign_in.token_scopes) > 0 ? "access" : "id"
-    logout_url = try("${one(module.voters).sign_in_url}/logout", null)
+    mode        = var.voter_auth.mode
+    authority   = local.voters_sign_in ? local.sign_in.issuer : null
+    client_id   = one(slice(local.sign_in.audiences, 0, min(1, length(local.sign_in.audiences))))
+    scope       = local.voters_sign_in ? join(" ", concat(["openid"], local.sign_in.token_scopes)) : null
+    token       = !local.voters_sign_in ? null : length(local.sign_in.token_scopes) > 0 ? "access" : "id"
+    logout_url  = try("${one(module.voters).sign_in_url}/logout", null)
+    voter_claim = var.voter_auth.mode == "oidc" ? var.voter_auth.voter_claim : null
   }
 
-  # What a user pool's tokens say of themselves, for the doors that check them without API Gateway's own authorizer.
+  voters_sign_in = contains(["cognito", "oidc"], var.voter_auth.mode)
+
+  # What tokens say of themselves, for the doors that check them.
   sign_in = {
-    client_ids   = var.voter_auth.mode != "cognito" ? [] : concat(var.voter_auth.client_ids, [for pool in module.voters : pool.user_pool_client_id])
-    issuer       = var.voter_auth.mode != "cognito" ? "" : "https://cognito-idp.${split(":", local.user_pool_arn)[3]}.amazonaws.com/${split("/", local.user_pool_arn)[1]}"
+    audiences = (
+      var.voter_auth.mode == "cognito" ? concat(var.voter_auth.client_ids, [for pool in module.voters : pool.user_pool_client_id]) :
+      var.voter_auth.audiences
+    )
+    issuer = (
+      var.voter_auth.mode == "cognito" ? "https://cognito-idp.${split(":", local.user_pool_arn)[3]}.amazonaws.com/${split("/", local.user_pool_arn)[1]}" :
+      var.voter_auth.mode == "codes" ? "votestream/${var.project}/${var.environment}" :
+      var.voter_auth.issuer == null ? "" : var.voter_auth.issuer
+    )
     token_scopes = var.voter_auth.token_scopes
   }
 

@@ -60,28 +60,53 @@ module "ingress" {
   artifact_directory       = local.artifact_directory
   settings                 = var.ingress
   kms_key                  = local.kms_key
-  key_uses                 = { kinesis = ["kms:GenerateDataKey"] }
+  key_uses                 = merge({ kinesis = ["kms:GenerateDataKey"] }, var.voter_auth.mode == "codes" ? { dynamodb = ["kms:Decrypt"] } : {})
   log_retention_days       = var.log_retention_days
   log_warnings_only        = true
   permissions_boundary_arn = local.permissions_boundary_arn
   versions_published       = true
 
   environment_variables = {
+    VOTESTREAM_AUDIENCES     = join(" ", local.sign_in.audiences)
     VOTESTREAM_BATCH_ENABLED = tostring(var.api.batch_enabled)
-    VOTESTREAM_CLIENT_IDS    = join(" ", local.sign_in.client_ids)
+    VOTESTREAM_CODE_KEY      = join("", [for key in module.code_key : "${key.key_id}:${key.public_key}"])
     VOTESTREAM_ISSUER        = local.sign_in.issuer
+    VOTESTREAM_POLLS_TABLE   = var.voter_auth.mode == "codes" ? module.polls_table.table_name : ""
     VOTESTREAM_STREAM        = module.stream.stream_name
     VOTESTREAM_TOKEN_SCOPES  = join(" ", local.sign_in.token_scopes)
     VOTESTREAM_VOTE_DOOR     = each.key
     VOTESTREAM_VOTER_AUTH    = var.voter_auth.mode
+    VOTESTREAM_VOTER_CLAIM   = var.voter_auth.mode == "oidc" ? var.voter_auth.voter_claim : ""
   }
 
-  permissions = {
-    PutVotes = {
-      actions   = var.api.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
-      resources = [module.stream.stream_arn]
-    }
-  }
+  permissions = merge(
+    {
+      PutVotes = {
+        actions   = var.api.batch_enabled ? ["kinesis:PutRecord", "kinesis:PutRecords"] : ["kinesis:PutRecord"]
+        resources = [module.stream.stream_arn]
+      }
+    },
+    # Which batches of codes there are, and which are void: nothing else of a poll.
+    var.voter_auth.mode != "codes" ? {} : {
+      ReadBatchesOfCodes = {
+        actions   = ["dynamodb:GetItem"]
+        resources = [module.polls_table.table_arn]
+        condition = {
+          "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["code_batches", "poll_id"] }
+          "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
+        }
+      }
+    },
+  )
+}
+
+# What signs voters' codes, where voters have codes. Operators sign with it (votectl codes); no function may.
+module "code_key" {
+  source = "./modules/code_key"
+  count  = var.voter_auth.mode == "codes" ? 1 : 0
+
+  name                        = local.name_prefix
+  deletion_protection_enabled = var.deletion_protection
 }
 
 module "door" {

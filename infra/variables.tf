@@ -342,8 +342,8 @@ variable "results_pack" {
   default     = null
 
   validation {
-    condition     = !(try(var.results_pack.openings, false) && var.voter_auth.mode == "none")
-    error_message = "results_pack.openings needs authenticated voters. With voter_auth.mode = \"none\" anyone could ask how another person voted: choose another mode, or leave openings out."
+    condition     = !(try(var.results_pack.openings, false) && !contains(["iam", "cognito"], var.voter_auth.mode))
+    error_message = "results_pack.openings needs voters whom the REST API can authenticate: voter_auth.mode \"cognito\" or \"iam\". With \"${var.voter_auth.mode}\" it could not tell who asks how a person voted: choose another mode, or leave openings out."
   }
 }
 
@@ -570,12 +570,14 @@ variable "votes_table" {
 
 variable "voter_auth" {
   type = object({
+    audiences     = optional(list(string), [])
     callback_urls = optional(list(string), [])
     client_ids    = optional(list(string), [])
     email_sender = optional(object({
       from_address = string
       identity_arn = string
     }))
+    issuer                 = optional(string)
     logout_urls            = optional(list(string), [])
     mode                   = optional(string, "iam")
     sign_up_enabled        = optional(bool, false)
@@ -583,10 +585,14 @@ variable "voter_auth" {
     token_validity_minutes = optional(number, 60)
     user_pool_arn          = optional(string)
     user_pool_tier         = optional(string, "LITE")
+    voter_claim            = optional(string, "sub")
   })
   description = <<-EOT
     How voters are identified.
-    mode: "none" (the request's body; anyone can vote as anyone), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else) or "cognito" (the token of a voter who has signed in).
+    mode: "none" (the request's body; anyone can vote as anyone), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else), "cognito" (the token of a voter who has signed in), "oidc" (the token of your own OpenID Connect issuer) or "codes" (a code that was handed out: votectl codes). With oidc and codes api.vote_door must be "http" or "url".
+    issuer: with oidc, the issuer's https address, exactly as its tokens have it in iss. It signs with RS256 and has <issuer>/.well-known/openid-configuration.
+    audiences: with oidc, for whom a token must be made (aud). The first is the client that the pages sign voters in with.
+    voter_claim: with oidc, the claim that names the voter: a text of 1-128 of A-Z a-z 0-9 _ . : @ | + = / -. Choose one that voters cannot change: one name is one vote.
     user_pool_arn: with cognito, the pool whose users vote; null creates one.
     client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.
     token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
@@ -594,6 +600,27 @@ variable "voter_auth" {
   EOT
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = !contains(["oidc", "codes"], var.voter_auth.mode) || var.api.vote_door != "rest"
+    error_message = "voter_auth.mode = \"${var.voter_auth.mode}\" needs a door that can check its tokens, and a REST API cannot: choose api.vote_door = \"http\" or \"url\"."
+  }
+
+  validation {
+    condition     = var.voter_auth.mode == "oidc" || var.voter_auth.issuer == null && length(var.voter_auth.audiences) == 0 && var.voter_auth.voter_claim == "sub"
+    error_message = "voter_auth.issuer, audiences and voter_claim need voter_auth.mode = \"oidc\": with \"${var.voter_auth.mode}\" nothing reads them."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_:./-]{1,128}$", var.voter_auth.voter_claim))
+    error_message = "voter_auth.voter_claim is \"${var.voter_auth.voter_claim}\": it must be the name of a claim in your issuer's tokens, as in sub."
+  }
+
+  # A batch names its voters, and a code is what names a voter here.
+  validation {
+    condition     = var.voter_auth.mode != "codes" || !var.api.batch_enabled
+    error_message = "voter_auth.mode = \"codes\" and api.batch_enabled = true: a back end would name voters without their codes. Leave batches out, or choose voter_auth.mode = \"iam\"."
+  }
 
   validation {
     condition     = var.voter_auth.user_pool_arn == null || var.voter_auth.mode == "cognito"

@@ -29,7 +29,7 @@ def settings(deployed: deployment.Deployment, title: str) -> bytes:
     mode = str(deployed.voter_auth)
     if mode not in {"none", "iam"}:
         raise OperatorError(
-            f"voters of {deployed.environment!r} sign in ({mode}): write a config.json for it, "
+            f"voters of {deployed.environment!r} need credentials ({mode}): write a config.json for it, "
             "see web/README.md"
         )
     config = {

@@ -76,10 +76,15 @@ def for_voters_of(deployment: Deployment, client: str | None = None) -> Credenti
     Raises:
         OperatorError: requests can't vote for other voters there, or there is no such client.
     """
-    if deployment.voter_auth is VoterAuth.COGNITO:
+    if deployment.voter_auth in (VoterAuth.COGNITO, VoterAuth.OIDC):
         raise OperatorError(
-            f"in environment {deployment.environment!r} voters sign in themselves (voter_auth cognito), so that "
-            "nobody can vote for invented ones"
+            f"in environment {deployment.environment!r} voters sign in themselves (voter_auth "
+            f"{deployment.voter_auth}), so that nobody can vote for invented ones"
+        )
+    if deployment.voter_auth is VoterAuth.CODES:
+        raise OperatorError(
+            f"in environment {deployment.environment!r} people vote with codes (voter_auth codes), so that nobody can "
+            "vote for invented voters: make codes with `votectl codes create`"
         )
     clients = deployment.api_key_ids
     if client is not None and client not in clients:

@@ -51,6 +51,9 @@ class Deployment(BaseModel):
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None
     pack_bucket: str | None = None  # where the tally publishes them
+    # What signs the codes of voters (`voter_auth` with the mode `codes`), and who they say has issued them.
+    code_signing_key_arn: str | None = None
+    code_issuer: str | None = None
     # What counts each voter once while a poll is open (`unique_count`).
     unique_count_function_arn: str | None = None
     unique_count_schedule_group: str | None = None

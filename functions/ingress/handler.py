@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ingress.answers import DoorAnswer, Reply, answer_for_batch, answer_for_vote, refusal_answer, retry_after
-from ingress.kinesis import KinesisConnection, endpoint_from_env
+from ingress.connection import AwsConnection, endpoint_from_env
 from ingress.refusals import UNAVAILABLE, DoorRefused
 from ingress.requests import Rules, read_call
 from ingress.settings import IngressSettings
-from ingress.signing import RoleCredentials
+from ingress.signing import DYNAMODB, KINESIS, RoleCredentials, Service
 from ingress.voters import voter_source
 from voting.errors import StoreUnavailable
 
@@ -45,7 +45,11 @@ def runtime_from(environ: Mapping[str, str]) -> IngressRuntime:
         environ["AWS_SECRET_ACCESS_KEY"],
         environ.get("AWS_SESSION_TOKEN", ""),
     )
-    connection = KinesisConnection(endpoint_from_env(environ), credentials, environ["AWS_REGION"], time.time)
+
+    def connection(service: Service) -> AwsConnection:
+        endpoint = endpoint_from_env(environ, service)
+        return AwsConnection(service, endpoint, credentials, environ["AWS_REGION"], time.time)
+
     rules = Rules(
         stream=settings.stream,
         batch_enabled=settings.batch_enabled,
@@ -53,10 +57,11 @@ def runtime_from(environ: Mapping[str, str]) -> IngressRuntime:
         voter_of=voter_source(
             settings,
             time.time,
+            lambda: connection(DYNAMODB).call,
             environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get("AWS_ENDPOINT_URL", ""),
         ),
     )
-    return IngressRuntime(rules, connection.call)
+    return IngressRuntime(rules, connection(KINESIS).call)
 
 
 def handle(event: Mapping[str, Any], runtime: IngressRuntime) -> DoorAnswer:

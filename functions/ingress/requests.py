@@ -51,8 +51,8 @@ class Call(NamedTuple):
     votes: int
 
 
-# Takes the request and returns the voter whom its credentials name.
-type VoterOf = Callable[[Mapping[str, Any]], str]
+# Takes the request and the poll of its path, and returns the voter whom its credentials name.
+type VoterOf = Callable[[Mapping[str, Any], str], str]
 
 
 class Rules(NamedTuple):
@@ -92,7 +92,7 @@ def read_call(event: Mapping[str, Any], rules: Rules) -> Call:
     # Whose voter is asked first: a request without credentials learns nothing about its body.
     if batch or rules.signed_votes:
         _require_signature(context)
-    voter = rules.voter_of(event) if rules.voter_of is not None and not batch else None
+    voter = rules.voter_of(event, poll_id) if rules.voter_of is not None and not batch else None
     headers = event.get("headers") or {}
     # Unlike the REST API, neither door decodes a compressed body.
     if (

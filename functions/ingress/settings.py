@@ -8,29 +8,41 @@ from voting.errors import InvalidSettings
 PREFIX = "VOTESTREAM_"
 
 DOORS = ("http", "url")
-VOTER_AUTHS = ("none", "iam", "cognito")
+VOTER_AUTHS = ("none", "iam", "cognito", "oidc", "codes")
+
+_NEEDED = {
+    "cognito": ("audiences",),
+    "oidc": ("audiences", "voter_claim"),
+    "codes": ("code_key", "issuer", "polls_table"),
+}
 
 
 class IngressSettings(NamedTuple):
     """What the function needs to know; each field is the variable ``VOTESTREAM_<FIELD>``.
 
     Attributes:
+        audiences: for whom a token must be made, separated by spaces: Cognito's clients, or audiences of the issuer.
         batch_enabled: back ends may send batches.
-        client_ids: Cognito's clients whose tokens are accepted, separated by spaces; empty without ``cognito``.
-        issuer: who signs the voters' tokens, as an https URL; empty without ``cognito``.
+        code_key: with ``codes``, id and public key of what signs codes (``codes.code_key``); empty otherwise.
+        issuer: what tokens and codes must name as their issuer; empty with ``none`` and ``iam``.
+        polls_table: with ``codes``, the table that lists their batches; empty otherwise.
         stream: name of the Kinesis stream.
         token_scopes: scopes of which an access token needs one, separated by spaces; empty: ID tokens.
         vote_door: what stands in front of the function.
         voter_auth: who names the voter.
+        voter_claim: with ``oidc``, the claim that names the voter; empty otherwise.
     """
 
+    audiences: tuple[str, ...]
     batch_enabled: bool
-    client_ids: tuple[str, ...]
+    code_key: str
     issuer: str
+    polls_table: str
     stream: str
     token_scopes: tuple[str, ...]
     vote_door: str
     voter_auth: str
+    voter_claim: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -59,19 +71,25 @@ class IngressSettings(NamedTuple):
         ]
         if given.get("stream") == "":
             problems.append(f"{PREFIX}STREAM: must not be empty")
-        if given.get("voter_auth") == "cognito":
-            if not given.get("issuer", "").startswith("https://"):
-                problems.append(f"{PREFIX}ISSUER: must be an https URL")
-            if not given.get("client_ids"):
-                problems.append(f"{PREFIX}CLIENT_IDS: must name at least one client")
+        mode = given.get("voter_auth", "")
+        if mode in ("cognito", "oidc") and not given.get("issuer", "").startswith("https://"):
+            problems.append(f"{PREFIX}ISSUER: must be an https URL")
+        problems += [
+            f"{PREFIX}{name.upper()}: must not be empty with {mode}"
+            for name in _NEEDED.get(mode, ())
+            if given.get(name) == ""
+        ]
         if problems:
             raise InvalidSettings(f"the function's environment is wrong: {'; '.join(problems)}")
         return cls(
+            audiences=tuple(given["audiences"].split()),
             batch_enabled=given["batch_enabled"] == "true",
-            client_ids=tuple(given["client_ids"].split()),
+            code_key=given["code_key"],
             issuer=given["issuer"],
+            polls_table=given["polls_table"],
             stream=given["stream"],
             token_scopes=tuple(given["token_scopes"].split()),
             vote_door=given["vote_door"],
-            voter_auth=given["voter_auth"],
+            voter_auth=mode,
+            voter_claim=given["voter_claim"],
         )

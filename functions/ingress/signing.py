@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for one kind of request: POST / to Kinesis.
+"""AWS Signature Version 4 for one kind of request: POST / to Kinesis or DynamoDB.
 
 Source: IAM user guide, "Create a signed AWS API request". Our own, because importing botocore's takes more than
 a whole cold start may (docs/decisions). A contract test holds it against botocore's.
@@ -9,8 +9,23 @@ import hmac
 import time
 from typing import NamedTuple
 
-CONTENT_TYPE = "application/x-amz-json-1.1"
-_TARGET = "Kinesis_20131202."
+
+class Service(NamedTuple):
+    """A service whose calls are JSON in a POST.
+
+    Attributes:
+        name: in signatures and host names.
+        content_type: of its calls.
+        target: what stands before the name of an action.
+    """
+
+    name: str
+    content_type: str
+    target: str
+
+
+KINESIS = Service("kinesis", "application/x-amz-json-1.1", "Kinesis_20131202.")
+DYNAMODB = Service("dynamodb", "application/x-amz-json-1.0", "DynamoDB_20120810.")
 
 
 class RoleCredentials(NamedTuple):
@@ -24,8 +39,9 @@ class RoleCredentials(NamedTuple):
 class RequestSigner:
     """Signs requests to one host; it keeps the key that it derives once a day."""
 
-    def __init__(self, credentials: RoleCredentials, region: str, host: str) -> None:
-        """Take whose requests they are, and where they go."""
+    def __init__(self, service: Service, credentials: RoleCredentials, region: str, host: str) -> None:
+        """Take what is called, whose requests they are, and where they go."""
+        self._service = service
         self._credentials = credentials
         self._region = region
         self._host = host
@@ -33,20 +49,20 @@ class RequestSigner:
         self._key = b""
 
     def headers(self, action: str, body: bytes, now: float) -> dict[str, str]:
-        """Return the headers of a call of Kinesis at this time (seconds since the epoch)."""
+        """Return the headers of a call at this time (seconds since the epoch)."""
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         day = moment[:8]
         if day != self._day:
             self._key, self._day = self._derived_key(day), day
         # Sorted by lower-case name, as the signature wants them.
-        headers = {"content-type": CONTENT_TYPE, "host": self._host, "x-amz-date": moment}
+        headers = {"content-type": self._service.content_type, "host": self._host, "x-amz-date": moment}
         if self._credentials.session_token:
             headers["x-amz-security-token"] = self._credentials.session_token
-        headers["x-amz-target"] = _TARGET + action
+        headers["x-amz-target"] = self._service.target + action
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
         request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{day}/{self._region}/kinesis/aws4_request"
+        scope = f"{day}/{self._region}/{self._service.name}/aws4_request"
         digest = hashlib.sha256(request.encode()).hexdigest()
         signature = hmac.digest(
             self._key, f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}".encode(), "sha256"
@@ -59,6 +75,6 @@ class RequestSigner:
 
     def _derived_key(self, day: str) -> bytes:
         key = f"AWS4{self._credentials.secret_access_key}".encode()
-        for part in (day, self._region, "kinesis", "aws4_request"):
+        for part in (day, self._region, self._service.name, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         return key

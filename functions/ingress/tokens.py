@@ -1,4 +1,4 @@
-"""The core of sign-in: whether a token is the issuer's, in force, and meant for this deployment.
+"""The core of tokens: whether one is the issuer's, in force, and meant for this deployment.
 
 RS256 only (RFC 7518, section 3.3: RSASSA-PKCS1-v1_5 with SHA-256, checked as RFC 8017, section 8.2.2 says: the
 expected block is built and compared as a whole, so nothing of the signature is parsed). A public key and a public
@@ -21,6 +21,7 @@ MAX_KEY_BITS = 4096  # a longer key would only cost time
 # DER of a DigestInfo for SHA-256 (RFC 8017, section 9.2, note 1).
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 _base64url = re.compile(r"[A-Za-z0-9_-]+")
+_https = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*")
 
 
 class InvalidToken(VotestreamError):
@@ -101,7 +102,7 @@ def verified_claims(token: str, keys: Mapping[str, PublicKey], issuer: str, now:
     return claims
 
 
-def cognito_voter(claims: Mapping[str, Any], client_ids: tuple[str, ...], scopes: tuple[str, ...]) -> str:
+def cognito_voter(claims: Mapping[str, Any], audiences: tuple[str, ...], scopes: tuple[str, ...]) -> str:
     """Return the voter whom a user pool's token names: an access token's with ``scopes``, else an ID token's.
 
     Raises:
@@ -114,12 +115,48 @@ def cognito_voter(claims: Mapping[str, Any], client_ids: tuple[str, ...], scopes
             raise InvalidToken("without a scope that lets it vote")
     else:
         client, use = claims.get("aud"), "id"
-    if claims.get("token_use") != use or type(client) is not str or client not in client_ids:
+    if claims.get("token_use") != use or type(client) is not str or client not in audiences:
         raise InvalidToken("of the wrong kind or client")
     voter = claims.get("sub")
     if type(voter) is not str:
         raise InvalidToken("names no voter")
     return voter
+
+
+def oidc_voter(claims: Mapping[str, Any], audiences: tuple[str, ...], voter_claim: str) -> str:
+    """Return the voter whom a token of the operators' own issuer names.
+
+    As API Gateway's authorizer does, it compares ``aud``, and ``client_id`` only where there is no ``aud``.
+
+    Raises:
+        InvalidToken: it is for another audience, or names no voter.
+    """
+    named = claims["aud"] if "aud" in claims else claims.get("client_id")
+    listed = named if type(named) is list else [named]
+    if not any(type(audience) is str and audience in audiences for audience in listed):
+        raise InvalidToken("for another audience")
+    voter = claims.get(voter_claim)
+    if type(voter) is not str:
+        raise InvalidToken("names no voter")
+    return voter
+
+
+def keys_url(document: bytes, issuer: str) -> str:
+    """Return where the issuer's keys are, from its discovery document (OpenID Connect Discovery 1.0, section 4).
+
+    Raises:
+        InvalidToken: it is no such document, it is another issuer's, or its keys are not behind https.
+    """
+    try:
+        found = json.loads(document)
+        named, url = found["issuer"], found["jwks_uri"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InvalidToken("the issuer's discovery document can't be read") from None
+    if named != issuer:
+        raise InvalidToken("the discovery document is another issuer's")
+    if type(url) is not str or not _https.fullmatch(url):
+        raise InvalidToken("the issuer's keys are not behind https")
+    return url
 
 
 def _is_signature(signature: bytes, message: bytes, key: PublicKey) -> bool:

@@ -1,21 +1,35 @@
-"""Who votes, where voters sign in: the claims that API Gateway has verified, or a token that is verified here.
+"""Who votes, where credentials name the voter: claims that API Gateway has verified, or a token that is verified here.
 
 Behind the HTTP API the claims in the event can be trusted: nobody but that API may invoke the function (its
 permission names the API as the source). A public function URL gives no such promise, because any AWS account may
-invoke the function directly with an event of its own making. There the claims in the event are ignored.
+invoke the function directly with an event of its own making. There the claims in the event are ignored. Codes are
+verified here at both doors.
 """
 
 import http.client
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingress.kinesis import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
-from ingress.refusals import UNAUTHORIZED, DoorRefused
+from ingress.answers import Reply
+from ingress.codes import CodeBatches, code_key, code_voter
+from ingress.connection import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
+from ingress.refusals import FORBIDDEN, UNAUTHORIZED, DoorRefused
 from ingress.requests import VoterOf
 from ingress.settings import IngressSettings
-from ingress.tokens import InvalidToken, PublicKey, UnknownKey, cognito_voter, keys_in, verified_claims
+from ingress.tokens import (
+    InvalidToken,
+    PublicKey,
+    UnknownKey,
+    cognito_voter,
+    keys_in,
+    keys_url,
+    oidc_voter,
+    verified_claims,
+)
 from voting.errors import StoreUnavailable
+from voting.fields import VOTER
 
 KEYS_KEPT_SECONDS = 3600.0
 # Tokens with made-up key ids must not make us ask the issuer for each of them.
@@ -23,31 +37,77 @@ KEYS_ASKED_AGAIN_SECONDS = 30.0
 MAX_KEYS_BYTES = 65536
 
 _log = logging.getLogger("ingress")
+_voter = re.compile(VOTER)
+
+# Makes a call of DynamoDB: the action and its body.
+type Call = Callable[[str, bytes], Reply]
 
 
-def voter_source(settings: IngressSettings, now: Callable[[], float], endpoint: str = "") -> VoterOf | None:
+def voter_source(
+    settings: IngressSettings,
+    now: Callable[[], float],
+    dynamodb: Callable[[], Call],
+    cognito_endpoint: str = "",
+) -> VoterOf | None:
     """Return what finds the voter of a request, or None where the body names the voter.
 
     Args:
         settings: of this function.
         now: the clock, in seconds since the epoch.
-        endpoint: where Cognito is, if not at its issuer's address (the AWS SDKs' own variable).
+        dynamodb: connects to DynamoDB, which is needed with ``codes`` only.
+        cognito_endpoint: where Cognito is, if not at its issuer's address (the AWS SDKs' own variable).
     """
-    if settings.voter_auth != "cognito":
+    if settings.voter_auth == "codes":
+        return _code_source(settings, now, dynamodb())
+    if settings.voter_auth in ("none", "iam"):
         return None
+    claims = _claims_source(settings, now, cognito_endpoint)
+
+    def voter_of(event: Mapping[str, Any], _poll_id: str) -> str:
+        try:
+            if settings.voter_auth == "cognito":
+                return cognito_voter(claims(event), settings.audiences, settings.token_scopes)
+            voter = oidc_voter(claims(event), settings.audiences, settings.voter_claim)
+        except InvalidToken:
+            raise DoorRefused(UNAUTHORIZED) from None
+        # Signing in again would not help: this issuer's claim has names that cannot vote.
+        if not _voter.fullmatch(voter):
+            raise DoorRefused(FORBIDDEN)
+        return voter
+
+    return voter_of
+
+
+def _claims_source(
+    settings: IngressSettings, now: Callable[[], float], cognito_endpoint: str
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Return what finds the claims of a request that may be trusted."""
     if settings.vote_door == "http":
-        return lambda event: _voter(lambda: _gateway_claims(event), settings)
-    issuer = f"{endpoint}/{settings.issuer.rpartition('/')[2]}" if endpoint else settings.issuer
-    url = f"{issuer}/.well-known/jwks.json"
-    keys = IssuerKeys(lambda: fetched(url), now)
-    return lambda event: _voter(lambda: keys.claims(_bearer(event), settings.issuer), settings)
+        return _gateway_claims
+    issuer = settings.issuer
+    if settings.voter_auth == "oidc":
+        discovery = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
+        keys = IssuerKeys(lambda: fetched(keys_url(fetched(discovery), issuer)), now)
+    else:
+        place = f"{cognito_endpoint}/{issuer.rpartition('/')[2]}" if cognito_endpoint else issuer
+        keys = IssuerKeys(lambda: fetched(f"{place}/.well-known/jwks.json"), now)
+    return lambda event: keys.claims(_bearer(event), issuer)
 
 
-def _voter(claims: Callable[[], Mapping[str, Any]], settings: IngressSettings) -> str:
-    try:
-        return cognito_voter(claims(), settings.client_ids, settings.token_scopes)
-    except InvalidToken:
-        raise DoorRefused(UNAUTHORIZED) from None
+def _code_source(settings: IngressSettings, now: Callable[[], float], call: Call) -> VoterOf:
+    keys = dict([code_key(settings.code_key)])
+    batches = CodeBatches(settings.polls_table, call, now)
+
+    def voter_of(event: Mapping[str, Any], poll_id: str) -> str:
+        try:
+            claims = verified_claims(_bearer(event), keys, settings.issuer, now())
+            voter, batch = code_voter(claims, poll_id)
+        except InvalidToken:
+            raise DoorRefused(UNAUTHORIZED) from None
+        batches.require(poll_id, batch)
+        return voter
+
+    return voter_of
 
 
 def _gateway_claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,6 +115,10 @@ def _gateway_claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
     claims = (authorizer.get("jwt") or {}).get("claims")
     if type(claims) is not dict:
         raise InvalidToken("no authorizer has seen it")
+    # API Gateway hands every claim over as a text, a list as "[a b]".
+    audience = claims.get("aud")
+    if type(audience) is str and audience.startswith("[") and audience.endswith("]"):
+        return {**claims, "aud": audience[1:-1].split()}
     return claims
 
 
@@ -103,13 +167,18 @@ class IssuerKeys:
             try:
                 self._keys, self._fetched_at = keys_in(self._fetch()), now
             except (OSError, http.client.HTTPException, InvalidToken) as error:
-                _log.warning("the issuer's keys can't be read: %s", type(error).__name__)
+                _log.warning("the issuer's keys can't be read: %s", _cause(error))
         if not self._keys:
             raise StoreUnavailable("the issuer's keys can't be read")
 
 
+def _cause(error: Exception) -> str:
+    # Our own texts quote nothing. Those of others may.
+    return str(error) if isinstance(error, InvalidToken) else type(error).__name__
+
+
 def fetched(url: str) -> bytes:
-    """Return what is at an http or https URL.
+    """Return what is at an http or https URL. A redirect is not followed.
 
     Raises:
         OSError, http.client.HTTPException: it can't be had.

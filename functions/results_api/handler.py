@@ -75,7 +75,7 @@ def runtime() -> ResultsRuntime:
 
 def _find_key(client: "DynamoDBClient", settings: ResultsSettings) -> FindKey | None:
     # Without authentication anyone could ask for anyone's opening, and with it for the choice.
-    if not settings.openings_key or settings.voter_auth is VoterAuth.NONE:
+    if not settings.openings_key or settings.voter_auth not in (VoterAuth.IAM, VoterAuth.COGNITO):
         return None
     kms = boto3.client("kms", config=Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}))
     return PollKeyStore(PollKeys(client, kms, settings.tallies_table, settings.openings_key)).find

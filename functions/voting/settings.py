@@ -23,7 +23,9 @@ class VoterAuth(StrEnum):
 
     NONE = "none"  # the request, unverified
     IAM = "iam"  # the request, signed by a trusted back end
-    COGNITO = "cognito"  # the token of a signed-in voter
+    COGNITO = "cognito"  # the token of a voter who has signed in to a user pool
+    OIDC = "oidc"  # the token of a voter who has signed in at the operators' own issuer
+    CODES = "codes"  # a code that was handed out
 
 
 class VoteDoor(StrEnum):

@@ -75,7 +75,7 @@ locals {
       Buckets    = [["s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource"], [local.buckets]]
       Functions  = [["lambda:GetAlias", "lambda:GetFunction*", "lambda:GetPolicy", "lambda:GetProvisionedConcurrencyConfig", "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:ListVersionsByFunction"], [local.functions]]
       Groups     = [["scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"], [local.groups]]
-      Keys       = [["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], [local.keys], local.tagged]
+      Keys       = [["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:GetPublicKey", "kms:ListResourceTags"], [local.keys], local.tagged]
       Logs       = [["logs:ListTagsForResource", "logs:ListTagsLogGroup"], local.log_groups]
       Machines   = [["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"], [local.machines]]
       Mappings   = [["lambda:ListTags"], [local.mappings]]

@@ -123,6 +123,13 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "api": {"allowed_origins": [], "vote_door": "http"},
         "voter_auth": {"mode": "cognito", "token_scopes": ["votes/vote"]},
     },
+    "http_door_with_codes": {
+        "firewall": None,
+        "api": {"vote_door": "http"},
+        "encryption": {"customer_managed_key": True},
+        "permissions_boundary": True,
+        "voter_auth": {"mode": "codes"},
+    },
     "url_door": {
         "firewall": None,
         "api": {"allowed_origins": ["https://vote.example.com"], "vote_door": "url"},

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from contract.terraform_source import INFRA, blocks, parsed, root_modules
 from ingress import refusals, requests
 from ingress.settings import PREFIX, IngressSettings
-from ingress.signing import RequestSigner, RoleCredentials
+from ingress.signing import DYNAMODB, KINESIS, RequestSigner, RoleCredentials, Service
 from voting import fields
 
 API = INFRA / "modules/api"
@@ -65,24 +65,25 @@ def test_ingress_refuses_in_the_words_of_the_rest_door(refusal: refusals.DoorRef
 
 
 @pytest.mark.parametrize("token", ["", "session/token+of=the-role"])
-@pytest.mark.parametrize("action", ["PutRecord", "PutRecords"])
+@pytest.mark.parametrize(
+    ("service", "action"), [(KINESIS, "PutRecord"), (KINESIS, "PutRecords"), (DYNAMODB, "GetItem")]
+)
 @pytest.mark.parametrize(
     ("region", "host"),
     [("us-east-1", "kinesis.us-east-1.amazonaws.com"), ("eu-central-1", "localhost:4566")],
 )
 def test_our_signature_is_botocores(
-    token: str, action: str, region: str, host: str, monkeypatch: pytest.MonkeyPatch
+    token: str, service: Service, action: str, region: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = b'{"StreamName":"votes","PartitionKey":"ann"}'
-    signer = RequestSigner(RoleCredentials("AKID", "secret/+key", token), region, host)
+    signer = RequestSigner(service, RoleCredentials("AKID", "secret/+key", token), region, host)
     for now in (1_795_983_301.5, 1_795_983_302.0, 1_796_083_301.0):
         ours = signer.headers(action, body, now)
         signed = {name: value for name, value in ours.items() if name != "authorization"}
         theirs = AWSRequest("POST", f"https://{host}/", headers=dict(signed), data=body)
         _botocore_clock(monkeypatch, now)
-        SigV4Auth(BotocoreCredentials("AKID", "secret/+key", token or None), "kinesis", region).add_auth(
-            theirs
-        )
+        credentials = BotocoreCredentials("AKID", "secret/+key", token or None)
+        SigV4Auth(credentials, service.name, region).add_auth(theirs)
         assert theirs.headers["X-Amz-Date"] == ours["x-amz-date"]
         assert theirs.headers["Authorization"] == ours["authorization"]
 

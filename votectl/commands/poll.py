@@ -68,7 +68,7 @@ def create_poll(
     poll = lifecycle.create(desk, lifecycle.Schedules(target), draft)
     output = chosen(output, as_json)
     show(target, poll, now, output)
-    if output is Output.TABLE and target.voter_auth is not VoterAuth.COGNITO:
+    if output is Output.TABLE and target.voter_auth in (VoterAuth.NONE, VoterAuth.IAM):
         from votectl.credentials import for_voters_of
         from votectl.demo import commands
 

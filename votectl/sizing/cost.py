@@ -390,6 +390,7 @@ class _Bill:
                 seen = (self._single + self._viewed()) / 1e6
                 self._item("WAF", "requests, CloudFront", seen * facts["waf.requests"])
         own = deployment.encryption.customer_managed_key + 2 * (deployment.results_pack is not None)
+        own += deployment.voter_auth.mode == VoterIdentity.CODES
         self._hourly("KMS", "keys", given("keys of one's own", own) * facts["kms.key_month"])
 
     def monitoring(self) -> None:

@@ -25,7 +25,9 @@ locals {
       status = "404"
       # API Gateway has one answer for a path that does not exist and for a request without a signature.
       message = join(" ", compact([
-        "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results.",
+        local.takes_votes
+        ? "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results."
+        : "There is nothing under this method and path. Results come from GET /polls/{poll_id}/results. Votes go to another address: the deployment's votes_url.",
         length(local.vouched_calls) > 0 ? "What only back ends may call answers this to requests that are not signed (AWS Signature Version 4, service execute-api)." : "",
       ]))
     }

@@ -3,13 +3,15 @@
 # none: the body names the voter, and nothing verifies it.
 # iam: the body names the voter, and a principal of this account has signed the request: a back end that knows its voters.
 # cognito: the token names the voter. The user pool has signed it, and a voter in the body is refused.
+# oidc, codes: a REST API cannot check such a token, so this one takes no votes. They go to another door.
 locals {
-  authorization = { none = "NONE", iam = "AWS_IAM", cognito = "COGNITO_USER_POOLS" }[var.voter_auth]
+  authorization = { none = "NONE", iam = "AWS_IAM", cognito = "COGNITO_USER_POOLS", oidc = "NONE", codes = "NONE" }[var.voter_auth]
+  takes_votes   = !contains(["oidc", "codes"], var.voter_auth)
 
   # Without scopes API Gateway takes ID tokens, with scopes access tokens that have one of them.
   authorization_scopes = var.voter_auth == "cognito" && length(var.token_scopes) > 0 ? var.token_scopes : null
 
-  body_names_voter = var.voter_auth != "cognito"
+  body_names_voter = contains(["none", "iam"], var.voter_auth)
 
   # In the template: the voter, and whom a body names although it may not. The quotes make a string of what may not be
   # there; what is in the body must be one by itself.

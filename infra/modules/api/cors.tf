@@ -4,10 +4,11 @@
 # No answer allows credentials: the API knows no cookies, and a page has to have a voter's token to use it.
 locals {
   # Single votes and receipts. Results need no leave, they are for everybody; batches are not for browsers.
-  preflights = length(var.allowed_origins) == 0 ? {} : {
-    cast_vote = { resource = aws_api_gateway_resource.votes, method = "POST" }
-    receipt   = { resource = aws_api_gateway_resource.receipt, method = "GET" }
+  all_preflights = {
+    cast_vote = { resource = aws_api_gateway_resource.votes, method = "POST", offered = local.takes_votes }
+    receipt   = { resource = aws_api_gateway_resource.receipt, method = "GET", offered = local.receipts_read }
   }
+  preflights = { for name, call in local.all_preflights : name => call if call.offered && length(var.allowed_origins) > 0 }
 
   # Put in front of each response's template. Two headers, because browsers may write it either way.
   cors_template = length(var.allowed_origins) == 0 ? "" : templatefile("${path.module}/templates/cors.vtl", {

@@ -110,6 +110,8 @@ resource "aws_api_gateway_request_validator" "this" {
 }
 
 resource "aws_api_gateway_method" "cast_vote" {
+  count = local.takes_votes ? 1 : 0
+
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.votes.id
   http_method          = "POST"
@@ -125,9 +127,11 @@ resource "aws_api_gateway_method" "cast_vote" {
 }
 
 resource "aws_api_gateway_integration" "put_record" {
+  count = local.takes_votes ? 1 : 0
+
   rest_api_id             = aws_api_gateway_rest_api.this.id
   resource_id             = aws_api_gateway_resource.votes.id
-  http_method             = aws_api_gateway_method.cast_vote.http_method
+  http_method             = aws_api_gateway_method.cast_vote[0].http_method
   type                    = "AWS"
   integration_http_method = "POST"
   uri                     = local.put_record_uri
@@ -146,20 +150,22 @@ resource "aws_api_gateway_integration" "put_record" {
 
 # A template overrides the status to 415 and 429. They are listed here so that AWS's export of the API names them.
 resource "aws_api_gateway_method_response" "cast_vote" {
-  for_each = toset(["202", "400", "415", "429", "503"])
+  for_each = local.takes_votes ? toset(["202", "400", "415", "429", "503"]) : toset([])
 
   rest_api_id         = aws_api_gateway_rest_api.this.id
   resource_id         = aws_api_gateway_resource.votes.id
-  http_method         = aws_api_gateway_method.cast_vote.http_method
+  http_method         = aws_api_gateway_method.cast_vote[0].http_method
   status_code         = each.value
   response_parameters = each.value == "429" ? { "method.response.header.Retry-After" = false } : {}
 }
 
 # 202 only for the one status that means "stored".
 resource "aws_api_gateway_integration_response" "stored" {
+  count = local.takes_votes ? 1 : 0
+
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.votes.id
-  http_method        = aws_api_gateway_method.cast_vote.http_method
+  http_method        = aws_api_gateway_method.cast_vote[0].http_method
   status_code        = aws_api_gateway_method_response.cast_vote["202"].status_code
   selection_pattern  = "200"
   response_templates = { "application/json" = "${local.cors_template}${file("${path.module}/templates/stored.vtl")}" }
@@ -168,9 +174,11 @@ resource "aws_api_gateway_integration_response" "stored" {
 }
 
 resource "aws_api_gateway_integration_response" "refused" {
+  count = local.takes_votes ? 1 : 0
+
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.votes.id
-  http_method        = aws_api_gateway_method.cast_vote.http_method
+  http_method        = aws_api_gateway_method.cast_vote[0].http_method
   status_code        = aws_api_gateway_method_response.cast_vote["400"].status_code
   selection_pattern  = "4\\d{2}"
   response_templates = { "application/json" = "${local.cors_template}${local.refused_template}" }
@@ -180,9 +188,11 @@ resource "aws_api_gateway_integration_response" "refused" {
 
 # Without a selection_pattern: the default, which catches every answer that nobody thought of.
 resource "aws_api_gateway_integration_response" "unavailable" {
+  count = local.takes_votes ? 1 : 0
+
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.votes.id
-  http_method        = aws_api_gateway_method.cast_vote.http_method
+  http_method        = aws_api_gateway_method.cast_vote[0].http_method
   status_code        = aws_api_gateway_method_response.cast_vote["503"].status_code
   response_templates = { "application/json" = "${local.cors_template}${local.bodies.unavailable}" }
 

@@ -2,14 +2,18 @@
 # what is wrong with which of the three.
 locals {
   # Method by the path it is under.
-  reads = {
+  all_reads = {
     poll    = { resource = aws_api_gateway_resource.poll, operation = "GetPoll" }
     results = { resource = aws_api_gateway_resource.results, operation = "GetResults" }
     receipt = { resource = aws_api_gateway_resource.receipt, operation = "CheckReceipt" }
   }
+  reads = { for name, read in local.all_reads : name => read if name != "receipt" || local.receipts_read }
 
-  # Results are for everybody. What became of a vote is for its voter, or for the back end that vouched for it.
-  public_reads = ["poll", "results"]
+  # Results are for everybody. What became of a vote is for its voter, or for the back end that vouched for it. With codes
+  # the query names the voter: only a holder of the code knows that name. With oidc the name can be guessed, and a REST API
+  # cannot check the token.
+  receipts_read = var.voter_auth != "oidc"
+  public_reads  = ["poll", "results"]
 }
 
 resource "aws_api_gateway_resource" "results" {

@@ -224,11 +224,11 @@ variable "user_pool_arn" {
 
 variable "voter_auth" {
   type        = string
-  description = "Who says who votes: none (the body, unverified), iam (the body, of a signed request) or cognito (a user pool's token). Changes in place."
+  description = "Who says who votes: none (the body, unverified), iam (the body, of a signed request) or cognito (a user pool's token). With oidc and codes (another issuer's token, a code) this API takes no votes. Changes in place."
   nullable    = false
 
   validation {
-    condition     = contains(["none", "iam", "cognito"], var.voter_auth)
-    error_message = "voter_auth.mode is \"${var.voter_auth}\": it must be \"none\" (anybody may vote as anybody), \"iam\" (back ends vouch for voters) or \"cognito\" (voters sign in)."
+    condition     = contains(["none", "iam", "cognito", "oidc", "codes"], var.voter_auth)
+    error_message = "voter_auth.mode is \"${var.voter_auth}\": it must be \"none\" (anybody may vote as anybody), \"iam\" (back ends vouch for voters), \"cognito\" (voters sign in), \"oidc\" (voters sign in where you say) or \"codes\" (voters have a code)."
   }
 }

@@ -1,5 +1,5 @@
-# The function URL. With "iam" AWS checks signatures. With "none" and "cognito" it is open to everybody, and the function
-# trusts nothing in its event but the request itself.
+# The function URL. With "iam" AWS checks signatures. In the other modes it is open to everybody, and the function trusts
+# nothing in its event but the request itself.
 resource "aws_lambda_function_url" "this" {
   count = local.is_url ? 1 : 0
 

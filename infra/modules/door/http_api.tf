@@ -1,9 +1,9 @@
-# The HTTP API. It checks signatures and tokens itself, so the function may trust what it says about them: nothing else
-# may call the function.
+# The HTTP API. It checks signatures and sign-in tokens itself, so the function may trust what it says about them: nothing
+# else may call the function. The function checks codes, because the API cannot know which batches are void.
 locals {
   # Batches are always signed, whatever voter_auth says about single votes.
   routes = local.is_http ? merge(
-    { "POST /polls/{poll_id}/votes" = { none = "NONE", iam = "AWS_IAM", cognito = "JWT" }[var.voter_auth] },
+    { "POST /polls/{poll_id}/votes" = { none = "NONE", iam = "AWS_IAM", cognito = "JWT", oidc = "JWT", codes = "NONE" }[var.voter_auth] },
     var.batch_enabled ? { "POST /polls/{poll_id}/votes/batch" = "AWS_IAM" } : {},
   ) : {}
 }
@@ -29,7 +29,7 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_authorizer" "voters" {
-  count = local.is_http && var.voter_auth == "cognito" ? 1 : 0
+  count = local.is_http && contains(["cognito", "oidc"], var.voter_auth) ? 1 : 0
 
   api_id           = one(aws_apigatewayv2_api.this[*].id)
   name             = "voters"
@@ -38,7 +38,7 @@ resource "aws_apigatewayv2_authorizer" "voters" {
 
   # An access token of Cognito's has no audience; API Gateway compares its client_id then.
   jwt_configuration {
-    audience = var.sign_in.client_ids
+    audience = var.sign_in.audiences
     issuer   = var.sign_in.issuer
   }
 }

@@ -65,22 +65,34 @@ variable "provisioned_concurrency" {
 
 variable "sign_in" {
   type = object({
-    client_ids   = list(string)
+    audiences    = list(string)
     issuer       = string
     token_scopes = list(string)
   })
   description = <<-EOT
-    With voter_auth cognito: whose tokens are accepted. Changes in place.
-    client_ids: clients of the pool whose tokens are accepted.
-    issuer: the pool's issuer, as its tokens say it.
-    token_scopes: none means ID tokens; otherwise access tokens that have one of these scopes.
+    With voter_auth cognito or oidc: whose tokens are accepted. Changes in place.
+    audiences: for whom a token must be made: clients of the pool, or audiences of the issuer.
+    issuer: the issuer, as its tokens say it.
+    token_scopes: with cognito, none means ID tokens; otherwise access tokens that have one of these scopes.
   EOT
-  default     = { client_ids = [], issuer = "", token_scopes = [] }
+  default     = { audiences = [], issuer = "", token_scopes = [] }
   nullable    = false
 
   validation {
-    condition     = var.voter_auth != "cognito" || length(var.sign_in.client_ids) > 0
+    condition     = var.voter_auth != "cognito" || length(var.sign_in.audiences) > 0
     error_message = "voter_auth.client_ids is empty: with api.vote_door = \"${var.kind}\" and voter_auth.user_pool_arn, name the pool's clients whose tokens are accepted."
+  }
+
+  # API Gateway asks for https, too. Without a trailing blank or a query it is what tokens have in `iss`, letter by letter.
+  validation {
+    condition     = var.voter_auth != "oidc" || can(regex("^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^?#[:space:]]*)?$", var.sign_in.issuer))
+    error_message = "voter_auth.issuer is \"${var.sign_in.issuer}\": with voter_auth.mode = \"oidc\" it must be the https address of your issuer, exactly as its tokens have it in iss, as in https://login.example.org."
+  }
+
+  # A list of audiences reaches the function as one text, "[a b]".
+  validation {
+    condition     = var.voter_auth != "oidc" || length(var.sign_in.audiences) > 0 && alltrue([for audience in var.sign_in.audiences : can(regex("^[^][[:space:]]+$", audience))])
+    error_message = "voter_auth.audiences is ${jsonencode(var.sign_in.audiences)}: with voter_auth.mode = \"oidc\", name at least one audience that tokens may have in aud, without blanks or brackets. Otherwise a token for any other application of your issuer could vote."
   }
 }
 
@@ -98,11 +110,11 @@ variable "throttling_rate_limit" {
 
 variable "voter_auth" {
   type        = string
-  description = "Who names the voter: none (the body), iam (the body of a signed request) or cognito (a user pool's token). Changes in place."
+  description = "Who names the voter: none (the body), iam (the body of a signed request), cognito (a user pool's token), oidc (another issuer's token) or codes (a code). Changes in place."
   nullable    = false
 
   validation {
-    condition     = contains(["none", "iam", "cognito"], var.voter_auth)
-    error_message = "voter_auth.mode is \"${var.voter_auth}\": this door takes \"none\", \"iam\" or \"cognito\"."
+    condition     = contains(["none", "iam", "cognito", "oidc", "codes"], var.voter_auth)
+    error_message = "voter_auth.mode is \"${var.voter_auth}\": this door takes \"none\", \"iam\", \"cognito\", \"oidc\" or \"codes\"."
   }
 }

@@ -13,13 +13,16 @@ from voting.errors import InvalidSettings, StoreUnavailable
 
 STORED = Reply(200, b'{"ShardId":"shardId-000000000000","SequenceNumber":"1"}')
 ENVIRON = {
+    "VOTESTREAM_AUDIENCES": "",
     "VOTESTREAM_BATCH_ENABLED": "false",
-    "VOTESTREAM_CLIENT_IDS": "",
+    "VOTESTREAM_CODE_KEY": "",
     "VOTESTREAM_ISSUER": "",
+    "VOTESTREAM_POLLS_TABLE": "",
     "VOTESTREAM_STREAM": "votes",
     "VOTESTREAM_TOKEN_SCOPES": "",
     "VOTESTREAM_VOTE_DOOR": "url",
     "VOTESTREAM_VOTER_AUTH": "none",
+    "VOTESTREAM_VOTER_CLAIM": "",
 }
 
 
@@ -78,7 +81,7 @@ def test_settings_are_read_from_the_environment() -> None:
     settings = IngressSettings.from_env(
         {**ENVIRON, "VOTESTREAM_BATCH_ENABLED": "true", "VOTESTREAM_NEWER": "1"}
     )
-    assert settings == IngressSettings(True, (), "", "votes", (), "url", "none")
+    assert settings == IngressSettings((), True, "", "", "", "votes", (), "url", "none", "")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,13 @@ def test_settings_are_read_from_the_environment() -> None:
         ({"VOTESTREAM_VOTER_AUTH": "anybody"}, "VOTESTREAM_VOTER_AUTH"),
         ({"VOTESTREAM_BATCH_ENABLED": "yes"}, "VOTESTREAM_BATCH_ENABLED"),
         ({"VOTESTREAM_VOTER_AUTH": "cognito"}, "VOTESTREAM_ISSUER"),
-        ({"VOTESTREAM_VOTER_AUTH": "cognito"}, "VOTESTREAM_CLIENT_IDS"),
+        ({"VOTESTREAM_VOTER_AUTH": "cognito"}, "VOTESTREAM_AUDIENCES"),
+        ({"VOTESTREAM_VOTER_AUTH": "oidc", "VOTESTREAM_ISSUER": "http://x"}, "VOTESTREAM_ISSUER"),
+        ({"VOTESTREAM_VOTER_AUTH": "oidc"}, "VOTESTREAM_AUDIENCES"),
+        ({"VOTESTREAM_VOTER_AUTH": "oidc"}, "VOTESTREAM_VOTER_CLAIM"),
+        ({"VOTESTREAM_VOTER_AUTH": "codes"}, "VOTESTREAM_CODE_KEY"),
+        ({"VOTESTREAM_VOTER_AUTH": "codes"}, "VOTESTREAM_ISSUER"),
+        ({"VOTESTREAM_VOTER_AUTH": "codes"}, "VOTESTREAM_POLLS_TABLE"),
     ],
 )
 def test_wrong_setting_is_named(changes: dict[str, str], named: str) -> None:

@@ -155,17 +155,17 @@ def test_signed_vote_is_under_the_voter_whom_the_back_end_names() -> None:
 
 
 def test_signed_in_voter_is_the_partition_key() -> None:
-    rules = OPEN._replace(voter_of=lambda _event: "sub-1")
+    rules = OPEN._replace(voter_of=lambda *_: "sub-1")
     assert records(read_call(request({"option": "pizza"}), rules).body)[0][0] == "sub-1"
 
 
 @pytest.mark.parametrize("body", [{"option": "pizza", "voter": "ann"}, {"option": "pizza", "x": "y"}])
 def test_signed_in_voter_must_not_name_another(body: object) -> None:
-    assert refused(request(body), voter_of=lambda _event: "sub-1") == 400
+    assert refused(request(body), voter_of=lambda *_: "sub-1") == 400
 
 
 def test_voter_of_a_token_with_other_characters_gets_400() -> None:
-    assert refused(request({"option": "pizza"}), voter_of=lambda _event: 'a"b') == 400
+    assert refused(request({"option": "pizza"}), voter_of=lambda *_: 'a"b') == 400
 
 
 def batch(*votes: object) -> dict[str, Any]:

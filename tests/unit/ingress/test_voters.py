@@ -1,5 +1,6 @@
 """Who votes behind each door, and what an invented event gains."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from ingress import voters
 from ingress.refusals import DoorRefused
+from ingress.requests import VoterOf
 from ingress.settings import IngressSettings
 from ingress.tokens import InvalidToken
-from ingress.voters import IssuerKeys, voter_source
+from ingress.voters import Call, IssuerKeys, voter_source
 from unit.ingress.conftest import jwks, request, signed
 from voting.errors import StoreUnavailable
 
@@ -17,14 +19,22 @@ ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc"
 NOW = 1_800_000_000.0
 CLAIMS: dict[str, Any] = {"iss": ISSUER, "exp": NOW + 60, "sub": "sub-1", "aud": "app", "token_use": "id"}
 SETTINGS = IngressSettings(
+    audiences=("app",),
     batch_enabled=False,
-    client_ids=("app",),
+    code_key="",
     issuer=ISSUER,
+    polls_table="",
     stream="votes",
     token_scopes=(),
     vote_door="url",
     voter_auth="cognito",
+    voter_claim="",
 )
+POLL = "lunch"
+
+
+def no_table() -> Call:
+    pytest.fail("DynamoDB was asked")
 
 
 class Issuer:
@@ -44,9 +54,9 @@ class Issuer:
 
 
 @pytest.fixture
-def url_voter(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> Callable[[dict[str, Any]], str]:
+def url_voter(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> VoterOf:
     monkeypatch.setattr(voters, "fetched", lambda url: jwks("first") if url.startswith(ISSUER) else b"")
-    source = voter_source(SETTINGS, clock)
+    source = voter_source(SETTINGS, clock, no_table)
     assert source is not None
     return source
 
@@ -56,10 +66,8 @@ def with_token(token: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("prefix", ["Bearer ", "bearer ", ""])
-def test_url_door_takes_the_voter_from_a_verified_token(
-    prefix: str, url_voter: Callable[[dict[str, Any]], str]
-) -> None:
-    assert url_voter(with_token(prefix + signed(CLAIMS))) == "sub-1"
+def test_url_door_takes_the_voter_from_a_verified_token(prefix: str, url_voter: VoterOf) -> None:
+    assert url_voter(with_token(prefix + signed(CLAIMS)), POLL) == "sub-1"
 
 
 @pytest.mark.parametrize(
@@ -70,9 +78,7 @@ def test_url_door_takes_the_voter_from_a_verified_token(
         {"claims": CLAIMS},
     ],
 )
-def test_url_door_ignores_claims_of_an_invented_event(
-    authorizer: dict[str, Any], url_voter: Callable[[dict[str, Any]], str]
-) -> None:
+def test_url_door_ignores_claims_of_an_invented_event(authorizer: dict[str, Any], url_voter: VoterOf) -> None:
     for headers in (
         {},
         {"authorization": ""},
@@ -80,16 +86,16 @@ def test_url_door_ignores_claims_of_an_invented_event(
         {"authorization": "Basic QQ"},
     ):
         with pytest.raises(DoorRefused) as raised:
-            url_voter(request(headers=headers, authorizer=authorizer))
+            url_voter(request(headers=headers, authorizer=authorizer), POLL)
         assert raised.value.refusal.status == 401
     event = with_token(f"Bearer {signed(CLAIMS)}", authorizer=authorizer)
-    assert url_voter(event) == "sub-1"
+    assert url_voter(event, POLL) == "sub-1"
 
 
 def test_http_door_takes_the_voter_from_the_gateways_claims(clock: Callable[[], float]) -> None:
-    source = voter_source(SETTINGS._replace(vote_door="http"), clock)
+    source = voter_source(SETTINGS._replace(vote_door="http"), clock, no_table)
     assert source is not None
-    assert source(request(authorizer={"jwt": {"claims": CLAIMS}})) == "sub-1"
+    assert source(request(authorizer={"jwt": {"claims": CLAIMS}}), POLL) == "sub-1"
 
 
 @pytest.mark.parametrize(
@@ -103,16 +109,16 @@ def test_http_door_takes_the_voter_from_the_gateways_claims(clock: Callable[[], 
     ],
 )
 def test_http_door_gives_401_without_fitting_claims(authorizer: Any, clock: Callable[[], float]) -> None:
-    source = voter_source(SETTINGS._replace(vote_door="http"), clock)
+    source = voter_source(SETTINGS._replace(vote_door="http"), clock, no_table)
     assert source is not None
     with pytest.raises(DoorRefused) as raised:
-        source(request(authorizer=authorizer))
+        source(request(authorizer=authorizer), POLL)
     assert raised.value.refusal.status == 401
 
 
 @pytest.mark.parametrize("mode", ["none", "iam"])
 def test_without_sign_in_the_body_names_the_voter(mode: str, clock: Callable[[], float]) -> None:
-    assert voter_source(SETTINGS._replace(voter_auth=mode), clock) is None
+    assert voter_source(SETTINGS._replace(voter_auth=mode), clock, no_table) is None
 
 
 def test_rotated_key_is_fetched_when_a_token_names_it() -> None:
@@ -162,3 +168,173 @@ def test_issuer_that_was_never_reached_is_unavailable() -> None:
     keys = IssuerKeys(issuer.fetch, lambda: issuer.now)
     with pytest.raises(StoreUnavailable):
         keys.claims(signed(CLAIMS), ISSUER)
+
+
+# Voters who sign in at the operators' own issuer.
+
+OWN_ISSUER = "https://login.example.org/tenant"
+OWN_CLAIMS: dict[str, Any] = {"iss": OWN_ISSUER, "exp": NOW + 60, "sub": "auth0|7", "aud": "pages"}
+OIDC = SETTINGS._replace(audiences=("pages", "app"), issuer=OWN_ISSUER, voter_auth="oidc", voter_claim="sub")
+
+
+class Site:
+    """A web site with an issuer's documents."""
+
+    def __init__(self) -> None:
+        self.pages = {
+            f"{OWN_ISSUER}/.well-known/openid-configuration": json.dumps(
+                {"issuer": OWN_ISSUER, "jwks_uri": "https://keys.example.org/jwks"}
+            ).encode(),
+            "https://keys.example.org/jwks": jwks("first"),
+        }
+        self.asked: list[str] = []
+
+    def fetched(self, url: str) -> bytes:
+        self.asked.append(url)
+        if url not in self.pages:
+            raise TimeoutError
+        return self.pages[url]
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    served = Site()
+    monkeypatch.setattr(voters, "fetched", served.fetched)
+    return served
+
+
+def status_of(source: VoterOf | None, event: dict[str, Any]) -> int:
+    """Return the status of a refusal, or 202."""
+    assert source is not None
+    try:
+        source(event, POLL)
+    except DoorRefused as refused:
+        return refused.refusal.status
+    return 202
+
+
+def test_own_issuers_keys_are_discovered_once(site: Site, clock: Callable[[], float]) -> None:
+    source = voter_source(OIDC, clock, no_table)
+    assert source is not None
+    assert {source(with_token(signed(OWN_CLAIMS)), POLL) for _ in range(3)} == {"auth0|7"}
+    assert site.asked == list(site.pages)
+
+
+def test_issuer_with_a_slash_at_its_end_is_discovered(site: Site, clock: Callable[[], float]) -> None:
+    issuer = OWN_ISSUER + "/"
+    (discovery, *_) = site.pages
+    site.pages[discovery] = json.dumps(
+        {"issuer": issuer, "jwks_uri": "https://keys.example.org/jwks"}
+    ).encode()
+    source = voter_source(OIDC._replace(issuer=issuer), clock, no_table)
+    assert status_of(source, with_token(signed({**OWN_CLAIMS, "iss": issuer}))) == 202
+    assert status_of(source, with_token(signed(OWN_CLAIMS))) == 401
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"issuer": "https://login.example.org/other", "jwks_uri": "https://keys.example.org/jwks"},
+        {"issuer": OWN_ISSUER, "jwks_uri": "http://keys.example.org/jwks"},
+        {"issuer": OWN_ISSUER, "jwks_uri": "file:///etc/passwd"},
+        {"issuer": OWN_ISSUER, "jwks_uri": "https://user@keys.example.org/jwks"},
+        {"issuer": OWN_ISSUER, "jwks_uri": 1},
+        {"issuer": OWN_ISSUER},
+        [],
+    ],
+    ids=str,
+)
+def test_discovery_that_is_not_the_issuers_is_not_followed(
+    document: object, site: Site, clock: Callable[[], float], caplog: pytest.LogCaptureFixture
+) -> None:
+    (discovery, *_) = site.pages
+    site.pages[discovery] = json.dumps(document).encode()
+    source = voter_source(OIDC, clock, no_table)
+    assert source is not None
+    with pytest.raises(StoreUnavailable):
+        source(with_token(signed(OWN_CLAIMS)), POLL)
+    assert site.asked == [discovery]
+    assert "the issuer's keys can't be read" in caplog.text
+
+
+def test_own_issuers_rotated_key_is_discovered(site: Site) -> None:
+    moment = NOW
+    source = voter_source(OIDC, lambda: moment, no_table)
+    assert status_of(source, with_token(signed(OWN_CLAIMS))) == 202
+    (discovery, _) = site.pages
+    site.pages[discovery] = json.dumps(
+        {"issuer": OWN_ISSUER, "jwks_uri": "https://new.example.org/jwks"}
+    ).encode()
+    site.pages["https://new.example.org/jwks"] = jwks("second")
+    moment += 31
+    assert status_of(source, with_token(signed(OWN_CLAIMS, "second"))) == 202
+    assert status_of(source, with_token(signed(OWN_CLAIMS, "first"))) == 401
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        pytest.param(signed(OWN_CLAIMS), 202, id="good"),
+        pytest.param(signed({**OWN_CLAIMS, "aud": ["other", "app"]}), 202, id="one-of-several-audiences"),
+        pytest.param(signed({**OWN_CLAIMS, "aud": "other"}), 401, id="another-audience"),
+        pytest.param(signed({**OWN_CLAIMS, "aud": ["other"]}), 401, id="other-audiences"),
+        pytest.param(signed({**OWN_CLAIMS, "aud": []}), 401, id="no-audiences"),
+        pytest.param(signed({**OWN_CLAIMS, "aud": None, "client_id": "app"}), 401, id="null-audience"),
+        pytest.param(
+            signed({**OWN_CLAIMS, "aud": "other", "client_id": "app"}), 401, id="client-with-audience"
+        ),
+        pytest.param(signed({**OWN_CLAIMS, "aud": "[other app]"}), 401, id="audience-that-looks-like-a-list"),
+        pytest.param(signed({**OWN_CLAIMS, "iss": ISSUER}), 401, id="another-issuer"),
+        pytest.param(signed({**OWN_CLAIMS, "exp": NOW}), 401, id="expired"),
+        pytest.param(signed({**OWN_CLAIMS, "nbf": NOW + 1}), 401, id="not-yet"),
+        pytest.param(signed({**OWN_CLAIMS, "sub": None}), 401, id="no-voter"),
+        pytest.param(signed({**OWN_CLAIMS, "sub": 7}), 401, id="number-for-voter"),
+        pytest.param(signed({**OWN_CLAIMS, "sub": "Ann Lee"}), 403, id="voter-that-cannot-vote"),
+        pytest.param(signed({**OWN_CLAIMS, "sub": 'a","b":"c'}), 403, id="voter-with-quotes"),
+        pytest.param(signed(OWN_CLAIMS, "first", {"alg": "none", "kid": "first"}), 401, id="unsigned"),
+        pytest.param(signed(OWN_CLAIMS, "first", {"alg": "HS256", "kid": "first"}), 401, id="hs256"),
+        pytest.param(signed(OWN_CLAIMS, "second", {"alg": "RS256", "kid": "first"}), 401, id="another-key"),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_url_door_checks_tokens_of_the_own_issuer(
+    token: str, status: int, clock: Callable[[], float]
+) -> None:
+    assert status_of(voter_source(OIDC, clock, no_table), with_token(token)) == status
+
+
+@pytest.mark.usefixtures("site")
+def test_token_without_an_audience_is_taken_for_its_client(clock: Callable[[], float]) -> None:
+    """API Gateway does the same."""
+    claims = {name: value for name, value in OWN_CLAIMS.items() if name != "aud"}
+    source = voter_source(OIDC, clock, no_table)
+    assert status_of(source, with_token(signed({**claims, "client_id": "app"}))) == 202
+    assert status_of(source, with_token(signed({**claims, "client_id": "other"}))) == 401
+    assert status_of(source, with_token(signed(claims))) == 401
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 202),
+        ({"aud": "[other app]"}, 202),
+        ({"aud": "[other another]"}, 401),
+        ({"aud": "other"}, 401),
+        ({"member": "m-1"}, 202),
+        ({"member": "[m-1 m-2]"}, 403),
+    ],
+    ids=str,
+)
+def test_http_door_checks_the_gateways_claims_again(
+    changes: dict[str, str], status: int, clock: Callable[[], float]
+) -> None:
+    settings = OIDC._replace(vote_door="http", voter_claim="member" if "member" in changes else "sub")
+    texts = {name: str(value) for name, value in {**OWN_CLAIMS, **changes}.items()}
+    source = voter_source(settings, clock, no_table)
+    assert status_of(source, request(authorizer={"jwt": {"claims": texts}})) == status
+
+
+@pytest.mark.usefixtures("site")
+def test_invented_claims_of_the_own_issuer_gain_nothing(clock: Callable[[], float]) -> None:
+    source = voter_source(OIDC, clock, no_table)
+    assert status_of(source, request(authorizer={"jwt": {"claims": {**OWN_CLAIMS, "sub": "victim"}}})) == 401

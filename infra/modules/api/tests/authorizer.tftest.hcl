@@ -23,7 +23,7 @@ run "without_sign_in_the_body_names_the_voter" {
   command = plan
 
   assert {
-    condition     = aws_api_gateway_method.cast_vote.authorization == "NONE" && length(aws_api_gateway_authorizer.voters) == 0 && length(aws_iam_policy.back_end) == 0
+    condition     = aws_api_gateway_method.cast_vote[0].authorization == "NONE" && length(aws_api_gateway_authorizer.voters) == 0 && length(aws_iam_policy.back_end) == 0
     error_message = "none asks for nothing."
   }
 
@@ -41,7 +41,7 @@ run "a_back_end_signs_and_names_the_voter" {
   }
 
   assert {
-    condition     = [aws_api_gateway_method.cast_vote.authorization, aws_api_gateway_method.read["receipt"].authorization] == ["AWS_IAM", "AWS_IAM"]
+    condition     = [aws_api_gateway_method.cast_vote[0].authorization, aws_api_gateway_method.read["receipt"].authorization] == ["AWS_IAM", "AWS_IAM"]
     error_message = "Votes and receipts are for who has signed the request."
   }
 
@@ -75,7 +75,7 @@ run "signed_in_voters_vote_as_themselves" {
   }
 
   assert {
-    condition     = [aws_api_gateway_method.cast_vote.authorization, aws_api_gateway_method.cast_vote.authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
+    condition     = [aws_api_gateway_method.cast_vote[0].authorization, aws_api_gateway_method.cast_vote[0].authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
     error_message = "Votes go past the authorizer."
   }
 
@@ -134,7 +134,7 @@ run "without_scopes_id_tokens_with_scopes_access_tokens" {
   }
 
   assert {
-    condition     = aws_api_gateway_method.cast_vote.authorization_scopes == toset(["votes/cast"]) && aws_api_gateway_method.read["receipt"].authorization_scopes == toset(["votes/cast"])
+    condition     = aws_api_gateway_method.cast_vote[0].authorization_scopes == toset(["votes/cast"]) && aws_api_gateway_method.read["receipt"].authorization_scopes == toset(["votes/cast"])
     error_message = "Scopes are what makes API Gateway ask for access tokens."
   }
 }
@@ -178,4 +178,47 @@ run "rejects_scopes_where_there_are_no_tokens" {
   }
 
   expect_failures = [var.token_scopes]
+}
+
+run "it_takes_no_votes_where_it_cannot_check_codes" {
+  command = plan
+
+  variables {
+    voter_auth      = "codes"
+    allowed_origins = ["https://vote.example.org"]
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.cast_vote) + length(aws_api_gateway_integration.put_record) == 0
+    error_message = "Here anybody could name any voter."
+  }
+
+  assert {
+    condition     = keys(aws_api_gateway_method.read) == ["poll", "receipt", "results"] && aws_api_gateway_method.read["receipt"].authorization == "NONE"
+    error_message = "A code's holder knows the name that a receipt is asked with, and nobody can guess it."
+  }
+
+  assert {
+    condition     = keys(aws_api_gateway_method.preflight) == ["receipt"]
+    error_message = "A page asks only about what there is."
+  }
+
+  assert {
+    condition     = strcontains(local.bodies.not_found, "the deployment's votes_url")
+    error_message = "A client that knows the old address is told where votes go."
+  }
+}
+
+run "it_takes_no_votes_and_no_receipts_where_it_cannot_check_tokens" {
+  command = plan
+
+  variables {
+    voter_auth      = "oidc"
+    allowed_origins = ["https://vote.example.org"]
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.cast_vote) == 0 && keys(aws_api_gateway_method.read) == ["poll", "results"] && length(aws_api_gateway_method.preflight) == 0
+    error_message = "Here anybody could vote as anybody, and ask whether somebody has voted."
+  }
 }

@@ -61,7 +61,7 @@ run "every_vote_of_a_batch_is_checked_like_a_single_one" {
   command = plan
 
   assert {
-    condition     = keys(one(aws_api_gateway_integration.put_records[*].request_templates)) == keys(one(aws_api_gateway_method.cast_votes[*].request_models)) && keys(one(aws_api_gateway_method.cast_votes[*].request_models)) == keys(aws_api_gateway_method.cast_vote.request_models)
+    condition     = keys(one(aws_api_gateway_integration.put_records[*].request_templates)) == keys(one(aws_api_gateway_method.cast_votes[*].request_models)) && keys(one(aws_api_gateway_method.cast_votes[*].request_models)) == keys(aws_api_gateway_method.cast_vote[0].request_models)
     error_message = "A batch is JSON where a vote is, and no type of it reaches the template without the model's check."
   }
 

@@ -45,7 +45,7 @@ run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
   }
 
   assert {
-    condition     = alltrue([for response in [aws_api_gateway_integration_response.stored, aws_api_gateway_integration_response.refused, aws_api_gateway_integration_response.unavailable] : startswith(response.response_templates["application/json"], local.cors_template)])
+    condition     = alltrue([for response in [aws_api_gateway_integration_response.stored[0], aws_api_gateway_integration_response.refused[0], aws_api_gateway_integration_response.unavailable[0]] : startswith(response.response_templates["application/json"], local.cors_template)])
     error_message = "A page can read every answer to a vote: one that it can't read looks like a broken network."
   }
 

@@ -22,12 +22,12 @@ run "a_vote_goes_straight_into_the_stream" {
   command = plan
 
   assert {
-    condition     = aws_api_gateway_integration.put_record.type == "AWS" && aws_api_gateway_integration.put_record.uri == "arn:aws:apigateway:eu-west-1:kinesis:action/PutRecord"
+    condition     = aws_api_gateway_integration.put_record[0].type == "AWS" && aws_api_gateway_integration.put_record[0].uri == "arn:aws:apigateway:eu-west-1:kinesis:action/PutRecord"
     error_message = "API Gateway itself calls PutRecord: no function stands between a voter and the stream."
   }
 
   assert {
-    condition     = [aws_api_gateway_resource.polls.path_part, aws_api_gateway_resource.poll.path_part, aws_api_gateway_resource.votes.path_part, aws_api_gateway_method.cast_vote.http_method] == ["polls", "{poll_id}", "votes", "POST"]
+    condition     = [aws_api_gateway_resource.polls.path_part, aws_api_gateway_resource.poll.path_part, aws_api_gateway_resource.votes.path_part, aws_api_gateway_method.cast_vote[0].http_method] == ["polls", "{poll_id}", "votes", "POST"]
     error_message = "Votes are posted to /polls/{poll_id}/votes."
   }
 }
@@ -36,17 +36,17 @@ run "only_json_reaches_the_template" {
   command = plan
 
   assert {
-    condition     = aws_api_gateway_integration.put_record.passthrough_behavior == "NEVER" && alltrue([for type in keys(aws_api_gateway_integration.put_record.request_templates) : can(regex("^application/json(; ?charset=(utf-8|UTF-8))?$", type))])
+    condition     = aws_api_gateway_integration.put_record[0].passthrough_behavior == "NEVER" && alltrue([for type in keys(aws_api_gateway_integration.put_record[0].request_templates) : can(regex("^application/json(; ?charset=(utf-8|UTF-8))?$", type))])
     error_message = "A body of another type must be refused with 415: passed through, it would be the PutRecord request itself."
   }
 
   assert {
-    condition     = length(aws_api_gateway_integration.put_record.request_templates) == 5 && length(distinct(values(aws_api_gateway_integration.put_record.request_templates))) == 1
+    condition     = length(aws_api_gateway_integration.put_record[0].request_templates) == 5 && length(distinct(values(aws_api_gateway_integration.put_record[0].request_templates))) == 1
     error_message = "JSON is JSON, with and without its charset, however that is written."
   }
 
   assert {
-    condition     = keys(aws_api_gateway_integration.put_record.request_templates) == keys(aws_api_gateway_method.cast_vote.request_models)
+    condition     = keys(aws_api_gateway_integration.put_record[0].request_templates) == keys(aws_api_gateway_method.cast_vote[0].request_models)
     error_message = "No type may reach the template without the model's check: API Gateway validates nothing of a type that has no model."
   }
 }
@@ -101,22 +101,22 @@ run "only_the_streams_200_is_202_and_everything_unknown_is_503" {
   command = plan
 
   assert {
-    condition     = [aws_api_gateway_integration_response.stored.status_code, aws_api_gateway_integration_response.stored.selection_pattern] == ["202", "200"]
+    condition     = [aws_api_gateway_integration_response.stored[0].status_code, aws_api_gateway_integration_response.stored[0].selection_pattern] == ["202", "200"]
     error_message = "Only the stream's own 200, which means stored, becomes 202."
   }
 
   assert {
-    condition     = [aws_api_gateway_integration_response.refused.status_code, aws_api_gateway_integration_response.refused.selection_pattern] == ["400", "4\\d{2}"]
+    condition     = [aws_api_gateway_integration_response.refused[0].status_code, aws_api_gateway_integration_response.refused[0].selection_pattern] == ["400", "4\\d{2}"]
     error_message = "What the stream refuses goes to the template that tells throttling from bad requests."
   }
 
   assert {
-    condition     = aws_api_gateway_integration_response.unavailable.status_code == "503" && aws_api_gateway_integration_response.unavailable.selection_pattern == null
+    condition     = aws_api_gateway_integration_response.unavailable[0].status_code == "503" && aws_api_gateway_integration_response.unavailable[0].selection_pattern == null
     error_message = "The answer without a pattern catches everything that nobody thought of: it must be 503."
   }
 
   assert {
-    condition     = strcontains(aws_api_gateway_integration_response.stored.response_templates["application/json"], "{\"receipt\": {\"shard\": \"$stored.ShardId\", \"sequence\": \"$stored.SequenceNumber\"}}")
+    condition     = strcontains(aws_api_gateway_integration_response.stored[0].response_templates["application/json"], "{\"receipt\": {\"shard\": \"$stored.ShardId\", \"sequence\": \"$stored.SequenceNumber\"}}")
     error_message = "The receipt names shard and sequence number."
   }
 }
@@ -235,7 +235,7 @@ run "without_clients_no_vote_needs_a_key" {
   command = plan
 
   assert {
-    condition     = !aws_api_gateway_method.cast_vote.api_key_required && length(aws_api_gateway_usage_plan.client) == 0
+    condition     = !aws_api_gateway_method.cast_vote[0].api_key_required && length(aws_api_gateway_usage_plan.client) == 0
     error_message = "Keys are for those who want them."
   }
 }
@@ -248,7 +248,7 @@ run "new_clients_get_keys_before_votes_need_them" {
   }
 
   assert {
-    condition     = !aws_api_gateway_method.cast_vote.api_key_required && keys(output.api_key_ids) == ["app"]
+    condition     = !aws_api_gateway_method.cast_vote[0].api_key_required && keys(output.api_key_ids) == ["app"]
     error_message = "Keys must exist before the first vote needs one."
   }
 }
@@ -266,7 +266,7 @@ run "each_client_has_a_key_and_its_own_limits" {
   }
 
   assert {
-    condition     = aws_api_gateway_method.cast_vote.api_key_required && one(aws_api_gateway_method.cast_votes[*].api_key_required)
+    condition     = aws_api_gateway_method.cast_vote[0].api_key_required && one(aws_api_gateway_method.cast_votes[*].api_key_required)
     error_message = "Every vote needs a key then, in a batch or not."
   }
 

@@ -109,7 +109,7 @@ run "http_door_checks_tokens" {
 
   variables {
     voter_auth = "cognito"
-    sign_in    = { client_ids = ["app"], issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc", token_scopes = ["votes/vote"] }
+    sign_in    = { audiences = ["app"], issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc", token_scopes = ["votes/vote"] }
   }
 
   assert {
@@ -131,6 +131,96 @@ run "rejects_tokens_without_an_audience" {
   }
 
   expect_failures = [var.sign_in]
+}
+
+run "http_door_checks_tokens_of_another_issuer" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["pages", "app"], issuer = "https://login.example.org/tenant/", token_scopes = [] }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].issuer == "https://login.example.org/tenant/" && aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].audience == toset(["app", "pages"])
+    error_message = "Tokens must be the issuer's, letter by letter, and for one of the audiences."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "JWT"
+    error_message = "API Gateway checks the token before the function is called."
+  }
+}
+
+run "rejects_an_issuer_without_https" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["pages"], issuer = "http://login.example.org", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_issuer_with_a_query" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["pages"], issuer = "https://login.example.org/?tenant=1", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_issuer_without_an_audience" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = [], issuer = "https://login.example.org", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_audience_that_looks_like_a_list" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["[pages app]"], issuer = "https://login.example.org", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "codes_are_checked_by_the_function" {
+  command = plan
+
+  variables {
+    voter_auth = "codes"
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "NONE" && length(aws_apigatewayv2_authorizer.voters) == 0
+    error_message = "An HTTP API cannot know which codes are void, so the function checks them."
+  }
+}
+
+run "url_door_is_public_where_voters_have_codes" {
+  command = plan
+
+  variables {
+    kind       = "url"
+    voter_auth = "codes"
+  }
+
+  assert {
+    condition     = aws_lambda_function_url.this[0].authorization_type == "NONE" && length(aws_lambda_permission.public_url) == 1
+    error_message = "People without accounts vote from anywhere."
+  }
 }
 
 run "url_door_is_public_unless_requests_are_signed" {
@@ -288,7 +378,7 @@ run "another_identity_is_refused" {
   command = plan
 
   variables {
-    voter_auth = "codes"
+    voter_auth = "saml"
   }
 
   expect_failures = [var.voter_auth]

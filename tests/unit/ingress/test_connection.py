@@ -1,4 +1,4 @@
-"""The connection to Kinesis, against a real server on loopback."""
+"""The connection to a service, against a real server on loopback."""
 
 import socket
 import threading
@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ingress import kinesis
-from ingress.kinesis import Endpoint, KinesisConnection, endpoint_from_env
-from ingress.signing import RoleCredentials
+from ingress import connection as connections
+from ingress.connection import AwsConnection, Endpoint, endpoint_from_env
+from ingress.signing import DYNAMODB, KINESIS, RoleCredentials
 from voting.errors import StoreUnavailable
 
 
@@ -64,14 +64,14 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def connection(stub: Stub) -> Iterator[KinesisConnection]:
+def connection(stub: Stub) -> Iterator[AwsConnection]:
     endpoint = Endpoint("127.0.0.1", stub.server_address[1], encrypted=False)
-    opened = KinesisConnection(endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0)
+    opened = AwsConnection(KINESIS, endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0)
     with closing(opened):
         yield opened
 
 
-def test_many_votes_take_one_connection_and_one_call_each(stub: Stub, connection: KinesisConnection) -> None:
+def test_many_votes_take_one_connection_and_one_call_each(stub: Stub, connection: AwsConnection) -> None:
     for number in range(5):
         assert connection.call("PutRecord", b"%d" % number) == (200, b"{}")
     assert stub.connections == 1
@@ -79,7 +79,7 @@ def test_many_votes_take_one_connection_and_one_call_each(stub: Stub, connection
 
 
 def test_call_over_a_kept_connection_that_was_closed_is_made_once_more(
-    stub: Stub, connection: KinesisConnection
+    stub: Stub, connection: AwsConnection
 ) -> None:
     stub.hang_up_after = {1}
     connection.call("PutRecord", b"1")
@@ -88,9 +88,7 @@ def test_call_over_a_kept_connection_that_was_closed_is_made_once_more(
     assert [body for _, body in stub.requests] == [b"1", b"2"]
 
 
-def test_call_that_is_dropped_twice_is_not_made_a_third_time(
-    stub: Stub, connection: KinesisConnection
-) -> None:
+def test_call_that_is_dropped_twice_is_not_made_a_third_time(stub: Stub, connection: AwsConnection) -> None:
     stub.hang_up_before = {2, 3}
     connection.call("PutRecord", b"1")
     with pytest.raises(StoreUnavailable):
@@ -99,7 +97,7 @@ def test_call_that_is_dropped_twice_is_not_made_a_third_time(
     assert connection.call("PutRecord", b"3").status == 200
 
 
-def test_call_over_a_new_connection_is_not_repeated(stub: Stub, connection: KinesisConnection) -> None:
+def test_call_over_a_new_connection_is_not_repeated(stub: Stub, connection: AwsConnection) -> None:
     stub.hang_up_before = {1}
     with pytest.raises(StoreUnavailable):
         connection.call("PutRecord", b"1")
@@ -109,10 +107,12 @@ def test_call_over_a_new_connection_is_not_repeated(stub: Stub, connection: Kine
 def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kinesis, "READ_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = Endpoint("127.0.0.1", silent.getsockname()[1], encrypted=False)
-        opened = KinesisConnection(endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0)
+        opened = AwsConnection(
+            KINESIS, endpoint, RoleCredentials("id", "secret", ""), "us-east-1", lambda: 0.0
+        )
         with closing(opened):
             with pytest.raises(StoreUnavailable, match="TimeoutError"):
                 opened.call("PutRecord", b"1")
@@ -122,7 +122,8 @@ def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
 def test_a_refused_connection_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    opened = KinesisConnection(
+    opened = AwsConnection(
+        KINESIS,
         Endpoint("127.0.0.1", port, encrypted=False),
         RoleCredentials("id", "secret", ""),
         "us-east-1",
@@ -150,10 +151,18 @@ def test_a_refused_connection_is_unavailable() -> None:
 def test_endpoint_is_the_regions_or_the_one_that_aws_variables_name(
     environ: dict[str, str], endpoint: tuple[str, int | None, bool]
 ) -> None:
-    assert endpoint_from_env(environ) == endpoint
+    assert endpoint_from_env(environ, KINESIS) == endpoint
+
+
+def test_each_service_has_its_own_endpoint() -> None:
+    environ = {"AWS_REGION": "eu-west-1"}
+    assert endpoint_from_env(environ, DYNAMODB).host == "dynamodb.eu-west-1.amazonaws.com"
+    environ |= {"AWS_ENDPOINT_URL": "http://one", "AWS_ENDPOINT_URL_DYNAMODB": "http://another:8000"}
+    assert endpoint_from_env(environ, DYNAMODB) == ("another", 8000, False)
+    assert endpoint_from_env(environ, KINESIS) == ("one", None, False)
 
 
 @pytest.mark.parametrize("url", ["localhost:4566", "ftp://x", "http://", "http://x:y"])
 def test_endpoint_that_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(StoreUnavailable, match="AWS_ENDPOINT_URL"):
-        endpoint_from_env({"AWS_REGION": "r", "AWS_ENDPOINT_URL": url})
+        endpoint_from_env({"AWS_REGION": "r", "AWS_ENDPOINT_URL": url}, KINESIS)

@@ -1,4 +1,4 @@
-"""The edge to Kinesis: signed calls over one connection that is kept open between votes."""
+"""The edge to AWS: signed calls of one service over one connection that is kept open between votes."""
 
 import http.client
 import ssl
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ingress.answers import Reply
-from ingress.signing import RequestSigner, RoleCredentials
+from ingress.signing import RequestSigner, RoleCredentials, Service
 from voting.errors import StoreUnavailable
 
 CONNECT_TIMEOUT_SECONDS = 1.0
@@ -17,7 +17,7 @@ _DROPPED = (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSL
 
 
 class Endpoint(NamedTuple):
-    """Where Kinesis is."""
+    """Where a service is."""
 
     host: str
     port: int | None
@@ -29,21 +29,21 @@ class Endpoint(NamedTuple):
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
-def endpoint_from_env(environ: Mapping[str, str]) -> Endpoint:
-    """Return the region's endpoint, or the one that the AWS SDKs' own variables name.
+def endpoint_from_env(environ: Mapping[str, str], service: Service) -> Endpoint:
+    """Return the service's endpoint in the region, or the one that the AWS SDKs' own variables name.
 
     Raises:
         StoreUnavailable: such a variable holds no http or https URL.
     """
-    region = environ["AWS_REGION"]
-    url = environ.get("AWS_ENDPOINT_URL_KINESIS") or environ.get("AWS_ENDPOINT_URL")
+    region, variable = environ["AWS_REGION"], f"AWS_ENDPOINT_URL_{service.name.upper()}"
+    url = environ.get(variable) or environ.get("AWS_ENDPOINT_URL")
     if not url:
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-        return Endpoint(f"kinesis.{region}.{suffix}", None, encrypted=True)
+        return Endpoint(f"{service.name}.{region}.{suffix}", None, encrypted=True)
     scheme, _, rest = url.partition("://")
     host, _, port = rest.rstrip("/").partition(":")
     if scheme not in ("http", "https") or not host or (port and not port.isdecimal()):
-        raise StoreUnavailable("AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_KINESIS is not an http or https URL")
+        raise StoreUnavailable(f"AWS_ENDPOINT_URL or {variable} is not an http or https URL")
     return Endpoint(host, int(port) if port else None, encrypted=scheme == "https")
 
 
@@ -59,20 +59,22 @@ def connection_to(endpoint: Endpoint) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
 
-class KinesisConnection:
-    """One connection of one container. Lambda runs one request at a time in it."""
+class AwsConnection:
+    """One container's connection to one service. Lambda runs one request at a time in a container."""
 
     def __init__(
         self,
+        service: Service,
         endpoint: Endpoint,
         credentials: RoleCredentials,
         region: str,
         now: Callable[[], float],
         connect: Callable[[Endpoint], http.client.HTTPConnection] = connection_to,
     ) -> None:
-        """Take where to connect, as whom, and the clock (seconds since the epoch)."""
+        """Take what to call, where it is, as whom, and the clock (seconds since the epoch)."""
+        self._service = service
         self._connection = connect(endpoint)
-        self._signer = RequestSigner(credentials, region, endpoint.authority)
+        self._signer = RequestSigner(service, credentials, region, endpoint.authority)
         self._now = now
 
     def call(self, action: str, body: bytes) -> Reply:
@@ -82,7 +84,7 @@ class KinesisConnection:
         over a new one. If the first call did arrive, the record is there twice, which counts like a resend.
 
         Raises:
-            StoreUnavailable: there is no answer. The record may be stored or not.
+            StoreUnavailable: there is no answer. A record may be stored or not.
         """
         kept = self.is_open
         try:
@@ -96,7 +98,7 @@ class KinesisConnection:
         except (OSError, http.client.HTTPException) as error:
             # A connection that failed half-way would give the answer to this request to the next one.
             self._connection.close()
-            raise StoreUnavailable(f"Kinesis gave no answer: {type(error).__name__}") from None
+            raise StoreUnavailable(f"{self._service.name} gave no answer: {type(error).__name__}") from None
 
     @property
     def is_open(self) -> bool:
