@@ -219,7 +219,7 @@ run "rejects_batches_with_codes" {
   command = plan
 
   variables {
-    api        = { throttling_rate_limit = 4000, vote_door = "http", batch_enabled = true }
+    api        = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
     voter_auth = { mode = "codes" }
   }
 
