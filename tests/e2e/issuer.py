@@ -29,7 +29,7 @@ def _address() -> IssuerAddress:
     port = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).port or int(
         os.environ.get("LOCALCLOUD_PORT", "4566")
     )
-    return IssuerAddress(str(CERTIFICATE), f"https://localhost:{port + 20}")
+    return IssuerAddress(str(CERTIFICATE), f"https://localhost:{port + 7}")
 
 
 ADDRESS = _address()

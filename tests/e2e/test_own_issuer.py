@@ -32,7 +32,9 @@ FINAL_WITHIN_SECONDS = 120
 def vote(door: Door, poll_id: str, token: str, body: Any = None) -> httpx.Response:
     """Vote with a token."""
     return door.client.post(
-        f"/polls/{poll_id}/votes", json=body or {"option": "a"}, headers={"Authorization": f"Bearer {token}"}
+        f"/polls/{poll_id}/votes",
+        json=body or {"option": "a"},
+        headers={"Authorization": f"Bearer {token}"} if token else {},
     )
 
 
@@ -178,7 +180,7 @@ def test_shared_code_is_one_voter_in_the_certified_result(
 
     wait_for(lambda: result()["status"] == "final", FINAL_WITHIN_SECONDS)
     certificate = result()["final"]["certificate"]
-    assert certificate["counts"] == {"a": 1, "b": 1}
+    assert {count["option"]: count["votes"] for count in certificate["counts"]} == {"a": 1, "b": 1}
     for client in clients:
         client.close()
 
