@@ -62,7 +62,7 @@ def terraform_routes() -> dict[tuple[str, str], str]:
         for method in casting
     }
     read = resources(results, "aws_api_gateway_method")["read"]
-    for route in parsed(results)["locals"][0]["reads"].values():
+    for route in parsed(results)["locals"][0]["all_reads"].values():
         routes[read["http_method"], path(resource_in(route["resource"]))] = route["operation"]
     return routes
 
