@@ -30,6 +30,17 @@ def test_vote_change_and_check(visitor: Visitor) -> None:
     visitor.page.get_by_text("You voted again later.").wait_for()
 
 
+def test_confirmation_is_seen_from_its_top(visitor: Visitor) -> None:
+    visitor.page.set_viewport_size({"width": 320, "height": 480})
+    visitor.open()
+    visitor.page.get_by_text("So far").wait_for()
+    visitor.page.mouse.wheel(0, 2_000)
+    visitor.page.wait_for_function("scrollY > 0")
+    visitor.vote("Margaret")
+    visitor.see("Received")
+    assert visitor.page.evaluate("scrollY") == 0
+
+
 def test_receipt_never_holds_the_choice(visitor: Visitor) -> None:
     visitor.open()
     visitor.vote()

@@ -95,6 +95,7 @@ async function deliver(pending) {
   tab.set(pendingKey, pending);
   step = 'sending';
   draw();
+  scrollTo(0, 0);
   if (signing) token = await signing.token(); // renewed if it is about to end
   if (usesToken() && !token) return settle('signed-out');
   const body = JSON.stringify(usesToken() ? { option: pending.option } : { option: pending.option, voter: voter() });
