@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from localemu.aws.spec import load_service
 from localemu.services.iam_enforcement import arn_builder, enforcer, service_action_map
 from localemu.services.iam_enforcement.condition_evaluator import matches_conditions
+from localemu.services.kms.models import kms_stores
 from localemu.services.lambda_.invocation.models import lambda_stores
 from localemu.services.sts import provider as sts
 from moto.apigateway.models import apigateway_backends
@@ -156,6 +157,26 @@ def _boundary_of(context: Any, role_name: str) -> str | None:
     return None
 
 
+def policy_of(
+    policy: Callable[..., dict[str, Any] | None], service: str, resource: str, account_id: str, region: str
+) -> dict[str, Any] | None:
+    """The policy of a resource. LocalEmu looks for those of keys where moto would keep them, and keeps them itself.
+
+    Of a key's policy only what it denies: its statement for the account's root lets IAM decide, and LocalEmu would
+    take that as a permission for everyone.
+    """
+    if service != "kms":
+        return policy(service, resource, account_id, region)
+    store, name = kms_stores[account_id][region], resource.rpartition(":")[2]
+    alias = store.aliases.get(name)
+    key = store.keys.get(alias.metadata["TargetKeyId"] if alias else name.rpartition("/")[2])
+    if key is None:
+        return None
+    kept = json.loads(key.policy)
+    denied = [statement for statement in kept["Statement"] if statement["Effect"] == "Deny"]
+    return {**kept, "Statement": denied}
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """The claims of a token; here it is not signed."""
     try:
@@ -187,5 +208,6 @@ def install() -> None:
     service_action_map.map_action = partial(action_of, service_action_map.map_action)
     enforcer.build_resource_arn = partial(resource_of, arn_builder.build_resource_arn)
     enforcer._build_conditions = partial(conditions_of, enforcer._build_conditions)
+    enforcer._get_resource_policy = partial(policy_of, enforcer._get_resource_policy)
     sts._extract_jwt_issuer = claims_of
     sts._trust_policy_allows_web_identity = trusts
