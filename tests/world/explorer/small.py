@@ -377,7 +377,7 @@ class SmallWorld:
         if quiet.get(AGGREGATOR):
             self._promises.check_live(state)
         self._promises.check_final(state)
-        if last and state.children_early:
+        if last and state.children_early and self.scope.recount:
             self._promises.check_recount(state)
         if last and not all(quiet.values()) and not state.lost:
             raise Broken("it is stuck: records are left, and nothing can be done with them")
