@@ -15,7 +15,7 @@ module "pages" {
 
   identity = {
     mode       = "cognito"
-    authority  = local.sign_in.issuer
+    authority  = local.sign_in.cognito.issuer
     client_id  = module.voters[0].user_pool_client_id
     scope      = "openid"
     token      = "id"
