@@ -283,3 +283,22 @@ def test_code_leaves_the_address_and_votes_once_for_its_voter(visitor: Visitor) 
     assert post.headers["Authorization"] == f"Bearer {code}"
     assert post.vote == {"option": "o1"}
     assert not any(code in request.path + request.query for request in visitor.platform.requests)
+    page.get_by_role("link", name="Check my vote").click()
+    page.get_by_text("Your vote is stored.").wait_for()
+    (asked,) = [request for request in visitor.platform.requests if request.path.endswith("/votes/me")]
+    assert "voter=code-1&" in asked.query
+
+
+def test_receipt_of_another_issuers_voter_is_kept_and_not_asked_about(visitor: Visitor) -> None:
+    visitor.platform.config["identity"] = {"mode": "oidc", "authority": f"{visitor.platform.origin}/issuer"}
+    receipt = {
+        "shard": "shardId-000000000001",
+        "sequence": "17",
+        "time": 1,
+        "title": "Finale",
+        "voter": "ann",
+    }
+    visitor.page.add_init_script(f"localStorage.setItem('{RECEIPT}', {json.dumps(json.dumps(receipt))})")
+    visitor.open("check")
+    visitor.page.get_by_text("Receipts cannot be checked in this poll.").wait_for()
+    assert not any(request.path.endswith("/votes/me") for request in visitor.platform.requests)
