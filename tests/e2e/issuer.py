@@ -42,9 +42,11 @@ class IssuerServer(ThreadingHTTPServer):
     keys: tuple[str, ...] = ("first",)
 
     def token(self, key: str = "first", **changes: Any) -> str:
-        """Return a token for a member, with these claims changed."""
+        """Return a token for a member, with these claims changed; None removes one."""
         claims = {"iss": ADDRESS.url, "aud": "pages", "sub": "subject", "member": "member-1", "exp": 4e9}
-        return signed({**claims, **changes}, key)
+        return signed(
+            {name: value for name, value in {**claims, **changes}.items() if value is not None}, key
+        )
 
 
 class _IssuerPages(BaseHTTPRequestHandler):
