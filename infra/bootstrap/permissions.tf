@@ -154,12 +154,12 @@ locals {
       LogAccess  = [["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], ["*"]]
     }
 
-    # A key of one's own, where tfvars ask for it (`encryption`), and what encrypting a table with it takes. A key that
-    # was made elsewhere is opened to this role by its own policy.
+    # Keys of one's own, where tfvars ask for them (`encryption`, `results_pack`, codes), and what encrypting a table with
+    # one takes. A key that was made elsewhere is opened to this role by its own policy.
     keys = {
       NewKeys   = [["kms:CreateKey"], ["*"], local.to_be_tagged]
       Keys      = [["kms:CreateAlias", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"], [local.keys], local.tagged]
-      Aliases   = [["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [local.key_alias]]
+      Aliases   = [["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [local.key_alias, "${local.key_alias}-*"]]
       TableKeys = [["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
       LogKeys   = [["logs:AssociateKmsKey", "logs:DisassociateKmsKey"], local.log_groups]
     }

@@ -151,6 +151,21 @@ run "refuses_a_zone_that_is_a_path" {
   expect_failures = [var.zone_id]
 }
 
+run "names_the_keys_of_packs_and_of_codes" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for alias in ["alias/votestream-dev", "alias/votestream-dev-codes", "alias/votestream-dev-results-pack"] : anytrue([
+        for resource in flatten([
+          for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Resource if contains(flatten([statement.Action]), "kms:CreateAlias")]
+        ]) : can(regex("^${replace(resource, "*", ".*")}$", "arn:aws:kms:eu-west-1:111122223333:${alias}"))
+      ])
+    ])
+    error_message = "The deploying role gives each key its alias."
+  }
+}
+
 run "the_smoke_test_writes_its_own_polls_only" {
   command = plan
 
