@@ -12,6 +12,7 @@ ENVIRONMENT_VARIABLE = "VOTECTL_ENVIRONMENT"
 
 COMMANDS = {
     "poll": Lazy("votectl.commands.poll", "Create, show, change, close and withdraw polls."),
+    "codes": Lazy("votectl.commands.codes", "Make, list and void codes for voters without accounts."),
     "results": Lazy("votectl.commands.results", "Show how a poll stands, hidden counts included."),
     "tally": Lazy(
         "votectl.commands.proof", "Make a poll's result final now, or watch the tally that does so."

@@ -1,17 +1,21 @@
 """Tables for the terminal, and the same data as fields and rows for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
 from results_api.results import Status
+from votectl.codes.register import CodeBatch
 from votectl.ledger import Ledger
 from votectl.redrive import FailedBatch
-from votectl.terminal import literal, table
+from votectl.terminal import console, literal, table
 from votectl.times import iso_utc, relative, show_moment
 from voting.live import LiveCounts
 from voting.polls import Poll
@@ -29,6 +33,7 @@ POLL_COLUMNS = (
     "visibility",
     "version",
 )
+BATCH_COLUMNS = ("batch", "count", "created_at", "expires_at", "voided_at", "note")
 FAILED_BATCH_COLUMNS = ("shard", "records", "first", "last", "arrived_from", "arrived_to", "payload")
 
 
@@ -145,6 +150,68 @@ def failed_batch_row(batch: FailedBatch) -> tuple[Any, ...]:
     info = batch.info
     held = "kept" if batch.records is not None else "in the stream only"
     return (info.shard, info.size, info.first, info.last, info.arrived_from, info.arrived_to, held)
+
+
+def batch_table(poll_id: str, batches: Mapping[str, CodeBatch], now_ms: int) -> Table:
+    """Return one line per batch of codes."""
+    shown = table(
+        "batch", Column("codes", justify="right"), "created", "state", "note", title=f"Codes of {poll_id}"
+    )
+    for name, batch in batches.items():
+        state, style = batch_state(batch, now_ms)
+        created = relative(batch.created_at, now_ms)
+        shown.add_row(
+            literal(name), f"{batch.count:,}", created, Text(state, style), literal(batch.note or "")
+        )
+    return shown
+
+
+def batch_state(batch: CodeBatch, now_ms: int) -> tuple[str, str]:
+    """Return whether a batch's codes can vote, in words, and the words' style."""
+    if batch.voided_at is not None:
+        return f"void since {show_moment(batch.voided_at)}", "red"
+    if batch.expires_at <= now_ms:
+        return f"expired {relative(batch.expires_at, now_ms)}", "yellow"
+    return f"valid, expires {relative(batch.expires_at, now_ms)}", ""
+
+
+def batch_row(batch_id: str, batch: CodeBatch) -> tuple[object, ...]:
+    """Return a batch of codes as a row of CSV, with the columns ``BATCH_COLUMNS``."""
+    voided = None if batch.voided_at is None else iso_utc(batch.voided_at)
+    return (batch_id, batch.count, iso_utc(batch.created_at), iso_utc(batch.expires_at), voided, batch.note)
+
+
+def batch_fields(batch_id: str, batch: CodeBatch) -> dict[str, Any]:
+    """Return a batch of codes as JSON's types. Times are epoch ms, as in the API."""
+    return {"batch": batch_id, **batch.model_dump(mode="json")}
+
+
+def batch_card(poll_id: str, batch_id: str, batch: CodeBatch, files: Sequence[Path], now_ms: int) -> Table:
+    """Return what is known of a new batch of codes, and where its files are."""
+    card = table("", "", title=f"Codes of {poll_id}", header=False)
+    card.add_row("batch", batch_id)
+    card.add_row("codes", f"{batch.count:,}")
+    card.add_row("expire", moment(batch.expires_at, now_ms))
+    if batch.note is not None:
+        card.add_row("note", literal(batch.note))
+    for file in files:
+        card.add_row("cards" if file.suffix == ".pdf" else "list", literal(str(file)))
+    return card
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[Iterable[str]], Iterable[str]]]:
+    """Give a function that shows how many of ``total`` have passed it, while somebody watches."""
+    screen = console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        yield lambda passing: progress.track(passing, total=total, description=what)
 
 
 def ledger(entry: Ledger) -> Table:

@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from votectl import deployment, display, lifecycle, links
+from votectl.codes.register import CodeRegister
 from votectl.commands.common import (
     Environment,
     JsonOption,
@@ -68,7 +69,10 @@ def create_poll(
     poll = lifecycle.create(desk, lifecycle.Schedules(target), draft)
     output = chosen(output, as_json)
     show(target, poll, now, output)
-    if output is Output.TABLE and target.voter_auth in (VoterAuth.NONE, VoterAuth.IAM):
+    if output is Output.TABLE and target.voter_auth is VoterAuth.CODES:
+        example = command("codes create", poll_id, options="--count 100")
+        console().print(f"People vote with codes. Make some with {example}.")
+    elif output is Output.TABLE and target.voter_auth in {VoterAuth.NONE, VoterAuth.IAM}:
         from votectl.credentials import for_voters_of
         from votectl.demo import commands
 
@@ -118,6 +122,8 @@ def edit_poll(
     changes = {name: value for name, value in given.items() if value not in (None, {})}
     poll = lifecycle.edit(desk, lifecycle.Schedules(target), target, seen, **changes)
     show(target, poll, now, chosen(output, as_json))
+    if "closes_at" in changes and target.voter_auth is VoterAuth.CODES:
+        warn_of_codes(CodeRegister(target.polls_table), poll)
 
 
 @app.command("close")
@@ -228,6 +234,22 @@ def show(target: deployment.Deployment, poll: Poll, now_ms: int, output: Output)
     emit_fields(output, [display.poll_card(poll, status, now_ms)], fields)
     if output is Output.TABLE:
         links.show(target, poll.poll_id, console())
+
+
+def warn_of_codes(register: CodeRegister, poll: Poll) -> None:
+    """Warn of codes that can't vote until the end of a poll."""
+    early = [
+        name
+        for name, batch in register.batches(poll.poll_id).items()
+        if batch.voided_at is None and batch.expires_at < poll.closes_at
+    ]
+    if early:
+        console(stderr=True).print(
+            f"warning: codes of {', '.join(early)} expire before the poll ends, see "
+            f"{command('codes list', poll.poll_id)}: move the end to an earlier time, or hand out new codes",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
