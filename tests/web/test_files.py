@@ -25,7 +25,13 @@ def loaded(visitor: Visitor) -> int:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("page", "mode", "limit"),
-    [("vote", "none", 15), ("vote", "oidc", 30), ("board", "none", 20), ("check", "none", 17)],
+    [
+        ("vote", "none", 15),
+        ("vote", "codes", 16),
+        ("vote", "oidc", 30),
+        ("board", "none", 20),
+        ("check", "none", 17),
+    ],
 )
 def test_page_is_small_in_every_language(
     visitor: Visitor, page: str, mode: str, limit: int, language: str
@@ -78,7 +84,7 @@ def test_lock_names_no_host() -> None:
     assert "://" not in (ROOT / "web" / "package-lock.json").read_text()
 
 
-@pytest.mark.parametrize("part", ["", "board.", "check."])
+@pytest.mark.parametrize("part", ["", "board.", "check.", "codes."])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_translation_has_the_same_keys_and_places(part: str, language: str) -> None:
     def shape(language: str) -> dict[str, set[str]]:
@@ -95,7 +101,7 @@ def test_every_text_that_a_page_names_exists() -> None:
     sources = "".join(path.read_text() for path in (SITE / "assets").glob("*.js"))
     named = set(re.findall(r"\bt\('(\w+)'", sources))
     texts: set[str] = set()
-    for part in ("", "board.", "check."):
+    for part in ("", "board.", "check.", "codes."):
         texts |= set(json.loads((SITE / "assets" / "texts" / f"{part}en.json").read_text()))
     assert len(named) > 40
     assert named <= texts

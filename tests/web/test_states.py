@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from web.conftest import Visitor
-from web.platform import POLL, Platform, token
+from web.platform import POLL, Platform, code
 
 TIED = ("A", "B")
 HOSTILE = (
@@ -51,6 +51,10 @@ def throttled(platform: Platform) -> None:
     platform.failures = [(429, {"Retry-After": "30"}, {})]
 
 
+def void(platform: Platform) -> None:
+    platform.failures = [(403, {}, {"error": "forbidden", "message": "These credentials may not do this."})]
+
+
 def down(platform: Platform) -> None:
     platform.down = True
 
@@ -87,9 +91,36 @@ SIGNED_OUT = ("cognito", "oidc")
 ALL = tuple(MODES)
 VOTE = Visitor.vote
 SCHEDULED = poll(opens_in=600, closes_in=900)
+EXPIRED = f"&code={code(exp=1_000)}"
 STATES = (
     State("open", "Choose one", pages=("vote",)),
-    State("open-code", "Choose one", modes=("codes",), more=f"&code={token('code-1')}", pages=("vote",)),
+    State("open-code", "Choose one", modes=("codes",), more=f"&code={code()}", pages=("vote",)),
+    State("expired-code", "This code has expired.", modes=("codes",), more=EXPIRED, pages=("vote",)),
+    State(
+        "expired-code-early",
+        "This code has expired.",
+        SCHEDULED,
+        modes=("codes",),
+        more=EXPIRED,
+        pages=("vote",),
+    ),
+    State(
+        "code-of-another-poll",
+        "This code is for another poll.",
+        modes=("codes",),
+        more=f"&code={code(poll='other')}",
+        pages=("vote",),
+    ),
+    State("odd-code", "This code is not accepted here.", modes=("codes",), more="&code=odd", pages=("vote",)),
+    State(
+        "void-code",
+        "This code is not valid any more.",
+        void,
+        VOTE,
+        modes=("codes",),
+        more=f"&code={code()}",
+        pages=("vote",),
+    ),
     State("open", "Vote now", pages=("board",), modes=("none", "cognito", "oidc", "codes")),
     State(
         "open-elsewhere",

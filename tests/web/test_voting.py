@@ -6,7 +6,7 @@ import re
 import pytest
 
 from web.conftest import Visitor
-from web.platform import POLL, Platform, token, wait_for
+from web.platform import POLL, Platform, code, wait_for
 
 RECEIPT = f"votestream:receipt:{POLL}"
 
@@ -271,22 +271,101 @@ def test_vote_survives_an_ended_sign_in(visitor: Visitor) -> None:
     assert [request.vote for request in platform.posts()] == [{"option": "o2"}, {"option": "o2"}]
 
 
-def test_code_leaves_the_address_and_votes_once_for_its_voter(visitor: Visitor) -> None:
+def test_code_leaves_the_address_votes_changes_and_finds_its_receipt(visitor: Visitor) -> None:
     visitor.platform.config["identity"] = {"mode": "codes"}
-    code = token("code-1")
-    page = visitor.open(more=f"&code={code}")
+    secret = code()
+    page = visitor.open(more=f"&code={secret}")
     visitor.see("Choose one")
     assert page.url.endswith(f"#poll={POLL}")
     visitor.vote()
     visitor.see("Received")
-    (post,) = visitor.platform.posts()
-    assert post.headers["Authorization"] == f"Bearer {code}"
-    assert post.vote == {"option": "o1"}
-    assert not any(code in request.path + request.query for request in visitor.platform.requests)
+    page.reload()  # the tab still knows the code
+    visitor.see("Received")
+    page.get_by_role("button", name="Change vote").click()
+    visitor.vote("Linus")
+    visitor.see("Received")
+    posts = visitor.platform.posts()
+    assert [post.vote for post in posts] == [{"option": "o1"}, {"option": "o2"}]
+    assert {post.headers["Authorization"] for post in posts} == {f"Bearer {secret}"}
     page.get_by_role("link", name="Check my vote").click()
     page.get_by_text("Your vote is stored.").wait_for()
     (asked,) = [request for request in visitor.platform.requests if request.path.endswith("/votes/me")]
-    assert "voter=code-1&" in asked.query
+    assert "voter=k3j5abcd.0123456789abcdefghijkl&" in asked.query
+    assert not any(secret in request.path + request.query for request in visitor.platform.requests)
+    assert not any(
+        secret in value
+        for request in visitor.platform.requests
+        for name, value in request.headers.items()
+        if name != "Authorization"
+    )
+    assert page.evaluate("JSON.stringify({...localStorage})").count(secret) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "This code is not accepted here. Scan it again, or ask the organiser for help."),
+        (403, "This code is not valid any more. Ask the organiser for a new one."),
+    ],
+)
+def test_refused_code_is_forgotten_and_nothing_is_sent_with_the_next_one_by_itself(
+    visitor: Visitor, status: int, sentence: str
+) -> None:
+    platform = visitor.platform
+    platform.config["identity"] = {"mode": "codes"}
+    platform.failures = [
+        (status, {}, {"error": "forbidden", "message": "These credentials may not do this."})
+    ]
+    page = visitor.open(more=f"&code={code()}")
+    visitor.vote()
+    visitor.see(sentence)
+    assert page.evaluate("document.activeElement.textContent") == sentence
+    assert page.evaluate("sessionStorage.length") == 0
+    page.reload()
+    visitor.see("Scan the code on your invitation to vote.")
+    another = code(voter="zzzzzzzz.0123456789abcdefghijkl")
+    page.evaluate(f"location.hash = 'poll={POLL}&code={another}'")
+    visitor.see("Choose one")
+    assert len(platform.posts()) == 1
+    visitor.vote("Ada")
+    visitor.see("Received")
+    assert platform.posts()[-1].headers["Authorization"] == f"Bearer {another}"
+
+
+def test_code_that_can_not_vote_is_never_sent(visitor: Visitor) -> None:
+    visitor.platform.config["identity"] = {"mode": "codes"}
+    for wrong in (code(poll="other"), code(exp=1_000), "odd", "a.b.c"):
+        visitor.page.goto("about:blank")
+        page = visitor.open(more=f"&code={wrong}")
+        page.locator(".panel.bad").wait_for()
+        assert page.get_by_role("button", name="Vote", exact=True).count() == 0
+        assert wrong not in page.url
+    assert visitor.platform.posts() == []
+
+
+def test_throttled_code_waits_like_any_vote(visitor: Visitor) -> None:
+    visitor.platform.config["identity"] = {"mode": "codes"}
+    visitor.platform.failures = [(429, {"Retry-After": "1"}, {})]
+    visitor.open(more=f"&code={code()}")
+    visitor.vote()
+    visitor.see("Received")
+    assert len(visitor.platform.posts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("de", "Dieser Code ist abgelaufen."),
+        ("es", "Este código ha caducado."),
+        ("fr", "Ce code a expiré."),
+        ("ar", "انتهت صلاحية هذا الرمز."),
+    ],
+)
+def test_code_problems_are_said_in_every_language(visitor: Visitor, language: str, sentence: str) -> None:
+    visitor.platform.config["identity"] = {"mode": "codes"}
+    visitor.open(query=f"?lang={language}", more=f"&code={code(exp=1_000)}")
+    visitor.see(sentence)
+    visitor.accessible()
 
 
 def test_receipt_of_another_issuers_voter_is_kept_and_not_asked_about(visitor: Visitor) -> None:

@@ -62,10 +62,10 @@ variable "settings" {
   validation {
     condition = alltrue([
       for key in distinct(flatten([for texts in values(var.settings.custom_texts) : keys(texts)])) : contains(
-        flatten([for part in ["", "board.", "check."] : keys(jsondecode(file("${path.module}/../../../web/site/assets/texts/${part}en.json")))]), key
+        flatten([for part in ["", "board.", "check.", "codes."] : keys(jsondecode(file("${path.module}/../../../web/site/assets/texts/${part}en.json")))]), key
       )
     ])
-    error_message = "web.custom_texts has a text that the pages do not: the names are in web/site/assets/texts/en.json, board.en.json and check.en.json."
+    error_message = "web.custom_texts has a text that the pages do not: the names are in web/site/assets/texts/en.json, board.en.json, check.en.json and codes.en.json."
   }
 
   validation {

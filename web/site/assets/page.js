@@ -17,18 +17,25 @@ export let config = {};
 
 const json = async (url) => (await fetch(url)).json();
 
+const read = (part) => json(new URL(`texts/${part}${language}.json`, import.meta.url));
+
 // `more` names further text files.
 export async function start(...more) {
   document.documentElement.lang = language;
   document.documentElement.dir = language === 'ar' ? 'rtl' : 'ltr';
   const [settings, ...parts] = await Promise.all([
     json('config.json'),
-    ...['', ...more].map((part) => json(new URL(`texts/${part}${language}.json`, import.meta.url))),
+    ...['', ...more].map(read),
   ]);
   config = settings;
   texts = Object.assign({}, ...parts, config.texts?.[language]);
   document.title = config.title ?? '';
   document.documentElement.style.setProperty('--brand', config.accent);
+}
+
+// Adds the texts of a further file.
+export async function learn(part) {
+  texts = { ...(await read(part)), ...texts };
 }
 
 const number = (options) => new Intl.NumberFormat(language, options).format;

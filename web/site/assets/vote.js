@@ -5,7 +5,7 @@ import { stretch, table, total } from './results.js';
 import { announce, ask, claims, clock, config, device, hash, pollId, receiptKey, remaining, show, start, statusOf, t, tab, when } from './page.js';
 
 const app = document.getElementById('app');
-let poll, results, signing, token, plan, message;
+let poll, results, signing, codes, token, plan, message;
 let following = false;
 // form, sending, waiting, received, refused, late, signed-out
 let step = 'form';
@@ -32,7 +32,10 @@ async function main() {
     if (signing.failed()) notice = 'sign_in_failed';
   }
   if (!pollId) return fail('no_poll');
-  if (mode() === 'codes') takeCode();
+  if (mode() === 'codes') {
+    codes = await import('./codes.js');
+    await codes.take();
+  }
   draw();
   const answer = await persist(() => ask(`/polls/${pollId}`), { clock, until: Infinity, waiting: () => fail('down') });
   if (answer.status !== 200) return fail('unknown');
@@ -53,16 +56,9 @@ function fail(text) {
   draw();
 }
 
-// No server sees the fragment. The code moves from it into this tab.
-function takeCode() {
-  if (!hash.get('code')) return;
-  tab.set(`votestream:code:${pollId}`, hash.get('code'));
-  history.replaceState(null, '', `#poll=${pollId}`);
-}
-
 async function identify() {
   if (signing) token = await signing.token();
-  else if (mode() === 'codes') token = tab.get(`votestream:code:${pollId}`);
+  else if (codes) token = codes.token();
   if (usesToken() && !token && step !== 'received') step = 'signed-out';
 }
 
@@ -112,10 +108,16 @@ async function deliver(pending) {
     },
   });
   plan = null;
-  if (answer?.status === 401 && usesToken()) {
+  if (codes?.refuse(answer?.status)) {
+    // Another code is another voter: nothing goes on by itself.
+    tab.remove(pendingKey);
+    token = null;
+    return settle('signed-out');
+  }
+  if (answer?.status === 401 && signing) {
     // It goes on after signing in.
     tab.set(pendingKey, { option: pending.option, attempt: 0, at: 0 });
-    if (signing) await signing.forget();
+    await signing.forget();
     token = null;
     return settle('signed-out');
   }
@@ -217,7 +219,7 @@ const checkLink = () => html`<a class="button" href="check#poll=${pollId}">${t('
 function voting() {
   if (mode() === 'iam') return panel('calm', t('elsewhere'));
   if (step === 'signed-out') {
-    if (mode() === 'codes') return panel('calm', t('need_code'));
+    if (codes) return panel(codes.why() === 'need_code' ? 'calm' : 'bad', t(codes.why()));
     return panel('calm', t('sign_in_note'), notice && t(notice), html`<button class="main" @click=${signIn}>${t('sign_in')}</button>`);
   }
   if (step === 'sending') return panel('busy', t('sending'));
