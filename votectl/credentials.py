@@ -84,11 +84,6 @@ def for_voters_of(deployment: Deployment, client: str | None = None) -> Credenti
     if deployment.voter_auth is VoterAuth.CODES:
         raise OperatorError(
             f"in environment {deployment.environment!r} people vote with codes (voter_auth codes), so that nobody can "
-            "vote for invented voters"
-        )
-    if deployment.voter_auth is VoterAuth.CODES:
-        raise OperatorError(
-            f"in environment {deployment.environment!r} people vote with codes (voter_auth codes), so that nobody can "
             "vote for invented voters: make codes with `votectl codes create`"
         )
     clients = deployment.api_key_ids

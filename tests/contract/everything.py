@@ -128,6 +128,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "api": {"vote_door": "http"},
         "encryption": {"customer_managed_key": True},
         "permissions_boundary": True,
+        "stream": {"encryption_enabled": True},
         "voter_auth": {"mode": "codes"},
     },
     "url_door": {
