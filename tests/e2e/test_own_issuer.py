@@ -1,10 +1,12 @@
 """Voters who bring a token that no user pool has made: of the operators' own issuer, or a code on a card."""
 
 import base64
+import csv
 import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +19,9 @@ from e2e.doors import Doors, is_of_aws
 from e2e.issuer import IssuerServer
 from e2e.observing import NewRecords, new_id, wait_for
 from unit.ingress.conftest import encoded
+from votectl.codes import issuing
+from votectl.codes.files import csv_of
+from votectl.codes.register import CodeRegister
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, close
 from votectl.polls import PollDesk
@@ -215,6 +220,27 @@ def test_codes_of_other_polls_and_batches_are_refused(
     }
     assert stream.about(poll.poll_id, other.poll_id) == {}
     assert vote(card_door, poll.poll_id, code).status_code == 202
+
+
+def test_codes_that_votectl_makes_vote_until_their_batch_is_void(
+    doors: Doors, desk: PollDesk, open_poll: Callable[..., Poll], tmp_path: Path
+) -> None:
+    deployment = doors.others["url", "codes"]
+    poll = open_poll("a", "b")
+    makes, register = issuing.issuer_of(deployment), CodeRegister(deployment.polls_table)
+    batch, file = issuing.batch_for(poll, desk.now_ms(), count=3), tmp_path / "codes.csv"
+    terms = makes.terms(poll.poll_id, BATCH, batch)
+    page = "https://vote.example.org/vote"
+    issuing.issue(issuing.BatchOrder(terms, batch, page, {file: csv_of}), register, makes.sign)
+    with file.open(encoding="utf-8", newline="") as rows:
+        codes = [row["code"] for row in csv.DictReader(rows)]
+    with httpx.Client(base_url=doors.url("url", "codes"), timeout=30) as client:
+        door = Door("url", client)
+        assert [vote(door, poll.poll_id, code).status_code for code in codes] == [202] * 3
+        register.void(poll.poll_id, BATCH, desk.now_ms())
+        # The list of batches is kept for 30 s.
+        wait_for(lambda: vote(door, poll.poll_id, codes[0]).status_code == 403, 45)
+        assert vote(door, poll.poll_id, codes[1]).status_code == 403
 
 
 def test_invoking_the_function_directly_gains_nothing(
