@@ -1,11 +1,12 @@
 """A batch that is given up and reaches no bucket: no certificate without its votes, unless an operator says so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import world.tallying
 from voting.final import Acknowledgement
 from voting.tallies import ACKNOWLEDGED, ACKNOWLEDGEMENT
 from world.closing_defects import LOSS_DEFECTS
@@ -15,7 +16,16 @@ from world.tallying import SETTLE_MS, TALLIES, Tally
 pytestmark = pytest.mark.usefixtures("small_calls")
 
 VOTERS = 6
-STEPS = 80
+# CloudWatch tells of a loss when a tally has long settled: AWS promises no time.
+METRICS_COME_AFTER_MS = SETTLE_MS + 10_000
+STEPS = 500  # of 100 ms: longer than a tally waits for that
+
+
+@pytest.fixture(scope="module", autouse=True)
+def late_metrics() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.tallying, "METRICS_COME_AFTER_MS", METRICS_COME_AFTER_MS)
+        yield
 
 
 def world_with_a_poll(factor: int) -> Cloud:
