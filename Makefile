@@ -72,7 +72,8 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
-# One after the other: beside the other tests, end-to-end tests miss their time limits on two cores.
+# One after the other: beside the other tests, end-to-end tests miss their time limits on two cores. A failure does not
+# hide what the later ones would find.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (about 25 minutes)
 	@$(SUBMAKE) lint
@@ -82,10 +83,7 @@ test: prepare ## Run every check, from lint to the end-to-end tests (about 25 mi
 
 .PHONY: test-offline
 test-offline: prepare ## Run every test that needs no cloud
-	@$(SUBMAKE) scan
-	@$(SUBMAKE) test-infra
-	@$(SUBMAKE) test-python
-	@$(SUBMAKE) test-web
+	@result=0; for part in scan test-infra test-python test-web; do $(SUBMAKE) $$part || result=$$?; done; exit $$result
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget what was deployed to it
