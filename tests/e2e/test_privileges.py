@@ -123,6 +123,9 @@ def test_without_permission_to_invoke_the_function_nobody_sees_results(
 def test_nothing_was_done_that_no_policy_grants(prefix: str) -> None:
     grants = deployed_grants(prefix)
     calls = [call for call in recorded_calls(localcloud.call_log()) if call.role.startswith(prefix)]
+    # test_changing_doors.py opens these doors and closes them again, and their roles go with them.
+    closed = {f"{prefix}{door}-ingress" for door in ("http", "url")} - {grant.role for grant in grants}
+    calls = [call for call in calls if call.role not in closed]
     assert {call.role for call in calls} <= {grant.role for grant in grants}
     assert not_granted(grants, calls) == []
 
