@@ -4,24 +4,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
-class Growth:
-    """AWS's rule for on-demand capacity: at once up to ``factor`` times the peak of ``seconds`` ago."""
-
-    initial: float
-    factor: float
-    seconds: float
-    ceiling: float
-
-
 class Bucket:
-    """A token bucket: refilled at a rate, up to a size. It starts full."""
+    """A token bucket: refilled at a rate (per second), up to a size. It starts full."""
 
     def __init__(self, rate: float, size: float) -> None:
-        """Take tokens per second, and the size."""
-        self._rate = rate
-        self._size = size
-        self._tokens = size
+        self._rate, self._size, self._tokens = rate, size, size
 
     def offer(self, seconds: float) -> float:
         """Return the tokens available in a step: the kept ones and the new ones."""
@@ -32,11 +19,20 @@ class Bucket:
         self._tokens = min(self._size, self._tokens + self._rate * seconds - amount)
 
 
+@dataclass(frozen=True)
+class Growth:
+    """AWS's rule for on-demand capacity: at once up to ``factor`` times the peak of ``seconds`` ago."""
+
+    initial: float
+    factor: float
+    seconds: float
+    ceiling: float
+
+
 class GrowingCapacity:
     """On-demand capacity over time, from past consumption."""
 
     def __init__(self, growth: Growth) -> None:
-        """Take the rule."""
         self._growth = growth
         self._peak = growth.initial / growth.factor  # the highest rate that counts for growth
         self._recent: deque[tuple[float, float]] = deque()
@@ -55,63 +51,38 @@ class GrowingCapacity:
             self._recent.append((now, rate))
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """Lambda's rules for one function: containers grow by ``per_second``, and by ``burst`` at once."""
-
-    ready: float  # containers when the event begins
-    limit: float  # containers at most
-    requests_each: float  # requests a second of one container
-    per_second: float
-    burst: float
-
-
-class Containers:
-    """The containers of a function that answers requests. They stay for the event."""
-
-    def __init__(self, scaling: Scaling) -> None:
-        """Take the rules."""
-        self._scaling = scaling
-        self._room = Bucket(scaling.per_second, scaling.burst)
-        self._count = scaling.ready
-        self.cold_starts = 0.0
-
-    def offer(self, seconds: float) -> float:
-        """Return the requests that can be answered in a step."""
-        count = min(self._scaling.limit, self._count + self._room.offer(seconds))
-        return count * self._scaling.requests_each * seconds
-
-    def take(self, requests: float, seconds: float) -> None:
-        """End a step in which so many requests were answered."""
-        more = max(0.0, requests / seconds / self._scaling.requests_each - self._count)
-        self._room.take(more, seconds)
-        self._count += more
-        self.cold_starts += more
-
-
+@dataclass
 class FrontDoor:
-    """The throttle of the door, and the containers of the function behind it, if there are any."""
+    """The throttle of the door, and the containers of the function behind it, if there are any.
 
-    def __init__(self, throttle: Bucket | None, scaling: Scaling | None) -> None:
-        """Take both; None does not limit."""
-        self._throttle = throttle
-        self._containers = None if scaling is None else Containers(scaling)
+    ``most`` containers answer ``requests_each`` requests a second each. ``containers`` are ready when the event
+    begins; more of them start as ``room`` allows, and stay for the event.
+    """
 
-    @property
-    def cold_starts(self) -> float:
-        """Containers that were started for requests so far."""
-        return 0.0 if self._containers is None else self._containers.cold_starts
+    throttle: Bucket | None
+    room: Bucket | None = None
+    containers: float = 0.0
+    most: float = 0.0
+    requests_each: float = 0.0
+    cold_starts: float = field(default=0.0, init=False)
 
     def offer(self, seconds: float) -> float:
         """Return the requests that are admitted in a step."""
-        parts = [part for part in (self._throttle, self._containers) if part is not None]
-        return min(part.offer(seconds) for part in parts)
+        offers = [] if self.throttle is None else [self.throttle.offer(seconds)]
+        if self.room is not None:
+            count = min(self.most, self.containers + self.room.offer(seconds))
+            offers.append(count * self.requests_each * seconds)
+        return min(offers)
 
     def take(self, requests: float, seconds: float) -> None:
         """End a step in which so many requests were admitted."""
-        for part in (self._throttle, self._containers):
-            if part is not None:
-                part.take(requests, seconds)
+        if self.throttle is not None:
+            self.throttle.take(requests, seconds)
+        if self.room is not None:
+            more = max(0.0, requests / seconds / self.requests_each - self.containers)
+            self.room.take(more, seconds)
+            self.containers += more
+            self.cold_starts += more
 
 
 # A table smooths load within a second: it refuses only load beyond one second's capacity.
@@ -126,7 +97,6 @@ class WriteMeter:
     partition_units: float
     throttled: float = field(default=0.0, init=False)
     _kept: float = field(default=0.0, init=False)  # unused units of the last second, on demand
-    _partitions: Bucket = field(init=False)
 
     def __post_init__(self) -> None:
         self._partitions = Bucket(self.partition_units, self.partition_units * _SMOOTHED_SECONDS)

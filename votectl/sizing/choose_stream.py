@@ -1,5 +1,6 @@
 """Front door, stream and aggregator: chosen by the peak and by the goal for live results."""
 
+from itertools import product
 from math import ceil as round_up
 
 from votectl.settings.deployment import (
@@ -11,7 +12,7 @@ from votectl.settings.deployment import (
     StreamSettings,
     Table,
 )
-from votectl.sizing.consumer import ConsumerLane, whole
+from votectl.sizing.consumer import whole
 from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum, nearest
 from votectl.sizing.planner import Planner
@@ -20,7 +21,6 @@ from votectl.sizing.scenario import answer_units, asked_per_second
 
 AGGREGATOR_BATCH = 10_000
 AGGREGATOR_MEMORIES_MB = (512, 1024, 1769)
-LONGEST_TIMEOUT = 900  # s: Lambda's
 _NEW_ON_DEMAND = "shards of a new on-demand stream"
 
 
@@ -30,10 +30,9 @@ def shards(planner: Planner) -> Figure:
     Raises:
         LimitExceeded: one voter exceeds a shard, or a stream can't have so many shards.
     """
-    per_shard, peak = planner.shard_limit, planner.demand["peak"]
-    hot = derived(
-        "rate of the hot voter", "votes/s", peak * given("hot_voter_share", planner.event.hot_voter_share)
-    )
+    facts, per_shard, peak = planner.facts, planner.shard_limit, planner.demand["peak"]
+    share = given("hot_voter_share", planner.event.hot_voter_share)
+    hot = derived("rate of the hot voter", "votes/s", peak * share)
     usable = per_shard.value * planner.target.value
     if hot.value >= usable:
         raise LimitExceeded(
@@ -44,17 +43,13 @@ def shards(planner: Planner) -> Figure:
         )
     needed = maximum(1, ceil((peak - hot) / (per_shard * planner.target - hot)))
     found = derived("stream: shard_count", "shards", needed)
-    new = _new_on_demand_shards(planner)
-    return new if new is not None and found.value <= new.value else _possible(planner, found)
-
-
-def _new_on_demand_shards(planner: Planner) -> Figure | None:
-    """Return the shards of a new on-demand stream, where one is preferred and takes the peak."""
-    initial = planner.facts["kinesis.on_demand.initial_records_per_second"]
-    if not planner.hands_off or planner.event.peak_votes_per_second > initial.value * planner.target.value:
-        return None
-    per_shard = planner.facts["kinesis.shard_write_records_per_second"]
-    return derived(_NEW_ON_DEMAND, "shards", nearest(initial / per_shard))
+    initial = facts["kinesis.on_demand.initial_records_per_second"]
+    if planner.hands_off and peak.value <= initial.value * planner.target.value:
+        per_shard = facts["kinesis.shard_write_records_per_second"]
+        new = derived(_NEW_ON_DEMAND, "shards", nearest(initial / per_shard))
+        if found.value <= new.value:
+            return new
+    return _possible(planner, found)
 
 
 def _possible(planner: Planner, needed: Figure) -> Figure:
@@ -75,14 +70,13 @@ def aggregator(planner: Planner, needed: Figure) -> tuple[Aggregator, Figure]:
         LimitExceeded: live results can't be as fresh as the goal.
     """
     refused, measured = "", planner.times.aggregator_memory_mb
-    for fan_out in (False, True):
-        for memory in AGGREGATOR_MEMORIES_MB if measured is None else (measured,):
-            candidate = Aggregator(batch_size=AGGREGATOR_BATCH, memory_mb=memory, enhanced_fan_out=fan_out)
-            enough = _shards_for(planner, candidate, needed)
-            window, refused = _window(planner, candidate, enough)
-            if window is not None:
-                planner.decide(enough)
-                return _with_window(planner, candidate, window, enough), enough
+    memories = AGGREGATOR_MEMORIES_MB if measured is None else (measured,)
+    for fan_out, memory in product((False, True), memories):
+        candidate = Aggregator(batch_size=AGGREGATOR_BATCH, memory_mb=memory, enhanced_fan_out=fan_out)
+        enough = _shards_for(planner, candidate, needed)
+        found, refused = _with_window(planner, candidate, enough)
+        if found is not None:
+            return _decided(planner, found, planner.decide(enough)), enough
     raise LimitExceeded(
         "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the "
         "invocation",
@@ -92,9 +86,8 @@ def aggregator(planner: Planner, needed: Figure) -> tuple[Aggregator, Figure]:
 
 def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figure:
     """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
-    lane = planner.lanes(candidate, needed)
+    lane, share = planner.lanes(candidate, needed), planner.event.hot_voter_share
     rate = lane.lane_rate(lane.aggregator)
-    share = planner.event.hot_voter_share
     busiest = planner.event.peak_votes_per_second * (share + (1 - share) / needed.value)
     if rate.value >= busiest * planner.headroom.value:
         return needed
@@ -102,8 +95,8 @@ def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figu
     return _possible(planner, derived("stream: shard_count", "shards", maximum(needed, more)))
 
 
-def _window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[int | None, str]:
-    """Return the longest window that meets the goal, or None and the reason."""
+def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[Aggregator | None, str]:
+    """Return the aggregator with the longest window that meets the goal, or None and the reason."""
     facts, goal = planner.facts, planner.goals.live_lag_seconds
     rate = planner.event.peak_votes_per_second / shards.value
     units = planner.lanes(candidate, shards).live_row_units
@@ -117,7 +110,7 @@ def _window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[in
         windowed = candidate.model_copy(update={"batching_window_seconds": window})
         most = longest(planner.lanes(windowed, shards).aggregator, rate)
         if most <= goal:
-            return window, ""
+            return windowed, ""
         why = f"With a window of {window} s the oldest missing vote is {most:.1f} s old."
     if shortest > 1:
         why = (
@@ -127,29 +120,18 @@ def _window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[in
     return None, why
 
 
-def _with_window(planner: Planner, candidate: Aggregator, window: int, shards: Figure) -> Aggregator:
-    windowed = candidate.model_copy(update={"batching_window_seconds": window})
-    lane = planner.lanes(windowed, shards).aggregator
+def _decided(planner: Planner, found: Aggregator, shards: Figure) -> Aggregator:
+    name, lane = "vote_aggregator", planner.lanes(found, shards).aggregator
     goal = given("live_lag_seconds", planner.goals.live_lag_seconds, "s")
     how = "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag"
-    planner.decide(
-        computed(
-            "vote_aggregator: batching_window_seconds",
-            *(window, "s", how, goal, lane.propagation, lane.poll, lane.full_time),
-        )
-    )
+    inputs, window = (goal, lane.propagation, lane.poll, lane.full_time), found.batching_window_seconds
+    planner.decide(computed(f"{name}: batching_window_seconds", window, "s", how, *inputs))
     how = f"the smallest of {AGGREGATOR_MEMORIES_MB} that meets the goal, or the measured one"
-    planner.decide(computed("vote_aggregator: memory_mb", candidate.memory_mb, "MB", how, goal))
+    planner.decide(computed(f"{name}: memory_mb", found.memory_mb, "MB", how, goal))
     how = "Lambda's maximum, so that the window ends a batch"
-    planner.decide(given("vote_aggregator: batch_size", candidate.batch_size, "votes", how))
-    timeout = planner.decide(timeout_seconds("vote_aggregator: timeout_seconds", lane))
-    return windowed.model_copy(update={"timeout_seconds": whole(timeout.value)})
-
-
-def timeout_seconds(name: str, lane: ConsumerLane) -> Figure:
-    """Return a timeout with room for throttling and retries within an invocation."""
-    most = given("longest timeout", LONGEST_TIMEOUT, "s", "Lambda's")
-    return derived(name, "s", minimum(maximum(60, ceil(5 * lane.full_time)), most))
+    planner.decide(given(f"{name}: batch_size", found.batch_size, "votes", how))
+    planner.decide(planner.timeout(f"{name}: timeout_seconds", lane))
+    return planner.built(Aggregator, name, enhanced_fan_out=found.enhanced_fan_out)
 
 
 def stream(planner: Planner, needed: Figure) -> StreamSettings:
@@ -162,44 +144,27 @@ def stream(planner: Planner, needed: Figure) -> StreamSettings:
 
 def api(planner: Planner, needed: Figure) -> Api:
     """Return the throttle: the expected highest second, within the limits of the shards."""
-    votes = minimum(planner.crest, needed * planner.shard_limit)
-    rate = planner.choose(
-        "api: throttling_rate_limit", "requests/s", ceil(votes * planner.demand["requests_per_vote"])
-    )
-    burst = planner.choose(
-        "api: throttling_burst_limit",
-        "requests",
-        minimum(maximum(rate, 100), planner.facts["api.account_burst"]),
-    )
-    return Api(
-        batch_enabled=planner.event.batch_endpoint_share > 0,
-        throttling_rate_limit=rate.value,
-        throttling_burst_limit=whole(burst.value),
-    )
+    votes, most = minimum(planner.crest, needed * planner.shard_limit), planner.facts["api.account_burst"]
+    requests = ceil(votes * planner.demand["requests_per_vote"])
+    rate = planner.choose("api: throttling_rate_limit", "requests/s", requests)
+    planner.choose("api: throttling_burst_limit", "requests", minimum(maximum(rate, 100), most))
+    return planner.built(Api, "api", batch_enabled=planner.event.batch_endpoint_share > 0)
 
 
 def results_api(planner: Planner) -> ResultsApi:
     """Return the throttle of results, above the viewers' rate."""
-    event, usual = planner.event, ResultsApi()
+    event, usual, most = planner.event, ResultsApi(), planner.facts["api.account_burst"]
     if not event.viewers:
         return usual
     asked = asked_per_second(event, planner.facts, by_cdn=event.results_by_cdn)
     spare = assumed("spare rate of viewers", 1.25, "", "they do not ask evenly")
     default = given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf")
-    rate = planner.choose(
-        "results_api: throttling_rate_limit", "requests/s", maximum(default, ceil(asked * spare))
-    )
+    needed = maximum(default, ceil(asked * spare))
+    rate = planner.choose("results_api: throttling_rate_limit", "requests/s", needed)
     default = given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf")
-    burst = planner.choose(
-        "results_api: throttling_burst_limit",
-        "requests",
-        maximum(default, minimum(rate, planner.facts["api.account_burst"])),
-    )
-    return ResultsApi(
-        cdn_enabled=event.results_by_cdn,
-        throttling_rate_limit=rate.value,
-        throttling_burst_limit=whole(burst.value),
-    )
+    burst = maximum(default, minimum(rate, most))
+    planner.choose("results_api: throttling_burst_limit", "requests", burst)
+    return planner.built(ResultsApi, "results_api", cdn_enabled=event.results_by_cdn)
 
 
 def tallies_table(planner: Planner, needed: Figure, units: Figure) -> Table:
@@ -208,19 +173,16 @@ def tallies_table(planner: Planner, needed: Figure, units: Figure) -> Table:
     The ceiling lets all shards write in the same second. That happens when the rate fills their batches, because
     votes begin to arrive in all shards at the same moment.
     """
-    polls = given("polls", planner.event.polls)
+    name, polls = "tallies_table", given("polls", planner.event.polls)
     window = planner.decisions["vote_aggregator: batching_window_seconds"]
     level = derived("tallies table: write units at the peak", "units/s", needed * polls * units / window)
     new = planner.facts["dynamodb.on_demand.initial_write_units"]
     if level.value <= new.value * planner.partition_target.value:
-        ceiling = planner.choose("tallies_table: max_write_units", "units/s", needed * polls * units + 100)
-        return Table(max_write_units=whole(ceiling.value))
-    writes = planner.choose("tallies_table: write_units", "units/s", ceil(level * planner.spare_units))
+        planner.choose(f"{name}: max_write_units", "units/s", needed * polls * units + 100)
+        return planner.built(Table, name)
+    planner.choose(f"{name}: write_units", "units/s", ceil(level * planner.spare_units))
     asked = asked_per_second(planner.event, planner.facts, by_cdn=planner.event.results_by_cdn)
     answer = answer_units(planner.event, needed, planner.facts)
-    reads = planner.choose(
-        "tallies_table: read_units", "units/s", maximum(100, ceil(asked * answer * planner.spare_units))
-    )
-    return Table(
-        billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
-    )
+    reads = maximum(100, ceil(asked * answer * planner.spare_units))
+    planner.choose(f"{name}: read_units", "units/s", reads)
+    return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)

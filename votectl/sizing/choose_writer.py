@@ -1,16 +1,14 @@
 """The writer and the votes table: the cheapest of a few hundred settings that store everything in time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
-from math import log
-from typing import NamedTuple
+from math import floor, log
 
 import numpy as np
 
 from votectl.settings.deployment import Aggregator, BillingMode, DeploymentSettings, Table, Writer
 from votectl.sizing.choices import Preference
-from votectl.sizing.choose_stream import timeout_seconds
 from votectl.sizing.consumer import expected_writer, whole
 from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum
@@ -28,9 +26,9 @@ LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
 WORTH_RAISING_HOURS = 6.0
 READS_MEANWHILE = 100
 COUNT_READS = "votes_table: read_units for the count"
+PEAK_UNITS = "votes table: write units at the peak"
 _STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of the unpaced rate
-
 # The writer's settings that are decided here, with their units.
 _DECIDED = {
     "batch_size": "votes",
@@ -41,47 +39,28 @@ _DECIDED = {
 }
 
 
-class WriterChoice(NamedTuple):
-    """The writer, its table, and the buckets that each poll needs."""
-
-    writer: Writer
-    votes_table: Table
-    buckets_per_poll: int
-
-
-@dataclass(frozen=True)
-class _Mode:
-    """A billing mode of the votes table, with the time to drain and to count, and the needed rate."""
-
-    billing_mode: BillingMode
-    time_to_drain: Figure
-    time_to_count: Figure
-    needed: Figure  # votes/s
-
-
 @dataclass(frozen=True)
 class _Candidate:
-    """One setting of the writer and the votes table."""
+    """One setting of the writer and the votes table, which is on demand or provisioned."""
 
-    mode: _Mode
-    writer: Writer  # write_share is set where it is paced
-    level: float  # votes/s written at most
-    cost: float  # USD, of the parts that differ between candidates
+    on_demand: bool
+    time_to_count: Figure
+    needed: Figure  # votes/s
+    writer: Writer = field(default_factory=Writer)  # write_share is set where it is paced
+    level: float = 0.0  # votes/s written at most
+    cost: float = 0.0  # USD, of the parts that differ between candidates
 
     def rank(self) -> tuple[float, ...]:
         """Return the sort key: cost; within 5 % the simpler and the larger setting."""
-        writer = self.writer
-        return (
-            np.floor(log(self.cost + 0.01) / log(1.05)),
-            writer.batching_window_seconds,
-            writer.parallelization_factor,
-            -writer.batch_size,
-            writer.memory_mb,
-        )
+        of = self.writer
+        simpler = (of.batching_window_seconds, of.parallelization_factor, -of.batch_size, of.memory_mb)
+        return floor(log(self.cost + 0.01) / log(1.05)), *simpler
 
 
-def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> WriterChoice:
-    """Return the cheapest writer that stores everything in time, or keeps up where speed is preferred.
+def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> tuple[Writer, Table, int]:
+    """Return the cheapest writer that stores everything in time, its table, and the buckets of each poll.
+
+    Where speed is preferred, the writer keeps up with the peak.
 
     Raises:
         LimitExceeded: no setting does.
@@ -92,26 +71,21 @@ def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> WriterCh
     buckets = facts["votestream.buckets_per_poll_max"]
     takes = partition.value * buckets.value * planner.partition_target.value / lanes.busiest.value
     least = min(mode.needed.value for mode in modes)
+    late = f"{least:,.0f} votes/s would have to be written to meet the deadline"
     if least * units.value > takes:
         raise LimitExceeded(
             f"{buckets.value:,.0f} buckets per poll of {partition.value:,.0f} write units/s each "
             "(DynamoDB partition)",
-            f"{least:,.0f} votes/s would have to be written to meet the deadline. That is "
-            f"{least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. A later deadline "
-            "allows a lower rate.",
+            f"{late}. That is {least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. "
+            "A later deadline allows a lower rate.",
         )
-    candidates = [
-        candidate
-        for mode in modes
-        for candidate in _candidates(planner, lanes, mode)
-        if candidate.level * units.value <= takes
-    ]
+    found = (candidate for mode in modes for candidate in _candidates(planner, lanes, mode))
+    candidates = [candidate for candidate in found if candidate.level * units.value <= takes]
     if not candidates:
         raise LimitExceeded(
             f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
-            f"{least:,.0f} votes/s would have to be written to meet the deadline of "
-            f"{planner.goals.final_deadline_seconds:g} s, and no batch size, memory and parallelization "
-            f"factor does that on {shards.value:,.0f} shards. A later deadline helps.",
+            f"{late} of {planner.goals.final_deadline_seconds:g} s, and no batch size, memory and "
+            f"parallelization factor does that on {shards.value:,.0f} shards. A later deadline helps.",
         )
     return _chosen(planner, min(candidates, key=_Candidate.rank), len(candidates), shards, aggregator)
 
@@ -139,8 +113,8 @@ def settling(deployment: DeploymentSettings) -> Figure:
     return given("settle_seconds", deployment.tally.settle_seconds, "s", "tally")
 
 
-def _modes(planner: Planner, left: Figure) -> list[_Mode]:
-    """Return the billing modes of the votes table that allow counting in time."""
+def _modes(planner: Planner, left: Figure) -> list[_Candidate]:
+    """Return the billing modes of the votes table that allow counting in time, without a writer."""
     count = count_units(planner.event.votes, planner.event, planner.facts)
     reads = planner.facts["dynamodb.on_demand.initial_read_units"]
     shortest = assumed("shortest count", SHORTEST_COUNT, "s", "calls and pages take their time")
@@ -148,7 +122,7 @@ def _modes(planner: Planner, left: Figure) -> list[_Mode]:
     drained = derived("time to drain, on demand", "s", left - counted)
     modes = []
     if drained.value >= SHORTEST_DRAIN:
-        modes.append(_Mode(BillingMode.PAY_PER_REQUEST, drained, counted, _needed_rate(planner, drained)))
+        modes.append(_Candidate(True, counted, _needed_rate(planner, drained)))
     elif planner.hands_off:
         raise LimitExceeded(
             f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)",
@@ -158,7 +132,7 @@ def _modes(planner: Planner, left: Figure) -> list[_Mode]:
         )
     if not planner.hands_off:
         half = derived("time to drain, and to count", "s", left / 2)
-        modes.append(_Mode(BillingMode.PROVISIONED, half, half, _needed_rate(planner, half)))
+        modes.append(_Candidate(False, half, _needed_rate(planner, half)))
     return modes
 
 
@@ -168,67 +142,53 @@ def _needed_rate(planner: Planner, time_to_drain: Figure) -> Figure:
     With A(s) votes sent until s, the lowest flat rate that has written everything at T + D is the
     largest (A(T) - A(s)) / (T + D - s): a queue that begins to grow at s is empty then.
     """
-    event, demand = planner.event, planner.demand
+    event, demand, name = planner.event, planner.demand, "rate to be written"
     if planner.goals.prefer is Preference.SPEED:
-        return derived("rate to be written", "votes/s", demand["peak"])
+        return derived(name, "votes/s", demand["peak"])
     times = np.linspace(0, event.duration_seconds, 2_000)
     rates = (event.votes - event.sent(times)) / (event.duration_seconds + time_to_drain.value - times)
     how = "largest (votes from s on) / (duration + time to drain - s) over s in the event"
     inputs = (demand["votes"], demand["duration"], time_to_drain)
-    return computed("rate to be written", float(np.max(rates)), "votes/s", how, *inputs)
+    return computed(name, float(np.max(rates)), "votes/s", how, *inputs)
 
 
-def _candidates(planner: Planner, scenario: EventScenario, mode: _Mode) -> Iterator[_Candidate]:
-    """Yield the settings that write the needed rate with headroom, each with the fewest lanes."""
-    without_window = planner.facts.value("mapping.batch_size_without_window")
+def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> Iterator[_Candidate]:
+    """Yield the settings that write the needed rate with headroom, each with the fewest lanes.
+
+    Each is paced at the needed rate, too, where that is lower than its own. A backlog then drains at a flat rate,
+    without throttling, and the table is smaller. Waiting functions are paid.
+    """
     event, shards, units = planner.event, scenario.shards, scenario.units_per_vote.value
-    mean_rate = event.votes / event.duration_seconds / shards
-    hot = event.peak_votes_per_second * event.hot_voter_share
-    measured = planner.times.writer_memory_mb
+    measured, headroom = planner.times.writer_memory_mb, planner.headroom.value
+    hot = event.peak_votes_per_second * event.hot_voter_share * headroom
+    slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
     for batch, memory in product(BATCH_SIZES, MEMORIES_MB if measured is None else (measured,)):
-        window = 0 if batch <= without_window else 1
+        window = 0 if batch <= planner.facts.value("mapping.batch_size_without_window") else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
         played = _with_writer(planner, scenario, writer)
         lane_rate = played.lane_rate(played.writer).value
-        if lane_rate < hot * planner.headroom.value:
-            continue
-        lanes = mode.needed.value * planner.headroom.value / (lane_rate * shards)
-        factor = next((factor for factor in PARALLELIZATION_FACTORS if factor >= lanes), None)
-        if factor is None:
+        needed = mode.needed.value * headroom / (lane_rate * shards)
+        factor = next((factor for factor in PARALLELIZATION_FACTORS if factor >= needed), None)
+        if lane_rate < hot or factor is None:
             continue
         writer = writer.model_copy(update={"parallelization_factor": factor})
+        lanes = factor * shards
         level = min(lane_rate * factor * shards, event.peak_votes_per_second)
-        per_second = float(played.writer.batches_per_second(np.asarray(mean_rate / factor)))
-        batches = per_second * factor * shards * event.duration_seconds
+        mean_rate = np.asarray(event.votes / event.duration_seconds / shards / factor)
+        batches = (
+            float(played.writer.batches_per_second(mean_rate)) * factor * shards * event.duration_seconds
+        )
         running = _price_of(planner, played, batches, batches * played.writer_time.of(event.votes / batches))
-        yield _Candidate(mode, writer, level, running + _table_cost(planner, level, units, mode.billing_mode))
-        paced = _paced(planner, mode, played, writer, level)
-        if paced is not None:
-            yield paced
-
-
-def _paced(
-    planner: Planner, mode: _Mode, scenario: EventScenario, writer: Writer, level: float
-) -> _Candidate | None:
-    """Return the setting paced at the needed rate, where that is lower than its own.
-
-    A backlog then drains at a flat rate, without throttling, and the table is smaller. Waiting functions are paid.
-    """
-    event, shards = planner.event, scenario.shards
-    slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
-    per_lane = slow / (shards * writer.parallelization_factor)
-    hot = event.peak_votes_per_second * event.hot_voter_share
-    if mode.billing_mode is BillingMode.PAY_PER_REQUEST or slow > _WORTH_PACING * level:
-        return None
-    too_long = writer.batch_size / per_lane > LONGEST_PACED_INVOCATION
-    if too_long or per_lane < hot * planner.headroom.value:
-        return None
-    units = scenario.units_per_vote.value
-    table = _table_cost(planner, slow / planner.write_share.value, units, mode.billing_mode)
-    waiting = event.votes / slow * shards * writer.parallelization_factor  # s, of all lanes
-    running = _price_of(planner, scenario, event.votes / writer.batch_size, waiting)
-    paced = writer.model_copy(update={"write_share": planner.write_share.value})
-    return _Candidate(mode, paced, slow, table + running)
+        cost = running + _table_cost(planner, level, units, on_demand=mode.on_demand)
+        yield replace(mode, writer=writer, level=level, cost=cost)
+        too_long = batch / (slow / lanes) > LONGEST_PACED_INVOCATION
+        if mode.on_demand or slow > _WORTH_PACING * level or too_long or slow / lanes < hot:
+            continue
+        table = _table_cost(planner, slow / planner.write_share.value, units, on_demand=False)
+        waiting = event.votes / slow * shards * factor  # s, of all lanes
+        cost = table + _price_of(planner, played, event.votes / batch, waiting)
+        writer = writer.model_copy(update={"write_share": planner.write_share.value})
+        yield replace(mode, writer=writer, level=slow, cost=cost)
 
 
 def _with_writer(planner: Planner, scenario: EventScenario, writer: Writer) -> EventScenario:
@@ -239,72 +199,54 @@ def _with_writer(planner: Planner, scenario: EventScenario, writer: Writer) -> E
 
 def _price_of(planner: Planner, scenario: EventScenario, batches: float, seconds: float) -> float:
     """Return the approximate cost of the writer's invocations: enough to rank candidates."""
-    facts = planner.facts
-    memory_gb = scenario.deployment.vote_writer.memory_mb / 1024
-    price = facts.value(f"lambda.{scenario.deployment.lambda_architecture.value}.gb_second.tier_1")
-    line = facts.value("lambda.log_bytes_per_invocation")
-    logged_gb = batches * (line + facts.value("votestream.vote_writer_metrics_bytes")) / 1024**3
-    return (
-        batches / 1e6 * facts.value("lambda.requests")
-        + seconds * memory_gb * price
-        + logged_gb * facts.value("logs.ingest_per_gb")
-    )
+    value, deployment = planner.facts.value, scenario.deployment
+    memory_gb = deployment.vote_writer.memory_mb / 1024
+    price = value(f"lambda.{deployment.lambda_architecture.value}.gb_second.tier_1")
+    line = value("lambda.log_bytes_per_invocation") + value("votestream.vote_writer_metrics_bytes")
+    requests, logged = batches / 1e6 * value("lambda.requests"), batches * line / 1024**3
+    return requests + seconds * memory_gb * price + logged * value("logs.ingest_per_gb")
 
 
-def _table_cost(planner: Planner, level: float, units: float, mode: BillingMode) -> float:
+def _table_cost(planner: Planner, level: float, units: float, *, on_demand: bool) -> float:
     """Return the cost of the votes table's writes, including pre-warming."""
-    hourly = level * units * planner.facts.value("dynamodb.write_unit_hour")
-    if mode is BillingMode.PROVISIONED:
-        votes_behind = max(0.0, planner.event.votes - level * planner.event.duration_seconds)
-        seconds = planner.event.duration_seconds + votes_behind / level
-        return hourly * whole(planner.keeping.before + seconds / 3600 + planner.keeping.after)
-    cost = planner.event.votes * units / 1e6 * planner.facts.value("dynamodb.write_request_units")
-    new = planner.facts.value("dynamodb.on_demand.initial_write_units")
-    return cost + hourly if level * units > new else cost
+    event, value = planner.event, planner.facts.value
+    hourly = level * units * value("dynamodb.write_unit_hour")
+    if not on_demand:
+        votes_behind = max(0.0, event.votes - level * event.duration_seconds)
+        return hourly * whole(planner.hours(event.duration_seconds + votes_behind / level))
+    cost = event.votes * units / 1e6 * value("dynamodb.write_request_units")
+    return cost + hourly if level * units > value("dynamodb.on_demand.initial_write_units") else cost
 
 
 def _chosen(
     planner: Planner, best: _Candidate, candidates: int, shards: Figure, aggregator: Aggregator
-) -> WriterChoice:
-    writer, needed, facts = best.writer, planner.decide(best.mode.needed), planner.facts
+) -> tuple[Writer, Table, int]:
+    writer, needed, facts = best.writer, planner.decide(best.needed), planner.facts
     lanes = planner.lanes(aggregator, shards)
     unpaced = _with_writer(planner, lanes, writer.model_copy(update={"write_share": None}))
     lane_rate = unpaced.lane_rate(unpaced.writer)
     why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
     for name, unit in _DECIDED.items():
-        value = getattr(writer, name)
-        if value is not None:
-            planner.decide(
-                computed(f"vote_writer: {name}", value, unit, why, needed, planner.headroom, lane_rate)
-            )
+        if (value := getattr(writer, name)) is not None:
+            inputs = (needed, planner.headroom, lane_rate)
+            planner.decide(computed(f"vote_writer: {name}", value, unit, why, *inputs))
     # All lanes together write at their rate, or at the pace.
     factor = given("parallelization_factor", writer.parallelization_factor, "lanes")
     own = lane_rate * factor * shards if writer.write_share is None else needed * planner.spare_units
-    level = planner.choose(
-        "votes table: write units at the peak",
-        "units/s",
-        minimum(planner.demand["peak"], own) * lanes.units_per_vote,
-    )
+    units = minimum(planner.demand["peak"], own) * lanes.units_per_vote
+    level = planner.choose(PEAK_UNITS, "units/s", units)
     usable = facts["dynamodb.partition_write_units"] * planner.partition_target
-    buckets = planner.choose(
-        "polls: bucket_count",
-        "buckets",
-        maximum(facts["votestream.buckets_per_poll"], ceil(level * lanes.busiest / usable)),
-    )
-    table = _votes_table(planner, best.mode, writer, level)
+    least = maximum(facts["votestream.buckets_per_poll"], ceil(level * lanes.busiest / usable))
+    buckets = planner.choose("polls: bucket_count", "buckets", least)
+    table = _votes_table(planner, best, level)
     played = _with_writer(planner, planner.lanes(aggregator, shards, votes_table=table), writer)
-    planner.decide(
-        given(
-            "vote_writer: write_concurrency",
-            *(writer.write_concurrency, "calls", "default of infra/variables.tf"),
-        )
-    )
-    timeout = planner.decide(_timeout(played, shards))
-    writer = writer.model_copy(update={"timeout_seconds": whole(timeout.value)})
-    return WriterChoice(writer, table, whole(buckets.value))
+    default = (writer.write_concurrency, "calls", "default of infra/variables.tf")
+    planner.decide(given("vote_writer: write_concurrency", *default))
+    planner.decide(_timeout(planner, played, shards))
+    return planner.built(Writer, "vote_writer"), table, whole(buckets.value)
 
 
-def _timeout(scenario: EventScenario, shards: Figure) -> Figure:
+def _timeout(planner: Planner, scenario: EventScenario, shards: Figure) -> Figure:
     """Return the writer's timeout, long enough for a paced batch (as infra/variables.tf requires).
 
     Every vote may be a change, which takes two writes, and an earlier call of 25 may still be running. The writer
@@ -313,8 +255,8 @@ def _timeout(scenario: EventScenario, shards: Figure) -> Figure:
     name, writer = "vote_writer: timeout_seconds", scenario.deployment.vote_writer
     table = scenario.deployment.votes_table
     if writer.write_share is None or table.write_units is None:
-        return timeout_seconds(name, scenario.writer)
-    unpaced = timeout_seconds("timeout of an unpaced writer", scenario.writer)
+        return planner.timeout(name, scenario.writer)
+    unpaced = planner.timeout("timeout of an unpaced writer", scenario.writer)
     batch_size = given("batch_size", writer.batch_size, "votes")
     lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
     units = given("write_units", table.write_units, "units/s", "votes_table")
@@ -324,21 +266,21 @@ def _timeout(scenario: EventScenario, shards: Figure) -> Figure:
     return derived(name, "s", maximum(unpaced, ceil(paced - 1e-9)))
 
 
-def _votes_table(planner: Planner, mode: _Mode, writer: Writer, level: Figure) -> Table:
-    if mode.billing_mode is BillingMode.PAY_PER_REQUEST:
-        ceiling = planner.choose("votes_table: max_write_units", "units/s", ceil(2 * level + 100))
-        return Table(max_write_units=whole(ceiling.value))
-    units = level * planner.spare_units if writer.write_share is None else level / planner.write_share
-    writes = planner.choose("votes_table: write_units", "units/s", ceil(units))
+def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
+    name = "votes_table"
+    if best.on_demand:
+        planner.choose(f"{name}: max_write_units", "units/s", ceil(2 * level + 100))
+        return planner.built(Table, name)
+    paced = best.writer.write_share is not None
+    writes = level / planner.write_share if paced else level * planner.spare_units
+    planner.choose(f"{name}: write_units", "units/s", ceil(writes))
     count = count_units(planner.event.votes, planner.event, planner.facts)
-    units = maximum(1, ceil(count / mode.time_to_count))
-    hours = planner.keeping.before + planner.event.duration_seconds / 3600 + planner.keeping.after
-    if hours < WORTH_RAISING_HOURS or units.value <= READS_MEANWHILE:
-        reads = planner.choose("votes_table: read_units", "units/s", units)
+    reads = maximum(1, ceil(count / best.time_to_count))
+    short = planner.hours(planner.event.duration_seconds) < WORTH_RAISING_HOURS
+    if short or reads.value <= READS_MEANWHILE:
+        planner.choose(f"{name}: read_units", "units/s", reads)
     else:
-        planner.choose(COUNT_READS, "units/s", units)
+        planner.choose(COUNT_READS, "units/s", reads)
         why = "enough for receipts; the count gets its own"
-        reads = planner.decide(assumed("votes_table: read_units", READS_MEANWHILE, "units/s", why))
-    return Table(
-        billing_mode=BillingMode.PROVISIONED, write_units=whole(writes.value), read_units=whole(reads.value)
-    )
+        planner.decide(assumed(f"{name}: read_units", READS_MEANWHILE, "units/s", why))
+    return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)

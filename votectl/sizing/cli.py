@@ -1,8 +1,10 @@
-"""The commands plan, simulate, calibrate and rehearse as they are typed.
+"""The sizing commands as they are typed. Their logic is in ``commands``.
 
-Their logic is in ``commands``. It is imported when one of them runs, because numpy and boto3 take a second.
+It is imported when one of them runs, because numpy and boto3 take a second.
 """
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,6 @@ from votectl.commands.common import Environment, JsonOption, OutputOption, chose
 from votectl.commands.common import app as new_app
 from votectl.settings.choices import Door, UserPoolTier, VoterIdentity
 from votectl.sizing.choices import Preference, RateShape
-from votectl.sizing.errors import InvalidInput
 from votectl.terminal import Output
 
 app = new_app("Size, price and simulate an event.")
@@ -69,14 +70,23 @@ Explain = Annotated[bool, _option("Formula, inputs and sources of every number",
 Only = Annotated[list[str] | None, _option("Explain only numbers whose name begins so")]
 
 
-def _options(told: dict[str, Any]) -> dict[str, Any]:
-    """Return a command's options by name, with one output instead of two options for it."""
-    told["output"] = chosen(told["output"], told.pop("as_json"))
-    return told
+def _command[**P](declared: Callable[P, None]) -> Callable[P, None]:
+    """Register a command: the function of this name in ``commands`` gets its options by name."""
+
+    @app.command()
+    @reported
+    @functools.wraps(declared)
+    def run(*_: P.args, **options: P.kwargs) -> None:
+        from votectl.sizing import commands
+
+        told: dict[str, Any] = {**options}
+        told["output"] = chosen(told["output"], told.pop("as_json"))
+        getattr(commands, declared.__name__)(told)
+
+    return run
 
 
-@app.command()
-@reported
+@_command
 def plan(
     event_file: EventFile = None,
     name: Name = None,
@@ -122,14 +132,9 @@ def plan(
     brief: Annotated[bool, _option("The main numbers in one table", "--brief")] = False,
 ) -> None:
     """Choose shards, units, batches and throttles for an event; predict its course and cost."""
-    told = _options(locals())
-    from votectl.sizing import commands
-
-    commands.plan(told)
 
 
-@app.command()
-@reported
+@_command
 def idle(
     environment: Annotated[str, typer.Argument(metavar="ENV", help="An environment that has tfvars")],
     prices: Prices = None,
@@ -139,14 +144,9 @@ def idle(
     only: Only = None,
 ) -> None:
     """Price a month in which nobody votes."""
-    told = _options(locals())
-    from votectl.sizing import commands
-
-    commands.idle(told)
 
 
-@app.command()
-@reported
+@_command
 def simulate(
     event_file: EventFile = None,
     name: Name = None,
@@ -197,29 +197,9 @@ def simulate(
     ] = None,
 ) -> None:
     """Play an event step by step, and show its course."""
-    told = _options(locals())
-    from votectl.sizing import commands
-
-    if published and compare is not None:
-        raise InvalidInput("give one of --published and --compare; each plays its own runs")
-    if published or compare is not None:
-        which = "--published" if published else "--compare"
-        if tfvars is not None or commands.describes_event(told):
-            raise InvalidInput(f"{which} plays known runs; leave out options of an event or a deployment")
-    if compare is not None and plot is not None:
-        raise InvalidInput("--plot shows one course, and --compare plays several; leave one of them out")
-    if published:
-        commands.simulate_published(told)
-    elif doubled_writes:
-        raise InvalidInput("--doubled-writes belongs to --published")
-    elif compare is not None:
-        commands.compare(told)
-    else:
-        commands.simulate(told)
 
 
-@app.command()
-@reported
+@_command
 def calibrate(
     poll: Annotated[str, _option("An open poll made for this: it will be full of test votes")],
     option: Annotated[str, _option("One of its options")],
@@ -231,14 +211,9 @@ def calibrate(
     environment: Environment = "local",
 ) -> None:
     """Measure how long the functions take, batch size by batch size, on a deployment."""
-    told = _options(locals())
-    from votectl.sizing import commands
-
-    commands.calibrate(told)
 
 
-@app.command()
-@reported
+@_command
 def rehearse(
     event_file: EventFile = None,
     name: Name = None,
@@ -265,7 +240,3 @@ def rehearse(
     environment: Environment = "local",
 ) -> None:
     """Send a small event through an otherwise idle deployment; compare the run with its simulations."""
-    told = _options(locals())
-    from votectl.sizing import commands
-
-    commands.rehearse(told)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.progress import Progress
 
 from scripts.bootstrap.layout import HERE
@@ -26,15 +26,16 @@ from votectl.sizing import facts as fact_files
 from votectl.sizing import plan_file, published, report
 from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.consumer import FunctionTimes
-from votectl.sizing.cost import idle_month, itemise, total
+from votectl.sizing.cost import figures_of, idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
+from votectl.sizing.doors import PREWARMING, PROVISIONED
 from votectl.sizing.errors import InvalidInput, ModelMismatch
 from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
 from votectl.sizing.evidence import calibration as calibrating
 from votectl.sizing.evidence import real_run, rehearsal
 from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts
-from votectl.sizing.plan import PREWARMING, PROVISIONED, CapacityPlan
+from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.plan import plan as make_plan
 from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
@@ -46,15 +47,8 @@ type Options = Mapping[str, Any]
 
 ENVIRONMENTS = HERE.root / "infra" / "environments"
 
-# The options that describe an event, and the field of ``VotingEvent`` that each sets.
-_EVENT = {
-    name: name
-    for name in (
-        *("name", "votes", "peak", "duration", "shape", "polls", "busiest_poll_share", "votes_per_voter"),
-        *("changed_minds", "hot_voter_share", "viewers", "identity", "firewall", "client_keys"),
-        *("user_pool_tier", "new_accounts"),
-    )
-} | {
+# Options that are not called like the field that they set.
+_FIELDS = {
     "options": "options_per_poll",
     "batch_share": "batch_endpoint_share",
     "votes_per_request": "votes_per_batch_request",
@@ -63,22 +57,18 @@ _EVENT = {
     "cdn": "results_by_cdn",
     "sign_in_time": "sign_in_seconds",
 }
-# The option's name for other fields, in error messages.
-_TYPED = _EVENT | {
+# The same for error messages, where ``event`` and ``Goals`` set the field.
+_TYPED = _FIELDS | {
     "peak": "peak_votes_per_second",
     "duration": "duration_seconds",
     "deadline": "final_deadline_seconds",
     "live_lag": "live_lag_seconds",
 }
+_OF_EVENT = {"votes", "peak", "duration", *_FIELDS, *VotingEvent.model_fields}
 _READERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("votes", "peak", "viewers"), amount),
     **dict.fromkeys(("duration", "viewer_time", "viewer_refresh", "sign_in_time"), seconds),
 }
-
-
-def describes_event(options: Options) -> bool:
-    """Tell whether any option describes an event."""
-    return any(options.get(name) is not None for name in ("event_file", *_EVENT))
 
 
 def event_of(options: Options) -> VotingEvent:
@@ -88,20 +78,23 @@ def event_of(options: Options) -> VotingEvent:
         BadFile: the file can't be read.
         InvalidInput: the event is invalid.
     """
-    path = options.get("event_file")
-    told = {} if path is None else _event_file(path)
-    told |= {key: options[key] for key in _EVENT if options.get(key) is not None}
-    for key in _READERS:
+    told = {} if options["event_file"] is None else _event_file(options["event_file"])
+    told |= _told_event(options)
+    for key, reader in _READERS.items():
         if isinstance(told.get(key), str):
-            told[key] = _read(_READERS[key], key, told[key])
+            told[key] = _read(reader, key, told[key])
         elif isinstance(told.get(key), bool) or not isinstance(told.get(key), float | int | None):
             raise InvalidInput(f"{key}: {told[key]!r} is not a number")
     if (told.get("viewers") or 0) > WORLD_POPULATION:
         raise InvalidInput(f"viewers: {told['viewers']:.3g} are more than there are people")
     try:
-        return event(**{_EVENT.get(key, key): value for key, value in told.items()})
+        return event(**{_FIELDS.get(key, key): value for key, value in told.items()})
     except InvalidInput as error:
         raise InvalidInput(_as_typed(str(error))) from None
+
+
+def _told_event(options: Options) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key in _OF_EVENT and value is not None}
 
 
 def _read(reader: Callable[[str], float], name: str, text: str) -> float:
@@ -119,13 +112,9 @@ def _as_typed(message: str) -> str:
 
 
 def _event_file(path: Path) -> dict[str, Any]:
-    text = text_of(path, "event")
+    text, toml = text_of(path, "event"), path.suffix.lower() == ".toml"
     try:
-        read: Any = (
-            tomllib.loads(text)
-            if path.suffix.lower() == ".toml"
-            else json.loads(text, object_pairs_hook=_without_repeats)
-        )
+        read = tomllib.loads(text) if toml else json.loads(text, object_pairs_hook=_without_repeats)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFile(f"event: {path}: {error}") from None
     except InvalidInput as error:
@@ -141,11 +130,10 @@ def _event_file(path: Path) -> dict[str, Any]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        repeated = sorted({name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1})
+    names = [name for name, _ in pairs]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInput(f"sets {', '.join(repeated)} more than once")
-    return found
+    return dict(pairs)
 
 
 def _goals(options: Options) -> Goals:
@@ -226,23 +214,22 @@ def plan(options: Options) -> None:
 def idle(options: Options) -> None:
     """Price a month of an environment in which nobody votes."""
     _check_shown(options)
-    environment = options["environment"]
-    known = sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
+    environment, known = options["environment"], sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
     if environment not in known:
-        raise InvalidInput(
-            f"there is no environment {environment!r}; infra/environments has {', '.join(known)}"
-        )
+        has = ", ".join(known)
+        raise InvalidInput(f"there is no environment {environment!r}; infra/environments has {has}")
     items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
-    figures = {f"cost: {item.service}, {item.what}": item.cost for item in items}
-    _show(options, report.idle(environment, items), lambda: figures)
+    _show(options, report.idle(environment, items), lambda: figures_of(items))
 
 
 def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
     """Return the options; what they leave out about the environment is as its file has it."""
-    api, stream, results = (kept.get(name) or {} for name in ("api", "stream", "results_api"))
+    api, stream, results, auth = (
+        kept.get(name) or {} for name in ("api", "stream", "results_api", "voter_auth")
+    )
     of_file = {
-        "identity": (kept.get("voter_auth") or {}).get("mode"),
-        "user_pool_tier": (kept.get("voter_auth") or {}).get("user_pool_tier"),
+        "identity": auth.get("mode"),
+        "user_pool_tier": auth.get("user_pool_tier"),
         "firewall": kept.get("firewall") is not None or None,
         "client_keys": bool(api.get("clients")) or None,
         "current_shards": stream.get("shard_count"),
@@ -256,23 +243,45 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
 
 
 def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
-    return make_plan(
-        planned,
-        _goals(options),
-        _facts(options),
-        keeping=_keeping(options),
-        times=_times(options),
-        current_shards=options.get("current_shards"),
-        door=options["door"],
-        shard_level_metrics=options.get("shard_level_metrics", ()),
-        pages_by_cdn=options.get("pages_by_cdn"),
-    )
+    goals, facts, keeping, times = _goals(options), _facts(options), _keeping(options), _times(options)
+    names = ("current_shards", "door", "shard_level_metrics", "pages_by_cdn")
+    more = {name: options[name] for name in names if name in options}
+    return make_plan(planned, goals, facts, keeping=keeping, times=times, **more)
 
 
 def simulate(options: Options) -> None:
-    """Play an event on what the plan would choose, or on a deployment's own settings."""
-    played = event_of(options)
+    """Play an event, the published runs, or a real run again.
+
+    Raises:
+        InvalidInput: options contradict each other.
+    """
+    of_sample, compare = options["published"], options["compare"] is not None
+    if of_sample and compare:
+        raise InvalidInput("give one of --published and --compare; each plays its own runs")
+    of_event = _told_event(options) or options["event_file"] or options["tfvars"]
+    if (of_sample or compare) and of_event:
+        which = "--published" if of_sample else "--compare"
+        raise InvalidInput(f"{which} plays known runs; leave out options of an event or a deployment")
+    if compare and options["plot"] is not None:
+        raise InvalidInput("--plot shows one course, and --compare plays several; leave one of them out")
+    if options["doubled_writes"] and not of_sample:
+        raise InvalidInput("--doubled-writes belongs to --published")
+    # An error of the event comes first, as for `plan`.
+    played = None if of_sample or compare else event_of(options)
     _check_shown(options)
+    if played is not None:
+        _simulate_event(played, options)
+    elif of_sample:
+        _simulate_published(options)
+    else:
+        run = load(real_run.RealRun, options["compare"], "run")
+        rows, inputs = _compared(run, options), (_facts(options), _times(options))
+        _show(options, report.compared(rows), lambda: real_run.figures(run, rows, *inputs))
+        _check_agreement(rows)
+
+
+def _simulate_event(played: VotingEvent, options: Options) -> None:
+    """Play an event on what the plan would choose, or on a deployment's own settings."""
     plot = options["plot"]
     if plot is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
@@ -281,8 +290,7 @@ def simulate(options: Options) -> None:
     facts, times, keeping, seed = _facts(options), _times(options), _keeping(options), options["seed"]
     if options["tfvars"] is None:
         found = _planned(played, options)
-        scenario = found.scenario
-        count_reads = found.decisions.get(COUNT_READS)
+        scenario, count_reads = found.scenario, found.decisions.get(COUNT_READS)
         beforehand = [item for item in found.items if item.what in {PREWARMING, PROVISIONED}]
     else:
         settings, beforehand, count_reads = tfvars.read(options["tfvars"]), [], None
@@ -290,10 +298,9 @@ def simulate(options: Options) -> None:
             played, settings, facts, writer_time=times.writer, aggregator_time=times.aggregator
         )
     course = play(scenario, seed, _step(options))
-    simulated, predicted = CourseSummary.of(course), CourseSummary.of(flow(scenario))
+    simulated, predicted = CourseSummary(course), CourseSummary(flow(scenario))
     usage = Usage.of(course, keeping, "simulated course")
-    items = itemise(usage, played, scenario.deployment, facts, count_reads)
-    items += beforehand
+    items = itemise(usage, played, scenario.deployment, facts, count_reads) + beforehand
     if plot is not None:
         plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
 
@@ -302,16 +309,15 @@ def simulate(options: Options) -> None:
         return {
             **report.course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
             **{f"predicted: {name}": figure for name, figure in flows.items()},
-            **{f"cost: {item.service}, {item.what}": item.cost for item in items},
+            **figures_of(items),
             "total cost": total(items),
         }
 
     _show(options, report.course(scenario, predicted, simulated, items, seed), figures)
 
 
-def simulate_published(options: Options) -> None:
+def _simulate_published(options: Options) -> None:
     """Play the published sample's runs, with its writes or with ours."""
-    _check_shown(options)
     plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
         raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
@@ -326,30 +332,13 @@ def simulate_published(options: Options) -> None:
     def figures() -> dict[str, Figure]:
         return {
             f"{run.name}: {name}": figure
-            for run in (found.known, found.batch_10, found.window_2)
+            for run in found.runs
             for name, figure in report.course_figures(
                 run.scenario, run.simulated, f"{run.name}, simulated step by step, seed {seed}"
             ).items()
         }
 
     _show(options, report.published(found, doubled_writes=doubled, seed=seed), figures)
-
-
-def compare(options: Options) -> None:
-    """Compare a real run with its simulations.
-
-    Raises:
-        ModelMismatch: they differ.
-    """
-    _check_shown(options)
-    run = load(real_run.RealRun, options["compare"], "run")
-    rows = _compared(run, options)
-    _show(
-        options,
-        report.compared(rows),
-        lambda: real_run.figures(run, rows, _facts(options), _times(options)),
-    )
-    _check_agreement(rows)
 
 
 def _compared(run: real_run.RealRun, options: Options) -> Sequence[real_run.ComparedNumber]:
@@ -379,7 +368,7 @@ def rehearse(options: Options) -> None:
     with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration_seconds)}"):
         run = rehearsal.rehearse(target, sent, settings, options["seed"])
     if out is not None:
-        _write(out, run.model_dump_json(indent=2) + "\n")
+        _write(out, run)
     rows = _compared(run, options)
     emit(options["output"], *report.compared(rows, run.description))
     _check_agreement(rows)
@@ -388,12 +377,11 @@ def rehearse(options: Options) -> None:
 def calibrate(options: Options) -> None:
     """Measure both functions of a deployment and write their times."""
     poll, option, repeats, out = (options[name] for name in ("poll", "option", "repeats", "out"))
-    environment = options["environment"]
     sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
     _check_place(out)
-    now = datetime.now(UTC)
+    now, environment = datetime.now(UTC), options["environment"]
     run = now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
     target = deployments.find(environment)
@@ -419,7 +407,7 @@ def calibrate(options: Options) -> None:
         vote_writer=writer,
         vote_aggregator=aggregator,
     )
-    _write(out, found.model_dump_json(indent=2) + "\n")
+    _write(out, found)
     emit(options["output"], *report.calibration(found))
 
 
@@ -429,7 +417,8 @@ def _check_place(path: Path) -> None:
         raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | BaseModel) -> None:
+    text = content if isinstance(content, str) else content.model_dump_json(indent=2) + "\n"
     try:
         path.write_text(text, "utf-8")
     except OSError as error:

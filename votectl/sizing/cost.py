@@ -207,9 +207,8 @@ class _Bill:
             self.add("Kinesis", "stream", self._hours * facts["kinesis.on_demand.stream_hour"])
             data_in = records * 1024 / _GB * facts["kinesis.on_demand.data_in_per_gb"]  # 1 KB at least
             self.add("Kinesis", "data in", data_in)
-            price, pushed_price = (
-                facts[f"kinesis.on_demand.{kind}_per_gb"] for kind in ("data_out", "fan_out_data")
-            )
+            price = facts["kinesis.on_demand.data_out_per_gb"]
+            pushed_price = facts["kinesis.on_demand.fan_out_data_per_gb"]
             self.add("Kinesis", "data out", out * ((2 - pushed) * price + pushed * pushed_price))
             price = facts["kinesis.on_demand.extended_retention_per_gb_month"]
             kept = out * given("hours beyond the first day", longer, "h") / self._month * price
@@ -288,10 +287,11 @@ class _Bill:
         facts, votes = self._facts, self._used("accepted votes", self._usage.accepted, "votes")
         rows = votes * (1 - self._event.figures["repeats"])
         stored = derived("stored votes", "GB", rows * facts["votestream.vote_row_bytes"] / _GB)
-        for kind in ("storage", "backup"):
-            if kind == "storage" or self._deployment.votes_table.point_in_time_recovery:
-                cost = stored * facts[f"dynamodb.{kind}_per_gb_month"]
-                self.add("DynamoDB", f"votes table {kind}, one month", cost)
+        cost = stored * facts["dynamodb.storage_per_gb_month"]
+        self.add("DynamoDB", "votes table storage, one month", cost)
+        if self._deployment.votes_table.point_in_time_recovery:
+            cost = stored * facts["dynamodb.backup_per_gb_month"]
+            self.add("DynamoDB", "votes table backup, one month", cost)
 
     def results(self) -> None:
         """Viewers who ask for results during the event; through a CDN, few requests reach the API."""

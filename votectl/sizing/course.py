@@ -3,10 +3,13 @@
 Prediction and simulation both return a course, so they are compared on the same numbers.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from votectl.sizing.capacity import FrontDoor, WriteMeter
 from votectl.sizing.consumer import whole
 from votectl.sizing.event import Array
 
@@ -15,12 +18,39 @@ from votectl.sizing.event import Array
 PEAK_SECONDS = (5.0, 60.0)
 
 
+class Work(Protocol):
+    """What a consumer has done so far."""
+
+    meter: WriteMeter
+    units: float
+    batches: float
+    seconds: float
+
+
+def totals(writer: Work, aggregator: Work, door: FrontDoor, shards: float) -> dict[str, float]:
+    """Return the numbers at a moment that prediction and simulation count alike, by the names of the curves."""
+    return {
+        "vote_units": writer.units,
+        "live_units": aggregator.units,
+        "vote_units_throttled": writer.meter.throttled,
+        "live_units_throttled": aggregator.meter.throttled,
+        "writer_batches": writer.batches,
+        "aggregator_batches": aggregator.batches,
+        "writer_seconds": writer.seconds,
+        "aggregator_seconds": aggregator.seconds,
+        "shards": float(shards),
+        "cold_starts": door.cold_starts,
+    }
+
+
+def curves(moments: Sequence[Mapping[str, float]]) -> dict[str, Array]:
+    """Return the curves of numbers at moments."""
+    return {name: np.array([moment[name] for moment in moments]) for name in moments[0]}
+
+
 @dataclass(frozen=True)
 class Course:
-    """Curves over ``times`` (s from the event's beginning), cumulative unless said otherwise.
-
-    Accepted votes = sent - refused_by_api - refused_by_stream.
-    """
+    """Curves over ``times`` (s from the event's beginning), cumulative unless said otherwise."""
 
     times: Array
     sent: Array  # votes
@@ -47,103 +77,65 @@ class Course:
         """Votes in the stream, cumulative."""
         return self.sent - self.refused_by_api - self.refused_by_stream
 
-    @property
-    def backlog(self) -> Array:
-        """Accepted votes that are not stored yet, at each time."""
-        return self.accepted - self.stored
-
-    def rate(self, curve: Array) -> Array:
-        """Return a curve's mean rate in the interval before each time (the first is the second's)."""
-        rates = np.diff(curve) / np.diff(self.times)
-        return np.concatenate([rates[:1], rates])
-
-    @property
-    def peak_seconds(self) -> float:
-        """The period over which a peak is averaged."""
-        return float(np.clip(self.event_seconds / 5, *PEAK_SECONDS))
-
     def peak(self, curve: Array) -> float:
-        """Return the highest mean rate of a cumulative curve over ``peak_seconds``."""
-        width = self.peak_seconds
+        """Return the highest mean rate of a cumulative curve over ``PEAK_SECONDS``."""
+        width = float(np.clip(self.event_seconds / 5, *PEAK_SECONDS))
         ends = np.unique(np.concatenate([self.times, self.times + width]))
         ends = ends[(ends >= width) & (ends <= self.times[-1])]
         if not len(ends):
             return float(curve[-1] / width)
-        return float(
-            np.max(np.interp(ends, self.times, curve) - np.interp(ends - width, self.times, curve)) / width
-        )
+        gained = np.interp(ends, self.times, curve) - np.interp(ends - width, self.times, curve)
+        return float(np.max(gained) / width)
 
     def done(self, curve: Array) -> float:
         """Return the time at which a cumulative curve reaches its end."""
-        total = curve[-1]
-        if total <= 0:
+        if curve[-1] <= 0:
             return self.event_seconds
-        return float(self.times[int(np.argmax(curve >= total * (1 - 1e-9)))])
+        return float(self.times[int(np.argmax(curve >= curve[-1] * (1 - 1e-9)))])
 
 
-@dataclass(frozen=True)
 class CourseSummary:
     """A course in numbers. Times in seconds, rates per second."""
 
-    votes_sent: float
-    votes_refused_by_api: float
-    votes_refused_by_stream: float
-    votes_stored: float
-    vote_units: float
-    vote_units_peak: float
-    vote_units_throttled: float
-    live_units: float
-    live_units_peak: float
-    live_units_per_second: float  # mean while the event lasts
-    writer_batches: float
-    writer_batch_mean: float
-    writer_seconds: float
-    aggregator_batches: float
-    aggregator_batch_mean: float
-    aggregator_seconds: float
-    backlog_peak: float
-    storing_lag_peak: float
-    live_lag_peak: float
-    storing_drain: float  # from the event's end until the last accepted vote is stored
-    live_drain: float
-    shards_peak: float
-    cold_starts: float
-
-    @classmethod
-    def of(cls, course: Course) -> "CourseSummary":
+    def __init__(self, course: Course) -> None:
         """Read the numbers off a course."""
-        stored, counted = float(course.stored[-1]), float(course.counted[-1])
-        batches, live_batches = float(course.writer_batches[-1]), float(course.aggregator_batches[-1])
+
+        def last(curve: Array) -> float:
+            return float(curve[-1])
+
+        def mean(votes: float, batches: float) -> float:
+            return votes / batches if batches else 0.0
+
         end = course.event_seconds
-        return cls(
-            votes_sent=float(course.sent[-1]),
-            votes_refused_by_api=float(course.refused_by_api[-1]),
-            votes_refused_by_stream=float(course.refused_by_stream[-1]),
-            votes_stored=stored,
-            vote_units=float(course.vote_units[-1]),
-            vote_units_peak=course.peak(course.vote_units),
-            vote_units_throttled=float(course.vote_units_throttled[-1]),
-            live_units=float(course.live_units[-1]),
-            live_units_peak=course.peak(course.live_units),
-            live_units_per_second=float(np.interp(end, course.times, course.live_units)) / end,
-            writer_batches=batches,
-            writer_batch_mean=stored / batches if batches else 0.0,
-            writer_seconds=float(course.writer_seconds[-1]),
-            aggregator_batches=live_batches,
-            aggregator_batch_mean=counted / live_batches if live_batches else 0.0,
-            aggregator_seconds=float(course.aggregator_seconds[-1]),
-            backlog_peak=float(np.max(course.backlog)),
-            storing_lag_peak=float(np.max(course.storing_lag)),
-            live_lag_peak=float(np.max(course.live_lag)),
-            storing_drain=max(0.0, course.done(course.stored) - end),
-            live_drain=max(0.0, course.done(course.counted) - end),
-            shards_peak=float(np.max(course.shards)),
-            cold_starts=float(course.cold_starts[-1]),
-        )
+        self.votes_sent = last(course.sent)
+        self.votes_refused_by_api = last(course.refused_by_api)
+        self.votes_refused_by_stream = last(course.refused_by_stream)
+        self.votes_stored = last(course.stored)
+        self.vote_units = last(course.vote_units)
+        self.vote_units_peak = course.peak(course.vote_units)
+        self.vote_units_throttled = last(course.vote_units_throttled)
+        self.live_units = last(course.live_units)
+        self.live_units_peak = course.peak(course.live_units)
+        # The mean while the event lasts.
+        self.live_units_per_second = float(np.interp(end, course.times, course.live_units)) / end
+        self.writer_batches = last(course.writer_batches)
+        self.writer_batch_mean = mean(self.votes_stored, self.writer_batches)
+        self.writer_seconds = last(course.writer_seconds)
+        self.aggregator_batches = last(course.aggregator_batches)
+        self.aggregator_batch_mean = mean(last(course.counted), self.aggregator_batches)
+        self.aggregator_seconds = last(course.aggregator_seconds)
+        self.backlog_peak = float(np.max(course.accepted - course.stored))
+        self.storing_lag_peak = float(np.max(course.storing_lag))
+        self.live_lag_peak = float(np.max(course.live_lag))
+        # From the event's end until the last accepted vote is processed.
+        self.storing_drain = max(0.0, course.done(course.stored) - end)
+        self.live_drain = max(0.0, course.done(course.counted) - end)
+        self.shards_peak = float(np.max(course.shards))
+        self.cold_starts = last(course.cold_starts)
 
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -178,27 +170,17 @@ class Usage:
 
         The whole course is charged in begun hours; a part of it in fractions.
         """
-        now = float(course.times[-1]) if until is None else until
-
-        def at(curve: Array) -> float:
-            return float(np.interp(now, course.times, curve))
-
-        if until is None:
+        now, hours = until, keeping.before
+        if now is None:
+            now = float(course.times[-1])
             hours = float(whole(keeping.before + now / 3600 + keeping.after))
         else:
-            hours = keeping.before + now / 3600
-        return cls(
-            votes=at(course.sent - course.refused_by_api),
-            accepted=at(course.accepted),
-            vote_units=at(course.vote_units),
-            live_units=at(course.live_units),
-            writer_batches=at(course.writer_batches),
-            writer_seconds=at(course.writer_seconds),
-            aggregator_batches=at(course.aggregator_batches),
-            aggregator_seconds=at(course.aggregator_seconds),
-            shards=float(np.max(course.shards[course.times <= now])),
-            cold_starts=at(course.cold_starts),
-            hours=hours,
-            event_share=min(now / course.event_seconds, 1.0),
-            source=source,
-        )
+            hours += now / 3600
+        names = ["accepted", "vote_units", "live_units", "cold_starts"]
+        names += [f"{name}_{kind}" for name in ("writer", "aggregator") for kind in ("batches", "seconds")]
+        read = {name: getattr(course, name) for name in names}
+        read["votes"] = course.sent - course.refused_by_api
+        used = {name: float(np.interp(now, course.times, curve)) for name, curve in read.items()}
+        shards = float(np.max(course.shards[course.times <= now]))
+        share = min(now / course.event_seconds, 1.0)
+        return cls(source=source, hours=hours, shards=shards, event_share=share, **used)

@@ -1,17 +1,56 @@
-"""The doors that votes may come through: which ones hold an event, and what the function behind them needs."""
+"""The doors that votes may come through: which ones hold an event, their bills and quotas, and the choice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from votectl.settings.choices import Door, VoterIdentity
-from votectl.settings.deployment import Ingress
-from votectl.sizing.consumer import ingress_seconds, whole
+from votectl.settings.deployment import BillingMode, Ingress
+from votectl.sizing.choose_writer import COUNT_READS, PEAK_UNITS
+from votectl.sizing.consumer import expected_answer, ingress_seconds, whole
+from votectl.sizing.cost import BillItem, itemise, total
+from votectl.sizing.course import Usage
+from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import VotingEvent
-from votectl.sizing.explain import Figure, ceil, computed, derived, given, maximum
-from votectl.sizing.facts import Facts
+from votectl.sizing.explain import Figure, Operand, ceil, computed, derived, given, maximum
 from votectl.sizing.planner import Planner
+from votectl.sizing.scenario import EventScenario, asked_per_second
 
 RESERVED = "ingress: reserved_concurrency"
 READY = "ingress: provisioned_concurrency for the rise"
+PREWARMING = "votes table pre-warming"
+PROVISIONED = "ingress provisioned concurrency"
+_AS_CHEAP = 0.01
+
+
+@dataclass(frozen=True)
+class QuotaNeed:
+    """One of the account's quotas, and what the plan needs of it."""
+
+    name: str
+    needed: Figure
+    default: Figure
+
+    @property
+    def raise_it(self) -> bool:
+        """Whether the default is too low."""
+        return self.needed.value > self.default.value
+
+
+@dataclass(frozen=True)
+class DoorOffer:
+    """The event through one door. ``refusal``: why the door does not hold the event; empty if it does."""
+
+    scenario: EventScenario
+    items: Sequence[BillItem]
+    quotas: Sequence[QuotaNeed]
+    refusal: str
+
+    @property
+    def cost(self) -> Figure:
+        """The whole cost of the event."""
+        return total(self.items)
 
 
 def needs_firewall(event: VotingEvent) -> bool:
@@ -19,13 +58,11 @@ def needs_firewall(event: VotingEvent) -> bool:
     return event.identity is VoterIdentity.NONE if event.firewall is None else event.firewall
 
 
-def refusal(planner: Planner, door: Door) -> str:
-    """Return why a door does not hold the event; nothing if it does."""
+def _refusal(planner: Planner, door: Door) -> str:
     event, most = planner.event, planner.facts["lambda.account_concurrency_raised"]
     if door is Door.REST:
-        if event.identity in (VoterIdentity.OIDC, VoterIdentity.CODES):
-            return f"identity {event.identity} needs the ingress function"
-        return ""
+        alone = event.identity in (VoterIdentity.OIDC, VoterIdentity.CODES)
+        return f"identity {event.identity} needs the ingress function" if alone else ""
     if needs_firewall(event):
         return "no firewall"
     if event.client_keys:
@@ -40,16 +77,14 @@ def refusal(planner: Planner, door: Door) -> str:
 
 def reserved_concurrency(planner: Planner) -> Figure:
     """Return the concurrent executions of the ingress function, with room for a few votes at once."""
-    rate = planner.decisions["api: throttling_rate_limit"]
-    return derived(RESERVED, "", ceil(maximum(planner.together, _concurrency(rate, planner.facts))))
+    needed = _concurrency(planner, planner.decisions["api: throttling_rate_limit"])
+    return derived(RESERVED, "", ceil(maximum(planner.together, needed)))
 
 
-def _concurrency(rate: Figure, facts: Facts) -> Figure:
+def _concurrency(planner: Planner, rate: Figure) -> Figure:
     """Return the containers for a rate: by the time of a vote, and by Lambda's limit of requests per container."""
-    by_time, by_rate = (
-        rate * ingress_seconds(Ingress(), facts),
-        rate / facts["lambda.requests_per_concurrency"],
-    )
+    by_time = rate * ingress_seconds(Ingress(), planner.facts)
+    by_rate = rate / planner.facts["lambda.requests_per_concurrency"]
     return derived("ingress: concurrent executions", "", maximum(by_time, by_rate))
 
 
@@ -58,21 +93,148 @@ def ready_concurrency(planner: Planner) -> Figure | None:
 
     Lambda starts 1,000 containers at once and 100 more a second. Containers that are there stay for the event.
     """
-    event, facts = planner.event, planner.facts
-    burst = facts["lambda.scaling_per_10_seconds"]
+    event, burst = planner.event, planner.facts["lambda.scaling_per_10_seconds"]
     crest = planner.crest.value / event.peak_votes_per_second  # chance is in the throttle's rate, too
     times = np.concatenate([[-1e-3], np.linspace(0, event.duration_seconds, 1_000)])
-    each = _concurrency(given("one request a second", 1), facts).value * event.requests_per_vote
+    each = _concurrency(planner, given("one request a second", 1)).value * event.requests_per_vote
     needed = np.maximum.accumulate(event.rate(times) * crest * each)
     beyond = needed - burst.value * times / 10
     if np.max(beyond - np.minimum.accumulate(beyond)) < burst.value:
         return None  # as the pairs below would show, which take a million numbers
-    granted = burst.value * (
-        1 + np.maximum(times[None, :] - times[:, None], 0) / 10
-    )  # from one time to another
+    # What Lambda grants from one time to another.
+    granted = burst.value * (1 + np.maximum(times[None, :] - times[:, None], 0) / 10)
     late = np.triu(needed[None, :] - needed[:, None] - granted) > 0
     if not late.any():
         return None
     lacking = np.max(np.where(late, needed[None, :] - granted, 0))
     how = "the containers that Lambda would start too late: 1,000 at once, and 1,000 in 10 s, are in time"
     return computed(READY, whole(float(lacking)), "", how, reserved_concurrency(planner), burst)
+
+
+def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door, DoorOffer]:
+    """Return the event through each door."""
+    ready, found = ready_concurrency(planner), {}
+    for door in Door:
+        through, count_reads = scenario, planner.decisions.get(COUNT_READS)
+        if door is not Door.REST:
+            deployment, around = scenario.deployment, scenario.surroundings
+            ingress = Ingress(reserved_concurrency=whole(reserved_concurrency(planner).value))
+            changed = {"api": deployment.api.model_copy(update={"vote_door": door}), "ingress": ingress}
+            containers = 0 if ready is None else whole(ready.value)
+            through = replace(
+                scenario,
+                deployment=deployment.model_copy(update=changed),
+                surroundings=around.model_copy(update={"ingress_ready": containers}),
+            )
+        items = itemise(usage, planner.event, through.deployment, planner.facts, count_reads)
+        items += _beforehand(planner, through)
+        found[door] = DoorOffer(through, items, _quotas(planner, through), _refusal(planner, door))
+    return found
+
+
+def choose(offers: Mapping[Door, DoorOffer], wanted: Door | None) -> tuple[Door, str]:
+    """Return the door and the reason: the first that costs at most a per cent more than the cheapest.
+
+    Raises:
+        InvalidInput: the wanted door does not hold the event.
+        LimitExceeded: no door does.
+    """
+    if wanted is not None:
+        if refused := offers[wanted].refusal:
+            raise InvalidInput(f"door: {wanted} does not hold this event: {refused}")
+        return wanted, "as asked for"
+    holding = {door: offer.cost.value for door, offer in offers.items() if not offer.refusal}
+    reasons = [f"{door}: {offer.refusal}" for door, offer in offers.items() if offer.refusal]
+    if not holding:
+        why = "no door has the identity and the protection that the event asks for."
+        raise LimitExceeded("; ".join(reasons), why)
+    cheapest = min(holding.values())
+    chosen = next(door for door, cost in holding.items() if cost <= cheapest * (1 + _AS_CHEAP))
+    reasons += [f"{door} ${cost:,.2f}" for door, cost in holding.items() if door is not chosen]
+    first = "cheapest" if holding[chosen] == cheapest else "simplest within 1 % of the cheapest"
+    if len(holding) == 1:
+        first = "only one"
+    return chosen, f"the {first} that holds the event ({'; '.join(reasons)})"
+
+
+def _beforehand(planner: Planner, scenario: EventScenario) -> list[BillItem]:
+    """Return what is paid before the event: pre-warming of the table, and of the door's function."""
+    items, ready = [], scenario.surroundings.ingress_ready
+    if (warming := prewarming(planner, scenario)) is not None:
+        items.append(BillItem("DynamoDB", warming.name, warming))
+    if ready:
+        memory_gb = given("ingress: memory_mb", scenario.deployment.ingress.memory_mb, "MB") / 1024
+        hours = given("hours of provisioned concurrency", 1, "h", "around the begin of the event")
+        price = planner.facts["lambda.provisioned.gb_second"]
+        cost = given(READY, ready) * memory_gb * hours * 3600 * price
+        items.append(BillItem("Lambda", PROVISIONED, derived(PROVISIONED, "USD", cost)))
+    return items
+
+
+def prewarming(planner: Planner, scenario: EventScenario) -> Figure | None:
+    """Return the cost of making an on-demand votes table large enough, or None where a new one is.
+
+    A provisioned table keeps its size when it becomes on-demand.
+    """
+    level, facts = planner.decisions[PEAK_UNITS], planner.facts
+    enough = level.value <= facts.value("dynamodb.on_demand.initial_write_units")
+    if scenario.deployment.votes_table.billing_mode is BillingMode.PROVISIONED or enough:
+        return None
+    hours = given("time provisioned", 1, "h", "the step above")
+    return derived(PREWARMING, "USD", level * hours * facts["dynamodb.write_unit_hour"])
+
+
+def concurrency(scenario: EventScenario) -> Figure:
+    """Return the most concurrent invocations: one per lane of both consumers, and viewers' answers."""
+    writer, results_api = scenario.deployment.vote_writer, scenario.deployment.results_api
+    shards = given("shards", scenario.shards, "shards", "decided")
+    lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+    asked = asked_per_second(scenario.event, scenario.facts, by_cdn=results_api.cdn_enabled)
+    running = shards * (lanes + 1) + asked * expected_answer(results_api, scenario.facts)
+    return derived("concurrent executions", "", ceil(running))
+
+
+def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
+    """Return the account's quotas that the deployment uses, and its needs."""
+    event, facts, deployment, decisions = planner.event, planner.facts, scenario.deployment, planner.decisions
+    door, by_cdn = deployment.api.vote_door, deployment.results_api.cdn_enabled
+    asked, rate = asked_per_second(event, facts, by_cdn=by_cdn), decisions["api: throttling_rate_limit"]
+    requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else rate + asked)
+    running = concurrency(scenario)
+    if door is not Door.REST:
+        more = running + reserved_concurrency(planner)
+        running = derived("concurrency, ingress included", "", more)
+    writes = decisions.get("votes_table: write_units") or decisions[PEAK_UNITS]
+    reads = decisions.get(COUNT_READS) or decisions.get("votes_table: read_units")
+    shards = decisions.get("stream: shard_count") if deployment.stream.shard_count is not None else None
+    viewed: Figure | None = None
+    if (event.viewers and by_cdn) or deployment.votes_by_cdn:
+        browsers: Operand = asked_per_second(event, facts, by_cdn=False) if by_cdn else 0
+        browsers = browsers + rate if deployment.votes_by_cdn else browsers
+        viewed = derived("requests of browsers", "requests/s", browsers)
+    signing = mailed = None
+    if event.identity is VoterIdentity.COGNITO:
+        signing = _sign_ins(planner)
+        mailed = derived("e-mails", "", planner.demand["voters"] * given("new_accounts", event.new_accounts))
+    needs = (
+        ("API Gateway requests per second, account", requests, "api.account_requests_per_second"),
+        ("Lambda concurrent executions, account", running, "lambda.account_concurrency"),
+        ("Kinesis shards, account", shards, "kinesis.account_shards"),
+        ("DynamoDB write units, table", writes, "dynamodb.table_units"),
+        ("DynamoDB read units, table", reads, "dynamodb.table_units"),
+        ("DynamoDB write units, account", writes if reads else None, "dynamodb.account_units"),
+        ("CloudFront requests per second, distribution", viewed, "cdn.requests_per_second"),
+        ("Cognito sign-ins per second, account", signing, "cognito.sign_ins_per_second"),
+        ("Cognito e-mails a day, without an SES sender", mailed, "cognito.emails_per_day"),
+    )
+    return [QuotaNeed(name, needed, facts[key]) for name, needed, key in needs if needed is not None]
+
+
+def _sign_ins(planner: Planner) -> Figure:
+    """Return the highest rate of sign-ins: with the first votes, or evenly over the time before the event."""
+    event, demand = planner.event, planner.demand
+    each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
+    rate = demand["peak"] / each
+    if event.sign_in_seconds is not None:
+        rate = demand["voters"] / given("sign_in_time", event.sign_in_seconds, "s")
+    return derived("sign-ins", "requests/s", rate)

@@ -19,22 +19,21 @@ def thin(counts: Array, share: float | Array, offset: float) -> Array:
     ``offset`` in [0, 1) decides where the fractions fall.
     """
     sums = np.floor(np.cumsum(counts * share, axis=-1) + offset)
-    parts = np.diff(sums, axis=-1, prepend=0.0)
-    return np.minimum(parts, counts)
+    return np.minimum(np.diff(sums, axis=-1, prepend=0.0), counts)
 
 
 class Lanes:
-    """One consumer: a queue and a running invocation per lane. Arrays are shards by lanes per shard."""
+    """One consumer: a queue and a running invocation per lane."""
 
     def __init__(
         self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
     ) -> None:
         shape = (scenario.shards, lane.per_shard)
-        self.lane = lane
-        self.meter = meter
+        self.lane, self.meter, self._per_vote = lane, meter, scenario.units_per_vote.value
         # Time from one full batch to the next: its invocation, or reading as many votes, if that takes longer.
         self._full = lane.limit / scenario.lane_rate(lane).value
-        self._full_busy = min(self._full, float(self._busy(np.asarray(lane.limit))))
+        self._full_seconds = lane.time.of(lane.limit)
+        self._full_busy = min(self._full, self._full_seconds + lane.overhead.value)
         self.unpolled = np.zeros(shape)  # in the stream, not read yet
         self.queue = np.zeros(shape)  # read, in no batch yet
         self.running = np.zeros(shape)  # in the invocation under way
@@ -49,14 +48,8 @@ class Lanes:
     def arrive(self, votes: Array, due: Array | None, now: float, end: float) -> Array:
         """Take a step's votes into the stream, and read those that the mapping polls.
 
-        Args:
-            votes: per lane, spread evenly over the step.
-            due: 1 for shards that are polled now, else 0; None: votes are read at once.
-            now: when the step begins.
-            end: when it ends.
-
-        Returns:
-            The votes that are read at once.
+        ``votes`` per lane spread evenly over the step. ``due`` is 1 for shards that are polled now, else 0; None:
+        votes are read at once. Return the votes that are read at once.
         """
         first = now + (end - now) / (votes + 1)
         idle = np.isinf(self.waiting_since)
@@ -68,16 +61,19 @@ class Lanes:
         self.unpolled = self.unpolled - read + votes
         return np.zeros_like(votes)
 
-    def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
+    def work(self, fresh: Array, now: float, end: float, offset: float) -> None:
         """Form the batches of a step, write what the table takes, and put the rest back."""
         taken, started, last = self._form(fresh, now, end, offset)
-        wanted = float(units.of(taken, started).sum())
-        if self.lane.time.pace is not None:
-            wanted = self._due(wanted, now, end, units)
+        wanted, pace = float((taken * self._per_vote).sum()), self.lane.time.pace
+        if pace is not None:  # a batch is spread over its invocation
+            self._owed += wanted
+            running = np.count_nonzero(self.free_at > now)
+            at_pace = running * (end - now) / pace.value * self._per_vote
+            wanted = min(self._owed, at_pace) if running else self._owed
         granted = self.meter.grant(wanted, now, end - now)  # also for 0 units: its bucket fills
         share = granted / wanted if wanted > 0 else 1.0
         self.units += granted
-        if self.lane.time.pace is not None:
+        if pace is not None:
             self._owed -= granted
             share = 1.0  # refused units stay owed
         self.batches += float(started.sum()) * share
@@ -94,19 +90,10 @@ class Lanes:
         under_way = np.where(taken > 0, np.minimum(last, taken), self.running)
         self.running = np.where(self.free_at > end, under_way, 0.0)
 
-    def _due(self, units: float, now: float, end: float, rules: "Units") -> float:
-        """Return the units that paced lanes request in a step: a batch is spread over its invocation."""
-        assert self.lane.time.pace is not None  # noqa: S101 - asked by the only caller
-        self._owed += units
-        running = np.count_nonzero(self.free_at > now)
-        at_pace = running * (end - now) / self.lane.time.pace.value * rules.per_vote
-        return min(self._owed, at_pace) if running else self._owed
-
     def _form(self, fresh: Array, now: float, end: float, offset: float) -> tuple[Array, Array, Array]:
         """Start the batches that can start before ``end``.
 
-        Returns:
-            Per lane: votes taken, invocations started, and votes in the last one.
+        Return per lane: votes taken, invocations started, and votes in the last one.
         """
         full, small = self._full_batches(fresh, now, end)
         limit, taken = self.lane.limit, full * self.lane.limit
@@ -118,10 +105,11 @@ class Lanes:
         flushed = np.where(flush, rest, 0.0)
         batches = np.where(flush, np.maximum(small, 1.0), 0.0)
         size = flushed / np.maximum(batches, 1.0)
-        busy = batches * self._busy(size)
+        seconds = self.lane.time.seconds(size)
+        busy = batches * (seconds + self.lane.overhead.value)
         busy = np.where(small > 1, np.minimum(busy, end - at), busy)
         self.free_at = np.where(flush, at + busy, self.free_at)
-        self.seconds += float((self.lane.time.seconds(size) * batches).sum())
+        self.seconds += float((seconds * batches).sum())
         self.queue = self.queue + fresh - taken - flushed
         moved = (full > 0) | flush
         left = self.queue + self.unpolled
@@ -147,12 +135,8 @@ class Lanes:
         # The next batch is read while this one's invocation runs.
         self.read_at = np.where(full > 0, begin + full * self._full, self.read_at)
         self.free_at = np.where(full > 0, self.read_at - self._full + self._full_busy, self.free_at)
-        self.seconds += float(full.sum()) * self.lane.time.of(limit)
+        self.seconds += float(full.sum()) * self._full_seconds
         return full, small
-
-    def _busy(self, votes: Array) -> Array:
-        """Return the seconds that invocations with these votes occupy a lane."""
-        return self.lane.time.seconds(votes) + self.lane.overhead.value
 
     @property
     def waiting(self) -> Array:
@@ -177,15 +161,17 @@ class CountingLanes(Lanes):
         self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
     ) -> None:
         super().__init__(lane, scenario, meter, random)
-        self._unwritten = np.zeros_like(
-            self.queue
-        )  # units of the running invocation that are not written yet
+        self._rows = LiveRowModel(scenario.event, scenario.writing)
+        self._row_units = scenario.live_row_units.value
+        self._unwritten = np.zeros_like(self.queue)  # units of the running invocation
 
-    def work(self, fresh: Array, now: float, end: float, units: "Units", offset: float) -> None:
+    def work(self, fresh: Array, now: float, end: float, offset: float) -> None:
         """Form the batches of a step, and write each invocation's share of rows."""
         taken, started, last = self._form(fresh, now, end, offset)
         self.batches += float(started.sum())
-        self._unwritten += units.of(taken, started)
+        some = started > 0
+        rows = self._rows.in_batch(taken[some] / started[some])
+        self._unwritten[some] += rows * started[some] * self._row_units
         left = np.maximum(self.free_at - now, 0.0)  # s until the invocations end
         in_step = np.minimum(left, end - now)
         wanted = np.where(left > in_step, self._unwritten * in_step / np.maximum(left, 1e-9), self._unwritten)
@@ -206,22 +192,3 @@ class CountingLanes(Lanes):
         """Add lanes for new shards of a growing stream."""
         self._unwritten = np.pad(self._unwritten, ((0, shards - len(self._unwritten)), (0, 0)))
         super().spread_to(shards)
-
-
-class Units:
-    """Write units of a step's batches: of votes, or of live rows."""
-
-    def __init__(self, scenario: EventScenario, *, live: bool) -> None:
-        self._live = live
-        self.per_vote = scenario.units_per_vote.value  # of the votes table
-        self._rows = LiveRowModel(scenario.event, scenario.writing)
-        self._row_units = scenario.live_row_units.value
-
-    def of(self, taken: Array, started: Array) -> Array:
-        """Return each lane's units for votes in batches."""
-        if not self._live:
-            return taken * self.per_vote
-        units, lanes = np.zeros_like(taken), started > 0
-        rows = self._rows.in_batch(taken[lanes] / started[lanes])
-        units[lanes] = rows * started[lanes] * self._row_units
-        return units

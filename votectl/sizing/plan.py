@@ -14,44 +14,27 @@ from votectl.settings.deployment import (
     BillingMode,
     DeploymentSettings,
     Firewall,
-    Ingress,
     Surroundings,
     VoterAuthSettings,
     Web,
 )
 from votectl.sizing import choose_stream, choose_writer, doors, unique
-from votectl.sizing.choose_writer import COUNT_READS
-from votectl.sizing.consumer import FunctionTime, FunctionTimes, expected_answer, ingress_start, whole
-from votectl.sizing.cost import BillItem, itemise, total
+from votectl.sizing.choose_writer import COUNT_READS, PEAK_UNITS
+from votectl.sizing.consumer import FunctionTime, FunctionTimes, ingress_start, whole
+from votectl.sizing.cost import BillItem, figures_of
 from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
+from votectl.sizing.doors import DoorOffer, QuotaNeed
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
-from votectl.sizing.explain import Figure, Operand, ceil, computed, derived, given, log2, maximum, minimum
+from votectl.sizing.explain import Figure, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts
 from votectl.sizing.planner import Planner
 from votectl.sizing.predict import flow, longest
 from votectl.sizing.quantities import spoken
-from votectl.sizing.scenario import EventScenario, asked_per_second, count_units
+from votectl.sizing.scenario import EventScenario, count_units
 
 LONGEST_RECORD_AGE = 604_800  # s: Lambda's
-PREWARMING = "votes table pre-warming"
-PROVISIONED = "ingress provisioned concurrency"
-_AS_CHEAP = 0.01
 _HOW = "expected flows along the arrival curve"
-
-
-@dataclass(frozen=True)
-class QuotaNeed:
-    """One of the account's quotas, and what the plan needs of it."""
-
-    name: str
-    needed: Figure
-    default: Figure
-
-    @property
-    def raise_it(self) -> bool:
-        """Whether the default is too low."""
-        return self.needed.value > self.default.value
 
 
 @dataclass(frozen=True)
@@ -64,45 +47,39 @@ class EventStep:
 
 
 @dataclass(frozen=True)
-class DoorOffer:
-    """The event through one door. ``refusal``: why the door does not hold the event; empty if it does."""
-
-    items: Sequence[BillItem]
-    quotas: Sequence[QuotaNeed]
-    refusal: str
-
-    @property
-    def cost(self) -> Figure:
-        """The whole cost of the event."""
-        return total(self.items)
-
-
-@dataclass(frozen=True)
 class CapacityPlan:
     """A deployment for an event, its predictions, its cost, and the steps around the event."""
 
-    event: VotingEvent
     goals: Goals
-    scenario: EventScenario
     decisions: dict[str, Figure]
     predictions: dict[str, Figure]
-    items: Sequence[BillItem]
-    quotas: Sequence[QuotaNeed]
+    scenario: EventScenario
     steps: Sequence[EventStep]
     course: Course
+    door: Door  # that votes come through
     reason: str  # for the door
     unique_counts: str  # how often, or why not
     offers: Mapping[Door, DoorOffer]
 
     @property
-    def door(self) -> Door:
-        """The door that votes come through."""
-        return self.deployment.api.vote_door
+    def event(self) -> VotingEvent:
+        """The event."""
+        return self.scenario.event
 
     @property
     def deployment(self) -> DeploymentSettings:
         """The settings for Terraform."""
         return self.scenario.deployment
+
+    @property
+    def items(self) -> Sequence[BillItem]:
+        """The bill."""
+        return self.offers[self.door].items
+
+    @property
+    def quotas(self) -> Sequence[QuotaNeed]:
+        """The account's quotas that the plan uses."""
+        return self.offers[self.door].quotas
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
@@ -111,7 +88,7 @@ class CapacityPlan:
             **self.decisions,
             **self.predictions,
             voters.name: voters,
-            **{f"cost: {item.service}, {item.what}": item.cost for item in self.items},
+            **figures_of(self.items),
             **{f"quota: {quota.name}": quota.needed for quota in self.quotas},
             **{f"default of quota: {quota.name}": quota.default for quota in self.quotas},
             **{f"step: {figure.name}": figure for step in self.steps for figure in step.figures},
@@ -157,9 +134,12 @@ def plan(
     results_api = choose_stream.results_api(planner)
     if not event.viewers and pages_by_cdn:  # the plan leaves it as it is
         results_api = results_api.model_copy(update={"cdn_enabled": True})
+    api, stream = choose_stream.api(planner, shards), choose_stream.stream(planner, shards)
+    if stream.shard_count is not None:
+        stream = stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})
     deployment = DeploymentSettings(
-        api=choose_stream.api(planner, shards),
-        stream=choose_stream.stream(planner, shards),
+        api=api,
+        stream=stream,
         votes_table=votes_table,
         tallies_table=choose_stream.tallies_table(planner, shards, units),
         vote_writer=writer,
@@ -169,114 +149,43 @@ def plan(
         firewall=Firewall() if doors.needs_firewall(event) else None,
         web=None if pages_by_cdn is None else Web(),
     )
-    if deployment.stream.shard_count is not None:
-        watched = deployment.stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})
-        deployment = deployment.model_copy(update={"stream": watched})
-    level = planner.decisions["votes table: write units at the peak"].value
+    level = planner.decisions[PEAK_UNITS].value
     grows = level > facts.value("dynamodb.on_demand.initial_write_units")
     on_demand = votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
-    surroundings = Surroundings(
-        buckets_per_poll=buckets, votes_table_previous_peak=level if on_demand and grows else None
-    )
+    peak = level if on_demand and grows else None
+    surroundings = Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
     scenario = replace(planner.scenario(deployment), surroundings=surroundings)
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
-    ready = doors.ready_concurrency(planner)
-    scenarios = {each: _through(planner, scenario, each, ready) for each in Door}
-    offers = _offers(planner, scenarios, usage)
-    chosen, reason = _choose(offers, door)
-    deployment, counted = unique.choose(planner, scenario.deployment, offers[chosen].cost)
-    scenario = replace(scenario, deployment=deployment)
-    scenarios = {each: _through(planner, scenario, each, ready) for each in Door}
-    offers = _offers(planner, scenarios, usage)
-    scenario, offer = scenarios[chosen], offers[chosen]
+    offers = doors.offers(planner, scenario, usage)
+    chosen, reason = doors.choose(offers, door)
+    deployment, counted = unique.choose(planner, deployment, offers[chosen].cost)
+    offers = doors.offers(planner, replace(scenario, deployment=deployment), usage)
+    scenario, cost = offers[chosen].scenario, offers[chosen].cost
     if chosen is not Door.REST:
         planner.decide(doors.reserved_concurrency(planner))
         if shards.name in planner.decisions:  # the lanes of an on-demand stream grow
             lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
             planner.choose("vote_writer: reserved_concurrency", "", shards * lanes)
             planner.choose("vote_aggregator: reserved_concurrency", "", shards * 1)
-        if ready is not None:
+        if (ready := doors.ready_concurrency(planner)) is not None:
             planner.decide(ready)
     course = flow(scenario)
-    summary = CourseSummary.of(course)
+    summary = CourseSummary(course)
     scenario = _with_retention(planner, scenario, summary)
     predictions = _predictions(planner, scenario, summary)
-    per_million = derived("cost per million votes", "USD", offer.cost / planner.demand["votes"] * 1e6)
+    per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
     return CapacityPlan(
-        event=event,
         goals=goals,
-        scenario=scenario,
         decisions=planner.decisions,
-        predictions={**predictions, offer.cost.name: offer.cost, per_million.name: per_million},
-        items=offer.items,
-        quotas=offer.quotas,
-        steps=_steps(planner, scenario, offer.quotas, current_shards),
+        predictions={**predictions, cost.name: cost, per_million.name: per_million},
+        scenario=scenario,
+        steps=_steps(planner, scenario, offers[chosen].quotas, current_shards),
         course=course,
+        door=chosen,
         reason=reason,
         unique_counts=counted,
         offers=offers,
     )
-
-
-def _offers(planner: Planner, scenarios: Mapping[Door, EventScenario], usage: Usage) -> dict[Door, DoorOffer]:
-    return {
-        door: DoorOffer(
-            _bill(planner, scenario, usage), _quotas(planner, scenario), doors.refusal(planner, door)
-        )
-        for door, scenario in scenarios.items()
-    }
-
-
-def _through(planner: Planner, scenario: EventScenario, door: Door, ready: Figure | None) -> EventScenario:
-    """Return the scenario with the votes through a door."""
-    if door is Door.REST:
-        return scenario
-    deployment, around = scenario.deployment, scenario.surroundings
-    ingress = Ingress(reserved_concurrency=whole(doors.reserved_concurrency(planner).value))
-    api = deployment.api.model_copy(update={"vote_door": door})
-    containers = 0 if ready is None else whole(ready.value)
-    return replace(
-        scenario,
-        deployment=deployment.model_copy(update={"api": api, "ingress": ingress}),
-        surroundings=around.model_copy(update={"ingress_ready": containers}),
-    )
-
-
-def _choose(offers: Mapping[Door, DoorOffer], wanted: Door | None) -> tuple[Door, str]:
-    """Return the door and the reason: the first that costs at most a per cent more than the cheapest."""
-    if wanted is not None:
-        if refused := offers[wanted].refusal:
-            raise InvalidInput(f"door: {wanted} does not hold this event: {refused}")
-        return wanted, "as asked for"
-    holding = {door: offer.cost.value for door, offer in offers.items() if not offer.refusal}
-    if not holding:
-        why = "; ".join(f"{door}: {offer.refusal}" for door, offer in offers.items())
-        raise LimitExceeded(why, "no door has the identity and the protection that the event asks for.")
-    cheapest = min(holding.values())
-    chosen = next(door for door, cost in holding.items() if cost <= cheapest * (1 + _AS_CHEAP))
-    reasons = [f"{door}: {offer.refusal}" for door, offer in offers.items() if offer.refusal]
-    reasons += [f"{door} ${cost:,.2f}" for door, cost in holding.items() if door is not chosen]
-    if len(holding) == 1:
-        return chosen, f"the only one that holds the event ({'; '.join(reasons)})"
-    first = "cheapest" if holding[chosen] == cheapest else "simplest within 1 % of the cheapest"
-    return chosen, f"the {first} that holds the event ({'; '.join(reasons)})"
-
-
-def _bill(planner: Planner, scenario: EventScenario, usage: Usage) -> list[BillItem]:
-    """Return the bill, including pre-warming of the table and of the door's function."""
-    items = itemise(
-        usage, planner.event, scenario.deployment, planner.facts, planner.decisions.get(COUNT_READS)
-    )
-    warming, ready = _prewarming(planner, scenario), scenario.surroundings.ingress_ready
-    if warming is not None:
-        items.append(BillItem("DynamoDB", warming.name, warming))
-    if ready:
-        memory_gb = given("ingress: memory_mb", scenario.deployment.ingress.memory_mb, "MB") / 1024
-        hours = given("hours of provisioned concurrency", 1, "h", "around the begin of the event")
-        price = planner.facts["lambda.provisioned.gb_second"]
-        cost = given(doors.READY, ready) * memory_gb * hours * 3600 * price
-        items.append(BillItem("Lambda", PROVISIONED, derived(PROVISIONED, "USD", cost)))
-    return items
 
 
 def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
@@ -308,26 +217,16 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     """
     arrivals = (planner.demand["peak"], planner.demand["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
-    shards = computed("shards", summary.shards_peak, "shards", _HOW)
     last_rate = float(planner.event.rate(np.array(planner.event.duration_seconds)))
-    proof = longest(scenario.aggregator, last_rate / shards.value)
-    drained = computed(
-        "drained",
-        max(summary.storing_drain, summary.live_drain),
-        "s",
-        f"{_HOW}: when the slower consumer has processed the last vote",
-        *(*storing, counting[2]),
-    )
-    how, settle = (
-        "the closing markers' time through the aggregator",
-        choose_writer.settling(scenario.deployment),
-    )
-    count = _counting(planner, scenario)
-    final = derived(
-        "final result after the event",
-        "s",
-        maximum(drained, settle) + computed("proof", proof, "s", how, *counting) + settle + count,
-    )
+    last = max(summary.storing_drain, summary.live_drain)
+    how = f"{_HOW}: when the slower consumer has processed the last vote"
+    drained = computed("drained", last, "s", how, *(*storing, counting[2]))
+    settle, count = choose_writer.settling(scenario.deployment), _counting(planner, scenario)
+    how = "the closing markers' time through the aggregator"
+    seconds = longest(scenario.aggregator, last_rate / summary.shards_peak)
+    proof = computed("proof", seconds, "s", how, *counting)
+    proved = maximum(drained, settle) + proof + settle + count
+    final = derived("final result after the event", "s", proved)
     deadline = planner.goals.final_deadline_seconds
     if final.value > deadline:
         raise LimitExceeded(
@@ -337,28 +236,30 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
             f"the deadline is {deadline:g} s.",
         )
     refused = summary.votes_refused_by_api + summary.votes_refused_by_stream
-    lag = f"{_HOW}: poll + window + invocation"
     rows = (
-        ("votes", summary.votes_stored, "votes", _HOW, storing),
-        ("refused votes", refused, "votes", _HOW, storing),
-        ("peak of the votes table's writes", summary.vote_units_peak, "WCU/s", _HOW, storing),
-        ("writes to the votes table", summary.vote_units, "WCU", _HOW, storing),
-        ("peak of the tallies table's writes", summary.live_units_peak, "WCU/s", _HOW, counting),
-        ("writes to the tallies table", summary.live_units, "WCU", _HOW, counting),
-        ("largest backlog", summary.backlog_peak, "votes", _HOW, storing),
-        ("oldest unstored vote", summary.storing_lag_peak, "s", _HOW, storing),
-        ("stored after the event", summary.storing_drain, "s", _HOW, storing),
-        ("live-result lag", summary.live_lag_peak, "s", lag, counting),
-        ("votes per writer batch", summary.writer_batch_mean, "votes", _HOW, storing),
-        ("votes per aggregator batch", summary.aggregator_batch_mean, "votes", _HOW, counting),
+        ("votes", summary.votes_stored, "votes", storing),
+        ("refused votes", refused, "votes", storing),
+        ("peak of the votes table's writes", summary.vote_units_peak, "WCU/s", storing),
+        ("writes to the votes table", summary.vote_units, "WCU", storing),
+        ("peak of the tallies table's writes", summary.live_units_peak, "WCU/s", counting),
+        ("writes to the tallies table", summary.live_units, "WCU", counting),
+        ("largest backlog", summary.backlog_peak, "votes", storing),
+        ("oldest unstored vote", summary.storing_lag_peak, "s", storing),
+        ("stored after the event", summary.storing_drain, "s", storing),
+        ("live-result lag", summary.live_lag_peak, "s", counting),
+        ("votes per writer batch", summary.writer_batch_mean, "votes", storing),
+        ("votes per aggregator batch", summary.aggregator_batch_mean, "votes", counting),
     )
-    figures = [computed(name, value, unit, how, *inputs) for name, value, unit, how, inputs in rows]
+    hows = {"live-result lag": f"{_HOW}: poll + window + invocation"}
+    figures = [
+        computed(name, value, unit, hows.get(name, _HOW), *inputs) for name, value, unit, inputs in rows
+    ]
     slow = _with_slow_calls(scenario)
     slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
     slow_final = final.value - max(drained.value, settle.value) + slow_drained
     name = "final result if calls to the store take twice as long"
     slower = computed(name, slow_final, "s", f"{_HOW}, with twice the time per round of calls", final)
-    figures += [final, slower, _concurrency(scenario)]
+    figures += [final, slower, doors.concurrency(scenario)]
     if scenario.deployment.api.vote_door is not Door.REST:
         how = "containers that start for a request, which waits for them"
         figures.append(computed("cold starts of the ingress", summary.cold_starts, "starts", how, *arrivals))
@@ -368,18 +269,15 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
 
 def _counting(planner: Planner, scenario: EventScenario) -> Figure:
     """Return the seconds of reading every stored row."""
-    table = scenario.deployment.votes_table
-    rate = planner.facts["dynamodb.on_demand.initial_read_units"]
+    table, facts = scenario.deployment.votes_table, planner.facts
+    rate = facts["dynamodb.on_demand.initial_read_units"]
     if table.read_units is not None:
         rate = given("read_units", table.read_units, "units/s", "votes_table")
     rate = planner.decisions.get(COUNT_READS, rate)
     buckets = given("buckets per poll", scenario.surroundings.buckets_per_poll)
-    partitions = derived(
-        "units that the buckets give",
-        "units/s",
-        planner.facts["dynamodb.partition_read_units"] * buckets * given("polls", planner.event.polls),
-    )
-    units = count_units(planner.event.votes, planner.event, planner.facts)
+    give = facts["dynamodb.partition_read_units"] * buckets * given("polls", planner.event.polls)
+    partitions = derived("units that the buckets give", "units/s", give)
+    units = count_units(planner.event.votes, planner.event, facts)
     return derived("count", "s", units / minimum(rate, partitions))
 
 
@@ -389,122 +287,56 @@ def _with_slow_calls(scenario: EventScenario) -> CourseSummary:
     def twice(time: FunctionTime) -> FunctionTime:
         return replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
 
-    slow = replace(
-        scenario,
-        writer_time=twice(scenario.writer_time),
-        aggregator_time=twice(scenario.aggregator_time),
-    )
-    return CourseSummary.of(flow(slow))
-
-
-def _concurrency(scenario: EventScenario) -> Figure:
-    """Return the most concurrent invocations: one per lane of both consumers, and viewers' answers."""
-    writer, results_api = scenario.deployment.vote_writer, scenario.deployment.results_api
-    shards = given("shards", scenario.shards, "shards", "decided")
-    lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
-    asked = asked_per_second(scenario.event, scenario.facts, by_cdn=results_api.cdn_enabled)
-    running = shards * (lanes + 1) + asked * expected_answer(results_api, scenario.facts)
-    return derived("concurrent executions", "", ceil(running))
-
-
-def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
-    """Return the account's quotas that the deployment uses, and its needs."""
-    event, facts, deployment, decisions = planner.event, planner.facts, scenario.deployment, planner.decisions
-    door, by_cdn = deployment.api.vote_door, deployment.results_api.cdn_enabled
-    asked = asked_per_second(event, facts, by_cdn=by_cdn)
-    rate = decisions["api: throttling_rate_limit"]
-    requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else rate + asked)
-    running = _concurrency(scenario)
-    if door is not Door.REST:
-        ingress = doors.reserved_concurrency(planner)
-        running = derived("concurrency, ingress included", "", running + ingress)
-    writes = decisions.get("votes_table: write_units") or decisions["votes table: write units at the peak"]
-    reads = decisions.get(COUNT_READS) or decisions.get("votes_table: read_units")
-    shards = decisions.get("stream: shard_count") if deployment.stream.shard_count is not None else None
-    needs: list[tuple[str, Figure | None, str]] = [
-        ("API Gateway requests per second, account", requests, "api.account_requests_per_second"),
-        ("Lambda concurrent executions, account", running, "lambda.account_concurrency"),
-        ("Kinesis shards, account", shards, "kinesis.account_shards"),
-        ("DynamoDB write units, table", writes, "dynamodb.table_units"),
-        ("DynamoDB read units, table", reads, "dynamodb.table_units"),
-        ("DynamoDB write units, account", writes if reads else None, "dynamodb.account_units"),
-    ]
-    by_viewers: Operand = asked_per_second(event, facts, by_cdn=False) if by_cdn else 0
-    if deployment.votes_by_cdn:
-        by_viewers = by_viewers + rate
-    if (event.viewers and by_cdn) or deployment.votes_by_cdn:
-        viewed = derived("requests of browsers", "requests/s", by_viewers)
-        needs.append(("CloudFront requests per second, distribution", viewed, "cdn.requests_per_second"))
-    if event.identity is VoterIdentity.COGNITO:
-        mailed = derived("e-mails", "", planner.demand["voters"] * given("new_accounts", event.new_accounts))
-        needs.append(
-            ("Cognito sign-ins per second, account", sign_ins(planner), "cognito.sign_ins_per_second")
-        )
-        needs.append(("Cognito e-mails a day, without an SES sender", mailed, "cognito.emails_per_day"))
-    return [QuotaNeed(name, needed, facts[key]) for name, needed, key in needs if needed is not None]
-
-
-def sign_ins(planner: Planner) -> Figure:
-    """Return the highest rate of sign-ins: with the first votes, or evenly over the time before the event."""
-    event, demand = planner.event, planner.demand
-    if event.sign_in_seconds is not None:
-        before = given("sign_in_time", event.sign_in_seconds, "s")
-        return derived("sign-ins", "requests/s", demand["voters"] / before)
-    each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
-    return derived("sign-ins", "requests/s", demand["peak"] / each)
+    writer_time, aggregator_time = twice(scenario.writer_time), twice(scenario.aggregator_time)
+    slow = replace(scenario, writer_time=writer_time, aggregator_time=aggregator_time)
+    return CourseSummary(flow(slow))
 
 
 def _steps(
-    planner: Planner,
-    scenario: EventScenario,
-    needed: Sequence[QuotaNeed],
-    current_shards: int | None,
+    planner: Planner, scenario: EventScenario, needed: Sequence[QuotaNeed], current_shards: int | None
 ) -> list[EventStep]:
     """Return the steps around the event, in order."""
-    facts, keeping = planner.facts, planner.keeping
-    steps = []
+    facts, keeping, decisions, steps = planner.facts, planner.keeping, planner.decisions, list[EventStep]()
+
+    def step(when: str, what: str, *figures: Figure) -> None:
+        steps.append(EventStep(when, what, figures))
+
     if any(quota.raise_it for quota in needed):
-        text = "raise the quotas marked above (Service Quotas; AWS promises no time)"
-        steps.append(EventStep("weeks before", text))
+        step("weeks before", "raise the quotas marked above (Service Quotas; AWS promises no time)")
     shards = scenario.deployment.stream.shard_count
     if shards is not None and current_shards is not None and shards > current_shards:
         steps.append(_resizing(planner, shards, current_shards))
-    if _prewarming(planner, scenario) is not None:
-        level = planner.decisions["votes table: write units at the peak"]
-        new = facts["dynamodb.on_demand.initial_write_units"]
+    if doors.prewarming(planner, scenario) is not None:
+        level, new = decisions[PEAK_UNITS], facts["dynamodb.on_demand.initial_write_units"]
         text = (
             "pre-warm the votes table: one apply with billing_mode PROVISIONED and "
             f"{whole(level.value):,} write_units for an hour, then the file as it is: a "
             f"new on-demand table takes {new.value:,.0f}"
         )
-        steps.append(EventStep("a day before", text, (level, new)))
+        step("a day before", text, level, new)
     if planner.event.identity is VoterIdentity.COGNITO:
         quota = facts["cognito.sign_ins_per_second"]
         early = derived("time of all sign-ins", "s", planner.demand["voters"] / quota)
-        text = (
-            f"let voters sign in early: at the default quota of {quota.value:,.0f}/s all of them take "
-            f"{spoken(early.value)}"
-        )
-        steps.append(EventStep("a day before", text, (early,)))
+        text = f"let voters sign in early: at the default quota of {quota.value:,.0f}/s all of them take"
+        step("a day before", f"{text} {spoken(early.value)}", early)
     text = "apply the tfvars; a new stream or table takes the target at once"
-    steps.append(EventStep(f"{keeping.before:g} h before", text))
-    ready = planner.decisions.get(doors.READY)
+    step(f"{keeping.before:g} h before", text)
+    ready = decisions.get(doors.READY)
     if ready is not None and scenario.deployment.api.vote_door is not Door.REST:
         text = (
             f"set ingress.provisioned_concurrency to {ready.value:,} and apply; once the rate is steady, "
             "lower it in steps of at most 1,000 to null"
         )
-        steps.append(EventStep("half an hour before", text, (ready,)))
+        step("half an hour before", text, ready)
     buckets = scenario.surroundings.buckets_per_poll
     if buckets != facts.value("votestream.buckets_per_poll"):
-        steps.append(EventStep("when polls are created", f"give each poll a bucket_count of {buckets}"))
+        step("when polls are created", f"give each poll a bucket_count of {buckets}")
     text = "send test votes to a poll of their own until every shard has had some: cold starts"
-    steps.append(EventStep("10 minutes before", text))
-    if count_reads := planner.decisions.get(COUNT_READS):
+    step("10 minutes before", text)
+    if count_reads := decisions.get(COUNT_READS):
         text = f"set votes_table.read_units to {count_reads.value:,} in the tfvars and apply: for the count alone"
-        steps.append(EventStep("1 h before the end", text, (count_reads,)))
-    text = "apply the everyday tfvars; shards halve per step at most"
-    steps.append(EventStep(f"{keeping.after:g} h after", text))
+        step("1 h before the end", text, count_reads)
+    step(f"{keeping.after:g} h after", "apply the everyday tfvars; shards halve per step at most")
     return steps
 
 
@@ -520,16 +352,3 @@ def _resizing(planner: Planner, shards: int, current_shards: int) -> EventStep:
         f"{factor.value:g} times, minutes each, {a_day.value:g} a day"
     )
     return EventStep(f"{days.value} day(s) before", text, (times, days))
-
-
-def _prewarming(planner: Planner, scenario: EventScenario) -> Figure | None:
-    """Return the cost of making an on-demand votes table large enough, or None where a new one is.
-
-    A provisioned table keeps its size when it becomes on-demand.
-    """
-    level = planner.decisions["votes table: write units at the peak"]
-    enough = level.value <= planner.facts.value("dynamodb.on_demand.initial_write_units")
-    if scenario.deployment.votes_table.billing_mode is BillingMode.PROVISIONED or enough:
-        return None
-    hours = given("time provisioned", 1, "h", "the step above")
-    return derived(PREWARMING, "USD", level * hours * planner.facts["dynamodb.write_unit_hour"])

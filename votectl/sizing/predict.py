@@ -1,22 +1,20 @@
 """What a deployment does under an event, as expected flows: no chance, no single batches.
 
-Votes flow through the front door's throttle and the shards' limits into one queue per lane; a lane
-serves its queue at the rate of full batches when it is behind and forms batches as they come when it
-is not; the table's capacity bounds all lanes together. Integrated along the arrival curve; between two
-points everything is linear.
+Votes flow through the front door's throttle and the shards' limits into one queue per lane. A lane that is behind
+serves its queue at the rate of full batches; a lane that is not forms batches as they come. The table's capacity
+bounds all lanes together. Integrated along the arrival curve: between two points everything is linear.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log, sqrt
-from typing import NamedTuple
 
 import numpy as np
 
 from votectl.settings.deployment import Table
 from votectl.sizing.capacity import Bucket, GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import ConsumerLane, LiveRowModel
-from votectl.sizing.course import Course
+from votectl.sizing.course import Course, curves, totals
 from votectl.sizing.event import Array
 from votectl.sizing.scenario import EventScenario
 
@@ -36,12 +34,20 @@ def table_meter(scenario: EventScenario, table: Table, partition_units: float) -
     return WriteMeter(Bucket(write_units, burst), partition_units)
 
 
+def meters(scenario: EventScenario) -> tuple[WriteMeter, WriteMeter]:
+    """Return the write capacity of the votes table, and of the tallies table."""
+    deployment, partitions = scenario.deployment, scenario.partition_units.value
+    return (
+        table_meter(scenario, deployment.votes_table, partitions),
+        table_meter(scenario, deployment.tallies_table, scenario.key_units),
+    )
+
+
 def flow(scenario: EventScenario) -> Course:
     """Return the expected course of an event."""
-    event = scenario.event
+    event, integration = scenario.event, _Integration(scenario)
     points = [time * event.duration_seconds for time, _ in event.curve]
     times = np.unique(np.concatenate([np.linspace(0, event.duration_seconds, _POINTS), points]))
-    integration = _Integration(scenario)
     for start, end, volume in zip(times, times[1:], np.diff(event.sent(times)), strict=False):
         integration.step(float(start), float(end - start), float(volume))
     now = event.duration_seconds
@@ -49,24 +55,6 @@ def flow(scenario: EventScenario) -> Course:
         integration.step(now, seconds, 0.0)
         now += seconds
     return integration.course()
-
-
-class _PredictedTotals(NamedTuple):
-    """Cumulative numbers at a time, in the order of ``Course``'s fields."""
-
-    sent: float = 0.0
-    refused_by_api: float = 0.0
-    refused_by_stream: float = 0.0
-    vote_units: float = 0.0
-    live_units: float = 0.0
-    vote_units_throttled: float = 0.0
-    live_units_throttled: float = 0.0
-    writer_batches: float = 0.0
-    aggregator_batches: float = 0.0
-    writer_seconds: float = 0.0
-    aggregator_seconds: float = 0.0
-    shards: float = 0.0
-    cold_starts: float = 0.0
 
 
 @dataclass
@@ -78,77 +66,56 @@ class _Queues:
     meter: WriteMeter
     backlog: Array = field(default_factory=lambda: np.zeros(3))
     volumes: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # cumulative, at each time
+    backlogs: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # at each time
     batches: float = 0.0
     seconds: float = 0.0
     units: float = 0.0
     behind: float = 0.0  # s that the worst lane, or the table, needs for what is queued
-    backlogs: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # at each time
 
 
 class _Integration:
     """Everything that changes while an event is integrated."""
 
     def __init__(self, scenario: EventScenario) -> None:
-        self._scenario = scenario
-        self._votes = scenario.event.votes
-        event, deployment = scenario.event, scenario.deployment
-        self._door = scenario.front_door()
+        self._scenario, self._door = scenario, scenario.front_door()
         self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
         self._shards = float(scenario.shards)
-        self._writer = _Queues(
-            scenario.writer,
-            scenario.lane_rate(scenario.writer).value,
-            table_meter(scenario, deployment.votes_table, scenario.partition_units.value),
+        self._writer, self._aggregator = (
+            _Queues(lane, scenario.lane_rate(lane).value, meter)
+            for lane, meter in zip((scenario.writer, scenario.aggregator), meters(scenario), strict=True)
         )
-        self._aggregator = _Queues(
-            scenario.aggregator,
-            scenario.lane_rate(scenario.aggregator).value,
-            table_meter(scenario, deployment.tallies_table, scenario.key_units),
-        )
-        self._rows = LiveRowModel(event, scenario.writing)
-        self._row_units = scenario.live_row_units.value
+        self._rows = LiveRowModel(scenario.event, scenario.writing)
         self._times = [0.0]
-        self._totals = [_PredictedTotals(shards=self._shards)]
+        self._votes = (0.0, 0.0, 0.0)  # sent, refused by the API, refused by the stream
+        self._moments = [self._moment()]
+
+    def _moment(self) -> dict[str, float]:
+        names = ("sent", "refused_by_api", "refused_by_stream")
+        votes = dict(zip(names, self._votes, strict=True))
+        return votes | totals(self._writer, self._aggregator, self._door, self._shards)
 
     def step(self, now: float, seconds: float, sent: float) -> None:
         """Let ``seconds`` pass in which ``sent`` votes come."""
-        before = self._totals[-1]
-        admitted = self._admit(sent, seconds)
-        hot, rest = self._accept(admitted, now, seconds)
-        for queues in (self._writer, self._aggregator):
-            self._serve(queues, hot, rest, now, seconds)
-        self._times.append(now + seconds)
-        self._totals.append(
-            _PredictedTotals(
-                sent=before.sent + sent,
-                refused_by_api=before.refused_by_api + sent - admitted,
-                refused_by_stream=before.refused_by_stream + max(0.0, admitted - (hot + rest)),
-                vote_units=self._writer.units,
-                live_units=self._aggregator.units,
-                vote_units_throttled=self._writer.meter.throttled,
-                live_units_throttled=self._aggregator.meter.throttled,
-                writer_batches=self._writer.batches,
-                aggregator_batches=self._aggregator.batches,
-                writer_seconds=self._writer.seconds,
-                aggregator_seconds=self._aggregator.seconds,
-                shards=self._shards,
-                cold_starts=self._door.cold_starts,
-            )
-        )
-
-    def _admit(self, sent: float, seconds: float) -> float:
-        """Return the votes that the front door admits."""
         per_vote = self._scenario.event.requests_per_vote
         admitted = min(sent, self._door.offer(seconds) / per_vote)
         self._door.take(admitted * per_vote, seconds)
-        return admitted
+        hot, rest = self._accept(admitted, now, seconds)
+        for queues in (self._writer, self._aggregator):
+            self._serve(queues, hot, rest, now, seconds)
+        before, by_api, by_stream = self._votes
+        refused = max(0.0, admitted - (hot + rest))
+        self._votes = (before + sent, by_api + sent - admitted, by_stream + refused)
+        self._times.append(now + seconds)
+        self._moments.append(self._moment())
 
     def _accept(self, admitted: float, now: float, seconds: float) -> tuple[float, float]:
         """Return the hot voter's votes and all others that the stream takes."""
         if self._growth is not None:
             self._shards = float(self._scenario.shards_for(self._growth.at(now)))
-        limit = self._scenario.records_per_shard.value * seconds
-        hot_share = self._scenario.event.hot_voter_share
+        limit, hot_share = (
+            self._scenario.records_per_shard.value * seconds,
+            self._scenario.event.hot_voter_share,
+        )
         hot, rest = admitted * hot_share, admitted * (1 - hot_share)
         in_shard = rest / self._shards
         refused = max(0.0, 1 - limit / max(hot + in_shard, _EMPTY))  # in the hot voter's shard
@@ -168,7 +135,11 @@ class _Integration:
         per_second = lane.batches_per_second((wanted - full) / seconds / np.maximum(lanes, 1.0))
         batches = full / lane.limit + np.where(wanted > full, per_second * lanes * seconds, 0.0)
         sizes = wanted / np.maximum(batches, 1e-12)
-        units = self._units(queues, wanted, batches, sizes)
+        if queues is self._writer:
+            units = float(wanted.sum()) * self._scenario.units_per_vote.value
+        else:
+            rows = float((self._rows.in_batch(sizes) * batches).sum())
+            units = rows * self._scenario.live_row_units.value
         granted = queues.meter.grant(units, now, seconds)
         share = granted / units if units > 0 else 1.0
         queues.backlog = np.maximum(due - wanted * share, 0.0)
@@ -187,22 +158,15 @@ class _Integration:
 
         Voters spread over lanes by chance: the largest of L counts of mean m is near m + sqrt(2 m ln L).
         """
-        total = self._shards * lane.per_shard
-        hot_lanes = 1.0 if self._scenario.event.hot_voter_share else 0.0
-        in_lane = rest / total
-        if total - hot_lanes < 2:
-            lanes = np.array([hot_lanes, 0.0, total - hot_lanes])
-            return lanes, np.array([hot + hot_lanes * in_lane, 0.0, lanes[2] * in_lane])
-        mean = self._votes / total
-        fullest = in_lane * min(1 + sqrt(2 * log(total) / mean), total - hot_lanes)
-        lanes = np.array([hot_lanes, 1.0, total - hot_lanes - 1])
-        return lanes, np.array([hot + hot_lanes * in_lane, fullest, rest - hot_lanes * in_lane - fullest])
-
-    def _units(self, queues: _Queues, wanted: Array, batches: Array, sizes: Array) -> float:
-        """Return the write units of votes in batches."""
-        if queues is self._writer:
-            return float(wanted.sum()) * self._scenario.units_per_vote.value
-        return float((self._rows.in_batch(sizes) * batches).sum()) * self._row_units
+        event, total = self._scenario.event, self._shards * lane.per_shard
+        hot_lanes, in_lane, fullest = float(event.hot_voter_share > 0), rest / total, 0.0
+        some = float(total - hot_lanes >= 2)  # whether there are other lanes, one of which is the fullest
+        if some:
+            mean = event.votes / total
+            fullest = in_lane * min(1 + sqrt(2 * log(total) / mean), total - hot_lanes)
+        lanes = np.array([hot_lanes, some, total - hot_lanes - some])
+        others = rest - hot_lanes * in_lane - fullest if some else lanes[2] * in_lane
+        return lanes, np.array([hot + hot_lanes * in_lane, fullest, others])
 
     def draining(self) -> Iterator[float]:
         """Yield steps (s) from the event's end until the queues are empty."""
@@ -215,58 +179,46 @@ class _Integration:
 
     def course(self) -> Course:
         """Return the curves."""
-        own = np.array(self._times)
-        totals = dict(zip(_PredictedTotals._fields, np.array(self._totals).T, strict=True))
-        writer = self._done(self._writer, own, totals["shards"])
-        aggregator = self._done(self._aggregator, own, totals["shards"])
-        times = np.union1d(own, [writer.end, aggregator.end])
+        own, counted = np.array(self._times), curves(self._moments)
+        done = [self._done(queues, own, counted["shards"]) for queues in (self._writer, self._aggregator)]
+        times = np.union1d(own, [ended[-1] for ended, _, _ in done])
+        (stored, live) = (np.interp(times, ended, votes) for ended, votes, _ in done)
+        storing_lag, live_lag = (np.interp(times, own, lag, right=0.0) for _, _, lag in done)
         return Course(
             times=times,
-            **{name: np.interp(times, own, curve) for name, curve in totals.items()},
-            stored=np.interp(times, writer.times, writer.votes),
-            counted=np.interp(times, aggregator.times, aggregator.votes),
-            storing_lag=np.interp(times, own, writer.lag, right=0.0),
-            live_lag=np.interp(times, own, aggregator.lag, right=0.0),
+            **{name: np.interp(times, own, curve) for name, curve in counted.items()},
+            stored=stored,
+            counted=live,
+            storing_lag=storing_lag,
+            live_lag=live_lag,
             event_seconds=self._scenario.event.duration_seconds,
         )
 
-    def _done(self, queues: _Queues, times: Array, shards: Array) -> "_Done":
-        """Return when votes are processed: after their queue, and the time through a lane."""
-        event = self._scenario.event
+    def _done(self, queues: _Queues, times: Array, shards: Array) -> tuple[Array, Array, Array]:
+        """Return when votes are processed (after their queue, and the time through a lane), how many, and the lag."""
+        event, lane = self._scenario.event, queues.lane
         volumes, backlogs = np.array(queues.volumes), np.array(queues.backlogs)
-        lane_rates = event.rate(np.minimum(times, event.duration_seconds)) / shards / queues.lane.per_shard
-        mean, most = settling(queues.lane, np.minimum(lane_rates, queues.lane_rate))
+        lane_rates = event.rate(np.minimum(times, event.duration_seconds)) / shards / lane.per_shard
+        mean, most = settling(lane, np.minimum(lane_rates, queues.lane_rate))
         waits = backlogs.sum(axis=1) >= _EMPTY
         last = int(np.flatnonzero((times <= event.duration_seconds) | waits)[-1])
         emptied = min(last + 1, len(times) - 1) if waits[last] else last
         # The last vote passes a lane that keeps up, or is the end of its backlog, whichever takes longer.
-        settled = event.duration_seconds + longest(
-            queues.lane, min(float(lane_rates[emptied]), queues.lane_rate)
-        )
-        end = max(settled, float(times[emptied]) + queues.lane.window + queues.lane.on_its_way)
+        settled = event.duration_seconds + longest(lane, min(float(lane_rates[emptied]), queues.lane_rate))
+        end = max(settled, float(times[emptied]) + lane.window + lane.on_its_way)
         served = (volumes - backlogs).sum(axis=1)
         # A lane's queue rises and falls with every batch. Many lanes are rarely at their peaks together.
-        lanes = float(np.max(shards)) * queues.lane.per_shard
-        usual = mean + (most - queues.lane.propagation.value - mean) * min(1.0, 1.5 / sqrt(lanes))
+        lanes = float(np.max(shards)) * lane.per_shard
+        usual = mean + (most - lane.propagation.value - mean) * min(1.0, 1.5 / sqrt(lanes))
         ages = [_age(times, volume, backlog) for volume, backlog in zip(volumes.T, backlogs.T, strict=True)]
         # A vote in a backlog does not wait for a window, only for its batch to end.
-        age = np.max(ages, axis=0)
-        lag: Array = np.maximum(age + queues.lane.full_seconds + queues.lane.on_its_way, most)
+        lag: Array = np.maximum(np.max(ages, axis=0) + lane.full_seconds + lane.on_its_way, most)
         lag[emptied] = max(lag[emptied], end - float(times[emptied]))
         lag[times > times[emptied]] = 0.0
-        delay = np.where(waits, np.minimum(usual, queues.lane.full_seconds / 2), usual)
+        delay = np.where(waits, np.minimum(usual, lane.full_seconds / 2), usual)
         done = np.append(np.minimum(times + delay, end)[: emptied + 1], end)
         votes = np.append(served[: emptied + 1] * (1 - _LAST_BATCH), served[-1])
-        return _Done(np.maximum.accumulate(done), votes, lag, end)
-
-
-class _Done(NamedTuple):
-    """One consumer's finished votes over time, and the age of its oldest unfinished one."""
-
-    times: Array
-    votes: Array
-    lag: Array
-    end: float
+        return np.maximum.accumulate(done), votes, lag
 
 
 def _age(times: Array, volume: Array, backlog: Array) -> Array:

@@ -33,17 +33,13 @@ SOURCE = "published run of aws-samples/high-volume-voting-system"
 
 # The published numbers.
 SHARDS = 32
-POLLS = 4
-OPTIONS = 2
 PEAK = 20_030.0  # votes/s
 SENDING_SECONDS = 601.0
 VOTES = 11.13e6
 KNOWN_BATCH = 25
 INVOCATION_SECONDS = 0.089
-SENDS = 2  # of every batch
 WRITER_MEMORY_MB = 128  # the CDK's default; the sample sets none
 AGGREGATOR_MEMORY_MB = 512
-KNOWN_WINDOW = 5
 LOGGED_BATCH = 1_000  # "under 1k messages per Lambda invocation", with a window of 2 s
 
 
@@ -54,6 +50,14 @@ class ArrivalsReading(StrEnum):
     MEAN = "601 s at the mean of 18,519 votes/s"
     SHORT = "556 s at 20,030 votes/s"
     FULL = "601 s at 20,030 votes/s: 12.04 million votes"
+
+
+class Slope(StrEnum):
+    """The sample's time per vote: the only unknown number of the batch-10 run."""
+
+    LOW = "the excess over boto3 is the same for every batch (connections, clients, log lines)"
+    MIDDLE = "half way"
+    HIGH = "the excess over boto3 grows in proportion"
 
 
 def arrivals(reading: ArrivalsReading) -> VotingEvent:
@@ -68,24 +72,8 @@ def arrivals(reading: ArrivalsReading) -> VotingEvent:
             peak = VOTES / SENDING_SECONDS
         case ArrivalsReading.SHORT:
             seconds = VOTES / PEAK
-        case ArrivalsReading.FULL:
-            pass
-    return VotingEvent(
-        name="published",
-        peak_votes_per_second=peak,
-        duration_seconds=seconds,
-        shape=shape,
-        polls=POLLS,
-        options_per_poll=OPTIONS,
-    )
-
-
-class Slope(StrEnum):
-    """The sample's time per vote: the only unknown number of the batch-10 run."""
-
-    LOW = "the excess over boto3 is the same for every batch (connections, clients, log lines)"
-    MIDDLE = "half way"
-    HIGH = "the excess over boto3 grows in proportion"
+    told = {"name": "published", "peak_votes_per_second": peak, "duration_seconds": seconds, "shape": shape}
+    return VotingEvent.model_validate({**told, "polls": 4, "options_per_poll": 2})
 
 
 def writer_time(facts: Facts, slope: Slope) -> FunctionTime:
@@ -98,62 +86,50 @@ def writer_time(facts: Facts, slope: Slope) -> FunctionTime:
     vcpu = _vcpu("writer", WRITER_MEMORY_MB, "the CDK's default; the sample's stack sets none", facts)
     known = given("invocation of 25", INVOCATION_SECONDS, "s", SOURCE)
     batch = given("its batch", KNOWN_BATCH, "votes", SOURCE)
-    sends, of_25 = given("sends of a batch", SENDS, "", SOURCE), facts["cpu.batch_write_item_ms"]
+    sends, of_25 = given("sends of a batch", 2, "", SOURCE), facts["cpu.batch_write_item_ms"]
     per_item = derived("boto3's CPU time per item", "ms", (of_25 - facts["cpu.put_item_ms"]) / 24)
     low = derived("slope, low", "s per vote", sends * per_item / 1000 / vcpu)
     fixed_ms = facts["dynamodb.call_ms"] + facts["lambda.invocation_ms"]
     high = derived("slope, high", "s per vote", (known - fixed_ms / 1000) * per_item / of_25)
     middle = derived("slope, half way", "s per vote", (low + high) / 2)
     per_vote = {Slope.LOW: low, Slope.MIDDLE: middle, Slope.HIGH: high}[slope]
-    return FunctionTime(
-        base=derived("sample's writer: base", "s", known - batch * per_vote),
-        per_vote=per_vote,
-        per_round=given("sample's writer: per round", 0.0, "s", "part of the base"),
-    )
+    base = derived("sample's writer: base", "s", known - batch * per_vote)
+    return FunctionTime(base, per_vote, given("sample's writer: per round", 0.0, "s", "part of the base"))
 
 
 def aggregator_time(facts: Facts) -> FunctionTime:
     """Return the sample's aggregator time: it decodes its batch and does not wait for its updates."""
-    vcpu = _vcpu("aggregator", AGGREGATOR_MEMORY_MB, "the sample's stack", facts)
+    name, vcpu = "sample's aggregator", _vcpu("aggregator", AGGREGATOR_MEMORY_MB, "the sample's stack", facts)
     cpu_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
     return FunctionTime(
-        base=derived("sample's aggregator: base", "s", facts["lambda.invocation_ms"] / 1000),
-        per_vote=derived("sample's aggregator: per vote", "s", cpu_us / 1e6 / vcpu),
-        per_round=given("sample's aggregator: per round", 0.0, "s", "its updates are not awaited"),
+        base=derived(f"{name}: base", "s", facts["lambda.invocation_ms"] / 1000),
+        per_vote=derived(f"{name}: per vote", "s", cpu_us / 1e6 / vcpu),
+        per_round=given(f"{name}: per round", 0.0, "s", "its updates are not awaited"),
     )
 
 
 def _vcpu(function: str, memory_mb: int, source: str, facts: Facts) -> Figure:
-    memory = given("memory", memory_mb, "MB", source)
-    name = f"processor share of the sample's {function}"
-    return derived(name, "vCPU", memory / facts["lambda.memory_mb_per_vcpu"])
+    share = given("memory", memory_mb, "MB", source) / facts["lambda.memory_mb_per_vcpu"]
+    return derived(f"processor share of the sample's {function}", "vCPU", share)
 
 
 def scenario(
     facts: Facts,
     *,
     batch_size: int = KNOWN_BATCH,
-    window: int = KNOWN_WINDOW,
+    window: int = 5,
     doubled_writes: bool = True,
     slope: Slope = Slope.MIDDLE,
     reading: ArrivalsReading = ArrivalsReading.RAMP,
 ) -> EventScenario:
     """Return one run of the sample, with its writes or with ours."""
+    writer = {"batch_size": batch_size, "batching_window_seconds": 0, "memory_mb": WRITER_MEMORY_MB}
+    aggregator = {"batching_window_seconds": window, "memory_mb": AGGREGATOR_MEMORY_MB}
     deployment = DeploymentSettings(
         api=Api(throttling_rate_limit=10 * PEAK, throttling_burst_limit=5_000),  # it refused nothing
         stream=StreamSettings(shard_count=SHARDS),
-        vote_writer=Writer(
-            batch_size=batch_size,
-            batching_window_seconds=0,
-            memory_mb=WRITER_MEMORY_MB,
-            enhanced_fan_out=True,
-        ),
-        vote_aggregator=Aggregator(
-            batch_size=10_000,
-            batching_window_seconds=window,
-            memory_mb=AGGREGATOR_MEMORY_MB,
-            enhanced_fan_out=True,
-        ),
+        vote_writer=Writer(**writer, enhanced_fan_out=True),
+        vote_aggregator=Aggregator(**aggregator, enhanced_fan_out=True),
     )
     return EventScenario(
         event=arrivals(reading),
@@ -199,12 +175,6 @@ class PlayedRun:
     simulated: CourseSummary
     course: Course
 
-    @classmethod
-    def of(cls, name: str, played: EventScenario, seed: int, step: float | None) -> "PlayedRun":
-        """Play a scenario in both ways."""
-        course = simulate(played, seed, step)
-        return cls(name, played, CourseSummary.of(flow(played)), CourseSummary.of(course), course)
-
 
 @dataclass(frozen=True)
 class Experiments:
@@ -217,29 +187,33 @@ class Experiments:
     readings: Sequence[tuple[ArrivalsReading, CourseSummary]]  # of the known run's arrivals, predicted
     slopes: Sequence[tuple[Slope, FunctionTime, CourseSummary]]  # of the batch-10 run, predicted
 
+    @property
+    def runs(self) -> tuple[PlayedRun, ...]:
+        """The three runs."""
+        return self.known, self.batch_10, self.window_2
+
 
 def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = None) -> Experiments:
     """Play the published runs, with the sample's writes or with ours, and compare."""
 
-    def run(name: str, batch_size: int, window: int) -> PlayedRun:
+    def run(batch_size: int, window: int) -> PlayedRun:
         played = scenario(facts, batch_size=batch_size, window=window, doubled_writes=doubled_writes)
-        return PlayedRun.of(name, played, seed, step)
+        course, name = simulate(played, seed, step), f"batch {batch_size}, {window} s"
+        return PlayedRun(name, played, CourseSummary(flow(played)), CourseSummary(course), course)
 
-    known = run("batch 25, 5 s", 25, 5)
-    batch_10 = run("batch 10, 5 s", 10, 5)
-    window_2 = run("batch 25, 2 s", 25, 2)
+    known, batch_10, window_2 = run(25, 5), run(10, 5), run(25, 2)
     readings = [(ArrivalsReading.RAMP, known.predicted)]
-    for reading in (ArrivalsReading.MEAN, ArrivalsReading.SHORT, ArrivalsReading.FULL):
+    for reading in list(ArrivalsReading)[1:]:
         other = scenario(facts, doubled_writes=doubled_writes, reading=reading)
-        readings.append((reading, CourseSummary.of(flow(other))))
+        readings.append((reading, CourseSummary(flow(other))))
     slopes = []
     for slope in Slope:
         other = scenario(facts, batch_size=10, doubled_writes=doubled_writes, slope=slope)
-        slopes.append((slope, other.writer_time, CourseSummary.of(flow(other))))
+        slopes.append((slope, other.writer_time, CourseSummary(flow(other))))
     comparisons = [
         *_of_known(known, [outcome for _, outcome in readings]),
         *_of_batch_10(known, batch_10, [outcome for _, _, outcome in slopes]),
-        *_of_window_2(known, window_2),
+        _of_window_2(known, window_2),
     ]
     return Experiments(known, batch_10, window_2, comparisons, readings, slopes)
 
@@ -247,16 +221,13 @@ def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = 
 def _of_known(known: PlayedRun, readings: Sequence[CourseSummary]) -> list[Comparison]:
     predicted, simulated = known.predicted, known.simulated
     rounding = 0.0005 / INVOCATION_SECONDS  # 89 ms is known to half a millisecond
+    units, drains = ([getattr(r, name) for r in readings] for name in ("vote_units", "storing_drain"))
+    live, level = predicted.live_units_per_second, predicted.vote_units_peak
     arrivals_limits = "readings of the arrivals: see the table of readings"
-    units = [reading.vote_units for reading in readings]
-    drains = [reading.storing_drain for reading in readings]
-    live = predicted.live_units_per_second
     return [
         Comparison(
-            known.name, "votes table's level", "WCU/s", 17_900, "a flat 17,900",
-            predicted.vote_units_peak, simulated.vote_units_peak,
-            predicted.vote_units_peak * (1 - rounding), predicted.vote_units_peak * (1 + rounding),
-            "89 ms is known to half a millisecond",
+            known.name, "votes table's level", "WCU/s", 17_900, "a flat 17,900", level, simulated.vote_units_peak,
+            level * (1 - rounding), level * (1 + rounding), "89 ms is known to half a millisecond",
         ),
         Comparison(
             known.name, "votes table, all writes", "WCU", 22.3e6, "22.3 million in all",
@@ -267,49 +238,42 @@ def _of_known(known: PlayedRun, readings: Sequence[CourseSummary]) -> list[Compa
             predicted.storing_drain, simulated.storing_drain, min(drains), max(drains), arrivals_limits,
         ),
         Comparison(
-            known.name, "counter writes", "WCU/s", 51, "about 51",
-            live, simulated.live_units_per_second, live * 5.06 / 5.16, live * 5.06 / 5.0,
-            "the function's time, from nothing to 0.16 s a window",
+            known.name, "counter writes", "WCU/s", 51, "about 51", live, simulated.live_units_per_second,
+            live * 5.06 / 5.16, live * 5.06 / 5.0, "the function's time, from nothing to 0.16 s a window",
         ),
     ]  # fmt: skip
 
 
 def _of_batch_10(known: PlayedRun, batch_10: PlayedRun, slopes: Sequence[CourseSummary]) -> list[Comparison]:
-    levels = [slope.vote_units_peak / known.predicted.vote_units_peak for slope in slopes]
-    times = [
-        (SENDING_SECONDS + slope.storing_drain) / (SENDING_SECONDS + known.predicted.storing_drain)
-        for slope in slopes
-    ]
-    limits = "slope of the invocation's time, low to high"
-
-    def ratios(read: Callable[[CourseSummary], float]) -> tuple[float, float]:
-        return (
-            read(batch_10.predicted) / read(known.predicted),
-            read(batch_10.simulated) / read(known.simulated),
+    def compared(
+        quantity: str, published: float, words: str, read: Callable[[CourseSummary], float]
+    ) -> Comparison:
+        predicted, of_slopes = read(known.predicted), [read(slope) for slope in slopes]
+        ratios = (read(batch_10.predicted) / predicted, read(batch_10.simulated) / read(known.simulated))
+        limits = [each / predicted for each in of_slopes]
+        why = "slope of the invocation's time, low to high"
+        return Comparison(
+            batch_10.name, quantity, "", published, words, *ratios, min(limits), max(limits), why
         )
 
+    def until_written(outcome: CourseSummary) -> float:
+        return SENDING_SECONDS + outcome.storing_drain
+
+    level, half = "votes table's level, of batch 25's", "only half the WCU"
     return [
-        Comparison(
-            batch_10.name, "votes table's level, of batch 25's", "", 0.5, "only half the WCU",
-            *ratios(lambda outcome: outcome.vote_units_peak), min(levels), max(levels), limits,
-        ),
-        Comparison(
-            batch_10.name, "first vote to last write, of batch 25's", "", 2.0, "twice the time",
-            *ratios(lambda outcome: SENDING_SECONDS + outcome.storing_drain), min(times), max(times), limits,
-        ),
-    ]  # fmt: skip
+        compared(level, 0.5, half, lambda outcome: outcome.vote_units_peak),
+        compared("first vote to last write, of batch 25's", 2.0, "twice the time", until_written),
+    ]
 
 
-def _of_window_2(known: PlayedRun, window_2: PlayedRun) -> list[Comparison]:
+def _of_window_2(known: PlayedRun, window_2: PlayedRun) -> Comparison:
     predicted = window_2.predicted.live_units_per_second / known.predicted.live_units_per_second
     simulated = window_2.simulated.live_units_per_second / known.simulated.live_units_per_second
     # Two seconds of a shard are 1,252 votes; if its batches had under 1,000, they came every 1.6 s.
     logged = predicted * (PEAK / SHARDS * 2.025) / LOGGED_BATCH
-    return [
-        Comparison(
-            window_2.name, "counter writes, of a 5 s window's", "", 3.0, "reduced by 3",
-            predicted, simulated, 5.16 / 2.16, logged,
-            "low: 0.16 s of function time a window; high: batches of 1,000 votes, which the sample's logs "
-            "stayed under: windows that end early, for a reason that is not documented",
-        ),
-    ]  # fmt: skip
+    return Comparison(
+        window_2.name, "counter writes, of a 5 s window's", "", 3.0, "reduced by 3",
+        predicted, simulated, 5.16 / 2.16, logged,
+        "low: 0.16 s of function time a window; high: batches of 1,000 votes, which the sample's logs "
+        "stayed under: windows that end early, for a reason that is not documented",
+    )  # fmt: skip

@@ -7,15 +7,8 @@ from math import inf
 import numpy as np
 
 from votectl.settings.choices import Door
-from votectl.settings.deployment import (
-    Consumer,
-    DeploymentSettings,
-    StreamMode,
-    Surroundings,
-    Table,
-    Writing,
-)
-from votectl.sizing.capacity import Bucket, FrontDoor, Growth, Scaling
+from votectl.settings.deployment import Consumer, DeploymentSettings, StreamMode, Surroundings, Table, Writing
+from votectl.sizing.capacity import Bucket, FrontDoor, Growth
 from votectl.sizing.consumer import (
     MIB,
     ConsumerLane,
@@ -74,17 +67,16 @@ class EventScenario:
         api, ingress, facts = self.deployment.api, self.deployment.ingress, self.facts
         throttle = Bucket(api.throttling_rate_limit, api.throttling_burst_limit)
         if api.vote_door is Door.REST:
-            return FrontDoor(throttle, None)
+            return FrontDoor(throttle)
         each = min(facts.value("lambda.requests_per_concurrency"), 1 / ingress_seconds(ingress, facts).value)
         burst = facts.value("lambda.scaling_per_10_seconds")
-        scaling = Scaling(
-            ready=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
-            limit=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
+        return FrontDoor(
+            None if api.vote_door is Door.URL else throttle,
+            room=Bucket(burst / 10, burst),
+            containers=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
+            most=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
             requests_each=each,
-            per_second=burst / 10,
-            burst=burst,
         )
-        return FrontDoor(None if api.vote_door is Door.URL else throttle, scaling)
 
     # The stream
 

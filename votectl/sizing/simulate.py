@@ -9,20 +9,17 @@ batch is full or its window is over → the table's units. What the votes table 
 queue; for what the tallies table refuses, the aggregator's invocation waits.
 """
 
-from dataclasses import dataclass
 from math import floor
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from votectl.sizing.capacity import GrowingCapacity
 from votectl.sizing.consumer import ConsumerLane, whole
-from votectl.sizing.course import Course
+from votectl.sizing.course import Course, curves, totals
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Array
-from votectl.sizing.lanes import CountingLanes, Lanes, Units, thin
-from votectl.sizing.predict import flow, table_meter
+from votectl.sizing.lanes import CountingLanes, Lanes, thin
+from votectl.sizing.predict import flow, meters
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
 
@@ -35,28 +32,23 @@ _LONGEST_DRAIN_SECONDS = 7 * 86_400
 
 def step_seconds(seconds: float) -> float:
     """Return a step of 0.1 s to 1 s: fine for short courses, coarse for long ones."""
-    for per_second in _STEPS_A_SECOND:
-        if seconds * per_second <= _STEPS_AIMED_AT:
-            return 1 / per_second
-    return 1.0
+    fitting = (1 / per_second for per_second in _STEPS_A_SECOND if seconds * per_second <= _STEPS_AIMED_AT)
+    return next(fitting, 1.0)
 
 
 def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) -> Course:
-    """Return one course of an event.
+    """Return one course of an event; the same seed gives the same course.
 
-    Args:
-        scenario: what is played.
-        seed: the same seed gives the same course.
-        step: seconds, of which a whole number must make a second; None chooses by how long it will take.
+    A whole number of steps (s) must make a second. None chooses by how long it will take.
 
     Raises:
         LimitExceeded: the queues would not be empty within a week of the event's end.
         InvalidInput: it would take minutes, because there are too many steps.
     """
-    expected, event_seconds = roughly_seconds(scenario), scenario.event.duration_seconds
-    if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
+    expected, longest = _roughly_seconds(scenario), scenario.event.duration_seconds + _LONGEST_DRAIN_SECONDS
+    if expected > longest:
         expected = float(flow(scenario).times[-1])  # in full: capacity may grow meanwhile
-    if expected > event_seconds + _LONGEST_DRAIN_SECONDS:
+    if expected > longest:
         raise LimitExceeded(
             "the consumers' rate, or their tables' write units",
             "the last vote would be stored more than a week after the event.",
@@ -70,7 +62,7 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
     return _Simulation(scenario, seed, step).run()
 
 
-def roughly_seconds(scenario: EventScenario) -> float:
+def _roughly_seconds(scenario: EventScenario) -> float:
     """Return the seconds of the event and its drain if no capacity grows: a guess to choose steps by."""
     event, table = scenario.event, scenario.deployment.votes_table
     writer = scenario.lane_rate(scenario.writer).value * scenario.writer.per_shard * scenario.shards
@@ -80,66 +72,33 @@ def roughly_seconds(scenario: EventScenario) -> float:
     return max(event.duration_seconds, event.votes / min(writer, aggregator, stored))
 
 
-class _Sample(NamedTuple):
-    """All numbers at a time, under the names of ``Course``'s curves."""
-
-    times: float
-    sent: float
-    refused_by_api: float
-    refused_by_stream: float
-    stored: float
-    counted: float
-    vote_units: float
-    live_units: float
-    vote_units_throttled: float
-    live_units_throttled: float
-    writer_batches: float
-    aggregator_batches: float
-    writer_seconds: float
-    aggregator_seconds: float
-    storing_lag: float
-    live_lag: float
-    shards: float
-    cold_starts: float
-
-
-@dataclass
-class _Totals:
-    """Votes so far."""
-
-    sent: float = 0.0
-    refused_by_api: float = 0.0
-    refused_by_stream: float = 0.0
-
-
 class _Ages:
     """The age of the oldest unprocessed vote per shard, from samples of the arrivals so far."""
 
     def __init__(self, shards: int, samples: int) -> None:
         """Take the shards at the beginning, and a guess at how many samples there will be."""
-        self._times = np.zeros(samples)
-        self._came = np.zeros((samples, shards))
-        self._last = 0
+        self._times, self._came, self._last = np.zeros(samples), np.zeros((samples, shards)), 0
+        # Per consumer and shard: a sample at or before its oldest vote.
+        self._pointers = [np.zeros(shards, dtype=np.intp) for _ in range(2)]
 
     def sample(self, now: float, came: Array) -> None:
         """Remember the votes that have come into each shard so far; shards may have been added."""
         rows, columns = self._came.shape
         self._last += 1
-        if self._last == rows or len(came) > columns:
+        new = len(came) - columns
+        if self._last == rows or new > 0:
             more = rows if self._last == rows else 0
             self._times = np.pad(self._times, (0, more))
-            self._came = np.pad(self._came, ((0, more), (0, len(came) - columns)))
+            self._came = np.pad(self._came, ((0, more), (0, new)))
+            self._pointers = [np.pad(pointers, (0, new)) for pointers in self._pointers]
         self._times[self._last] = now
         self._came[self._last] = came
 
-    def oldest(self, pointers: npt.NDArray[np.intp], done: Array, waiting: Array) -> float:
-        """Return the age (s) of the oldest vote that waits in any shard, at the last sample.
-
-        ``pointers`` holds per shard a sample at or before that vote, and is moved on in place.
-        """
+    def oldest(self, consumer: int, done: Array, waiting: Array) -> float:
+        """Return the age (s) of the oldest vote that waits in any shard, at the last sample."""
         if not waiting.any():
             return 0.0
-        shards = np.arange(len(done))
+        shards, pointers = np.arange(len(done)), self._pointers[consumer]
         while True:
             after = np.minimum(pointers + 1, self._last)
             late = (after > pointers) & (self._came[after, shards] <= done)
@@ -156,39 +115,30 @@ class _Simulation:
     """Everything that changes from step to step."""
 
     def __init__(self, scenario: EventScenario, seed: int, step: float) -> None:
-        self._scenario = scenario
+        self._scenario, self._step = scenario, step
         self._random = np.random.default_rng(seed)
-        self._step = step
-        event, deployment = scenario.event, scenario.deployment
-        self._steps = whole(event.duration_seconds / step)
+        duration = scenario.event.duration_seconds
+        self._steps = whole(duration / step)
         # Samples fall on whole seconds, and there are not too many of them.
-        self._sample_every = max(1, round(1 / step)) * max(
-            1, floor(event.duration_seconds / _SAMPLES_AIMED_AT)
-        )
+        self._sample_every = max(1, round(1 / step)) * max(1, floor(duration / _SAMPLES_AIMED_AT))
         self._door = scenario.front_door()
         self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
-        self._shard_limit = scenario.records_per_shard.value
-        self._shards = scenario.shards
+        self._shard_limit, self._shards = scenario.records_per_shard.value, scenario.shards
         self._tokens = np.full(self._shards, self._shard_limit)
-        votes_table = table_meter(scenario, deployment.votes_table, scenario.partition_units.value)
-        tallies_table = table_meter(scenario, deployment.tallies_table, scenario.key_units)
+        votes_table, tallies_table = meters(scenario)
         self._writer = Lanes(scenario.writer, scenario, votes_table, self._random)
         self._aggregator = CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
-        self._vote_units = Units(scenario, live=False)
-        self._live_units = Units(scenario, live=True)
-        self._totals = _Totals()
+        self._consumers: tuple[Lanes, Lanes] = (self._writer, self._aggregator)
+        self._sent = self._refused_by_api = self._refused_by_stream = 0.0
         self._came = np.zeros(self._shards)
         self._phases = self._random.random(self._shards)
-        samples = self._steps // self._sample_every + 2
-        self._ages = _Ages(self._shards, samples)
-        self._pointers = [np.zeros(self._shards, dtype=np.intp) for _ in range(2)]
-        self._samples: list[_Sample] = []
+        self._ages = _Ages(self._shards, self._steps // self._sample_every + 2)
+        self._samples: list[dict[str, float]] = []
 
     def run(self) -> Course:
         """Play the event and its drain."""
-        event = self._scenario.event
         edges = np.arange(self._steps + 1, dtype=np.float64) * self._step
-        means = np.diff(event.sent(edges))
+        means = np.diff(self._scenario.event.sent(edges))
         self._sample(0.0)
         index = 0
         while index < self._steps or self._busy(index * self._step):
@@ -201,23 +151,18 @@ class _Simulation:
         return self._course()
 
     def _busy(self, now: float) -> bool:
-        return any(
-            bool(lanes.waiting.any()) or bool((lanes.free_at > now).any())
-            for lanes in (self._writer, self._aggregator)
-        )
+        return any(lanes.waiting.any() or (lanes.free_at > now).any() for lanes in self._consumers)
 
     def _advance(self, index: int, mean: float) -> None:
         now, end = index * self._step, (index + 1) * self._step
         if self._growth is not None:
-            self._grow(now)
+            self._grow_to(self._scenario.shards_for(self._growth.at(now)))
         per_lane = self._accept(mean, now) if mean > 0 else np.zeros_like(self._writer.queue)
-        self._came += per_lane.sum(axis=1)
-        for lanes, units, votes in (
-            (self._writer, self._vote_units, per_lane),
-            (self._aggregator, self._live_units, per_lane.sum(axis=1, keepdims=True)),
-        ):
+        per_shard = per_lane.sum(axis=1, keepdims=True)
+        self._came += per_shard[:, 0]
+        for lanes, votes in zip(self._consumers, (per_lane, per_shard), strict=True):
             fresh = lanes.arrive(votes, self._polled(lanes.lane, index), now, end)
-            lanes.work(fresh, now, end, units, self._offset())
+            lanes.work(fresh, now, end, self._offset())
 
     def _offset(self) -> float:
         """Return the random offset of ``thin``; above 0, so that a share of 1 keeps every vote."""
@@ -232,17 +177,14 @@ class _Simulation:
 
     def _accept(self, mean: float, now: float) -> Array:
         """Return the votes per lane that the door and the shards accept in a step."""
-        event = self._scenario.event
+        per_vote = self._scenario.event.requests_per_vote
         sent = self._random.poisson(mean * self._weights()).astype(np.float64)
-        total = float(sent.sum())
-        self._totals.sent += total
+        total, allowed = float(sent.sum()), self._door.offer(self._step) / per_vote
         admitted = sent
-        allowed = self._door.offer(self._step) / event.requests_per_vote
         if total > allowed:
             admitted = thin(sent.ravel(), floor(allowed) / total, self._offset()).reshape(sent.shape)
         passed = float(admitted.sum())
-        self._door.take(passed * event.requests_per_vote, self._step)
-        self._totals.refused_by_api += total - passed
+        self._door.take(passed * per_vote, self._step)
         in_shard = admitted.sum(axis=1)
         offered = self._tokens + self._shard_limit * self._step
         accepted = admitted
@@ -251,7 +193,9 @@ class _Simulation:
             accepted = thin(admitted, share, self._offset())
         taken = accepted.sum(axis=1)
         self._tokens = np.minimum(self._shard_limit, offered - taken)
-        self._totals.refused_by_stream += passed - float(taken.sum())
+        self._sent += total
+        self._refused_by_api += total - passed
+        self._refused_by_stream += passed - float(taken.sum())
         if self._growth is not None:
             self._growth.consumed(now, min(float(taken.sum()) / self._step, self._growth.at(now)))
         return accepted
@@ -264,68 +208,54 @@ class _Simulation:
         weights[0, 0] += hot
         return weights
 
-    def _grow(self, now: float) -> None:
-        """Add the shards of a growing stream."""
-        assert self._growth is not None  # noqa: S101 - asked by the only caller
-        shards = self._scenario.shards_for(self._growth.at(now))
-        if shards <= self._shards:
-            return
+    def _grow_to(self, shards: int) -> None:
         more = shards - self._shards
-        self._shards = shards
-        self._tokens = np.pad(self._tokens, (0, more), constant_values=self._shard_limit)
-        self._came = np.pad(self._came, (0, more))
-        self._phases = np.concatenate([self._phases, self._random.random(more)])
-        self._pointers = [np.pad(pointers, (0, more)) for pointers in self._pointers]
-        for lanes in (self._writer, self._aggregator):
-            lanes.spread_to(shards)
+        if more > 0:
+            self._shards = shards
+            self._tokens = np.pad(self._tokens, (0, more), constant_values=self._shard_limit)
+            self._came = np.pad(self._came, (0, more))
+            self._phases = np.concatenate([self._phases, self._random.random(more)])
+            for lanes in self._consumers:
+                lanes.spread_to(shards)
 
     def _sample(self, now: float) -> None:
         """Keep all numbers of this moment."""
         if now > 0:
             self._ages.sample(now, self._came)
+        waiting = [lanes.waiting for lanes in self._consumers]
         self._samples.append(
-            _Sample(
-                times=now,
-                sent=self._totals.sent,
-                refused_by_api=self._totals.refused_by_api,
-                refused_by_stream=self._totals.refused_by_stream,
-                stored=float((self._came - self._writer.waiting).sum()),
-                counted=float((self._came - self._aggregator.waiting).sum()),
-                vote_units=self._writer.units,
-                live_units=self._aggregator.units,
-                vote_units_throttled=self._writer.meter.throttled,
-                live_units_throttled=self._aggregator.meter.throttled,
-                writer_batches=self._writer.batches,
-                aggregator_batches=self._aggregator.batches,
-                writer_seconds=self._writer.seconds,
-                aggregator_seconds=self._aggregator.seconds,
-                storing_lag=self._lag(self._writer, self._pointers[0]),
-                live_lag=self._lag(self._aggregator, self._pointers[1]),
-                shards=float(self._shards),
-                cold_starts=self._door.cold_starts,
-            )
+            {
+                "times": now,
+                "sent": self._sent,
+                "refused_by_api": self._refused_by_api,
+                "refused_by_stream": self._refused_by_stream,
+                "stored": float((self._came - waiting[0]).sum()),
+                "counted": float((self._came - waiting[1]).sum()),
+                "storing_lag": self._lag(0, waiting[0]),
+                "live_lag": self._lag(1, waiting[1]),
+            }
+            | totals(self._writer, self._aggregator, self._door, self._shards)
         )
 
-    def _lag(self, lanes: Lanes, pointers: npt.NDArray[np.intp]) -> float:
+    def _lag(self, consumer: int, waiting: Array) -> float:
         """Return the age of a consumer's oldest unfinished vote; it was on its way for a while first."""
-        waiting = lanes.waiting
-        age = self._ages.oldest(pointers, self._came - waiting, waiting)
-        return age + lanes.lane.on_its_way if age > 0 else 0.0
+        age = self._ages.oldest(consumer, self._came - waiting, waiting)
+        return age + self._consumers[consumer].lane.on_its_way if age > 0 else 0.0
 
     def _course(self) -> Course:
         """Return the curves."""
-        columns = dict(zip(_Sample._fields, np.array(self._samples).T, strict=True))
+        columns = curves(self._samples)
         own = columns.pop("times")
-        ends = [lanes.ended + lanes.lane.on_its_way for lanes in (self._writer, self._aggregator)]
+        ends = [lanes.ended + lanes.lane.on_its_way for lanes in self._consumers]
         times = np.union1d(own, ends)
-        curves = {name: np.interp(times, own, column) for name, column in columns.items()}
+        found = {name: np.interp(times, own, column) for name, column in columns.items()}
         # The last vote of each consumer is processed when its batch ends.
-        for name, end in (("stored", ends[0]), ("counted", ends[1])):
+        for name, end in zip(("stored", "counted"), ends, strict=True):
             column = columns[name]
             unfinished = (own < end) & (column < column[-1])
             known = np.append(own[unfinished], end)
             done = np.interp(times, known, np.append(column[unfinished], column[-1]))
             # Between two samples, a vote can't be processed before it was accepted.
-            accepted = curves["sent"] - curves["refused_by_api"] - curves["refused_by_stream"]
-            curves[name] = np.minimum(done, accepted)
-        return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **curves)
+            accepted = found["sent"] - found["refused_by_api"] - found["refused_by_stream"]
+            found[name] = np.minimum(done, accepted)
+        return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **found)

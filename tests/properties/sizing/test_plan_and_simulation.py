@@ -97,7 +97,7 @@ def test_the_plans_numbers_are_the_simulations(event: VotingEvent, wanted: Goals
         raise
     note(f"{event!r}, {wanted!r}, seed={seed}")  # in full: the failing case is printed shortened
     course = simulate(found.scenario, seed, STEP)
-    expected, simulated = CourseSummary.of(found.course), CourseSummary.of(course)
+    expected, simulated = CourseSummary(found.course), CourseSummary(course)
     for name, allowed in grain(found.scenario, expected).items():
         said, seen = getattr(expected, name), getattr(simulated, name)
         assert abs(said - seen) <= max(TOLERANCE * max(said, seen), allowed), name

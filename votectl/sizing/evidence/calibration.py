@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,11 +26,8 @@ Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 # Lambda's log line of an invocation: its time without the network.
 REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
-
 REPORTED, TIMED = "Lambda's REPORT line", "a clock at the caller"
-
-# Not above the sequence numbers that Kinesis gives today.
-_FIRST_SEQUENCE = 10**50
+_FIRST_SEQUENCE = 10**50  # not above the sequence numbers that Kinesis gives today
 
 
 class EvidenceFile(BaseModel):
@@ -63,21 +60,16 @@ class FunctionMeasurement(EvidenceFile):
         """Return base and slope in seconds: least squares over each batch size's median."""
         sizes = np.array([sample.batch_size for sample in self.samples], dtype=np.float64)
         times = np.array([median(sample.milliseconds) for sample in self.samples]) / 1000
-        design = np.column_stack([np.ones_like(sizes), sizes])
-        (base, slope), *_ = np.linalg.lstsq(design, times, rcond=None)
+        (base, slope), *_ = np.linalg.lstsq(np.column_stack([np.ones_like(sizes), sizes]), times, rcond=None)
         if slope < 0:
             return float(times.mean()), 0.0
-        if base < 0:
-            return 0.0, float((sizes @ times) / (sizes @ sizes))
-        return float(base), float(slope)
+        return (float(base), float(slope)) if base >= 0 else (0.0, float((sizes @ times) / (sizes @ sizes)))
 
     def spread(self) -> float:
         """Return the largest deviation of a median from the line, as a share of it."""
         base, slope = self.line()
-        return max(
-            abs(median(sample.milliseconds) / 1000 / (base + slope * sample.batch_size) - 1)
-            for sample in self.samples
-        )
+        points = ((median(sample.milliseconds) / 1000, sample.batch_size) for sample in self.samples)
+        return max(abs(time / (base + slope * size) - 1) for time, size in points)
 
 
 class Calibration(EvidenceFile):
@@ -90,11 +82,12 @@ class Calibration(EvidenceFile):
 
     def function_times(self) -> FunctionTimes:
         """Return the times to plan with."""
+        writer, aggregator = self.vote_writer, self.vote_aggregator
         return FunctionTimes(
-            writer=self._time("writer", self.vote_writer),
-            aggregator=self._time("aggregator", self.vote_aggregator),
-            writer_memory_mb=None if self.vote_writer is None else self.vote_writer.memory_mb,
-            aggregator_memory_mb=None if self.vote_aggregator is None else self.vote_aggregator.memory_mb,
+            writer=self._time("writer", writer),
+            aggregator=self._time("aggregator", aggregator),
+            writer_memory_mb=None if writer is None else writer.memory_mb,
+            aggregator_memory_mb=None if aggregator is None else aggregator.memory_mb,
         )
 
     def _time(self, name: str, measurement: FunctionMeasurement | None) -> FunctionTime | None:
@@ -117,36 +110,28 @@ def events(
 ) -> Iterator[dict[str, Any]]:
     """Yield events like the mapping's, each with first votes of new voters.
 
-    Args:
-        poll_id: an open poll, made for this.
-        option: one of its options.
-        run: a word unique to this run, so that all voters are new.
-        batch_size: votes in an event.
-        arrived_at: epoch seconds; the poll must be open then.
+    ``run`` is a word unique to this run, so that all voters are new. The poll is open at ``arrived_at``.
     """
-    shard = f"shardId-calibration-{run}-{batch_size}"
-    data = base64.b64encode(json.dumps({"poll_id": poll_id, "option": option}).encode()).decode()
-    numbers = count(_FIRST_SEQUENCE)
-    while True:
-        sequences = [str(next(numbers)) for _ in range(batch_size)]
-        yield {
-            "Records": [
-                {
-                    "eventID": f"{shard}:{sequence}",
-                    "eventName": "aws:kinesis:record",
-                    "eventSource": "aws:kinesis",
-                    "eventVersion": "1.0",
-                    "kinesis": {
-                        "kinesisSchemaVersion": "1.0",
-                        "partitionKey": f"calibrate-{run}-{batch_size}-{sequence[-9:]}",
-                        "sequenceNumber": sequence,
-                        "data": data,
-                        "approximateArrivalTimestamp": arrived_at,
-                    },
-                }
-                for sequence in sequences
-            ]
+    vote = json.dumps({"poll_id": poll_id, "option": option}).encode()
+    numbers, shard = count(_FIRST_SEQUENCE), f"shardId-calibration-{run}-{batch_size}"
+
+    def record(sequence: str) -> dict[str, Any]:
+        return {
+            "eventID": f"{shard}:{sequence}",
+            "eventName": "aws:kinesis:record",
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": f"calibrate-{run}-{batch_size}-{sequence[-9:]}",
+                "sequenceNumber": sequence,
+                "data": base64.b64encode(vote).decode(),
+                "approximateArrivalTimestamp": arrived_at,
+            },
         }
+
+    while True:
+        yield {"Records": [record(str(next(numbers))) for _ in range(batch_size)]}
 
 
 def measure(
@@ -160,14 +145,7 @@ def measure(
 ) -> FunctionMeasurement:
     """Invoke a function ``repeats`` times per batch size, after one invocation that is ignored.
 
-    Args:
-        client: the Lambda client.
-        function: the function's name.
-        batch_events: yields events of a batch size, with new voters each.
-        batch_sizes: votes in a batch, at least two of them.
-        repeats: invocations per size.
-        seconds: a clock, used where the cloud reports no duration.
-        progress: called after each invocation.
+    ``seconds`` is a clock, used where the cloud reports no duration. ``progress`` is called after each invocation.
 
     Raises:
         InvocationFailed: the function failed, or returned failed records.
@@ -176,27 +154,19 @@ def measure(
     samples, clock = [], REPORTED
     for size in batch_sizes:
         times = []
-        for number, event in zip(range(repeats + 1), batch_events(size), strict=False):
-            taken = invoke(client, function, event, seconds)
-            clock = TIMED if taken.reported is None else REPORTED
-            if number:
-                times.append((taken.reported or taken.elapsed) * 1000)
+        for _, event in zip(range(repeats + 1), batch_events(size), strict=False):
+            elapsed, reported = invoke(client, function, event, seconds)
+            clock = TIMED if reported is None else REPORTED
+            times.append((reported or elapsed) * 1000)
             progress()
-        samples.append(TimingSample(batch_size=size, milliseconds=tuple(times)))
+        samples.append(TimingSample(batch_size=size, milliseconds=tuple(times[1:])))
     return FunctionMeasurement(memory_mb=memory, clock=clock, samples=tuple(samples))
-
-
-class InvocationTime(NamedTuple):
-    """An invocation's seconds: at the caller, and as Lambda reports them (None: it does not)."""
-
-    elapsed: float
-    reported: float | None
 
 
 def invoke(
     client: "LambdaClient", function: str, event: dict[str, Any], seconds: Callable[[], float]
-) -> InvocationTime:
-    """Invoke a function and return how long it took.
+) -> tuple[float, float | None]:
+    """Return an invocation's seconds: at the caller, and as Lambda reports them (None: it does not).
 
     Raises:
         InvocationFailed: the function failed, or returned failed records.
@@ -204,15 +174,12 @@ def invoke(
     payload = json.dumps(event, separators=(",", ":")).encode()
     began = seconds()
     answer = client.invoke(FunctionName=function, Payload=payload, LogType="Tail")
-    elapsed = seconds() - began
-    result = answer["Payload"].read()
+    elapsed, result = seconds() - began, answer["Payload"].read()
     if answer.get("FunctionError"):
         raise InvocationFailed(f"{function} failed: {result[:500].decode(errors='replace')}")
-    failures = json.loads(result).get("batchItemFailures", [])
-    if failures:
+    if json.loads(result).get("batchItemFailures"):
         raise InvocationFailed(
             f"{function} returned a batch of {len(event['Records'])} as failed: throttled, or the poll is not open"
         )
-    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-    reported = REPORT.search(log)
-    return InvocationTime(elapsed, None if reported is None else float(reported[1]) / 1000)
+    reported = REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
+    return elapsed, None if reported is None else float(reported[1]) / 1000

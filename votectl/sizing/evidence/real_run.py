@@ -4,7 +4,7 @@ A local cloud is slower than AWS and has no limits. But its writes per vote, bat
 the model.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,32 +20,33 @@ from votectl.sizing.facts import Facts
 from votectl.sizing.scenario import EventScenario, our_writing
 from votectl.sizing.simulate import simulate
 
+Some = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float | None, Field(gt=0, allow_inf_nan=False)]
 
 TOLERANCE = 0.1
 SEEDS = 5
 
 
 class RunNumbers(EvidenceFile):
-    """The run's numbers, from the functions' metrics and the tables' reported units."""
+    """The run's numbers, from the functions' metrics and the tables' reported units.
 
-    votes_accepted: Annotated[float, Field(gt=0)]
-    writer_batches: Annotated[float, Field(gt=0)]
+    ``votes_folded`` were not written, because the same voter has a later one in the same batch. The seconds are
+    those of all invocations. The machine's speed is not compared, so the simulation uses these times.
+    """
+
+    votes_accepted: Some
+    writer_batches: Some
     vote_write_units: NotNegative
-    # Votes that were not written, because the same voter has a later one in the same batch.
     votes_folded: NotNegative = 0.0
-    aggregator_batches: Annotated[float, Field(gt=0)]
+    aggregator_batches: Some
     live_rows_written: NotNegative
-    # Time of all invocations. The machine's speed is not compared, so the simulation uses these times.
-    writer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
-    aggregator_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    writer_seconds: Seconds = None
+    aggregator_seconds: Seconds = None
 
 
 class RealRun(EvidenceFile):
-    """An event as it was sent, the deployment, and the measured numbers.
-
-    Surroundings: one, or the two ends of a range.
-    """
+    """An event as it was sent, the deployment, its surroundings (one, or a range's ends), and the measured numbers."""
 
     description: str
     event: VotingEvent
@@ -53,26 +54,18 @@ class RealRun(EvidenceFile):
     surroundings: Annotated[tuple[Surroundings, ...], Field(min_length=1, max_length=2)] = (Surroundings(),)
     measured: RunNumbers
 
-    def function_times(self) -> FunctionTimes:
-        """Return the functions' mean times in this run, where they were measured: the same for every batch."""
-        done = self.measured
-
-        def mean(name: str, seconds: float | None, batches: float) -> FunctionTime | None:
-            if seconds is None:
-                return None
-            return measured(name, seconds / batches, 0.0, "this run's invocations")
-
-        return FunctionTimes(
-            writer=mean("writer", done.writer_seconds, done.writer_batches),
-            aggregator=mean("aggregator", done.aggregator_seconds, done.aggregator_batches),
-        )
-
     def scenarios(self, facts: Facts, times: FunctionTimes) -> Iterator[EventScenario]:
         """Yield the two ends of the range in which the run was.
 
-        A repeated vote costs one unit while the writer remembers its voter, and two otherwise.
+        A repeated vote costs one unit while the writer remembers its voter, and two otherwise. A function takes
+        the mean time of this run's invocations, where it was measured and ``times`` does not say another one.
         """
-        own, ours = self.function_times(), our_writing(facts)
+        done, ours = self.measured, our_writing(facts)
+
+        def mean(name: str, seconds: float | None, batches: float) -> FunctionTime | None:
+            source = "this run's invocations"
+            return None if seconds is None else measured(name, seconds / batches, 0.0, source)
+
         ends = ((self.surroundings[0], 1.0), (self.surroundings[-1], ours.repeated_vote_units))
         for surroundings, units in ends:
             yield EventScenario.expected(
@@ -81,8 +74,9 @@ class RealRun(EvidenceFile):
                 facts,
                 surroundings=surroundings,
                 writing=ours.model_copy(update={"repeated_vote_units": units}),
-                writer_time=times.writer or own.writer,
-                aggregator_time=times.aggregator or own.aggregator,
+                writer_time=times.writer or mean("writer", done.writer_seconds, done.writer_batches),
+                aggregator_time=times.aggregator
+                or mean("aggregator", done.aggregator_seconds, done.aggregator_batches),
             )
 
 
@@ -121,40 +115,31 @@ def simulations(
     Arrival times and the begin of windows are random, in the run as in a simulation. So two simulations of a
     short event differ by some per cent.
     """
-    return [
-        simulate(scenario, seed + number, step)
-        for scenario in run.scenarios(facts, times)
-        for number in range(SEEDS)
-    ]
+    scenarios = run.scenarios(facts, times)
+    return [simulate(scenario, seed + number, step) for scenario in scenarios for number in range(SEEDS)]
 
 
 def compare(run: RealRun, courses: Iterable[Course]) -> Sequence[ComparedNumber]:
     """Return the numbers that can be compared."""
-    summaries = [CourseSummary.of(course) for course in courses]
+    summaries = [CourseSummary(course) for course in courses]
     most_shards = max(summary.shards_peak for summary in summaries)
     shards = given("shards", most_shards, "shards", "the stream's")
     window = run.deployment.vote_aggregator.batching_window_seconds or 1.0
     windows = given("windows of the event", run.event.duration_seconds / window, "", "duration / window")
-
-    def number(name: str) -> Figure:
-        return given(name, getattr(run.measured, name), "", f"the run: {run.description}")
-
-    def row(real: Figure, simulated: Callable[[CourseSummary], float], *, counting: bool) -> ComparedNumber:
-        found = [simulated(summary) for summary in summaries]
-        return ComparedNumber(real, min(found), max(found), counting)
-
-    accepted, units = number("votes_accepted"), number("vote_write_units")
-    batches, live_batches = number("writer_batches"), number("aggregator_batches")
-    per_vote = derived("write units per vote", "units", units / (accepted - number("votes_folded")))
-    batch = derived("votes per writer batch", "votes", accepted / batches)
-    live_batch = derived("votes per aggregator batch", "votes", accepted / live_batches)
-    rows = derived("live rows per shard and window", "rows", number("live_rows_written") / shards / windows)
-    return [
-        row(per_vote, lambda summary: summary.vote_units / summary.votes_stored, counting=False),
-        row(batch, lambda summary: summary.writer_batch_mean, counting=False),
-        row(live_batch, lambda summary: summary.aggregator_batch_mean, counting=True),
-        row(rows, lambda summary: summary.live_units / most_shards / windows.value, counting=True),
-    ]
+    source = f"the run: {run.description}"
+    told = {name: given(name, value or 0.0, "", source) for name, value in run.measured.model_dump().items()}
+    accepted, units = told["votes_accepted"], told["vote_write_units"]
+    per_vote = derived("write units per vote", "units", units / (accepted - told["votes_folded"]))
+    batch = derived("votes per writer batch", "votes", accepted / told["writer_batches"])
+    live_batch = derived("votes per aggregator batch", "votes", accepted / told["aggregator_batches"])
+    rows = derived("live rows per shard and window", "rows", told["live_rows_written"] / shards / windows)
+    simulated = (
+        (per_vote, [each.vote_units / each.votes_stored for each in summaries], False),
+        (batch, [each.writer_batch_mean for each in summaries], False),
+        (live_batch, [each.aggregator_batch_mean for each in summaries], True),
+        (rows, [each.live_units / most_shards / windows.value for each in summaries], True),
+    )
+    return [ComparedNumber(real, min(found), max(found), counting) for real, found, counting in simulated]
 
 
 def figures(

@@ -31,7 +31,6 @@ from voting.polls import Option, Poll
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
 # A rehearsal is not a load test: a few votes show what is compared.
@@ -49,9 +48,6 @@ _TICK_SECONDS = 0.1
 _RECORDS_PER_CALL = 500
 _BIN_SECONDS = 1.0  # of the rate as it was sent
 _STEEP = 1e-6  # share of an event in which the rate changes from one bin to the next
-
-
-# Sending
 
 
 class PlannedVote(NamedTuple):
@@ -78,10 +74,8 @@ class SentVotes:
 
 def random_votes(event: VotingEvent, seed: int) -> Iterator[list[PlannedVote]]:
     """Yield the votes of each tick: a random number around the arrival curve, with repeats."""
-    random = np.random.default_rng(seed)
+    random, shares = np.random.default_rng(seed), np.array(event.poll_shares)
     edges = np.arange(0, event.duration_seconds + _TICK_SECONDS, _TICK_SECONDS)
-    shares = np.array(event.poll_shares)
-    voters = 0
     earlier: list[tuple[int, str]] = []
     for mean in np.diff(event.sent(edges)):
         tick = []
@@ -89,8 +83,8 @@ def random_votes(event: VotingEvent, seed: int) -> Iterator[list[PlannedVote]]:
             if earlier and random.random() < event.repeats:
                 poll, voter = earlier[random.integers(len(earlier))]
             else:
-                poll, voter = int(random.choice(len(shares), p=shares)), f"rehearsal-{seed}-{voters}"
-                voters += 1
+                poll = int(random.choice(len(shares), p=shares))
+                voter = f"rehearsal-{seed}-{len(earlier)}"
                 earlier.append((poll, voter))
             tick.append(PlannedVote(poll, int(random.integers(event.options_per_poll)), voter))
         yield tick
@@ -104,25 +98,25 @@ def send(
     Raises:
         RehearsalFailed: the stream refused votes.
     """
-    put, rows = [], set()
-    began = time.monotonic()
+    put, rows, began = [], set(), time.monotonic()
+
+    def data(vote: PlannedVote) -> bytes:
+        poll = polls[vote.poll]
+        return json.dumps({"poll_id": poll.poll_id, "option": poll.options[vote.option].id}).encode()
+
     for number, tick in enumerate(ticks, 1):
         put.append((time.monotonic() - began, len(tick)))
         for part in batched(tick, _RECORDS_PER_CALL, strict=False):
-            records = [_record(polls[vote.poll], vote) for vote in part]
-            answer = client.put_records(StreamName=stream, Records=records)
+            answer = client.put_records(
+                StreamName=stream, Records=[{"PartitionKey": vote.voter, "Data": data(vote)} for vote in part]
+            )
             if refused := answer["FailedRecordCount"]:
                 raise RehearsalFailed(
-                    f"the stream refused {refused} of {len(records)} votes: rehearse a lower rate"
+                    f"the stream refused {refused} of {len(part)} votes: rehearse a lower rate"
                 )
         rows |= {(vote.poll, vote.voter) for vote in tick}
         time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
     return SentVotes(len(rows), time.monotonic() - began, put)
-
-
-def _record(poll: Poll, vote: PlannedVote) -> "PutRecordsRequestEntryTypeDef":
-    data = {"poll_id": poll.poll_id, "option": poll.options[vote.option].id}
-    return {"PartitionKey": vote.voter, "Data": json.dumps(data).encode()}
 
 
 def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
@@ -130,8 +124,7 @@ def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
     bins = max(1, round(sent.seconds / _BIN_SECONDS))
     times, votes = np.array(sent.put).T
     counts, edges = np.histogram(times, bins=bins, range=(0.0, sent.seconds), weights=votes)
-    rates = counts / (sent.seconds / bins)
-    shares = edges / sent.seconds
+    rates, shares = counts / (sent.seconds / bins), edges / sent.seconds
     points = []
     for level, begins, ends in zip(rates / rates.max(), shares, shares[1:], strict=False):
         points += [(float(begins), float(level)), (float(ends) * (1 - _STEEP), float(level))]
@@ -144,9 +137,6 @@ def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
         "changed_minds": 1 - sent.rows / sent.votes,
     }
     return VotingEvent.model_validate(event.model_dump() | changed)
-
-
-# Measuring
 
 
 @dataclass
@@ -173,13 +163,9 @@ class LoggedWork:
             self.batches += bool(numbers.get(Metric.RECORDS_RECEIVED))
 
 
-def logged_work(client: "CloudWatchLogsClient", function: str, since_ms: int) -> LoggedWork:
-    """Return a function's work since a time (epoch ms)."""
-    done = LoggedWork()
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{function}", startTime=since_ms
-    )
-    for page in pages:
+def _logged_work(client: "CloudWatchLogsClient", function: str, since_ms: int) -> LoggedWork:
+    pages, done = client.get_paginator("filter_log_events"), LoggedWork()
+    for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since_ms):
         for line in page["events"]:
             done.add(line["message"])
     return done
@@ -221,7 +207,7 @@ def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, s
         found: list[LoggedWork] = []
 
         def complete() -> bool:
-            found[:] = [logged_work(logs, name, since_ms) for name in functions]
+            found[:] = [_logged_work(logs, name, since_ms) for name in functions]
             return all(
                 done.invocations >= done.batches and done.counts[Metric.VOTES_ACCEPTED] >= votes
                 for done, votes in zip(found, (written, counted), strict=True)
@@ -232,11 +218,11 @@ def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, s
 
     # Every lane's function must have started, and its log must be complete, before the measurement.
     invoking = _invoking_seconds(target.vote_writer_function, warming, "before")
-    voters = range(_WARMING_VOTES * (settings.stream.shard_count or 4))
-    warm = [PlannedVote(0, 0, f"warming-{voter}") for voter in voters]
-    send(kinesis, target.stream_name, [warming], [warm])
-    _wait(lambda: reader.live(warming.poll_id).total == len(warm))
-    logged(number, len(warm) + _DIRECT_INVOCATIONS * _DIRECT_VOTES, len(warm))
+    warm = _WARMING_VOTES * (settings.stream.shard_count or 4)
+    votes = [PlannedVote(0, 0, f"warming-{voter}") for voter in range(warm)]
+    send(kinesis, target.stream_name, [warming], [votes])
+    _wait(lambda: reader.live(warming.poll_id).total == warm)
+    logged(number, warm + _DIRECT_INVOCATIONS * _DIRECT_VOTES, warm)
     since_ms = desk.now_ms() + 1
     sent = send(kinesis, target.stream_name, voted, random_votes(event, number + seed))
     _wait(lambda: sum(reader.live(poll.poll_id).total for poll in voted) == sent.votes)
@@ -295,11 +281,11 @@ def _invoking_seconds(function: str, poll: Poll, run: str) -> list[float]:
     """Return the overhead of invocations in seconds: the caller's time less the function's own."""
     client = boto3.client("lambda")
     batches = calibration.events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time())
-    taken = []
-    for event in islice(batches, _DIRECT_INVOCATIONS):
-        seconds = calibration.invoke(client, function, event, time.perf_counter)
-        taken.append(max(0.0, seconds.elapsed - (seconds.reported or seconds.elapsed)))
-    return taken
+    taken = (
+        calibration.invoke(client, function, event, time.perf_counter)
+        for event in islice(batches, _DIRECT_INVOCATIONS)
+    )
+    return [max(0.0, elapsed - (reported or elapsed)) for elapsed, reported in taken]
 
 
 def emulated(invoking: Sequence[float]) -> tuple[Surroundings, ...]:

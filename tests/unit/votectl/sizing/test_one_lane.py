@@ -58,5 +58,5 @@ def test_both_form_the_batches_of_one_lane(
     )
     exact = batches_vote_by_vote(played.writer, rate)
     by_chance = 0.02 * exact + 4 * sqrt(exact) / 2
-    assert CourseSummary.of(flow(played)).writer_batches == pytest.approx(exact, abs=by_chance)
-    assert CourseSummary.of(simulate(played, 1, 0.5)).writer_batches == pytest.approx(exact, abs=by_chance)
+    assert CourseSummary(flow(played)).writer_batches == pytest.approx(exact, abs=by_chance)
+    assert CourseSummary(simulate(played, 1, 0.5)).writer_batches == pytest.approx(exact, abs=by_chance)

@@ -9,11 +9,12 @@ from votectl.settings.deployment import BillingMode, StreamMode, Surroundings
 from votectl.sizing.choices import Preference
 from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.course import CourseSummary
+from votectl.sizing.doors import PROVISIONED
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, event
 from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.facts import Facts
-from votectl.sizing.plan import PROVISIONED, CapacityPlan, plan
+from votectl.sizing.plan import CapacityPlan, plan
 from votectl.sizing.predict import flow
 from votectl.sizing.simulate import simulate
 
@@ -113,7 +114,7 @@ def test_a_later_deadline_is_not_dearer(facts: Facts) -> None:
 def test_the_plan_keeps_its_promises_in_the_simulation(facts: Facts, prefer: Preference) -> None:
     goals = Goals(final_deadline_seconds=120, live_lag_seconds=8, prefer=prefer)
     found = plan(event(peak=2_000, duration=120, changed_minds=0.1), goals, facts)
-    outcome = CourseSummary.of(simulate(found.scenario, 3, 0.5))
+    outcome = CourseSummary(simulate(found.scenario, 3, 0.5))
     assert outcome.votes_refused_by_api == outcome.votes_refused_by_stream == 0
     assert outcome.vote_units_throttled == 0
     assert outcome.live_lag_peak <= goals.live_lag_seconds
@@ -141,7 +142,7 @@ def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> Non
     assert found.deployment.stream.mode is StreamMode.ON_DEMAND
     played = simulate(found.scenario, 1, 0.5)
     assert played.live_units_throttled[-1] == 0
-    assert CourseSummary.of(played).live_lag_peak < 3
+    assert CourseSummary(played).live_lag_peak < 3
 
 
 def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
@@ -213,7 +214,7 @@ def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts
     )
     assert few.deployment.tallies_table.billing_mode is BillingMode.PAY_PER_REQUEST
     assert many.deployment.tallies_table.billing_mode is BillingMode.PROVISIONED
-    played = CourseSummary.of(simulate(many.scenario, 1, 0.5))
+    played = CourseSummary(simulate(many.scenario, 1, 0.5))
     assert played.live_units_peak > 4_000
     assert played.live_lag_peak < 7
 
@@ -327,8 +328,8 @@ def test_without_provisioned_containers_a_sudden_rise_is_refused(facts: Facts) -
         replace(found.scenario, surroundings=Surroundings(ingress_ready=number)) for number in (6_000, 0)
     )
     for play in (flow, lambda scenario: simulate(scenario, 1, 0.5)):
-        assert CourseSummary.of(play(ready)).votes_refused_by_api == 0
-        lost = CourseSummary.of(play(cold))
+        assert CourseSummary(play(ready)).votes_refused_by_api == 0
+        lost = CourseSummary(play(cold))
         # At first 1,000 containers answer 10 requests a second each, then 1,000 a second more.
         assert lost.votes_refused_by_api == pytest.approx(40_000**2 / 1_000 / 2, rel=0.1)
         assert lost.cold_starts == pytest.approx(5_000, rel=0.03)

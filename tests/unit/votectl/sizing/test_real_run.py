@@ -126,7 +126,7 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
         )
 
     courses = real_run.simulations(with_batches(26), facts, FunctionTimes(), 1, None)
-    sizes = [CourseSummary.of(course).aggregator_batch_mean for course in courses]
+    sizes = [CourseSummary(course).aggregator_batch_mean for course in courses]
     quick, slow = sizes[: real_run.SEEDS], sizes[real_run.SEEDS :]
 
     def row(batches: float) -> ComparedNumber:

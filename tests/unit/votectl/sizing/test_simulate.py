@@ -21,7 +21,7 @@ from votectl.sizing.simulate import simulate, step_seconds
 
 
 def outcome(played: EventScenario, step: float = 0.5) -> CourseSummary:
-    return CourseSummary.of(simulate(played, 1, step))
+    return CourseSummary(simulate(played, 1, step))
 
 
 def test_one_seed_gives_one_course(scenario: Callable[..., EventScenario]) -> None:
@@ -96,7 +96,7 @@ def test_a_small_table_makes_a_flat_line_and_a_backlog(scenario: Callable[..., E
         ),
         step=1.0,
     )
-    found = CourseSummary.of(course)
+    found = CourseSummary(course)
     burst = 300 * 400 / (1_000 - 400)  # s until what was kept is used up
     units = np.interp([burst + 30, burst + 330], course.times, course.vote_units)
     assert np.diff(units)[0] == pytest.approx(400 * 300, rel=0.01)
@@ -109,7 +109,7 @@ def test_a_paced_writer_makes_a_flat_line_without_throttles(scenario: Callable[.
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=500, read_units=1)
     played = scenario(deployment={"votes_table": table, "vote_writer": Writer(write_share=0.8)})
     course = simulate(played, 1, 0.5)
-    found = CourseSummary.of(course)
+    found = CourseSummary(course)
     minutes = np.interp([30, 60, 90, 120], course.times, course.vote_units)
     assert np.diff(minutes) == pytest.approx([400 * 30] * 3, rel=0.02)
     assert found.vote_units_throttled == 0
@@ -140,7 +140,7 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
     def counted(units: int) -> tuple[CourseSummary, float]:
         table = Table(billing_mode=BillingMode.PROVISIONED, write_units=units, read_units=1)
         course = simulate(scenario(event=event, deployment={"tallies_table": table}), 1, 0.5)
-        return CourseSummary.of(course), float(course.live_units_throttled[-1])
+        return CourseSummary(course), float(course.live_units_throttled[-1])
 
     (enough, never), (scarce, often) = counted(10_000), counted(10)
     assert never == 0 < often
