@@ -11,10 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from votectl.settings.choices import Door, UserPoolTier
 
 Count = Annotated[int, Field(ge=1)]
+Memory = Annotated[int, Field(ge=128, le=10_240)]  # MB
+Rate = Annotated[float, Field(gt=0)]
+BatchSize = Annotated[int, Field(ge=1, le=10_000)]
+Window = Annotated[int, Field(ge=0, le=300)]  # s
 
 
 class SettingsModel(BaseModel):
-    """Base of the models here."""
+    """Base of the models here. An object without settings here is there, or null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +47,7 @@ class Architecture(StrEnum):
 class Api(SettingsModel):
     """The front door: its throttle (requests per second, and a bucket), its batch endpoint and its access log."""
 
-    throttling_rate_limit: Annotated[float, Field(gt=0)] = 10_000
+    throttling_rate_limit: Rate = 10_000
     throttling_burst_limit: Count = 5_000
     access_log_enabled: bool = False
     batch_enabled: bool = False
@@ -53,8 +57,8 @@ class Api(SettingsModel):
 class Ingress(SettingsModel):
     """The function behind the doors ``http`` and ``url``."""
 
-    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 256
-    provisioned_concurrency: Annotated[int | None, Field(ge=1)] = None
+    memory_mb: Memory = 256
+    provisioned_concurrency: Count | None = None
     reserved_concurrency: Annotated[int | None, Field(ge=0)] = None
 
 
@@ -87,7 +91,7 @@ class Web(SettingsModel):
 class Tally(SettingsModel):
     """When a tally begins and proves the drain, and when it counts again (0: never)."""
 
-    settle_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    settle_seconds: Window = 30
     recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 900
 
 
@@ -95,8 +99,8 @@ class ResultsApi(SettingsModel):
     """The API that viewers read: its function's memory, each read's limits, and whether it has CloudFront."""
 
     cdn_enabled: bool = False
-    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
-    throttling_rate_limit: Annotated[float, Field(gt=0)] = 1_000
+    memory_mb: Memory = 512
+    throttling_rate_limit: Rate = 1_000
     throttling_burst_limit: Count = 500
 
 
@@ -119,10 +123,10 @@ class Table(SettingsModel):
     """A table's capacity. Units per second; ``max_*`` are ceilings of an on-demand table."""
 
     billing_mode: BillingMode = BillingMode.PAY_PER_REQUEST
-    read_units: Annotated[int | None, Field(ge=1)] = None
-    write_units: Annotated[int | None, Field(ge=1)] = None
-    max_read_units: Annotated[int | None, Field(ge=1)] = None
-    max_write_units: Annotated[int | None, Field(ge=1)] = None
+    read_units: Count | None = None
+    write_units: Count | None = None
+    max_read_units: Count | None = None
+    max_write_units: Count | None = None
     point_in_time_recovery: bool = True
 
     @model_validator(mode="after")
@@ -145,10 +149,10 @@ class Table(SettingsModel):
 class Consumer(SettingsModel):
     """One consumer: its function and its event source mapping."""
 
-    batch_size: Annotated[int, Field(ge=1, le=10_000)]
-    batching_window_seconds: Annotated[int, Field(ge=0, le=300)]
+    batch_size: BatchSize
+    batching_window_seconds: Window
     parallelization_factor: Annotated[int, Field(ge=1, le=10)] = 1
-    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 1024
+    memory_mb: Memory = 1024
     timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 60
     enhanced_fan_out: bool = False
 
@@ -160,8 +164,8 @@ class Writer(Consumer):
     together write no faster than this share of the table's write units; None: as fast as they can.
     """
 
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
-    batching_window_seconds: Annotated[int, Field(ge=0, le=300)] = 1
+    batch_size: BatchSize = 500
+    batching_window_seconds: Window = 1
     write_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     write_share: Annotated[float | None, Field(gt=0, le=1)] = None
 
@@ -169,15 +173,15 @@ class Writer(Consumer):
 class Aggregator(Consumer):
     """The vote aggregator. Its counts rest on order within a shard: one lane each."""
 
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    batching_window_seconds: Annotated[int, Field(ge=0, le=300)] = 2
+    batch_size: BatchSize = 10_000
+    batching_window_seconds: Window = 2
     parallelization_factor: Annotated[int, Field(ge=1, le=1)] = 1
 
 
 class UniqueCount(SettingsModel):
     """The count of voters while a poll is open: how often it is refreshed, and its function's memory."""
 
-    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
+    memory_mb: Memory = 512
     refresh_seconds: Annotated[int, Field(ge=10, le=3_600)] = 30
 
 
@@ -248,8 +252,8 @@ class LiveWrites(StrEnum):
 class Writing(SettingsModel):
     """A vote's cost in write units: ours, or the published sample's."""
 
-    first_vote_units: Annotated[float, Field(gt=0)]
-    repeated_vote_units: Annotated[float, Field(gt=0)]
+    first_vote_units: Rate
+    repeated_vote_units: Rate
     live_writes: LiveWrites = LiveWrites.PER_POLL
 
 

@@ -17,57 +17,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from scripts.bootstrap import terraform
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import HERE
-from votectl.settings.deployment import (
-    Aggregator,
-    Api,
-    DeploymentSettings,
-    Encryption,
-    Firewall,
-    Ingress,
-    Observability,
-    ResultsApi,
-    ResultsPack,
-    SettingsModel,
-    StreamSettings,
-    Table,
-    Tally,
-    UniqueCount,
-    VoterAuthSettings,
-    Web,
-    Writer,
-)
+from votectl.settings.deployment import DeploymentSettings, SettingsModel
 from votectl.settings.files import BadFile, problems, text_of
 
 VARIABLES = HERE.root / "infra" / "variables.tf"
 
-# The root module's variables that a deployment consists of, and the model of each.
+# The root module's variables that a deployment consists of, and the model of each that is an object.
 OBJECTS: Mapping[str, type[SettingsModel]] = {
-    "api": Api,
-    "stream": StreamSettings,
-    "polls_table": Table,
-    "votes_table": Table,
-    "tallies_table": Table,
-    "vote_writer": Writer,
-    "vote_aggregator": Aggregator,
-    "results_api": ResultsApi,
-    "unique_count": UniqueCount,
-    "observability": Observability,
-    "ingress": Ingress,
-    "voter_auth": VoterAuthSettings,
-    "encryption": Encryption,
-    "firewall": Firewall,
-    "results_pack": ResultsPack,
-    "web": Web,
-    "tally": Tally,
+    name: model
+    for name, field in DeploymentSettings.model_fields.items()
+    for model in get_args(field.annotation) or (field.annotation,)
+    if isinstance(model, type) and issubclass(model, SettingsModel)
 }
-PLAIN = ("lambda_architecture", "poll_cache_seconds")
 
 _DECLARED = re.compile(r'^variable\s+"(\w+)"', re.MULTILINE)
 _UNDECLARED = re.compile(r'does not declare a variable named\s+"([^"]+)"')
@@ -76,12 +44,10 @@ _ERROR = re.compile(r"^Error: (.+?)(?=^Error: |^Warning: |^!!!!|\Z)", re.MULTILI
 
 @dataclass(frozen=True)
 class TfvarsFile:
-    """A file's variables.
+    """A file's variables: as it gives them, and as Terraform converts them.
 
-    Attributes:
-        given: what the file sets, unknown settings included.
-        converted: the same as Terraform converts it: without unknown settings, with defaults of attributes.
-        declared: the names of all variables.
+    ``given`` has unknown settings; ``converted`` has the defaults of attributes instead. ``declared`` are the names
+    of all variables.
     """
 
     given: Mapping[str, Any]
@@ -106,11 +72,7 @@ def _unknown(given: Any, known: Any, path: tuple[str, ...]) -> Iterator[tuple[tu
 
 
 def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
-    """Return a file's variables.
-
-    Args:
-        path: the tfvars file.
-        variables: the Terraform file that declares them.
+    """Return the variables of a file. A Terraform file declares them.
 
     Raises:
         BadFile: the file can't be read, or Terraform refuses it; the message is Terraform's.
@@ -119,7 +81,10 @@ def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
     declared = set(_DECLARED.findall(declarations))
     names, undeclared = set(declared), set[str]()
     while True:
-        given, undeclared = _evaluate(path, text, _of_any_type(names), names)
+        any_type = (
+            f'variable "{name}" {{\n  type    = any\n  default = null\n}}\n' for name in sorted(names)
+        )
+        given, undeclared = _evaluate(path, text, "".join(any_type), names)
         if undeclared <= names:
             break
         names |= undeclared  # Terraform names two of them at a time
@@ -134,22 +99,17 @@ def known(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
     Raises:
         BadFile: Terraform refuses the file, or it sets something unknown; the message suggests the nearest name.
     """
-    file = parse(path, variables)
-    found = list(file.unknown())
-    nearest = [difflib.get_close_matches(path[-1], names, n=1, cutoff=0.5) for path, names in found]
-    unknown = [
-        f"  {'.'.join(setting)}: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
-        for (setting, names), near in zip(found, nearest, strict=True)
-    ]
-    if unknown:
+    file, lines, examples = parse(path, variables), [], []
+    for setting, names in file.unknown():
+        near = difflib.get_close_matches(setting[-1], names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+        lines.append(f"  {'.'.join(setting)}: {hint}")
+        examples += [".".join((*setting[:-1], *near))] if near else []
+    if lines:
         raise BadFile(
             f"{path.name} has settings that {variables.parent.name}/{variables.name} does not have, and Terraform "
-            "would ignore them:\n" + "\n".join(unknown),
-            examples=[
-                ".".join((*setting[:-1], *near))
-                for (setting, _), near in zip(found, nearest, strict=True)
-                if near
-            ],
+            "would ignore them:\n" + "\n".join(lines),
+            examples=examples,
         )
     return file
 
@@ -161,10 +121,9 @@ def read(path: Path) -> DeploymentSettings:
         BadFile: Terraform refuses the file, it sets something unknown, or no such deployment is possible.
     """
     values = known(path).converted
-    fields: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
-    for name, model in OBJECTS.items():
-        if values.get(name) is not None:
-            fields[name] = {key: values[name][key] for key in model.model_fields if key in values[name]}
+    fields = {name: values[name] for name in DeploymentSettings.model_fields if values.get(name) is not None}
+    for name in fields.keys() & OBJECTS.keys():
+        fields[name] = {key: fields[name][key] for key in OBJECTS[name].model_fields if key in fields[name]}
     try:
         return DeploymentSettings.model_validate(fields)
     except ValidationError as error:
@@ -174,29 +133,14 @@ def read(path: Path) -> DeploymentSettings:
 def value(path: Path, name: str, arguments: Sequence[str] = ()) -> Any:
     """Return one variable as an apply of the root module gets it.
 
-    Args:
-        path: the tfvars file.
-        name: the variable.
-        arguments: what else sets variables: ``-var=…`` and ``-var-file=…``, with absolute paths.
+    ``arguments`` also set variables: ``-var=…`` and ``-var-file=…``, with absolute paths.
 
     Raises:
         BadFile: the file can't be read, or Terraform refuses the values.
     """
-    from_outside = {key: text for key, text in os.environ.items() if key.startswith("TF_VAR_")}
-    values, _ = _evaluate(
-        path, text_of(path, "tfvars"), VARIABLES.read_text("utf-8"), [name], arguments, from_outside
-    )
-    return values[name]
-
-
-def _of_any_type(names: Collection[str]) -> str:
-    return "".join(f'variable "{name}" {{\n  type    = any\n  default = null\n}}\n' for name in sorted(names))
-
-
-@cache
-def _terraform(_named: str | None, _search_path: str | None) -> Path:
-    """Return the Terraform that is named or found, without asking it for its version every time."""
-    return terraform.ensure(HERE)
+    from_outside = tuple((key, text) for key, text in os.environ.items() if key.startswith("TF_VAR_"))
+    text, declarations = text_of(path, "tfvars"), VARIABLES.read_text("utf-8")
+    return _evaluate(path, text, declarations, [name], tuple(arguments), from_outside)[0][name]
 
 
 def _evaluate(
@@ -204,8 +148,8 @@ def _evaluate(
     text: str,
     declarations: str,
     names: Collection[str],
-    arguments: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
+    arguments: tuple[str, ...] = (),
+    environment: tuple[tuple[str, str], ...] = (),
 ) -> tuple[dict[str, Any], set[str]]:
     """Return the named variables' values, and some names that the file sets and nothing declares."""
     try:
@@ -214,15 +158,7 @@ def _evaluate(
         raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
     # Terraform reads JSON in files of that name only.
     file = "values.tfvars.json" if path.suffix == ".json" else "values.tfvars"
-    given = file, text
-    done = _console(
-        binary,
-        given,
-        declarations,
-        tuple(sorted(names)),
-        tuple(arguments),
-        tuple((environment or {}).items()),
-    )
+    done = _console(binary, (file, text), declarations, tuple(sorted(names)), arguments, environment)
     if errors := _ERROR.findall(done.stderr):
         said = [line for line in errors[0].splitlines() if not line.lstrip().startswith(("│", "├"))]
         message = " ".join(" ".join(said).split()).replace(file, path.name)
@@ -235,35 +171,37 @@ def _evaluate(
 
 
 @cache
+def _terraform(_named: str | None, _search_path: str | None) -> Path:
+    """Return the Terraform that is named or found, without asking it for its version every time."""
+    return terraform.ensure(HERE)
+
+
+@cache
 def _console(
     binary: Path,
     given: tuple[str, str],
     declarations: str,
-    names: Sequence[str],
-    arguments: Sequence[str],
-    environment: Sequence[tuple[str, str]],
+    names: tuple[str, ...],
+    arguments: tuple[str, ...],
+    environment: tuple[tuple[str, str], ...],
 ) -> subprocess.CompletedProcess[str]:
     """Let Terraform print the variables that a file (name, text) gives, once for each text."""
-    file, text = given
-    fields = ", ".join(f"{name} = var.{name}" for name in names)
+    (file, text), fields = given, ", ".join(f"{name} = var.{name}" for name in names)
+    # This process's environment, without the variables that would change the values.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    own |= {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
     with tempfile.TemporaryDirectory(prefix="votestream-tfvars-") as folder:
         Path(folder, "variables.tf").write_text(declarations, "utf-8")
         Path(folder, file).write_text(text, "utf-8")
         return subprocess.run(
             [binary, "console", "-no-color", f"-var-file={file}", *arguments],
             cwd=folder,
-            env=_environment() | dict(environment),
+            env=own | dict(environment),
             input=f"base64encode(jsonencode({{ {fields} }}))\n",
             capture_output=True,
             text=True,
             check=False,
         )
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without the variables that would change the values."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    return own | {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
 
 
 def literal(value: Any) -> str:
