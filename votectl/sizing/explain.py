@@ -5,9 +5,11 @@ So the formula that ``--explain`` prints is the formula that was computed.
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
 
@@ -22,32 +24,31 @@ class Origin(StrEnum):
     PROCEDURE = "procedure"  # computed from its inputs as ``how`` describes
 
 
+def _operator(
+    sign: str, binding: int, compute: Callable[[float, float], float], *, swapped: bool = False
+) -> "Callable[[Any, Operand], Expression]":
+    """Return a method that computes, and records the formula."""
+
+    def combine(one: "Operand", other: "Operand") -> "Expression":
+        a, b = map(_expression, (other, one) if swapped else (one, other))
+        before = f"({a.text})" if a.binding < binding else a.text
+        after = f"({b.text})" if b.binding <= binding else b.text
+        return Expression(compute(a.value, b.value), f"{before} {sign} {after}", binding, _joined(a, b))
+
+    return combine
+
+
 class _Arithmetic:
     """Operators that record what they compute."""
 
-    def __add__(self, other: "Operand") -> "Expression":
-        return _binary(self, "+", other, _SUM, lambda a, b: a + b)
-
-    def __radd__(self, other: float) -> "Expression":
-        return _binary(other, "+", self, _SUM, lambda a, b: a + b)
-
-    def __sub__(self, other: "Operand") -> "Expression":
-        return _binary(self, "-", other, _SUM, lambda a, b: a - b)
-
-    def __rsub__(self, other: float) -> "Expression":
-        return _binary(other, "-", self, _SUM, lambda a, b: a - b)
-
-    def __mul__(self, other: "Operand") -> "Expression":
-        return _binary(self, "*", other, _PRODUCT, lambda a, b: a * b)
-
-    def __rmul__(self, other: float) -> "Expression":
-        return _binary(other, "*", self, _PRODUCT, lambda a, b: a * b)
-
-    def __truediv__(self, other: "Operand") -> "Expression":
-        return _binary(self, "/", other, _PRODUCT, lambda a, b: a / b)
-
-    def __rtruediv__(self, other: float) -> "Expression":
-        return _binary(other, "/", self, _PRODUCT, lambda a, b: a / b)
+    __add__ = _operator("+", _SUM, operator.add)
+    __radd__ = _operator("+", _SUM, operator.add, swapped=True)
+    __sub__ = _operator("-", _SUM, operator.sub)
+    __rsub__ = _operator("-", _SUM, operator.sub, swapped=True)
+    __mul__ = _operator("*", _PRODUCT, operator.mul)
+    __rmul__ = _operator("*", _PRODUCT, operator.mul, swapped=True)
+    __truediv__ = _operator("/", _PRODUCT, operator.truediv)
+    __rtruediv__ = _operator("/", _PRODUCT, operator.truediv, swapped=True)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,11 @@ class Figure(_Arithmetic):
 type Operand = Figure | Expression | float
 
 
-def _expression(operand: "_Arithmetic | Operand") -> Expression:
+def _expression(operand: Operand) -> Expression:
     if isinstance(operand, Expression):
         return operand
     if isinstance(operand, Figure):
         return Expression(operand.value, operand.name, _ATOM, {operand.name: operand})
-    assert not isinstance(operand, _Arithmetic)  # noqa: S101 - it is abstract
     short = f"{operand:.10g}"
     return Expression(operand, short if float(short) == operand else repr(operand), _ATOM, {})
 
@@ -101,58 +101,20 @@ def _joined(*parts: Expression) -> dict[str, Figure]:
     return inputs
 
 
-def _binary(
-    left: "_Arithmetic | Operand",
-    sign: str,
-    right: "_Arithmetic | Operand",
-    binding: int,
-    compute: Callable[[float, float], float],
-) -> Expression:
-    a, b = _expression(left), _expression(right)
-    before = f"({a.text})" if a.binding < binding else a.text
-    after = f"({b.text})" if b.binding <= binding else b.text
-    return Expression(compute(a.value, b.value), f"{before} {sign} {after}", binding, _joined(a, b))
+def _function(name: str, compute: Callable[..., float]) -> Callable[..., Expression]:
+    """Return a function of figures that records its call."""
+
+    def call(*operands: Operand) -> Expression:
+        parts = [_expression(operand) for operand in operands]
+        text = f"{name}({', '.join(part.text for part in parts)})"
+        return Expression(compute(*(part.value for part in parts)), text, _ATOM, _joined(*parts))
+
+    return call
 
 
-def _call(name: str, compute: Callable[..., float], *operands: Operand) -> Expression:
-    parts = [_expression(operand) for operand in operands]
-    text = f"{name}({', '.join(part.text for part in parts)})"
-    return Expression(compute(*(part.value for part in parts)), text, _ATOM, _joined(*parts))
-
-
-def ceil(operand: Operand) -> Expression:
-    """Round up."""
-    return _call("ceil", math.ceil, operand)
-
-
-def floor(operand: Operand) -> Expression:
-    """Round down."""
-    return _call("floor", math.floor, operand)
-
-
-def nearest(operand: Operand) -> Expression:
-    """Round to the nearest whole number."""
-    return _call("round", round, operand)
-
-
-def sqrt(operand: Operand) -> Expression:
-    """Take the square root."""
-    return _call("sqrt", math.sqrt, operand)
-
-
-def log2(operand: Operand) -> Expression:
-    """Take the logarithm to base 2."""
-    return _call("log2", math.log2, operand)
-
-
-def maximum(*operands: Operand) -> Expression:
-    """Take the largest."""
-    return _call("max", max, *operands)
-
-
-def minimum(*operands: Operand) -> Expression:
-    """Take the smallest."""
-    return _call("min", min, *operands)
+ceil, floor, nearest = _function("ceil", math.ceil), _function("floor", math.floor), _function("round", round)
+sqrt, log2 = _function("sqrt", math.sqrt), _function("log2", math.log2)
+maximum, minimum = _function("max", max), _function("min", min)
 
 
 def given(name: str, value: float, unit: str = "", source: str = "given") -> Figure:
@@ -182,7 +144,7 @@ def number(value: float) -> str:
         return str(value)
     if abs(value) >= 1000 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value != 0 and abs(value) < 0.001 else f"{value:,.4g}"
+    return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.4g}"
 
 
 def lines(figure: Figure, depth: int = 0, seen: set[tuple[object, ...]] | None = None) -> Iterator[str]:
@@ -190,19 +152,17 @@ def lines(figure: Figure, depth: int = 0, seen: set[tuple[object, ...]] | None =
 
     A figure that was explained before is only named.
     """
-    seen = set() if seen is None else seen
-    indent = "  " * depth
+    seen, indent = set() if seen is None else seen, "  " * depth
     head = f"{indent}{figure.name} = {number(figure.value)} {figure.unit}".rstrip()
+    same = (figure.name, figure.value, figure.how)
     if not figure.inputs and figure.origin not in (Origin.FORMULA, Origin.PROCEDURE):
         source = "" if figure.source == figure.origin else f": {figure.source}"
         yield f"{head}  [{figure.origin}{source}]"
-        return
-    same = (figure.name, figure.value, figure.how)
-    if same in seen:
+    elif same in seen:
         yield f"{head}  (explained above)"
-        return
-    seen.add(same)
-    yield head
-    yield f"{indent}  = {figure.how}"
-    for part in figure.inputs.values():
-        yield from lines(part, depth + 2, seen)
+    else:
+        seen.add(same)
+        yield head
+        yield f"{indent}  = {figure.how}"
+        for part in figure.inputs.values():
+            yield from lines(part, depth + 2, seen)
