@@ -171,6 +171,7 @@ module "vote_writer" {
   architecture                = var.lambda_architecture
   artifact_directory          = local.artifact_directory
   settings                    = var.vote_writer
+  held_lanes                  = module.tally.held_lanes
   kms_key                     = local.kms_key
   key_uses                    = { dynamodb = ["kms:Decrypt"] }
   stream_arn                  = module.stream.stream_arn
@@ -343,6 +344,7 @@ module "tally" {
   name_prefix              = local.name_prefix
   count_concurrency        = var.tally.count_concurrency
   function_arn             = module.tally_function.function_arn
+  tallies_table_name       = module.tallies_table.table_name
   pack                     = one([for publishing in module.results_pack_function : { function_arn = publishing.function_arn }])
   permissions_boundary_arn = local.permissions_boundary_arn
 }

@@ -266,6 +266,7 @@ def cancel(
     tallies.withdraw(seen.poll_id, cancelled_at)
     poll = desk.cancel(seen.poll_id, cancelled_at)
     schedules.delete(seen.poll_id)
+    tallies.release_lanes(seen.poll_id)
     return poll
 
 

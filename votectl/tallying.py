@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,9 +28,12 @@ from voting.tallies import (
     ACKNOWLEDGEMENT,
     COUNT_PREFIX,
     FINAL,
+    HELD_LANES,
+    HOLDERS,
     OPTION_PREFIX,
     PROGRESS,
     RECOUNT_PREFIX,
+    release_of,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +111,26 @@ class Tallies:
                 raise OperatorError(
                     f"poll {poll_id!r} is final: a certified result is not withdrawn any more"
                 ) from None
+
+    def holds_lanes(self, poll_id: str) -> bool:
+        """Return whether Terraform refuses other lanes of the vote writer because of this poll."""
+        return poll_id in self._row(*(key["S"] for key in HELD_LANES.values())).get(HOLDERS, {"M": {}})["M"]
+
+    def release_lanes(self, poll_id: str) -> None:
+        """Let a cancelled poll hold no lanes of the vote writer: a tally that has failed does not do it.
+
+        Raises:
+            OperatorError: that can't be written.
+        """
+        try:
+            self._dynamodb.update_item(TableName=self._deployment.tallies_table, **release_of(poll_id))
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return  # Terraform has not created the row yet, so nobody holds lanes
+        except (ClientError, BotoCoreError) as error:
+            raise OperatorError(
+                f"poll {poll_id!r} is cancelled, but may still keep Terraform from changing "
+                f"vote_writer.parallelization_factor: run the same command again ({error})"
+            ) from None
 
     def final_or_cancelled(self, poll_id: str) -> Final | None:
         """Return the certificate of a poll, or None if it has no certificate (yet)."""

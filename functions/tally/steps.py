@@ -86,6 +86,18 @@ class TallyRows(Expectations, Protocol):
         """Tell people how far the tally is."""
         ...
 
+    def hold_lanes(self, poll_id: str, lanes: int) -> None:
+        """Let Terraform refuse another parallelization factor of the writer until the lanes are released.
+
+        Raises:
+            StoreUnavailable: that can't be noted now.
+        """
+        ...
+
+    def release_lanes(self, poll_id: str) -> None:
+        """End that; harmless if the poll holds no lanes."""
+        ...
+
 
 class FailedBatches(Protocol):
     """The vote writer's failure destination."""
@@ -125,6 +137,7 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
 
     A poll's closing time may have moved since its tally was scheduled, so it is read here, each time anew.
     Arrival times are approximate: only some seconds later can no vote come any more that arrived in time.
+    From its end to its final result a poll holds the writer's lanes. A recount does not: its poll is final.
 
     Raises:
         UnknownPoll: there is no such poll.
@@ -134,11 +147,16 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
     now, not_before = runtime.now_ms(), max(poll.closes_at + runtime.settle_ms, state.recount_at)
     # Made from the execution's name: carried out again, this step gives the same one.
     tally_id = hashlib.sha256(state.execution.encode()).hexdigest()[:12]
+    already_final = not state.recount and runtime.rows.final(poll.poll_id, FINAL) is not None
+    if already_final:
+        runtime.rows.release_lanes(poll.poll_id)
+    elif not state.recount and now >= poll.closes_at:
+        runtime.rows.hold_lanes(poll.poll_id, runtime.lanes)
     return state.then(
         tally_id=tally_id,
         closes_at=poll.closes_at,
         wording=_wording(poll),
-        already_final=not state.recount and runtime.rows.final(poll.poll_id, FINAL) is not None,
+        already_final=already_final,
         ready=now >= not_before,
         not_before=datetime.fromtimestamp(-(-max(not_before, now) // 1000), UTC).strftime(
             "%Y-%m-%dT%H:%M:%SZ"
@@ -350,6 +368,8 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
                 **differs.model_dump(mode="json"),
             )
         _report(state, runtime, step="final", execution=state.execution)
+        if not state.recount:
+            rows.release_lanes(poll.poll_id)
         recount_at = 0 if state.recount or not runtime.recount_ms else there.certified_at + runtime.recount_ms
         return Certified(there, entry, agrees, recount_at)
     raise AssertionError("unreachable: numbers never end")  # pragma: no cover
@@ -357,6 +377,8 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
 
 def _poll(state: TallyState, runtime: TallyRuntime) -> Poll:
     poll = runtime.load_poll(state.poll_id)
+    if poll is None or poll.cancelled_at is not None:
+        runtime.rows.release_lanes(state.poll_id)
     if poll is None:
         raise UnknownPoll(f"there is no poll {state.poll_id!r}")
     if poll.cancelled_at is not None:

@@ -18,12 +18,15 @@ from voting.tallies import (
     ACKNOWLEDGEMENT,
     COUNT_PREFIX,
     DRAIN_PREFIX,
+    HELD_LANES,
+    HOLDERS,
     LIVE_PREFIX,
     OPTION_PREFIX,
     PASSED,
     PROGRESS,
     count_entry,
     drain_entry,
+    release_of,
 )
 from voting_aws.clients import attempt
 
@@ -211,6 +214,33 @@ class TallyRowTable:
         attempt(
             f"{self._table} can't be written", lambda: self._client.put_item(TableName=self._table, Item=row)
         )
+
+    def hold_lanes(self, poll_id: str, lanes: int) -> None:
+        """Note in Terraform's row that a poll holds the writer's lanes (``TallyRows.hold_lanes``)."""
+        hold = release_of(poll_id) | {
+            "UpdateExpression": f"SET {HOLDERS}.#poll = :lanes",
+            "ExpressionAttributeValues": {":lanes": {"N": str(lanes)}},
+        }
+        if not self._change_held(hold):
+            raise StoreUnavailable(
+                f"{self._table} has no row {HELD_LANES['poll_id']['S']!r}: apply Terraform, which creates it"
+            )
+
+    def release_lanes(self, poll_id: str) -> None:
+        """Take a poll out of that row."""
+        self._change_held(release_of(poll_id))
+
+    def _change_held(self, update: Mapping[str, Any]) -> bool:
+        """Change the row of held lanes; return False where there is none."""
+
+        def change() -> bool:
+            try:
+                self._client.update_item(TableName=self._table, **update)
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+            return True
+
+        return attempt(f"{self._table} can't be written", change)
 
     def _update(self, poll_id: str, entry: str, **update: Any) -> None:
         attempt(

@@ -1,5 +1,7 @@
 """The layout of the tallies table: how its entries and their attributes are named."""
 
+from typing import Any
+
 LIVE_PREFIX = "live#"
 DRAIN_PREFIX = "drain#"
 COUNT_PREFIX = "count#"
@@ -33,6 +35,22 @@ LEASE_UNTIL = "lease_until"  # epoch ms
 
 # Where records are counted that belong to no existing poll. No poll can have this id: ids hold no "_".
 UNATTRIBUTED = "_unattributed"
+
+
+# The row of the polls that are between their end and their final result. Terraform creates it, and refuses another
+# parallelization factor of the vote writer while a poll holds its lanes. Its key holds "_", too.
+HELD_LANES = {"poll_id": {"S": "_lanes"}, "entry": {"S": "held"}}
+HOLDERS = "polls"  # attribute, a map: poll id to the factor that the poll is counted with; Terraform needs it to exist
+
+
+def release_of(poll_id: str) -> dict[str, Any]:
+    """Return the update of the row that lets a poll hold no lanes; its condition fails where there is no such row."""
+    return {
+        "Key": HELD_LANES,
+        "UpdateExpression": f"REMOVE {HOLDERS}.#poll",
+        "ConditionExpression": f"attribute_exists({HOLDERS})",
+        "ExpressionAttributeNames": {"#poll": poll_id},
+    }
 
 
 def live_entry(shard: str) -> str:

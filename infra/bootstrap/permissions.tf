@@ -1,8 +1,8 @@
 # What the roles may do, by service and by name: everything of the platform begins with project and environment.
 # jsonencode rather than the policy data source: the reason is in ../modules/function/iam.tf.
 #
-# Nobody here may read or write what voters did: no item of a table (but polls, for the smoke test), no record of the
-# stream, no object of a failure bucket, no line of a log.
+# Nobody here may read or write what voters did: no item of a table (but polls, for the smoke test, and the row of held
+# lanes), no record of the stream, no object of a failure bucket, no line of a log.
 locals {
   # "arn:aws:lambda:us-east-1:111122223333:"
   arn = {
@@ -55,6 +55,8 @@ locals {
   key_alias     = "${local.arn["kms"]}alias/${local.name_prefix}"
   through_store = [for service in ["dynamodb", "kinesis", "s3"] : "${service}.${var.aws_region}.amazonaws.com"]
 
+  held_lanes = { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["_lanes"] } }
+
   boundary_arn      = "${local.iam_arn}policy${local.path}${local.name_prefix}-boundary"
   platform_roles    = "${local.iam_arn}role/${local.name_prefix}-*"
   platform_policies = "${local.iam_arn}policy/${local.name_prefix}-*"
@@ -84,6 +86,9 @@ locals {
       Policies   = [["iam:GetPolicy*", "iam:ListPolicyTags", "iam:ListPolicyVersions"], [local.platform_policies]]
       Streams    = [["kinesis:Describe*", "kinesis:ListShards", "kinesis:ListTags*"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
       Tables     = [["dynamodb:Describe*", "dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource"], [local.tables]]
+      # Which polls hold the writer's lanes: a plan refuses other ones. The row has no counts.
+      Lanes    = [["dynamodb:GetItem"], [local.tallies], local.held_lanes]
+      LanesKey = [["kms:Decrypt"], [local.any_keys], { StringEquals = { "kms:ViaService" = "dynamodb.${var.aws_region}.amazonaws.com" } }]
     }
 
     read-front = {
@@ -141,6 +146,7 @@ locals {
       Mappings   = [["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], ["*"], { ArnLike = { "lambda:FunctionArn" = local.functions } }]
       TagMapping = [["lambda:TagResource", "lambda:UntagResource"], [local.mappings]]
       Tables     = [["dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"], [local.tables]]
+      Lanes      = [["dynamodb:DeleteItem", "dynamodb:PutItem"], [local.tallies], local.held_lanes]
       Scaling = [
         ["application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget", "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
         ["${local.arn["application-autoscaling"]}scalable-target/*"],
@@ -169,9 +175,6 @@ locals {
       Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls], { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["smoke-*"] } }]
       Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
       Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
-      # Before an apply changes the writer's lanes: which polls there are, and which are final. No counts.
-      Polls  = [["dynamodb:Scan"], [local.polls]]
-      Finals = [["dynamodb:BatchGetItem"], [local.tallies], { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["poll_id", "entry", "cancelled_at"] }, StringEqualsIfExists = { "dynamodb:Select" = "SPECIFIC_ATTRIBUTES" } }]
       # Where back ends vouch for voters, a vote has to be signed: for polls of the smoke test only.
       Vote = [["execute-api:Invoke"], ["arn:${local.partition}:execute-api:${var.aws_region}:${local.account_id}:*/*/POST/polls/smoke-*/votes"]]
     }

@@ -36,7 +36,7 @@ from scripts import build_zip
 from scripts.bootstrap import infra, process, terraform
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import lanes, publish, release
+from scripts.deploying import publish, release
 from votectl import deployment
 from votectl.doctor import checks, screen
 from votectl.doctor.findings import Health, worst
@@ -301,8 +301,6 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
         return 0
     if what == "apply" and environment != LOCAL and not quotas_suffice(environment):
         return 1
-    if what == "apply":
-        lanes.check(environment, lambda: wanted_lanes(layout, environment, more))
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
     if environment == LOCAL and what in ("apply", "destroy"):
         # Elsewhere Terraform shows its plan and asks before it changes anything.
@@ -333,42 +331,6 @@ def publish_pages(layout: Layout, tool: Path, variables: Mapping[str, str]) -> N
         client, pages["bucket"], layout.root / "web" / "site", datetime.datetime.now(datetime.UTC)
     )
     say(f"the pages are published, version {version}")
-
-
-def wanted_lanes(layout: Layout, environment: str, more: Sequence[str] = ()) -> int:
-    """Returns the writer's parallelization factor that an apply sets.
-
-    Args:
-        layout: the checkout.
-        environment: its name, whose tfvars count.
-        more: further arguments for Terraform: ``-var`` and ``-var-file`` among them count, too.
-
-    Raises:
-        UserError: Terraform refuses the values.
-    """
-    try:
-        writer = tfvars.value(
-            variables_file(layout, environment),
-            "vote_writer",
-            variable_arguments(more, layout.root / "infra"),
-        )
-    except OperatorError as error:
-        raise UserError(str(error)) from None
-    return int(writer["parallelization_factor"])
-
-
-def variable_arguments(more: Sequence[str], folder: Path) -> list[str]:
-    """Returns the arguments that set variables; files are named from the root, where Terraform runs in ``folder``."""
-    found = []
-    words = iter(more)
-    for word in words:
-        option, given, value = word.partition("=")
-        name = option.lstrip("-")
-        if not option.startswith("-") or name not in ("var", "var-file"):
-            continue
-        value = value if given else next(words, "")
-        found.append(f"-{name}={folder / value if name == 'var-file' else value}")
-    return found
 
 
 def quotas_suffice(environment: str) -> bool:

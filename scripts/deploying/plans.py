@@ -97,14 +97,6 @@ class TerraformPlan:
         """Whether there is nothing to do."""
         return not self.changes
 
-    def after(self, attribute: str) -> Any:
-        """The value that a resource's attribute of this name gets; None if no such attribute changes."""
-        for change in self.changes:
-            for difference in change.differences:
-                if difference.path == attribute and change.actions != ("create",):
-                    return difference.after
-        return None
-
     @property
     def fingerprint(self) -> str:
         """SHA-256 of exactly what would change: two plans with the same do the same."""

@@ -91,6 +91,7 @@ TAKES: dict[str, set[str]] = {
         "cognito-idp:CreateUserPoolDomain",
         "cognito-idp:DescribeUserPoolDomain",
     },
+    "aws_dynamodb_table_item": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
     "aws_dynamodb_table": {
         "dynamodb:CreateTable",
         "dynamodb:DescribeTable",

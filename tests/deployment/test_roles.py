@@ -122,7 +122,7 @@ def test_the_pipelines_roles_are_enough_from_nothing_to_a_platform_and_back(
     with pytest.raises(ClientError, match="not authorized"):
         boto3.client("apigateway").delete_rest_api(restApiId=others_api)
 
-    # More room, in place: shards and lanes. The role may look for polls that are not final.
+    # More room, in place: shards and lanes. The role may read which polls hold lanes.
     change(layout, r"shard_count = 2", "shard_count = 4")
     change(layout, r"\Z", "vote_writer = { parallelization_factor = 2 }\n")
     assert pipeline.apply(layout, ENVIRONMENT, "") == 0

@@ -15,8 +15,7 @@ import boto3
 import pytest
 
 from e2e.deploying import apply, deploy
-from e2e.observing import wait_for
-from scripts.deploying import lanes
+from e2e.observing import new_id, wait_for
 from votectl import demo
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
@@ -57,8 +56,10 @@ def resized(tmp_path: Path) -> Path:
 @pytest.fixture
 def all_polls_settled(deployment: Deployment, desk: PollDesk) -> None:
     """Cancel what other tests left between its end and its final result: nobody may change the lanes then."""
-    for poll_id in lanes.unfinished(deployment):
-        cancel(desk, Schedules(deployment), Tallies(deployment), deployment, desk.get(poll_id))
+    tallies = Tallies(deployment)
+    for poll in desk.list():
+        if tallies.holds_lanes(poll.poll_id):
+            cancel(desk, Schedules(deployment), tallies, deployment, poll)
 
 
 def sizes(deployment: Deployment) -> dict[str, Any]:
@@ -168,3 +169,29 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
     assert Counter({count.option: count.votes for count in final.counts}) == account.stored(poll.poll_id)
 
     assert deploy("plan", "-detailed-exitcode", "-compact-warnings").returncode == 0
+
+
+@pytest.mark.usefixtures("all_polls_settled")
+def test_terraform_refuses_other_lanes_between_a_polls_end_and_its_final_result(
+    deployment: Deployment, desk: PollDesk, open_poll: Callable[..., Poll]
+) -> None:
+    other_lanes = "-var=vote_writer={parallelization_factor=2}"
+    poll, tallies, s3 = open_poll("ada", "grace"), Tallies(deployment), boto3.client("s3")
+    bucket, waiting = deployment.vote_writer_failure_bucket, new_id("batch")
+    s3.put_object(Bucket=bucket, Key=waiting)  # a batch that waits to be redriven: no poll becomes final
+    try:
+        close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+        tallies.start(poll.poll_id)
+        wait_for(lambda: tallies.holds_lanes(poll.poll_id), 60)
+        refused = deploy("apply", "-no-color", other_lanes)
+        unchanged = deploy("plan", "-detailed-exitcode", "-compact-warnings")
+    finally:
+        s3.delete_object(Bucket=bucket, Key=waiting)
+    assert refused.returncode == 1, refused.stdout
+    assert f"poll {poll.poll_id} is counted with 1" in refused.stdout + refused.stderr
+    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
+
+    wait_for(lambda: tallies.final(poll.poll_id) is not None, 120)
+    wait_for(lambda: not tallies.holds_lanes(poll.poll_id), 30)
+    accepted = deploy("plan", "-compact-warnings", other_lanes)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr

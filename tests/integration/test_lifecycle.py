@@ -21,6 +21,7 @@ from votectl.tallying import Tallies
 from voting.errors import PollCancelled
 from voting.final import Final
 from voting.polls import Option, Poll
+from voting.tallies import HELD_LANES, HOLDERS
 
 HOUR_MS = 3_600_000
 OPTIONS = [Option(id="pizza", label="Pizza"), Option(id="soup", label="Soup")]
@@ -174,6 +175,15 @@ def test_a_poll_of_an_older_release_with_a_bad_title_can_still_be_closed(world: 
     assert moved.closes_at == poll.closes_at - HOUR_MS
     with pytest.raises(OperatorError, match=r"--title: the character U\+000A"):
         edit(world.desk, world.schedules, world.deployment, moved, title="three\nlines")
+
+
+def test_a_cancelled_poll_holds_no_lanes_any_more(world: World) -> None:
+    poll, table = world.create(), world.deployment.tallies_table
+    world.tally_rows._client.put_item(TableName=table, Item={**HELD_LANES, HOLDERS: {"M": {}}})
+    world.tally_rows.hold_lanes(poll.poll_id, 2)
+    assert world.tallies.holds_lanes(poll.poll_id)
+    world.cancel(poll)
+    assert not world.tallies.holds_lanes(poll.poll_id)
 
 
 def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:

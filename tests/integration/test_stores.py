@@ -13,12 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration.conftest import Store
+from tally.store import TallyRowTable
 from vote_aggregator.folding import Addition
 from vote_aggregator.store import LiveRowTable
 from vote_writer.folding import Ballot
 from vote_writer.store import BallotTable
 from vote_writer.writing import Statement, WriteOperation, WriteOutcome
+from voting.errors import StoreUnavailable
 from voting.records import version_of
+from voting.tallies import HELD_LANES, HOLDERS
 from voting_aws import clients
 from voting_aws.polls import PollTable
 from world.model import PollRow
@@ -266,6 +269,30 @@ def test_an_update_of_a_live_row_costs_a_unit(store: Store) -> None:
         ReturnConsumedCapacity="TOTAL",
     )
     assert answer["ConsumedCapacity"]["CapacityUnits"] == 1
+
+
+# The writer's lanes
+
+
+def test_polls_hold_and_release_the_writers_lanes_in_terraforms_row(store: Store) -> None:
+    rows = TallyRowTable(store.client, store.tallies)
+    rows.release_lanes("finale")  # before Terraform has made the row, nobody holds any
+    with pytest.raises(StoreUnavailable, match="apply Terraform"):
+        rows.hold_lanes("finale", 2)
+
+    store.client.put_item(TableName=store.tallies, Item={**HELD_LANES, HOLDERS: {"M": {}}})
+
+    def held() -> dict[str, Any]:
+        row = store.client.get_item(TableName=store.tallies, Key=HELD_LANES, ConsistentRead=True)["Item"]
+        return dict(row[HOLDERS]["M"])
+
+    for _ in range(2):  # a step may be repeated
+        rows.hold_lanes("finale", 2)
+        rows.hold_lanes("encore", 4)
+    assert held() == {"finale": {"N": "2"}, "encore": {"N": "4"}}
+    for _ in range(2):
+        rows.release_lanes("finale")
+    assert held() == {"encore": {"N": "4"}}
 
 
 # Polls

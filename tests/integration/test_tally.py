@@ -32,7 +32,7 @@ from voting.markers import CONSUMERS, VOTE_WRITER
 from voting.metrics import Metric
 from voting.polls import Option, Poll, poll_bucket
 from voting.records import Marker, Record, read_marker
-from voting.tallies import FINAL
+from voting.tallies import FINAL, HELD_LANES, HOLDERS
 from voting_aws.markers import DrainTable
 from voting_aws.polls import PollTable
 from voting_aws.stored_votes import StoredVoteTable
@@ -73,6 +73,9 @@ def poll(deployment: Deployment, tables_in_ministack: Store) -> Poll:
         bucket_count=2,
     )
     tables_in_ministack.client.put_item(TableName=deployment.polls_table, Item=to_row(poll))
+    tables_in_ministack.client.put_item(
+        TableName=deployment.tallies_table, Item={**HELD_LANES, HOLDERS: {"M": {}}}
+    )
     return poll
 
 

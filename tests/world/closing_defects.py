@@ -137,6 +137,12 @@ def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None
     patch.setattr(TallyRowTable, "final", final)
 
 
+@defect
+def a_settled_poll_holds_its_lanes(patch: pytest.MonkeyPatch) -> None:
+    """Terraform refuses other lanes for ever."""
+    patch.setattr(TallyRowTable, "release_lanes", lambda _rows, _poll_id: None)
+
+
 # Defects that show only where a batch is lost: tests/properties/test_lost_records.py catches them.
 LOSS_DEFECTS: dict[str, Defect] = {}
 

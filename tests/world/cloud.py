@@ -12,7 +12,7 @@ from voting.errors import StoreRefused
 from voting.final import CANCELLED_AT, cancelled_row
 from voting.metrics import Metric
 from voting.polls import PollCache
-from voting.tallies import FINAL
+from voting.tallies import FINAL, HELD_LANES, HOLDERS
 from world.clock import Clock
 from world.containers import (
     POLLS,
@@ -34,6 +34,8 @@ from world.poison import vote_body
 from world.tallying import TALLYS_OWN, Tally
 
 type Row = tuple[str, str]
+
+HELD: Row = (HELD_LANES["poll_id"]["S"], HELD_LANES["entry"]["S"])
 
 POLL_CACHE_SECONDS = 5
 
@@ -92,6 +94,10 @@ class Cloud:
             shows_row_to_update=self.nature.shows_row_to_update,
             rows_per_page=ROWS_PER_PAGE,
         )
+        self.database.tables[TALLIES].rows[HELD] = {
+            **HELD_LANES,
+            HOLDERS: {"M": {}},
+        }  # as Terraform creates it
         self.broken = False  # whether a promise is known to be broken already
         self.polls: dict[str, PollRow] = {}
         self.cancelled: set[str] = set()
@@ -489,6 +495,8 @@ class Cloud:
             kind, _, shard_id = item["entry"]["S"].partition("#")
             if kind in TALLYS_OWN and item["poll_id"]["S"] in self.tallies:
                 continue
+            if (item["poll_id"]["S"], kind) == HELD:
+                continue
             if kind == FINAL and item["poll_id"]["S"] in self.cancelled:
                 continue
             if kind != "live":
@@ -498,6 +506,10 @@ class Cloud:
 
     def _check_finals(self, truth: Expected) -> None:
         """Whenever it was certified: a final result is what the whole history comes to in the end."""
+        held = self.database.tables[TALLIES].rows[HELD][HOLDERS]["M"]
+        settled = {poll_id for poll_id, tally in self.tallies.items() if tally.certified or tally.cancelled}
+        if settled & held.keys():
+            raise Violation(f"{sorted(settled & held.keys())} hold the writer's lanes for no reason")
         for poll_id, tally in self.tallies.items():
             if tally.cancelled != (poll_id in self.cancelled) or (tally.cancelled and tally.certified):
                 raise Violation(f"{poll_id} is both final and cancelled, or neither")

@@ -362,7 +362,7 @@ class FakeClient:
         TableName: str,  # noqa: N803
         Key: Item,  # noqa: N803
         UpdateExpression: str,  # noqa: N803
-        ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
+        ExpressionAttributeValues: Mapping[str, Value] | None = None,  # noqa: N803
         ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
         ConditionExpression: str | None = None,  # noqa: N803
         ReturnValues: str = "NONE",  # noqa: N803
@@ -370,22 +370,22 @@ class FakeClient:
         ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
         """Set and add to attributes of one row, in one step, where the condition holds."""
-        names = ExpressionAttributeNames or {}
-        fault = self._enter("UpdateItem", 1, [Key, names, ExpressionAttributeValues])
+        names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
+        fault = self._enter("UpdateItem", 1, [Key, names, values])
         if fault.throttled(1):
             self._refuse("ProvisionedThroughputExceededException", "UpdateItem", [Key])
         table = self._database.tables[TableName]
         key = table.key_of(Key)
         row = table.rows.get(key)
         used = set(re.findall(r"[:#]\w+", f"{UpdateExpression} {ConditionExpression or ''}"))
-        if used != {*names, *ExpressionAttributeValues}:
+        if used != {*names, *values}:
             self._refuse("ValidationException", "UpdateItem", ["a name or value is unused or undefined"])
-        if ConditionExpression and not _holds(ConditionExpression, row, ExpressionAttributeValues):
+        if ConditionExpression and not _holds(ConditionExpression, row, values):
             table.charge(row)
             self._leave(fault, "UpdateItem")
             shown = row if ReturnValuesOnConditionCheckFailure == "ALL_OLD" else None
             raise _error("ConditionalCheckFailedException", "UpdateItem", f"not for {Key}", shown)
-        changed = _updated(row or dict(Key), UpdateExpression, names, ExpressionAttributeValues)
+        changed = _updated(row or dict(Key), UpdateExpression, names, values)
         units = table.charge(row, changed)
         table.rows[key] = changed
         self._leave(fault, "UpdateItem")
@@ -489,7 +489,12 @@ def _comparable(value: Value) -> Any:
 
 
 def _updated(row: Item, expression: str, names: Mapping[str, str], values: Mapping[str, Value]) -> Item:
-    """Return the row after "SET a = :a, … [ADD #0 :0, …]", or after "ADD #0 :0" of a set of strings."""
+    """Return the row after "SET a = :a, … [ADD #0 :0, …]", after "ADD #0 :0" of a set, or after a change of a map."""
+    if match := re.fullmatch(r"SET (\w+)\.(#\w+) = (:\w+)", expression):
+        return {**row, match[1]: {"M": {**row[match[1]]["M"], names[match[2]]: values[match[3]]}}}
+    if match := re.fullmatch(r"REMOVE (\w+)\.(#\w+)", expression):
+        rest = {name: value for name, value in row[match[1]]["M"].items() if name != names[match[2]]}
+        return {**row, match[1]: {"M": rest}}
     if match := re.fullmatch(r"ADD (#\w+) (:\w+)", expression):
         name, added = names[match[1]], values[match[2]]["SS"]
         assert added, "DynamoDB knows no empty set"

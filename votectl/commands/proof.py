@@ -67,8 +67,8 @@ def tally(
         tallies.acknowledge(poll_id, by, reason, now)
     agrees = True
     publication = Publication(target, poll_id)
-    # A tally of a final poll publishes the pack that is missing, and does nothing else.
-    if recount or final is None or publication.is_missing():
+    # A tally of a final poll releases lanes that an interrupted one still holds, and publishes a missing pack.
+    if recount or final is None or tallies.holds_lanes(poll_id) or publication.is_missing():
         # Progress is for people: it goes where it does not mix with data.
         screen = console(stderr=True)
         late = final is None and now > poll.closes_at + TALLY_STARTS_WITHIN_MS

@@ -130,26 +130,8 @@ def read(path: Path) -> DeploymentSettings:
         raise BadFile(f"tfvars: {path}: {problems(error)[0]}") from None
 
 
-def value(path: Path, name: str, arguments: Sequence[str] = ()) -> Any:
-    """Return one variable as an apply of the root module gets it.
-
-    ``arguments`` also set variables: ``-var=…`` and ``-var-file=…``, with absolute paths.
-
-    Raises:
-        BadFile: the file can't be read, or Terraform refuses the values.
-    """
-    from_outside = tuple((key, text) for key, text in os.environ.items() if key.startswith("TF_VAR_"))
-    text, declarations = text_of(path, "tfvars"), VARIABLES.read_text("utf-8")
-    return _evaluate(path, text, declarations, [name], tuple(arguments), from_outside)[0][name]
-
-
 def _evaluate(
-    path: Path,
-    text: str,
-    declarations: str,
-    names: Collection[str],
-    arguments: tuple[str, ...] = (),
-    environment: tuple[tuple[str, str], ...] = (),
+    path: Path, text: str, declarations: str, names: Collection[str]
 ) -> tuple[dict[str, Any], set[str]]:
     """Return the named variables' values, and some names that the file sets and nothing declares."""
     try:
@@ -158,7 +140,7 @@ def _evaluate(
         raise BadFile(f"tfvars: {path} can't be evaluated: {error}") from None
     # Terraform reads JSON in files of that name only.
     file = "values.tfvars.json" if path.suffix == ".json" else "values.tfvars"
-    done = _console(binary, (file, text), declarations, tuple(sorted(names)), arguments, environment)
+    done = _console(binary, (file, text), declarations, tuple(sorted(names)))
     if errors := _ERROR.findall(done.stderr):
         said = [line for line in errors[0].splitlines() if not line.lstrip().startswith(("│", "├"))]
         message = " ".join(" ".join(said).split()).replace(file, path.name)
@@ -178,12 +160,7 @@ def _terraform(_named: str | None, _search_path: str | None) -> Path:
 
 @cache
 def _console(
-    binary: Path,
-    given: tuple[str, str],
-    declarations: str,
-    names: tuple[str, ...],
-    arguments: tuple[str, ...],
-    environment: tuple[tuple[str, str], ...],
+    binary: Path, given: tuple[str, str], declarations: str, names: tuple[str, ...]
 ) -> subprocess.CompletedProcess[str]:
     """Let Terraform print the variables that a file (name, text) gives, once for each text."""
     (file, text), fields = given, ", ".join(f"{name} = var.{name}" for name in names)
@@ -194,9 +171,9 @@ def _console(
         Path(folder, "variables.tf").write_text(declarations, "utf-8")
         Path(folder, file).write_text(text, "utf-8")
         return subprocess.run(
-            [binary, "console", "-no-color", f"-var-file={file}", *arguments],
+            [binary, "console", "-no-color", f"-var-file={file}"],
             cwd=folder,
-            env=own | dict(environment),
+            env=own,
             input=f"base64encode(jsonencode({{ {fields} }}))\n",
             capture_output=True,
             text=True,

@@ -1,6 +1,8 @@
 locals {
   consumer_name = "${var.name_prefix}-${replace(var.name, "_", "-")}"
   bucket_name   = "${local.consumer_name}-failures-${data.aws_caller_identity.current.account_id}"
+
+  polls_with_other_lanes = { for poll, factor in var.held_lanes : poll => factor if factor != var.settings.parallelization_factor }
 }
 
 data "aws_caller_identity" "current" {}
@@ -59,4 +61,12 @@ resource "aws_lambda_event_source_mapping" "this" {
 
   # "The provided execution role does not have permissions to call" the stream or the bucket otherwise.
   depends_on = [module.function]
+
+  lifecycle {
+    # Closing markers reach every lane of a shard. Nothing documents which lane a record goes to while the factor changes.
+    precondition {
+      condition     = length(local.polls_with_other_lanes) == 0
+      error_message = "${var.name}.parallelization_factor can't become ${var.settings.parallelization_factor} now: ${join(", ", [for poll, factor in local.polls_with_other_lanes : "poll ${poll} is counted with ${factor}"])}. Wait until each poll is final (votectl tally <poll> shows how far it is, and starts a tally that has failed), or cancel it (votectl poll cancel <poll>). Then apply again."
+    }
+  }
 }

@@ -40,6 +40,13 @@ variable "handler" {
   nullable    = false
 }
 
+variable "held_lanes" {
+  type        = map(number)
+  description = "Polls that are counted with a parallelization factor, and the factor of each: while there is one, no other factor is applied."
+  default     = {}
+  nullable    = false
+}
+
 variable "key_uses" {
   type        = map(list(string))
   description = "Uses of kms_key for the function, besides reading the stream and reporting failures, as in modules/function."

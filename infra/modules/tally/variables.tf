@@ -37,3 +37,9 @@ variable "permissions_boundary_arn" {
   description = "Policy that bounds what the roles may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
   default     = null
 }
+
+variable "tallies_table_name" {
+  type        = string
+  description = "Table of the tallies, in which the tally notes the polls that hold the lanes of vote_writer."
+  nullable    = false
+}

@@ -83,6 +83,7 @@ class FakeRows:
     certificates: dict[str, Final] = field(default_factory=dict)
     acknowledged: Acknowledgement | None = None
     progress: list[Mapping[str, int | str]] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)  # lanes by poll
 
     def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
         for consumer in CONSUMERS:
@@ -115,6 +116,12 @@ class FakeRows:
 
     def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
         self.progress.append(progress)
+
+    def hold_lanes(self, poll_id: str, lanes: int) -> None:
+        self.held[poll_id] = lanes
+
+    def release_lanes(self, poll_id: str) -> None:
+        self.held.pop(poll_id, None)
 
     def pass_all(self, stream: FakeStream, consumers: Iterable[str] = CONSUMERS) -> None:
         """Let consumers pass what is in the stream, where a row asks for it."""

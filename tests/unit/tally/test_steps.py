@@ -111,6 +111,66 @@ def test_a_final_poll_is_tallied_again_only_on_request(world: World, state: Stat
     assert not advance(world, state(execution="arn:execution:2", recount=True), "begin").already_final
 
 
+# the writer's lanes
+
+
+@pytest.mark.parametrize(("now", "held"), [(CLOSES_AT - 1, {}), (CLOSES_AT, {"poll": 4})])
+def test_a_poll_holds_the_writers_lanes_from_its_end(
+    world: World, state: States, now: int, held: dict[str, int]
+) -> None:
+    world.now, world.lanes = now, 4
+    advance(world, state(), "begin")
+    assert world.rows.held == held
+
+
+def test_a_poll_releases_the_lanes_with_its_final_result(world: World, state: States) -> None:
+    tally = counted(world, drained(world, state()))
+    assert world.rows.held == {"poll": 1}
+    run(world, tally, "certify")
+    assert world.rows.held == {}
+
+
+def test_a_recount_neither_holds_lanes_nor_releases_those_of_another_tally(
+    world: World, state: States
+) -> None:
+    recount = counted(world, drained(world, state(recount=True)))
+    assert world.rows.held == {}
+    world.rows.held["poll"] = 1
+    run(world, recount, "certify")
+    assert world.rows.held == {"poll": 1}
+
+
+def test_a_later_tally_releases_what_an_interrupted_one_held(world: World, state: States) -> None:
+    tally = counted(world, drained(world, state()))
+    run(world, tally, "certify")
+    world.rows.held["poll"] = 1
+    assert advance(world, state(execution="arn:execution:2"), "begin").already_final
+    assert world.rows.held == {}
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["deleted", "cancelled"])
+@pytest.mark.parametrize("step", ["begin", "put_markers", "certify"])
+def test_a_poll_that_gets_no_result_releases_the_lanes(
+    world: World, state: States, step: str, cancelled: bool
+) -> None:
+    tally = counted(world, drained(world, state()))
+    world.polls = {"poll": POLL.model_copy(update={"cancelled_at": CLOSES_AT - 1})} if cancelled else {}
+    with pytest.raises(PollCancelled if cancelled else UnknownPoll):
+        run(world, tally, step)
+    assert world.rows.held == {}
+
+
+def test_a_tally_does_not_begin_before_its_lanes_are_held(
+    world: World, state: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(_poll_id: str, _lanes: int) -> None:
+        raise StoreUnavailable("no")
+
+    monkeypatch.setattr(world.rows, "hold_lanes", unavailable)
+    with pytest.raises(StoreUnavailable):  # the state machine tries again
+        run(world, state(), "begin")
+
+
 # put_markers
 
 

@@ -48,6 +48,24 @@ run "reads_from_the_oldest_record_and_reports_partial_failures" {
   }
 }
 
+run "accepts_a_factor_that_every_counted_poll_has" {
+  command = plan
+
+  variables {
+    held_lanes = { finale = 1, encore = 1 }
+  }
+}
+
+run "rejects_another_factor_while_a_poll_is_counted" {
+  command = plan
+
+  variables {
+    held_lanes = { finale = 1, encore = 2 }
+  }
+
+  expect_failures = [aws_lambda_event_source_mapping.this]
+}
+
 run "the_mapping_counts_what_alarms_watch" {
   command = plan
 

@@ -8,6 +8,8 @@ variables {
   name_prefix       = "votestream-test"
   count_concurrency = 8
   function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
+
+  tallies_table_name = "votestream-test-tallies"
 }
 
 run "steps_are_taken_in_the_order_that_the_proof_needs" {
@@ -109,6 +111,15 @@ run "a_final_result_is_counted_again_by_an_execution_of_its_own" {
       Input               = { "poll_id.$" = "$.poll_id", recount = true, "recount_at.$" = "$.recount_at" }
     }
     error_message = "The recount is an execution of this state machine, and waits by itself until recount_at."
+  }
+}
+
+run "no_poll_holds_lanes_before_a_tally_says_so" {
+  command = plan
+
+  assert {
+    condition     = aws_dynamodb_table_item.held_lanes.table_name == "votestream-test-tallies" && length(output.held_lanes) == 0
+    error_message = "A first apply must find the row's map empty, and may choose any lanes."
   }
 }
 

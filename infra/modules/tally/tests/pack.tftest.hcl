@@ -8,7 +8,9 @@ variables {
   name_prefix       = "votestream-test"
   count_concurrency = 8
   function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-  pack              = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-pack" }
+
+  tallies_table_name = "votestream-test-tallies"
+  pack               = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-pack" }
 }
 
 run "a_pack_is_published_after_the_certificate_and_its_manifest_last" {

@@ -8,6 +8,8 @@ variables {
   name_prefix       = "votestream-test"
   count_concurrency = 8
   function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
+
+  tallies_table_name = "votestream-test-tallies"
 }
 
 override_resource {

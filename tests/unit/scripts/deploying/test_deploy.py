@@ -17,7 +17,7 @@ from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.console import UserError
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import deploy, lanes
+from scripts.deploying import deploy
 from scripts.deploying import publish as publishing
 from votectl import deployment
 from votectl.doctor import checks
@@ -70,7 +70,6 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(deploy, "HERE", layout)
     monkeypatch.setattr(deployment, "find", lambda _environment: None)  # it was applied before
-    monkeypatch.setattr(lanes, "check", lambda _environment, _wanted: None)
     monkeypatch.setattr(terraform, "ensure", lambda _layout: program)
     monkeypatch.setattr(build_zip, "build_and_report", lambda here, target: here.root / "dist" / target.name)
     own = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "LOCALCLOUD_ENDPOINT_URL": "http://127.0.0.1:4566"}

@@ -11,7 +11,7 @@ import localcloud
 from scripts import build_zip
 from scripts.bootstrap import infra, terraform
 from scripts.bootstrap.layout import HERE, Layout
-from scripts.deploying import lanes, pipeline
+from scripts.deploying import pipeline
 from scripts.deploying.github import GitHub
 from scripts.deploying.plans import TerraformPlan
 
@@ -81,7 +81,6 @@ class Stage:
             PLAY.format(log=self.log, shown=self.shown, broken=self.broken, real=terraform.ensure(HERE))
         )
         self.program.chmod(0o755)
-        self.checked: list[tuple[str, int | None]] = []  # environments, and the lanes that they would get
         self.plans(RESIZED)
 
     def plans(self, document: dict[str, Any]) -> None:
@@ -118,9 +117,6 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(pipeline, "HERE", stage.layout)
     monkeypatch.setattr(terraform, "ensure", lambda _layout: stage.program)
     monkeypatch.setattr(build_zip, "build_and_report", build)
-    monkeypatch.setattr(
-        lanes, "check", lambda environment, wanted: stage.checked.append((environment, wanted()))
-    )
     return stage
 
 
@@ -177,18 +173,9 @@ def test_a_deployment_applies_the_plan_that_it_made(stage: Stage, capfd: pytest.
     plan, _, apply = stage.runs
     assert "-lock-timeout=10m" in plan
     assert " apply " in apply
-    assert stage.checked == []
     assert "-var-file" not in apply
     assert capfd.readouterr().out.endswith("plan\n")
     assert list((stage.layout.root / ".state" / "plans").iterdir()) == []
-
-
-def test_a_deployment_that_changes_the_lanes_looks_for_polls_that_are_not_final(stage: Stage) -> None:
-    change = {"actions": ["update"], "before": {lanes.SETTING: 1}, "after": {lanes.SETTING: 2}}
-    address = "module.vote_writer.aws_lambda_event_source_mapping.this"
-    stage.plans({"resource_changes": [{"address": address, "change": change}]})
-    assert pipeline.main(["deploy", "dev"]) == 7
-    assert stage.checked == [("dev", 2)]
 
 
 def test_a_deployment_applies_what_was_reviewed_and_nothing_else(
