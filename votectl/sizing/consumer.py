@@ -1,12 +1,8 @@
 """How the event source mapping forms batches, and how long an invocation takes.
 
-A lane (a shard, or one of its parallel parts) invokes its function in one of three cases:
-
-- the batch is full: its batch size, or 6 MB;
-- the batching window since the end of the previous invocation is over;
-- there is no window, and a poll has brought records.
-
-While a window is open, the mapping goes on reading.
+A lane (a shard, or one of its parallel parts) invokes its function when the batch is full (its batch size, or 6 MB),
+when the batching window since the end of the previous invocation is over, or, without a window, when a poll has
+brought records. While a window is open, the mapping goes on reading.
 
 An invocation takes ``base + per_vote * n + per_round * rounds``. A round is a set of concurrent calls to the
 store, so it takes one call's latency. The writer's rounds grow with its statements, the aggregator's with the
@@ -46,10 +42,6 @@ class FunctionTime:
     most_rounds: float = np.inf
     pace: Figure | None = None
 
-    def paced(self, pace: Figure | None) -> "FunctionTime":
-        """Return the time at a pace."""
-        return replace(self, pace=pace)
-
     @property
     def slope(self) -> float:
         """Seconds that one more vote takes in a large batch."""
@@ -69,16 +61,16 @@ class FunctionTime:
     def figure(self, name: str, votes: Figure) -> Figure:
         """Return the time of one invocation with so many votes, explained."""
         if self.pace is not None:
-            unpaced = self.paced(None).figure(f"{name}, unpaced", votes)
+            unpaced = replace(self, pace=None).figure(f"{name}, unpaced", votes)
             return derived(name, "s", maximum(unpaced, self.pace * votes))
-        simple = self.base + self.per_vote * votes
-        if isinf(self.statements_per_round):
-            return derived(name, "s", simple)
-        statements = given("statements per vote", self.statements_per_vote)
-        per_round = given("statements in a round", self.statements_per_round, "", "concurrent statements")
-        most = given("most rounds", self.most_rounds, "", "no limit" if isinf(self.most_rounds) else "polls")
-        rounds = minimum(most, ceil(votes * statements / per_round))
-        return derived(name, "s", simple + self.per_round * rounds)
+        time = self.base + self.per_vote * votes
+        if not isinf(self.statements_per_round):
+            statements = given("statements per vote", self.statements_per_vote)
+            per_round = given("statements in a round", self.statements_per_round, "", "concurrent statements")
+            limit = "no limit" if isinf(self.most_rounds) else "polls"
+            most = given("most rounds", self.most_rounds, "", limit)
+            time = time + self.per_round * minimum(most, ceil(votes * statements / per_round))
+        return derived(name, "s", time)
 
     @cached_property
     def fixed(self) -> float:
@@ -109,9 +101,8 @@ def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> Functio
     """
     each = 1 + event.repeats  # the INSERT of a repeated vote is refused, and an UPDATE follows
     statements = given("statements per vote", each, "", "1 + share of repeated votes")
-    cpu_us = (
-        facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"] + statements * facts["cpu.statement_us"]
-    )
+    read_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
+    cpu_us = read_us + statements * facts["cpu.statement_us"]
     return FunctionTime(
         base=derived("writer: base", "s", facts["lambda.invocation_ms"] / 1000),
         per_vote=derived("writer: per vote", "s", cpu_us / 1e6 / _vcpu(writer.memory_mb, facts)),
@@ -215,8 +206,7 @@ class ConsumerLane:
 
     def gathered(self, rate: Array) -> Array:
         """Return the votes between two flushes, with a window and no batch limit."""
-        load = np.minimum(rate * self.time.slope, 0.999)
-        size: Array = np.clip(rate * (self.window + self.time.fixed) / (1 - load), 1.0, self.limit)
+        size = self._gathered_in(self.window + self.time.fixed, rate)
         for _ in range(3):  # rounds of calls are whole, so the time is not linear
             busy = self.time.seconds(np.minimum(size, self.limit))
             # The window waits for a first vote. If no vote came during the invocation, add one gap.
@@ -225,10 +215,11 @@ class ConsumerLane:
 
     def pushed(self, rate: Array) -> Array:
         """Return the batch under enhanced fan-out: the votes that come while the previous one runs."""
+        return self._gathered_in(self.time.fixed + self.overhead.value, rate)
+
+    def _gathered_in(self, seconds: float, rate: Array) -> Array:
         load = np.minimum(rate * self.time.slope, 0.999)
-        fixed = self.time.fixed + self.overhead.value
-        size: Array = np.clip(rate * fixed / (1 - load), 1.0, self.limit)
-        return size
+        return np.asarray(np.clip(rate * seconds / (1 - load), 1.0, self.limit))
 
 
 def batches_in_poll(votes: Array, limit: float) -> Array:
@@ -262,11 +253,9 @@ class LiveRowModel:
 
     def __init__(self, event: VotingEvent, writing: Writing) -> None:
         """Take how votes fall on polls, and whether each option has its own row."""
-        shares = np.array(event.poll_shares)
-        self._rows_per_share = 1.0
-        if writing.live_writes is LiveWrites.PER_OPTION:
-            shares = shares / event.options_per_poll
-            self._rows_per_share = float(event.options_per_poll)
+        per_option = writing.live_writes is LiveWrites.PER_OPTION
+        self._rows_per_share = float(event.options_per_poll) if per_option else 1.0
+        shares = np.array(event.poll_shares) / self._rows_per_share
         # At most two different shares, whatever the number of polls.
         kinds, self._numbers = np.unique(np.round(shares, 12), return_counts=True)
         self._missed = 1 - np.minimum(kinds, 1.0)
@@ -288,8 +277,8 @@ def live_row_units(event: VotingEvent, writing: Writing, facts: Facts) -> Figure
     """Return the write units of one live write."""
     if writing.live_writes is LiveWrites.PER_OPTION:
         return given("units per live write", 1, "units", "a row that holds one option's number")
-    row = live_row_bytes(event, facts)
-    return derived("units per live write", "units", ceil(row / facts["dynamodb.write_unit_bytes"]))
+    units = ceil(live_row_bytes(event, facts) / facts["dynamodb.write_unit_bytes"])
+    return derived("units per live write", "units", units)
 
 
 def whole(value: float) -> int:

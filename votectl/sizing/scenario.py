@@ -1,25 +1,23 @@
 """An event on a deployment: the common input of prediction and simulation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
 import numpy as np
 
 from votectl.settings.choices import Door
-from votectl.settings.deployment import Consumer, DeploymentSettings, StreamMode, Surroundings, Table, Writing
-from votectl.sizing.capacity import Bucket, FrontDoor, Growth
-from votectl.sizing.consumer import (
-    MIB,
-    ConsumerLane,
-    FunctionTime,
-    batch_limit,
-    expected_aggregator,
-    expected_writer,
-    ingress_seconds,
-    live_row_bytes,
-    live_row_units,
+from votectl.settings.deployment import (
+    Consumer,
+    DeploymentSettings,
+    StreamMode,
+    Surroundings,
+    Table,
+    Writing,
 )
+from votectl.sizing import consumer as consumers
+from votectl.sizing.capacity import Bucket, FrontDoor, Growth
+from votectl.sizing.consumer import MIB, ConsumerLane, FunctionTime, live_row_bytes
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, ceil, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
@@ -50,35 +48,32 @@ class EventScenario:
         aggregator_time: FunctionTime | None = None,
     ) -> "EventScenario":
         """Return a scenario; the defaults are our functions, new tables and raised quotas."""
+        aggregator = deployment.vote_aggregator
         return cls(
             event,
             deployment,
             facts,
             surroundings or Surroundings(),
             writing or our_writing(facts),
-            writer_time or expected_writer(deployment.vote_writer, event, facts),
-            aggregator_time or expected_aggregator(deployment.vote_aggregator, event, facts),
+            writer_time or consumers.expected_writer(deployment.vote_writer, event, facts),
+            aggregator_time or consumers.expected_aggregator(aggregator, event, facts),
         )
-
-    # The front door
 
     def front_door(self) -> FrontDoor:
         """Return the door that votes come through, as it is when the event begins."""
-        api, ingress, facts = self.deployment.api, self.deployment.ingress, self.facts
+        api, ingress, value = self.deployment.api, self.deployment.ingress, self.facts.value
         throttle = Bucket(api.throttling_rate_limit, api.throttling_burst_limit)
         if api.vote_door is Door.REST:
             return FrontDoor(throttle)
-        each = min(facts.value("lambda.requests_per_concurrency"), 1 / ingress_seconds(ingress, facts).value)
-        burst = facts.value("lambda.scaling_per_10_seconds")
+        seconds = consumers.ingress_seconds(ingress, self.facts).value
+        burst = value("lambda.scaling_per_10_seconds")
         return FrontDoor(
             None if api.vote_door is Door.URL else throttle,
             room=Bucket(burst / 10, burst),
             containers=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
             most=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
-            requests_each=each,
+            requests_each=min(value("lambda.requests_per_concurrency"), 1 / seconds),
         )
-
-    # The stream
 
     @cached_property
     def _record_bytes(self) -> Figure:
@@ -97,11 +92,13 @@ class EventScenario:
         """How an on-demand stream grows, in records per second; None when it is provisioned."""
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
-        factor = self.facts.value("kinesis.on_demand.growth_factor")
-        ceiling = self.facts.value("kinesis.on_demand.max_records_per_second")
-        initial = self.facts.value("kinesis.on_demand.initial_records_per_second")
-        seconds = self.facts.value("kinesis.on_demand.growth_seconds")
-        return Growth(initial, factor, seconds, ceiling)
+        value = self.facts.value
+        return Growth(
+            initial=value("kinesis.on_demand.initial_records_per_second"),
+            factor=value("kinesis.on_demand.growth_factor"),
+            seconds=value("kinesis.on_demand.growth_seconds"),
+            ceiling=value("kinesis.on_demand.max_records_per_second"),
+        )
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -114,25 +111,18 @@ class EventScenario:
             return self.shards_for(self.stream_growth.initial)
         return self.deployment.stream.shard_count or 1
 
-    # The consumers
-
     @cached_property
     def writer(self) -> ConsumerLane:
-        """The vote writer's lanes."""
-        return self._lane("writer", self.deployment.vote_writer, self.writer_time.paced(self.pace))
-
-    @cached_property
-    def pace(self) -> Figure | None:
-        """The least seconds per vote of each writer lane; None when the writer is not paced."""
-        writer, table = self.deployment.vote_writer, self.deployment.votes_table
-        if writer.write_share is None or table.provisioned is None:
-            return None
-        shards = given("shards", self.shards, "shards", "stream")
-        lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
-        units = given("write_units", table.provisioned[0], "units/s", "votes_table")
-        share = given("write_share", writer.write_share, "", "vote_writer")
-        pace = self.units_per_vote * shards * lanes / (units * share)
-        return derived("writer: least time per vote", "s per vote", pace)
+        """The vote writer's lanes. A paced writer has a least number of seconds per vote and lane."""
+        writer, table, pace = self.deployment.vote_writer, self.deployment.votes_table, None
+        if writer.write_share is not None and table.provisioned is not None:
+            shards = given("shards", self.shards, "shards", "stream")
+            lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+            units = given("write_units", table.provisioned[0], "units/s", "votes_table")
+            share = given("write_share", writer.write_share, "", "vote_writer")
+            least = self.units_per_vote * shards * lanes / (units * share)
+            pace = derived("writer: least time per vote", "s per vote", least)
+        return self._lane("writer", writer, replace(self.writer_time, pace=pace))
 
     @cached_property
     def aggregator(self) -> ConsumerLane:
@@ -140,20 +130,20 @@ class EventScenario:
         return self._lane("aggregator", self.deployment.vote_aggregator, self.aggregator_time)
 
     def _lane(self, name: str, consumer: Consumer, time: FunctionTime) -> ConsumerLane:
-        pushed, around = consumer.enhanced_fan_out, self.surroundings
-        interval = around.mapping_poll_interval_seconds
+        pushed, around, facts = consumer.enhanced_fan_out, self.surroundings, self.facts
+        interval, overhead = around.mapping_poll_interval_seconds, facts["mapping.overhead_seconds"]
         if interval is None:
-            interval = self.facts.value("mapping.poll_interval_seconds")
-        overhead = self.facts["mapping.overhead_seconds"]
+            interval = facts.value("mapping.poll_interval_seconds")
         if around.mapping_overhead_seconds is not None:
             overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
-        key = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
         return ConsumerLane(
             name=name,
-            batch_limit=batch_limit(name, consumer, self.event, self.facts),
+            batch_limit=consumers.batch_limit(name, consumer, self.event, facts),
             window=float(consumer.batching_window_seconds),
             poll_interval=None if pushed else interval,
-            propagation=self.facts[key],
+            propagation=facts[
+                "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
+            ],
             per_shard=consumer.parallelization_factor,
             time=time,
             overhead=overhead,
@@ -162,8 +152,8 @@ class EventScenario:
     @cached_property
     def readable_per_shard(self) -> Figure:
         """Records that a consumer can read from one shard in a second, among those that share it."""
-        consumers = (self.deployment.vote_writer, self.deployment.vote_aggregator)
-        polling = sum(not consumer.enhanced_fan_out for consumer in consumers)
+        both = (self.deployment.vote_writer, self.deployment.vote_aggregator)
+        polling = sum(not consumer.enhanced_fan_out for consumer in both)
         sharing = maximum(1, given("consumers on standard iterators", polling))
         readable = self.facts["kinesis.shard_read_mib_per_second"] * MIB / self._record_bytes / sharing
         return derived("readable per shard and consumer", "records/s", readable)
@@ -172,9 +162,8 @@ class EventScenario:
         """Return the rate of one saturated lane: full batches in sequence."""
         lanes = given("parallelization_factor", lane.per_shard, "lanes")
         batches = lane.batch_limit / (lane.full_time + lane.overhead)
-        return derived(
-            f"{lane.name}: rate of a lane", "votes/s", minimum(batches, self.readable_per_shard / lanes)
-        )
+        rate = minimum(batches, self.readable_per_shard / lanes)
+        return derived(f"{lane.name}: rate of a lane", "votes/s", rate)
 
     def writer_inputs(self) -> tuple[Figure, ...]:
         """Return the inputs of a course's numbers about storing, besides the arrivals."""
@@ -183,36 +172,23 @@ class EventScenario:
     def aggregator_inputs(self) -> tuple[Figure, ...]:
         """Return the inputs of a course's numbers about counting, besides the arrivals."""
         lane = self.aggregator
-        return (
-            self.lane_rate(lane),
-            given("batching_window_seconds", lane.window, "s", "vote_aggregator"),
-            lane.poll,
-            lane.propagation,
-            given("polls", self.event.polls),
-            self.live_row_units,
-        )
-
-    # The tables
+        window = given("batching_window_seconds", lane.window, "s", "vote_aggregator")
+        polls = given("polls", self.event.polls)
+        return (self.lane_rate(lane), window, lane.poll, lane.propagation, polls, self.live_row_units)
 
     @cached_property
     def live_row_units(self) -> Figure:
         """Write units of one live row."""
-        return live_row_units(self.event, self.writing, self.facts)
+        return consumers.live_row_units(self.event, self.writing, self.facts)
 
     @cached_property
     def units_per_vote(self) -> Figure:
         """Write units of the votes table per vote, on average."""
-        if self.writing == our_writing(self.facts):
-            first = self.facts["votestream.first_vote_write_units"]
-            repeated = self.facts["votestream.repeated_vote_write_units"]
-        else:
-            first, repeated = (
-                given(f"units of a {which} vote", units, "units", "writing rules")
-                for which, units in (
-                    ("first", self.writing.first_vote_units),
-                    ("repeated", self.writing.repeated_vote_units),
-                )
-            )
+        first = self.facts["votestream.first_vote_write_units"]
+        repeated, rules = self.facts["votestream.repeated_vote_write_units"], "writing rules"
+        if self.writing != our_writing(self.facts):
+            first = given("units of a first vote", self.writing.first_vote_units, "units", rules)
+            repeated = given("units of a repeated vote", self.writing.repeated_vote_units, "units", rules)
         repeats = self.event.figures["repeats"]
         return derived("write units per vote", "units", (1 - repeats) * first + repeats * repeated)
 
@@ -224,21 +200,20 @@ class EventScenario:
     @cached_property
     def partition_units(self) -> Figure:
         """Units per second that the votes table's partition keys take, as votes spread over them."""
-        buckets = given(
-            "buckets per poll", self.surroundings.buckets_per_poll, "", "bucket_count of the polls"
-        )
+        number = self.surroundings.buckets_per_poll
+        buckets = given("buckets per poll", number, "", "bucket_count of the polls")
         units = self.facts["dynamodb.partition_write_units"] * buckets / self.busiest
         return derived("units that the buckets take", "units/s", units)
 
     def table_growth(self, table: Table) -> Growth:
         """Return how an on-demand table grows, in units per second."""
-        factor = self.facts.value("dynamodb.on_demand.growth_factor")
+        value, previous = self.facts.value, 0.0
+        factor = value("dynamodb.on_demand.growth_factor")
         ceiling = inf if table.max_write_units is None else float(table.max_write_units)
-        initial, previous = self.facts.value("dynamodb.on_demand.initial_write_units"), 0.0
         if table is self.deployment.votes_table:
             previous = factor * (self.surroundings.votes_table_previous_peak or 0.0)
-        seconds = self.facts.value("dynamodb.on_demand.growth_seconds")
-        return Growth(min(max(initial, previous), ceiling), factor, seconds, ceiling)
+        initial = min(max(value("dynamodb.on_demand.initial_write_units"), previous), ceiling)
+        return Growth(initial, factor, value("dynamodb.on_demand.growth_seconds"), ceiling)
 
     @cached_property
     def key_units(self) -> float:
@@ -259,13 +234,8 @@ def our_writing(facts: Facts) -> Writing:
 
 def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure:
     """Return the read units of the final count: every stored row once, strongly consistent."""
-    votes = given("votes stored", votes_stored, "votes", "the course")
-    units = (
-        votes
-        * (1 - event.figures["repeats"])
-        * facts["votestream.vote_row_bytes"]
-        / facts["dynamodb.read_unit_bytes"]
-    )
+    rows = given("votes stored", votes_stored, "votes", "the course") * (1 - event.figures["repeats"])
+    units = rows * facts["votestream.vote_row_bytes"] / facts["dynamodb.read_unit_bytes"]
     return derived("read units of the final count", "units", units)
 
 
@@ -275,15 +245,14 @@ def unique_units(votes_stored: float, event: VotingEvent, refresh_seconds: int, 
     passes = given("refreshes", len(times), "", "duration / refresh_seconds")
     mean = float(np.mean(event.sent(times)) / event.votes) if len(times) else 0.0
     share = given("mean share of the rows", mean, "", "the arrival curve")
-    count = count_units(votes_stored, event, facts)
-    return derived("read units of the unique counts", "units", count * (passes * share + 1))
+    units = count_units(votes_stored, event, facts) * (passes * share + 1)
+    return derived("read units of the unique counts", "units", units)
 
 
 def asked_per_second(event: VotingEvent, facts: Facts, *, by_cdn: bool) -> Figure:
     """Return the requests for results that reach the API: a CDN keeps each answer for a second."""
-    asked = given("viewers", event.viewers) / given(
-        "viewer_refresh_seconds", event.viewer_refresh_seconds, "s"
-    )
+    refresh = given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s")
+    asked = given("viewers", event.viewers) / refresh
     if by_cdn:
         asked = minimum(asked, given("polls", event.polls) / facts["votestream.result_fresh_seconds"])
     return derived("requests for results", "requests/s", asked)
