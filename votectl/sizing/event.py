@@ -116,6 +116,11 @@ class VotingEvent(BaseModel):
         """The rate's points: (share of the duration, share of the peak)."""
         return CURVES[self.shape] if isinstance(self.shape, RateShape) else self.shape
 
+    @property
+    def shape_name(self) -> str:
+        """The shape's name, or ``custom``."""
+        return self.shape.value if isinstance(self.shape, RateShape) else "custom"
+
     @cached_property
     def fill(self) -> float:
         """The mean rate as a share of the peak."""
@@ -186,10 +191,12 @@ class VotingEvent(BaseModel):
         per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
         votes = derived("votes", "votes", peak * duration * fill)
         batched = given("share through the batch endpoint", self.batch_endpoint_share)
-        per_request = given("votes per batch request", self.votes_per_batch_request, "votes")
-        poll_id, option = (
-            given(f"{name} id", size, "bytes")
-            for name, size in (("poll", self.poll_id_bytes), ("option", self.option_bytes))
+        requests = (
+            1 - batched + batched / given("votes per batch request", self.votes_per_batch_request, "votes")
+        )
+        poll, option = (
+            given("poll id", self.poll_id_bytes, "bytes"),
+            given("option id", self.option_bytes, "bytes"),
         )
         sources = "changed_minds, votes_per_voter, polls"
         return {
@@ -198,17 +205,10 @@ class VotingEvent(BaseModel):
             "votes": votes,
             "voters": derived("voters", "voters", votes / per_voter),
             "repeats": given("share of repeated votes", self.repeats, "", sources),
-            "requests_per_vote": derived(
-                "requests per vote", "requests", 1 - batched + batched / per_request
-            ),
-            "data_bytes": derived("record data", "bytes", 26 + poll_id + option),
+            "requests_per_vote": derived("requests per vote", "requests", requests),
+            "data_bytes": derived("record data", "bytes", 26 + poll + option),
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
         }
-
-    @property
-    def shape_name(self) -> str:
-        """The shape's name, or ``custom``."""
-        return self.shape.value if isinstance(self.shape, RateShape) else "custom"
 
 
 def _check_points(points: Points) -> None:

@@ -17,7 +17,7 @@ from votectl.settings.files import BadFile
 from votectl.settings.files import load as load_file
 from votectl.sizing.explain import Figure, Origin
 
-PACKAGED = "facts.json"
+Text = Annotated[str, Field(min_length=1)]
 
 
 class FactStatus(StrEnum):
@@ -36,9 +36,9 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    unit: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
-    date: Annotated[str, Field(min_length=1)]
+    unit: Text
+    source: Text
+    date: Text
     status: Annotated[FactStatus, Field(strict=False)]
     note: str = ""
 
@@ -65,9 +65,7 @@ class Facts(BaseModel):
     def __getitem__(self, key: str) -> Figure:
         """Return an entry as a figure with its source."""
         fact = self.facts[key]
-        source = f"{fact.source}, {fact.date}"
-        if fact.note:
-            source = f"{source} ({fact.note})"
+        source = f"{fact.source}, {fact.date}" + (f" ({fact.note})" if fact.note else "")
         origin = Origin.ASSUMED if fact.status is FactStatus.ASSUMED else Origin.FACT
         return Figure(key, fact.value, fact.unit, origin, source=source)
 
@@ -79,7 +77,8 @@ class Facts(BaseModel):
 @cache
 def packaged() -> Facts:
     """Return the facts that ship with this package."""
-    return Facts.model_validate_json(resources.files("votectl.sizing").joinpath(PACKAGED).read_text("utf-8"))
+    text = resources.files("votectl.sizing").joinpath("facts.json").read_text("utf-8")
+    return Facts.model_validate_json(text)
 
 
 def load(path: Path) -> Facts:
@@ -88,13 +87,12 @@ def load(path: Path) -> Facts:
     Raises:
         BadFile: the file can't be read, or an entry is invalid, missing, unknown or in another unit.
     """
-    facts = load_file(Facts, path, "prices")
-    ours = packaged().facts
-    if missing := sorted(ours.keys() - facts.facts.keys()):
+    found, ours = load_file(Facts, path, "prices"), packaged().facts
+    if missing := sorted(ours.keys() - found.facts.keys()):
         raise BadFile(f"prices: {path} lacks {', '.join(missing)}")
-    if unknown := sorted(facts.facts.keys() - ours.keys()):
+    if unknown := sorted(found.facts.keys() - ours.keys()):
         raise BadFile(f"prices: {path} has unknown entries: {', '.join(unknown)}")
-    for key, fact in facts.facts.items():
+    for key, fact in found.facts.items():
         if fact.unit != ours[key].unit:
             raise BadFile(f"prices: {path}: {key} is in {fact.unit!r}, expected {ours[key].unit!r}")
-    return facts
+    return found

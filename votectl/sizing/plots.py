@@ -17,6 +17,8 @@ from votectl.sizing.scenario import EventScenario
 FORMATS = (".png", ".svg")
 _BINS = 300  # points per curve: a screen shows no more
 _COST_POINTS = 40
+# A curve of a panel: its name, its cumulative values, its colour.
+type Line = tuple[str, Array, str]
 
 
 def check(path: Path) -> None:
@@ -52,51 +54,38 @@ def course(
 
     ``beforehand``: USD that are paid before the event (pre-warming, provisioned concurrency).
     """
-    refusals = [
+    throttled = played.vote_units_throttled + played.live_units_throttled
+    refusals: list[Line] = [
         ("votes, by the front door", played.refused_by_api, drawing.RED),
         ("votes, by the stream", played.refused_by_stream, drawing.ORANGE),
-        (
-            "write units, by the tables",
-            played.vote_units_throttled + played.live_units_throttled,
-            drawing.GREY,
-        ),
+        ("write units, by the tables", throttled, drawing.GREY),
     ]
-    refused = [(name, curve, colour) for name, curve, colour in refusals if curve[-1] > 0]
+    refused = [line for line in refusals if line[1][-1] > 0]
+    edges = _edges(played)
+    # Wide enough for a few windows each: single ones would only show as a comb.
+    live_edges = _edges(played, 4.0 * max(scenario.aggregator.window, 1.0))
     with drawing.style():
         picture, axes = drawing.panels(6 if refused else 5)
         votes, units, live, ages, *refusing, cost = axes
-        edges = _edges(played)
-        _rates(votes, played, edges, "sent", played.sent, drawing.GREY, drawing.WIDE)
-        _rates(votes, played, edges, "accepted", played.accepted, drawing.BLUE, drawing.NORMAL)
-        _rates(votes, played, edges, "stored", played.stored, drawing.GREEN, drawing.NARROW)
-        votes.set_ylabel("votes/s")
-        _rates(units, played, edges, "votes table", played.vote_units, drawing.BLUE)
-        units.set_ylabel("WCU/s")
-        # Wide enough for a few windows each: single ones would only show as a comb.
-        windows = 4.0 * max(scenario.aggregator.window, 1.0)
-        _rates(live, played, _edges(played, windows), "tallies table", played.live_units, drawing.ORANGE)
-        live.set_ylabel("WCU/s")
+        _rates(votes, "votes/s", played, edges, ("sent", played.sent, drawing.GREY), width=drawing.WIDE)
+        _rates(votes, "votes/s", played, edges, ("accepted", played.accepted, drawing.BLUE))
+        _rates(
+            votes, "votes/s", played, edges, ("stored", played.stored, drawing.GREEN), width=drawing.NARROW
+        )
+        _rates(units, "WCU/s", played, edges, ("votes table", played.vote_units, drawing.BLUE))
+        _rates(live, "WCU/s", played, live_edges, ("tallies table", played.live_units, drawing.ORANGE))
+        starts = np.minimum(np.searchsorted(played.times, edges[:-1]), len(played.times) - 1)
         for name, curve, colour in (
             ("oldest vote not stored", played.storing_lag, drawing.BLUE),
             ("oldest vote not in the live result", played.live_lag, drawing.ORANGE),
         ):
-            highest = _highest(played.times, curve, edges)
-            ages.plot(_minutes(edges[1:]), highest, color=colour, label=name, lw=drawing.NORMAL)
-        ages.set_ylabel("age, s")
+            _draw(ages, "age, s", edges[1:], np.maximum.reduceat(curve, starts), name, colour)
         for axis in refusing:
-            for name, curve, colour in refused:
-                _rates(axis, played, edges, name, curve, colour)
-            axis.set_ylabel("refused/s")
+            _rates(axis, "refused/s", played, edges, *refused)
         moments = np.linspace(played.times[0], played.times[-1], _COST_POINTS)
-        spent = [beforehand + _cost(played, scenario, keeping, float(moment)) for moment in moments]
-        cost.plot(
-            _minutes(moments),
-            spent,
-            color=drawing.BLUE,
-            label=f"cost so far, door {scenario.deployment.api.vote_door}",
-            lw=drawing.NORMAL,
-        )
-        cost.set_ylabel("US$")
+        spent = beforehand + np.array([_cost(played, scenario, keeping, float(each)) for each in moments])
+        label = f"cost so far, door {scenario.deployment.api.vote_door}"
+        _draw(cost, "US$", moments, spent, label, drawing.BLUE)
         after = max(0.0, played.done(played.stored) - played.event_seconds)
         lost = played.refused_by_api[-1] + played.refused_by_stream[-1]
         drawing.headline(
@@ -110,24 +99,23 @@ def course(
 
 def batch_sizes(experiments: Experiments, *, published: bool) -> Picture:
     """Return the published graph of batch sizes: incoming votes, and the votes table's write units."""
-    runs = ((experiments.known, 17_900, "a flat 17,900"), (experiments.batch_10, 17_900 / 2, "only half"))
+    known, batch_10 = experiments.known, experiments.batch_10
     with drawing.style():
         picture, axes = drawing.panels(2, 3.4)
-        for axis, (run, level, words) in zip(axes, runs, strict=True):
-            edges = _edges(run.course)
-            _rates(axis, run.course, edges, "votes in", run.course.accepted, drawing.GREEN)
-            _rates(axis, run.course, edges, f"votes table, {run.name}", run.course.vote_units, drawing.BLUE)
+        runs = ((known, 17_900, "a flat 17,900", 1.0), (batch_10, 17_900 / 2, "only half", None))
+        for axis, (run, level, words, scale) in zip(axes, runs, strict=True):
+            curve = run.course.vote_units
+            lines = (
+                ("votes in", run.course.accepted, drawing.GREEN),
+                (f"votes table, {run.name}", curve, drawing.BLUE),
+            )
+            _rates(axis, "per second", run.course, _edges(run.course), *lines)
             if published:
                 axis.axhline(level, color=drawing.RED, ls="--", lw=1.5, label=f"published: {words}")
-                found = next(
-                    c for c in experiments.comparisons if c.run == run.name and "level" in c.quantity
+                _error_bar(
+                    axis, experiments, run.name, scale or known.predicted.vote_units_peak, drawing.BLUE
                 )
-                scale = 1.0 if run is experiments.known else experiments.known.predicted.vote_units_peak
-                _error_bar(axis, found.low * scale, found.high * scale, drawing.BLUE)
-            axis.set_ylabel("per second")
-        slower, faster = (
-            run.course.done(run.course.stored) for run in (experiments.batch_10, experiments.known)
-        )
+        slower, faster = (run.course.done(run.course.stored) for run in (batch_10, known))
         drawing.headline(picture, f"A batch of 10 takes {slower / faster:.1f} times as long as a batch of 25")
         drawing.finish(axes, "minutes")
     return picture
@@ -135,29 +123,29 @@ def batch_sizes(experiments: Experiments, *, published: bool) -> Picture:
 
 def windows(experiments: Experiments, *, published: bool) -> Picture:
     """Return the published graph of windows: the counters' write units at 2 s and at 5 s."""
+    known, window_2 = experiments.known, experiments.window_2
+    level = known.predicted.live_units_per_second
     with drawing.style():
         picture, axes = drawing.panels(1, 4.4)
         axis = axes[0]
-        for run, colour in ((experiments.window_2, drawing.ORANGE), (experiments.known, drawing.BLUE)):
+        for run, colour in ((window_2, drawing.ORANGE), (known, drawing.BLUE)):
             edges = np.arange(0.0, run.course.event_seconds + 60.0, 30.0)
-            _rates(axis, run.course, edges, run.name, run.course.live_units, colour)
+            line = (run.name, run.course.live_units, colour)
+            _rates(axis, "counter writes, WCU/s", run.course, edges, line)
         if published:
             axis.axhline(51, color=drawing.RED, ls="--", lw=1.5, label="published, 5 s")
             axis.axhline(153, color=drawing.RED, ls=":", lw=2, label="published, 2 s")
-            found = next(c for c in experiments.comparisons if c.run == experiments.window_2.name)
-            level = experiments.known.predicted.live_units_per_second
-            _error_bar(axis, found.low * level, found.high * level, drawing.ORANGE)
-        axis.set_ylabel("counter writes, WCU/s")
-        more = experiments.window_2.predicted.live_units_per_second / (
-            experiments.known.predicted.live_units_per_second
-        )
+            _error_bar(axis, experiments, window_2.name, level, drawing.ORANGE)
+        more = window_2.predicted.live_units_per_second / level
         drawing.headline(picture, f"A window of 2 s writes {more:.1f} times as many counters as one of 5 s")
         drawing.finish(axes, "minutes")
     return picture
 
 
-def _error_bar(axis: Axes, low: float, high: float, colour: str) -> None:
-    axis.axhspan(low, high, color=colour, alpha=0.15, lw=0, label="error bar")
+def _error_bar(axis: Axes, experiments: Experiments, run: str, scale: float, colour: str) -> None:
+    """Draw the error bar of a run's first comparison: its level."""
+    found = next(each for each in experiments.comparisons if each.run == run)
+    axis.axhspan(found.low * scale, found.high * scale, color=colour, alpha=0.15, lw=0, label="error bar")
 
 
 def _edges(played: Course, width: float = 0.0) -> Array:
@@ -167,28 +155,19 @@ def _edges(played: Course, width: float = 0.0) -> Array:
 
 
 def _rates(
-    axis: Axes,
-    played: Course,
-    edges: Array,
-    name: str,
-    curve: Array,
-    colour: str,
-    width: float = drawing.NORMAL,
+    axis: Axes, unit: str, played: Course, edges: Array, *lines: Line, width: float = drawing.NORMAL
 ) -> None:
-    """Draw a cumulative curve's mean rates between the edges."""
-    rates = np.diff(np.interp(edges, played.times, curve)) / np.diff(edges)
-    axis.plot(_minutes(edges[1:]), rates, color=colour, label=name, lw=width)
+    """Draw cumulative curves' mean rates between the edges."""
+    for name, curve, colour in lines:
+        rates = np.diff(np.interp(edges, played.times, curve)) / np.diff(edges)
+        _draw(axis, unit, edges[1:], rates, name, colour, width)
 
 
-def _highest(times: Array, values: Array, edges: Array) -> Array:
-    """Return the highest value between the edges."""
-    starts = np.minimum(np.searchsorted(times, edges[:-1]), len(values) - 1)
-    highest: Array = np.maximum.reduceat(values, starts)
-    return highest
-
-
-def _minutes(seconds: Array) -> Array:
-    return seconds / 60
+def _draw(
+    axis: Axes, unit: str, times: Array, values: Array, name: str, colour: str, width: float = drawing.NORMAL
+) -> None:
+    axis.plot(times / 60, values, color=colour, label=name, lw=width)
+    axis.set_ylabel(unit)
 
 
 def _cost(played: Course, scenario: EventScenario, keeping: Keeping, until: float) -> float:

@@ -14,6 +14,10 @@ _DURATION = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in "dhms"))
 _SECONDS = (86_400.0, 3_600.0, 60.0, 1.0)
 
 
+def _invalid(text: str, problem: str, *examples: str) -> InvalidInput:
+    return InvalidInput(f"{text!r} {problem}", examples=list(examples))
+
+
 def amount(text: str) -> float:
     """Return a number; k, M and B mean thousands, millions and billions.
 
@@ -21,23 +25,19 @@ def amount(text: str) -> float:
         InvalidInput: the text is not a number. The message shows how a decimal comma should be written.
     """
     stripped = text.strip()
-    found = _AMOUNT.fullmatch(stripped)
-    if found is not None:
+    if found := _AMOUNT.fullmatch(stripped):
         value = float(found[1].replace("_", "").replace(",", "")) * _FACTORS[found[2]]
         if math.isinf(value):
             raise InvalidInput(f"{text!r} is too large")
         return value
     if re.fullmatch(r"[0-9]+,[0-9]+[kMB]?", stripped):
         fraction, whole = stripped.replace(",", "."), stripped.replace(",", "")
-        raise InvalidInput(
-            f"{text!r} is ambiguous: a comma separates groups of three digits; write {fraction} for a fraction, "
-            f"or {whole} without a comma",
-            examples=[fraction, whole],
+        problem = (
+            f"a comma separates groups of three digits; write {fraction} for a fraction, or {whole} without"
         )
-    raise InvalidInput(
-        f"{text!r} is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9",
-        examples=["20000", "20k", "1.5M", "1B", "1e9"],
-    )
+        raise _invalid(text, f"is ambiguous: {problem} a comma", fraction, whole)
+    problem = "is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9"
+    raise _invalid(text, problem, "20000", "20k", "1.5M", "1B", "1e9")
 
 
 def seconds(text: str) -> float:
@@ -52,13 +52,9 @@ def seconds(text: str) -> float:
         return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
     if _DURATION.fullmatch(f"{stripped}s"):
         example = f"{stripped}s"
-        raise InvalidInput(
-            f"{text!r} has no unit at its end; write for example {example}", examples=[example]
-        )
-    raise InvalidInput(
-        f"{text!r} is not a duration; write for example 90s, 10m, 1h30m or 2d",
-        examples=["90s", "10m", "1h30m", "2d"],
-    )
+        raise _invalid(text, f"has no unit at its end; write for example {example}", example)
+    problem = "is not a duration; write for example 90s, 10m, 1h30m or 2d"
+    raise _invalid(text, problem, "90s", "10m", "1h30m", "2d")
 
 
 def spoken(value: float) -> str:
