@@ -41,11 +41,7 @@ def amount(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Return a duration in seconds.
-
-    Raises:
-        InvalidInput: the text is not a duration, or lacks a unit.
-    """
+    """Return a duration in seconds. Raises InvalidInput: the text is not a duration, or lacks a unit."""
     stripped = text.strip()
     found = _DURATION.fullmatch(stripped)
     if found is not None and any(found.groups()):

@@ -172,11 +172,7 @@ def _logged_work(client: "CloudWatchLogsClient", function: str, since_ms: int) -
 
 
 def check(event: VotingEvent) -> None:
-    """Refuse an event that is not suitable.
-
-    Raises:
-        InvalidInput: too many votes, too few, or too long.
-    """
+    """Refuse an event that is not suitable. Raises InvalidInput: too many votes, too few, or too long."""
     if event.votes < FEWEST_VOTES:
         raise InvalidInput(
             f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}: fewer show only chance"
@@ -249,11 +245,7 @@ def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, s
 
 
 def check_shards(client: "KinesisClient", stream: str, settings: DeploymentSettings) -> None:
-    """Refuse a stream that differs from its settings.
-
-    Raises:
-        InvalidInput: the number of shards differs.
-    """
+    """Refuse a stream that differs from its settings. Raises InvalidInput: the number of shards differs."""
     wanted = settings.stream.shard_count
     shards = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["OpenShardCount"]
     if wanted not in {None, shards}:

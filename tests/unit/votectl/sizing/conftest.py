@@ -1,8 +1,11 @@
 """What the sizing tests share."""
 
+import fcntl
+import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -48,32 +51,48 @@ def scenario(facts: Facts) -> Callable[..., EventScenario]:
 _play = published.play
 
 
-@cache
-def play_once(*, doubled_writes: bool) -> Experiments:
-    """Play the published runs once for all tests: a few seconds each."""
-    return _play(packaged(), doubled_writes=doubled_writes, seed=1, step=1.0)
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Experiments]:
+    """Play the published runs once for all tests, whichever process of the test run needs them first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    @cache
+    def play(doubled_writes: bool) -> Experiments:
+        path = folder / f"published-{doubled_writes}.pickle"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                runs = _play(packaged(), doubled_writes=doubled_writes, seed=1, step=1.0)
+                path.write_bytes(pickle.dumps(runs))
+        return cast(Experiments, pickle.loads(path.read_bytes()))  # noqa: S301 - written above
+
+    return play
 
 
 @pytest.fixture(scope="session")
-def sample_runs() -> Experiments:
+def sample_runs(played: Callable[[bool], Experiments]) -> Experiments:
     """The published runs with the sample's writes."""
-    return play_once(doubled_writes=True)
+    return played(True)
 
 
 @pytest.fixture(scope="session")
-def our_runs() -> Experiments:
+def our_runs(played: Callable[[bool], Experiments]) -> Experiments:
     """The published runs with our writes."""
-    return play_once(doubled_writes=False)
+    return played(False)
 
 
 @pytest.fixture
-def votectl(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+def votectl(
+    monkeypatch: pytest.MonkeyPatch, played: Callable[[bool], Experiments]
+) -> Callable[..., tuple[int, str]]:
     """Type a command; return its exit code and everything that it printed."""
 
-    def replayed(_: Facts, *, doubled_writes: bool, seed: int, step: float | None) -> Experiments:
+    def replayed(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None) -> Experiments:
         if (seed, step) != (1, 1.0):
-            return _play(packaged(), doubled_writes=doubled_writes, seed=seed, step=step)
-        return play_once(doubled_writes=doubled_writes)
+            return _play(facts, doubled_writes=doubled_writes, seed=seed, step=step)
+        return played(doubled_writes)
 
     def run(arguments: Sequence[str], columns: int = 110) -> tuple[int, str]:
         monkeypatch.setattr(terminal, "PIPED_WIDTH", columns)

@@ -3,8 +3,10 @@
 `GOLDENS=write pytest tests/unit/votectl/sizing/test_goldens.py` writes the file again, after a wanted change.
 """
 
+import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from scripts.bootstrap.layout import HERE
 from votectl.sizing.published import Experiments
 
 FILE = Path(__file__).with_name("goldens.json")
+SIZING = HERE.root / "docs" / "sizing.md"
+RUN = "run.json"  # that docs/sizing.md shows
 COMMANDS: tuple[Any, ...] = (
     "plan --votes 200k --peak 500",
     "plan --votes 30 --duration 2m --deadline 2m",
@@ -30,6 +35,25 @@ COMMANDS: tuple[Any, ...] = (
     ),
 )
 
+# What a person reads, as digests: a changed one says which output to compare with that of the commit before.
+FORMS = ("", "--brief", "-o csv", "--explain")
+TEXTS = [
+    *(f"plan --votes 200k --peak 500 {form}" for form in FORMS),
+    *(f"plan --votes 1M --duration 1h --identity cognito --viewers 100k --no-cdn {form}" for form in FORMS),
+    *(
+        f"plan --votes 3M --peak 30k --prefer hands-off --deadline 30m --batch-share 0.5 {form}"
+        for form in FORMS
+    ),
+    "plan --votes 1B --duration 1h --deadline 40s",
+    *(f"idle {environment} {form}" for environment in ("dev", "prod") for form in ("-o csv", "--explain")),
+    *(f"simulate --peak 300 --duration 60s --seed 3 {form}" for form in ("", "-o csv", "--explain")),
+    *(
+        pytest.param(f"simulate --compare {RUN} {form}", marks=pytest.mark.slow)
+        for form in ("", "-o csv", "--explain")
+    ),
+    "simulate --help",
+]
+
 
 def rounded(value: Any) -> Any:
     """Return numbers with six significant digits, and no units and defaults."""
@@ -42,7 +66,7 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def check(name: str, answer: dict[str, Any]) -> None:
+def check(name: str, answer: Any) -> None:
     goldens = json.loads(FILE.read_text()) if FILE.exists() else {}
     if os.environ.get("GOLDENS") == "write":
         goldens[name] = rounded(answer)
@@ -60,6 +84,19 @@ def test_an_answer_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], co
         command,
         {key: answer[key] for key in ("settings", "expected", "simulated", "cost", "doors") if key in answer},
     )
+
+
+@pytest.mark.parametrize("command", TEXTS)
+def test_a_text_is_the_frozen_one(
+    votectl: Callable[..., tuple[int, str]], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (shown,) = re.findall(r"^```json\n(.*?)^```$", SIZING.read_text(), re.MULTILINE | re.DOTALL)
+    Path(RUN).write_text(shown)
+    code, output = votectl(shlex.split(command), columns=200)
+    # The last digits differ between processors.
+    text = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda found: f"{float(found[0]):.4g}", output)
+    check(f"text of {command.strip()}", f"{code} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 @pytest.mark.slow
