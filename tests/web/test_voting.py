@@ -30,6 +30,26 @@ def test_vote_change_and_check(visitor: Visitor) -> None:
     visitor.page.get_by_text("You voted again later.").wait_for()
 
 
+def test_check_page_follows_a_vote_until_it_is_stored_and_certified(visitor: Visitor) -> None:
+    visitor.page.clock.install()
+    visitor.platform.receipt_state = "pending"
+    visitor.open()
+    visitor.vote()
+    visitor.see("Received")
+    visitor.page.get_by_role("link", name="Check my vote").click()
+    visitor.page.get_by_text("Your vote has arrived and is being stored.").wait_for()
+    visitor.page.get_by_text("So far").wait_for()
+    visitor.platform.receipt_state = "stored"
+    visitor.platform.set_poll(closes_in=-60)
+    visitor.platform.status = "final"
+    visitor.let_pass(30)
+    visitor.page.get_by_text("Your vote is stored.").wait_for()
+    visitor.see("The published result matches its certificate. This browser computed the SHA-256 itself.")
+    asked = len(visitor.platform.asked("/results"))
+    visitor.let_pass(60)
+    assert len(visitor.platform.asked("/results")) == asked
+
+
 def test_confirmation_is_seen_from_its_top(visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 320, "height": 480})
     visitor.open()

@@ -1,12 +1,13 @@
 // What became of my vote, in plain sentences, and whether the result is the certified one.
 import { html, nothing, render } from './vendor/lit-html.js';
-import { persist } from './pacing.js';
+import { follow, persist, refreshEvery } from './pacing.js';
 import { recounting } from './pack.js';
 import { stretch, table, total } from './results.js';
 import { ask, clock, config, device, pollId, receiptKey, show, start, t, tab, when } from './page.js';
 
 const app = document.getElementById('app');
 const PREFIX = receiptKey('');
+const AFTER_MS = 15_000;
 let entries = [];
 let problem = 'loading';
 let signing;
@@ -27,7 +28,16 @@ async function main() {
   const polls = pollId ? [pollId] : saved();
   entries = polls.map((poll) => ({ poll, receipt: device.get(receiptKey(poll)) }));
   draw();
-  for (const entry of entries) await look(entry);
+  for (const entry of entries) {
+    await look(entry);
+    if (nextLook(entry) !== null) follow(() => look(entry), { clock, first: 2 * AFTER_MS, every: () => nextLook(entry) });
+  }
+}
+
+// Milliseconds until the page looks again by itself: null when nothing more can change.
+function nextLook({ state, results }) {
+  if (state === 'pending' || state === 'try_later' || !results) return state === 'unknown' ? null : AFTER_MS;
+  return refreshEvery(results.status, results.counts === null, false);
 }
 
 function saved() {
@@ -57,13 +67,17 @@ async function openingOf(poll) {
   return answer?.body?.opening ?? null;
 }
 
-async function look(entry) {
-  const patient = { clock, until: clock.now() + 60_000 };
+async function lookAnew(entry) {
   entry.state = entry.certificate = undefined;
   draw();
+  await look(entry);
+}
+
+async function look(entry) {
+  const patient = { clock, until: clock.now() + 60_000 };
   // The API cannot check tokens of another issuer, so it answers no receipts there.
   if (entry.receipt && config.identity?.mode === 'oidc') entry.state = 'unchecked';
-  else if (entry.receipt) {
+  else if (entry.receipt && [undefined, 'pending', 'try_later'].includes(entry.state)) {
     const answer = await askReceipt(entry, patient);
     entry.state = answer?.status === 200 ? answer.body.state : [401, 403].includes(answer?.status) ? 'not_yours' : answer?.status === 404 ? 'unknown' : 'try_later';
     draw();
@@ -73,6 +87,7 @@ async function look(entry) {
   if (answer?.status === 404) entry.state = 'unknown';
   if (entry.results) entry.certificate = await certified(entry.results);
   draw();
+  return answer ?? {};
 }
 
 // The certificate as it was signed off: JSON with sorted keys and no spaces.
@@ -102,10 +117,10 @@ const part = (entry) => html`<article>
       <p class="verdict">${entry.receipt ? t(entry.state ?? 'loading') : t(entry.state ?? 'no_receipt')}</p>
       ${when(entry.receipt, () => html`<p class="hint">${t('sent_at', { time: show.moment(entry.receipt.time) })}. ${t('secret')}</p>
         <details><summary>${t('reference')}</summary><p class="code">${entry.receipt.shard}<br>${entry.receipt.sequence}</p></details>`)}
-      <p class="pair"><button @click=${() => look(entry)}>${t('again')}</button><a class="button" href="vote#poll=${entry.poll}">${t('open_poll')}</a></p>
+      <p class="pair"><button @click=${() => lookAnew(entry)}>${t('again')}</button><a class="button" href="vote#poll=${entry.poll}">${t('open_poll')}</a></p>
     </section>
     ${when(entry.certificate, () => html`<section class="standing">
-      ${when(entry.results.counts, () => html`${table(entry.results, t('result'))}<p class="hint total">${total(entry.results)}</p>`)}
+      ${when(entry.results.counts, () => html`${table(entry.results, t(entry.results.status === 'final' ? 'result' : 'so_far'))}<p class="hint total">${total(entry.results)}</p>`)}
       <h2>${t('certificate')}</h2><p class=${entry.certificate === 'certificate_bad' ? 'notice' : ''}>${t(entry.certificate)}</p>
       ${when(entry.results.final, () => html`<p class="code">${entry.results.final.digest}</p>`)}
     </section>`)}
