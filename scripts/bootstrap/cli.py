@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("module", help="infra, or infra/modules/<name>")
     command.set_defaults(run=lambda asked: infra.init_for_tests(HERE, asked.module))
 
-    command = what.add_parser("terraform-test", help="validate and test the root or a module")
+    command = what.add_parser("terraform-test", help="test the root or a module")
     command.add_argument("module", help="infra, or infra/modules/<name>")
     command.set_defaults(run=lambda asked: print(infra.test(HERE, asked.module), flush=True))
 

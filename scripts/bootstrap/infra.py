@@ -130,18 +130,18 @@ def test(layout: Layout, module: str) -> str:
     """
     tool = terraform.ensure(layout, for_tests=True)
     settings = terraform.environment(TF_DATA_DIR=str(_test_data(layout, module)))
-    for command in ("validate", "test"):
-        done = subprocess.run(
-            [str(tool), f"-chdir={layout.root / module}", command, "-no-color"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=settings,
-            check=False,
-        )
-        if done.returncode:
-            raise UserError(f"{module}: terraform {command} failed\n{done.stdout.strip()}")
+    # `terraform test` validates the configuration before it plans the first run.
+    done = subprocess.run(
+        [str(tool), f"-chdir={layout.root / module}", "test", "-no-color"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=settings,
+        check=False,
+    )
+    if done.returncode:
+        raise UserError(f"{module}: terraform test failed\n{done.stdout.strip()}")
     match = re.search(r"Success! (\d+) passed", done.stdout)
     if not match or match.group(1) == "0":
         raise UserError(f"{module} has no tests: add {module}/tests/*.tftest.hcl")

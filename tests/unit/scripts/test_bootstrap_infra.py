@@ -126,11 +126,9 @@ def test_an_error_in_the_configuration_is_shown_as_terraform_says_it(layout: Lay
 
 
 def test_a_module_that_passes_takes_one_line(layout: Layout, play: Play) -> None:
-    log = play('case "$*" in *" test "*) echo "Success! 12 passed, 0 failed." ;; esac')
+    play('case "$*" in *" test "*) echo "Success! 12 passed, 0 failed." ;; esac')
 
     assert infra.test(layout, "infra/modules/stream") == "infra/modules/stream: valid, 12 tests passed"
-
-    assert [line.split()[1] for line in log.read_text().splitlines()] == ["validate", "test"]
 
 
 def test_a_module_that_fails_shows_everything(layout: Layout, play: Play) -> None:
@@ -138,15 +136,6 @@ def test_a_module_that_fails_shows_everything(layout: Layout, play: Play) -> Non
 
     with pytest.raises(UserError, match=r'infra: terraform test failed\nrun "keeps_a_promise"\.\.\. fail'):
         infra.test(layout, "infra")
-
-
-def test_a_module_that_is_not_valid_is_not_tested(layout: Layout, play: Play) -> None:
-    log = play("echo 'Error: Reference to undeclared resource'; exit 1")
-
-    with pytest.raises(UserError, match="terraform validate failed\nError: Reference"):
-        infra.test(layout, "infra")
-
-    assert len(log.read_text().splitlines()) == 1
 
 
 def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> None:
