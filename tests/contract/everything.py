@@ -1,7 +1,8 @@
 """Everything that Terraform can deploy, planned without a cloud, for the rules that hold for all of it.
 
-Each environment is planned as its tfvars say, and again with each set of optional features. Project and environment
-have the longest names that are allowed. Mocked ARNs are as long as real ones, so that policies have their real size.
+Each environment is planned as its tfvars say, and the largest one again with each set of optional features. Project
+and environment have the longest names that are allowed. Mocked ARNs are as long as real ones, so that policies have
+their real size.
 """
 
 import json
@@ -34,6 +35,9 @@ _SCALED_TABLE = {
     "read_units": 100,
     "write_units": 100,
 }
+
+# The environment whose names, policies and numbers are the largest.
+LARGEST = "prod"
 
 # Optional features by the name of a run. Features that exclude each other are in different runs. A resource that no
 # run plans fails a test, so a new feature is added here.
@@ -190,22 +194,23 @@ def everything() -> tuple[Resource, ...]:
 
 
 def _planned_everything() -> list[Resource]:
-    """Plan each environment in a process of its own."""
-    plans = [
-        (
-            "infra",
-            {
-                f"{environment}_{features}": _merged(
-                    parsed(INFRA / "environments" / f"{environment}.tfvars"),
-                    overlay,
-                    LONGEST | {"aws_region": REGION, "artifact_directory": "tests/fixtures/artifacts/arm64"},
-                )
-                for features, overlay in FEATURES.items()
-            },
+    """Plan in three processes."""
+    runs = {
+        f"{environment}_{features}": _merged(
+            parsed(INFRA / "environments" / f"{environment}.tfvars"),
+            overlay,
+            LONGEST | {"aws_region": REGION, "artifact_directory": "tests/fixtures/artifacts/arm64"},
         )
         for environment in ENVIRONMENTS
+        for features, overlay in FEATURES.items()
+        if environment == LARGEST or not overlay
+    }
+    names = list(runs)
+    plans = [
+        ("infra", {name: runs[name] for name in names[::2]}),
+        ("infra", {name: runs[name] for name in names[1::2]}),
+        ("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES}),
     ]
-    plans.append(("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES}))
     for folder in ("infra", "infra/bootstrap"):
         data_of(folder)  # two processes must not initialise it at once
     with ThreadPoolExecutor() as executor:
