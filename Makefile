@@ -32,6 +32,11 @@ export DOOR ?=
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
+# Compiled Python is kept in one folder outside the source, even where a shell forbids to write it beside the source.
+# Without it, each process compiles every library again: a third of its time.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
+
 # Any Python from 3.8 on brings the rest. A list, because pyenv's python3 refuses to start here if it has no 3.13.
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 /usr/bin/python3 python
 PYTHON = $(shell for python in $(PYTHONS); do \
@@ -123,11 +128,6 @@ $(SCAN_VENV): requirements/scan.txt | $(UV)
 	@touch $@
 
 ##@ Check
-
-# These keep compiled Python in one folder outside the source, even where a shell forbids to write it beside the
-# source. Without it, each process compiles every library and test again: a third of its time.
-check test-python test-web: export PYTHONDONTWRITEBYTECODE :=
-check test-python test-web: export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
 
 .PHONY: check
 check: $(VENV) ## Check style, types, import layers and quick unit tests: run it after each change
