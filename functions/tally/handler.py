@@ -9,10 +9,12 @@ import boto3
 from botocore.config import Config
 
 from tally import steps
+from tally.errors import UnknownPoll
 from tally.mapping import EventSourceMapping
 from tally.state import TallyState
 from tally.steps import TallyRuntime
 from tally.store import TallyRowTable, VoteStream, WriterFailures
+from voting.errors import PollCancelled
 from voting.invocation import LambdaContext
 from voting.polls import Poll
 from voting.settings import TallySettings
@@ -83,6 +85,16 @@ def runtime() -> TallyRuntime:
 def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: TallyRuntime) -> dict[str, Any]:
     """Take the step that the event names; return what the state machine goes on with."""
     state = TallyState.model_validate(event["state"])
+    try:
+        return _take(event, state, remaining_ms, runtime)
+    except (PollCancelled, UnknownPoll):
+        runtime.rows.release_lanes(state.poll_id)  # this poll gets no result
+        raise
+
+
+def _take(
+    event: dict[str, Any], state: TallyState, remaining_ms: steps.Clock, runtime: TallyRuntime
+) -> dict[str, Any]:
     match event["step"]:
         case "begin":
             return steps.begin(state, runtime).model_dump(mode="json")

@@ -377,8 +377,6 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
 
 def _poll(state: TallyState, runtime: TallyRuntime) -> Poll:
     poll = runtime.load_poll(state.poll_id)
-    if poll is None or poll.cancelled_at is not None:
-        runtime.rows.release_lanes(state.poll_id)
     if poll is None:
         raise UnknownPoll(f"there is no poll {state.poll_id!r}")
     if poll.cancelled_at is not None:

@@ -160,6 +160,21 @@ def test_a_poll_that_gets_no_result_releases_the_lanes(
     assert world.rows.held == {}
 
 
+def test_a_cancellation_that_failed_half_way_releases_the_lanes(
+    world: World, state: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tombstone(_poll_id: str, _entry: str) -> None:
+        raise PollCancelled("it stands where the certificate would")
+
+    tally = counted(world, drained(world, state()))
+    monkeypatch.setattr(world.rows, "final", tombstone)
+    for step in ("certify", "begin"):
+        world.rows.held["poll"] = 1
+        with pytest.raises(PollCancelled):
+            run(world, tally, step)
+        assert world.rows.held == {}
+
+
 def test_a_tally_does_not_begin_before_its_lanes_are_held(
     world: World, state: States, monkeypatch: pytest.MonkeyPatch
 ) -> None:
