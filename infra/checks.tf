@@ -56,7 +56,7 @@ check "reserved_concurrency_reaches_every_shard" {
     condition = alltrue([
       for consumer in [var.vote_writer, var.vote_aggregator] : try(consumer.reserved_concurrency >= var.stream.shard_count * consumer.parallelization_factor, true)
     ])
-    error_message = "vote_writer.reserved_concurrency or vote_aggregator.reserved_concurrency is below shards x parallelization_factor: some shards wait for others at every moment. Fine to hold the writer back, wrong if live results are to keep up."
+    error_message = "vote_writer.reserved_concurrency or vote_aggregator.reserved_concurrency is below shards x parallelization_factor: some shards wait for others at every moment. This slows the writer down on purpose; live results then fall behind."
   }
 }
 
@@ -64,6 +64,6 @@ check "reserved_concurrency_reaches_every_shard" {
 check "consumers_keep_concurrency_beside_a_door" {
   assert {
     condition     = length(local.vote_doors) == 0 || length(local.unreserved_consumers) == 0
-    error_message = "${join(" and ", local.unreserved_consumers)} has no reserved_concurrency, and behind the door ${join(" and ", local.vote_doors)} every vote runs a function: votes could take all of the account's concurrency, and nothing would be counted meanwhile. Reserve at least one invocation for each shard, times parallelization_factor."
+    error_message = "${join(" and ", local.unreserved_consumers)} has no reserved_concurrency, and behind the door ${join(" and ", local.vote_doors)} every vote runs a function: votes could take all of the account's concurrency, and then no vote is counted. Reserve at least one invocation for each shard, times parallelization_factor."
   }
 }

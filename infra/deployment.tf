@@ -1,7 +1,7 @@
-# How tools find a deployment: everything they need to know of it, under a name made of project and environment.
+# The deployment parameter tells tools everything they need to know of a deployment. Its name has project and environment in it.
 resource "aws_ssm_parameter" "deployment" {
   name        = "/${var.project}/${var.environment}/deployment"
-  description = "What votectl and the tests need to know of this deployment"
+  description = "Facts about this deployment, for votectl and the tests"
   type        = "String"
   value = jsonencode(merge({
     environment                    = var.environment
@@ -30,7 +30,7 @@ resource "aws_ssm_parameter" "deployment" {
     },
     one([for web in module.web : { pages_bucket = web.bucket_name, pages_url = local.pages_url }]),
     one([for key in module.code_key : { code_issuer = local.sign_in.issuer, code_signing_key_arn = key.key_arn }]),
-    one([for pack in module.results_pack : { pack_bucket = pack.bucket_name, pack_key_arn = pack.key_arn, pack_signing_key_arn = pack.signing_key_arn }]),
+    one([for pack in module.results_pack : { pack_bucket = pack.bucket_name, pack_key_arn = module.pack_key[0].key_arn, pack_signing_key_arn = module.pack_signing_key[0].key_arn }]),
     one([for number, schedules in module.unique_count : {
       unique_count_function_arn      = module.unique_counter[number].function_arn
       unique_count_schedule_group    = schedules.schedule_group_name
@@ -41,7 +41,7 @@ resource "aws_ssm_parameter" "deployment" {
   lifecycle {
     precondition {
       condition     = terraform_data.identity.output == local.identity
-      error_message = "This state holds ${terraform_data.identity.output}, and the tfvars now say ${local.identity}: project, environment and aws_region are part of every name, so all of it would be destroyed and built anew, stored votes included. Put them back; or give the new deployment a state and a tfvars of its own; or, if all of it may go, apply with deletion_protection = false first."
+      error_message = "This state holds ${terraform_data.identity.output}, and the tfvars now say ${local.identity}: project, environment and aws_region are part of every name, so an apply would destroy and create everything, stored votes included. Put them back; or give the new deployment its own state and tfvars; or, if everything may be deleted, apply with deletion_protection = false first."
     }
   }
 

@@ -1,4 +1,4 @@
-# In the order a vote travels.
+# Modules, in the order in which a vote passes them.
 
 module "voters" {
   source = "./modules/voters"
@@ -47,7 +47,7 @@ module "api" {
   voter_auth                     = var.voter_auth.mode
 }
 
-# The doors that cost less than a REST API: a function of a few milliseconds behind an HTTP API or a URL of its own.
+# The doors that cost less than a REST API: a function that runs for a few milliseconds, behind an HTTP API or a function URL.
 module "ingress" {
   source   = "./modules/function"
   for_each = local.vote_doors
@@ -86,7 +86,7 @@ module "ingress" {
         resources = [module.stream.stream_arn]
       }
     },
-    # Which batches of codes there are, and which are void: nothing else of a poll.
+    # The batches of codes and whether they are void: nothing else of a poll.
     var.voter_auth.mode != "codes" ? {} : {
       ReadBatchesOfCodes = {
         actions   = ["dynamodb:GetItem"]
@@ -100,12 +100,14 @@ module "ingress" {
   )
 }
 
-# What signs voters' codes, where voters have codes. Operators sign with it (votectl codes); no function may.
+# Signs voters' codes. Operators may use it (votectl codes), functions may not. A new key would void every code.
 module "code_key" {
-  source = "./modules/code_key"
+  source = "./modules/kms_key"
   count  = var.voter_auth.mode == "codes" ? 1 : 0
 
-  name                        = local.name_prefix
+  name                        = "${local.name_prefix}-codes"
+  description                 = "Signs voters' codes: ${local.name_prefix}"
+  signing_spec                = "RSA_2048"
   deletion_protection_enabled = var.deletion_protection
 }
 
@@ -131,11 +133,13 @@ module "door" {
   }
 }
 
+# Encrypts data at rest with a key whose use you can audit, and that you can revoke.
 module "encryption_key" {
-  source = "./modules/encryption_key"
+  source = "./modules/kms_key"
   count  = var.encryption.customer_managed_key ? 1 : 0
 
   name                        = local.name_prefix
+  description                 = "Votes at rest: ${local.name_prefix}"
   deletion_protection_enabled = var.deletion_protection
   log_group_names             = ["/aws/lambda/${local.name_prefix}-*", "/aws/api-gateway/${local.name_prefix}"]
 }
@@ -268,7 +272,7 @@ module "tallies_table" {
   deletion_protection_enabled = var.deletion_protection
 }
 
-# Takes the steps of a tally, one an invocation.
+# Takes the steps of a tally, one per invocation.
 module "tally_function" {
   source = "./modules/function"
 
@@ -310,7 +314,7 @@ module "tally_function" {
       actions   = ["dynamodb:Query"]
       resources = [module.votes_table.table_arn]
     }
-    # CloudWatch knows no resources here.
+    # CloudWatch does not support resources for this action.
     CountLosses = {
       actions   = ["cloudwatch:GetMetricData"]
       resources = ["*"]
@@ -407,14 +411,14 @@ module "unique_count" {
   permissions_boundary_arn = local.permissions_boundary_arn
 }
 
-# And back to the viewers.
+# Serves viewers.
 
 module "results_api" {
   source = "./modules/function"
 
   name                     = "results_api"
   name_prefix              = local.name_prefix
-  description              = "Answers what viewers ask: polls, results, receipts"
+  description              = "Answers viewers' requests: polls, results, receipts"
   handler                  = "results_api.handler.lambda_handler"
   architecture             = var.lambda_architecture
   artifact_directory       = local.artifact_directory
@@ -444,8 +448,8 @@ module "results_api" {
       actions   = ["dynamodb:GetItem", "dynamodb:Query"]
       resources = [module.tallies_table.table_arn]
     }
-    # Which of a voter's votes is stored, and not what was chosen: a request for that attribute, or for all of
-    # them, is denied.
+    # The version of a voter's stored vote, but not the choice: IAM denies requests for that attribute or for all
+    # attributes.
     ReadVersions = {
       actions   = ["dynamodb:GetItem"]
       resources = [module.votes_table.table_arn]
@@ -455,7 +459,7 @@ module "results_api" {
       }
     }
     },
-    # With a poll's key and a voter's version it makes the voter's opening. It may make no key.
+    # With a poll's key and a voter's version it makes the voter's opening. It may not create a key.
     local.openings_key == null ? {} : {
       ReadPollKeys = {
         actions   = ["kms:Decrypt"]
@@ -465,7 +469,7 @@ module "results_api" {
   )
 }
 
-# Where the audience votes and the hall watches.
+# The pages for voters and viewers.
 module "web" {
   source = "./modules/web"
   count  = var.web == null ? 0 : 1
@@ -490,7 +494,7 @@ module "cdn" {
   origin_shield_region = coalesce(var.results_api.cdn_origin_shield_region, var.aws_region)
   web_acl_arn          = one(module.edge_firewall[*].web_acl_arn)
 
-  # The bucket's policy names the distribution, so each is told of the other's outputs one by one, not as a whole.
+  # The bucket's policy names the distribution, so the two modules pass single outputs to each other, to avoid a cycle.
   pages = var.web == null ? null : {
     bucket_domain_name = module.web[0].bucket_domain_name
     security_policy    = module.web[0].security_policy
@@ -519,7 +523,7 @@ module "edge_firewall" {
   settings        = merge(var.firewall, { forwarded_ip_header = null })
 }
 
-# How the API's firewall knows requests that CloudFront's has counted already. Random, and kept in the state only.
+# Marks requests that CloudFront's firewall has counted already, for the API's firewall. Random, and stored in the state only.
 resource "terraform_data" "edge_secret" {
   count = local.votes_through_cdn && var.firewall != null ? 1 : 0
 
@@ -530,7 +534,28 @@ resource "terraform_data" "edge_secret" {
   }
 }
 
-# The keys that make and sign results packs, and the bucket that the tally publishes them in.
+# Encrypts the data keys of polls, for results packs.
+module "pack_key" {
+  source = "./modules/kms_key"
+  count  = var.results_pack == null ? 0 : 1
+
+  name                        = "${local.name_prefix}-results-pack"
+  description                 = "Keys of polls for results packs: ${local.name_prefix}"
+  deletion_protection_enabled = var.deletion_protection
+}
+
+# Signs results packs. Its fingerprint is published, so it never changes.
+module "pack_signing_key" {
+  source = "./modules/kms_key"
+  count  = var.results_pack == null ? 0 : 1
+
+  name                        = "${local.name_prefix}-results-pack-signing"
+  description                 = "Signs results packs: ${local.name_prefix}"
+  signing_spec                = "RSA_3072"
+  deletion_protection_enabled = var.deletion_protection
+}
+
+# The bucket that the tally publishes results packs in.
 module "results_pack" {
   source = "./modules/results_pack"
   count  = var.results_pack == null ? 0 : 1
@@ -540,7 +565,7 @@ module "results_pack" {
   publication                 = var.tally.publish_pack
 }
 
-# Takes the steps of publishing a pack, one an invocation.
+# Takes the steps of publishing a pack, one per invocation.
 module "results_pack_function" {
   source = "./modules/function"
   count  = var.tally.publish_pack == null ? 0 : 1
@@ -567,10 +592,10 @@ module "results_pack_function" {
     VOTESTREAM_ENVIRONMENT       = var.environment
     VOTESTREAM_LOG_LEVEL         = var.log_level
     VOTESTREAM_PACK_BUCKET       = module.results_pack[0].bucket_name
-    VOTESTREAM_PACK_KEY          = module.results_pack[0].key_arn
+    VOTESTREAM_PACK_KEY          = module.pack_key[0].key_arn
     VOTESTREAM_PACK_LOCK_DAYS    = try(var.tally.publish_pack.object_lock.days, 0)
     VOTESTREAM_PACK_LOCK_MODE    = try(var.tally.publish_pack.object_lock.mode, "GOVERNANCE")
-    VOTESTREAM_PACK_SIGNING_KEY  = module.results_pack[0].signing_key_arn
+    VOTESTREAM_PACK_SIGNING_KEY  = module.pack_signing_key[0].key_arn
     VOTESTREAM_POLLS_TABLE       = module.polls_table.table_name
     VOTESTREAM_TALLIES_TABLE     = module.tallies_table.table_name
     VOTESTREAM_VOTES_TABLE       = module.votes_table.table_name
@@ -588,7 +613,7 @@ module "results_pack_function" {
       }
       MakePollKeys = {
         actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        resources = [module.results_pack[0].key_arn]
+        resources = [module.pack_key[0].key_arn]
       }
       ReadPolls = {
         actions   = ["dynamodb:BatchGetItem"]
@@ -600,7 +625,7 @@ module "results_pack_function" {
       }
       Sign = {
         actions   = ["kms:GetPublicKey", "kms:Sign"]
-        resources = [module.results_pack[0].signing_key_arn]
+        resources = [module.pack_signing_key[0].key_arn]
       }
       WriteFiles = {
         actions   = ["s3:GetObject", "s3:PutObject"]
@@ -616,7 +641,7 @@ module "results_pack_function" {
   )
 }
 
-# Sees all of it, and says so.
+# Alarms and the dashboard.
 module "observability" {
   source = "./modules/observability"
 

@@ -1,5 +1,5 @@
 output "alarm_topic_arn" {
-  description = "SNS topic that alarms go to; null where alarms are off."
+  description = "SNS topic that alarms go to; null if alarms are off."
   value       = module.observability.topic_arn
 }
 
@@ -14,12 +14,12 @@ output "api_url" {
 }
 
 output "back_end_policy_arn" {
-  description = "Policy for the roles of back ends that vouch for their voters; null where none may."
+  description = "Policy for the roles of back ends that vouch for their voters; null if no back end may."
   value       = var.api.vote_door == "rest" ? module.api.back_end_policy_arn : module.door[var.api.vote_door].back_end_policy_arn
 }
 
 output "cdn_target" {
-  description = "Host name that records for results_api.cdn_domain.names must point to; null without CloudFront. Terraform adds the records where results_api.cdn_domain.zone_id is set."
+  description = "Host name that records for results_api.cdn_domain.names must point to; null without CloudFront. Terraform adds the records if results_api.cdn_domain.zone_id is set."
   value       = one(module.cdn[*].target)
 }
 
@@ -34,12 +34,12 @@ output "deployment_parameter_name" {
 }
 
 output "domain_target" {
-  description = "Host name that a record for api.domain.name must point to; null without a domain. Terraform adds the record where api.domain.zone_id is set."
+  description = "Host name that a record for api.domain.name must point to; null without a domain. Terraform adds the record if api.domain.zone_id is set."
   value       = module.api.domain_target
 }
 
 output "failure_bucket_names" {
-  description = "Bucket of each consumer for the batches it gave up on."
+  description = "Bucket of each consumer for failed batches."
   value = {
     vote_aggregator = module.vote_aggregator.failure_bucket_name
     vote_writer     = module.vote_writer.failure_bucket_name
@@ -52,7 +52,7 @@ output "function_names" {
 }
 
 output "pages" {
-  description = "Where the pages are: the bucket that they are published to, and their address (<url>/vote#poll=<id>); url is null without results_api.cdn_enabled, and all of it without web."
+  description = "The pages: their bucket, and their address (<url>/vote#poll=<id>). url is null without results_api.cdn_enabled; the whole output is null without web."
   value = one([for web in module.web : {
     bucket = web.bucket_name
     region = var.aws_region
@@ -61,7 +61,7 @@ output "pages" {
 }
 
 output "results_url" {
-  description = "Where viewers read: <results_url>/polls/{poll_id}/results. CloudFront where it is switched on, else the API."
+  description = "Address for viewers: <results_url>/polls/{poll_id}/results. It is CloudFront's if it is on, else the API's."
   value       = try(one(module.cdn).url, module.api.invoke_url)
 }
 
@@ -76,7 +76,7 @@ output "table_names" {
 }
 
 output "voter_pool" {
-  description = "Where voters sign in: id of the pool, of the client for pages and apps, and address of Cognito's own pages. Null where the tfvars name a pool, or nobody signs in."
+  description = "Sign-in of voters: id of the pool, of the client for pages and apps, and address of Cognito's own pages. Null if the tfvars name a pool, or if voters do not sign in."
   value = one([for pool in module.voters : {
     client_id   = pool.user_pool_client_id
     id          = pool.user_pool_id
@@ -85,6 +85,6 @@ output "voter_pool" {
 }
 
 output "votes_url" {
-  description = "Where voters post: <votes_url>/polls/{poll_id}/votes."
+  description = "Address for votes: <votes_url>/polls/{poll_id}/votes."
   value       = local.votes_url
 }

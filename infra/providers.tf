@@ -1,5 +1,5 @@
-# Where the API calls go is not decided here: the AWS SDK's own AWS_ENDPOINT_URL and
-# AWS_ENDPOINT_URL_<SERVICE> aim the provider at another endpoint, and without them it is AWS.
+# The AWS SDK's own variables AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> can send the provider's calls to another
+# endpoint. Without them they go to AWS.
 provider "aws" {
   region = var.aws_region
 
@@ -13,7 +13,7 @@ provider "aws" {
   }
 }
 
-# For the one thing that AWS takes there only, whatever the region of the rest: a firewall for CloudFront.
+# AWS takes CloudFront's firewall in us-east-1 only.
 provider "aws" {
   alias  = "us_east_1"
   region = "us-east-1"

@@ -2,7 +2,7 @@ terraform {
   required_version = ">= 1.11"
 
   # Partial on purpose: `terraform init -backend-config=environments/<env>.s3.tfbackend` gives each
-  # environment a state of its own.
+  # environment its own state.
   backend "s3" {}
 
   required_providers {

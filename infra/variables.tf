@@ -1,5 +1,5 @@
-# One rule, one place: what a single setting may be is checked by the module that hands it to AWS. Checked
-# here is what several modules share.
+# Each rule has one place: the module that passes a setting to AWS checks it. This file checks only what several modules
+# share.
 
 variable "api" {
   type = object({
@@ -25,11 +25,11 @@ variable "api" {
   description = <<-EOT
     The front door.
     access_log_enabled: one line per request in CloudWatch, without body, voter or address; needs the account's API Gateway role, see modules/api/README.md.
-    allowed_origins: origins whose pages may vote from a browser; none means that no page may.
+    allowed_origins: origins whose pages may vote from a browser; an empty list allows no page.
     batch_enabled: trusted back ends may send up to 500 votes in one signed request.
     client_keys_required: refuse votes without a client's key with 403. Add clients, apply and hand out their keys first; require them in a second apply.
-    clients: known clients by name, each with a key and limits of its own (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given).
-    domain: a name of your own for the API, with an ACM certificate of this region (certificate_arn), and the Route 53 zone that gets the record (zone_id; null means that you add it).
+    clients: known clients by name, each with its own key and limits (throttling_rate_limit, throttling_burst_limit, and requests_per_day if given).
+    domain: your own domain for the API, with an ACM certificate of this region (certificate_arn), and the Route 53 zone that gets the record (zone_id; null means that you add it).
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: burst above the rate, in requests; an account starts with 5,000.
     vote_door: the door that clients use for votes: "rest" (the REST API, which has firewall and client keys), "http" (an HTTP API and a function, about half the price) or "url" (a function URL, about a quarter), see docs/doors.md. Results and receipts stay on the REST API.
@@ -81,8 +81,8 @@ variable "encryption" {
   })
   description = <<-EOT
     The key that encrypts stream, tables, failure buckets and logs. Default: each service's own key, which has no monthly fee.
-    customer_managed_key: create a key, rotated every year; it encrypts alarms, too. A destroy deletes it in 30 days. Backups are unreadable from then on.
-    kms_key_arn: an existing key; modules/encryption_key/README.md says what its policy must allow.
+    customer_managed_key: create a key, rotated every year; it encrypts alarms, too. A destroy deletes it in 30 days. After that, backups are unreadable.
+    kms_key_arn: an existing key; modules/kms_key/README.md says what its policy must allow.
   EOT
   default     = {}
   nullable    = false
@@ -157,7 +157,7 @@ variable "ingress" {
   description = <<-EOT
     The function behind api.vote_door = "http" or "url".
     memory_mb: memory of the function, and with it CPU.
-    provisioned_concurrency: containers that are always ready and always paid; null means none.
+    provisioned_concurrency: containers that Lambda always keeps ready, which costs money at any time; null means none.
     reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: Lambda answers ten requests a second for each, so set a tenth of the rate.
     timeout_seconds: longest time for one answer.
   EOT
@@ -310,7 +310,7 @@ variable "results_api" {
   })
   description = <<-EOT
     What viewers read: polls, results, receipts.
-    cdn_domain: names of your own for CloudFront, with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them). Links use the first name.
+    cdn_domain: your own domains for CloudFront, with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them). Links use the first name.
     cdn_enabled: CloudFront in front of polls and results, which then cost the API about a request a second each, and of the pages (web).
     cdn_origin_shield_region: region of the one cache that asks the API; null means aws_region. Not every region has one.
     memory_mb: memory of the function, and with it CPU.
@@ -343,7 +343,7 @@ variable "results_pack" {
 
   validation {
     condition     = !(try(var.results_pack.openings, false) && !contains(["iam", "cognito"], var.voter_auth.mode))
-    error_message = "results_pack.openings needs voters whom the REST API can authenticate: voter_auth.mode \"cognito\" or \"iam\". With \"${var.voter_auth.mode}\" it could not tell who asks how a person voted: choose another mode, or leave openings out."
+    error_message = "results_pack.openings needs voters whom the REST API can authenticate: voter_auth.mode \"cognito\" or \"iam\". With \"${var.voter_auth.mode}\" it could not authenticate a voter: choose another mode, or leave openings out."
   }
 }
 
@@ -535,11 +535,11 @@ variable "vote_writer" {
 
   validation {
     condition     = var.vote_writer.write_share == null ? true : var.votes_table.billing_mode == "PROVISIONED" && var.stream.mode == "PROVISIONED"
-    error_message = "vote_writer.write_share paces writing at a share of votes_table.write_units, split over stream.shard_count: both must be PROVISIONED. Leave write_share out where AWS scales by itself."
+    error_message = "vote_writer.write_share paces writing at a share of votes_table.write_units, split over stream.shard_count: both must be PROVISIONED. Leave write_share out if AWS scales them."
   }
 
-  # What a batch may take at its lane's pace: every vote is a change and needs two writes, and the call before it (25) is
-  # still being waited for. A batch that took longer would time out, be retried and time out at the same vote, for ever.
+  # The slowest batch at its lane's pace: every vote is a change and needs two writes, after the call before it (25). A
+  # batch that took longer would time out, be retried, and time out at the same vote, for ever.
   validation {
     condition = try(
       (2 * var.vote_writer.batch_size + 25) * var.stream.shard_count * var.vote_writer.parallelization_factor
@@ -589,9 +589,9 @@ variable "voter_auth" {
   })
   description = <<-EOT
     How voters are identified.
-    mode: "none" (the request's body; anyone can vote as anyone), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to everybody else), "cognito" (the token of a voter who has signed in), "oidc" (the token of your own OpenID Connect issuer) or "codes" (a code that was handed out: votectl codes). With oidc and codes api.vote_door must be "http" or "url".
+    mode: "none" (the request's body; anyone can vote as anyone), "iam" (the body of a signed request: trusted back ends vouch for voters; the default, closed to all others), "cognito" (the token of a voter who has signed in), "oidc" (the token of your own OpenID Connect issuer) or "codes" (a code that was handed out: votectl codes). With oidc and codes api.vote_door must be "http" or "url".
     issuer: with oidc, the issuer's https address, exactly as its tokens have it in iss. It signs with RS256 and has <issuer>/.well-known/openid-configuration.
-    audiences: with oidc, for whom a token must be made (aud). The first is the client that the pages sign voters in with.
+    audiences: with oidc, the audiences that a token may have (aud). The first is the client that the pages sign voters in with.
     voter_claim: with oidc, the claim that names the voter: a text of 1-128 of A-Z a-z 0-9 _ . : @ | + = / -. Choose one that voters cannot change: one name is one vote.
     user_pool_arn: with cognito, the pool whose users vote; null creates one.
     client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.
@@ -616,7 +616,7 @@ variable "voter_auth" {
     error_message = "voter_auth.voter_claim is \"${var.voter_auth.voter_claim}\": it must be the name of a claim in your issuer's tokens, as in sub."
   }
 
-  # A batch names its voters, and a code is what names a voter here.
+  # A batch would name its voters, but here a voter's code does.
   validation {
     condition     = var.voter_auth.mode != "codes" || !var.api.batch_enabled
     error_message = "voter_auth.mode = \"codes\" and api.batch_enabled = true: a back end would name voters without their codes. Leave batches out, or choose voter_auth.mode = \"iam\"."
@@ -624,7 +624,7 @@ variable "voter_auth" {
 
   validation {
     condition     = var.voter_auth.user_pool_arn == null || var.voter_auth.mode == "cognito"
-    error_message = "voter_auth.user_pool_arn needs voter_auth.mode = \"cognito\": with \"${var.voter_auth.mode}\" no voter signs in to a pool."
+    error_message = "voter_auth.user_pool_arn needs voter_auth.mode = \"cognito\": with \"${var.voter_auth.mode}\" voters do not sign in to a pool."
   }
 
   validation {
@@ -647,7 +647,7 @@ variable "web" {
     Pages for the audience and for the screen; {} publishes them, null means none. CloudFront serves them where results_api.cdn_enabled is true.
     accent: the colour of buttons and bars; it must be readable on white.
     custom_texts: texts in place of ours, by language and name, as in { en = { vote = "Send" } }; the names are in web/site/assets/texts.
-    embed_origins: sites that may show the pages in a frame, as in https://www.example.org; none means that no site may.
+    embed_origins: sites that may show the pages in a frame, as in https://www.example.org; an empty list allows no site.
     logo_file: a picture beside the title, its path as seen from infra/.
     privacy_url: target of the link "Privacy"; null means no link.
     sign_in_origins: further hosts that signing in needs, beside the issuer's.

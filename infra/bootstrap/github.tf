@@ -1,5 +1,5 @@
-# Who may deploy from GitHub. No key is stored there: a job presents a token that GitHub has signed, and gets credentials
-# for an hour if the token names the right repository, and environment or branch.
+# Access for GitHub's jobs. GitHub stores no key: a job presents a token that GitHub has signed. It gets credentials for
+# an hour if the token names the right repository, and environment or branch.
 locals {
   provider_host = "token.actions.githubusercontent.com"
   provider_arn  = "arn:${local.partition}:iam::${local.account_id}:oidc-provider/${local.provider_host}"
@@ -8,8 +8,8 @@ locals {
 
   owner_and_name = split("/", coalesce(var.github_repository, "/"))
   # The start of a token's subject, before its environment or branch. GitHub writes numbers behind both names in
-  # repositories made since June 2026 (github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens),
-  # and none in older ones; hence the *. Which repository it is, the claim of that name decides, letter by letter.
+  # repositories created since June 2026 (github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens),
+  # and none in older ones; hence the *. The claim `repository` identifies the repository, letter by letter.
   subject = "repo:${local.owner_and_name[0]}*/${local.owner_and_name[1]}*"
 
   # STS knows these claims since January 2026.
@@ -41,7 +41,7 @@ locals {
     }
   }
 
-  # Which policies each role has: permissions.tf.
+  # permissions.tf holds the policies of each role.
   granted = {
     plan   = ["read", "read-front"]
     deploy = concat(["read", "read-front", "front", "back", "keys", "smoke", "identities"], var.zone_id == null ? [] : ["records"])
@@ -85,7 +85,7 @@ resource "aws_iam_policy" "pipeline" {
 
   name        = "${local.name_prefix}-${each.key}"
   path        = local.path
-  description = "What deploying ${local.name_prefix} takes: ${each.key}"
+  description = "Deploys ${local.name_prefix}: ${each.key}"
   policy      = each.value
 }
 

@@ -1,4 +1,4 @@
-# What a deployment needs first: a place for the state, and roles that may deploy.
+# The foundation of a deployment: a bucket for the state, and roles that may deploy.
 locals {
   name_prefix = "${var.project}-${var.environment}"
   account_id  = data.aws_caller_identity.current.account_id
@@ -9,7 +9,7 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-# `make bootstrap` creates the bucket with a single call, so that even this state can lie in it. Terraform then imports it.
+# `make bootstrap` creates the bucket with a single call, so that even this state can be stored in it. Terraform then imports it.
 # Nothing has to be migrated, and a second run on any machine finds the state.
 import {
   to = aws_s3_bucket.state
@@ -22,7 +22,7 @@ resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18: read by Terraform alone; CloudTrail's data events can watch it
   # checkov:skip=CKV_AWS_144: state describes one region, and is of no use without it
   # checkov:skip=CKV_AWS_145: encrypted with the key of S3, at no cost; nothing in it is secret
-  # checkov:skip=CKV2_AWS_62: nobody has to be woken when a state changes
+  # checkov:skip=CKV2_AWS_62: nothing has to react when a state changes
 
   lifecycle {
     prevent_destroy = true
@@ -97,6 +97,6 @@ resource "aws_s3_bucket_policy" "state" {
 resource "aws_iam_policy" "boundary" {
   name        = "${local.name_prefix}-boundary"
   path        = local.path
-  description = "The most that a role of ${local.name_prefix} may be allowed"
+  description = "Upper limit of the permissions of each role of ${local.name_prefix}"
   policy      = local.boundary
 }

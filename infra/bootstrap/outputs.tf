@@ -1,15 +1,15 @@
 output "github_repository" {
-  description = "Repository whose workflows may deploy; null if none may."
+  description = "Repository whose workflows may deploy; null if there is none."
   value       = var.github_repository
 }
 
 output "github_repository_id" {
-  description = "Its number, where trust is bound to it."
+  description = "The repository's number, if the roles trust only that number."
   value       = var.github_repository_id
 }
 
 output "role_arns" {
-  description = "Roles for the workflows, by what they may: plan and deploy."
+  description = "Roles for the workflows: plan and deploy."
   value       = { for name, role in aws_iam_role.pipeline : name => role.arn }
 }
 

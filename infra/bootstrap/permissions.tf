@@ -1,8 +1,8 @@
-# What the roles may do, by service and by name: everything of the platform begins with project and environment.
+# The permissions of the roles, by service and by name. The names of all resources begin with project and environment.
 # jsonencode rather than the policy data source: the reason is in ../modules/function/iam.tf.
 #
-# Nobody here may read or write what voters did: no item of a table (but polls, for the smoke test, and the row of held
-# lanes), no record of the stream, no object of a failure bucket, no line of a log.
+# No role may read or write votes: no item of a table (except polls, for the smoke test, and the row of held lanes), no
+# record of the stream, no object of a failure bucket, no line of a log.
 locals {
   # "arn:aws:lambda:us-east-1:111122223333:"
   arn = {
@@ -37,7 +37,7 @@ locals {
     ["${local.arn["logs"]}log-group:${name}", "${local.arn["logs"]}log-group:${name}:*", "${local.arn["logs"]}log-group:${name}-*"]
   ])
   alarms = ["${local.arn["cloudwatch"]}alarm:${local.name_prefix}-*", "${local.dashboard_arn}${local.name_prefix}", "${local.dashboard_arn}${local.name_prefix}-*"]
-  # Ids, not names, are in the ARNs of these: they are kept apart by region and kind only, or by tags where AWS can.
+  # The ARNs of these hold ids, not names. Policies can tell them apart by region and kind, or by tags if AWS supports it.
   apis            = [for kind in ["account", "apikeys", "apikeys/*", "apis/*", "domainnames", "domainnames/*", "restapis", "restapis/*", "tags/*", "usageplans", "usageplans/*"] : "${local.apigateway_arn}/${kind}"]
   stages          = "${local.apigateway_arn}/restapis/*/stages/*"
   api_collections = [for kind in ["apikeys", "apis", "domainnames", "restapis", "usageplans"] : "${local.apigateway_arn}/${kind}"]
@@ -61,7 +61,7 @@ locals {
   platform_roles    = "${local.iam_arn}role/${local.name_prefix}-*"
   platform_policies = "${local.iam_arn}policy/${local.name_prefix}-*"
   tagged            = { StringEquals = { "aws:ResourceTag/Project" = var.project, "aws:ResourceTag/Environment" = var.environment } }
-  # For tagging: the tags must be this environment's, and so must those that there are already.
+  # For tagging: new tags and existing tags must be this environment's.
   tagged_if_it_is = merge(local.to_be_tagged, { StringEqualsIfExists = local.tagged.StringEquals })
   to_be_tagged    = { StringEquals = { "aws:RequestTag/Project" = var.project, "aws:RequestTag/Environment" = var.environment } }
 
@@ -102,7 +102,7 @@ locals {
       Pages = [["s3:GetObject", "s3:GetObjectTagging", "s3:ListBucketVersions"], local.pages]
     }
 
-    # What faces people: API, firewall, sign-in, CDN, alarms.
+    # Services that people see: API, firewall, sign-in, CDN, alarms.
     front = {
       # An API's parts have the tags of the API, so another environment's API in the same account is out of reach.
       NewApis  = [["apigateway:POST"], local.api_collections, local.to_be_tagged]
@@ -135,7 +135,7 @@ locals {
       } : sid => statement if var.zone_id != null
     }
 
-    # What takes in, stores and counts votes.
+    # Services that take in, store and count votes.
     back = {
       Streams = [
         ["kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "kinesis:DeregisterStreamConsumer", "kinesis:IncreaseStreamRetentionPeriod", "kinesis:RegisterStreamConsumer", "kinesis:RemoveTagsFromStream", "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:TagResource", "kinesis:UntagResource"],
@@ -160,8 +160,8 @@ locals {
       LogAccess  = [["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], ["*"]]
     }
 
-    # Keys of one's own, where tfvars ask for them (`encryption`, `results_pack`, codes), and what encrypting a table with
-    # one takes. A key that was made elsewhere is opened to this role by its own policy.
+    # KMS keys, if the tfvars ask for them (`encryption`, `results_pack`, codes), and the permissions for encrypting a
+    # table with one. The policy of an existing key has to admit this role.
     keys = {
       NewKeys   = [["kms:CreateKey"], ["*"], local.to_be_tagged]
       Keys      = [["kms:CreateAlias", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"], [local.keys], local.tagged]
@@ -175,12 +175,12 @@ locals {
       Poll     = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], [local.polls], { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["smoke-*"] } }]
       Schedule = [["scheduler:CreateSchedule", "scheduler:UpdateSchedule"], ["${local.schedules}/smoke-*"]]
       Tally    = [["states:DescribeExecution", "states:ListExecutions", "states:StartExecution"], [local.machines, local.executions]]
-      # Where back ends vouch for voters, a vote has to be signed: for polls of the smoke test only.
+      # If back ends vouch for voters, the smoke test signs its votes. The role may do so for polls of the smoke test only.
       Vote = [["execute-api:Invoke"], ["arn:${local.partition}:execute-api:${var.aws_region}:${local.account_id}:*/*/POST/polls/smoke-*/votes"]]
     }
 
     identities = {
-      # A role that nobody has held within the boundary can't be made, nor given permissions.
+      # A role without the boundary cannot be created, and gets no permissions.
       MakeRoles = [
         ["iam:AttachRolePolicy", "iam:CreateRole", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
         [local.platform_roles],
@@ -202,7 +202,7 @@ locals {
     }
   }
 
-  # What running the platform takes, whichever role it is.
+  # Permissions for running the platform, for each role.
   boundary_statements = {
     Alarm     = [["sns:Publish"], [local.topics]]
     Log       = [["logs:CreateLogStream", "logs:PutLogEvents"], ["${local.arn["logs"]}log-group:/aws/lambda/${local.name_prefix}-*"]]

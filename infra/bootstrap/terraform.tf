@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.11"
 
-  # In the very bucket that is made here; `make bootstrap` says which, and makes it before the first init.
+  # In the bucket that this module manages. `make bootstrap` names it, and creates it before the first init.
   backend "s3" {}
 
   required_providers {

@@ -29,7 +29,7 @@ variable "github_repository" {
 
 variable "github_repository_id" {
   type        = string
-  description = "The repository's number, which stays its own when it is renamed or deleted (gh api repos/{owner}/{repo} --jq .id). null trusts the name alone."
+  description = "The repository's number, which stays the same when the repository is renamed (gh api repos/{owner}/{repo} --jq .id). null trusts the name alone."
   default     = null
 
   validation {
@@ -65,7 +65,7 @@ variable "zone_id" {
 
 variable "state_bucket" {
   type        = string
-  description = "Bucket of the environment's state. It exists before the apply, because this state lies in it, too."
+  description = "Bucket of the environment's state. It exists before the apply, because this state is stored in it, too."
   nullable    = false
 
   validation {

@@ -1,5 +1,4 @@
-# Development: real AWS, idle most of the day. Costs the two shards (about $22 a month) and otherwise
-# what is used.
+# Development: real AWS, idle most of the day. It costs the two shards (about $22 a month), and usage.
 
 environment          = "dev"
 deletion_protection  = false
@@ -8,7 +7,7 @@ log_retention_days   = 7
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 30
 
-# Nobody is on call for it. The dashboard is there all the same.
+# Nobody is on call for it. The dashboard exists anyway.
 observability = {
   alarms_enabled = false
 }
@@ -27,7 +26,7 @@ stream = {
   shard_count = 2 # 2,000 votes/s
 }
 
-# On demand with ceilings: nothing to pay while nobody votes, and a load test gone wild stays affordable.
+# On demand with ceilings: an idle table costs nothing, and a runaway load test stays affordable.
 polls_table = {
   max_read_units  = 100
   max_write_units = 100

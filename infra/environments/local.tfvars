@@ -1,9 +1,9 @@
-# The local cloud: everything of AWS's shape, small enough to be up in half a minute.
+# The local cloud: the same resources as on AWS, small enough to start in half a minute.
 # artifact_directory and lambda_architecture come from make (TF_VAR_...): they are this machine's.
 
 environment            = "local"
 deletion_protection    = false
-failure_retention_days = 0 # the cloud goes before a day is over, and the provider waits a minute for the rule
+failure_retention_days = 0 # the cloud lives less than a day, and the provider waits a minute for the rule
 log_retention_days     = 1
 poll_cache_seconds     = 1
 
@@ -13,7 +13,7 @@ voter_auth = {
 }
 
 api = {
-  # A page in development may vote. The doors "http" and "url" match whole origins, so `make pages` is named besides.
+  # A page in development may vote. The doors "http" and "url" match whole origins, so the origin of `make pages` is listed, too.
   allowed_origins        = ["http://localhost:*", "http://127.0.0.1:*", "http://localhost:8090"]
   throttling_rate_limit  = 2000
   throttling_burst_limit = 1000

@@ -20,7 +20,7 @@ firewall = {
 }
 
 # An account starts with 10,000 requests/s and a burst of 5,000, over all its APIs in the region. Reads take 3 x 200 of
-# it (results_api below). More needs a higher quota first: `make preflight ENV=prod` prints the command.
+# it (results_api below). For more, raise the quota first: `make preflight ENV=prod` prints the command.
 # Requests above the limit get 429 with Retry-After.
 api = {
   throttling_rate_limit  = 9400
@@ -29,8 +29,8 @@ api = {
 
 # A shard takes 1,000 records/s. 10,000 votes/s at 70 % use, because keys never spread evenly: 15 shards.
 # Kinesis at most doubles the shards in one change and makes ten changes in 24 hours: be at full size the
-# day before, go back the day after. 48 hours to mend a consumer before the first vote is lost; the second
-# day costs $0.020 per shard-hour on top of $0.015.
+# day before, go back the day after. Retention leaves 48 hours to repair a consumer before the first vote is lost. The
+# second day costs $0.020 per shard-hour on top of $0.015.
 stream = {
   shard_count         = 15
   retention_hours     = 48
@@ -44,7 +44,7 @@ polls_table = {
 }
 
 # One write unit per voter and poll. On demand serves 4,000 writes/s on a new table and twice the previous
-# peak after that; the stream holds what is above. For a certain 10,000/s from the first second set
+# peak after that; the stream holds the rest. For a certain 10,000/s from the first second set
 # billing_mode = "PROVISIONED" with read_units and write_units = 10000 for the day ($6.50 an hour).
 votes_table = {
   max_read_units  = 20000 # the final count reads every vote once
@@ -73,8 +73,8 @@ vote_aggregator = {
 }
 
 # A tally begins 30 seconds after the end. Kinesis stamps a vote's arrival and promises no accuracy for it; clocks were
-# never seen more than a few seconds apart, so 30 are a wide margin. They are also how long the failure bucket has to
-# stay empty. What comes later still is found by the recount a quarter of an hour after the final.
+# never seen more than a few seconds apart, so 30 are a wide margin. The failure bucket has to stay
+# empty for as long. The recount, a quarter of an hour after the final, finds votes that come even later.
 # CloudWatch's counts of lost records come every minute; they have to reach two minutes beyond the last marker.
 tally = {
   metrics_lag_seconds = 120
@@ -84,16 +84,16 @@ tally = {
 
 # A million viewers ask CloudFront, and CloudFront asks the API about once a second for each answer. The rest of the
 # 200/s is for receipts, which are not cached.
-# Where the account has the concurrency (a new one has 10 in all, and 100 must stay unreserved), a reserve keeps a flood
-# of reads from taking the consumers' invocations: reserved_concurrency = 50.
+# If the account has enough concurrency (a new one has 10 in all, and 100 must stay unreserved), reserve some: then a
+# flood of reads cannot take the consumers' invocations. reserved_concurrency = 50.
 results_api = {
   cdn_enabled            = true
   throttling_rate_limit  = 200
   throttling_burst_limit = 100
 }
 
-# The person on call: add addresses (each confirms once) or the topic of your paging service. Live results are on
-# television, so 30 seconds are late; and a peak has to be stored within ten minutes of it.
+# Alarms: add the addresses of on-call (each confirms once) or the topic of your paging service. Live results are on
+# television, so 30 seconds are late. A peak has to be stored within ten minutes.
 observability = {
   live_lag_seconds    = 30
   storing_lag_seconds = 600

@@ -10,14 +10,6 @@ mock_provider "aws" {
   override_during = plan
 }
 
-variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4 }
-  api                = { throttling_rate_limit = 4000 }
-}
-
 run "is_silent_at_every_limit" {
   command = plan
 

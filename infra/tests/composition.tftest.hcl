@@ -1,5 +1,5 @@
-# The wiring: who reads what, who may touch what, and what tools are told. Every table and bucket has an ARN
-# of its own here, so a crossed wire fails. Nothing is created: the provider is mocked.
+# The wiring: each function's environment and permissions, and the deployment parameter. Every table and bucket has its
+# own ARN here, so that a crossed wire fails. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -9,14 +9,6 @@ mock_provider "aws" {
   alias           = "us_east_1"
   source          = "./tests/mocks"
   override_during = plan
-}
-
-variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4 }
-  api                = { throttling_rate_limit = 4000 }
 }
 
 override_resource {
@@ -94,7 +86,7 @@ override_resource {
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
 }
 
-run "the_boundary_is_the_one_that_bootstrap_makes" {
+run "roles_have_the_boundary_that_bootstrap_creates" {
   command = plan
 
   variables {
@@ -181,25 +173,25 @@ run "a_deployment_with_no_option_set" {
         "StringEqualsIfExists"      = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] }
       }])
     }
-    error_message = "What viewers can reach writes nothing but its log, and of a vote it may read the version alone."
+    error_message = "The results API may write its log only, and may read only the version of a vote."
   }
 
   # Only back ends with AWS credentials may vote.
   assert {
     condition     = module.api.back_end_policy_arn != null && length(module.voters) == 0 && length(module.firewall) == 0 && output.voter_pool == null
-    error_message = "By default only who has signed a request may vote."
+    error_message = "By default a vote needs a signed request."
   }
 
   # Viewers read from the API, without a CDN.
   assert {
     condition     = output.results_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(module.cdn) == 0
-    error_message = "Without results_api.cdn_enabled nothing of CloudFront is made."
+    error_message = "Without results_api.cdn_enabled there must be no CloudFront."
   }
 
   # Tools find the deployment by project and environment.
   assert {
     condition     = aws_ssm_parameter.deployment.name == "/votestream/test/deployment" && output.deployment_parameter_name == "/votestream/test/deployment"
-    error_message = "The parameter's name is made of what a person knows: project and environment."
+    error_message = "The parameter's name must be project and environment, which people know."
   }
 
   assert {
@@ -228,23 +220,23 @@ run "a_deployment_with_no_option_set" {
       votes_url                      = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
       votes_urls                     = {}
     }
-    error_message = "Tools read these keys and no others; the rest of the deployment follows from them."
+    error_message = "Tools read exactly these keys."
   }
 
   # There are no keys for results packs.
   assert {
     condition     = length(module.results_pack) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn)
-    error_message = "Keys cost $1 a month each: nobody gets them without asking."
+    error_message = "Each key costs $1 a month, so there must be none by default."
   }
 
   # Voters are not counted live.
   assert {
     condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
-    error_message = "Each refresh reads all stored votes: nobody pays for it without asking."
+    error_message = "Each refresh reads all stored votes, so the count must be off by default."
   }
 }
 
-run "writer_is_told_exactly_what_its_settings_ask_for" {
+run "writer_gets_exactly_its_settings" {
   command = plan
 
   variables {
@@ -285,7 +277,7 @@ run "pacing_gives_each_lane_its_part_of_the_share" {
   }
 }
 
-run "tally_is_told_exactly_what_its_settings_ask_for" {
+run "tally_gets_exactly_its_settings" {
   command = plan
 
   variables {
@@ -314,7 +306,7 @@ run "tally_is_told_exactly_what_its_settings_ask_for" {
   }
 }
 
-run "results_api_is_told_exactly_what_its_settings_ask_for" {
+run "results_api_gets_exactly_its_settings" {
   command = plan
 
   variables {
@@ -336,7 +328,7 @@ run "results_api_is_told_exactly_what_its_settings_ask_for" {
   }
 }
 
-run "voters_sign_in_to_a_pool_that_is_made_for_them" {
+run "voters_sign_in_to_a_new_pool" {
   command = plan
 
   variables {
@@ -352,7 +344,7 @@ run "voters_sign_in_to_a_pool_that_is_made_for_them" {
 
   assert {
     condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made" && output.voter_pool.id == "eu-west-1_made"
-    error_message = "The front door trusts this pool's tokens, and tells where to sign in."
+    error_message = "The front door must trust this pool's tokens, and outputs must say where to sign in."
   }
 
   assert {
@@ -370,7 +362,7 @@ run "voters_sign_in_to_a_pool_of_your_own" {
 
   assert {
     condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
-    error_message = "Where a pool is named none is made."
+    error_message = "With your own pool, Terraform must create none."
   }
 }
 
@@ -411,7 +403,7 @@ run "pages_votes_and_results_share_one_address" {
 
   assert {
     condition     = output.pages.url == "https://vote.example.org" && output.results_url == "https://vote.example.org" && output.cdn_target == "d111111abcdef8.cloudfront.net"
-    error_message = "Everything that a browser needs is at the first name."
+    error_message = "Pages, votes and results must share the first name."
   }
 
   assert {
@@ -439,7 +431,7 @@ run "the_pages_may_have_another_cdn" {
 
   assert {
     condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
-    error_message = "Without results_api.cdn_enabled there is a bucket with settings, and nothing that serves it."
+    error_message = "Without results_api.cdn_enabled there must be a bucket with settings, and no CloudFront."
   }
 }
 
@@ -454,7 +446,7 @@ run "two_environments_share_no_name" {
     condition = alltrue([
       for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
     ])
-    error_message = "Every name carries the environment, or a second one can't live in the same account."
+    error_message = "Every name must carry the environment, so that an account can hold two."
   }
 }
 
@@ -462,7 +454,7 @@ run "tools_find_the_keys_of_results_packs" {
   command = plan
 
   override_resource {
-    target          = module.results_pack[0].aws_kms_key.signing
+    target          = module.pack_signing_key[0].aws_kms_key.this
     override_during = plan
     values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
   }
@@ -477,7 +469,7 @@ run "tools_find_the_keys_of_results_packs" {
   }
 }
 
-run "unique_counter_is_told_exactly_what_its_settings_ask_for" {
+run "unique_counter_gets_exactly_its_settings" {
   command = plan
 
   variables {
@@ -501,11 +493,11 @@ run "unique_counter_is_told_exactly_what_its_settings_ask_for" {
 
   assert {
     condition     = local.unique_counter == [{ memory_mb = 512, timeout_seconds = 300 }]
-    error_message = "Five invocations of a minute each help one another, and no more."
+    error_message = "At most five invocations may count the same poll."
   }
 }
 
-run "counting_voters_leaves_most_of_a_provisioned_table_to_others" {
+run "counting_voters_uses_a_quarter_of_a_provisioned_table" {
   command = plan
 
   variables {
@@ -529,13 +521,13 @@ run "counts_of_voters_with_no_option_set" {
   # A table without a ceiling: the count leaves capacity in each partition.
   assert {
     condition     = local.unique_reads_per_second == 1000
-    error_message = "A partition serves 3,000 read units a second, and votes are written to it meanwhile."
+    error_message = "The count must leave read units of a partition free, because votes are written to it at the same time."
   }
 
   # Tools find the function that counts voters.
   assert {
     condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
-    error_message = "votectl makes each poll's schedule with these."
+    error_message = "votectl creates each poll's schedule with these values."
   }
 }
 
@@ -560,15 +552,15 @@ run "unique_counter_may_read_votes_and_end_its_schedules_and_nothing_else" {
       KeepCounts   = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
       ReadPolls    = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
     }
-    error_message = "It reads votes and never writes one."
+    error_message = "The counter may read votes and never write one."
   }
 }
 
-run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
+run "the_function_for_packs_gets_exactly_its_settings_and_permissions" {
   command = plan
 
   override_resource {
-    target          = module.results_pack[0].aws_kms_key.signing
+    target          = module.pack_signing_key[0].aws_kms_key.this
     override_during = plan
     values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
   }
@@ -586,7 +578,7 @@ run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
       VOTESTREAM_PACK_LOCK_MODE   = "COMPLIANCE"
       VOTESTREAM_PACK_SIGNING_KEY = "arn:aws:kms:eu-west-1:111122223333:key/signing"
     }
-    error_message = "One key makes polls' keys, the other signs."
+    error_message = "One key encrypts polls' keys, the other signs."
   }
 
   assert {
@@ -595,7 +587,7 @@ run "the_function_that_publishes_packs_gets_what_it_needs_and_no_more" {
       MakePollKeys = "kms:Decrypt kms:GenerateDataKey arn:aws:kms:eu-west-1:111122223333:key/mocked"
       Sign         = "kms:GetPublicKey kms:Sign arn:aws:kms:eu-west-1:111122223333:key/signing"
     }
-    error_message = "It makes keys of polls with one key, signs with the other, and locks packs only."
+    error_message = "It may create keys of polls with one key, sign with the other, and lock packs only."
   }
 }
 
@@ -634,11 +626,11 @@ run "openings_read_a_polls_key_and_never_a_choice" {
 
   assert {
     condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
-    error_message = "It reads keys, and makes none."
+    error_message = "The results API may read keys, and may not create one."
   }
 
   assert {
     condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
-    error_message = "An opening is made without the choice."
+    error_message = "An opening must not need the choice."
   }
 }

@@ -1,4 +1,4 @@
-# Where clients are sent to vote, and what each door needs. Nothing is created: the provider is mocked.
+# The doors: addresses for clients, and the settings of ingress. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -11,13 +11,8 @@ mock_provider "aws" {
 }
 
 variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4 }
-  api                = { throttling_rate_limit = 4000 }
-  vote_aggregator    = { reserved_concurrency = 4 }
-  vote_writer        = { reserved_concurrency = 4 }
+  vote_aggregator = { reserved_concurrency = 4 }
+  vote_writer     = { reserved_concurrency = 4 }
 }
 
 run "votes_go_to_the_rest_api_by_default" {
@@ -25,7 +20,7 @@ run "votes_go_to_the_rest_api_by_default" {
 
   assert {
     condition     = output.votes_url == output.api_url && length(module.door) == 0 && length(module.ingress) == 0
-    error_message = "Without vote_door votes go to the REST API, and no function is in their way."
+    error_message = "Without vote_door votes must go to the REST API, without a function."
   }
 }
 
@@ -59,12 +54,12 @@ run "votes_go_to_the_http_api" {
       VOTESTREAM_VOTER_AUTH    = "iam"
       VOTESTREAM_VOTER_CLAIM   = ""
     })
-    error_message = "ingress is told the stream, the door and who names the voter, and nothing else."
+    error_message = "ingress must get exactly its settings."
   }
 
   assert {
     condition     = [for statement in jsondecode(module.ingress["http"].execution_policy_json).Statement : statement.Action if statement.Sid == "PutVotes"] == [["kinesis:PutRecord", "kinesis:PutRecords"]]
-    error_message = "ingress may put records into the stream and do nothing else with it."
+    error_message = "ingress may only put records into the stream."
   }
 }
 
@@ -116,7 +111,7 @@ run "voters_have_codes" {
     condition = [for name in ["CODE_KEY", "ISSUER", "POLLS_TABLE", "AUDIENCES"] : module.ingress["http"].environment_variables["VOTESTREAM_${name}"]] == [
       "codes:cHVibGlj", "votestream/votestream/test", "votestream-test-polls", ""
     ]
-    error_message = "ingress checks codes with the public key from Terraform, and asks nobody for it."
+    error_message = "ingress must get the public key for codes from Terraform."
   }
 
   assert {
@@ -125,12 +120,12 @@ run "voters_have_codes" {
         ["dynamodb:GetItem"], { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["code_batches", "poll_id"] }, StringEqualsIfExists = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] } }
       ]])
     ])
-    error_message = "ingress reads which batches of codes there are, and nothing else of a poll."
+    error_message = "ingress may read a poll's batches of codes, and nothing else of it."
   }
 
   assert {
     condition     = !strcontains(jsonencode([module.ingress["http"].execution_policy_json, module.results_api.execution_policy_json, module.tally_function.execution_policy_json]), "kms:Sign")
-    error_message = "No function may make codes."
+    error_message = "No function may sign codes."
   }
 
   assert {
@@ -146,7 +141,7 @@ run "no_codes_key_by_default" {
 
   assert {
     condition     = length(module.code_key) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).code_issuer)
-    error_message = "The key costs $1 a month: nobody gets it without asking."
+    error_message = "The key costs $1 a month, so there must be none by default."
   }
 }
 

@@ -1,4 +1,4 @@
-# Which key is for what. How a module uses it is tested there.
+# The use of keys in the whole platform. Each module's tests cover its own use.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -8,14 +8,6 @@ mock_provider "aws" {
   alias           = "us_east_1"
   source          = "./tests/mocks"
   override_during = plan
-}
-
-variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4 }
-  api                = { throttling_rate_limit = 4000 }
 }
 
 run "by_default_no_role_needs_a_key" {
@@ -49,12 +41,12 @@ run "each_function_may_use_the_key_for_what_it_does" {
       tally           = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:GenerateDataKey"] }
       results_api     = { Dynamodb = ["kms:Decrypt"] }
     }
-    error_message = "Tables are read and written with a key that has to be decrypted; who puts records has to encrypt, who reads them to decrypt."
+    error_message = "Users of a table and readers of the stream must decrypt, and writers of records must encrypt."
   }
 
   assert {
     condition     = local.alarms_kms_key == { arn = "arn:aws:kms:eu-west-1:111122223333:key/mocked" }
-    error_message = "Alarms are encrypted with the key whose policy lets CloudWatch in."
+    error_message = "Alarms must use the key whose policy admits CloudWatch."
   }
 }
 
@@ -67,11 +59,11 @@ run "an_existing_key_is_used" {
 
   assert {
     condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
-    error_message = "A key that was named takes the place of one that would be made."
+    error_message = "With an existing key, Terraform must create none."
   }
 
   assert {
     condition     = local.alarms_kms_key == null
-    error_message = "Nobody knows whether somebody else's key lets CloudWatch in; if it does not, alarms call nobody."
+    error_message = "Alarms must not use an existing key: if its policy does not admit CloudWatch, alarms reach nobody."
   }
 }

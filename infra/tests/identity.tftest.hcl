@@ -1,5 +1,5 @@
-# A deployment does not become another one by a typing error. Each run goes on from where the one before has deployed
-# to, in the mocked provider.
+# A typing error must not replace a deployment. Each run continues from the state of the run before, in the mocked
+# provider.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
@@ -10,18 +10,13 @@ mock_provider "aws" {
 }
 
 variables {
-  environment         = "test"
-  aws_region          = "eu-west-1"
-  artifact_directory  = "tests/fixtures/artifacts/arm64"
   deletion_protection = true
-  stream              = { shard_count = 4 }
-  api                 = { throttling_rate_limit = 4000 }
 }
 
 run "a_protected_deployment" {
   assert {
     condition     = terraform_data.identity.output == "votestream-test in eu-west-1"
-    error_message = "What was deployed is kept."
+    error_message = "The state must keep the deployed identity."
   }
 }
 
@@ -45,13 +40,13 @@ run "is_not_moved" {
   expect_failures = [aws_ssm_parameter.deployment]
 }
 
-run "unless_its_protection_has_been_taken_away" {
+run "without_protection" {
   variables {
     deletion_protection = false
   }
 }
 
-run "for_then_it_may_be_built_anew_under_another_name" {
+run "may_be_created_again_under_another_name" {
   variables {
     deletion_protection = false
     environment         = "other"
@@ -59,6 +54,6 @@ run "for_then_it_may_be_built_anew_under_another_name" {
 
   assert {
     condition     = terraform_data.identity.output == "votestream-other in eu-west-1"
-    error_message = "The new name is kept now."
+    error_message = "The state must keep the new identity."
   }
 }

@@ -1,5 +1,5 @@
-# What alarms and dashboard are about in the whole platform. tests/contract takes what the first run plans, and holds
-# each metric in it against what the functions emit and what AWS documents, and each alarm against the runbook.
+# Alarms and dashboard of the whole platform. tests/contract reads the plan of the first run. It compares each metric with
+# the functions' and AWS's documentation, and each alarm with the runbook.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -12,14 +12,10 @@ mock_provider "aws" {
 }
 
 variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4, retention_hours = 48 }
-  api                = { throttling_rate_limit = 4000 }
-  votes_table        = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
-  vote_writer        = { maximum_record_age_seconds = 86400 }
-  unique_count       = { refresh_seconds = 30 }
+  stream       = { shard_count = 4, retention_hours = 48 }
+  votes_table  = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
+  vote_writer  = { maximum_record_age_seconds = 86400 }
+  unique_count = { refresh_seconds = 30 }
 }
 
 override_resource {
@@ -42,7 +38,7 @@ run "alarms_and_dashboard_as_they_are_deployed" {
 
   assert {
     condition     = length(module.observability.alarm_names) > 0 && output.dashboard_name == "votestream-test" && output.alarm_topic_arn == "arn:aws:sns:eu-west-1:111122223333:mocked"
-    error_message = "Alarms are on unless somebody switches them off."
+    error_message = "Alarms must be on by default."
   }
 }
 
@@ -55,11 +51,11 @@ run "alarms_can_be_switched_off" {
 
   assert {
     condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
-    error_message = "Where nobody is on call, alarms need not be paid for."
+    error_message = "Alarms can be switched off if nobody is on call."
   }
 }
 
-run "without_the_count_of_voters_nothing_watches_it" {
+run "without_the_count_of_voters_there_is_no_alarm_for_it" {
   command = plan
 
   variables {
@@ -68,6 +64,6 @@ run "without_the_count_of_voters_nothing_watches_it" {
 
   assert {
     condition     = !anytrue([for name in keys(module.observability.alarm_names) : startswith(name, "unique-count")])
-    error_message = "An alarm about a function that is not there would be paid for nothing."
+    error_message = "An alarm for a missing function would only cost money."
   }
 }

@@ -1,5 +1,5 @@
-# Settings that must plan: the two of the published sample that this system descends from, and the least and the most
-# of everything. What reaches the mapping is tested in modules/stream_consumer.
+# Settings that must plan: two from the published sample that this system descends from, and the least and the most of
+# everything. The tests of modules/stream_consumer check the settings of the mapping.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -9,14 +9,6 @@ mock_provider "aws" {
   alias           = "us_east_1"
   source          = "./tests/mocks"
   override_during = plan
-}
-
-variables {
-  environment        = "test"
-  aws_region         = "eu-west-1"
-  artifact_directory = "tests/fixtures/artifacts/arm64"
-  stream             = { shard_count = 4 }
-  api                = { throttling_rate_limit = 4000 }
 }
 
 run "the_careful_setting_is_expressible" {

@@ -268,7 +268,7 @@ def _copy(home: Path) -> Path:
     for entry in PROJECT.iterdir():
         if entry.name != INFRA.name:
             (home / entry.name).symlink_to(entry)
-    ignored = shutil.ignore_patterns(".terraform", "*.tftest.hcl", "checks.tf")
+    ignored = shutil.ignore_patterns(".terraform", "*.tftest.hcl", "*.auto.tfvars", "checks.tf")
     shutil.copytree(INFRA, home / INFRA.name, ignore=ignored)
     for mocks in (home / INFRA.name).rglob("*.tfmock.hcl"):
         text = mocks.read_text(encoding="utf-8").replace("eu-west-1", REGION)

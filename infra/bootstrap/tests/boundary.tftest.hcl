@@ -14,10 +14,7 @@ override_resource {
 }
 
 variables {
-  aws_region        = "eu-west-1"
-  environment       = "dev"
   github_repository = "somebody/votes"
-  state_bucket      = "tfstate-votestream-dev-111122223333"
 }
 
 run "makes_roles_within_the_boundary_only" {
@@ -37,11 +34,11 @@ run "makes_roles_within_the_boundary_only" {
       flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action]]),
       ["iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey", "iam:SetDefaultPolicyVersion"],
     )) == 0
-    error_message = "Nobody here may take the boundary away, or make somebody who lasts."
+    error_message = "The roles may not remove the boundary, or create an identity that outlives the job."
   }
 }
 
-run "gives_the_platforms_roles_nothing_to_do_with_identities" {
+run "gives_the_platforms_roles_no_rights_over_identities" {
   command = plan
 
   assert {
@@ -49,6 +46,6 @@ run "gives_the_platforms_roles_nothing_to_do_with_identities" {
       for action in flatten([for statement in jsondecode(aws_iam_policy.boundary.policy).Statement : statement.Action]) :
       !startswith(action, "iam:") && !startswith(action, "sts:") && action != "*"
     ])
-    error_message = "The boundary is what stops a function from making itself more than it is."
+    error_message = "The boundary must stop a function from extending its own rights."
   }
 }

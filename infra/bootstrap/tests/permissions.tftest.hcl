@@ -1,4 +1,4 @@
-# What the roles may do: what the platform is made of, under its own names, and nothing of what voters did.
+# The roles may manage the platform's resources, under its own names, and may not touch votes.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
@@ -13,13 +13,10 @@ override_resource {
 }
 
 variables {
-  aws_region        = "eu-west-1"
-  environment       = "dev"
   github_repository = "somebody/votes"
-  state_bucket      = "tfstate-votestream-dev-111122223333"
 }
 
-run "fits_into_what_a_policy_may_hold_with_the_longest_names" {
+run "policies_with_the_longest_names_fit_into_their_limit" {
   command = plan
 
   variables {
@@ -72,7 +69,7 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
         resource,
       )
     ])
-    error_message = "What carries a name must be this environment's."
+    error_message = "Each named resource must be this environment's."
   }
 
   # votestream-dev2 is another environment.
@@ -85,7 +82,7 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
   }
 }
 
-run "does_what_has_no_name_only_under_a_condition_or_harmlessly" {
+run "actions_without_a_name_need_a_condition_or_only_read" {
   command = plan
 
   assert {
@@ -94,7 +91,7 @@ run "does_what_has_no_name_only_under_a_condition_or_harmlessly" {
       can(statement.Condition) || contains(["LogAccess", "NewPolicies"], statement.Sid)
       if contains(statement.Resource, "*")
     ])
-    error_message = "Whatever changes something anywhere needs a condition."
+    error_message = "An action that changes resources of any name needs a condition."
   }
 }
 
@@ -137,7 +134,7 @@ run "changes_no_record_without_a_zone" {
 
   assert {
     condition     = !contains(keys(aws_iam_policy.pipeline), "records")
-    error_message = "A pipeline without a zone needs no permission for records."
+    error_message = "Without a zone, a pipeline needs no permission for records."
   }
 }
 
@@ -194,7 +191,7 @@ run "cannot_read_votes" {
         ],
       ) : !can(regex("^${replace(pair[0], "*", ".*")}$", pair[1]))
     ])
-    error_message = "Neither who plans nor who deploys may read or change votes."
+    error_message = "Neither role may read or change votes."
   }
 
   assert {

@@ -1,5 +1,5 @@
-# The bucket of the state: kept, private, and able to give back what was overwritten. The provider is mocked; what is
-# adopted has to be overridden, because a mock can't be asked for what exists.
+# The bucket of the state is kept and private, and keeps overwritten versions. The provider is mocked. An imported
+# resource has to be overridden, because a mock knows no existing resources.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
@@ -13,18 +13,12 @@ override_resource {
   }
 }
 
-variables {
-  aws_region   = "eu-west-1"
-  environment  = "dev"
-  state_bucket = "tfstate-votestream-dev-111122223333"
-}
-
 run "keeps_states_that_were_overwritten" {
   command = plan
 
   assert {
     condition     = aws_s3_bucket_versioning.state.versioning_configuration[0].status == "Enabled"
-    error_message = "A state that a mistake has overwritten must be there still."
+    error_message = "An overwritten state must still be readable as an older version."
   }
 
   assert {
@@ -64,11 +58,11 @@ run "makes_no_role_without_a_repository" {
 
   assert {
     condition     = length(aws_iam_role.pipeline) == 0 && length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_policy.pipeline) == 0
-    error_message = "Who deploys by hand needs no role, and nobody else may get one."
+    error_message = "People who deploy by hand need no role, and nobody else may get one."
   }
 
   assert {
     condition     = aws_iam_policy.boundary.name == "votestream-dev-boundary" && aws_iam_policy.boundary.path == "/pipeline/"
-    error_message = "The boundary is there for who deploys by hand, too, under the name that the root module asks for."
+    error_message = "The boundary also exists for people who deploy by hand, under the name that the root module expects."
   }
 }

@@ -1,4 +1,4 @@
-# Whom the roles let in: jobs of one repository, and for deploying of one environment on main.
+# The roles admit jobs of one repository. The deploy role admits jobs of one environment on main only.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
@@ -13,10 +13,7 @@ override_resource {
 }
 
 variables {
-  aws_region        = "eu-west-1"
-  environment       = "dev"
   github_repository = "somebody/votes"
-  state_bucket      = "tfstate-votestream-dev-111122223333"
 }
 
 run "deploys_for_the_environment_on_main_only" {
@@ -85,7 +82,7 @@ run "leaves_an_existing_connection_alone" {
   }
 }
 
-run "keeps_its_own_roles_out_of_reach_of_what_it_lets_in" {
+run "a_deployment_cannot_change_the_pipelines_own_roles" {
   command = plan
 
   assert {
@@ -94,7 +91,7 @@ run "keeps_its_own_roles_out_of_reach_of_what_it_lets_in" {
   }
 }
 
-run "gives_the_reading_role_nothing_that_writes" {
+run "the_planning_role_writes_nothing" {
   command = plan
 
   assert {
@@ -117,6 +114,6 @@ run "lets_a_deployment_write_this_state_and_no_other" {
       "arn:aws:s3:::tfstate-votestream-dev-111122223333/votestream/dev/terraform.tfstate",
       "arn:aws:s3:::tfstate-votestream-dev-111122223333/votestream/dev/terraform.tfstate.tflock",
     ])
-    error_message = "The state of the roles themselves lies in the same bucket and is not for them to write."
+    error_message = "The roles must not write the state of the roles, which is stored in the same bucket."
   }
 }

@@ -1,4 +1,4 @@
-# What is refused before anything is made.
+# Validations that refuse bad values before anything is created.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
@@ -9,12 +9,6 @@ override_resource {
   values = {
     arn = "arn:aws:s3:::tfstate-votestream-dev-111122223333"
   }
-}
-
-variables {
-  aws_region   = "eu-west-1"
-  environment  = "dev"
-  state_bucket = "tfstate-votestream-dev-111122223333"
 }
 
 run "accepts_what_make_bootstrap_passes" {

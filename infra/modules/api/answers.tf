@@ -7,9 +7,9 @@ locals {
       message = join(" ", compact([
         local.body_names_voter
         ? "Send a JSON object with exactly two strings: option (1-64 of A-Z a-z 0-9 _ . -) and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), to a poll_id of 1-64 of a-z 0-9 -."
-        : "Send a JSON object with exactly one string: option (1-64 of A-Z a-z 0-9 _ . -), to a poll_id of 1-64 of a-z 0-9 -. Who votes is who has signed in: leave voter out.",
+        : "Send a JSON object with exactly one string: option (1-64 of A-Z a-z 0-9 _ . -), to a poll_id of 1-64 of a-z 0-9 -. The voter comes from your credentials: leave voter out.",
         var.batch_enabled
-        ? "A batch is {\"votes\": [...]} with 1-${local.batch_size} objects of exactly option and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), each voter once; of one that is refused nothing is stored."
+        ? "A batch is {\"votes\": [...]} with 1-${local.batch_size} objects of exactly option and voter (1-128 of A-Z a-z 0-9 _ . : @ | + = / -), each voter once; a refused batch stores nothing."
         : "",
       ]))
     }
@@ -28,7 +28,7 @@ locals {
         local.takes_votes
         ? "There is nothing under this method and path. Votes go to POST /polls/{poll_id}/votes, results come from GET /polls/{poll_id}/results."
         : "There is nothing under this method and path. Results come from GET /polls/{poll_id}/results. Votes go to another address: the deployment's votes_url.",
-        length(local.vouched_calls) > 0 ? "What only back ends may call answers this to requests that are not signed (AWS Signature Version 4, service execute-api)." : "",
+        length(local.vouched_calls) > 0 ? "Calls for back ends also get this answer if they are not signed (AWS Signature Version 4, service execute-api)." : "",
       ]))
     }
     too_large = {
@@ -41,7 +41,7 @@ locals {
     }
     throttled = {
       status  = "429"
-      message = "Too many requests at this moment; a vote that is answered with this is not stored. Send it again after the seconds in Retry-After."
+      message = "Too many requests at this moment; this vote is not stored. Send it again after the seconds in Retry-After."
     }
     unavailable = {
       status  = "503"
@@ -51,8 +51,8 @@ locals {
 
   bodies = { for code, refusal in local.refusals : code => jsonencode({ error = code, message = refusal.message }) }
 
-  # What API Gateway answers by itself, before or instead of the integration: every 4xx type that it knows
-  # by name, and DEFAULT_5XX for what goes wrong on our side.
+  # Answers that API Gateway gives before or instead of the integration: every 4xx type that it knows
+  # by name, and DEFAULT_5XX for failures on our side.
   gateway_responses = {
     ACCESS_DENIED           = "forbidden"
     API_CONFIGURATION_ERROR = "unavailable"
@@ -64,7 +64,7 @@ locals {
     INTEGRATION_TIMEOUT     = "unavailable"
     INVALID_API_KEY         = "forbidden"
     INVALID_SIGNATURE       = "forbidden"
-    # What API Gateway calls a path or a method that does not exist.
+    # API Gateway's name for a path or a method that does not exist.
     MISSING_AUTHENTICATION_TOKEN = "not_found"
     QUOTA_EXCEEDED               = "throttled"
     REQUEST_TOO_LARGE            = "too_large"

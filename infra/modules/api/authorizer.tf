@@ -13,12 +13,12 @@ locals {
 
   body_names_voter = contains(["none", "iam"], var.voter_auth)
 
-  # In the template: the voter, and whom a body names although it may not. The quotes make a string of what may not be
-  # there; what is in the body must be one by itself.
+  # In the template: the voter, and a voter that the body names although it must not. The quotes turn a missing value into
+  # an empty string. A voter in the body must already be a string.
   voter_expression       = local.body_names_voter ? "$vote.voter" : "\"$!context.authorizer.claims.sub\""
   other_voter_expression = local.body_names_voter ? "''" : "\"$!vote.voter\""
 
-  # What a back end may call, under the stage.
+  # Calls that a back end may make, under the stage.
   vouched_calls = concat(
     var.voter_auth == "iam" ? ["POST/polls/*/votes", "GET/polls/*/votes/me"] : [],
     var.batch_enabled ? ["POST/polls/*/votes/batch"] : [],
@@ -35,7 +35,7 @@ resource "aws_api_gateway_authorizer" "voters" {
   provider_arns   = [var.user_pool_arn]
 }
 
-# For the roles of back ends: attached to one, it lets it vouch for voters here and do nothing else.
+# A policy for the roles of back ends: it allows a back end to vouch for voters at this door, and nothing else.
 resource "aws_iam_policy" "back_end" {
   count = length(local.vouched_calls) > 0 ? 1 : 0
 

@@ -86,7 +86,7 @@ resource "aws_api_gateway_integration" "put_records" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# 207 and 429 come of a template that overrides the status, as with single votes.
+# A template overrides the status for 207 and 429, as with single votes.
 resource "aws_api_gateway_method_response" "cast_votes" {
   for_each = toset(var.batch_enabled ? ["202", "207", "400", "415", "429", "503"] : [])
 
@@ -97,7 +97,7 @@ resource "aws_api_gateway_method_response" "cast_votes" {
   response_parameters = contains(["207", "429"], each.value) ? { "method.response.header.Retry-After" = false } : {}
 }
 
-# Kinesis says 200 even if it has stored none of them. The template looks, and overrides the status.
+# Kinesis answers 200 even if it has stored no record. The template checks each record, and overrides the status.
 resource "aws_api_gateway_integration_response" "batch_stored" {
   count = var.batch_enabled ? 1 : 0
 

@@ -1,8 +1,8 @@
 # Keys for known clients, each with limits of its own. A key does not protect votes, because it is in every copy of an app.
 # It says which client a request is counted for.
 #
-# A usage plan needs the stage, so a new deployment of the API reaches voters before new keys work. That is why keys are
-# made in one apply and required in a later one.
+# A usage plan needs the stage, so a new deployment of the API reaches voters before new keys work. So keys are created in
+# one apply and required in a later one.
 resource "aws_api_gateway_api_key" "client" {
   for_each = var.clients
 

@@ -1,22 +1,22 @@
-# So that a page in a browser may vote, from the origins in the tfvars and from no other. A browser asks first
-# (OPTIONS), and shows the answer to the page only if it names the page's origin.
+# CORS allows pages of the origins in the tfvars to vote from a browser. A browser asks first (OPTIONS), and shows the
+# answer to the page only if it names the page's origin.
 #
 # No answer allows credentials: the API knows no cookies, and a page has to have a voter's token to use it.
 locals {
-  # Single votes and receipts. Results need no leave, they are for everybody; batches are not for browsers.
+  # Single votes and receipts. Results are public and need no CORS rule; batches are not for browsers.
   all_preflights = {
     cast_vote = { resource = aws_api_gateway_resource.votes, method = "POST", offered = local.takes_votes }
     receipt   = { resource = aws_api_gateway_resource.receipt, method = "GET", offered = local.receipts_read }
   }
   preflights = { for name, call in local.all_preflights : name => call if call.offered && length(var.allowed_origins) > 0 }
 
-  # Put in front of each response's template. Two headers, because browsers may write it either way.
+  # Precedes each response template. Two headers, because browsers may write the name either way.
   cors_template = length(var.allowed_origins) == 0 ? "" : templatefile("${path.module}/templates/cors.vtl", {
     origins_pattern = join("|", [for origin in var.allowed_origins : replace(replace(origin, ".", "[.]"), ":*", ":[0-9]{1,5}")])
   })
 
-  # What API Gateway answers by itself is no template and can't compare. These texts are fixed and say nothing about
-  # anybody, so that with several origins every page may read them.
+  # API Gateway's own answers cannot compare origins. Their texts are fixed and hold no personal data, so with several
+  # origins every page may read them.
   refusal_origin = length(var.allowed_origins) == 1 && !strcontains(join("", var.allowed_origins), "*") ? one(var.allowed_origins) : "*"
   refusal_cors = length(var.allowed_origins) == 0 ? {} : {
     "gatewayresponse.header.Access-Control-Allow-Origin"   = "'${local.refusal_origin}'"
@@ -30,7 +30,7 @@ resource "aws_api_gateway_method" "preflight" {
   rest_api_id   = aws_api_gateway_rest_api.this.id
   resource_id   = each.value.resource.id
   http_method   = "OPTIONS"
-  authorization = "NONE" # a browser sends no token with the question whether it may
+  authorization = "NONE" # a browser sends no token with a preflight request
 
   # checkov:skip=CKV2_AWS_53: a preflight has neither body nor parameters, and its answer is a fixed one
 }

@@ -19,7 +19,7 @@ resource "aws_api_gateway_base_path_mapping" "this" {
   stage_name  = aws_api_gateway_stage.this.stage_name
 }
 
-# Only where the tfvars name a zone. Elsewhere somebody adds a record for the output domain_target.
+# Only if the tfvars name a zone. Otherwise you add a record for the output domain_target.
 resource "aws_route53_record" "this" {
   count = try(var.domain.zone_id, null) == null ? 0 : 1
 

@@ -10,8 +10,8 @@ resource "aws_iam_role" "this" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "apigateway.amazonaws.com" }
-      # IfExists, because API Gateway does not document that it says for whom it acts. Where it does, it must
-      # be this account.
+      # IfExists, because API Gateway does not document that it sends the source account. If it does, it must be this
+      # account.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
     }]
   })

@@ -7,8 +7,8 @@ locals {
     voter   = "[A-Za-z0-9_.:@|+=/-]{1,128}"
   }
 
-  # What JSON is called. API Gateway compares a request's Content-Type with these letter by letter, and HTTP libraries
-  # (OkHttp, older axios) write the charset behind it, in one of these ways: 415 would be all that they ever get.
+  # The media types of JSON. API Gateway compares a request's Content-Type with these letter by letter, and HTTP libraries
+  # (OkHttp, older axios) write the charset behind it, in one of these ways. Without these entries they would always get 415.
   json_types = toset(concat(["application/json"], formatlist("application/json;%s", ["charset=utf-8", "charset=UTF-8", " charset=utf-8", " charset=UTF-8"])))
 
   # API Gateway's own answers cannot compute, so their Retry-After is one number: the middle of what templates answer.
@@ -19,13 +19,13 @@ locals {
   content_type_template = file("${path.module}/templates/content_type.vtl")
   retry_after_template  = file("${path.module}/templates/retry_after.vtl")
 
-  # What every string of a body has to be: its length is in the pattern, too, and said for validators that stop at it.
+  # Rules for every string of a body. The pattern limits the length, too; maxLength serves validators that check it first.
   string_schemas = {
     option = { type = "string", minLength = 1, maxLength = 64, pattern = "^${local.patterns.option}(?![\\s\\S])" }
     voter  = { type = "string", minLength = 1, maxLength = 128, pattern = "^${local.patterns.voter}(?![\\s\\S])" }
   }
 
-  # A body says what; it says who only where nobody else does (authorizer.tf).
+  # A body names the option. It names the voter only if no credentials do (authorizer.tf).
   vote_schema = {
     type                 = "object"
     additionalProperties = false
@@ -70,7 +70,7 @@ resource "aws_api_gateway_rest_api" "this" {
     types = ["REGIONAL"]
   }
 
-  # checkov:skip=CKV_AWS_237: replacing the API would give it another address; what has to be replaced without a gap is its deployment
+  # checkov:skip=CKV_AWS_237: replacing the API would give it another address; only its deployment is replaced without a gap
 }
 
 resource "aws_api_gateway_resource" "polls" {
@@ -121,7 +121,7 @@ resource "aws_api_gateway_method" "cast_vote" {
   api_key_required     = var.client_keys_required
   operation_name       = "CastVote"
   request_validator_id = aws_api_gateway_request_validator.this.id
-  # For every type that has a template: what matches no model is not validated.
+  # A model for every type that has a template: API Gateway validates no type without a model.
   request_models     = { for type in local.json_types : type => aws_api_gateway_model.vote.name }
   request_parameters = { "method.request.path.poll_id" = true }
 }
@@ -140,8 +140,8 @@ resource "aws_api_gateway_integration" "put_record" {
   passthrough_behavior = "NEVER"
   request_parameters   = { "integration.request.header.Content-Type" = "'application/x-amz-json-1.1'" }
   request_templates    = { for type in local.json_types : type => local.put_record_template }
-  # A put takes milliseconds. After five seconds, a 503 and a second try serve the voter better:
-  # the same voter's second record replaces the first.
+  # A put takes milliseconds. After five seconds a 503 and a retry serve the voter better: the second record of the same
+  # voter replaces the first.
   timeout_milliseconds = 5000
 
   # API Gateway calls Kinesis with this role from the first request on.
@@ -186,7 +186,7 @@ resource "aws_api_gateway_integration_response" "refused" {
   depends_on = [aws_api_gateway_integration.put_record]
 }
 
-# Without a selection_pattern: the default, which catches every answer that nobody thought of.
+# Without a selection_pattern: the default, for every answer that no other pattern matches.
 resource "aws_api_gateway_integration_response" "unavailable" {
   count = local.takes_votes ? 1 : 0
 
@@ -202,7 +202,7 @@ resource "aws_api_gateway_integration_response" "unavailable" {
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
 
-  # A deployment is a snapshot: what does not change this hash changes the API and never reaches a voter.
+  # A deployment is a snapshot. A change that does not change this hash never reaches a voter.
   # So it covers the source of the whole module, and the inputs that are rendered into it.
   triggers = {
     shape = sha256(jsonencode(local.shape))
@@ -213,7 +213,7 @@ resource "aws_api_gateway_deployment" "this" {
     create_before_destroy = true
   }
 
-  # The snapshot comes after everything that is in it.
+  # The snapshot must be taken after everything that it holds.
   depends_on = [
     aws_api_gateway_gateway_response.this,
     aws_api_gateway_integration.read,
@@ -252,7 +252,7 @@ resource "aws_api_gateway_stage" "this" {
     }
   }
 
-  # checkov:skip=CKV_AWS_73: a trace would keep who asked for what; metrics, and the access log where it is on, say enough
+  # checkov:skip=CKV_AWS_73: a trace would record who asked for what; metrics and the access log are enough
   # checkov:skip=CKV_AWS_120: results are kept by CloudFront, for as long as each answer allows; votes must not be kept at all
   # checkov:skip=CKV2_AWS_4: execution logs would write every ballot into CloudWatch
   # checkov:skip=CKV2_AWS_29: a firewall is charged by request, and stage limits hold without one
@@ -283,5 +283,5 @@ resource "aws_cloudwatch_log_group" "access" {
   retention_in_days = var.log_retention_days
   kms_key_id        = try(var.kms_key.arn, null)
 
-  # checkov:skip=CKV_AWS_338: what proves a result is in the tables; how long logs are kept is for the tfvars to say
+  # checkov:skip=CKV_AWS_338: the tables hold the proof of a result; the tfvars set the retention of logs
 }

@@ -14,7 +14,7 @@ output "api_name" {
 }
 
 output "back_end_policy_arn" {
-  description = "Policy to attach to the role of a back end that vouches for its voters; null where none may."
+  description = "Policy to attach to the role of a back end that vouches for its voters; null if no back end may."
   value       = one(aws_iam_policy.back_end[*].arn)
 }
 
@@ -24,7 +24,7 @@ output "domain_target" {
 }
 
 output "invoke_url" {
-  description = "URL of the API: your domain where there is one, else the stage. Votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
+  description = "URL of the API: your domain if you have one, else the stage. Votes go to <invoke_url>/polls/{poll_id}/votes, results come from <invoke_url>/polls/{poll_id}/results."
   value       = var.domain == null ? aws_api_gateway_stage.this.invoke_url : "https://${aws_api_gateway_base_path_mapping.this[0].domain_name}"
 }
 
@@ -49,6 +49,6 @@ output "votes_path" {
 }
 
 output "stage_url" {
-  description = "URL of the stage itself, whatever var.domain says: CloudFront's origin."
+  description = "URL of the stage itself, even with var.domain: CloudFront's origin."
   value       = aws_api_gateway_stage.this.invoke_url
 }

@@ -1,5 +1,5 @@
-# What viewers read: a function behind the same API. It checks and refuses by itself, so that a message can say
-# what is wrong with which of the three.
+# Polls, results and receipts come from a function behind the same API. The function validates requests itself, so that
+# its messages can say what is wrong.
 locals {
   # Method by the path it is under.
   all_reads = {
@@ -9,8 +9,8 @@ locals {
   }
   reads = { for name, read in local.all_reads : name => read if name != "receipt" || local.receipts_read }
 
-  # Results are for everybody. What became of a vote is for its voter, or for the back end that vouched for it. With codes
-  # the query names the voter: only a holder of the code knows that name. With oidc the name can be guessed, and a REST API
+  # Results are public. A receipt is for its voter, or for the back end that vouched for the vote. With codes the query
+  # names the voter: only a holder of the code knows that name. With oidc the name can be guessed, and a REST API
   # cannot check the token.
   receipts_read = var.voter_auth != "oidc"
   public_reads  = ["poll", "results"]
@@ -40,7 +40,7 @@ resource "aws_api_gateway_method" "read" {
   operation_name       = each.value.operation
   request_parameters   = { "method.request.path.poll_id" = true }
 
-  # checkov:skip=CKV2_AWS_53: the function checks and refuses by itself, so that a message can say what is wrong
+  # checkov:skip=CKV2_AWS_53: the function validates requests itself, so that its messages can say what is wrong
 }
 
 resource "aws_api_gateway_integration" "read" {
@@ -54,14 +54,13 @@ resource "aws_api_gateway_integration" "read" {
   uri                     = var.results_invoke_arn
 }
 
-# Viewers have limits of their own: however many they are, they must not use up what the account lets through
-# for votes.
+# Viewers have separate limits: they must not use up the account's requests, which votes need.
 resource "aws_api_gateway_method_settings" "read" {
   for_each = local.reads
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name
-  # With every slash of the path escaped. Otherwise API Gateway takes it and forgets it: "reading API Gateway Method
+  # With every slash of the path escaped. Otherwise API Gateway accepts the setting and drops it: "reading API Gateway Method
   # Settings: empty result" (terraform-provider-aws issue 9738).
   method_path = "${replace(each.value.resource.path, "/", "~1")}/GET"
 

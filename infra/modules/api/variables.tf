@@ -59,12 +59,12 @@ variable "clients" {
 
   validation {
     condition     = alltrue([for client in values(var.clients) : client.throttling_rate_limit >= 1 && client.throttling_burst_limit >= 1 && floor(client.throttling_burst_limit) == client.throttling_burst_limit])
-    error_message = "api.clients has a throttling_rate_limit below 1, or a throttling_burst_limit that is no whole number from 1 up: 0 refuses every vote with 429."
+    error_message = "api.clients has a throttling_rate_limit below 1, or a throttling_burst_limit that is not a whole number from 1 up: 0 refuses every vote with 429."
   }
 
   validation {
     condition     = alltrue([for client in values(var.clients) : client.requests_per_day == null ? true : client.requests_per_day >= 1 && floor(client.requests_per_day) == client.requests_per_day])
-    error_message = "api.clients has a requests_per_day that is no whole number from 1 up; leave it out for no quota."
+    error_message = "api.clients has a requests_per_day that is not a whole number from 1 up; leave it out for no quota."
   }
 }
 
@@ -127,19 +127,19 @@ variable "name" {
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "Policy that bounds what the role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  description = "Permissions boundary of the role (../../bootstrap creates it). null sets no boundary. Changes in place."
   default     = null
 }
 
 variable "results_function_name" {
   type        = string
-  description = "Name of the function that answers what viewers ask; the API may call it for that and for nothing else."
+  description = "Name of the function that answers viewers; the API may call it for reads only."
   nullable    = false
 }
 
 variable "results_invoke_arn" {
   type        = string
-  description = "ARN that API Gateway calls that function by."
+  description = "ARN under which API Gateway calls that function."
   nullable    = false
 }
 
@@ -224,11 +224,11 @@ variable "user_pool_arn" {
 
 variable "voter_auth" {
   type        = string
-  description = "Who says who votes: none (the body, unverified), iam (the body, of a signed request) or cognito (a user pool's token). With oidc and codes (another issuer's token, a code) this API takes no votes. Changes in place."
+  description = "Source of the voter: none (the body, unverified), iam (the body of a signed request) or cognito (a user pool's token). With oidc and codes (another issuer's token, a code) this API takes no votes. Changes in place."
   nullable    = false
 
   validation {
     condition     = contains(["none", "iam", "cognito", "oidc", "codes"], var.voter_auth)
-    error_message = "voter_auth.mode is \"${var.voter_auth}\": it must be \"none\" (anybody may vote as anybody), \"iam\" (back ends vouch for voters), \"cognito\" (voters sign in), \"oidc\" (voters sign in where you say) or \"codes\" (voters have a code)."
+    error_message = "voter_auth.mode is \"${var.voter_auth}\": it must be \"none\" (anyone may vote as anyone), \"iam\" (back ends vouch for voters), \"cognito\" (voters sign in to a user pool), \"oidc\" (voters sign in at your issuer) or \"codes\" (voters have a code)."
   }
 }

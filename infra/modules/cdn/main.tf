@@ -1,6 +1,6 @@
 # The one address for browsers: pages from their bucket, polls and results from a cache, votes and receipts straight from
 # the API. The origin says with Cache-Control how long an answer may be kept: a second while a poll runs. Origin Shield
-# puts one cache in front of the API, however many places in the world ask CloudFront. The cache key is the path, `Accept`
+# puts one cache in front of the API, for all of CloudFront's edge locations. The cache key is the path, `Accept`
 # and `Accept-Encoding`, which CloudFront normalises, so the API is asked about once a second for each form of an answer.
 resource "aws_cloudfront_distribution" "this" {
   comment             = "Pages and results of ${var.name}"
@@ -30,7 +30,7 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
-  # No shield: nothing of it is kept, and a detour would take time only.
+  # No shield: nothing is cached here, and a detour would only take time.
   dynamic "origin" {
     for_each = var.votes_origin[*]
 
@@ -95,7 +95,7 @@ resource "aws_cloudfront_distribution" "this" {
       path_pattern             = ordered_cache_behavior.value
       target_origin_id         = ordered_cache_behavior.key
       viewer_protocol_policy   = "https-only"
-      allowed_methods          = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] # with POST AWS offers all only
+      allowed_methods          = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] # AWS offers POST only with all others
       cached_methods           = ["GET", "HEAD"]
       cache_policy_id          = local.caching_disabled
       origin_request_policy_id = local.all_but_host
@@ -122,7 +122,7 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
-  # Without this CloudFront would keep a failure for ten seconds. The first two depend on who asks, so they are not kept.
+  # Without this CloudFront would keep a failure for ten seconds. The first two depend on the caller, so they are not cached.
   dynamic "custom_error_response" {
     for_each = { 400 = 0, 403 = 0, 404 = 1, 405 = 1, 500 = 1, 501 = 1, 502 = 1, 503 = 1, 504 = 1 }
 
@@ -145,16 +145,16 @@ resource "aws_cloudfront_distribution" "this" {
     ssl_support_method             = var.domain == null ? null : "sni-only"
   }
 
-  # checkov:skip=CKV_AWS_86: a log of who watches which result, or votes when, is not kept
+  # checkov:skip=CKV_AWS_86: we keep no log of people who watch or vote
   # checkov:skip=CKV_AWS_310: there is one API, and no second copy of the results to fail over to
-  # checkov:skip=CKV_AWS_374: everybody may watch, from anywhere
-  # checkov:skip=CKV2_AWS_47: nothing behind it runs Java, let alone Log4j
+  # checkov:skip=CKV_AWS_374: anyone may watch, from anywhere
+  # checkov:skip=CKV2_AWS_47: nothing behind it runs Java or Log4j
 }
 
 resource "aws_cloudfront_cache_policy" "this" {
   name    = "${var.name}-results"
   comment = "As the origin's Cache-Control says; by path and by the two formats"
-  # What the origin does not allow to be kept is not kept.
+  # Caches only what the origin allows.
   min_ttl     = 0
   default_ttl = 0
   max_ttl     = 86400

@@ -9,6 +9,6 @@ output "target" {
 }
 
 output "url" {
-  description = "Where viewers read: <url>/polls/{poll_id} and <url>/polls/{poll_id}/results; with pages also <url>/vote, <url>/board and <url>/check."
+  description = "Address for viewers: <url>/polls/{poll_id} and <url>/polls/{poll_id}/results; with pages also <url>/vote, <url>/board and <url>/check."
   value       = "https://${try(var.domain.names[0], aws_cloudfront_distribution.this.domain_name)}"
 }

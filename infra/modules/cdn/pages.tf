@@ -1,4 +1,4 @@
-# What only the pages need of CloudFront: access to their bucket, a cache by path alone, and security headers.
+# CloudFront for the pages: access to their bucket, a cache by path alone, and security headers.
 resource "aws_cloudfront_origin_access_control" "pages" {
   count = var.pages == null ? 0 : 1
 
@@ -75,7 +75,7 @@ resource "aws_cloudfront_response_headers_policy" "pages" {
   # checkov:skip=CKV_AWS_259: preload and includeSubDomains would bind all hosts below a domain that is not only ours
 }
 
-# Only where the tfvars name a zone. Elsewhere somebody adds records for the output cdn_target.
+# Only if the tfvars name a zone. Otherwise you add records for the output cdn_target.
 resource "aws_route53_record" "this" {
   for_each = try(var.domain.zone_id, null) == null ? {} : {
     for pair in setproduct(var.domain.names, ["A", "AAAA"]) : "${pair[0]} ${pair[1]}" => { name = pair[0], type = pair[1] }

@@ -1,5 +1,5 @@
-# The function URL. With "iam" AWS checks signatures. In the other modes it is open to everybody, and the function trusts
-# nothing in its event but the request itself.
+# The function URL. With "iam" AWS checks signatures. In the other modes it is public, and the function trusts only
+# the request in its event.
 resource "aws_lambda_function_url" "this" {
   count = local.is_url ? 1 : 0
 
@@ -59,5 +59,5 @@ resource "aws_lambda_permission" "public_function" {
     create_before_destroy = true
   }
 
-  # checkov:skip=CKV_AWS_301: the URL needs it; the function trusts nothing in its event but the request itself
+  # checkov:skip=CKV_AWS_301: the URL needs it; the function trusts only the request in its event
 }

@@ -1,5 +1,5 @@
-# The HTTP API. It checks signatures and sign-in tokens itself, so the function may trust what it says about them: nothing
-# else may call the function. The function checks codes, because the API cannot know which batches are void.
+# The HTTP API. It checks signatures and sign-in tokens itself, so the function may trust what it says about them: only the
+# API may call the function. The function checks codes, because the API cannot know which batches are void.
 locals {
   # Batches are always signed, whatever voter_auth says about single votes.
   routes = local.is_http ? merge(

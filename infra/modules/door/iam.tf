@@ -1,4 +1,4 @@
-# For the roles of back ends: attached to one, it lets that back end vouch for voters at this door, and nothing else.
+# A policy for the roles of back ends: it allows a back end to vouch for voters at this door, and nothing else.
 locals {
   signed_calls = local.is_http ? [for route, authorization in local.routes : replace(replace(route, " ", ""), "{poll_id}", "*") if authorization == "AWS_IAM"] : []
 }

@@ -1,9 +1,9 @@
 # The cheap doors: an HTTP API or a function URL in front of the function that puts votes into the stream.
 #
-# A change of the door is one apply. Without create_before_destroy Terraform would take the old door away first.
+# A change of the door is one apply. Without create_before_destroy Terraform would delete the old door first.
 #
-# Both call the alias "live". An alias keeps the function URL's address when a new version is published, and it is what
-# provisioned concurrency belongs to.
+# Both call the alias "live". An alias keeps the function URL's address when a new version is published, and
+# provisioned concurrency belongs to an alias.
 locals {
   is_http = var.kind == "http"
   is_url  = var.kind == "url"
@@ -19,7 +19,7 @@ data "aws_region" "current" {}
 
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "What the door calls"
+  description      = "The version that the door calls"
   function_name    = var.function.name
   function_version = var.function.version
 

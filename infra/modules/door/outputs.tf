@@ -23,7 +23,7 @@ output "metrics" {
 }
 
 output "votes_url" {
-  description = "Where voters post: <votes_url>/polls/{poll_id}/votes."
+  description = "Address for votes: <votes_url>/polls/{poll_id}/votes."
   value       = local.votes_url
 
   # Whatever names this address does so once the door answers.

@@ -1,6 +1,6 @@
 variable "allowed_origins" {
   type        = list(string)
-  description = "Origins whose pages may vote from a browser; none means that no page may. Those with any port (:*) are left out. Changes in place."
+  description = "Origins whose pages may vote from a browser; an empty list allows no page. Origins with any port (:*) are left out. Changes in place."
   default     = []
   nullable    = false
 }
@@ -54,7 +54,7 @@ variable "name" {
 
 variable "provisioned_concurrency" {
   type        = number
-  description = "Containers that are kept ready, and paid for, at any time; null means none. Changes in place."
+  description = "Containers that Lambda always keeps ready, which costs money even if nobody votes; null means none. Changes in place."
   default     = null
 
   validation {
@@ -71,8 +71,8 @@ variable "sign_in" {
   })
   description = <<-EOT
     With voter_auth cognito or oidc: whose tokens are accepted. Changes in place.
-    audiences: for whom a token must be made: clients of the pool, or audiences of the issuer.
-    issuer: the issuer, as its tokens say it.
+    audiences: the audiences that a token may have: clients of the pool, or audiences of the issuer.
+    issuer: the issuer, as in its tokens.
     token_scopes: with cognito, none means ID tokens; otherwise access tokens that have one of these scopes.
   EOT
   default     = { audiences = [], issuer = "", token_scopes = [] }

@@ -1,8 +1,8 @@
-# In front of the API. Requests of one client that are too many or too large never reach the API, and do not take its
-# capacity from others. The answers have the API's own shape.
+# The firewall in front of the API. A client's requests above the limit, and too large ones, never reach the API, so they
+# do not take its capacity from others. The answers have the API's own shape.
 locals {
   answers = {
-    throttled = { error = "throttled", message = "Too many votes from this address at this moment; a vote that is answered with this is not stored. Send it again after the seconds in Retry-After." }
+    throttled = { error = "throttled", message = "Too many votes from this address at this moment; this vote is not stored. Send it again after the seconds in Retry-After." }
     too_large = { error = "too_large", message = "The request is too large. Send only option and voter." }
   }
 

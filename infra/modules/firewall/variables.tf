@@ -7,7 +7,7 @@ variable "allowed_origins" {
 
 variable "edge_secret" {
   type        = object({ value = string })
-  description = "Value of the header X-Votestream-Edge, which CloudFront adds to votes that its own firewall has counted; null where votes come directly only. Changes in place."
+  description = "Value of the header X-Votestream-Edge, which CloudFront adds to votes that its own firewall has counted; null if no votes come through CloudFront. Changes in place."
   default     = null
   sensitive   = true
 }
@@ -20,7 +20,7 @@ variable "name" {
 
 variable "scope" {
   type        = string
-  description = "What the firewall is in front of: REGIONAL (the API's stage) or CLOUDFRONT, which AWS takes in us-east-1 only. Changing it replaces the web ACL."
+  description = "Scope of the firewall: REGIONAL (the API's stage) or CLOUDFRONT, which AWS supports in us-east-1 only. Changing it replaces the web ACL."
   default     = "REGIONAL"
   nullable    = false
 

@@ -1,5 +1,5 @@
 # Policies are written with jsonencode in every module: unlike the aws_iam_policy_document data source, it
-# gives its text under a mocked provider too, so the tests can read what is granted.
+# gives its text under a mocked provider too, so the tests can read the permissions.
 locals {
   trust_policy = jsonencode({
     Version = "2012-10-17"
@@ -31,7 +31,7 @@ locals {
         },
         { for key, condition in { Condition = permission.condition } : key => condition if condition != null },
       )],
-      # Never directly: only for what the function may already have that service do.
+      # Never directly: only through a service that the function may already call.
       [for service, actions in var.kms_key == null ? {} : var.key_uses : {
         Sid       = "UseKeyThrough${title(service)}"
         Effect    = "Allow"

@@ -15,13 +15,13 @@ data "aws_caller_identity" "current" {}
 
 data "aws_region" "current" {}
 
-# Owned here so that it has a retention. Lambda would make one that keeps every line for ever.
+# Created here so that it has a retention. Lambda would create one that keeps every line for ever.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = try(var.kms_key.arn, null)
 
-  # checkov:skip=CKV_AWS_338: what proves a result is in the tables; how long logs are kept is for the tfvars to say
+  # checkov:skip=CKV_AWS_338: the tables hold the proof of a result; the tfvars set the retention of logs
 }
 
 resource "aws_lambda_function" "this" {
@@ -42,8 +42,7 @@ resource "aws_lambda_function" "this" {
     variables = var.environment_variables
   }
 
-  # Text, because Powertools writes JSON lines itself and CloudWatch finds metrics only in lines that
-  # nobody wraps. A function that emits no metrics may log warnings only: Lambda's own lines for each invocation would
+  # Text, because Powertools writes JSON lines itself, and CloudWatch finds metrics only in unwrapped lines. A function that emits no metrics may log warnings only: Lambda's own lines for each invocation would
   # cost more than a short invocation does. The reference also makes the log group exist before the function's first line.
   logging_config {
     log_format            = var.log_warnings_only ? "JSON" : "Text"
@@ -69,8 +68,8 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # checkov:skip=CKV_AWS_50: a trace would keep which keys were written for whom; metrics say what the batches cost
-  # checkov:skip=CKV_AWS_116: nothing invokes it asynchronously; what a mapping gives up goes to the consumer's failure bucket
+  # checkov:skip=CKV_AWS_50: a trace would record which keys were written; metrics show the cost of batches
+  # checkov:skip=CKV_AWS_116: nothing invokes it asynchronously; discarded batches go to the consumer's failure bucket
   # checkov:skip=CKV_AWS_117: it talks to AWS's own endpoints only, which its role bounds; a VPC would add a way to fail
   # checkov:skip=CKV_AWS_173: encrypted with Lambda's key; they are names and numbers, no secret
   # checkov:skip=CKV_AWS_272: the manifest's hashes tie the archive to its sources; signing needs a profile of the account's owner

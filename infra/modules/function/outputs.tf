@@ -4,7 +4,7 @@ output "environment_variables" {
 }
 
 output "execution_policy_json" {
-  description = "Everything that the function may do, as an IAM policy: for reviews, and to hold against the calls it really makes."
+  description = "All permissions of the function, as an IAM policy: for reviews, and for a comparison with its real calls."
   value       = aws_iam_role_policy.this.policy
 }
 
@@ -19,7 +19,7 @@ output "function_name" {
 }
 
 output "invoke_arn" {
-  description = "ARN that API Gateway calls the function by."
+  description = "ARN under which API Gateway calls the function."
   value       = aws_lambda_function.this.invoke_arn
 }
 
@@ -29,11 +29,11 @@ output "log_group_name" {
 }
 
 output "reserved_concurrency" {
-  description = "Most invocations at once; -1 where the function shares the account's."
+  description = "Most concurrent invocations; -1 if the function shares the account's quota."
   value       = aws_lambda_function.this.reserved_concurrent_executions
 }
 
 output "version" {
-  description = "Version that was published last; $LATEST where none is."
+  description = "Version that was published last; $LATEST if there is none."
   value       = aws_lambda_function.this.version
 }

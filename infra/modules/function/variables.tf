@@ -23,7 +23,7 @@ variable "description" {
 
 variable "environment_variables" {
   type        = map(string)
-  description = "Environment of the function, complete: its settings refuse a missing and an unknown name."
+  description = "Complete environment of the function. Its code refuses to start without a variable that it needs."
   nullable    = false
 }
 
@@ -35,19 +35,19 @@ variable "handler" {
 
 variable "key_uses" {
   type        = map(list(string))
-  description = "What may be done with kms_key for the function, by the service that does it: { dynamodb = [\"kms:Decrypt\"] }. Without kms_key it grants nothing."
+  description = "Actions of KMS that the function needs on kms_key, by the service that uses the key: { dynamodb = [\"kms:Decrypt\"] }. Without kms_key it grants nothing."
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for action in flatten(values(var.key_uses)) : startswith(action, "kms:") && !strcontains(action, "*")])
-    error_message = "key_uses must name each action of KMS: a wildcard grants what nobody has looked at."
+    error_message = "key_uses must name each action of KMS: a wildcard would grant actions that nobody has reviewed."
   }
 }
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the function's log; null means CloudWatch's own. The key's policy must allow it. Changes in place: lines that are there stay as they are."
+  description = "Key for the function's log; null means CloudWatch's own. The key's policy must allow it. Changes in place: existing lines keep their encryption."
   default     = null
 }
 
@@ -64,14 +64,14 @@ variable "log_retention_days" {
 
 variable "log_warnings_only" {
   type        = bool
-  description = "Log JSON lines from level WARN up, and none for each invocation. For a function without metrics of its own. Changes in place."
+  description = "Log JSON lines from level WARN up, without Lambda's lines for each invocation. For a function that emits no metrics. Changes in place."
   default     = false
   nullable    = false
 }
 
 variable "name" {
   type        = string
-  description = "Name of the function as the tfvars spell it, such as vote_writer. It names artifact, messages and, with hyphens, every resource. Changing it replaces them all."
+  description = "Name of the function as in the tfvars, such as vote_writer. Artifact and messages use it, and every resource with hyphens. Changing it replaces them all."
   nullable    = false
 
   validation {
@@ -97,7 +97,7 @@ variable "permissions" {
     resources = list(string)
     condition = optional(map(map(list(string))))
   }))
-  description = "What the function may do besides logging: one statement per purpose, by its Sid, with IAM's own condition where it may do it only so."
+  description = "Permissions of the function besides logging: one statement per purpose, by its Sid, with an optional IAM condition."
   nullable    = false
 
   validation {
@@ -107,13 +107,13 @@ variable "permissions" {
 
   validation {
     condition     = alltrue([for action in flatten(values(var.permissions)[*].actions) : !strcontains(action, "*")])
-    error_message = "permissions must name each action: a wildcard grants what nobody has looked at."
+    error_message = "permissions must name each action: a wildcard would grant actions that nobody has reviewed."
   }
 }
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "Policy that bounds what the role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  description = "Permissions boundary of the role (../../bootstrap creates it). null sets no boundary. Changes in place."
   default     = null
 }
 
@@ -149,7 +149,7 @@ variable "settings" {
 
 variable "versions_published" {
   type        = bool
-  description = "Publish a version at each change, for an alias to point to."
+  description = "Publish a version at each change, so that an alias can point to it."
   default     = false
   nullable    = false
 }

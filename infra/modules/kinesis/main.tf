@@ -6,10 +6,9 @@ resource "aws_kinesis_stream" "this" {
   retention_period    = var.retention_hours
   shard_level_metrics = var.shard_level_metrics
 
-  # Kinesis' own key has no monthly fee, and its key policy lets every principal in that may use the
-  # stream, so no role needs a KMS permission. What is billed are the data-key requests, one every
-  # five minutes and set of credentials: a few dollars a month at most. A key of your own costs a dollar a month
-  # more.
+  # Kinesis' own key has no monthly fee. Its key policy admits every principal that may use the stream, so no role needs
+  # a KMS permission. AWS bills data-key requests, one every five minutes for each set of credentials: a few dollars a
+  # month at most. A customer managed key costs a dollar a month more.
   encryption_type = var.encryption_enabled ? "KMS" : "NONE"
   kms_key_id      = var.encryption_enabled ? try(var.kms_key.arn, "alias/aws/kinesis") : null
 

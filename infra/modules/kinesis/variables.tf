@@ -1,6 +1,6 @@
 variable "encryption_enabled" {
   type        = bool
-  description = "Encrypt records at rest. Without kms_key it is Kinesis' own key (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
+  description = "Encrypt records at rest. Without kms_key the key is Kinesis' own (alias/aws/kinesis: no monthly fee, data-key requests are billed). Changes in place."
   default     = true
   nullable    = false
 }
@@ -36,7 +36,7 @@ variable "name" {
 
 variable "retention_hours" {
   type        = number
-  description = "How long the stream keeps a record, in hours. 24 is included in the shard price; up to 168 and beyond cost extra. Changes in place; lowering it deletes older records at once."
+  description = "How long the stream keeps a record, in hours. 24 is included in the shard price; up to 168 and beyond cost extra. Changes in place; lowering it deletes older records immediately."
   default     = 24
   nullable    = false
 

@@ -1,39 +1,26 @@
-# A key of your own for data at rest: you can audit its use, and revoke it. Each role gets its permission where it is
-# created, and only through the service that uses the key for it.
+# A KMS key that encrypts or signs. Roles get their permission to use it where they are created.
 resource "aws_kms_key" "this" {
-  description             = "Votes at rest: ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = local.policy
-}
+  description              = var.description
+  customer_master_key_spec = var.signing_spec
+  key_usage                = var.signing_spec == null ? null : "SIGN_VERIFY"
+  enable_key_rotation      = var.signing_spec == null # KMS cannot rotate a key pair
+  deletion_window_in_days  = 30
 
-resource "aws_kms_alias" "this" {
-  name          = "alias/${var.name}"
-  target_key_id = aws_kms_key.this.key_id
-}
-
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
-locals {
   # jsonencode rather than the policy data source: the reason is in modules/function/iam.tf.
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat([
+    Statement = concat(
       # Without this statement the key's policy could never be changed again. It lets the account's IAM policies
       # decide, and allows nothing by itself. In a key policy, * means this key.
-      {
+      [{
         Sid       = "AccountDecides"
         Effect    = "Allow"
         Action    = "kms:*"
         Resource  = "*"
         Principal = { AWS = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root" }
-      },
+      }],
       # CloudWatch Logs uses a key in its own name, not for the role that writes. So the policy names the log groups.
-      {
+      length(var.log_group_names) == 0 ? [] : [{
         Sid       = "EncryptLogs"
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
@@ -47,18 +34,17 @@ locals {
             ]
           }
         }
-      },
+      }],
       # CloudWatch publishes alarms in its own name, too.
-      {
+      length(var.log_group_names) == 0 ? [] : [{
         Sid       = "EncryptAlarms"
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"]
         Resource  = "*"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-      },
-      ],
-      # As a table's deletion protection: the deletion is refused, by everyone, until this statement is gone.
+      }],
+      # Like a table's deletion protection: KMS refuses the deletion until this statement is removed.
       var.deletion_protection_enabled ? [{
         Sid       = "KeepKey"
         Effect    = "Deny"
@@ -69,3 +55,21 @@ locals {
     )
   })
 }
+
+resource "aws_kms_alias" "this" {
+  name          = "alias/${var.name}"
+  target_key_id = aws_kms_key.this.key_id
+}
+
+# Terraform reads the public key once, so that no function has to ask KMS for it.
+data "aws_kms_public_key" "this" {
+  for_each = var.signing_spec == null ? {} : { (var.name) = aws_kms_key.this.arn }
+
+  key_id = each.value
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}

@@ -4,13 +4,20 @@ variable "deletion_protection_enabled" {
   nullable    = false
 }
 
+variable "description" {
+  type        = string
+  description = "What the key is for. Changes in place."
+  nullable    = false
+}
+
 variable "log_group_names" {
   type        = list(string)
-  description = "Log groups that CloudWatch Logs may encrypt with the key; * stands for any characters. Changes in place."
+  description = "Log groups that CloudWatch Logs may encrypt with the key; * stands for any characters. If there are any, CloudWatch may encrypt alarms with it, too. Changes in place."
+  default     = []
   nullable    = false
 
   validation {
-    condition     = length(var.log_group_names) > 0 && alltrue([for name in var.log_group_names : startswith(name, "/")])
+    condition     = alltrue([for name in var.log_group_names : startswith(name, "/")])
     error_message = "log_group_names must hold full names that begin with /, such as /aws/lambda/votestream-dev-*."
   }
 }
@@ -19,4 +26,15 @@ variable "name" {
   type        = string
   description = "Name of the key's alias. Changing it replaces the alias, not the key."
   nullable    = false
+}
+
+variable "signing_spec" {
+  type        = string
+  description = "RSA_2048 or RSA_3072 for a key pair that signs; null for a key that encrypts. Changing it replaces the key: what the old one has signed can no longer be verified, and what it has encrypted can no longer be read."
+  default     = null
+
+  validation {
+    condition     = var.signing_spec == null || contains(["RSA_2048", "RSA_3072"], coalesce(var.signing_spec, "-"))
+    error_message = "signing_spec must be RSA_2048 or RSA_3072, the key pairs that our verifiers know, or null."
+  }
 }

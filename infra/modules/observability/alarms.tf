@@ -11,7 +11,7 @@ locals {
   votes_method   = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "POST", Resource = var.api.votes_path }
   results_method = { ApiName = var.api.name, Stage = var.api.stage_name, Method = "GET", Resource = var.api.results_path }
 
-  # What counts the votes that are posted, at the door that clients are sent to.
+  # Metrics of posted votes, at the door that clients are sent to.
   posted = var.door != null ? var.door.metrics : {
     namespace     = "AWS/ApiGateway"
     dimensions    = tomap(local.votes_method)
@@ -44,7 +44,7 @@ locals {
     var.door == null ? {} : { ingress = { function_name = var.door.function_name, timeout_seconds = var.door.timeout_seconds } },
   )
 
-  # What the functions emit: namespace and dimensions as in functions/voting/metrics.py.
+  # The functions' own metrics: namespace and dimensions as in functions/voting/metrics.py.
   own_namespace  = "Votestream"
   own_dimensions = { for service in keys(var.functions) : service => { environment = var.environment, service = service } }
 
@@ -90,7 +90,7 @@ locals {
       periods     = 5
       expressions = local.shares["refused"].expressions
     }
-    # A minute's sum: the limit is by the second, so what a burst loses shows in front-door-refusing first.
+    # A minute's sum: the limit is per second, so front-door-refusing shows the losses of a burst first.
     front-door-full = {
       section    = "front-door-full"
       means      = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${local.front_door_rate}/s that the front door lets in; above that voters get 429."
@@ -137,7 +137,7 @@ locals {
   consumer_alarms = merge([
     for name, consumer in var.consumers : {
       # Lambda's IteratorAge, not Kinesis' GetRecords.IteratorAgeMilliseconds: that one mixes all consumers of the stream.
-      # Its last value is old when a backlog ends, so silence must not keep the alarm on.
+      # Its last value is old when a backlog ends, so missing data must not keep the alarm on.
       "consumer-behind-${replace(name, "_", "-")}" = {
         section    = "consumer-behind"
         means      = "${name} is more than ${local.lag_seconds[name]} s behind the votes that arrive. ${name == "vote_aggregator" ? "Live results lag." : "Votes are safe in the stream, but not stored yet."}"
@@ -154,8 +154,8 @@ locals {
         metrics   = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
         threshold = var.settings.risk_percent / 100 * local.seconds_to_live[name] * 1000
       }
-      # A mapping that polls an empty stream says 0, one that is disabled, or may not read, says nothing. So this fires
-      # before the first vote has come, where a comparison of records in and invocations would need votes to be late.
+      # A mapping that polls an empty stream reports 0. One that is disabled, or may not read, reports nothing. So this
+      # alarm fires before the first vote. A comparison of records and invocations would need late votes.
       "consumer-stopped-${replace(name, "_", "-")}" = {
         section    = "consumer-stopped"
         means      = "${name} does not read the stream: its event source mapping is disabled, gone, or may not."
@@ -167,14 +167,14 @@ locals {
         periods    = 5
         missing    = "breaching"
       }
-      # S3 counts a bucket's objects once a day; the mapping counts what it puts there as it does so.
+      # S3 counts a bucket's objects once a day. The mapping counts each batch as it writes it.
       "batches-given-up-${replace(name, "_", "-")}" = {
         section = "batches-given-up"
         means   = "${name} has given up on records; they lie in ${consumer.failure_bucket_name}."
         first   = "Mend the cause, then: votectl redrive --environment ${var.environment}"
         metrics = { records = { namespace = "AWS/Lambda", name = "OnFailureDestinationDeliveredEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
       }
-      # Dropped is what was given up and could not be put into the failure bucket either.
+      # Dropped counts records that Lambda gave up and could not write to the failure bucket.
       "records-lost-${replace(name, "_", "-")}" = {
         section = "records-lost"
         means   = "${name} has given up on records that could not be put into ${consumer.failure_bucket_name}. The stream still holds them for a while."
@@ -242,10 +242,10 @@ locals {
       threshold  = var.settings.rejected_percent
       datapoints = 3
       periods    = 3
-      # A handful of odd records at night is no share.
+      # A few bad records at night must not ring.
       expressions = { share = { expression = "IF(received >= 100, 100 * (rejected - closed) / received, 0)", label = "rejected, percent" } }
     }
-    # After a show everybody is late for a minute or two; ten minutes of it means that the poll was closed too early.
+    # After a show votes are late for a minute or two. Ten minutes mean that the poll was closed too early.
     votes-late = {
       section     = "votes-late"
       means       = "For ten minutes most votes have come after their poll's end: it closed too early, or a front end still offers it."
@@ -287,7 +287,7 @@ locals {
       first   = "votectl tally <poll> --environment ${var.environment}"
       metrics = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
     }
-    # A tally looks once a minute at the least, and a look may slip into the next minute: hence two thirds.
+    # A tally looks at least once a minute, and a look may slip into the next minute: hence two thirds.
     tally-waiting = {
       section    = "tally-waiting"
       means      = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
@@ -304,16 +304,16 @@ locals {
       datapoints = 2
       periods    = 3
     }
-    # The alarm watches a metric without the poll, so that none is paid for each poll. Its message holds the command that
-    # prints the poll.
+    # The alarm watches a metric without the poll, because a metric for each poll would cost money. Its message holds the
+    # command that prints the poll.
     certificate-withheld = {
       section = "certificate-withheld"
       means   = "A tally waits, because vote_writer lost records since its poll was announced."
       first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m --filter-pattern '\"certificate withheld\"': poll_id in its line is the poll."
       metrics = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
     }
-    # The metric's value is the number of votes: it stands in the alarm's reason. One minute of it is enough, because a
-    # recount says it once.
+    # The metric's value is the number of votes, which the alarm's reason shows. One minute is enough, because a recount
+    # reports it once.
     certificate-contradicted = {
       section = "certificate-contradicted"
       means   = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
@@ -322,7 +322,7 @@ locals {
     }
   }
 
-  # A refresh may be missed, and the first of a minute may come late: an alarm is for more than that.
+  # One refresh may be missed, and the first of a minute may be late. The alarm needs more than that.
   unique_count_alarms = merge([
     for settings in var.unique_count[*] : {
       unique-count-late-age = {
@@ -345,7 +345,7 @@ locals {
     }
   ]...)
 
-  # What most alarms have in common: any value above zero in a minute rings, and silence does not.
+  # Defaults: any value above zero in a minute rings, and missing data does not.
   alarm_defaults = {
     threshold   = 0
     operator    = "GreaterThanThreshold"

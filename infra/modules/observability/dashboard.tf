@@ -1,5 +1,5 @@
-# One page, in the order a vote travels. A widget is written as what differs: title, unit, metrics, and marks; the rest
-# is added at the end. A metric is CloudWatch's own form, [namespace, name, dimension, value, …, options].
+# One page, in the order in which a vote passes the parts. A widget names only its title, unit, metrics and marks; the end
+# of the file adds the rest. A metric has CloudWatch's own form, [namespace, name, dimension, value, …, options].
 locals {
   services = sort(keys(var.functions))
 
@@ -200,7 +200,7 @@ locals {
     },
   ]
 
-  # Each poll has a metric of its own here, so it is searched for.
+  # Each poll has its own metric here, so the widget searches for it.
   unique_count_rows = [
     for settings in var.unique_count[*] : {
       title = "One vote per voter, live"

@@ -1,6 +1,6 @@
-# Where alarms go. Encrypted only with a key of the deployment's own: the free one, alias/aws/sns, does not let CloudWatch
-# in ("CloudWatch Alarms does not have authorization to access the SNS topic encryption key"), and then nobody is called.
-# No alarm carries a voter or a choice.
+# The topic of the alarms. It is encrypted only with the deployment's own key. The free one, alias/aws/sns, does not admit
+# CloudWatch ("CloudWatch Alarms does not have authorization to access the SNS topic encryption key"), so no alarm would
+# reach on-call. No alarm carries a voter or a choice.
 resource "aws_sns_topic" "alarms" {
   count = var.settings.alarms_enabled && var.settings.topic_arn == null ? 1 : 0
 

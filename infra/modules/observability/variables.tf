@@ -25,14 +25,14 @@ variable "consumers" {
   description = <<-EOT
     What reads the stream, by its name in the tfvars; both have a function of the same name in var.functions.
     event_source_mapping_id: UUID of the mapping, which has to publish its event counts.
-    failure_bucket_name: where batches go that were given up.
-    maximum_record_age_seconds: age at which a batch is given up; -1 means when the stream forgets it.
+    failure_bucket_name: bucket of batches that Lambda gave up.
+    maximum_record_age_seconds: age at which Lambda gives up a batch; -1 means at the stream's retention.
   EOT
   nullable    = false
 
   validation {
     condition     = toset(keys(var.consumers)) == toset(["vote_aggregator", "vote_writer"])
-    error_message = "consumers must be vote_writer and vote_aggregator: each has sums of its own that an alarm watches."
+    error_message = "consumers must be vote_writer and vote_aggregator: an alarm watches the sums of each."
   }
 }
 
@@ -76,18 +76,18 @@ variable "functions" {
 
   validation {
     condition     = toset(keys(var.functions)) == toset(concat(["results_api", "tally", "vote_aggregator", "vote_writer"], [for settings in var.unique_count[*] : "unique_counter"]))
-    error_message = "functions must be results_api, tally, vote_aggregator and vote_writer, and unique_counter with unique_count: all that emit metrics of their own."
+    error_message = "functions must be results_api, tally, vote_aggregator and vote_writer, and unique_counter with unique_count: all functions that emit metrics."
   }
 }
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for alarms on their way; null leaves the topic unencrypted. Its policy must let CloudWatch use it, or alarms call nobody. Changes in place."
+  description = "Key for the topic of alarms; null leaves it unencrypted. Its policy must let CloudWatch use it, or alarms reach nobody. Changes in place."
   default     = null
 
   validation {
     condition     = var.kms_key == null ? true : !strcontains(coalesce(var.kms_key.arn, "-"), "alias/aws/")
-    error_message = "kms_key must not be a key of AWS's own: CloudWatch may not use it, and alarms would call nobody. Name one of yours, or none."
+    error_message = "kms_key must not be an AWS managed key: CloudWatch may not use it, and alarms would reach nobody. Name a customer managed key, or none."
   }
 }
 
@@ -116,16 +116,16 @@ variable "settings" {
   })
   description = <<-EOT
     Who gets the alarms, and their thresholds. All of it changes in place.
-    alarms_enabled: whether there are alarms at all; they cost $0.10 a month each.
-    concurrency_percent: invocations at once, in percent of the account's quota.
+    alarms_enabled: whether alarms exist; each costs $0.10 a month.
+    concurrency_percent: concurrent invocations, in percent of the account's quota.
     emails: addresses that get each alarm; each has to confirm once.
     front_door_percent: votes posted, in percent of the rate that the front door lets in.
     live_lag_seconds: how old a vote may be when it is counted live.
     refused_percent: votes posted that are answered with 4xx, in percent.
-    rejected_percent: records in the stream that are no valid vote, those after a poll's end left out, in percent.
-    risk_percent: age of a record, in percent of the age at which it is given up or forgotten.
+    rejected_percent: records in the stream that are not valid votes, in percent; late votes are left out.
+    risk_percent: age of a record, in percent of the age at which Lambda gives it up or the stream deletes it.
     runbook_url: where people read docs/runbook.md; the alarm's section is appended as #section.
-    storing_lag_seconds: how old a vote may be when it is stored. The stream is there to hold a peak, so this is minutes.
+    storing_lag_seconds: how old a vote may be when it is stored. The stream buffers peaks, so this is minutes.
     tally_minutes: how long a tally may wait for its drain.
     throttled_percent: records that the stream refuses, in percent.
     topic_arn: SNS topic for alarms; null means one of its own.
@@ -156,7 +156,7 @@ variable "settings" {
 
   validation {
     condition     = var.settings.tally_minutes >= 5 && var.settings.tally_minutes <= 120 && floor(var.settings.tally_minutes) == var.settings.tally_minutes
-    error_message = "observability.tally_minutes is ${var.settings.tally_minutes}: it must be a whole number from 5 to 120. A tally looks at its drain once a minute at the least."
+    error_message = "observability.tally_minutes is ${var.settings.tally_minutes}: it must be a whole number from 5 to 120. A tally looks at its drain at least once a minute."
   }
 
   validation {
@@ -166,7 +166,7 @@ variable "settings" {
 
   validation {
     condition     = alltrue([for email in var.settings.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
-    error_message = "observability.emails holds something that is no e-mail address."
+    error_message = "observability.emails holds an invalid e-mail address."
   }
 }
 
@@ -188,7 +188,7 @@ variable "stream" {
     retention_hours = number
     shard_count     = optional(number)
   })
-  description = "The stream: its name, how long it remembers, and how many shards it has (null when that is Kinesis' affair)."
+  description = "The stream: its name, its retention, and its number of shards (null if Kinesis chooses them)."
   nullable    = false
 }
 
@@ -198,7 +198,7 @@ variable "tables" {
     billing_mode    = string
     max_write_units = optional(number)
   }))
-  description = "The tables by what they hold (polls, tallies, votes), with how their capacity is paid and, on demand, its ceiling."
+  description = "The tables by content (polls, tallies, votes), with their billing mode and, on demand, their ceiling."
   nullable    = false
 }
 

@@ -1,4 +1,6 @@
-# Where packs are published: packs/<poll>/. Below work/ lie the files of a publication that is not over yet.
+# Packs are published below packs/<poll>/. Files of an unfinished publication are below work/.
+data "aws_caller_identity" "current" {}
+
 locals {
   published   = var.publication == null ? {} : { packs = var.publication }
   bucket_name = "${var.name}-results-packs-${data.aws_caller_identity.current.account_id}"
@@ -15,7 +17,7 @@ locals {
           Resource  = [aws_s3_bucket.packs[key].arn, "${aws_s3_bucket.packs[key].arn}/*"]
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         }],
-        # Packs only: work files say which lines were stored together.
+        # Packs only: work files reveal which lines were stored together.
         [for public in publication.public ? [true] : [] : {
           Sid       = "AnyoneReadsPacks"
           Effect    = "Allow"
@@ -38,7 +40,7 @@ resource "aws_s3_bucket" "packs" {
   # checkov:skip=CKV_AWS_18: packs are made to be read by anyone; CloudTrail can record who writes
   # checkov:skip=CKV_AWS_144: a copy of a pack is as good as the pack, and readers can take one
   # checkov:skip=CKV_AWS_145: readers without an account cannot use a KMS key
-  # checkov:skip=CKV2_AWS_6: below; a public pack opens two of the four blocks
+  # checkov:skip=CKV2_AWS_6: see below; a public pack opens two of the four blocks
   # checkov:skip=CKV2_AWS_62: nothing has to react to a new pack
 }
 

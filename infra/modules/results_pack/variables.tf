@@ -1,13 +1,13 @@
 variable "deletion_protection_enabled" {
   type        = bool
-  description = "Whether a destroy refuses to delete the keys, and a bucket that is not empty. Changes in place."
+  description = "Whether a destroy refuses to delete a bucket that is not empty. Changes in place."
   default     = true
   nullable    = false
 }
 
 variable "name" {
   type        = string
-  description = "Prefix of the keys' aliases and the bucket's name. Changing it replaces aliases and bucket, not the keys."
+  description = "Prefix of the bucket's name. Changing it replaces the bucket."
   nullable    = false
 
   validation {
@@ -25,7 +25,7 @@ variable "publication" {
     public = bool
   })
   description = <<-EOT
-    The bucket that packs are published in; null makes none.
+    The bucket that packs are published in; null creates no bucket.
     object_lock: how long files of packs are locked, and GOVERNANCE or COMPLIANCE; null locks nothing. Going from null to a lock, or back, replaces the bucket.
     public: whether anyone may read packs.
   EOT

@@ -5,9 +5,9 @@ resource "aws_s3_bucket" "failures" {
   force_destroy = !var.deletion_protection_enabled
 
   # checkov:skip=CKV_AWS_18: written by Lambda and read by votectl only; CloudTrail's data events can tell more
-  # checkov:skip=CKV_AWS_21: no object is ever written over, and deleted votes have to be gone
-  # checkov:skip=CKV_AWS_144: batches wait here for days, in the region of the tables that they are to go back to
-  # checkov:skip=CKV2_AWS_62: the tally and votectl look for batches themselves; no event has to wake anybody
+  # checkov:skip=CKV_AWS_21: no object is ever overwritten, and deleted votes must be gone
+  # checkov:skip=CKV_AWS_144: batches wait here for days, in the region of the tables that they go back to
+  # checkov:skip=CKV2_AWS_62: the tally and votectl look for batches themselves; no event is needed
 }
 
 resource "aws_s3_bucket_public_access_block" "failures" {

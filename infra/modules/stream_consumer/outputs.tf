@@ -14,7 +14,7 @@ output "event_source_mapping_id" {
 }
 
 output "execution_policy_json" {
-  description = "Everything that the function may do, as an IAM policy: for reviews, and for a comparison with its real calls."
+  description = "All permissions of the function, as an IAM policy: for reviews, and for a comparison with its real calls."
   value       = module.function.execution_policy_json
 }
 

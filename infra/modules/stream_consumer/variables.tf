@@ -79,7 +79,7 @@ variable "name_prefix" {
 
   validation {
     condition     = length("${var.name_prefix}-${var.name}-failures-") + 12 <= 63 && can(regex("^[a-z0-9][a-z0-9-]*$", var.name_prefix))
-    error_message = "\"${var.name_prefix}-${var.name}-failures-<account id>\" is no legal bucket name: S3 allows 63 lower-case letters, digits and hyphens. Shorten project or environment."
+    error_message = "\"${var.name_prefix}-${var.name}-failures-<account id>\" is not a legal bucket name: S3 allows 63 lower-case letters, digits and hyphens. Shorten project or environment."
   }
 }
 
@@ -120,14 +120,14 @@ variable "settings" {
   })
   description = <<-EOT
     How the stream is read and how much function there is; all of it changes in place except enhanced_fan_out.
-    batch_size: records in an invocation at most; a batch is also cut at 6 MB, about 8,200 votes.
+    batch_size: most records of one invocation; Lambda also cuts a batch at 6 MB, about 8,200 votes.
     batching_window_seconds: how long Lambda gathers records for a batch; at least 1 when batch_size is above 10.
-    bisect_batch_on_function_error: split a failed batch in two before trying again; a split is no attempt.
+    bisect_batch_on_function_error: split a failed batch in two before a retry; a split does not count as a retry.
     enhanced_fan_out: 2 MB/s of each shard for this consumer alone, instead of sharing them; paid by shard and hour. Changing it replaces the mapping, which starts again at the oldest record.
-    maximum_record_age_seconds: give up on records older than this; -1 means only when the stream forgets them.
-    maximum_retry_attempts: give up on a batch after this many retries; -1 means never.
+    maximum_record_age_seconds: give up records older than this; -1 means at the stream's retention only.
+    maximum_retry_attempts: give up a batch after this many retries; -1 means never.
     memory_mb: memory, and with it CPU: 1,769 MB are one vCPU.
-    parallelization_factor: batches of one shard handled at once; order holds for each voter, not for the shard.
+    parallelization_factor: batches of one shard handled in parallel; the order is kept for each voter, not for the shard.
     reserved_concurrency: most invocations at once, taken from the account's quota; null means no limit of its own.
     timeout_seconds: longest run of one invocation, 15 at least: the last 9 are kept for calls that hang.
   EOT
@@ -165,7 +165,7 @@ variable "settings" {
 
   validation {
     condition     = var.settings.maximum_record_age_seconds <= var.stream_retention_hours * 3600
-    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}, but the stream deletes a record after ${var.stream_retention_hours * 3600} seconds (stream.retention_hours = ${var.stream_retention_hours}): a longer age never applies, and what the stream forgets reaches no failure bucket. Lower it, or raise stream.retention_hours."
+    error_message = "${var.name}.maximum_record_age_seconds is ${var.settings.maximum_record_age_seconds}, but the stream deletes a record after ${var.stream_retention_hours * 3600} seconds (stream.retention_hours = ${var.stream_retention_hours}): a longer age never applies, and records that the stream deletes reach no failure bucket. Lower it, or raise stream.retention_hours."
   }
 
   validation {

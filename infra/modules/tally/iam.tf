@@ -1,6 +1,6 @@
 # Step Functions may take a step; EventBridge Scheduler may start a tally. Neither may do anything else.
 locals {
-  # For whom each service may take its role: its own documentation says which resource it names.
+  # The source that each service may assume its role for. Its documentation says which resource it names.
   acts_for = {
     scheduler = aws_scheduler_schedule_group.this.arn
     states    = local.state_machine_arn
@@ -22,7 +22,7 @@ locals {
     })
   }
 
-  # Not the resource's own ARN, which exists only after its role and policy.
+  # Not the resource's ARN, which exists only after its role and policy.
   state_machine_arn = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.state_machine_name}"
 
   state_machine_policy = jsonencode({

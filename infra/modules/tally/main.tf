@@ -1,9 +1,9 @@
-# What runs a tally and when. What a step does is functions/tally; here is the order, the waiting and the retries.
+# The state machine of the tally: the order of the steps, the waits and the retries. functions/tally holds the steps.
 locals {
   state_machine_name = "${var.name_prefix}-tally"
 
-  # What passes: the step is taken again with the same input, which every step allows. Fifty times, at most a
-  # minute apart, is longer than an outage of a table usually lasts.
+  # Transient errors: the step is retried with the same input, which every step allows. Fifty retries, at most a minute
+  # apart, outlast a usual outage of a table.
   retry = [{
     ErrorEquals = [
       "StoreUnavailable",
@@ -32,14 +32,14 @@ locals {
     }
   }
 
-  # A poll may be cancelled while its tally runs. That ends the tally, and is no failure that should page on-call.
+  # A poll may be cancelled while its tally runs. That ends the tally, and must not page on-call.
   cancelled = [{ ErrorEquals = ["PollCancelled"], Next = "Cancelled" }]
 
   definition = {
     Comment = "Makes a poll's result final"
     StartAt = "NameExecution"
     States = merge(local.ends, local.pack_states, {
-      # The input is what the schedule, votectl and StartRecount give: poll_id, recount, and of the last recount_at.
+      # The input comes from the schedule, votectl or StartRecount: poll_id, recount, and from the last also recount_at.
       NameExecution = { Type = "Pass", InputPath = "$$.Execution.Id", ResultPath = "$.execution", Next = "Begin" }
       Begin         = merge(local.step["begin"], { Next = "IsClosed" })
       IsClosed = {
@@ -73,7 +73,7 @@ locals {
               Type       = "Task"
               Resource   = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
               Parameters = { FunctionName = var.function_arn, Payload = { step = "count", "state.$" = "$.state", "buckets.$" = "$.buckets" } }
-              # What has been counted lies in the tallies table: a bucket that takes too long goes on there.
+              # The tallies table holds the progress of each bucket: a bucket that takes too long continues from there.
               ResultSelector = { "done.$" = "$.Payload.done" }
               ResultPath     = "$.result"
               Retry          = local.retry
@@ -87,7 +87,7 @@ locals {
             Counted = { Type = "Succeed" }
           }
         }
-        # What was counted lies in the tallies table, and the state stays as it was.
+        # The counts are in the tallies table, and the state stays unchanged.
         ResultPath = null
         Next       = "Certify"
       }
@@ -97,7 +97,7 @@ locals {
         Choices = [{ Variable = "$.recount_at", NumericGreaterThan = 0, Next = "StartRecount" }]
         Default = "Certified"
       }
-      # In an execution of its own, which waits until recount_at: this one is over when the result is final.
+      # In a separate execution, which waits until recount_at: this one ends when the result is final.
       StartRecount = {
         Type     = "Task"
         Resource = "arn:${data.aws_partition.current.partition}:states:::states:startExecution"

@@ -9,7 +9,7 @@ output "schedule_group_name" {
 }
 
 output "schedule_policy_json" {
-  description = "What the schedules' role may do, for tests."
+  description = "Policy of the schedules' role, for tests."
   value       = local.schedule_policy
 }
 
@@ -24,6 +24,6 @@ output "state_machine_arn" {
 }
 
 output "state_machine_policy_json" {
-  description = "What the state machine's role may do, for tests."
+  description = "Policy of the state machine's role, for tests."
   value       = local.state_machine_policy
 }

@@ -1,5 +1,5 @@
-# Publishing the results pack, where a function for it is given: after the certificate, and also if the result was final
-# already, so that a second tally brings a failed publication to its end. What a step does is functions/results_pack.
+# Publishing the results pack, if there is a function for it: after the certificate, and also if the result was already
+# final, so that a second tally completes a failed publication. functions/results_pack holds the steps.
 locals {
   ends = {
     for state in ["AlreadyFinal", "Certified"] : state => {
@@ -17,7 +17,7 @@ locals {
   }
   pack_function_arn = try(var.pack.function_arn, null)
 
-  # The result of the tally stays the execution's output: the pack's state lies beside it, in `pack`.
+  # The result of the tally stays the execution's output: the pack's state is kept separately, in `pack`.
   all_pack_states = {
     PlanPack = merge(local.pack_task, {
       Parameters     = { FunctionName = local.pack_function_arn, Payload = { step = "plan", "poll_id.$" = "$.poll_id", "execution.$" = "$$.Execution.Id" } }
@@ -40,7 +40,7 @@ locals {
         ProcessorConfig = { Mode = "INLINE" }
         StartAt         = "Spill"
         States = {
-          # How far a bucket is lies in the tallies table: one that takes too long goes on there.
+          # The tallies table holds the progress of each bucket: a bucket that takes too long continues from there.
           Spill = merge(local.pack_task, {
             Parameters     = { FunctionName = local.pack_function_arn, Payload = { step = "spill", "state.$" = "$.state", "buckets.$" = "$.buckets" } }
             ResultSelector = { "done.$" = "$.Payload.done" }

@@ -1,6 +1,6 @@
 variable "count_concurrency" {
   type        = number
-  description = "How many invocations count a poll's votes at once, each some of its buckets, one after the other, until the votes table's read units are used up. Changes in place."
+  description = "Parallel invocations that count a poll's votes, as fast as the votes table's read units allow. Each counts some of its buckets, one after the other. Changes in place."
   nullable    = false
 
   validation {
@@ -34,7 +34,7 @@ variable "pack" {
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "Policy that bounds what the roles may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  description = "Permissions boundary of the roles (../../bootstrap creates it). null sets no boundary. Changes in place."
   default     = null
 }
 

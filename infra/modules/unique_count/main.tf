@@ -1,4 +1,4 @@
-# What starts the unique counter. What it does is functions/unique_counter; a poll's own schedule is made by votectl.
+# The schedule group of the unique counter, and its role. functions/unique_counter holds the code. votectl creates each poll's schedule.
 
 data "aws_caller_identity" "current" {}
 

@@ -4,7 +4,7 @@ output "schedule_group_name" {
 }
 
 output "schedule_policy_json" {
-  description = "What the schedules' role may do, for tests."
+  description = "Policy of the schedules' role, for tests."
   value       = local.schedule_policy
 }
 

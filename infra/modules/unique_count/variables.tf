@@ -23,6 +23,6 @@ variable "name" {
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "Policy that bounds what the role may be allowed (../../bootstrap makes it). null sets no bound. Changes in place."
+  description = "Permissions boundary of the role (../../bootstrap creates it). null sets no boundary. Changes in place."
   default     = null
 }

@@ -1,5 +1,5 @@
-# The people who may vote, where the front door asks them to sign in. A voter is a user's `sub`: Cognito gives it to one
-# user only, and never again.
+# The user pool of voters, if the front door asks them to sign in. A voter is a user's `sub`: Cognito gives it to one user
+# only, and never reuses it.
 resource "aws_cognito_user_pool" "this" {
   name                = var.name
   user_pool_tier      = var.settings.user_pool_tier
@@ -22,7 +22,7 @@ resource "aws_cognito_user_pool" "this" {
     allow_admin_create_user_only = !var.settings.sign_up_enabled
   }
 
-  # Without a sender of your own Cognito sends at most 50 messages a day.
+  # Without your own sender, Cognito sends at most 50 messages a day.
   dynamic "email_configuration" {
     for_each = var.settings.email_sender[*]
 
@@ -46,7 +46,7 @@ resource "aws_cognito_user_pool" "this" {
     enabled = true
   }
 
-  # A new address counts once it is verified.
+  # A new address is used once it is verified.
   user_attribute_update_settings {
     attributes_require_verification_before_update = ["email"]
   }

@@ -1,11 +1,11 @@
-# The bucket of the pages. `make apply` puts the pages into it after Terraform is done, because Terraform would delete the
-# files of the version before at once, while browsers still ask for them (scripts/deploying/publish.py).
+# The bucket of the pages. `make apply` uploads the pages after Terraform has finished. Terraform itself would delete the
+# previous version's files while browsers still ask for them (scripts/deploying/publish.py).
 resource "aws_s3_bucket" "this" {
   bucket        = "${var.name}-pages-${data.aws_caller_identity.current.account_id}"
   force_destroy = true
 
-  # checkov:skip=CKV_AWS_18: only CloudFront reads it, and a log of who opened which page is not kept
-  # checkov:skip=CKV_AWS_21: each version of the pages has names of its own, so nothing is written over but three small pages
+  # checkov:skip=CKV_AWS_18: only CloudFront reads it, and we keep no log of page views
+  # checkov:skip=CKV_AWS_21: file names contain the version, so an update overwrites only three small pages
   # checkov:skip=CKV_AWS_144: everything in it comes from the repository
   # checkov:skip=CKV_AWS_145: everything in it is public
   # checkov:skip=CKV2_AWS_61: `make apply` deletes old versions of the pages
@@ -60,14 +60,14 @@ resource "aws_s3_bucket_policy" "this" {
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
-# What the pages have to know (web/README.md). A changed setting reaches browsers within a minute.
+# The settings of the pages (web/README.md). A changed setting reaches browsers within a minute.
 resource "aws_s3_object" "config" {
   bucket        = aws_s3_bucket.this.id
   key           = "config.json"
   content_type  = "application/json"
   cache_control = "public, max-age=60"
 
-  # Whatever else serves the bucket finds here what CloudFront is told.
+  # The security policy, as CloudFront sends it, for any other server of the bucket.
   metadata = {
     security-policy = local.security_policy
   }
@@ -101,7 +101,7 @@ data "aws_caller_identity" "current" {}
 locals {
   logo_types     = { png = "image/png", jpg = "image/jpeg", svg = "image/svg+xml", webp = "image/webp" }
   logo_extension = try(regex("[^.]+$", var.settings.logo_file), "")
-  # Another picture has another name, because browsers keep it for a year.
+  # The name contains a hash, because browsers cache the picture for a year.
   logo_key = try("logo-${substr(filemd5(var.settings.logo_file), 0, 8)}.${local.logo_extension}", "")
 
   # Sites that sign voters in: the page asks them for tokens.

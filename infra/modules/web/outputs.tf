@@ -9,7 +9,7 @@ output "bucket_name" {
 }
 
 output "security_policy" {
-  description = "Content-Security-Policy that the pages are to be sent with."
+  description = "Content-Security-Policy header of the pages."
   value       = local.security_policy
 
   precondition {

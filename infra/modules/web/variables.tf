@@ -19,7 +19,7 @@ variable "identity" {
     token       = optional(string)
     voter_claim = optional(string)
   })
-  description = "How the pages sign voters in, as web/README.md describes it. Changes in place."
+  description = "Sign-in settings of the pages, as in web/README.md. Changes in place."
   nullable    = false
 }
 
@@ -31,7 +31,7 @@ variable "name" {
 
 variable "openings_enabled" {
   type        = bool
-  description = "Whether voters may ask for what finds their own line in a results pack. Changes in place."
+  description = "Whether voters may ask for the opening that finds their own line in a results pack. Changes in place."
   default     = false
   nullable    = false
 }
@@ -85,6 +85,6 @@ variable "settings" {
 
   validation {
     condition     = length(var.settings.title) <= 60
-    error_message = "web.title has ${length(var.settings.title)} characters: 60 at most, because it stands in one line above each page."
+    error_message = "web.title has ${length(var.settings.title)} characters: 60 at most, because it is one line above each page."
   }
 }

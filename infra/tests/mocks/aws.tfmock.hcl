@@ -1,6 +1,6 @@
-# What the mocked provider answers, for the root's tests and every module's. Shapes matter: the provider
-# checks that a role or a source is an ARN before anything is planned, and policies are compared as text.
-# Where a test must tell two resources of one type apart, it overrides them with ARNs of their own.
+# The mocked provider's answers, for the root's tests and every module's. Their form matters: the provider checks at plan
+# that a role or a source is an ARN, and policies are compared as text.
+# A test that must tell two resources of one type apart overrides their ARNs.
 
 mock_data "aws_caller_identity" {
   defaults = {

@@ -1,22 +1,8 @@
-# Who says who votes, in each mode. The local cloud checks tokens and signatures; that AWS is asked to, and that a
-# template takes the voter from one place only, is tested here.
+# The source of the voter in each mode. The local cloud checks tokens and signatures. These tests show that AWS is asked to
+# check them, and that a template takes the voter from one place only.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                           = "votestream-test"
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
 }
 
 run "without_sign_in_the_body_names_the_voter" {
@@ -24,7 +10,7 @@ run "without_sign_in_the_body_names_the_voter" {
 
   assert {
     condition     = aws_api_gateway_method.cast_vote[0].authorization == "NONE" && length(aws_api_gateway_authorizer.voters) == 0 && length(aws_iam_policy.back_end) == 0
-    error_message = "none asks for nothing."
+    error_message = "Mode none needs no credentials."
   }
 
   assert {
@@ -42,7 +28,7 @@ run "a_back_end_signs_and_names_the_voter" {
 
   assert {
     condition     = [aws_api_gateway_method.cast_vote[0].authorization, aws_api_gateway_method.read["receipt"].authorization] == ["AWS_IAM", "AWS_IAM"]
-    error_message = "Votes and receipts are for who has signed the request."
+    error_message = "Votes and receipts need a signed request."
   }
 
   assert {
@@ -62,7 +48,7 @@ run "a_back_end_signs_and_names_the_voter" {
 
   assert {
     condition     = strcontains(local.refusals.not_found.message, "not signed")
-    error_message = "API Gateway has one answer for unknown paths and unsigned requests: its text has to speak of both."
+    error_message = "API Gateway has one answer for unknown paths and unsigned requests: its text has to cover both."
   }
 }
 
@@ -76,12 +62,12 @@ run "signed_in_voters_vote_as_themselves" {
 
   assert {
     condition     = [aws_api_gateway_method.cast_vote[0].authorization, aws_api_gateway_method.cast_vote[0].authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
-    error_message = "Votes go past the authorizer."
+    error_message = "Votes pass the authorizer."
   }
 
   assert {
     condition     = [aws_api_gateway_method.read["receipt"].authorization, aws_api_gateway_method.read["receipt"].authorizer_id] == ["COGNITO_USER_POOLS", "auth00"]
-    error_message = "So do receipts: they are about one voter."
+    error_message = "Receipts pass the authorizer, too: each is about one voter."
   }
 
   assert {
@@ -135,7 +121,7 @@ run "without_scopes_id_tokens_with_scopes_access_tokens" {
 
   assert {
     condition     = aws_api_gateway_method.cast_vote[0].authorization_scopes == toset(["votes/cast"]) && aws_api_gateway_method.read["receipt"].authorization_scopes == toset(["votes/cast"])
-    error_message = "Scopes are what makes API Gateway ask for access tokens."
+    error_message = "API Gateway asks for access tokens if there are scopes."
   }
 }
 
@@ -190,22 +176,22 @@ run "it_takes_no_votes_where_it_cannot_check_codes" {
 
   assert {
     condition     = length(aws_api_gateway_method.cast_vote) + length(aws_api_gateway_integration.put_record) == 0
-    error_message = "Here anybody could name any voter."
+    error_message = "At this door a request could name any voter."
   }
 
   assert {
     condition     = keys(aws_api_gateway_method.read) == ["poll", "receipt", "results"] && aws_api_gateway_method.read["receipt"].authorization == "NONE"
-    error_message = "A code's holder knows the name that a receipt is asked with, and nobody can guess it."
+    error_message = "Only a holder of the code knows the voter's name in a receipt's query, because it cannot be guessed."
   }
 
   assert {
     condition     = keys(aws_api_gateway_method.preflight) == ["receipt"]
-    error_message = "A page asks only about what there is."
+    error_message = "CORS covers existing methods only."
   }
 
   assert {
     condition     = strcontains(local.bodies.not_found, "the deployment's votes_url")
-    error_message = "A client that knows the old address is told where votes go."
+    error_message = "A client at the old address learns where to send votes."
   }
 }
 
@@ -219,6 +205,6 @@ run "it_takes_no_votes_and_no_receipts_where_it_cannot_check_tokens" {
 
   assert {
     condition     = length(aws_api_gateway_method.cast_vote) == 0 && keys(aws_api_gateway_method.read) == ["poll", "results"] && length(aws_api_gateway_method.preflight) == 0
-    error_message = "Here anybody could vote as anybody, and ask whether somebody has voted."
+    error_message = "At this door a request could vote as any voter, and ask whether any voter has voted."
   }
 }

@@ -1,21 +1,7 @@
-# Which pages may vote from a browser.
+# CORS: the pages that may vote from a browser.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                           = "votestream-test"
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
 }
 
 run "no_page_may_unless_its_origin_is_named" {
@@ -23,7 +9,7 @@ run "no_page_may_unless_its_origin_is_named" {
 
   assert {
     condition     = length(aws_api_gateway_method.preflight) == 0 && local.cors_template == "" && length(local.refusal_cors) == 0
-    error_message = "Without origins nothing of CORS is there."
+    error_message = "Without origins there must be no CORS."
   }
 }
 
@@ -36,7 +22,7 @@ run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
 
   assert {
     condition     = { for name, method in aws_api_gateway_method.preflight : name => [method.http_method, method.authorization] } == { cast_vote = ["OPTIONS", "NONE"], receipt = ["OPTIONS", "NONE"] }
-    error_message = "A browser asks without a token; and it has no business with batches."
+    error_message = "A preflight request has no token, and browsers send no batches."
   }
 
   assert {
@@ -46,17 +32,17 @@ run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
 
   assert {
     condition     = alltrue([for response in [aws_api_gateway_integration_response.stored[0], aws_api_gateway_integration_response.refused[0], aws_api_gateway_integration_response.unavailable[0]] : startswith(response.response_templates["application/json"], local.cors_template)])
-    error_message = "A page can read every answer to a vote: one that it can't read looks like a broken network."
+    error_message = "A page must be able to read every answer to a vote: an unreadable one looks like a broken network."
   }
 
   assert {
     condition     = !strcontains(join("", [for response in aws_api_gateway_integration_response.preflight : response.response_templates["application/json"]]), "Allow-Credentials")
-    error_message = "Nobody votes by a cookie."
+    error_message = "CORS must not allow cookies."
   }
 
   assert {
     condition     = alltrue([for response in aws_api_gateway_gateway_response.this : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"])
-    error_message = "What API Gateway answers by itself can't compare origins: fixed texts, for every page."
+    error_message = "API Gateway's own answers cannot compare origins, so every page may read their fixed texts."
   }
 }
 
@@ -74,7 +60,7 @@ run "a_single_origin_is_named_everywhere" {
 
   assert {
     condition     = aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Retry-After"] == "'4'" && aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
-    error_message = "A page is told when to come back, and may read it."
+    error_message = "A page may read Retry-After."
   }
 }
 

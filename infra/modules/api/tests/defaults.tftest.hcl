@@ -4,20 +4,6 @@ mock_provider "aws" {
   override_during = plan
 }
 
-variables {
-  name                           = "votestream-test"
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
-}
-
 run "a_vote_goes_straight_into_the_stream" {
   command = plan
 
@@ -42,7 +28,7 @@ run "only_json_reaches_the_template" {
 
   assert {
     condition     = length(aws_api_gateway_integration.put_record[0].request_templates) == 5 && length(distinct(values(aws_api_gateway_integration.put_record[0].request_templates))) == 1
-    error_message = "JSON is JSON, with and without its charset, however that is written."
+    error_message = "Every spelling of JSON's media type must be accepted, with and without charset."
   }
 
   assert {
@@ -93,7 +79,7 @@ run "the_record_is_built_from_checked_and_escaped_values" {
 
   assert {
     condition     = strcontains(local.put_record_template, "#else\n{\"StreamName\": \"votestream-test-votes\"}\n#end")
-    error_message = "What fails the check becomes a request without a record, which Kinesis refuses."
+    error_message = "An invalid vote becomes a request without a record, which Kinesis refuses."
   }
 }
 
@@ -107,12 +93,12 @@ run "only_the_streams_200_is_202_and_everything_unknown_is_503" {
 
   assert {
     condition     = [aws_api_gateway_integration_response.refused[0].status_code, aws_api_gateway_integration_response.refused[0].selection_pattern] == ["400", "4\\d{2}"]
-    error_message = "What the stream refuses goes to the template that tells throttling from bad requests."
+    error_message = "A template must tell the stream's throttling from bad requests."
   }
 
   assert {
     condition     = aws_api_gateway_integration_response.unavailable[0].status_code == "503" && aws_api_gateway_integration_response.unavailable[0].selection_pattern == null
-    error_message = "The answer without a pattern catches everything that nobody thought of: it must be 503."
+    error_message = "The answer without a pattern is for unknown answers: it must be 503."
   }
 
   assert {
@@ -126,12 +112,12 @@ run "a_throttled_put_is_429_and_our_own_failure_is_503" {
 
   assert {
     condition     = alltrue([for type in ["ThroughputExceeded", "LimitExceeded", "Throttling"] : strcontains(split("#elseif", local.refused_template)[0], "$type.contains('${type}')")])
-    error_message = "Throttling by shard, by quota and by KMS are the voter's to repeat."
+    error_message = "Throttling by shard, by quota and by KMS must ask the voter to retry."
   }
 
   assert {
     condition     = strcontains(split("#elseif", local.refused_template)[0], "responseOverride.status = 429") && strcontains(split("#elseif", local.refused_template)[0], "responseOverride.header.Retry-After = $retry_after")
-    error_message = "A throttled vote gets 429 and is told when to come back."
+    error_message = "A throttled vote gets 429 with Retry-After."
   }
 
   assert {
@@ -179,7 +165,7 @@ run "every_refusal_has_a_code_and_says_what_to_do" {
 
   assert {
     condition     = alltrue([for response in aws_api_gateway_gateway_response.this : try(response.response_parameters["gatewayresponse.header.Retry-After"], null) == (response.status_code == "429" ? "'4'" : null)])
-    error_message = "429 says when to come back, and only 429 does."
+    error_message = "429 has Retry-After, and no other status has."
   }
 }
 
@@ -220,7 +206,7 @@ run "limits_cover_every_path" {
 
   assert {
     condition     = aws_api_gateway_method_settings.this.method_path == "*/*" && one(aws_api_gateway_method_settings.this.settings).metrics_enabled
-    error_message = "Throttling and metrics are for every method, the ones to come included."
+    error_message = "Throttling and metrics must cover every method, future ones included."
   }
 
   assert {
@@ -236,7 +222,7 @@ run "without_clients_no_vote_needs_a_key" {
 
   assert {
     condition     = !aws_api_gateway_method.cast_vote[0].api_key_required && length(aws_api_gateway_usage_plan.client) == 0
-    error_message = "Keys are for those who want them."
+    error_message = "There must be no keys unless the tfvars name clients."
   }
 }
 
@@ -272,7 +258,7 @@ run "each_client_has_a_key_and_its_own_limits" {
 
   assert {
     condition     = alltrue([for method in aws_api_gateway_method.read : method.api_key_required != true])
-    error_message = "Viewers need none."
+    error_message = "Viewers need no key."
   }
 
   assert {
@@ -285,7 +271,7 @@ run "each_client_has_a_key_and_its_own_limits" {
 
   assert {
     condition     = keys(output.api_key_ids) == ["app", "website"]
-    error_message = "An operator finds each key."
+    error_message = "An operator must find each key in the outputs."
   }
 }
 
@@ -357,7 +343,7 @@ run "rejects_a_name_that_no_key_should_have" {
   expect_failures = [var.clients]
 }
 
-# Who may become the API's role, and what that role may do.
+# The API's role: who may assume it, and its permissions.
 
 run "role_may_put_single_records_into_this_stream_and_nothing_else" {
   command = plan
@@ -383,11 +369,11 @@ run "only_api_gateway_for_this_account_may_assume_the_role" {
 
   assert {
     condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition == { StringEqualsIfExists = { "aws:SourceAccount" = "111122223333" } }
-    error_message = "Where API Gateway says for whom it acts, it must be this account."
+    error_message = "If API Gateway sends the source account, it must be this account."
   }
 }
 
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 
 run "accepts_the_least_of_everything" {
   command = plan

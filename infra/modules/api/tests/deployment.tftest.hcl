@@ -4,20 +4,6 @@ mock_provider "aws" {
   source = "../../tests/mocks"
 }
 
-variables {
-  name                           = "votestream-test"
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
-}
-
 run "first_deployment" {
   command = apply
 
@@ -54,6 +40,6 @@ run "another_stream_is_a_new_shape" {
 
   assert {
     condition     = local.shape.inputs[0] == "votestream-test-votes-2" && aws_api_gateway_deployment.this.triggers.shape == sha256(jsonencode(local.shape))
-    error_message = "What is rendered into a template is part of the shape."
+    error_message = "Values in a template are part of the shape."
   }
 }

@@ -1,26 +1,15 @@
-# What a key of one's own changes. Nothing is created: the provider is mocked.
+# With a customer managed key. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name                           = "votestream-test"
-  access_log_enabled             = true
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
-  kms_key                        = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  access_log_enabled = true
+  kms_key            = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
 }
 
-run "votes_can_be_put_into_a_stream_that_is_encrypted_with_it" {
+run "the_api_may_encrypt_records_through_kinesis_only" {
   command = plan
 
   assert {
@@ -31,7 +20,7 @@ run "votes_can_be_put_into_a_stream_that_is_encrypted_with_it" {
       Resource  = "arn:aws:kms:eu-west-1:111122223333:key/own"
       Condition = { StringEquals = { "kms:ViaService" = "kinesis.eu-west-1.amazonaws.com" } }
     }]
-    error_message = "Only to encrypt what it puts, and only through Kinesis."
+    error_message = "The role may encrypt its records only, and only through Kinesis."
   }
 
   assert {

@@ -1,21 +1,7 @@
-# What viewers read: routes, the one function behind them, and limits of their own.
+# Viewers' routes, the one function behind them, and their limits.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                           = "votestream-test"
-  log_retention_days             = 30
-  results_function_name          = "votestream-test-results-api"
-  results_invoke_arn             = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-api/invocations"
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_name                    = "votestream-test-votes"
-  throttling_burst_limit         = 5000
-  throttling_rate_limit          = 10000
-  voter_auth                     = "none"
 }
 
 override_resource {
@@ -51,7 +37,7 @@ run "every_read_is_answered_by_the_function_on_its_own_path" {
 
   assert {
     condition     = alltrue([for name, integration in aws_api_gateway_integration.read : [integration.type, integration.uri, integration.integration_http_method, integration.resource_id] == ["AWS_PROXY", var.results_invoke_arn, "POST", name]])
-    error_message = "Lambda takes nothing but POST, whatever the viewer's method is."
+    error_message = "Lambda accepts only POST, even for a viewer's GET."
   }
 }
 
@@ -79,7 +65,7 @@ run "viewers_have_limits_of_their_own" {
       results = ["~1polls~1{poll_id}~1results/GET", "1000", "500"]
       receipt = ["~1polls~1{poll_id}~1votes~1me/GET", "1000", "500"]
     }
-    error_message = "However many watch, they must not use up what the account lets through for votes."
+    error_message = "Viewers must not use up the account's requests, which votes need."
   }
 
   assert {

@@ -4,13 +4,6 @@ mock_provider "aws" {
   override_during = plan
 }
 
-variables {
-  name                 = "votestream-test"
-  api_domain_name      = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
-  api_stage            = "v1"
-  origin_shield_region = "eu-west-1"
-}
-
 run "one_origin_request_serves_all_viewers" {
   command = plan
 
@@ -30,12 +23,12 @@ run "the_apis_own_cache_control_decides" {
 
   assert {
     condition     = [aws_cloudfront_cache_policy.this.min_ttl, aws_cloudfront_cache_policy.this.default_ttl] == [0, 0]
-    error_message = "What the API does not allow to be kept must not be kept."
+    error_message = "CloudFront must cache only what the API allows."
   }
 
   assert {
     condition     = { for response in aws_cloudfront_distribution.this.custom_error_response : response.error_code => response.error_caching_min_ttl } == { 400 = 0, 403 = 0, 404 = 1, 405 = 1, 500 = 1, 501 = 1, 502 = 1, 503 = 1, 504 = 1 }
-    error_message = "A failure is kept for a second, not for CloudFront's ten; one that depends on who asks is not kept."
+    error_message = "A failure is cached for one second, not CloudFront's ten; one that depends on the caller is not cached."
   }
 }
 
@@ -47,7 +40,7 @@ run "viewers_cannot_split_the_cache" {
       one(one(aws_cloudfront_cache_policy.this.parameters_in_cache_key_and_forwarded_to_origin).query_strings_config).query_string_behavior,
       one(one(aws_cloudfront_cache_policy.this.parameters_in_cache_key_and_forwarded_to_origin).cookies_config).cookie_behavior,
     ] == ["none", "none"]
-    error_message = "Query strings and cookies make no difference to an answer, so they make none to the cache."
+    error_message = "Query strings and cookies change no answer, so the cache key must not hold them."
   }
 
   assert {

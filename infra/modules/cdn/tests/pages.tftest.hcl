@@ -1,4 +1,4 @@
-# Which path goes where, and what is kept of it. Nothing is created: the provider is mocked.
+# Each path's origin and cache. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -29,24 +29,17 @@ override_resource {
 }
 
 variables {
-  name                 = "votestream-test"
-  api_domain_name      = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
-  api_stage            = "v1"
-  edge_secret          = { value = "known-to-the-firewall" }
-  origin_shield_region = "eu-west-1"
-  web_acl_arn          = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
-
+  edge_secret = { value = "known-to-the-firewall" }
+  web_acl_arn = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
   domain = {
     certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
     names           = ["vote.example.org", "www.vote.example.org"]
     zone_id         = "Z0123456789ABC"
   }
-
   pages = {
     bucket_domain_name = "votestream-test-pages.s3.eu-west-1.amazonaws.com"
     security_policy    = "default-src 'none'"
   }
-
   votes_origin = {
     domain_name = "votes.lambda-url.eu-west-1.on.aws"
     path        = ""
@@ -62,12 +55,12 @@ run "each_path_has_its_origin_and_its_cache" {
       "/polls/*/votes/me" = ["api", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"]
       "/polls/*"          = ["api", "results"]
     }
-    error_message = "Votes and receipts are never kept, results as the API says."
+    error_message = "Votes and receipts are never cached; results are cached as the API says."
   }
 
   assert {
     condition     = aws_cloudfront_distribution.this.ordered_cache_behavior[2].path_pattern == "/polls/*"
-    error_message = "The first pattern that fits decides: the one that fits votes as well comes last."
+    error_message = "The first matching pattern decides: the one that also matches votes comes last."
   }
 
   assert {
@@ -96,7 +89,7 @@ run "each_path_has_its_origin_and_its_cache" {
 
   assert {
     condition     = one(aws_cloudfront_distribution.this.ordered_cache_behavior[2].function_association).event_type == "viewer-request"
-    error_message = "What gets past the function is one of four answers for each poll."
+    error_message = "The cache key allows four answers for each poll at most."
   }
 }
 
@@ -114,7 +107,7 @@ run "pages_are_kept_by_path_alone_and_for_as_long_as_they_say" {
       one(one(aws_cloudfront_cache_policy.pages[0].parameters_in_cache_key_and_forwarded_to_origin).cookies_config).cookie_behavior,
       one(one(aws_cloudfront_cache_policy.pages[0].parameters_in_cache_key_and_forwarded_to_origin).headers_config).header_behavior,
     ] == ["none", "none", "none"]
-    error_message = "?overlay and ?lang are the page's business: they make no second copy."
+    error_message = "?overlay and ?lang are read by the page only: they must not add cache entries."
   }
 }
 
@@ -136,7 +129,7 @@ run "the_security_policy_is_a_header" {
   }
 }
 
-run "the_firewall_knows_what_was_counted" {
+run "the_firewall_recognises_votes_that_were_counted" {
   command = plan
 
   assert {
@@ -178,7 +171,7 @@ run "without_votes_nothing_is_posted" {
 
   assert {
     condition     = [for rule in aws_cloudfront_distribution.this.ordered_cache_behavior : rule.path_pattern] == ["/polls/*"]
-    error_message = "Where back ends sign votes, only the board comes through CloudFront."
+    error_message = "If back ends sign votes, only the board comes through CloudFront."
   }
 }
 
@@ -193,12 +186,12 @@ run "without_pages_it_answers_results_only" {
 
   assert {
     condition     = one(aws_cloudfront_distribution.this.default_cache_behavior).target_origin_id == "api" && length(aws_cloudfront_distribution.this.ordered_cache_behavior) == 0
-    error_message = "Results are all that there is."
+    error_message = "Without pages, CloudFront serves results only."
   }
 
   assert {
     condition     = one(aws_cloudfront_distribution.this.viewer_certificate).cloudfront_default_certificate
-    error_message = "Without a name of your own CloudFront's certificate does."
+    error_message = "Without a domain of yours, CloudFront's certificate is used."
   }
 }
 

@@ -1,4 +1,4 @@
-# Plans only. ARNs are shaped, because the provider checks them, and known at plan, so that wiring can be asserted.
+# Plans only. Mocked ARNs have their real form, because the provider checks it. They are known at plan, so that tests can assert wiring.
 mock_provider "aws" {
   override_during = plan
 
@@ -219,7 +219,7 @@ run "url_door_is_public_where_voters_have_codes" {
 
   assert {
     condition     = aws_lambda_function_url.this[0].authorization_type == "NONE" && length(aws_lambda_permission.public_url) == 1
-    error_message = "People without accounts vote from anywhere."
+    error_message = "People without accounts vote from anywhere, so the URL must be public."
   }
 }
 

@@ -5,8 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  name_prefix = "votestream-test"
-  table       = "votes"
+  table = "votes"
   settings = {
     billing_mode = "PROVISIONED"
     read_units   = 10

@@ -5,10 +5,6 @@ mock_provider "aws" {
   override_during = plan
 }
 
-variables {
-  name_prefix = "votestream-test"
-}
-
 run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
   command = plan
 
@@ -28,7 +24,7 @@ run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
 
   assert {
     condition     = one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this.ttl).enabled
-    error_message = "A vote with an expires_at is deleted by DynamoDB when its time comes."
+    error_message = "DynamoDB deletes a vote with an expires_at after that time."
   }
 
   assert {
@@ -77,12 +73,12 @@ run "is_safe_unless_told_otherwise" {
 
   assert {
     condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
-    error_message = "Without a word in the tfvars a table can't be deleted, and can be restored."
+    error_message = "By default a table can't be deleted, and can be restored."
   }
 
   assert {
     condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST" && length(aws_dynamodb_table.this.on_demand_throughput) == 0
-    error_message = "Without a word in the tfvars a table costs nothing while nobody votes, and has no ceiling."
+    error_message = "By default an idle table costs nothing, and has no ceiling."
   }
 }
 

@@ -1,16 +1,15 @@
-# What a key of one's own changes. Nothing is created: the provider is mocked.
+# With a customer managed key. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name_prefix = "votestream-test"
-  table       = "votes"
-  kms_key     = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  table   = "votes"
+  kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
 }
 
-run "the_table_is_encrypted_with_it" {
+run "the_table_is_encrypted_with_the_key" {
   command = plan
 
   assert {
@@ -19,7 +18,7 @@ run "the_table_is_encrypted_with_it" {
   }
 }
 
-run "without_one_dynamodb_takes_its_own" {
+run "without_a_key_dynamodb_uses_its_own" {
   command = plan
 
   variables {
@@ -28,6 +27,6 @@ run "without_one_dynamodb_takes_its_own" {
 
   assert {
     condition     = length(aws_dynamodb_table.this.server_side_encryption) == 0
-    error_message = "DynamoDB encrypts by itself, at no cost, where nobody names a key."
+    error_message = "Without a key, DynamoDB encrypts by itself, at no cost."
   }
 }

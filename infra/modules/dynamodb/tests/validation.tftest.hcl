@@ -1,12 +1,11 @@
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name_prefix = "votestream-test"
-  table       = "votes"
+  table = "votes"
 }
 
 run "accepts_the_least_of_everything" {

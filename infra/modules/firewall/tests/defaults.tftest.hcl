@@ -20,7 +20,7 @@ run "it_protects_the_stage_and_allows_all_other_requests" {
 
   assert {
     condition     = length(one(aws_wafv2_web_acl.this.default_action).allow) == 1
-    error_message = "Who is within the limits passes."
+    error_message = "Requests within the limits pass."
   }
 }
 
@@ -29,7 +29,7 @@ run "only_single_votes_are_counted_and_by_address" {
 
   assert {
     condition     = [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].limit == 1000 && [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].evaluation_window_sec == 300
-    error_message = "So many votes in so many seconds."
+    error_message = "The limit counts votes in its time window."
   }
 
   assert {
@@ -48,12 +48,12 @@ run "refused_voters_get_a_reason_and_a_retry_time" {
 
   assert {
     condition     = { for rule in aws_wafv2_web_acl.this.rule : rule.name => one(one(one(rule.action).block).custom_response).response_code } == { body-too-large = 413, too-many-votes = 429 }
-    error_message = "As the API itself would say it."
+    error_message = "The firewall's answers must look like the API's."
   }
 
   assert {
     condition     = [for header in [for rule in aws_wafv2_web_acl.this.rule : one(one(one(rule.action).block).custom_response).response_header if rule.name == "too-many-votes"][0] : "${header.name}: ${header.value}"] == ["Retry-After: 300"]
-    error_message = "After the window the count has gone down."
+    error_message = "Retry-After must be the window, after which the count starts again."
   }
 
   assert {
@@ -62,7 +62,7 @@ run "refused_voters_get_a_reason_and_a_retry_time" {
   }
 }
 
-run "pages_may_read_why_they_were_stopped" {
+run "pages_may_read_the_firewalls_answers" {
   command = plan
 
   variables {
@@ -75,7 +75,7 @@ run "pages_may_read_why_they_were_stopped" {
   }
 }
 
-run "a_body_that_is_too_large_to_see_is_too_large" {
+run "refuses_a_body_that_is_larger_than_waf_inspects" {
   command = plan
 
   assert {
@@ -98,7 +98,7 @@ run "behind_a_proxy_requests_need_its_header" {
 
   assert {
     condition     = [for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].aggregate_key_type == "FORWARDED_IP" && one([for rule in aws_wafv2_web_acl.this.rule : one(rule.statement).rate_based_statement if rule.name == "too-many-votes"][0][0].forwarded_ip_config).fallback_behavior == "MATCH"
-    error_message = "Who has no address there has gone around the proxy."
+    error_message = "A request without an address in the header did not come through the proxy."
   }
 }
 
@@ -111,7 +111,7 @@ run "no_sample_keeps_a_token" {
   }
 }
 
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 
 run "accepts_the_least_of_everything" {
   command = plan

@@ -1,20 +1,7 @@
-# What every function gets, whatever it does. Nothing is created: the provider is mocked.
+# The properties of every function. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                  = "vote_writer"
-  name_prefix           = "votestream-test"
-  description           = "Does something"
-  handler               = "vote_writer.handler.lambda_handler"
-  architecture          = "arm64"
-  artifact_directory    = "../../tests/fixtures/artifacts/arm64"
-  environment_variables = { VOTESTREAM_ENVIRONMENT = "test" }
-  log_retention_days    = 30
-  permissions           = {}
-  settings              = { memory_mb = 1024, timeout_seconds = 60 }
 }
 
 run "names_carry_project_environment_and_function" {
@@ -22,12 +9,12 @@ run "names_carry_project_environment_and_function" {
 
   assert {
     condition     = [aws_lambda_function.this.function_name, aws_iam_role.this.name, aws_cloudwatch_log_group.this.name] == ["votestream-test-vote-writer", "votestream-test-vote-writer", "/aws/lambda/votestream-test-vote-writer"]
-    error_message = "Two environments and several functions fit in one account only if every name tells them apart."
+    error_message = "Every name must carry project, environment and function, so that an account can hold several."
   }
 
   assert {
     condition     = one(aws_lambda_function.this.logging_config).log_group == "/aws/lambda/votestream-test-vote-writer"
-    error_message = "The function must log into the group that has a retention, which must exist before the function."
+    error_message = "The function must log into the group with the retention, which must exist before the function."
   }
 }
 
@@ -60,12 +47,12 @@ run "deploys_when_the_artifacts_code_has_changed" {
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == jsondecode(file("../../tests/fixtures/artifacts/arm64/manifest.json")).functions.vote_writer.code_sha256_base64
-    error_message = "The code hash is the manifest's, so the same code is never deployed twice, on any machine, and other code always is."
+    error_message = "The code hash must be the manifest's: then Terraform deploys changed code, and never the same code twice."
   }
 
   assert {
     condition     = aws_lambda_function.this.architectures == tolist(["arm64"]) && aws_lambda_function.this.runtime == "python3.13"
-    error_message = "The function runs what the artifact was built for."
+    error_message = "The function's architecture must be the artifact's."
   }
 }
 
@@ -108,7 +95,7 @@ run "refuses_an_artifact_left_from_another_build" {
   expect_failures = [aws_lambda_function.this]
 }
 
-# What a function may be set to, at the edges and just past them.
+# Settings at their limits, and just past them.
 
 run "accepts_the_least_of_everything" {
   command = plan
@@ -179,7 +166,7 @@ run "rejects_an_unknown_architecture" {
   expect_failures = [var.architecture]
 }
 
-run "rejects_a_name_that_is_no_artifact_name" {
+run "rejects_a_name_with_a_capital_or_hyphen" {
   command = plan
 
   variables {
@@ -199,7 +186,7 @@ run "rejects_a_wildcard_action" {
   expect_failures = [var.permissions]
 }
 
-run "rejects_a_permission_about_nothing" {
+run "rejects_a_permission_without_resources" {
   command = plan
 
   variables {

@@ -1,25 +1,15 @@
-# What a key of one's own changes. Nothing is created: the provider is mocked.
+# With a customer managed key. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name                  = "vote_writer"
-  name_prefix           = "votestream-test"
-  description           = "Does something"
-  handler               = "vote_writer.handler.lambda_handler"
-  architecture          = "arm64"
-  artifact_directory    = "../../tests/fixtures/artifacts/arm64"
-  environment_variables = { VOTESTREAM_ENVIRONMENT = "test" }
-  log_retention_days    = 30
-  permissions           = {}
-  settings              = { memory_mb = 1024, timeout_seconds = 60 }
-  key_uses              = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
-  kms_key               = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  key_uses = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
+  kms_key  = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
 }
 
-run "the_log_is_encrypted_with_it" {
+run "the_log_is_encrypted_with_the_key" {
   command = plan
 
   assert {
@@ -28,7 +18,7 @@ run "the_log_is_encrypted_with_it" {
   }
 }
 
-run "the_role_may_use_it_through_the_named_services_only" {
+run "the_role_may_use_the_key_through_named_services_only" {
   command = plan
 
   assert {
@@ -48,11 +38,11 @@ run "the_role_may_use_it_through_the_named_services_only" {
         Condition = { StringEquals = { "kms:ViaService" = "kinesis.eu-west-1.amazonaws.com" } }
       })
     }
-    error_message = "Never directly, and for no other key."
+    error_message = "The role may use this key only, and never directly."
   }
 }
 
-run "without_one_there_is_nothing_to_use" {
+run "without_a_key_there_is_no_permission_for_one" {
   command = plan
 
   variables {
@@ -65,7 +55,7 @@ run "without_one_there_is_nothing_to_use" {
   }
 }
 
-run "refuses_a_use_that_is_not_named" {
+run "refuses_a_wildcard_in_key_uses" {
   command = plan
 
   variables {

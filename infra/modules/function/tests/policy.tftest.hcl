@@ -1,20 +1,7 @@
-# Who may become the role, and what the role may do.
+# The role: who may assume it, and its permissions.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                  = "vote_writer"
-  name_prefix           = "votestream-test"
-  description           = "Does something"
-  handler               = "vote_writer.handler.lambda_handler"
-  architecture          = "arm64"
-  artifact_directory    = "../../tests/fixtures/artifacts/arm64"
-  environment_variables = { VOTESTREAM_ENVIRONMENT = "test" }
-  log_retention_days    = 30
-  permissions           = {}
-  settings              = { memory_mb = 1024, timeout_seconds = 60 }
 }
 
 override_resource {
@@ -32,11 +19,11 @@ run "role_is_held_within_the_boundary_that_it_is_given" {
 
   assert {
     condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
-    error_message = "Whatever the role is given, it may do no more than the boundary."
+    error_message = "The boundary must limit the role."
   }
 }
 
-run "role_may_write_its_log_and_do_what_it_was_given" {
+run "role_may_write_its_log_and_use_its_permissions" {
   command = plan
 
   variables {
@@ -72,7 +59,7 @@ run "role_may_write_its_log_and_do_what_it_was_given" {
         Condition = { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["version"] } }
       })
     }
-    error_message = "Its own log, and what it was given on the terms it was given on: no more."
+    error_message = "The role may write its own log, and has exactly the given permissions and conditions."
   }
 }
 
@@ -87,6 +74,6 @@ run "only_lambda_for_this_account_may_assume_the_role" {
       Principal = { Service = "lambda.amazonaws.com" }
       Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
     }]
-    error_message = "Lambda alone, and only on behalf of this account."
+    error_message = "Only Lambda may assume the role, and only for this account."
   }
 }

@@ -1,11 +1,7 @@
-# What the module promises when little is asked of it. Nothing is created: the provider is mocked.
+# The module's defaults. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name = "votestream-test-votes"
 }
 
 run "keeps_a_day_and_encrypts_by_default" {
@@ -17,12 +13,12 @@ run "keeps_a_day_and_encrypts_by_default" {
 
   assert {
     condition     = aws_kinesis_stream.this.retention_period == 24
-    error_message = "A stream keeps 24 hours unless it is told otherwise: they are included in the price."
+    error_message = "By default a stream keeps 24 hours, which the price includes."
   }
 
   assert {
     condition     = aws_kinesis_stream.this.encryption_type == "KMS" && aws_kinesis_stream.this.kms_key_id == "alias/aws/kinesis"
-    error_message = "Votes are encrypted at rest unless somebody decides against it."
+    error_message = "By default votes are encrypted at rest."
   }
 }
 

@@ -1,16 +1,15 @@
-# What a key of one's own changes. Nothing is created: the provider is mocked.
+# With a customer managed key. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name        = "votestream-test-votes"
   shard_count = 4
   kms_key     = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
 }
 
-run "records_are_encrypted_with_it" {
+run "records_are_encrypted_with_the_key" {
   command = plan
 
   assert {

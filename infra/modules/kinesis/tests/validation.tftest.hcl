@@ -1,11 +1,10 @@
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name        = "votestream-test-votes"
   shard_count = 1
 }
 

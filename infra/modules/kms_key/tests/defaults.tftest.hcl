@@ -1,4 +1,4 @@
-# Who may use the key. Nothing is created: the provider is mocked.
+# Keys, and who may use them. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -6,30 +6,67 @@ mock_provider "aws" {
 
 variables {
   deletion_protection_enabled = false
+  description                 = "Votes at rest"
   name                        = "votestream-test"
-  log_group_names             = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
 }
 
-run "the_key_is_rotated_and_is_not_gone_at_once" {
+run "a_key_encrypts_and_is_rotated" {
   command = plan
 
   assert {
-    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
-    error_message = "A key is changed every year, and a destroy can be regretted for 30 days."
+    condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30 && output.public_key == null
+    error_message = "KMS rotates the key every year, and a destroy can be cancelled for 30 days."
   }
 
   assert {
-    condition     = aws_kms_alias.this.name == "alias/votestream-test"
-    error_message = "People find it by the deployment's name."
+    condition     = [aws_kms_alias.this.name, output.key_arn, output.key_id] == ["alias/votestream-test", "arn:aws:kms:eu-west-1:111122223333:key/mocked", "mocked"]
+    error_message = "People find the key by the deployment's name, and tools by its ARN or id."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Principal] == [{ AWS = "arn:aws:iam::111122223333:root" }]
+    error_message = "No service and no role may use the key by the key's own policy."
   }
 }
 
-run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
+run "a_signing_key_signs_and_is_not_rotated" {
   command = plan
+
+  variables {
+    signing_spec = "RSA_3072"
+  }
+
+  assert {
+    condition     = [aws_kms_key.this.customer_master_key_spec, aws_kms_key.this.key_usage] == ["RSA_3072", "SIGN_VERIFY"]
+    error_message = "The key signs and does nothing else."
+  }
+
+  assert {
+    condition     = !aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
+    error_message = "KMS cannot rotate a key pair, and a destroy can be cancelled for 30 days."
+  }
+}
+
+run "refuses_a_key_pair_that_verifiers_do_not_know" {
+  command = plan
+
+  variables {
+    signing_spec = "ECC_NIST_P256"
+  }
+
+  expect_failures = [var.signing_spec]
+}
+
+run "logs_may_use_the_key_for_these_groups_only" {
+  command = plan
+
+  variables {
+    log_group_names = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
+  }
 
   assert {
     condition     = { for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Sid => statement.Principal } == { AccountDecides = { AWS = "arn:aws:iam::111122223333:root" }, EncryptAlarms = { Service = "cloudwatch.amazonaws.com" }, EncryptLogs = { Service = "logs.eu-west-1.amazonaws.com" } }
-    error_message = "This account, CloudWatch Logs in this region, and CloudWatch."
+    error_message = "The policy names this account, CloudWatch Logs in this region, and CloudWatch."
   }
 
   assert {
@@ -46,13 +83,10 @@ run "the_account_decides_and_logs_may_use_it_for_these_groups_only" {
 
   assert {
     condition     = !anytrue([for action in jsondecode(aws_kms_key.this.policy).Statement[1].Action : strcontains(action, "*")])
-    error_message = "What CloudWatch Logs may do is named."
+    error_message = "The policy names each action of CloudWatch Logs."
   }
-}
 
-run "cloudwatch_may_use_it_for_this_account_only" {
-  command = plan
-
+  # Alarms of this account only.
   assert {
     condition     = jsondecode(aws_kms_key.this.policy).Statement[2].Condition == { StringEquals = { "aws:SourceAccount" = "111122223333" } }
     error_message = "The key must not serve another account's alarms."
@@ -64,12 +98,11 @@ run "cloudwatch_may_use_it_for_this_account_only" {
   }
 }
 
-run "refuses_a_log_group_that_is_no_full_name" {
+run "refuses_a_log_group_without_its_full_name" {
   command = plan
 
   variables {
-    deletion_protection_enabled = false
-    log_group_names             = ["*"]
+    log_group_names = ["*"]
   }
 
   expect_failures = [var.log_group_names]
@@ -86,6 +119,6 @@ run "a_protected_key_is_not_deleted" {
     condition = contains([
       for statement in jsondecode(aws_kms_key.this.policy).Statement : "${statement.Effect} ${join(" ", flatten([statement.Action]))}"
     ], "Deny kms:DeleteAlias kms:DisableKey kms:ScheduleKeyDeletion")
-    error_message = "Votes that the key encrypts would be lost with it, so a deletion is refused."
+    error_message = "A lost key cannot be replaced, so a deletion is refused."
   }
 }

@@ -1,5 +1,5 @@
-# Which alarms there are, and that each fires when it should: dimensions, periods, missing data, actions. That their
-# metrics exist, and what their expressions say, is tested in tests/contract.
+# The alarms, with dimensions, periods, missing data and actions. tests/contract checks that their metrics exist, and what
+# their expressions mean.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -56,7 +56,7 @@ variables {
   }
 }
 
-run "each_address_gets_an_alarm_and_its_end" {
+run "each_address_gets_an_alarm_and_its_recovery" {
   command = plan
 
   assert {
@@ -64,7 +64,7 @@ run "each_address_gets_an_alarm_and_its_end" {
       for alarm in aws_cloudwatch_metric_alarm.this :
       jsonencode([alarm.alarm_actions, alarm.ok_actions]) == jsonencode([["arn:aws:sns:eu-west-1:111122223333:mocked"], ["arn:aws:sns:eu-west-1:111122223333:mocked"]]) && alarm.actions_enabled != false
     ])
-    error_message = "An alarm without an action calls nobody."
+    error_message = "An alarm without an action reaches nobody."
   }
 
   assert {
@@ -76,7 +76,7 @@ run "each_address_gets_an_alarm_and_its_end" {
       Resource  = "arn:aws:sns:eu-west-1:111122223333:mocked"
       Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
     }]
-    error_message = "CloudWatch, for this account, publishes to the topic, and nobody else by this policy."
+    error_message = "The topic's policy must admit CloudWatch for this account, and nobody else."
   }
 
   assert {
@@ -85,7 +85,7 @@ run "each_address_gets_an_alarm_and_its_end" {
   }
 }
 
-run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
+run "every_alarm_has_a_meaning_a_first_step_and_a_runbook_link" {
   command = plan
 
   assert {
@@ -93,7 +93,7 @@ run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
       for name, alarm in aws_cloudwatch_metric_alarm.this :
       can(regex("^.+\nFirst: .+\nRunbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
     ])
-    error_message = "The person on call reads nothing but this."
+    error_message = "On-call reads nothing but this text."
   }
 
   assert {
@@ -102,7 +102,7 @@ run "every_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on" {
   }
 }
 
-run "silence_is_an_alarm_only_where_the_metric_never_falls_silent" {
+run "missing_data_rings_only_for_metrics_that_always_report" {
   command = plan
 
   assert {
@@ -110,7 +110,7 @@ run "silence_is_an_alarm_only_where_the_metric_never_falls_silent" {
       consumer-stopped-vote-aggregator = "PolledEventCount"
       consumer-stopped-vote-writer     = "PolledEventCount"
     }
-    error_message = "At night nobody votes, and nobody is to be woken for it."
+    error_message = "A night without votes must not page on-call."
   }
 }
 
@@ -129,7 +129,7 @@ run "each_consumer_is_watched_by_its_own_metrics" {
       batches-given-up = ["aggregator-mapping", "writer-mapping"]
       records-lost     = ["aggregator-mapping", "writer-mapping"]
     }
-    error_message = "Kinesis' own iterator age mixes all who read the stream."
+    error_message = "Kinesis' own iterator age mixes all readers of the stream."
   }
 }
 
@@ -138,7 +138,7 @@ run "thresholds_follow_from_the_deployment" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 43200 * 1000 && aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-aggregator"].threshold == 0.25 * 24 * 3600 * 1000
-    error_message = "The writer gives up at its maximum record age, the aggregator when the stream forgets."
+    error_message = "The writer gives up at its maximum record age, the aggregator at the stream's retention."
   }
 
   assert {
@@ -148,12 +148,12 @@ run "thresholds_follow_from_the_deployment" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 1000 * 60
-    error_message = "90 % of what the front door lets in, in a minute."
+    error_message = "The threshold is 90 % of the front door's rate, in a minute."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["tally-waiting"].evaluation_periods == 15 && aws_cloudwatch_metric_alarm.this["tally-waiting"].datapoints_to_alarm == 10
-    error_message = "A tally that waits looks once a minute at the least."
+    error_message = "A waiting tally looks at least once a minute."
   }
 }
 
@@ -175,7 +175,7 @@ run "a_function_url_is_full_at_ten_votes_a_second_for_each_invocation" {
   }
 }
 
-run "a_stream_that_forgets_before_the_writer_gives_up_decides" {
+run "a_shorter_retention_of_the_stream_sets_the_threshold" {
   command = plan
 
   variables {
@@ -187,11 +187,11 @@ run "a_stream_that_forgets_before_the_writer_gives_up_decides" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 24 * 3600 * 1000
-    error_message = "-1 is no age: the stream's retention is."
+    error_message = "With -1 the stream's retention must set the threshold."
   }
 }
 
-run "without_alarms_there_is_the_dashboard_alone" {
+run "without_alarms_only_the_dashboard_remains" {
   command = plan
 
   variables {
@@ -214,16 +214,16 @@ run "without_alarms_there_is_the_dashboard_alone" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
-    error_message = "Nothing that costs by the alarm."
+    error_message = "Without alarms nothing may cost money per alarm."
   }
 
   assert {
     condition     = output.dashboard_name == "votestream-test" && !anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.type == "alarm"])
-    error_message = "There is always something to look at, and no list of alarms that do not exist."
+    error_message = "The dashboard must exist, without a list of alarms that do not exist."
   }
 }
 
-run "the_topic_takes_a_key_of_ones_own" {
+run "the_topic_uses_a_given_key" {
   command = plan
 
   variables {
@@ -236,7 +236,7 @@ run "the_topic_takes_a_key_of_ones_own" {
   }
 }
 
-run "a_topic_that_is_given_gets_the_alarms" {
+run "a_given_topic_gets_the_alarms" {
   command = plan
 
   variables {
@@ -260,7 +260,7 @@ run "a_topic_that_is_given_gets_the_alarms" {
 
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])
-    error_message = "An existing topic for pages is kept."
+    error_message = "Alarms must go to the existing topic."
   }
 }
 
@@ -274,7 +274,7 @@ run "the_dashboard_fits_its_page" {
 
   assert {
     condition     = length(distinct([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.x, widget.y]])) == length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets)
-    error_message = "No widget lies on another."
+    error_message = "Widgets must not overlap."
   }
 
   assert {
@@ -283,7 +283,7 @@ run "the_dashboard_fits_its_page" {
   }
 }
 
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 
 run "accepts_the_least_of_everything" {
   command = plan
@@ -329,7 +329,7 @@ run "accepts_the_most_of_everything" {
   }
 }
 
-run "rejects_a_share_of_nothing" {
+run "rejects_a_share_of_0_percent" {
   command = plan
 
   variables {
@@ -353,7 +353,7 @@ run "rejects_a_share_of_nothing" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_share_of_everything" {
+run "rejects_a_share_of_100_percent" {
   command = plan
 
   variables {
@@ -377,7 +377,7 @@ run "rejects_a_share_of_everything" {
   expect_failures = [var.settings]
 }
 
-run "rejects_live_results_that_are_late_by_the_aggregators_own_window" {
+run "rejects_a_live_lag_within_the_aggregators_own_window" {
   command = plan
 
   variables {
@@ -401,7 +401,7 @@ run "rejects_live_results_that_are_late_by_the_aggregators_own_window" {
   expect_failures = [var.settings]
 }
 
-run "rejects_live_results_of_yesterday" {
+run "rejects_a_live_lag_of_more_than_an_hour" {
   command = plan
 
   variables {
@@ -473,7 +473,7 @@ run "rejects_a_storing_lag_of_more_than_a_day" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_tally_that_may_not_even_look" {
+run "rejects_less_than_5_minutes_for_a_tally" {
   command = plan
 
   variables {
@@ -497,7 +497,7 @@ run "rejects_a_tally_that_may_not_even_look" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_tally_that_may_wait_for_hours" {
+run "rejects_more_than_2_hours_for_a_tally" {
   command = plan
 
   variables {
@@ -570,7 +570,7 @@ run "rejects_addresses_for_an_existing_topic" {
   expect_failures = [var.settings]
 }
 
-run "rejects_what_is_no_address" {
+run "rejects_an_invalid_address" {
   command = plan
 
   variables {
@@ -594,7 +594,7 @@ run "rejects_what_is_no_address" {
   expect_failures = [var.settings]
 }
 
-run "refuses_the_key_that_keeps_cloudwatch_out" {
+run "refuses_the_aws_key_that_cloudwatch_may_not_use" {
   command = plan
 
   variables {

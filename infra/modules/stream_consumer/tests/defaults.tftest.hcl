@@ -1,32 +1,7 @@
-# What every consumer gets, whatever its settings are. Nothing is created: the provider is mocked.
+# The properties of every consumer. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                   = "vote_writer"
-  name_prefix            = "votestream-test"
-  handler                = "vote_writer.handler.lambda_handler"
-  architecture           = "arm64"
-  artifact_directory     = "../../tests/fixtures/artifacts/arm64"
-  environment_variables  = { VOTESTREAM_ENVIRONMENT = "test" }
-  failure_retention_days = 30
-  log_retention_days     = 30
-  permissions            = {}
-  stream_arn             = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_retention_hours = 24
-  settings = {
-    batch_size                     = 500
-    batching_window_seconds        = 1
-    bisect_batch_on_function_error = true
-    enhanced_fan_out               = false
-    maximum_record_age_seconds     = 43200
-    maximum_retry_attempts         = -1
-    memory_mb                      = 1024
-    parallelization_factor         = 1
-    timeout_seconds                = 60
-  }
 }
 
 run "reads_from_the_oldest_record_and_reports_partial_failures" {
@@ -71,7 +46,7 @@ run "the_mapping_counts_what_alarms_watch" {
 
   assert {
     condition     = one(aws_lambda_event_source_mapping.this.metrics_config).metrics == toset(["EventCount"])
-    error_message = "That it polls, and what it gives up on, only the mapping knows; without this it does not say."
+    error_message = "The mapping must publish its event counts: alarms watch its polls and the records that it gives up."
   }
 }
 
@@ -184,7 +159,7 @@ run "writes_in_batches_of_25" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 10 && module.function.reserved_concurrency == 40
-    error_message = "The writer's speed is a matter of settings: parallelization_factor up, reserved_concurrency to hold it back."
+    error_message = "parallelization_factor must speed the writer up, and reserved_concurrency must hold it back."
   }
 
   assert {
@@ -209,7 +184,7 @@ run "counts_every_2_seconds" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
-    error_message = "A consumer that needs order never gives up before the stream forgets."
+    error_message = "A consumer that needs order must not give up before the stream's retention ends."
   }
 }
 
@@ -228,7 +203,7 @@ run "counts_every_5_seconds" {
   }
 }
 
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 
 run "accepts_the_least_of_everything" {
   command = plan
@@ -438,7 +413,7 @@ run "rejects_an_age_of_more_than_7_days" {
   expect_failures = [var.settings]
 }
 
-run "rejects_an_age_longer_than_the_stream_remembers" {
+run "rejects_an_age_longer_than_the_streams_retention" {
   command = plan
 
   variables {

@@ -1,32 +1,7 @@
-# What a consumer may do, and who may touch what it gave up.
+# The permissions of a consumer, and access to its failure bucket.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name                   = "vote_writer"
-  name_prefix            = "votestream-test"
-  handler                = "vote_writer.handler.lambda_handler"
-  architecture           = "arm64"
-  artifact_directory     = "../../tests/fixtures/artifacts/arm64"
-  environment_variables  = { VOTESTREAM_ENVIRONMENT = "test" }
-  failure_retention_days = 30
-  log_retention_days     = 30
-  permissions            = {}
-  stream_arn             = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-  stream_retention_hours = 24
-  settings = {
-    batch_size                     = 500
-    batching_window_seconds        = 1
-    bisect_batch_on_function_error = true
-    enhanced_fan_out               = false
-    maximum_record_age_seconds     = 43200
-    maximum_retry_attempts         = -1
-    memory_mb                      = 1024
-    parallelization_factor         = 1
-    timeout_seconds                = 60
-  }
 }
 
 override_resource {
@@ -58,7 +33,7 @@ run "role_may_do_its_work_and_nothing_else" {
       KeepFailedBatches = ["arn:aws:s3:::the-failure-bucket/*"]
       StoreVotes        = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
     }
-    error_message = "Each statement names the one resource that it is about."
+    error_message = "Each statement must name its one resource."
   }
 
   assert {
@@ -69,12 +44,12 @@ run "role_may_do_its_work_and_nothing_else" {
       KeepFailedBatches = ["s3:PutObject"]
       StoreVotes        = ["dynamodb:PartiQLInsert"]
     }
-    error_message = "Reading the stream, its own log, its own failure bucket and what it was given: no more."
+    error_message = "A consumer may read the stream, write its log and its failure bucket, and use the given permissions: no more."
   }
 
   assert {
     condition     = alltrue([for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Effect == "Allow" && !contains(flatten([statement.Resource]), "*")])
-    error_message = "No statement may be about every resource."
+    error_message = "No statement may cover all resources."
   }
 }
 

@@ -1,23 +1,15 @@
-# What the state machine does, state by state.
+# The state machine, state by state.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
-variables {
-  name_prefix       = "votestream-test"
-  count_concurrency = 8
-  function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-
-  tallies_table_name = "votestream-test-tallies"
-}
-
-run "steps_are_taken_in_the_order_that_the_proof_needs" {
+run "steps_run_in_the_order_that_the_proof_needs" {
   command = plan
 
   assert {
     condition     = aws_sfn_state_machine.this.type == "STANDARD"
-    error_message = "A tally may wait for days, and each of its steps must be taken at least once and be seen: only a standard state machine does that."
+    error_message = "A tally may wait for days, and needs a history of its steps: it must be a standard state machine."
   }
 
   assert {
@@ -46,11 +38,11 @@ run "steps_are_taken_in_the_order_that_the_proof_needs" {
       IsClosed  = [["$.already_final", "AlreadyFinal"], ["$.ready", "PutMarkers"]]
       IsDrained = [["$.drained", "CountBuckets"]]
     }
-    error_message = "A poll that is final stays as it is, one that is open is waited for, and one that is not drained too."
+    error_message = "A final poll must stay unchanged. A tally must wait for an open poll, and for one that is not drained."
   }
 }
 
-run "every_step_is_taken_by_the_function_and_taken_again_when_something_passes" {
+run "every_step_calls_the_function_and_retries_transient_errors" {
   command = plan
 
   assert {
@@ -67,7 +59,7 @@ run "every_step_is_taken_by_the_function_and_taken_again_when_something_passes" 
           !contains(state.Retry[0].ErrorEquals, "States.ALL"),
       ])
     ])
-    error_message = "A throttled table is no reason to end a tally; a poll that does not exist is."
+    error_message = "A throttled table must not end a tally; a poll that does not exist must."
   }
 }
 
@@ -79,21 +71,21 @@ run "a_cancelled_poll_ends_its_tally_without_a_failure" {
       for name in ["Begin", "PutMarkers", "CheckDrain", "Certify"] :
       [for catch in jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch : [catch.ErrorEquals[0], catch.Next]] == [["PollCancelled", "Cancelled"]]
     ]) && jsondecode(aws_sfn_state_machine.this.definition).States.Cancelled.Type == "Succeed"
-    error_message = "A cancelled poll is no failed tally: nobody is paged for it."
+    error_message = "The tally of a cancelled poll must not fail, because a failure pages on-call."
   }
 }
 
-run "buckets_are_counted_several_at_once_and_gone_on_with_until_done" {
+run "buckets_are_counted_in_parallel_until_all_are_done" {
   command = plan
 
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.CountBuckets.MaxConcurrency == 8 && jsondecode(aws_sfn_state_machine.this.definition).States.CountBuckets.ItemsPath == "$.groups"
-    error_message = "No more invocations at once than count_concurrency says."
+    error_message = "At most count_concurrency invocations may run at once."
   }
 
   assert {
     condition     = jsondecode(aws_sfn_state_machine.this.definition).States.CountBuckets.ItemProcessor.States.IsCounted.Default == "Count"
-    error_message = "A bucket that takes longer than an invocation is gone on with."
+    error_message = "A bucket that takes longer than an invocation must be continued."
   }
 }
 
@@ -102,7 +94,7 @@ run "a_final_result_is_counted_again_by_an_execution_of_its_own" {
 
   assert {
     condition     = [for choice in jsondecode(aws_sfn_state_machine.this.definition).States.IsRecounted.Choices : [choice.Variable, choice.Next]] == [["$.recount_at", "StartRecount"]]
-    error_message = "A recount starts if the certificate says when."
+    error_message = "A recount must start if the certificate names its time."
   }
 
   assert {
@@ -110,7 +102,7 @@ run "a_final_result_is_counted_again_by_an_execution_of_its_own" {
       "StateMachineArn.$" = "$$.StateMachine.Id"
       Input               = { "poll_id.$" = "$.poll_id", recount = true, "recount_at.$" = "$.recount_at" }
     }
-    error_message = "The recount is an execution of this state machine, and waits by itself until recount_at."
+    error_message = "The recount must be an execution of this state machine that waits until recount_at."
   }
 }
 
@@ -128,11 +120,11 @@ run "names_carry_the_environment" {
 
   assert {
     condition     = output.schedule_group_name == "votestream-test-closings" && aws_sfn_state_machine.this.name == "votestream-test-tally" && aws_iam_role.schedule.name == "votestream-test-closings" && aws_iam_role.state_machine.name == "votestream-test-tally-steps"
-    error_message = "Two environments fit into one account only if no name is shared."
+    error_message = "Names must differ between two environments of one account."
   }
 }
 
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 
 run "accepts_one_invocation_at_a_time" {
   command = plan

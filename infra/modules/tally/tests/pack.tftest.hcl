@@ -5,12 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  name_prefix       = "votestream-test"
-  count_concurrency = 8
-  function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-
-  tallies_table_name = "votestream-test-tallies"
-  pack               = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-pack" }
+  pack = { function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-results-pack" }
 }
 
 run "a_pack_is_published_after_the_certificate_and_its_manifest_last" {
@@ -28,16 +23,16 @@ run "a_pack_is_published_after_the_certificate_and_its_manifest_last" {
       SealPack     = "Published"
       Published    = "end"
     }
-    error_message = "A tally of a poll that is final already publishes a pack that is missing."
+    error_message = "A tally of a final poll must publish a missing pack."
   }
 
   assert {
     condition     = [for choice in jsondecode(aws_sfn_state_machine.this.definition).States.IsPublished.Choices : [choice.Variable, choice.Next]] == [["$.pack.state.published", "Published"]]
-    error_message = "A pack that is there is left alone."
+    error_message = "A tally must not change an existing pack."
   }
 }
 
-run "its_steps_are_taken_by_its_own_function_and_again_when_something_passes" {
+run "its_steps_call_their_own_function_and_retry_transient_errors" {
   command = plan
 
   assert {
@@ -60,7 +55,7 @@ run "its_steps_are_taken_by_its_own_function_and_again_when_something_passes" {
 
   assert {
     condition     = [for name in ["SpillBuckets", "WriteParts"] : [jsondecode(aws_sfn_state_machine.this.definition).States[name].MaxConcurrency, jsondecode(aws_sfn_state_machine.this.definition).States[name].ItemsPath]] == [[8, "$.pack.state.groups"], [8, "$.pack.state.part_groups"]]
-    error_message = "First some buckets each, then some parts each, several at once."
+    error_message = "Invocations must run in parallel: first over buckets, then over parts."
   }
 }
 
@@ -69,7 +64,7 @@ run "the_state_machine_may_invoke_both_functions" {
 
   assert {
     condition     = [for statement in jsondecode(output.state_machine_policy_json).Statement : statement.Resource if statement.Sid == "PublishPack" && statement.Action == "lambda:InvokeFunction"] == [var.pack.function_arn]
-    error_message = "It may invoke the function that publishes, and no other."
+    error_message = "The state machine may invoke the publishing function, and no other."
   }
 }
 
@@ -82,6 +77,6 @@ run "without_a_function_for_it_a_tally_ends_with_the_certificate" {
 
   assert {
     condition     = alltrue([for name in ["AlreadyFinal", "Certified"] : jsondecode(aws_sfn_state_machine.this.definition).States[name] == { Type = "Succeed" }]) && !can(jsondecode(aws_sfn_state_machine.this.definition).States.PlanPack)
-    error_message = "Nobody pays for a pack that was not asked for."
+    error_message = "Without a function for packs there must be no steps for them."
   }
 }

@@ -1,15 +1,7 @@
-# Who may start a tally, and what a tally may do.
+# The roles of the tally: who may start it, and its permissions.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-variables {
-  name_prefix       = "votestream-test"
-  count_concurrency = 8
-  function_arn      = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-
-  tallies_table_name = "votestream-test-tallies"
 }
 
 override_resource {
@@ -54,7 +46,7 @@ run "a_schedule_may_start_a_tally_and_nothing_else" {
   }
 }
 
-run "each_role_is_for_its_service_and_for_what_belongs_to_this_deployment" {
+run "each_role_trusts_its_service_for_this_deployment_only" {
   command = plan
 
   assert {

@@ -1,4 +1,4 @@
-# Who may start the count of voters, and under which names.
+# The schedules' role, and the length of names.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -26,7 +26,7 @@ run "a_schedule_may_start_the_count_and_nothing_else" {
       Action   = "lambda:InvokeFunction"
       Resource = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-unique-counter"
     }]
-    error_message = "Of all functions it may start this one."
+    error_message = "The role may start this function only."
   }
 
   assert {
@@ -40,7 +40,7 @@ run "an_invocation_that_comes_too_late_is_dropped" {
 
   assert {
     condition     = [aws_lambda_function_event_invoke_config.this.function_name, aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds, aws_lambda_function_event_invoke_config.this.maximum_retry_attempts] == ["votestream-test-unique-counter", 60, 0]
-    error_message = "The next minute has an invocation of its own."
+    error_message = "A late event must be dropped, because the next minute starts its own invocation."
   }
 }
 

@@ -5,7 +5,6 @@ mock_provider "aws" {
 }
 
 variables {
-  name                        = "votestream-test"
   deletion_protection_enabled = true
 }
 
@@ -14,7 +13,7 @@ run "voters_cannot_sign_up_by_default" {
 
   assert {
     condition     = one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only
-    error_message = "One account a person is what one vote a person rests on."
+    error_message = "One vote per person needs one account per person."
   }
 }
 
@@ -27,7 +26,7 @@ run "voters_can_sign_up_if_enabled" {
 
   assert {
     condition     = !one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only && contains(aws_cognito_user_pool.this.auto_verified_attributes, "email")
-    error_message = "Who comes by themselves has at least shown that the address is theirs."
+    error_message = "People who sign themselves up must verify their address."
   }
 }
 
@@ -36,7 +35,7 @@ run "a_pool_with_voters_in_it_stays" {
 
   assert {
     condition     = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
-    error_message = "With the pool go the voters' identities."
+    error_message = "The pool must be protected, because it holds the voters' identities."
   }
 }
 
@@ -50,7 +49,7 @@ run "a_browser_has_no_secret_and_sends_no_password" {
 
   assert {
     condition     = aws_cognito_user_pool_client.browser.prevent_user_existence_errors == "ENABLED" && aws_cognito_user_pool_client.browser.enable_token_revocation
-    error_message = "Nobody finds out who has an account, and who signs out is signed out."
+    error_message = "Sign-in errors must not reveal accounts, and signing out must revoke tokens."
   }
 
   assert {
@@ -60,7 +59,7 @@ run "a_browser_has_no_secret_and_sends_no_password" {
 
   assert {
     condition     = !aws_cognito_user_pool_client.browser.allowed_oauth_flows_user_pool_client && length(aws_cognito_user_pool_domain.this) == 0
-    error_message = "Cognito's own pages are there only where they may send people back."
+    error_message = "Cognito's own pages need a callback URL."
   }
 }
 
@@ -74,7 +73,7 @@ run "cognitos_own_pages_give_codes_and_never_tokens" {
 
   assert {
     condition     = aws_cognito_user_pool_client.browser.allowed_oauth_flows == toset(["code"]) && aws_cognito_user_pool_client.browser.allowed_oauth_scopes == toset(["openid", "votes/cast"])
-    error_message = "A code is worth nothing without the verifier that the browser kept (PKCE); a token in an address is worth a vote."
+    error_message = "The flow must use codes with PKCE: a code is useless without the browser's verifier, but a token in an address can vote."
   }
 
   assert {
@@ -110,6 +109,6 @@ run "invitations_can_come_from_an_address_of_your_own" {
 
   assert {
     condition     = aws_cognito_user_pool_client.browser.logout_urls == toset(["https://vote.example.org/bye"])
-    error_message = "Cognito sends people only to pages that are named."
+    error_message = "Cognito may redirect to the named pages only."
   }
 }

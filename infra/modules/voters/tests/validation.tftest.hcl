@@ -1,11 +1,10 @@
-# For every rule a value that just passes and one that just fails.
+# For every rule: a value that just passes, and one that just fails.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
 variables {
-  name                        = "votestream-test"
   deletion_protection_enabled = false
 }
 
@@ -94,7 +93,7 @@ run "rejects_a_tier_that_cognito_does_not_have" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_sender_that_is_no_ses_identity" {
+run "rejects_a_sender_without_an_ses_identity" {
   command = plan
 
   variables {

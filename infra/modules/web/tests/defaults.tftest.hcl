@@ -25,7 +25,7 @@ run "only_our_distribution_reads_the_bucket" {
     condition = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Effect == "Allow"] == [
       ["s3:GetObject", "arn:aws:s3:::votestream-test-pages/*", { StringEquals = { "aws:SourceArn" = "arn:aws:cloudfront::111122223333:distribution/E1" } }]
     ]
-    error_message = "Files are read by this distribution, and listed by nobody."
+    error_message = "Only this distribution may read files, and nobody may list them."
   }
 
   assert {
@@ -44,11 +44,11 @@ run "without_cloudfront_the_bucket_has_no_readers" {
 
   assert {
     condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : statement.Effect] == ["Deny"]
-    error_message = "A bucket without a distribution lets nobody in."
+    error_message = "A bucket without a distribution must have no readers."
   }
 }
 
-run "settings_are_for_everybody" {
+run "settings_are_published_with_the_pages" {
   command = plan
 
   assert {
@@ -63,7 +63,7 @@ run "settings_are_for_everybody" {
       title       = "Votestream"
       votes_url   = null
     }
-    error_message = "config.json has what web/README.md says."
+    error_message = "config.json must have the fields that web/README.md documents."
   }
 
   assert {
@@ -103,12 +103,12 @@ run "settings_of_a_show" {
 
   assert {
     condition     = jsondecode(aws_s3_object.config.content).identity == { authority = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abcdefghi", client_id = "client", logout_url = "https://votes.auth.eu-west-1.amazoncognito.com/logout", mode = "cognito", scope = "openid", token = "id" }
-    error_message = "The page knows where voters sign in."
+    error_message = "config.json must name the issuer."
   }
 
   assert {
     condition     = jsondecode(aws_s3_object.config.content).openings
-    error_message = "The page offers voters their own line where the API gives it to them."
+    error_message = "The page must offer openings if the API has them."
   }
 
   assert {
@@ -128,7 +128,7 @@ run "settings_of_a_show" {
 
   assert {
     condition     = jsondecode(aws_s3_object.config.content).texts == { de = { scan = "Scannen oder:" }, en = { vote = "Send" } }
-    error_message = "Texts of your own take the place of ours."
+    error_message = "Custom texts must replace ours."
   }
 }
 
@@ -190,7 +190,7 @@ run "rejects_an_origin_with_a_path" {
   expect_failures = [var.settings]
 }
 
-run "rejects_a_logo_that_is_not_there" {
+run "rejects_a_missing_logo_file" {
   command = plan
 
   variables {

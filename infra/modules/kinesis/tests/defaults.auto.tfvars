@@ -1,0 +1,2 @@
+# Used by each test in this folder, unless the test sets another value.
+name = "votestream-test-votes"
