@@ -35,7 +35,7 @@ def retry_after(event: Mapping[str, Any]) -> str:
 
 
 def refusal_answer(refusal: DoorRefusal, retry_seconds: str) -> DoorAnswer:
-    """Answer why nothing was stored, or that it is not known."""
+    """Answer with the reason why nothing was stored, or that the outcome is unknown."""
     headers = {"Content-Type": "application/json"}
     if refusal.status == THROTTLED.status:
         headers["Retry-After"] = retry_seconds
@@ -45,7 +45,7 @@ def refusal_answer(refusal: DoorRefusal, retry_seconds: str) -> DoorAnswer:
 
 
 def answer_for_vote(reply: Reply, retry_seconds: str) -> DoorAnswer:
-    """Answer what became of one vote."""
+    """Answer whether Kinesis has stored one vote."""
     document = _read(reply)
     if reply.status != _STORED:
         return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE, retry_seconds)
@@ -56,7 +56,7 @@ def answer_for_vote(reply: Reply, retry_seconds: str) -> DoorAnswer:
 
 
 def answer_for_batch(reply: Reply, votes: int, retry_seconds: str) -> DoorAnswer:
-    """Answer what became of each vote of a batch. Kinesis says 200 even if it has stored none."""
+    """Answer whether Kinesis has stored each vote of a batch. Kinesis answers 200 even if it has stored none."""
     document = _read(reply)
     if reply.status != _STORED:
         return refusal_answer(THROTTLED if _throttles(document.get("__type")) else UNAVAILABLE, retry_seconds)

@@ -1,4 +1,4 @@
-"""The core of codes: whether a code votes in this poll, and which of the poll's batches are in force.
+"""The core of codes: whether a code is valid in this poll, and which of the poll's batches are in force.
 
 A code is a token that the operators' key has signed (docs/api.md). The poll's row lists the batches; codes themselves
 are stored nowhere.
@@ -36,7 +36,7 @@ def code_key(setting: str) -> tuple[str, PublicKey]:
     """Return the id and the key in ``<key id>:<SubjectPublicKeyInfo in base64>``, as KMS gives it.
 
     Raises:
-        InvalidSettings: this is no RSA key of a size that is accepted.
+        InvalidSettings: this is not an RSA key of an accepted size.
     """
     key_id, _, encoded = setting.partition(":")
     try:
@@ -47,14 +47,14 @@ def code_key(setting: str) -> tuple[str, PublicKey]:
         modulus, rest = _contents(numbers, 0x02)
         key = PublicKey(int.from_bytes(modulus), int.from_bytes(_contents(rest, 0x02)[0]))
     except (ValueError, IndexError):
-        raise InvalidSettings("VOTESTREAM_CODE_KEY is no key id with a public key behind it") from None
+        raise InvalidSettings("VOTESTREAM_CODE_KEY must be <key id>:<public key in base64>") from None
     if (
         not key_id
         or algorithm != _RSA
         or not MIN_KEY_BITS <= key.modulus.bit_length() <= MAX_KEY_BITS
         or key.exponent < 3
     ):
-        raise InvalidSettings("VOTESTREAM_CODE_KEY is no RSA key that can be used")
+        raise InvalidSettings("VOTESTREAM_CODE_KEY holds no usable RSA key")
     return key_id, key
 
 
@@ -75,7 +75,7 @@ def code_voter(claims: Mapping[str, Any], poll_id: str) -> tuple[str, str]:
     """Return the voter and the batch that a code's verified claims name.
 
     Raises:
-        InvalidToken: this is no code, although the key has signed it.
+        InvalidToken: the key has signed something that is not a code.
         DoorRefused: it is a code for another poll.
     """
     voter = claims.get("sub")
@@ -88,10 +88,10 @@ def code_voter(claims: Mapping[str, Any], poll_id: str) -> tuple[str, str]:
 
 
 class CodeBatches:
-    """Which batches of codes are in force, as one container knows it: of the polls that it has seen last."""
+    """The batches of codes that are in force, for the polls that one container has seen last."""
 
     def __init__(self, table: str, call: Callable[[str, bytes], Reply], now: Callable[[], float]) -> None:
-        """Take the polls table's name, how to call DynamoDB, and the clock (seconds since the epoch)."""
+        """Take the polls table's name, a call of DynamoDB, and the clock (seconds since the epoch)."""
         self._table = table
         self._call = call
         self._now = now
@@ -99,7 +99,7 @@ class CodeBatches:
         self._known: OrderedDict[str, tuple[dict[str, bool] | None, float, float]] = OrderedDict()
 
     def require(self, poll_id: str, batch: str) -> None:
-        """Refuse unless the batch is listed with the poll and is not void. Ask only for codes whose signature is good.
+        """Refuse unless the batch is listed with the poll and is not void. Call it for validly signed codes only.
 
         Raises:
             DoorRefused: the batch is unknown or void.

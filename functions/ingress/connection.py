@@ -12,7 +12,7 @@ from voting.errors import StoreUnavailable
 CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 3.0
 
-# What a connection raises that the other side has closed while it was idle, or while a request was under way.
+# Errors of a connection that the other side has closed, while idle or during a request.
 _DROPPED = (ConnectionError, http.client.BadStatusLine, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -71,7 +71,7 @@ class AwsConnection:
         now: Callable[[], float],
         connect: Callable[[Endpoint], http.client.HTTPConnection] = connection_to,
     ) -> None:
-        """Take what to call, where it is, as whom, and the clock (seconds since the epoch)."""
+        """Take the service, its endpoint, the credentials, and the clock (seconds since the epoch)."""
         self._service = service
         self._connection = connect(endpoint)
         self._signer = RequestSigner(service, credentials, region, endpoint.authority)

@@ -65,7 +65,7 @@ def runtime_from(environ: Mapping[str, str]) -> IngressRuntime:
 
 
 def handle(event: Mapping[str, Any], runtime: IngressRuntime) -> DoorAnswer:
-    """Answer one request; whatever is wrong with it or with the stream is an answer too."""
+    """Answer one request. A bad request and an unavailable stream get an answer, too."""
     try:
         call = read_call(event, runtime.rules)
         reply = runtime.call(call.action, call.body)

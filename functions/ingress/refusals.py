@@ -22,11 +22,11 @@ _MALFORMED_VOTE = (
 )
 _MALFORMED_SIGNED_IN = (
     "Send a JSON object with exactly one string: option (1-64 of A-Z a-z 0-9 _ . -), to a poll_id of 1-64 of "
-    "a-z 0-9 -. Who votes is who has signed in: leave voter out."
+    "a-z 0-9 -. The voter comes from your credentials: leave voter out."
 )
 _MALFORMED_BATCH = (
     'A batch is {"votes": [...]} with 1-500 objects of exactly option and voter '
-    "(1-128 of A-Z a-z 0-9 _ . : @ | + = / -), each voter once; of one that is refused nothing is stored."
+    "(1-128 of A-Z a-z 0-9 _ . : @ | + = / -), each voter once; a refused batch stores nothing."
 )
 
 UNAUTHORIZED = DoorRefusal(401, "unauthorized", "Sign in and send it again with your credentials.")
@@ -44,8 +44,7 @@ UNSUPPORTED_MEDIA_TYPE = DoorRefusal(
 THROTTLED = DoorRefusal(
     429,
     "throttled",
-    "Too many requests at this moment; a vote that is answered with this is not stored. Send it again after the "
-    "seconds in Retry-After.",
+    "Too many requests at this moment; this vote is not stored. Send it again after the seconds in Retry-After.",
 )
 UNAVAILABLE = DoorRefusal(
     503,
@@ -69,14 +68,14 @@ def not_found(*, signed: bool) -> DoorRefusal:
     )
     if signed:
         message += (
-            " What only back ends may call answers this to requests that are not signed "
+            " Calls for back ends also get this answer if they are not signed "
             "(AWS Signature Version 4, service execute-api)."
         )
     return DoorRefusal(404, "not_found", message)
 
 
 class DoorRefused(VotestreamError):
-    """When a request is refused for a reason that its sender is told."""
+    """When a request is refused; the sender learns the reason."""
 
     def __init__(self, refusal: DoorRefusal) -> None:
         """Take the reason."""

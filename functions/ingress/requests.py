@@ -56,7 +56,7 @@ type VoterOf = Callable[[Mapping[str, Any], str], str]
 
 
 class Rules(NamedTuple):
-    """What this deployment lets in.
+    """The requests that this deployment accepts.
 
     Attributes:
         stream: name of the Kinesis stream.
@@ -89,7 +89,7 @@ def read_call(event: Mapping[str, Any], rules: Rules) -> Call:
     poll_id, batch = matched.groups()
     if batch and not rules.batch_enabled:
         raise DoorRefused(not_found(signed=rules.signed_votes))
-    # Whose voter is asked first: a request without credentials learns nothing about its body.
+    # The voter is looked up first: a request without credentials learns nothing about its body.
     if batch or rules.signed_votes:
         _require_signature(context)
     voter = rules.voter_of(event, poll_id) if rules.voter_of is not None and not batch else None
@@ -154,7 +154,7 @@ def _batch(poll_id: str, document: Any, rules: Rules) -> Call:
     entries = {}
     for option, voter in (_vote(vote, None, rules) for vote in votes):
         entries[voter] = _entry(poll_id, option, voter)
-    # PutRecords promises no order, so nobody could say which of two votes of one voter is the last.
+    # PutRecords promises no order, so two votes of one voter in a batch would have no last one.
     if len(entries) != len(votes):
         raise DoorRefused(rules.malformed)
     records = ",".join(f"{{{entry}}}" for entry in entries.values())

@@ -18,18 +18,18 @@ _NEEDED = {
 
 
 class IngressSettings(NamedTuple):
-    """What the function needs to know; each field is the variable ``VOTESTREAM_<FIELD>``.
+    """The function's settings; each field is the variable ``VOTESTREAM_<FIELD>``.
 
     Attributes:
-        audiences: for whom a token must be made, separated by spaces: Cognito's clients, or audiences of the issuer.
+        audiences: the audiences that a token may have, separated by spaces: Cognito's clients or the issuer's.
         batch_enabled: back ends may send batches.
-        code_key: with ``codes``, id and public key of what signs codes (``codes.code_key``); empty otherwise.
-        issuer: what tokens and codes must name as their issuer; empty with ``none`` and ``iam``.
+        code_key: with ``codes``, id and public key of the signing key (``codes.code_key``); empty otherwise.
+        issuer: the issuer that tokens and codes must name; empty with ``none`` and ``iam``.
         polls_table: with ``codes``, the table that lists their batches; empty otherwise.
         stream: name of the Kinesis stream.
         token_scopes: scopes of which an access token needs one, separated by spaces; empty: ID tokens.
-        vote_door: what stands in front of the function.
-        voter_auth: who names the voter.
+        vote_door: the service in front of the function.
+        voter_auth: the source of the voter.
         voter_claim: with ``oidc``, the claim that names the voter; empty otherwise.
     """
 

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for one kind of request: POST / to Kinesis or DynamoDB.
 
-Source: IAM user guide, "Create a signed AWS API request". Our own, because importing botocore's takes more than
-a whole cold start may (docs/decisions). A contract test holds it against botocore's.
+Source: IAM user guide, "Create a signed AWS API request". We do not use botocore's,
+because its import takes longer than a whole cold start may (docs/decisions). A contract test compares the two.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ class Service(NamedTuple):
     Attributes:
         name: in signatures and host names.
         content_type: of its calls.
-        target: what stands before the name of an action.
+        target: the prefix of action names.
     """
 
     name: str
@@ -40,7 +40,7 @@ class RequestSigner:
     """Signs requests to one host; it keeps the key that it derives once a day."""
 
     def __init__(self, service: Service, credentials: RoleCredentials, region: str, host: str) -> None:
-        """Take what is called, whose requests they are, and where they go."""
+        """Take the service, the credentials, and the endpoint."""
         self._service = service
         self._credentials = credentials
         self._region = region
@@ -54,7 +54,7 @@ class RequestSigner:
         day = moment[:8]
         if day != self._day:
             self._key, self._day = self._derived_key(day), day
-        # Sorted by lower-case name, as the signature wants them.
+        # Sorted by lower-case name, as the signature requires.
         headers = {"content-type": self._service.content_type, "host": self._host, "x-amz-date": moment}
         if self._credentials.session_token:
             headers["x-amz-security-token"] = self._credentials.session_token

@@ -25,11 +25,11 @@ _https = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*")
 
 
 class InvalidToken(VotestreamError):
-    """When a token is not to be trusted. Its text never quotes the token."""
+    """When a token is not valid. Its text never quotes the token."""
 
 
 class UnknownKey(InvalidToken):
-    """When a token names a key that is not among the issuer's: it may have a new one."""
+    """When a token names a key that is not among the issuer's: the issuer may have a new key."""
 
 
 class PublicKey(NamedTuple):
@@ -43,7 +43,7 @@ def keys_in(document: bytes) -> dict[str, PublicKey]:
     """Return the RS256 keys of a JWKS (RFC 7517) by key id; keys of other kinds are left out.
 
     Raises:
-        InvalidToken: this is no JWKS.
+        InvalidToken: this is not a JWKS.
     """
     try:
         listed = json.loads(document)["keys"]
@@ -72,7 +72,7 @@ def verified_claims(token: str, keys: Mapping[str, PublicKey], issuer: str, now:
 
     Raises:
         UnknownKey: it names a key that is not in ``keys``.
-        InvalidToken: it is not to be trusted for any other reason.
+        InvalidToken: it is invalid for any other reason.
     """
     parts = token.split(".")
     if len(token) > MAX_TOKEN_CHARACTERS or len(parts) != 3:
@@ -90,7 +90,7 @@ def verified_claims(token: str, keys: Mapping[str, PublicKey], issuer: str, now:
     if claims.get("iss") != issuer:
         raise InvalidToken("of another issuer")
     expires, starts = claims.get("exp"), claims.get("nbf", 0)
-    # True and False are integers for isinstance, and no times.
+    # True and False are integers for isinstance, but not times.
     if (
         isinstance(expires, bool)
         or not isinstance(expires, int | float)
@@ -106,13 +106,13 @@ def cognito_voter(claims: Mapping[str, Any], audiences: tuple[str, ...], scopes:
     """Return the voter whom a user pool's token names: an access token's with ``scopes``, else an ID token's.
 
     Raises:
-        InvalidToken: it is of the other kind, of another client, or has none of the scopes.
+        InvalidToken: its kind, its client or its scopes are wrong.
     """
     if scopes:
         client, use = claims.get("client_id"), "access"
         granted = claims.get("scope")
         if type(granted) is not str or not set(granted.split()).intersection(scopes):
-            raise InvalidToken("without a scope that lets it vote")
+            raise InvalidToken("without a scope for voting")
     else:
         client, use = claims.get("aud"), "id"
     if claims.get("token_use") != use or type(client) is not str or client not in audiences:
@@ -145,7 +145,7 @@ def keys_url(document: bytes, issuer: str) -> str:
     """Return where the issuer's keys are, from its discovery document (OpenID Connect Discovery 1.0, section 4).
 
     Raises:
-        InvalidToken: it is no such document, it is another issuer's, or its keys are not behind https.
+        InvalidToken: it is not such a document, it is another issuer's, or its keys are not behind https.
     """
     try:
         found = json.loads(document)

@@ -1,4 +1,4 @@
-"""Who votes, where credentials name the voter: claims that API Gateway has verified, or a token that is verified here.
+"""The voter that credentials name: claims that API Gateway has verified, or a token that is verified here.
 
 Behind the HTTP API the claims in the event can be trusted: nobody but that API may invoke the function (its
 permission names the API as the source). A public function URL gives no such promise, because any AWS account may
@@ -32,7 +32,7 @@ from voting.errors import StoreUnavailable
 from voting.fields import VOTER
 
 KEYS_KEPT_SECONDS = 3600.0
-# Tokens with made-up key ids must not make us ask the issuer for each of them.
+# Tokens with made-up key ids must not cause a request to the issuer each.
 KEYS_ASKED_AGAIN_SECONDS = 30.0
 MAX_KEYS_BYTES = 65536
 
@@ -49,7 +49,7 @@ def voter_source(
     dynamodb: Callable[[], Call],
     cognito_endpoint: str = "",
 ) -> VoterOf | None:
-    """Return what finds the voter of a request, or None where the body names the voter.
+    """Return a function that finds the voter of a request, or None if the body names the voter.
 
     Args:
         settings: of this function.
@@ -81,7 +81,7 @@ def voter_source(
 def _claims_source(
     settings: IngressSettings, now: Callable[[], float], cognito_endpoint: str
 ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """Return what finds the claims of a request that may be trusted."""
+    """Return a function that finds the verified claims of a request."""
     if settings.vote_door == "http":
         return _gateway_claims
     issuer = settings.issuer
@@ -114,7 +114,7 @@ def _gateway_claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     claims = (authorizer.get("jwt") or {}).get("claims")
     if type(claims) is not dict:
-        raise InvalidToken("no authorizer has seen it")
+        raise InvalidToken("not checked by an authorizer")
     # API Gateway hands every claim over as a text, a list as "[a b]".
     audience = claims.get("aud")
     if type(audience) is str and audience.startswith("[") and audience.endswith("]"):
@@ -139,17 +139,17 @@ class IssuerKeys:
     """The issuer's keys, as one container knows them."""
 
     def __init__(self, fetch: Callable[[], bytes], now: Callable[[], float]) -> None:
-        """Take how to get the JWKS, and the clock."""
+        """Take a function that reads the JWKS, and the clock."""
         self._fetch = fetch
         self._now = now
         self._keys: dict[str, PublicKey] = {}
         self._fetched_at = self._asked_at = float("-inf")
 
     def claims(self, token: str, issuer: str) -> dict[str, Any]:
-        """Return the claims of a token that may be trusted; an unknown key is looked for at the issuer, now and then.
+        """Return the claims of a valid token. An unknown key is looked up at the issuer, at most now and then.
 
         Raises:
-            InvalidToken: the token is not to be trusted.
+            InvalidToken: the token is not valid.
             StoreUnavailable: the keys have never been read, and can't be read at the moment.
         """
         now = self._now()
@@ -173,15 +173,15 @@ class IssuerKeys:
 
 
 def _cause(error: Exception) -> str:
-    # Our own texts quote nothing. Those of others may.
+    # Our own texts quote nothing. Those of libraries may.
     return str(error) if isinstance(error, InvalidToken) else type(error).__name__
 
 
 def fetched(url: str) -> bytes:
-    """Return what is at an http or https URL. A redirect is not followed.
+    """Return the content of an http or https URL. Redirects are not followed.
 
     Raises:
-        OSError, http.client.HTTPException: it can't be had.
+        OSError, http.client.HTTPException: it can't be read.
     """
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")

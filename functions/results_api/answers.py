@@ -1,4 +1,4 @@
-"""Answers as API Gateway takes them: bodies, validators, and how long who may keep them."""
+"""Answers as API Gateway takes them: bodies, validators, and how long caches may keep them."""
 
 import csv
 import hashlib
@@ -15,12 +15,12 @@ from results_api.results import Result, Stage, as_certified
 from voting.final import Final
 from voting.polls import Poll
 
-# While anything can change, a second: a CDN (s-maxage) then asks us once a second, however many watch.
+# While anything can change, a second: a CDN (s-maxage) then asks us once a second, for any number of viewers.
 FRESH_FOR_A_SECOND = "public, max-age=1, s-maxage=1"
 # Neither a final result nor its recount ever changes.
 # A CDN can be told to forget an answer, and a browser cannot: hence the shorter time.
 LASTING = "public, max-age=300, s-maxage=86400"
-# About one voter, or only about this moment.
+# For answers about one voter, or about this moment only.
 NOT_KEPT = "private, no-store"
 
 RETRY_AFTER_SECONDS = 1
@@ -37,12 +37,12 @@ class ProxyAnswer(TypedDict):
 
 
 def poll_answer(request: ResultsRequest, poll: Poll, stage: Stage) -> ProxyAnswer:
-    """Answer what a poll is. All times are epoch ms."""
+    """Answer with a poll. All times are epoch ms."""
     return _answer(request, _json(poll_document(poll, stage)), FRESH_FOR_A_SECOND)
 
 
 def result_answer(request: ResultsRequest, result: Result) -> ProxyAnswer:
-    """Answer how a poll stands."""
+    """Answer with a poll's results."""
     body = result_csv(result) if request.media_type == CSV else _json(result_document(result))
     return _answer(request, body, LASTING if result.is_lasting else FRESH_FOR_A_SECOND)
 
@@ -50,7 +50,7 @@ def result_answer(request: ResultsRequest, result: Result) -> ProxyAnswer:
 def receipt_answer(
     poll: Poll, receipt: Receipt, state: State, opening: Opening | None, *, opening_wanted: bool
 ) -> ProxyAnswer:
-    """Answer what became of a vote, and its opening if that was asked for."""
+    """Answer with the state of a vote, and its opening if the request asks for it."""
     document: dict[str, Any] = {"poll_id": poll.poll_id, "receipt": receipt._asdict(), "state": state}
     if opening_wanted:
         document["opening"] = opening and opening._asdict()
@@ -68,7 +68,7 @@ def refusal_answer(refusal: Refusal) -> ProxyAnswer:
 
 
 def poll_document(poll: Poll, stage: Stage) -> dict[str, Any]:
-    """Return what a poll is and how far it is, as JSON's types."""
+    """Return a poll and its status, as JSON's types."""
     poll = as_certified(poll, stage.final)
     return {
         "poll_id": poll.poll_id,
@@ -82,7 +82,7 @@ def poll_document(poll: Poll, stage: Stage) -> dict[str, Any]:
 
 
 def result_document(result: Result) -> dict[str, Any]:
-    """Return how a poll stands, as JSON's types; what is hidden or not known yet is null."""
+    """Return a poll's results, as JSON's types; hidden and unknown values are null."""
     counts, unique, final = result.counts, result.unique, result.stage.final
     return {
         "poll_id": result.poll.poll_id,
@@ -97,7 +97,7 @@ def result_document(result: Result) -> dict[str, Any]:
             "counted_at": unique.counted_at,
         },
         "turnout": final and final.voters,
-        # The very object that the digest was taken from, so that everybody can check it.
+        # The same object that the digest was computed from, so that anyone can check it.
         "final": final
         and {
             **_certified(final),
@@ -113,7 +113,7 @@ def _certified(final: Final) -> dict[str, Any]:
 
 
 def result_csv(result: Result) -> str:
-    """Return how a poll stands as one line per option (RFC 4180); what is hidden is empty."""
+    """Return a poll's results as one line per option (RFC 4180); hidden values are empty."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(CSV_COLUMNS)

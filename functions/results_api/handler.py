@@ -82,7 +82,7 @@ def _find_key(client: "DynamoDBClient", settings: ResultsSettings) -> FindKey | 
 
 
 def handle(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
-    """Answer one request; what is wrong with it or with the tables at the moment is an answer too."""
+    """Answer one request. A bad request and an unavailable table get an answer, too."""
     try:
         answer = respond(event, runtime)
     except RequestRefused as refused:
@@ -95,7 +95,7 @@ def handle(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
 
 
 def respond(event: dict[str, Any], runtime: ResultsRuntime) -> ProxyAnswer:
-    """Answer a request that is all right, or raise why it is not.
+    """Answer a valid request, or raise the reason to refuse it.
 
     Raises:
         RequestRefused: the request is invalid, or the poll does not exist.

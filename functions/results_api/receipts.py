@@ -1,4 +1,4 @@
-"""Receipts: whether the vote that one was given for is the vote that counts. The choice is never looked at."""
+"""Receipts: whether a receipt's vote is the vote that counts. The choice is never read."""
 
 from enum import StrEnum
 from typing import Annotated, NamedTuple, Protocol
@@ -15,25 +15,25 @@ Sequence = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,56}$")]
 
 
 class Receipt(NamedTuple):
-    """What a voter was given with 202: where the stream holds the vote, and as what."""
+    """The receipt that a voter got with 202: the shard and the sequence number of the vote."""
 
     shard: str
     sequence: str
 
 
 class State(StrEnum):
-    """What became of a receipt's vote."""
+    """The state of a receipt's vote."""
 
     STORED = "stored"  # it is the voter's vote
-    SUPERSEDED = "superseded"  # a later vote of the same voter took its place
-    PENDING = "pending"  # neither yet: it waits in the stream, or the poll's rules refuse it
+    SUPERSEDED = "superseded"  # a later vote of the same voter has replaced it
+    PENDING = "pending"  # not decided yet: it waits in the stream, or the poll's rules refuse it
     REFUSED = "refused"  # the poll is final without it: it came too early or too late, or named no option
     CANCELLED = "cancelled"  # the poll was cancelled: no vote counts
-    EXPIRED = "expired"  # the poll's votes have been deleted: nobody can say any more
+    EXPIRED = "expired"  # the poll's votes have been deleted: the state is unknown
 
 
 class Opening(NamedTuple):
-    """With it anyone finds a voter's line in a results pack (docs/results-pack.md). It proves what was chosen."""
+    """Leads anyone to a voter's line in a results pack (docs/results-pack.md), and so proves the choice."""
 
     poll_id: str
     voter: str
@@ -53,7 +53,7 @@ class FindKey(Protocol):
     """The keys that the salts of results packs are made from."""
 
     def __call__(self, poll_id: str) -> bytes | None:
-        """Return a poll's key, or None if there is none (yet or any more)."""
+        """Return a poll's key, or None if there is none."""
         ...
 
 
@@ -98,7 +98,7 @@ def state_of(
     now_ms: int,
     retention_days: int,
 ) -> State:
-    """Return what has become of a receipt's vote at ``now_ms``.
+    """Return the state of a receipt's vote at ``now_ms``.
 
     Args:
         receipt: as the front door gave it; its shard says where the vote is, its sequence which one it is.
@@ -112,8 +112,8 @@ def state_of(
     Raises:
         StoreUnavailable: a table can't be read at the moment.
     """
-    # Asked before the vote is: what counts has been stored before the poll became final, so a vote that
-    # is not there afterwards never will be. The other way round, it could be stored in between.
+    # Read before the vote: every vote that counts was stored before the poll became final, so a vote that is missing
+    # afterwards stays missing. In the other order it could be stored in between.
     status = stage_of(poll, tallies, now_ms).status
     if status is Status.CANCELLED:
         return State.CANCELLED

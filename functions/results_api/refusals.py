@@ -26,15 +26,15 @@ MALFORMED_RECEIPT = Refusal(
 MALFORMED_OWN_RECEIPT = Refusal(
     400,
     "malformed",
-    "Send shard and sequence as they are in the vote's receipt, each exactly once, and no voter: whose vote it is "
-    "says who has signed in.",
+    "Send shard and sequence as they are in the vote's receipt, each exactly once, and no voter: the voter comes from "
+    "your credentials.",
 )
 NOT_FOUND = Refusal(404, "not_found", "There is nothing under this method and path.")
 UNKNOWN_POLL = Refusal(404, "unknown_poll", "There is no poll with this id.")
 NOT_ACCEPTABLE = Refusal(
     406,
     "not_acceptable",
-    "This can be had as application/json, and results as text/csv too: accept one of them.",
+    "This is available as application/json, results also as text/csv: accept one of them.",
 )
 UNAVAILABLE = Refusal(
     503,
@@ -44,7 +44,7 @@ UNAVAILABLE = Refusal(
 
 
 class RequestRefused(VotestreamError):
-    """When a request can't be answered, for a reason that its sender is told."""
+    """When a request can't be answered; the sender learns the reason."""
 
     def __init__(self, refusal: Refusal) -> None:
         """Take the reason."""

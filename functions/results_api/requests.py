@@ -41,7 +41,7 @@ OFFERED: Mapping[Route, Sequence[str]] = {
 
 
 class ResultsRequest(NamedTuple):
-    """A request that can be answered."""
+    """A valid request."""
 
     route: Route
     poll_id: str
@@ -50,7 +50,7 @@ class ResultsRequest(NamedTuple):
 
 
 class ReceiptQuestion(NamedTuple):
-    """Whose vote a receipt is asked about for."""
+    """A question about a receipt, and the voter that it is about."""
 
     voter: str
     receipt: Receipt
@@ -91,14 +91,14 @@ def read_request(event: Mapping[str, Any]) -> ResultsRequest:
 
 
 def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> ReceiptQuestion:
-    """Return the question in a proxy event: whose vote it is about, and which.
+    """Return the question in a proxy event: the voter and the receipt.
 
-    Where voters sign in, whose vote it is says the token that API Gateway has checked, and the query must not.
-    A KeyError means that it has checked none: a wiring mistake, which must not turn into an answer.
+    If voters sign in, the voter comes from the token that API Gateway has checked, and the query must not name one.
+    A KeyError means that API Gateway has checked no token: a wiring mistake, which must not turn into an answer.
 
     Raises:
-        RequestRefused: ``voter``, ``shard`` or ``sequence`` is missing, given twice, or none, or ``voter`` is given by
-            somebody who has signed in.
+        RequestRefused: ``voter``, ``shard`` or ``sequence`` is missing, repeated or invalid, or the query names a voter
+            although voters sign in.
     """
     query = event.get("multiValueQueryStringParameters") or {}
     signed_in = voter_auth is VoterAuth.COGNITO
@@ -124,15 +124,14 @@ def read_receipt_question(event: Mapping[str, Any], voter_auth: VoterAuth) -> Re
 def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
     """Return the best of what is offered for an Accept header (RFC 9110, 12.5.1), or None if none will do.
 
-    Among equals the first on offer wins. What can't be read is ignored and never a reason to refuse: a range, a
-    weight, or the whole header.
+    Among equals the first on offer wins. An unreadable range, weight or header is ignored, and never refused.
     """
     ranges = _media_ranges(accept or "")
     if not ranges:
         return offered[0]
 
     def quality(media_type: str) -> float:
-        # The most specific range that matches decides, whatever a broader one says.
+        # The most specific matching range decides, even against a broader one.
         for wanted in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
             if wanted in ranges:
                 return ranges[wanted]

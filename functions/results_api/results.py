@@ -1,8 +1,8 @@
-"""How a poll stands: its status, its counts, and what of them may be shown.
+"""A poll's results: its status, its counts, and which of them may be shown.
 
 Counts never go backwards between two reads. Each live row only grows, every read is strongly consistent,
-and nothing is kept from one request to the next: two containers with a memory each would answer in turns
-with newer and older counts. Once the final entry is there it alone is shown, and it never changes.
+and nothing is cached between requests: two containers with a cache each would alternate between newer
+and older counts. Once there is a final entry, only that is shown, and it never changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,23 +15,23 @@ from voting.live import LiveCounts
 from voting.polls import Poll, Visibility
 from voting.unique import UniqueCounts
 
-# Within this time of a final result, the tally counts again by itself, unless its recounts are off.
+# Within this time of a final result, the tally counts again, unless recounts are off.
 RECOUNTED_WITHIN_MS = 24 * 3_600_000
 
 
 class Status(StrEnum):
-    """Where a poll is in its life."""
+    """The status of a poll."""
 
     SCHEDULED = "scheduled"  # it opens later
     OPEN = "open"
-    CLOSING = "closing"  # closes_at has passed; votes that arrived before are still being worked through
+    CLOSING = "closing"  # closes_at has passed; votes that arrived before are still being processed
     COUNTING = "counting"  # closing markers are on their way, or the stored votes are being counted
     FINAL = "final"
     CANCELLED = "cancelled"  # an operator withdrew it: it has no result
 
 
 class ResultSource(Protocol):
-    """What is known of a poll's counts. Every answer is at least as new as its question."""
+    """A poll's counts, as stored. Every answer is at least as new as its question."""
 
     def final(self, poll_id: str) -> Final | None:
         """Return the poll's final result, once there is one.
@@ -42,7 +42,7 @@ class ResultSource(Protocol):
         ...
 
     def recounts(self, poll_id: str) -> Sequence[Final]:
-        """Return what later counts of a final poll came to, in order."""
+        """Return the later counts of a final poll, in order."""
         ...
 
     def is_draining(self, poll_id: str) -> bool:
@@ -55,7 +55,7 @@ class ResultSource(Protocol):
 
 
 class Stage(NamedTuple):
-    """A poll's status, with the final result where that is what makes it final."""
+    """A poll's status, with the final result if there is one."""
 
     status: Status
     final: Final | None
@@ -75,7 +75,7 @@ class OptionResult(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Counts in the poll's order of options, and what was rejected, by reason.
+    """Counts in the poll's order of options, and rejected records by reason.
 
     ``as_of`` is epoch ms: live, the latest arrival that was counted (None: there is none), else the certificate's time.
     """
@@ -86,7 +86,7 @@ class Counts(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All votes of the lines above."""
+        """The sum of the votes."""
         return sum(option.votes for option in self.options)
 
 
@@ -110,7 +110,7 @@ class Result(NamedTuple):
     """A poll's result at one moment; ``counts`` is None while they are hidden.
 
     ``unique`` is None, too, until the first full pass, and before the final where voters are not counted live.
-    ``recounts`` lie beside a final result, and ``is_lasting`` says whether no more of them are expected.
+    ``recounts`` go with a final result, and ``is_lasting`` says whether no more of them are expected.
     """
 
     poll: Poll
@@ -122,7 +122,7 @@ class Result(NamedTuple):
 
 
 def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
-    """Return how far a poll is at ``now_ms`` (the cloud's time)."""
+    """Return the status of a poll at ``now_ms`` (the cloud's time)."""
     if poll.cancelled_at is not None:
         return Stage(Status.CANCELLED, None)
     if now_ms < poll.opens_at:
@@ -139,7 +139,7 @@ def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
 
 
 def as_certified(poll: Poll, final: Final | None) -> Poll:
-    """Return the poll with the title and labels of its certificate, which no edit can change any more."""
+    """Return the poll with the title and labels of its certificate, which edits cannot change."""
     if final is None:
         return poll
     labels = {count.option: count.label for count in final.counts}
@@ -150,7 +150,7 @@ def as_certified(poll: Poll, final: Final | None) -> Poll:
 
 
 def are_visible(visibility: Visibility, status: Status) -> bool:
-    """Return whether a poll's counts may be shown to everybody."""
+    """Return whether a poll's counts are public now."""
     if status is Status.CANCELLED:
         return False
     match visibility:

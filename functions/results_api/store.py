@@ -46,7 +46,7 @@ class TallyTable(_Table):
 
     Raises, in every method:
         StoreUnavailable: the table throttles, times out or fails on its side.
-        StoreRefused: no retry mends it.
+        StoreRefused: a retry would not help.
     """
 
     def final(self, poll_id: str) -> Final | None:
@@ -60,7 +60,7 @@ class TallyTable(_Table):
         return None if row is None else Final.from_row(row)
 
     def recounts(self, poll_id: str) -> list[Final]:
-        """Return what later counts came to (``ResultSource.recounts``).
+        """Return the later counts (``ResultSource.recounts``).
 
         Raises:
             InvalidFinal: an entry was changed after it was written.
@@ -98,7 +98,7 @@ class VoteTable(_Table):
     """``results_api.receipts.StoredVotes`` on DynamoDB. Raises as ``TallyTable`` does."""
 
     def version(self, poll: Poll, voter: str) -> str | None:
-        """Return the version of a stored vote (``StoredVotes.version``), and leave the choice where it is."""
+        """Return the version of a stored vote, and do not read the choice (``StoredVotes.version``)."""
         bucket = poll_bucket(poll.poll_id, bucket_of(voter, poll.bucket_count))
         row = self._item(
             {"poll_bucket": bucket, "voter": voter},

@@ -23,12 +23,12 @@ from voting_aws.clients import (
 from voting_aws.pack_keys import PollKeys, SigningKey
 from voting_aws.polls import PollTable
 
-# Of the groups that wait for an invocation, so that a slow one does not hold up the end.
+# Groups per invocation, so that a slow one does not delay the end.
 GROUPS_PER_INVOCATION = 2
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take one step: ``{"step": name, "state": what the step before returned, …}``."""
+    """Take one step: ``{"step": name, "state": the result of the step before, …}``."""
     return handle(event, lambda: context.get_remaining_time_in_millis() - SLOWEST_CALL_MS, runtime())
 
 
@@ -61,7 +61,7 @@ def runtime() -> PackRuntime:
 
 
 def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: PackRuntime) -> dict[str, Any]:
-    """Take the step that the event names; return what the state machine goes on with."""
+    """Take the step that the event names; return the input of the next step."""
     if event["step"] == "plan":
         return steps.plan(event["poll_id"], event["execution"], runtime).model_dump(mode="json")
     state = PackState.model_validate(event["state"])

@@ -1,4 +1,4 @@
-"""The lines of a results pack: what a stored vote becomes when nobody may learn whose it is."""
+"""The lines of a results pack: stored votes without their voters."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""What a pack has beside its lines: the facts of each part, the manifest, and the signature."""
+"""The other files of a pack: the facts of each part, the manifest, and the signature."""
 
 import hashlib
 import json
@@ -22,13 +22,13 @@ from results_pack.verify_pack import (
 from voting.errors import VotestreamError
 from voting.final import Final
 
-type PartFacts = dict[str, object]  # what the manifest says of a part
+type PartFacts = dict[str, object]  # the manifest's entry for a part
 
 VERIFIER_SOURCE = Path(verify_pack.__file__)
 
 
 class OtherVotes(VotestreamError):
-    """When the stored votes are not those of the certificate."""
+    """When the stored votes do not match the certificate."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def refuse_unknown_options(final: Final, counts: Counter[str]) -> None:
 
 
 def refuse_other_counts(final: Final, counts: Counter[str]) -> None:
-    """Refuse counts that are not those of the certificate.
+    """Refuse counts that do not match the certificate.
 
     Raises:
         OtherVotes: an option has more or fewer votes.
@@ -70,13 +70,13 @@ def refuse_other_counts(final: Final, counts: Counter[str]) -> None:
     ]
     if differences:
         raise OtherVotes(
-            f"the votes that are stored now are not those of the certificate ({', '.join(differences)}), so no pack "
-            f"was written: votes have been deleted after vote_retention_days, or changed; see `votectl audit`"
+            f"the stored votes do not match the certificate ({', '.join(differences)}), so no pack was written: votes "
+            f"have been deleted after vote_retention_days, or changed; see `votectl audit`"
         )
 
 
 def part_facts(content: bytes, number: int, options: int) -> PartFacts:
-    """Return what the manifest says of a part."""
+    """Return the manifest's entry for a part."""
     counted = Counter(content[LINE_BYTES - 1 :: LINE_BYTES])
     return {
         "counts": [counted[option] for option in range(options)],
@@ -87,7 +87,7 @@ def part_facts(content: bytes, number: int, options: int) -> PartFacts:
 
 
 def sealed_files(final: Final, parts: Sequence[Mapping[str, object]], signer: Signer) -> dict[str, bytes]:
-    """Return every file of a pack but its parts, in the order of writing: the manifest comes last."""
+    """Return every file of a pack except its parts, in the order of writing: the manifest comes last."""
     files = {
         CERTIFICATE: final.certificate.encode(),
         KEY: signer.public_key,

@@ -2,9 +2,9 @@
 
 plan ─▶ spill ⟲ (some buckets each, several at once) ─▶ check ─▶ write (some parts each, several at once) ─▶ seal
 
-Each step may be carried out again with the same input, after an error or a lost answer: it writes the same bytes.
-Work files lie apart from packs, below a prefix of the execution. A chunk of a bucket is always the same votes, so an
-invocation that comes too late writes what is there already.
+Each step may be repeated with the same input, after an error or a lost answer: it writes the same bytes. Work files
+are separate from packs, below a prefix of the execution. A chunk of a bucket always holds the same votes, so a late
+invocation writes the same files again.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ from voting.records import PollId
 
 type Clock = Callable[[], int]  # in ms
 
-CHUNK_VOTES = 20_000  # read by one go, about 3 MB
+CHUNK_VOTES = 20_000  # of one chunk, about 3 MB
 PACKS = "packs/"
 WORK = "work/"
 FIRST_BACKOFF_MS = 100
@@ -44,7 +44,7 @@ LONGEST_BACKOFF_MS = 5_000
 
 
 class NoFinal(VotestreamError):
-    """When a pack is wanted of a poll that has no certificate."""
+    """When the poll of a pack has no certificate."""
 
 
 class OtherPack(VotestreamError):
@@ -52,7 +52,7 @@ class OtherPack(VotestreamError):
 
 
 class PackState(BaseModel):
-    """What the steps hand to each other through Step Functions. It names no voter and no choice."""
+    """The state that Step Functions passes between steps. It names no voter and no choice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,7 +65,7 @@ class PackState(BaseModel):
 
 @dataclass(frozen=True)
 class Spilled:
-    """How far a bucket is: its chunks, the voter after whom it goes on, and the votes by option."""
+    """The progress of a bucket: its chunks, the voter to continue after, and the votes by option."""
 
     chunks: int = 0
     last_voter: str | None = None
@@ -77,7 +77,7 @@ class VoteReader(Protocol):
     """The votes table."""
 
     def page(self, poll_bucket: str, after: str | None, limit: int) -> tuple[list[StoredVote], str | None]:
-        """Return at most ``limit`` votes behind a voter, read strongly consistently, and where it goes on.
+        """Return at most ``limit`` votes after a voter, read strongly consistently, and where to continue.
 
         Raises:
             StoreUnavailable: the table throttles or fails on its side.
@@ -97,15 +97,15 @@ class PackRows(Protocol):
         ...
 
     def spilled(self, poll_id: str, work: str, bucket: int) -> Spilled:
-        """Return how far a bucket is."""
+        """Return the progress of a bucket."""
         ...
 
     def all_spilled(self, poll_id: str, work: str) -> Mapping[int, Spilled]:
-        """Return how far each bucket is."""
+        """Return the progress of each bucket."""
         ...
 
     def keep(self, poll_id: str, work: str, bucket: int, spilled: Spilled) -> None:
-        """Keep how far a bucket is."""
+        """Store the progress of a bucket."""
         ...
 
 
@@ -121,7 +121,7 @@ class PackFiles(Protocol):
         ...
 
     def publish(self, name: str, content: bytes) -> bool:
-        """Write a pack's file where there is none; return whether it holds this content now."""
+        """Write a pack's file if it does not exist; return whether it holds this content now."""
         ...
 
     def exists(self, name: str) -> bool:
@@ -131,26 +131,26 @@ class PackFiles(Protocol):
 
 @dataclass(frozen=True)
 class PackRuntime:
-    """What the steps work with."""
+    """The tools of the steps."""
 
     load_poll: Callable[[str], Poll | None]
     votes: VoteReader
     rows: PackRows
     files: PackFiles
     signer: Callable[[], Signer]
-    groups: int  # in how many parts the work of a step is split
+    groups: int  # parts that the work of a step is split into
     sleep_ms: Callable[[float], None]
 
 
 def plan(poll_id: str, execution: str, runtime: PackRuntime) -> PackState:
-    """Say what is to be done, or that the pack is there already.
+    """Plan the work, or report that the pack exists already.
 
     Raises:
         NoFinal: the poll has no certificate.
         PollCancelled: the poll was cancelled.
     """
     final = _final(poll_id, runtime)
-    # Made from the execution's name: carried out again, this step goes on with the same work.
+    # Made from the execution's name: if this step is repeated, it continues the same work.
     work = hashlib.sha256(execution.encode()).hexdigest()[:12]
     if runtime.files.exists(f"{PACKS}{poll_id}/{MANIFEST}"):
         return PackState(poll_id=poll_id, work=work, published=True)
@@ -166,9 +166,9 @@ def plan(poll_id: str, execution: str, runtime: PackRuntime) -> PackState:
 
 
 def spill(state: PackState, buckets: Iterable[int], runtime: PackRuntime, remaining_ms: Clock) -> bool:
-    """Write the lines of buckets into work files by part, or go on; return whether all of them are done.
+    """Write the lines of buckets into work files by part, or continue; return whether all of them are done.
 
-    One chunk is written whatever the time, so that every invocation gets on.
+    Each invocation writes at least one chunk, so that it makes progress.
 
     Raises:
         OtherVotes: a vote is for an option that the certificate does not have.
@@ -232,10 +232,10 @@ def _read_chunk(
 
 
 def check(state: PackState, runtime: PackRuntime) -> None:
-    """Hold the votes that were read against the certificate, before anything of the pack is written.
+    """Compare the votes with the certificate, before anything of the pack is written.
 
     Raises:
-        OtherVotes: they are not the certificate's.
+        OtherVotes: they do not match.
     """
     final = _final(state.poll_id, runtime)
     progress = runtime.rows.all_spilled(state.poll_id, state.work)
@@ -248,10 +248,10 @@ def check(state: PackState, runtime: PackRuntime) -> None:
 
 
 def write(state: PackState, parts: Iterable[int], runtime: PackRuntime) -> None:
-    """Write parts of the pack, and keep what the manifest says of them.
+    """Write parts of the pack, and store their entries for the manifest.
 
     Raises:
-        OtherVotes: a line is there twice.
+        OtherVotes: a line exists twice.
         OtherPack: the bucket holds another part by this name.
     """
     options = len(_final(state.poll_id, runtime).counts)
@@ -299,7 +299,7 @@ def _publish(state: PackState, name: str, content: bytes, runtime: PackRuntime) 
 def _final(poll_id: str, runtime: PackRuntime) -> Final:
     final = runtime.rows.final(poll_id)
     if final is None:
-        raise NoFinal(f"poll {poll_id!r} has no final result yet, and a pack is made of one")
+        raise NoFinal(f"poll {poll_id!r} has no final result yet: wait for it, then publish its pack")
     return final
 
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 CHUNKS = "chunks"
 DONE = "done"
 LAST_VOTER = "last_voter"
-# S3's answer where a file is there already, and where two writers of one file meet: then one of them tries again.
+# S3's answers if the file exists already, and if two writers of one file meet: then one of them tries again.
 TAKEN = "PreconditionFailed"
 MEETING = "ConditionalRequestConflict"
 
 
 def attempt[T](what: str, call: Callable[[], T]) -> T:
-    """Make a call; say of its error only whether it is transient, and its code: its message may quote a key."""
+    """Make a call. Its error becomes ours, with its code only, because its message may quote a key."""
     try:
         return call()
     except (ClientError, BotoCoreError) as error:
@@ -90,11 +90,11 @@ class PackRowTable:
         return attempt("the poll's key can't be read", lambda: self._keys.find_or_make(poll_id))
 
     def spilled(self, poll_id: str, work: str, bucket: int) -> Spilled:
-        """Return how far a bucket is (``PackRows.spilled``)."""
+        """Return the progress of a bucket (``PackRows.spilled``)."""
         return _spilled(self._get(poll_id, spill_entry(work, bucket)))
 
     def all_spilled(self, poll_id: str, work: str) -> dict[int, Spilled]:
-        """Return how far each bucket is (``PackRows.all_spilled``)."""
+        """Return the progress of each bucket (``PackRows.all_spilled``)."""
 
         def read() -> dict[int, Spilled]:
             pages = self._client.get_paginator("query").paginate(
@@ -109,7 +109,7 @@ class PackRowTable:
         return attempt(f"{self._table} can't be read", read)
 
     def keep(self, poll_id: str, work: str, bucket: int, spilled: Spilled) -> None:
-        """Keep how far a bucket is (``PackRows.keep``). The voter where it goes on is gone when it is done."""
+        """Store the progress of a bucket (``PackRows.keep``). A finished bucket has no voter to continue after."""
         row: dict[str, AttributeValueTypeDef] = {
             "poll_id": {"S": poll_id},
             "entry": {"S": spill_entry(work, bucket)},
@@ -171,7 +171,7 @@ class PackBucket:
             yield self._content(name)
 
     def publish(self, name: str, content: bytes) -> bool:
-        """Write a pack's file where there is none (``PackFiles.publish``)."""
+        """Write a pack's file if it does not exist (``PackFiles.publish``)."""
         lock: dict[str, Any] = {}
         if self._lock_days:
             until = self._now() + timedelta(days=self._lock_days)

@@ -1,1 +1,1 @@
-"""The tally: makes a poll's result final, and proves that it is. Its steps are run by Step Functions."""
+"""The tally: makes a poll's result final, and proves it. Step Functions runs its steps."""

@@ -1,4 +1,4 @@
-"""The certificate: what the buckets add up to, held against the live counts, with the proof of the drain."""
+"""The certificate: the sum of the buckets, checked against the live counts, with the proof of the drain."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -115,7 +115,7 @@ def _sum(partials: Mapping[int, Partial], buckets: Collection[int]) -> tuple[Cou
 
 
 def _refuse_the_impossible(options: Counter[str], live: LiveCounts, poll: Poll) -> None:
-    """Every stored vote is an accepted record of its option, so there can't be more of the one than of the other."""
+    """Check that no option has more stored votes than accepted records, because every stored vote was accepted."""
     unknown = options.keys() - poll.option_ids
     if unknown:
         raise ImpossibleCount(f"votes are stored for options that the poll does not have: {sorted(unknown)}")

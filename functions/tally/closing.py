@@ -1,8 +1,8 @@
-"""Putting closing markers: behind every vote that can count, in every open shard and every lane of it.
+"""Putting closing markers after every vote that can count, in every open shard and every lane of it.
 
 A marker is a record like any other, so a consumer that has passed it has passed all that came before it in
-its shard, or in its lane of the shard. Shards that are closed need none: Lambda reads a child only when it
-is through with the child's parents, so a consumer that passes a marker in the child has passed the parents' end.
+its shard, or in its lane of the shard. Closed shards need none: Lambda reads a child only when it has finished
+the child's parents, so a consumer that passes a marker in the child has passed the parents' end.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 from voting.errors import StoreUnavailable
 from voting.markers import marker_ids
 
-# Lambda sorts a shard's records into lanes by partition key, in a way that it does not tell. With n lanes and
-# 24 n random keys a lane goes without a marker once in e^24 = 26,000,000,000 times.
+# Lambda sorts a shard's records into lanes by partition key, in an undocumented way. With n lanes and 24 n random keys
+# a lane gets no marker once in e^24 = 26,000,000,000 times.
 MARKERS_PER_LANE = 24
 
-# How often the shards are listed before it is given up that they stay as they are for a moment.
+# How often the shards are listed before the step gives up: they must stay unchanged for a moment.
 ROUNDS = 10
 PAUSE_MS = 1_000
 
@@ -35,7 +35,7 @@ class MarkerStream(Protocol):
         ...
 
     def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
-        """Put one record per marker, each with a partition key of its own; return the shards that hold them.
+        """Put one record per marker, each with its own partition key; return the shards that hold them.
 
         Raises:
             StoreUnavailable: not all of them are known to be in the stream.
@@ -47,10 +47,10 @@ class Expectations(Protocol):
     """Where a consumer finds that a marker is meant for it."""
 
     def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
-        """Prepare the drain rows of both consumers; what they hold already stays.
+        """Prepare the drain rows of both consumers, and keep their existing content.
 
         Raises:
-            StoreUnavailable: it can't be said whether they are there.
+            StoreUnavailable: it is unknown whether they exist.
         """
         ...
 
@@ -68,14 +68,14 @@ def put_markers(
     rows: Expectations,
     sleep_ms: Callable[[float], None],
 ) -> list[str]:
-    """Put markers until every open shard has its own; return the shards that had to be waited for.
+    """Put markers until every open shard has its own; return those shards.
 
-    A marker that another shard took (the one aimed at has been split or merged meanwhile) proves nothing:
-    then the shards are listed anew, and those that came into being get markers, too. May be called again
-    with the same tally at any time: consumers pass a marker once, however often it is in the stream.
+    A marker in another shard proves nothing: a reshard has replaced the target. Then the shards are listed again, and
+    new ones get markers, too. May be called again with the same tally at any time: consumers pass a marker once, even
+    if the stream holds it several times.
 
     Raises:
-        StoreUnavailable: the stream or the table can't take them now, or is being resharded all the time.
+        StoreUnavailable: the stream or the table can't take them now, or resharding does not end.
     """
     ids = marker_ids(tally_id, markers_per_shard(lanes))
     covered: set[str] = set()
@@ -90,5 +90,5 @@ def put_markers(
             if stream.put_markers(poll_id, ids, shard.hash_key) == {shard.shard_id}:
                 covered.add(shard.shard_id)
         if not covered.issuperset(shard.shard_id for shard in missing):
-            sleep_ms(PAUSE_MS)  # a reshard is under way, and its outcome may not be listed yet
+            sleep_ms(PAUSE_MS)  # a reshard is in progress, and its result may not be listed yet
     raise StoreUnavailable("the stream is being resharded: its open shards don't stay the same")

@@ -1,4 +1,4 @@
-"""Reading the drain rows: which closing markers have been passed, and who has not got that far."""
+"""Reading the drain rows: which closing markers have been passed, and which consumers are behind."""
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class DrainPlace(NamedTuple):
 
 
 class DrainStatus(NamedTuple):
-    """How far the consumers are: markers by consumer, and the places where some are still to be passed."""
+    """The progress of the consumers: markers by consumer, and the places that still wait for some."""
 
     expected: dict[str, int]
     passed: dict[str, int]
@@ -33,7 +33,7 @@ class DrainStatus(NamedTuple):
 def drain_of(
     rows: Mapping[DrainPlace, frozenset[str]], shards: Collection[str], ids: Collection[str]
 ) -> DrainStatus:
-    """Hold the drain rows (ids passed, by place) against the markers that were put into each of the shards."""
+    """Compare the drain rows (ids passed, by place) with the markers of each shard."""
     wanted = frozenset(ids)
     passed = dict.fromkeys(CONSUMERS, 0)
     behind: list[DrainPlace] = []

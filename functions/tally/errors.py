@@ -1,4 +1,4 @@
-"""What ends a tally. Each text is read by an operator, in the execution's cause and in `votectl tally`."""
+"""Errors that end a tally. Operators read their texts in the execution's cause and in `votectl tally`."""
 
 from voting.errors import VotestreamError
 
@@ -6,7 +6,7 @@ __all__ = ["ImpossibleCount", "LanesChanged", "NotDrained", "PollChanged", "Unkn
 
 
 class UnknownPoll(VotestreamError):
-    """When there is no such poll."""
+    """When the poll does not exist."""
 
 
 class PollChanged(VotestreamError):
@@ -14,7 +14,7 @@ class PollChanged(VotestreamError):
 
 
 class NotDrained(VotestreamError):
-    """When a consumer has not passed the closing markers for longer than anybody should wait."""
+    """When a consumer has not passed the closing markers within a day."""
 
 
 class ImpossibleCount(VotestreamError):

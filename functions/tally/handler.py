@@ -36,7 +36,7 @@ GROUPS_PER_INVOCATION = 2
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take one step: ``{"step": name, "state": what the step before returned, …}``."""
+    """Take one step: ``{"step": name, "state": the result of the step before, …}``."""
     return handle(event, lambda: context.get_remaining_time_in_millis() - SLOWEST_CALL_MS, runtime())
 
 
@@ -83,7 +83,7 @@ def runtime() -> TallyRuntime:
 
 
 def handle(event: dict[str, Any], remaining_ms: steps.Clock, runtime: TallyRuntime) -> dict[str, Any]:
-    """Take the step that the event names; return what the state machine goes on with."""
+    """Take the step that the event names; return the input of the next step."""
     state = TallyState.model_validate(event["state"])
     try:
         return _take(event, state, remaining_ms, runtime)

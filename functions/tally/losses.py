@@ -1,8 +1,8 @@
-"""What the writer's event source mapping has lost: records that it gave up and could not keep in the failure bucket.
+"""Records that the writer's event source mapping has lost: given up, and not written to the failure bucket.
 
-Lambda discards such a batch and goes on, and the closing markers behind it are passed. Only CloudWatch tells of it, and
-its counts come late. So a zero counts only once the mapping's count of polls, which comes every minute, reaches beyond
-the last marker. See https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+Lambda discards such a batch and goes on, and the consumer passes the closing markers after it. Only CloudWatch reports
+the loss, and its counts come late. So a zero is trusted only once the mapping's count of polls, which comes every
+minute, reaches beyond the last marker. See https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
 
 from typing import NamedTuple, Protocol
@@ -31,7 +31,7 @@ class WriterMapping(Protocol):
         ...
 
     def losses(self, since_ms: int) -> Losses:
-        """Return what it has lost since then, and up to when that is known.
+        """Return its losses since then, and up to when they are known.
 
         Raises:
             StoreUnavailable: CloudWatch does not answer.
@@ -40,7 +40,7 @@ class WriterMapping(Protocol):
 
 
 class LossVerdict(NamedTuple):
-    """Whether what was lost, or is not known yet, lets a result be certified."""
+    """The known losses, and whether they allow a certificate."""
 
     losses: Losses
     known: bool  # whether the counts reach far enough
@@ -53,12 +53,12 @@ class LossVerdict(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """What was lost and not acknowledged: records or, if only deliveries failed, deliveries."""
+        """Unacknowledged losses: records or, if only deliveries failed, deliveries."""
         return 0 if self.acknowledgement else self.losses.dropped or self.losses.undelivered
 
 
 def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | None) -> LossVerdict:
-    """Judge losses by how far they are known (``known_until``: how far they have to be) and what was acknowledged.
+    """Judge losses by how far they are known (``known_until`` is the goal) and by the acknowledgement.
 
     An acknowledgement covers what the operator saw. If more is lost afterwards, the tally waits again.
     """
@@ -73,10 +73,10 @@ def judge(losses: Losses, known_until: int, acknowledgement: Acknowledgement | N
 
 
 def wait_for(factor: int, mapping: WriterMapping) -> MappingLanes:
-    """Return the mapping's lanes before markers are put; they have to be those that this function was deployed for.
+    """Return the mapping's lanes before markers are put; they must match this function's settings.
 
     Raises:
-        StoreUnavailable: it has others, so a deployment is under way. The state machine tries again.
+        StoreUnavailable: they differ, so a deployment is in progress. The state machine tries again.
     """
     now = mapping.lanes()
     if now.factor != factor:
@@ -88,17 +88,17 @@ def wait_for(factor: int, mapping: WriterMapping) -> MappingLanes:
 
 
 def must_still_be(lanes: MappingLanes, mapping: WriterMapping) -> None:
-    """Check that the mapping has had the lanes that the markers were made for all the time since.
+    """Check that the mapping's lanes have not changed since the markers were put.
 
-    Nothing documents which lane a record goes to while the factor changes, so markers prove nothing then. A factor that
-    was changed and changed back shows in the time of the last change, as any other change of the mapping does.
+    AWS does not document which lane a record goes to while the factor changes, so markers prove nothing then. The time
+    of the last change reveals a factor that was changed and changed back, and any other change of the mapping.
 
     Args:
         lanes: before the markers were put. Older releases kept no factor (0) or no time (0) of them.
         mapping: the mapping.
 
     Raises:
-        LanesChanged: it has others, or was changed in between.
+        LanesChanged: the lanes differ, or the mapping was changed in between.
     """
     if not lanes.factor:
         return

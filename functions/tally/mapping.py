@@ -1,4 +1,4 @@
-"""The vote writer's event source mapping, as Lambda and CloudWatch tell of it (``tally.losses.WriterMapping``)."""
+"""The vote writer's event source mapping, as Lambda and CloudWatch report it (``tally.losses.WriterMapping``)."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,9 @@ POLLED = "PolledEventCount"
 MINUTE = 60
 # How long CloudWatch keeps data of a period (GetMetricData): beyond the first age only the longer period is left.
 PERIODS = ((timedelta(days=15), MINUTE), (timedelta(days=63), 5 * MINUTE), (timedelta(days=455), 60 * MINUTE))
-# How far back the newest count of polls is looked for.
+# How far back the search for the newest count of polls goes.
 LOOKED_BACK = timedelta(hours=1)
-# A mapping in one of these states reads as it will go on to read. In others it is being changed.
+# A mapping in one of these states is not being changed.
 SETTLED = frozenset({"Enabled", "Disabled"})
 
 
@@ -59,7 +59,7 @@ class EventSourceMapping:
         )
 
     def losses(self, since_ms: int) -> Losses:
-        """Return what was lost (``WriterMapping.losses``)."""
+        """Return the losses (``WriterMapping.losses``)."""
         now = datetime.fromtimestamp(self._now_ms() / 1000, UTC)
         mapping = {"EventSourceMappingUUID": self._known(self._uuid)}
         since = max(datetime.fromtimestamp(since_ms / 1000, UTC), now - PERIODS[-1][0])
@@ -68,7 +68,7 @@ class EventSourceMapping:
         undelivered = self._points(
             UNDELIVERED, {"FunctionName": self._known(self._function)}, "Sum", period, since, now
         )
-        # CloudWatch tells of whole minutes.
+        # CloudWatch counts by whole minutes.
         minute = now.replace(second=0, microsecond=0)
         polls = self._points(POLLED, mapping, "SampleCount", MINUTE, minute - LOOKED_BACK, now)
         counted = [moment for moment, samples in polls if samples]

@@ -1,4 +1,4 @@
-"""What one step of a tally hands to the next, through Step Functions."""
+"""The state that Step Functions passes from one step of a tally to the next."""
 
 from typing import Annotated, Any, Self
 
@@ -8,20 +8,17 @@ from voting.records import PollId
 
 
 class TallyState(BaseModel):
-    """A tally as far as it is; times in epoch ms. No step may put a voter or a choice in here.
+    """The progress of a tally; times in epoch ms. No step may store a voter or a choice in it.
 
-    ``ready``, ``already_final``, ``drained``, ``not_before`` and ``wait_seconds`` are what the state machine
-    itself looks at.
+    The state machine itself reads ``ready``, ``already_final``, ``drained``, ``not_before`` and ``wait_seconds``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     poll_id: PollId
     execution: str
-    recount: bool = False  # certify beside a final result that exists already
-    recount_at: int = (
-        0  # when a recount that the tally itself has started may begin; 0: somebody asked for it
-    )
+    recount: bool = False  # add a certificate to an existing final result
+    recount_at: int = 0  # when an automatic recount may begin; 0: an operator asked for it
 
     # begin
     tally_id: str = ""
@@ -34,7 +31,7 @@ class TallyState(BaseModel):
     # put_markers
     shards: tuple[str, ...] = ()
     markers_per_shard: int = 0
-    lanes: int = 0  # that the markers were made for; 0: an older release put them
+    lanes: int = 0  # of the mapping when the markers were put; 0: by an older release
     mapping_changed_at: int = 0  # the last change of the writer's mapping before the markers
     started_at: int = 0  # before the first marker was put
 

@@ -2,7 +2,7 @@
 
 begin ⟲ ─▶ put_markers ─▶ check_drain ⟲ ─▶ count ⟲ (some buckets each, several at once) ─▶ certify
 
-Each may be carried out again with the same input, after an error or a lost answer, without harm.
+Each may be repeated with the same input, after an error or a lost answer, without harm.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ LONGEST_WAIT_SECONDS = 60
 CHECKS_PER_SECOND_OF_WAIT = 10
 MOST_CHECKS = 2_000
 
-# Votes are told apart by the second of their arrival for so long before a poll's end: what comes too late for the
+# For this time before a poll's end, votes are counted by the second of their arrival: votes that are too late for the
 # certificate arrived then. A partial result stays small.
 ARRIVALS_TOLD_APART_SECONDS = 60
 
-# A recount that nobody waits for reads no faster than this, so that the polls that end meanwhile keep their capacity.
+# An automatic recount reads no faster than this, so that other polls that end keep their capacity.
 RECOUNT_READ_UNITS_PER_SECOND = 1_000
 
-# How many places that are behind are named to people.
+# The most places that a message names as behind.
 NAMED = 5
 
 
@@ -59,43 +59,43 @@ class TallyRows(Expectations, Protocol):
         ...
 
     def partial(self, poll_id: str, tally_id: str, bucket: int) -> Partial:
-        """Return what this tally has counted of a bucket; an empty one if nothing yet."""
+        """Return this tally's count of a bucket so far; an empty one if it has not begun."""
         ...
 
     def partials(self, poll_id: str, tally_id: str) -> Mapping[int, Partial]:
-        """Return what this tally has counted, by bucket."""
+        """Return this tally's counts, by bucket."""
         ...
 
     def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
-        """Keep what is counted of a bucket."""
+        """Store the count of a bucket so far."""
         ...
 
     def acknowledgement(self, poll_id: str) -> Acknowledgement | None:
-        """Return an operator's word on lost records, or None."""
+        """Return an operator's acknowledgement of lost records, or None."""
         ...
 
     def final(self, poll_id: str, entry: str) -> Final | None:
-        """Return a certificate, or None where there is none."""
+        """Return a certificate, or None if there is none."""
         ...
 
     def certify(self, final: Final, entry: str) -> bool:
-        """Write a certificate; return False, and change nothing, where there is one already."""
+        """Write a certificate; return False, and change nothing, if there is one already."""
         ...
 
     def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
-        """Tell people how far the tally is."""
+        """Show people the progress of the tally."""
         ...
 
     def hold_lanes(self, poll_id: str, lanes: int) -> None:
         """Let Terraform refuse another parallelization factor of the writer until the lanes are released.
 
         Raises:
-            StoreUnavailable: that can't be noted now.
+            StoreUnavailable: that can't be recorded now.
         """
         ...
 
     def release_lanes(self, poll_id: str) -> None:
-        """End that; harmless if the poll holds no lanes."""
+        """Release the lanes; harmless if the poll holds none."""
         ...
 
 
@@ -109,11 +109,10 @@ class FailedBatches(Protocol):
 
 @dataclass(frozen=True)
 class TallyRuntime:
-    """What a tally works with.
+    """The tools and settings of a tally.
 
-    ``settle_ms``: how long what is approximate may take to become certain. ``metrics_lag_ms``: how far beyond the last
-    marker the mapping's counts have to reach. ``recount_ms``: how long after the final the votes are counted again;
-    0: never.
+    ``settle_ms``: time until approximate facts are certain. ``metrics_lag_ms``: how far beyond the last marker the
+    mapping's counts have to reach. ``recount_ms``: time from the final to the recount; 0: no recount.
     """
 
     load_poll: Callable[[str], Poll | None]
@@ -124,7 +123,7 @@ class TallyRuntime:
     mapping: WriterMapping
     telemetry: Telemetry
     lanes: int  # the vote writer's parallelization factor
-    groups: int  # in how many parts a poll's buckets are counted
+    groups: int  # parts that a poll's buckets are split into
     settle_ms: int
     metrics_lag_ms: int
     recount_ms: int
@@ -135,8 +134,8 @@ class TallyRuntime:
 def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """Say whether the poll is over, and if not, when to ask again.
 
-    A poll's closing time may have moved since its tally was scheduled, so it is read here, each time anew.
-    Arrival times are approximate: only some seconds later can no vote come any more that arrived in time.
+    A poll's closing time may have moved since its tally was scheduled, so each call reads it again.
+    Arrival times are approximate: votes that arrived in time may still come for some seconds.
     From its end to its final result a poll holds the writer's lanes. A recount does not: its poll is final.
 
     Raises:
@@ -145,7 +144,7 @@ def begin(state: TallyState, runtime: TallyRuntime) -> TallyState:
     """
     poll = _poll(state, runtime)
     now, not_before = runtime.now_ms(), max(poll.closes_at + runtime.settle_ms, state.recount_at)
-    # Made from the execution's name: carried out again, this step gives the same one.
+    # Made from the execution's name: if this step is repeated, the id is the same.
     tally_id = hashlib.sha256(state.execution.encode()).hexdigest()[:12]
     already_final = not state.recount and runtime.rows.final(poll.poll_id, FINAL) is not None
     if already_final:
@@ -190,16 +189,15 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
 
 
 def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
-    """Say whether everything that was on its way is in the tables.
+    """Say whether every vote is in the tables.
 
-    That is so when both consumers have passed every marker, and nothing that the writer has given up on
-    waits to be redriven. Lambda may write the last of that a moment after it has gone on to the next batch:
-    so the failure destination counts as empty when it is so some seconds after the last marker was passed.
-    Then nothing may have been lost since the poll was announced, unless an operator has acknowledged it.
+    This needs three things. Both consumers have passed every marker. The failure destination is empty some seconds
+    after the last marker was passed, because Lambda may write a failed batch a moment after it has started the next
+    one. No record was lost since the poll was announced, unless an operator has acknowledged the loss.
 
     Raises:
-        NotDrained: that has been asked for more than a day.
-        LanesChanged: the writer's parallelization factor was changed meanwhile.
+        NotDrained: the drain has not ended within a day.
+        LanesChanged: the writer's parallelization factor was changed in between.
     """
     drain = _drain(state, runtime)
     waiting = runtime.failures.waiting()
@@ -257,10 +255,10 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
 
 
 def count(state: TallyState, buckets: Iterable[int], runtime: TallyRuntime, remaining_ms: Clock) -> bool:
-    """Count buckets, or go on where the last call had to stop; return whether all of them are done.
+    """Count buckets, or continue after the last call; return whether all of them are done.
 
     Raises:
-        StoreUnavailable: what was counted could not be kept.
+        StoreUnavailable: the counts could not be stored.
     """
     return all(_count(state, bucket, runtime, remaining_ms) for bucket in buckets)
 
@@ -297,9 +295,9 @@ class _Unhurried:
 
 @dataclass(frozen=True)
 class Certified:
-    """A certificate as it stands in the tallies table; ``agrees`` with the one that was there before, if any.
+    """A certificate in the tallies table; ``agrees`` says whether it matches the one before, if there is one.
 
-    ``recount_at``: when the votes are to be counted again (epoch ms); 0: not by itself.
+    ``recount_at``: time of the automatic recount (epoch ms); 0: none.
     """
 
     final: Final
@@ -309,14 +307,14 @@ class Certified:
 
 
 def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
-    """Write the final result once; a later one goes beside it.
+    """Write the final result once. A later count becomes a recount.
 
     Raises:
         ImpossibleCount: the numbers contradict each other.
-        PollChanged: these votes were counted by other rules or for other texts than the poll has now.
+        PollChanged: the poll's rules or texts were changed after the votes were counted.
         PollCancelled: the poll was cancelled before its certificate was written.
-        NotDrained: the drain rows do not prove any more what they proved before, or records were lost meanwhile.
-        LanesChanged: the writer's parallelization factor was changed meanwhile.
+        NotDrained: the drain rows no longer prove the drain, or records were lost in between.
+        LanesChanged: the writer's parallelization factor was changed in between.
     """
     poll = _unchanged_poll(state, runtime)
     rows = runtime.rows
@@ -343,14 +341,14 @@ def certify(state: TallyState, runtime: TallyRuntime) -> Certified:
         entry = recount_entry(number) if number else FINAL
         written = rows.certify(final, entry)
         there = final if written else rows.final(poll.poll_id, entry)
-        # Ours are those that were written just now, or by a call whose answer was lost.
+        # A certificate is ours if this call wrote it, or a call whose answer was lost.
         is_ours = there is not None and there.proof.tally_id == state.tally_id
         if first is None:
             first = there
             if not is_ours:  # another tally was quicker
                 final = certificate_beside(first)
         agrees = first is not None and first.votes == final.votes
-        # Two tallies of one poll that ran at once need no recount unless they differ.
+        # Two parallel tallies of one poll need no recount unless they differ.
         if there is None or not (is_ours or (agrees and not state.recount)):
             continue
         differs = there.contradicts
@@ -400,7 +398,7 @@ def _unchanged_poll(state: TallyState, runtime: TallyRuntime) -> Poll:
 
 
 def _wording(poll: Poll) -> str:
-    """Return a digest of what a certificate says beside numbers: in a log, a digest is enough."""
+    """Return a digest of the certificate's texts: in a log, a digest is enough."""
     texts = [poll.title, *(text for option in poll.options for text in (option.id, option.label))]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
@@ -411,7 +409,7 @@ def _drain(state: TallyState, runtime: TallyRuntime) -> DrainStatus:
 
 
 def _losses(state: TallyState, passed_at: int, runtime: TallyRuntime) -> LossVerdict:
-    """Judge what the writer's mapping has lost since the poll was announced."""
+    """Judge the losses of the writer's mapping since the poll was announced."""
     losses = runtime.mapping.losses(_poll(state, runtime).announced_at)
     known_until = passed_at + runtime.metrics_lag_ms
     needed = losses.any or losses.counted_until < known_until

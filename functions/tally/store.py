@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RECORDS_PER_CALL = 500  # PutRecords' limit
-PUTS = 5  # how often what the stream throttles is put again
+PUTS = 5  # retries of records that the stream throttles
 PAUSE_MS = 500
 
-# Where redrive moves what it has brought back; what lies elsewhere in the bucket is not stored yet.
+# Redrive moves redriven batches here. Batches elsewhere in the bucket are not stored yet.
 REDRIVEN_PREFIX = "redriven/"
 
 PAGES = "pages"
@@ -158,14 +158,14 @@ class TallyRowTable:
         return _partial(row) if row else Partial()
 
     def partials(self, poll_id: str, tally_id: str) -> dict[int, Partial]:
-        """Return what this tally has counted, by bucket."""
+        """Return this tally's counts, by bucket."""
         return {
             int(row["entry"]["S"].rpartition("#")[2]): _partial(row)
             for row in self._rows(poll_id, f"{COUNT_PREFIX}{tally_id}#")
         }
 
     def keep(self, poll_id: str, tally_id: str, bucket: int, partial: Partial) -> None:
-        """Keep what is counted of a bucket. The voter where it goes on is gone when it is done."""
+        """Store the count of a bucket so far. A finished bucket has no voter to continue after."""
         row: dict[str, AttributeValueTypeDef] = {
             **_key(poll_id, count_entry(tally_id, bucket)),
             PAGES: {"N": str(partial.pages)},
@@ -181,17 +181,17 @@ class TallyRowTable:
         )
 
     def acknowledgement(self, poll_id: str) -> Acknowledgement | None:
-        """Return an operator's word on lost records, or None."""
+        """Return an operator's acknowledgement of lost records, or None."""
         row = self._get(poll_id, ACKNOWLEDGED)
         return Acknowledgement.model_validate_json(row[ACKNOWLEDGEMENT]["S"]) if row else None
 
     def final(self, poll_id: str, entry: str) -> Final | None:
-        """Return a certificate, or None where there is none."""
+        """Return a certificate, or None if there is none."""
         row = self._get(poll_id, entry)
         return Final.from_row(row) if row else None
 
     def certify(self, final: Final, entry: str) -> bool:
-        """Write a certificate where there is none yet (``TallyRows.certify``)."""
+        """Write a certificate if there is none yet (``TallyRows.certify``)."""
 
         def put() -> bool:
             try:
@@ -207,7 +207,7 @@ class TallyRowTable:
         return attempt(f"{self._table} can't be written", put)
 
     def report(self, poll_id: str, progress: Mapping[str, int | str]) -> None:
-        """Write the progress row anew."""
+        """Replace the progress row."""
         row: dict[str, AttributeValueTypeDef] = _key(poll_id, PROGRESS)
         for name, value in progress.items():
             row[name] = {"N": str(value)} if isinstance(value, int) else {"S": value}

@@ -2,11 +2,11 @@
 
 A schedule starts an invocation a minute for each poll. It counts the buckets that are due, waits for the next ones
 within its minute, and ends. A pass that takes longer than a minute gets help: each new invocation counts buckets that
-nobody else is counting, until nothing is due or its time is up.
+no other invocation is counting, until nothing is due or its time is up.
 
-What keeps the numbers from falling is the lease in a bucket's row. A pass takes it before its first read and writes
-its count only if it still holds it. So a pass whose count is stored began after the pass before it had ended, and
-read each voter that it had read. A lease that expires early, by a wrong clock or a slow call, costs a pass and no more.
+The lease in a bucket's row keeps the numbers from falling. A pass takes it before its first read, and writes its count
+only if it still holds it. So a stored count's pass began after the pass before it had ended, and read all of its
+voters. A lease that expires early, because of a wrong clock or a slow call, only costs a pass.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ LEASE_MS = 60_000
 # How often the schedule starts an invocation. Later buckets are left to the next one.
 PERIOD_MS = 60_000
 
-# Before the next try where no bucket could be counted.
+# Pause before the next try if no bucket could be counted.
 PAUSE_MS = 1_000
 
 
@@ -43,7 +43,7 @@ class BucketState(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """The right to count a bucket. Times are epoch ms, by the clock of who takes it.
+    """The right to count a bucket. Times are epoch ms, by the clock of its holder.
 
     Attributes:
         id: no other lease has it.
@@ -81,7 +81,7 @@ class UniqueRows(Protocol):
         ...
 
     def end(self, poll_id: str, bucket: int, lease: Lease, counted: UniqueCounts) -> bool:
-        """Write a bucket's count and give its lease back; return False, and change nothing, if it is not held."""
+        """Write a bucket's count and release its lease; return False, and change nothing, if it is not held."""
         ...
 
     def live(self, poll_id: str) -> LiveCounts:
@@ -90,7 +90,7 @@ class UniqueRows(Protocol):
 
 
 class PollTelemetry(Telemetry, Protocol):
-    """Where the counter reports what it did."""
+    """Metrics and warnings of the counter."""
 
     def count_for_poll(self, poll_id: str, counts: Mapping[str, int]) -> None:
         """Emit these counts with the poll as one more dimension."""
@@ -108,7 +108,7 @@ class PassOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class CounterRuntime:
-    """What a container keeps between invocations.
+    """The state that a container keeps between invocations.
 
     Attributes:
         load_poll: return a poll, read strongly consistently.
@@ -119,7 +119,7 @@ class CounterRuntime:
         telemetry: metrics and warnings.
         refresh_ms: how old a bucket's count may become before it is due.
         new_lease: return an id that no other pass has.
-        choose: return a number below the one that is given, at random: where to begin among the due buckets.
+        choose: return a random number below the given one: where to begin among the due buckets.
         now_ms: the time, epoch ms.
         sleep_ms: wait.
     """
@@ -147,7 +147,7 @@ class _PacedVotes:
 
     def page(self, poll_bucket: str, after: str | None) -> VotePage:
         page = self._votes.page(poll_bucket, after)
-        # What a page costs is known afterwards: the next one waits for it. Where the time is up, none follows.
+        # The cost of a page is known afterwards, so the next page waits for it. After the deadline there is none.
         self._pace.admit(round(page.read_units), self._remaining_ms)
         return page
 
@@ -157,7 +157,7 @@ def count_voters(poll_id: str, runtime: CounterRuntime, remaining_ms: Clock) -> 
 
     Args:
         poll_id: the poll. If it is final or cancelled, its schedule is ended. If it has not opened or does not exist,
-            nothing is done: it may be about to be created.
+            nothing is done, because it may be created soon.
         runtime: what to work with.
         remaining_ms: how long this invocation may still make calls.
 
@@ -174,7 +174,7 @@ def count_voters(poll_id: str, runtime: CounterRuntime, remaining_ms: Clock) -> 
             runtime.stop_schedule(poll_id)
             return
         states = runtime.rows.buckets(poll_id)
-        if first:  # what the last invocations have left behind, even if this one fails
+        if first:  # the result of earlier invocations, even if this one fails
             _report(poll, states, runtime, Counter())
             first = False
         next_at = _next_due_at(poll, states, runtime)
@@ -197,7 +197,7 @@ def count_voters(poll_id: str, runtime: CounterRuntime, remaining_ms: Clock) -> 
 def _due_at(state: BucketState, runtime: CounterRuntime) -> int:
     """Return when a bucket can be counted next (epoch ms)."""
     refresh_at = 0 if state.counted is None else state.counted.counted_at + runtime.refresh_ms
-    # Or before, if the pass that holds the lease ends.
+    # Or earlier, if the pass that holds the lease ends.
     return refresh_at if state.lease_until is None else max(refresh_at, state.lease_until + 1)
 
 
@@ -206,7 +206,7 @@ def _next_due_at(poll: Poll, states: Mapping[int, BucketState], runtime: Counter
 
 
 def _due(poll: Poll, states: Mapping[int, BucketState], runtime: CounterRuntime) -> Iterator[int]:
-    """Yield the buckets that are due, from a random one on, so that two invocations seldom meet."""
+    """Yield the due buckets from a random one on, so that two invocations seldom meet."""
     now, start = runtime.now_ms(), runtime.choose(poll.bucket_count)
     for number in range(poll.bucket_count):
         bucket = (start + number) % poll.bucket_count
@@ -215,7 +215,7 @@ def _due(poll: Poll, states: Mapping[int, BucketState], runtime: CounterRuntime)
 
 
 def _pass(poll: Poll, bucket: int, runtime: CounterRuntime, remaining_ms: Clock) -> Counter[str]:
-    """Count one bucket; return what it comes to in metrics."""
+    """Count one bucket; return its metrics."""
     partial = Partial()
     try:
         outcome = _count_bucket(poll, bucket, partial, runtime, remaining_ms)

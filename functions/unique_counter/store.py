@@ -65,7 +65,7 @@ class UniqueRowTable:
                 TableName=self._table,
                 Key=_key(poll_id, unique_entry(bucket)),
                 UpdateExpression=f"SET {LEASE} = :mine, {LEASE_UNTIL} = :until",
-                # "It is mine" is for a call that is repeated because its answer was lost.
+                # IT_IS_MINE covers a call that is repeated because its answer was lost.
                 ConditionExpression=(
                     f"({NOBODY_HOLDS_IT} OR {IT_HAS_EXPIRED} OR {IT_IS_MINE}) AND ({NOT_COUNTED_YET} OR {IT_IS_DUE})"
                 ),
@@ -98,7 +98,7 @@ class UniqueRowTable:
         return self._holds(put)
 
     def _holds(self, write: Callable[[], None]) -> bool:
-        """Make a conditional write; return whether its condition held."""
+        """Make a conditional write; return whether its condition was met."""
 
         def try_it() -> bool:
             try:
@@ -127,11 +127,11 @@ class UniqueRowTable:
 
 
 class CountSchedules:
-    """The schedules that start the counter, one a poll, with the poll's id as its name."""
+    """The schedules that start the counter, one per poll, named after the poll."""
 
     # Any: the stubs for this service are not installed; it is one call.
     def __init__(self, group: str, new_client: Callable[[], Any] = lambda: boto3.client("scheduler")) -> None:
-        """Take the group, and how to make a client: most invocations need none."""
+        """Take the group, and a function that creates a client, because most invocations need none."""
         self._group = group
         self._new_client = new_client
 
@@ -140,7 +140,7 @@ class CountSchedules:
 
         Raises:
             StoreUnavailable: the scheduler fails on its side; the next invocation tries again.
-            StoreRefused: no retry mends it.
+            StoreRefused: a retry would not help.
         """
         client = self._new_client()
 

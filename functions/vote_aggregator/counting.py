@@ -1,10 +1,10 @@
 """Add to live rows exactly once, even if a batch is delivered several times or cut differently.
 
-A live row remembers the version of the last record that it has counted. Lambda delivers a shard in
-order and goes on only after a batch has succeeded, so everything up to that version is in the row and
-nothing behind it is. An update adds a batch on the condition that the row ends before the batch begins.
-If that fails, the answer says how far the row is. Only the records behind that are added, on the condition
-that the row has not moved meanwhile. So two invocations at once (a zombie and its retry) take turns.
+A live row stores the version of the last record that it has counted. Lambda delivers a shard in order, and
+continues only after a batch has succeeded. So the row holds every record up to that version, and none after it.
+An update adds a batch on the condition that the row ends before the batch begins. If the condition fails, the
+answer holds the row's version. Then only later records are added, on the condition that the row has not changed.
+So two parallel invocations (a zombie and its retry) take turns.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ class LiveRowStore(Protocol):
             None when it was added; otherwise the version that the row has reached instead.
 
         Raises:
-            StoreUnavailable: it can't be said whether it was added.
-            StoreRefused: it was not added, and asking again would not help.
+            StoreUnavailable: it is unknown whether it was added.
+            StoreRefused: it was not added, and a retry would not help.
         """
         ...
 
@@ -55,12 +55,12 @@ class CountingResult:
 def count(
     additions: Sequence[Addition], rows: LiveRowStore, remaining_ms: Callable[[], int]
 ) -> CountingResult:
-    """Bring the additions into their rows, in the order given, until one fails or time runs out.
+    """Add the additions to their rows, in the given order, until one fails or time runs out.
 
     Args:
         additions: ordered by their first version, one per row.
         rows: the store.
-        remaining_ms: how much time is left in which a call may be started.
+        remaining_ms: the time left for starting a call.
     """
     done = CountingResult()
     for position, addition in enumerate(additions):

@@ -34,7 +34,7 @@ class Addition:
         return max(arrived_at for _, arrived_at in self.records.values())
 
     def counts(self) -> Counter[str]:
-        """Return by how much each attribute grows: ``received`` = ``total`` + all ``rejected#…``."""
+        """Return the growth of each attribute: ``received`` = ``total`` + all ``rejected#…``."""
         counts = Counter(attribute for attribute, _ in self.records.values())
         accepted = sum(n for name, n in counts.items() if name.startswith(OPTION_PREFIX))
         counts[RECEIVED] = len(self.records)
@@ -43,7 +43,7 @@ class Addition:
         return counts
 
     def after(self, version: str) -> "Addition":
-        """Return the records behind a version: a row that has reached it does not hold them yet."""
+        """Return the records after a version, which a row at that version does not hold yet."""
         rest = {v: counted for v, counted in self.records.items() if v > version}
         return Addition(self.poll_id, self.shard, rest)
 

@@ -59,7 +59,7 @@ def runtime() -> AggregatorRuntime:
 def handle(
     event: dict[str, Any], remaining_ms: Callable[[], int], runtime: AggregatorRuntime
 ) -> BatchResponse:
-    """Count a batch's records; report where to start again if some could not be counted."""
+    """Count a batch's records; report where a retry has to start if some could not be counted."""
     records = list(records_in(event))
     try:
         judged = judge(records, runtime.polls)
@@ -79,7 +79,7 @@ def handle(
     }
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
-        # Uncounted records lie behind these markers, so they are retried with them.
+        # These markers are retried together with the uncounted records after them.
         return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
     if first_uncounted is None:
         return all_done()

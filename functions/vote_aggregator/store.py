@@ -57,7 +57,7 @@ class LiveRowTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            # The row is there: both conditions hold for one that is not, or could not have been seen.
+            # The row exists: both conditions are met for a missing row.
             return str(error.response["Item"]["last_version"]["S"])  # type: ignore[typeddict-item]
         except (ClientError, BotoCoreError) as error:
             if is_transient(error):

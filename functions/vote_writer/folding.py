@@ -1,4 +1,4 @@
-"""Fold several votes of one voter in a batch into one: only the last would survive anyway."""
+"""Fold several votes of one voter in a batch into the last one, which would replace the others anyway."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

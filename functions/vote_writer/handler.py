@@ -83,7 +83,7 @@ def build(settings: WriterSettings, telemetry: Telemetry) -> WriterRuntime:
 
 
 def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: WriterRuntime) -> BatchResponse:
-    """Store a batch's votes; report where to start again if some could not be stored in time."""
+    """Store a batch's votes; report where a retry has to start if some could not be stored in time."""
     records = list(records_in(event))
     try:
         judged = judge(records, runtime.polls)
@@ -106,7 +106,7 @@ def handle(event: dict[str, Any], remaining_ms: Callable[[], int], runtime: Writ
     }
     runtime.telemetry.count(balanced(counts, SUMS))
     if passing.retry_from is not None:
-        # Unwritten votes lie behind these markers, so they are retried with them.
+        # These markers are retried together with the unwritten votes after them.
         return retry_from(runtime.telemetry, records, passing.retry_from, passing.cause)
     if first_unwritten is None:
         return all_done()

@@ -26,7 +26,7 @@ class BallotTable:
         """Take the client and the table's name."""
         self._client = client
         self._table = table
-        # The table's name is ours, from the settings; everything that a voter sent is a parameter.
+        # The table's name comes from the settings. All of a voter's input is a parameter.
         self._insert = (
             f"INSERT INTO \"{table}\" VALUE {{'poll_bucket': ?, 'voter': ?, 'option': ?, "
             "'version': ?, 'arrived_at': ?}"
@@ -94,7 +94,7 @@ class BallotTable:
             return _compare(stored, statement.ballot) or WriteOutcome.REFUSED
         if is_transient_code(code):
             return _trouble(code)
-        raise StoreRefused(f"{statement.operation.name} was refused for good: {code}")
+        raise StoreRefused(f"{statement.operation.name} was refused permanently: {code}")
 
 
 def _trouble(code: str | None) -> WriteOutcome:

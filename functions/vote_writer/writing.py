@@ -36,7 +36,7 @@ class WriteOutcome(Enum):
     WRITTEN = auto()
     DUPLICATE = auto()  # INSERT: there is a row, of unknown version
     NOT_OLDER = auto()  # the row holds this version or a newer one
-    REFUSED = auto()  # UPDATE: the row is not older, or there is none: the store did not show it
+    REFUSED = auto()  # UPDATE: the row is not older, or does not exist: the store did not say which
     THROTTLED = auto()  # try again later
     UNAVAILABLE = auto()  # transient failure, most often of the whole call; it may have been carried out
 
@@ -63,7 +63,7 @@ class VoteStore(Protocol):
 
 type Call = Sequence[Statement]
 
-# The builtin ``map``, or one that has several calls under way. It gives the outcomes in the calls' order.
+# The builtin ``map``, or a parallel one. It returns the outcomes in the calls' order.
 type MapCalls = Callable[[Callable[[Call], list[WriteOutcome]], Iterable[Call]], Iterable[list[WriteOutcome]]]
 
 
@@ -82,10 +82,9 @@ class Written:
 class RecentVersions:
     """The versions that this process has recently seen stored, which saves reads.
 
-    A voter who changes their mind within minutes then costs one write unit instead of two (UPDATE at
-    once), and a retried vote costs none. A version in the table only ever grows, so a
-    remembered one can be too old but never wrong. The time limit is for an operator who empties the
-    table and replays the stream.
+    A voter who changes their mind within minutes then costs one write unit instead of two (UPDATE only), and a
+    retried vote costs none. A version in the table only grows, so a remembered one can be too old but never
+    wrong. The time limit is for an operator who empties the table and replays the stream.
     """
 
     CAPACITY = 20_000
@@ -105,8 +104,8 @@ class RecentVersions:
         """Note that the row of each ballot has reached the ballot's version."""
         now = self._now_ms()
         for ballot in ballots:
-            # Never the higher of this and what was known: had that still been trusted, nobody would
-            # have asked the table, and what is not trusted must not come back with a new date.
+            # Never the higher of this and the remembered version. That one has expired, or the table would not have
+            # been asked, and an expired version must not get a new date.
             self._versions[ballot.key] = (ballot.version, now)
             self._versions.move_to_end(ballot.key)
         while len(self._versions) > self.CAPACITY:
@@ -125,7 +124,7 @@ class BallotWriter:
         jitter: Callable[[], float] = random.random,
         pace: Pace | None = None,
     ) -> None:
-        """Take the store, the memory of recent versions, a ``map`` (of a thread pool, say), sleep, and a pace."""
+        """Take the store, the recent versions, a ``map`` (of a thread pool, say), sleep, and a pace."""
         self._store = store
         self._recent = recent
         self._map_calls = map_calls
@@ -134,13 +133,13 @@ class BallotWriter:
         self._pace = pace or unpaced()
 
     def write(self, ballots: Sequence[Ballot], remaining_ms: Callable[[], int]) -> Written:
-        """Write ballots of different rows; what could not be written in time is in ``unwritten``.
+        """Write ballots of different rows; ``unwritten`` holds those that could not be written in time.
 
         Args:
             ballots: at most one per row.
-            remaining_ms: how much time is left in which a call may be started.
+            remaining_ms: the time left for starting a call.
 
-        Anything but throttling and passing failures is raised as the store raises it.
+        Errors of the store are raised, except throttling and transient failures.
         """
         written = Written()
         pending: list[Statement] = []
@@ -156,9 +155,9 @@ class BallotWriter:
         while pending:
             follow_ups, again = self._round(pending, remaining_ms, written)
             pending = follow_ups + again
-            # Follow-ups (an UPDATE after "duplicate") need no pause; what was throttled does.
+            # Follow-ups (an UPDATE after "duplicate") need no pause; throttled statements do.
             pause_ms = backoff_ms * (0.5 + 0.5 * self._jitter()) if again else 0
-            # Statements whose turn comes after the deadline are left to the next invocation at once.
+            # Statements whose turn comes after the deadline are left to the next invocation immediately.
             if remaining_ms() <= max(pause_ms, self._pace.wait_ms()):
                 break
             if again:
@@ -170,10 +169,10 @@ class BallotWriter:
     def _round(
         self, statements: Sequence[Statement], remaining_ms: Callable[[], int], written: Written
     ) -> tuple[list[Statement], list[Statement]]:
-        """Send each statement once; return the follow-ups and those that have to be sent again."""
+        """Send each statement once; return the follow-ups and the statements to retry."""
 
         def execute(call: Call) -> list[WriteOutcome]:
-            # Asked before every call: in a slow hour, or at a slow pace, a round must not outlive the function.
+            # Checked before every call: at a slow pace, a round must not outlive the function.
             in_time = self._pace.admit(len(call), remaining_ms)
             return self._store.execute(call) if in_time else [WriteOutcome.UNAVAILABLE] * len(call)
 
@@ -196,7 +195,7 @@ class BallotWriter:
                             written.changed += 1
                         settled.append(ballot)
                     case WriteOutcome.REFUSED if not statement.row_seen:
-                        # The row was known from memory only: it may have expired since.
+                        # Only the memory knew the row: it may have expired since.
                         follow_ups.append(Statement(WriteOperation.INSERT, ballot))
                     case WriteOutcome.NOT_OLDER | WriteOutcome.REFUSED:
                         written.already_stored += 1

@@ -10,14 +10,14 @@ from voting.errors import StoreUnavailable
 FIRST_BACKOFF_MS = 100
 LONGEST_BACKOFF_MS = 5_000
 
-# In the place of a second: all that arrived before those that are told apart.
+# Stands for all seconds before those that are counted separately.
 EARLIER = 0
 
 
 class VotePage(NamedTuple):
     """Part of a bucket: votes by option, the voter to continue after (None: the end), and the read units it cost.
 
-    ``arrivals``: its votes by the second of their arrival (epoch), from a reader that is asked for them.
+    ``arrivals``: its votes by the second of their arrival (epoch), if the reader was asked for them.
     """
 
     options: Counter[str]
@@ -72,8 +72,7 @@ def count_on(
 ) -> bool:
     """Continue the count at ``partial`` until the bucket or the time ends; return whether it is complete.
 
-    Votes do not change after a complete drain, so a bucket may be counted
-    in several goes.
+    Votes do not change after a complete drain, so a bucket may be counted in several calls.
     """
     backoff_ms = FIRST_BACKOFF_MS
     while partial.counted_at is None:

@@ -29,7 +29,7 @@ class VotestreamError(Exception):
 
 
 class InvalidVote(VotestreamError):
-    """When a record's bytes can't be a vote. Its text never quotes them: ballots stay private."""
+    """When a record's bytes are not a vote. Its text never quotes them: ballots stay private."""
 
 
 class StoreUnavailable(VotestreamError):
@@ -37,9 +37,9 @@ class StoreUnavailable(VotestreamError):
 
 
 class StoreRefused(VotestreamError):
-    """When a table refuses a call or a statement for good. Its text has the error's code, never its message.
+    """When a table refuses a call or a statement permanently. Its text has the error's code, never its message.
 
-    A store's message may quote what it was given: a key, which is a voter, or a value, which is a choice.
+    A store's message may quote a key, which is a voter, or a value, which is a choice.
     """
 
 

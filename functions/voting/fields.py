@@ -1,7 +1,7 @@
 """The patterns of a vote's fields: one place for all doors and consumers.
 
-Text only, so that ``ingress`` can use it without pydantic. Terraform cannot read Python: a contract test holds
-the patterns of infra/modules/api against these.
+Text only, so that ``ingress`` can use it without pydantic. Terraform cannot read Python: a contract test compares
+the patterns of infra/modules/api with these.
 """
 
 POLL_ID = "[a-z0-9-]{1,64}"

@@ -1,6 +1,6 @@
 """The final result of a poll, which ``tally`` certifies once.
 
-The certificate is kept as the very text that its digest was taken from: JSON in the canonical form of RFC 8785.
+The certificate is stored as the text that its digest was computed from: JSON in the canonical form of RFC 8785.
 The digest is the SHA-256 of that text in UTF-8, so readers can check it without this code.
 
 A certificate holds the poll's title and labels. Older certificates hold option ids only, and stay valid.
@@ -26,7 +26,7 @@ from voting.tallies import FINAL
 _LARGEST = 2**53 - 1
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 EpochMs = Annotated[int, Field(ge=0, le=_LARGEST)]
-# As the poll's row had it: the row's own model says what may be written.
+# As in the poll's row, whose own model validates new texts.
 CertifiedText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # ASCII without quotes or spaces: shard ids, consumers' names, execution ids.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,256}$")]
@@ -67,7 +67,7 @@ class Markers(_CertificatePart):
 
 
 class Acknowledgement(_CertificatePart):
-    """An operator's word that a result may be certified although records were lost: these, and no more."""
+    """An operator's consent to certify a result although these records were lost."""
 
     by: CertifiedText
     reason: CertifiedText
@@ -78,7 +78,7 @@ class Acknowledgement(_CertificatePart):
 
 
 class Losses(_CertificatePart):
-    """What the writer's mapping gave up and could not keep since the poll was announced, by CloudWatch's counts."""
+    """The losses of the writer's mapping since the poll was announced, by CloudWatch's counts."""
 
     dropped: Count  # records (DroppedEventCount)
     undelivered: Count  # failed deliveries to the failure bucket (DestinationDeliveryFailures)
@@ -87,15 +87,15 @@ class Losses(_CertificatePart):
 
     @property
     def any(self) -> bool:
-        """Whether something was lost."""
+        """Whether records were lost."""
         return bool(self.dropped or self.undelivered)
 
 
 class Proof(_CertificatePart):
-    """Why nothing that counts was still on its way when the votes were counted."""
+    """The proof that every vote was in the tables when the votes were counted."""
 
     tally_id: Identifier
-    shards: Annotated[tuple[Identifier, ...], Field(min_length=1)]  # that the markers went to
+    shards: Annotated[tuple[Identifier, ...], Field(min_length=1)]  # of the markers
     markers: Annotated[dict[Identifier, Markers], Field(min_length=1)]  # by consumer
     started_at: EpochMs  # before the first marker was put
     drained_at: EpochMs  # every marker had been passed by then
@@ -109,7 +109,7 @@ class Proof(_CertificatePart):
         if any(markers.passed < markers.expected for markers in self.markers.values()):
             raise ValueError("a consumer has not passed every marker")
         if self.losses is not None and self.losses.any and self.losses.acknowledged is None:
-            raise ValueError("records were lost, and nobody has acknowledged it")
+            raise ValueError("records were lost, and no operator has acknowledged it")
         return self
 
 
@@ -121,9 +121,9 @@ class LateArrival(_CertificatePart):
 
 
 class Contradiction(_CertificatePart):
-    """How a recount differs from the certificate beside which it lies.
+    """How a recount differs from the certificate.
 
-    ``arrivals`` tells the last seconds before the poll's end apart; ``earlier`` are votes that arrived before these.
+    ``arrivals`` has the last seconds before the poll's end, one by one; ``earlier`` counts votes before these.
     """
 
     digest: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]  # of the certificate
@@ -135,7 +135,7 @@ class Contradiction(_CertificatePart):
 class Final(_CertificatePart):
     """A poll's final result. All times are epoch ms; impossible numbers are refused.
 
-    ``title`` is None in old certificates only. ``contradicts`` is set in a recount only, and if it differs.
+    ``title`` is None in old certificates only. ``contradicts`` is set only in a recount that differs.
     """
 
     poll_id: PollId
@@ -155,7 +155,7 @@ class Final(_CertificatePart):
         if sum(count.votes for count in self.counts) != self.voters:
             raise ValueError("the counts do not add up to voters")
         if self.live.accepted - self.voters != self.live.repeated:
-            raise ValueError("accepted - voters is not what was repeated")
+            raise ValueError("repeated is not accepted - voters")
         if self.certified_at < self.proof.counted_at:
             raise ValueError("certified_at lies before counted_at")
         return self
@@ -167,7 +167,7 @@ class Final(_CertificatePart):
 
     @property
     def votes(self) -> dict[str, int]:
-        """Votes by option id: what two counts of one poll must agree in."""
+        """Votes by option id, which two counts of one poll must agree on."""
         return {count.option: count.votes for count in self.counts}
 
     @cached_property
@@ -176,7 +176,7 @@ class Final(_CertificatePart):
         return hashlib.sha256(self.certificate.encode()).hexdigest()
 
     def to_row(self, entry: str = FINAL) -> Row:
-        """Return the tallies table's item; a recount gives the entry that it goes to instead."""
+        """Return the tallies table's item; a recount names its own entry."""
         return {
             "poll_id": {"S": self.poll_id},
             "entry": {"S": entry},
@@ -190,7 +190,7 @@ class Final(_CertificatePart):
 
         Raises:
             PollCancelled: the poll was cancelled.
-            InvalidFinal: the item is not a certificate, or not the one that its digest was taken from.
+            InvalidFinal: the item is not a certificate, or does not match its digest.
         """
         if CANCELLED_AT in row and CERTIFICATE not in row:
             raise PollCancelled(f"poll {row['poll_id']['S']!r} was cancelled: it has no final result")
@@ -206,7 +206,7 @@ class Final(_CertificatePart):
 
 
 def cancelled_row(poll_id: str, cancelled_at: int) -> Row:
-    """Return the tallies table's item that stands where the certificate of a cancelled poll would."""
+    """Return the tallies table's item that takes the place of a cancelled poll's certificate."""
     return {
         "poll_id": {"S": poll_id},
         "entry": {"S": FINAL},

@@ -33,10 +33,10 @@ def all_done() -> BatchResponse:
 
 
 def retry_from(telemetry: Telemetry, records: Sequence[Record], retry_from: str, cause: str) -> BatchResponse:
-    """Answer that everything from version ``retry_from`` on has to be retried, and log it.
+    """Answer that every record from version ``retry_from`` on has to be retried, and log it.
 
-    Lambda checkpoints at the lowest sequence number reported and retries from there on, whatever else
-    is in the list (Lambda developer guide, "Reporting batch item failures"). So one entry is enough.
+    Lambda checkpoints at the lowest reported sequence number and retries from there on (Lambda developer
+    guide, "Reporting batch item failures"). So one entry is enough.
     """
     reported = sum(version_of(record.sequence) >= retry_from for record in records)
     sequence = sequence_of(retry_from)

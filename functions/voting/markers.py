@@ -1,4 +1,4 @@
-"""Closing markers: records behind a poll's last vote. They prove that a consumer has read that far."""
+"""Closing markers: records after a poll's last vote. They prove that a consumer has read that far."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class DrainRows(Protocol):
     """The drain rows of one consumer."""
 
     def passed(self, poll_id: str, shard: str, ids: Sequence[str]) -> bool:
-        """Note that markers have been passed; return False when no tally expects any here.
+        """Record that markers have been passed; return False if no tally expects any here.
 
-        Noting them again changes nothing.
+        Recording them again changes nothing.
 
         Raises:
-            StoreUnavailable: it can't be said whether they were noted.
-            StoreRefused: they were not, and asking again would not help.
+            StoreUnavailable: it is unknown whether they were recorded.
+            StoreRefused: they were not recorded, and a retry would not help.
         """
         ...
 
@@ -50,7 +50,7 @@ def pass_markers(
     rows: DrainRows,
     remaining_ms: Callable[[], int],
 ) -> Passing:
-    """Pass the markers of a batch that have nothing undone before them.
+    """Pass the markers of a batch that come after finished records only.
 
     Call it when the batch's votes are done. A passed marker promises that everything before it is in the tables.
 
@@ -59,7 +59,7 @@ def pass_markers(
         done_before: the version from which the batch is retried; None: all of it is done.
         shard: where the batch comes from.
         rows: the store.
-        remaining_ms: how much time is left in which a call may be started.
+        remaining_ms: the time left for starting a call.
     """
     by_poll: dict[str, list[Marker]] = {}
     for marker in markers:

@@ -2,8 +2,8 @@
 
 Every metric is a count per invocation. The functions write them to their logs in CloudWatch's embedded
 metric format, in the namespace ``Votestream``, with the dimensions ``environment`` and ``service``. The metrics of a
-single poll have the dimension ``poll_id`` besides.
-A retry counts its records again: metrics show what a consumer did, the tallies table holds the results.
+single poll also have the dimension ``poll_id``.
+A retry counts its records again: metrics show the work of a consumer, the tallies table holds the results.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ NAMESPACE = "Votestream"
 
 
 class Metric(StrEnum):
-    """Names, each with what it counts. Each reason to reject a record has a metric too (``REJECTED``)."""
+    """Names of metrics, each with its meaning. Each reason to reject a record has a metric too (``REJECTED``)."""
 
     # both consumers; received = accepted + rejected
     RECORDS_RECEIVED = "RecordsReceived"  # all records of a batch except closing markers
     VOTES_ACCEPTED = "VotesAccepted"  # records that passed the poll's rules
     RECORDS_REJECTED = "RecordsRejected"  # records that failed the poll's rules, all reasons together
     RECORDS_REPORTED_FAILED = "RecordsReportedFailed"  # returned to the mapping for a retry
-    RECORDS_UNACCOUNTED = "RecordsUnaccounted"  # how far the consumer's own sums differ: a bug if not 0
+    RECORDS_UNACCOUNTED = "RecordsUnaccounted"  # difference of the consumer's own sums: a bug if not 0
 
     MARKERS_PASSED = "MarkersPassed"  # closing markers of a tally; every record before them is done
     MARKERS_IGNORED = "MarkersIgnored"  # closing markers that no tally waits for
@@ -85,7 +85,7 @@ JUDGED = (Metric.RECORDS_RECEIVED, (Metric.VOTES_ACCEPTED, *REJECTED.values()))
 
 
 class Telemetry(Protocol):
-    """Where a consumer reports what it did. Callers never pass a voter or a choice."""
+    """Metrics and warnings of a consumer. Callers never pass a voter or a choice."""
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Emit these counts, by metric name, as one set of metrics."""
@@ -115,10 +115,9 @@ def judged_counts(received: int, judged: Judged) -> dict[str, int]:
 
 
 def balanced(counts: Mapping[str, int], sums: Sums) -> dict[str, int]:
-    """Return the counts with ``RecordsUnaccounted``: by how much they miss the sums, 0 if all is well.
+    """Return the counts with ``RecordsUnaccounted``, the difference between the sums and their parts: 0 if all is well.
 
-    An alarm watches it. Both sides of each sum come from the same invocation, so the sums hold exactly,
-    whatever is still on its way elsewhere.
+    An alarm watches it. Both sides of each sum come from the same invocation, so they are always equal.
     """
     missing = sum(abs(counts[whole] - sum(counts[part] for part in parts)) for whole, parts in sums)
     return {**counts, Metric.RECORDS_UNACCOUNTED: missing}

@@ -1,9 +1,8 @@
-"""Pacing: a lane sends no more writes a second than its share of the table, evenly, so that nothing is throttled.
+"""Pacing: a lane sends its share of the table's writes per second, evenly, so that nothing is throttled.
 
-What a table refuses for capacity has to be sent again, and how much that is depends on guesses about batches
-and backoffs. A pace hands the capacity out beforehand: each lane (one of shards x parallelization factor) gets
-an equal part, and a backlog drains at a flat, chosen rate. Every statement that is sent counts, because DynamoDB
-charges every one: first votes, changed ones, refused ones, and those that are sent again.
+Throttled writes have to be sent again, and their number depends on batches and backoffs. A pace divides the capacity
+beforehand: each lane (one of shards x parallelization factor) gets an equal part, and a backlog drains at a flat,
+chosen rate. Every statement counts, because DynamoDB charges for each: first votes, changes, refused ones and retries.
 """
 
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from threading import Lock
 class Pace:
     """The moments at which a lane may send, one after another. Safe for several threads.
 
-    Nothing is saved up while a lane is idle: in any second it sends at most its rate and one call more. While
-    an invocation that Lambda has given up runs on beside its successor, both keep a pace of their own.
+    An idle lane saves nothing up: in any second it sends at most its rate and one call more. If an invocation that
+    Lambda has given up still runs beside its successor, each keeps its own pace.
     """
 
     def __init__(
@@ -28,7 +27,7 @@ class Pace:
         self._lock = Lock()
 
     def admit(self, writes: int, remaining_ms: Callable[[], float]) -> bool:
-        """Wait until a call of so many writes may be sent; return False at once if its time is up before that."""
+        """Wait until a call of so many writes may be sent; return False immediately if that is after the deadline."""
         with self._lock:
             now = self._now_ms()
             turn = max(self._next_turn, now)
@@ -45,5 +44,5 @@ class Pace:
 
 
 def unpaced() -> Pace:
-    """Return a pace that holds nothing back but what is out of time."""
+    """Return a pace without a rate: it refuses only calls after the deadline."""
     return Pace(0, now_ms=lambda: 0.0, sleep_ms=lambda _: None)

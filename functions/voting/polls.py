@@ -16,8 +16,8 @@ from voting.texts import STORED, Text, is_stored
 MAX_OPTIONS = 200  # one live row holds a number per option; its update expression must stay under 4 KB
 DEFAULT_BUCKETS = 64
 MS_PER_DAY = 86_400_000
-# Every time of a new poll lies before this, 2100-01-01T00:00Z: later ones are typing errors, and Python, DynamoDB's
-# TTL and EventBridge Scheduler stop at different years.
+# Every time of a new poll must be before this, 2100-01-01T00:00Z: later ones are typing errors, and Python, DynamoDB's
+# TTL and EventBridge Scheduler end at different years.
 END_OF_TIME_MS = 4_102_444_800_000
 
 
@@ -32,7 +32,7 @@ class Visibility(StrEnum):
 class Option(BaseModel):
     """One answer of a poll."""
 
-    # A copy with another label is not validated by itself: the poll that it gets into does that.
+    # A copy with another label is not validated here, but in the poll that it becomes part of.
     model_config = ConfigDict(frozen=True, extra="ignore", revalidate_instances="always")
 
     id: OptionId
@@ -42,13 +42,13 @@ class Option(BaseModel):
 class Poll(BaseModel):
     """One row of the polls table. All times are epoch ms by the cloud's clock.
 
-    ``announced_at`` is the arrival time from which the poll exists for votes. It lies a little after
-    the moment at which the row was written, so that "unknown_poll" is a matter of a vote's arrival and
-    never of when a consumer looked: a redelivered record is judged the way it was the first time.
-    ``earliest_closes_at`` is there when ``closes_at`` has been moved while votes came in: the earliest that
-    it has been since, and so what the first votes expire by.
-    ``cancelled_at`` is there when the poll has been cancelled: votes that arrive then or later do not count, and
-    the poll never gets a certificate. Nothing takes it back.
+    ``announced_at`` is the arrival time from which the poll exists for votes. It is a little later than the moment at
+    which the row was written. So "unknown_poll" depends on a vote's arrival, and never on when a consumer looked: a
+    redelivered record is judged the way it was the first time.
+    ``earliest_closes_at`` is set if ``closes_at`` was moved while votes came in: its earliest value since then, which
+    decides when the first votes expire.
+    ``cancelled_at`` is set if the poll has been cancelled: votes that arrive then or later do not count, and the poll
+    never gets a certificate. A cancellation is permanent.
     Additional attributes are ignored, so that an older consumer can read a newer row.
     """
 
@@ -104,7 +104,7 @@ class Poll(BaseModel):
     def first_votes_expire_at(self, retention_days: int) -> int | None:
         """Return from when on a stored vote of this poll may be deleted (epoch ms), or None for never (0 days).
 
-        A row keeps the date that it was written with, however the closing time is moved afterwards.
+        A row keeps its date, even if the closing time is moved afterwards.
         """
         if not retention_days:
             return None
@@ -125,16 +125,16 @@ def poll_bucket(poll_id: str, bucket: int) -> str:
 class PollCache:
     """Polls by id, each looked up at most once per ``ttl_ms``; an unknown poll is remembered as unknown.
 
-    A remembered "unknown" answers only for votes that arrived before it was looked up, and for those it
-    does for good: a poll that was opened a second ago must not be refused for the rest of the cache's
-    time, and a poll can't be created for arrivals that have been (``Poll.announced_at``).
+    A remembered "unknown" answers only for votes that arrived before the look-up, and for those permanently. A poll
+    that was opened a second ago must not be refused until the cache expires, and a poll can't be created for past
+    arrivals (``Poll.announced_at``).
     """
 
     # Votes can name any poll id, so the cache must not grow with invented ones.
     CAPACITY = 10_000
-    # A remembered "unknown" is trusted for arrivals older than the look-up by at least this, and no vote is
-    # judged that arrived later than now by more than this: how far the clock here and the one that stamps
-    # arrivals may differ. Kinesis promises no accuracy of its stamps.
+    # The largest difference between our clock and the one that stamps arrivals. A remembered "unknown" is trusted for
+    # arrivals that are at least this much older than the look-up, and a vote that arrived later than now by more than
+    # this is not judged. Kinesis promises no accuracy of its stamps.
     CLOCK_SKEW_MS = 1_000
 
     def __init__(
@@ -153,10 +153,10 @@ class PollCache:
         """Return each poll, or None for one that does not exist.
 
         Args:
-            latest_arrivals: poll id to the latest arrival (epoch ms) of the votes in hand for it.
+            latest_arrivals: poll id to the latest arrival (epoch ms) of its votes in the batch.
 
         Raises:
-            StoreUnavailable: from ``load``; what it gave before is remembered. Or an arrival lies ahead of the clock:
+            StoreUnavailable: from ``load``, whose earlier results are remembered. Or an arrival is ahead of the clock:
                 until then a poll may be created or moved, and the same vote would be judged in two ways.
         """
         now = self._now_ms()
@@ -188,6 +188,6 @@ class PollCache:
         if now < looked_up_at:  # the clock was put back: the entry's age is unknown
             return False
         if poll is None:
-            # For good: a poll that is created later is announced for later arrivals only.
+            # Permanently: a poll that is created later is announced for later arrivals only.
             return latest_arrival < looked_up_at - self.CLOCK_SKEW_MS
         return now - looked_up_at < self._ttl_ms

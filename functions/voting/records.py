@@ -1,8 +1,7 @@
 """Kinesis records as the event source mapping delivers them, and the votes and markers inside them.
 
-The voter is the record's partition key, because the front door vouches for that and for nothing in
-the body. A vote's data holds the poll and the option, a closing marker's the poll and the marker, and
-no other field.
+The voter is the record's partition key, because the front door vouches for the key, and not for the body.
+A vote's data holds the poll and the option, a closing marker's the poll and the marker, and no other field.
 """
 
 import binascii
@@ -27,7 +26,7 @@ MarkerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 # Dictionaries, not models: making an object for each record takes twice as long as validating it.
 @with_config(ConfigDict(extra="forbid", strict=True))
 class VoteData(TypedDict):
-    """What a record's data says: the wire model, as the front door's template builds it."""
+    """The data of a record: the wire model, as the front door's template builds it."""
 
     poll_id: PollId
     option: OptionId
@@ -35,14 +34,14 @@ class VoteData(TypedDict):
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class MarkerData(TypedDict):
-    """What a closing marker's data says. The front door builds no such record; only the tally's role may."""
+    """The data of a closing marker. The front door builds no such record; only the tally's role may put one."""
 
     marker: MarkerId
     poll_id: PollId
 
 
 class Vote(NamedTuple):
-    """One vote: who, where, what, when (epoch ms of Kinesis arrival), and which of the voter's votes."""
+    """One vote: voter, poll, option, arrival at Kinesis (epoch ms), and version."""
 
     poll_id: str
     voter: str
@@ -52,7 +51,7 @@ class Vote(NamedTuple):
 
 
 class Marker(NamedTuple):
-    """One closing marker: whose, which, and where in its shard."""
+    """One closing marker: its poll, its id, and its place in the shard."""
 
     poll_id: str
     marker_id: str
@@ -80,14 +79,14 @@ def version_of(sequence: str) -> str:
 
 
 def sequence_of(version: str) -> str:
-    """Return the sequence number that ``version_of`` made this version of."""
+    """Return the sequence number of a version (the inverse of ``version_of``)."""
     return version.lstrip("0") or "0"
 
 
 def records_in(event: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the records of a Kinesis event in delivery order.
 
-    A KeyError means that the event is not one of Kinesis's: a wiring mistake, not a bad vote.
+    A KeyError means that the event does not come from Kinesis: a wiring mistake, not a bad vote.
     """
     for entry in event["Records"]:
         kinesis = entry["kinesis"]
@@ -116,8 +115,8 @@ def read_vote(record: Record) -> Vote:
     try:
         data: VoteData = _vote_data.validate_json(binascii.a2b_base64(record.data))
         _voter.validate_python(record.voter)
-    # ValueError covers binascii.Error and text that is no UTF-8. "from None": pydantic's message
-    # quotes the input, and the input is a voter's ballot.
+    # ValueError covers binascii.Error and text that is not UTF-8. "from None": pydantic's message quotes the input,
+    # and the input is a voter's ballot.
     except (ValidationError, ValueError):
         raise InvalidVote(f"record {record.sequence} is not a vote") from None
     return Vote(data["poll_id"], record.voter, data["option"], record.arrived_at, version_of(record.sequence))

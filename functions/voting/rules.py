@@ -27,7 +27,7 @@ class Accepted(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A record that does not count. ``poll_id`` is None when no existing poll can be named for it."""
+    """A record that does not count. ``poll_id`` is None if it names no existing poll."""
 
     version: str
     arrived_at: int
@@ -47,7 +47,7 @@ class Judged(NamedTuple):
 
 
 class PollSource(Protocol):
-    """What the rules need of the poll cache."""
+    """The part of the poll cache that the rules need."""
 
     def polls_for(self, latest_arrivals: Mapping[str, int]) -> Mapping[str, Poll | None]:
         """Return each poll, or None for one that does not exist (``PollCache.polls_for``)."""
@@ -101,7 +101,7 @@ def judge(records: Iterable[Record], polls: PollSource) -> Judged:
         poll = known[vote.poll_id]
         reason = reason_to_reject(vote, poll)
         if reason is None:
-            assert poll is not None  # noqa: S101 - what reason_to_reject has just established, for mypy
+            assert poll is not None  # noqa: S101 - for mypy: reason_to_reject has checked it
             accepted.append(Accepted(vote, poll))
         else:
             # Votes for unknown polls are counted together, so that invented ids create no rows.

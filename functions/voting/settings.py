@@ -1,7 +1,7 @@
 """Settings: the environment of a function as a frozen model.
 
-Terraform sets the variables, a contract test holds its keys against these fields, and nothing but a
-handler passes ``os.environ`` in. (pydantic-settings would do the same, but adds 45 ms to every cold start.)
+Terraform sets the variables, a contract test compares its keys with these fields, and only handlers pass
+``os.environ`` in. (pydantic-settings would do the same, but adds 45 ms to every cold start.)
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ RetentionDays = Annotated[int, Field(ge=0, le=3650)]  # 0: never deleted
 
 
 class VoterAuth(StrEnum):
-    """Where the voter's identity comes from."""
+    """The source of the voter's identity."""
 
     NONE = "none"  # the request, unverified
     IAM = "iam"  # the request, signed by a trusted back end
     COGNITO = "cognito"  # the token of a voter who has signed in to a user pool
     OIDC = "oidc"  # the token of a voter who has signed in at the operators' own issuer
-    CODES = "codes"  # a code that was handed out
+    CODES = "codes"  # a code that an organiser has handed out
 
 
 class VoteDoor(StrEnum):
@@ -109,7 +109,7 @@ class TallySettings(FunctionSettings):
 
     count_concurrency: Annotated[int, Field(ge=1, le=40)]
     metrics_lag_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
-    recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0  # after the final; 0: no recount by itself
+    recount_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0  # after the final; 0: no automatic recount
     settle_seconds: Annotated[int, Field(ge=0, le=300)]
     stream: Name
     tallies_table: Name
@@ -121,7 +121,7 @@ class TallySettings(FunctionSettings):
 
 
 class UniqueCounterSettings(FunctionSettings):
-    """What the unique counter needs besides.
+    """Further settings of the unique counter.
 
     ``max_reads_per_second``: read units of the votes table that one invocation uses at most; 0 sets no limit.
     """
@@ -134,14 +134,14 @@ class UniqueCounterSettings(FunctionSettings):
 
 
 class ObjectLockMode(StrEnum):
-    """How S3 keeps files of packs that are locked: with COMPLIANCE nobody can delete them earlier."""
+    """The mode of S3's lock on files of packs: with COMPLIANCE nobody can delete them earlier."""
 
     GOVERNANCE = "GOVERNANCE"
     COMPLIANCE = "COMPLIANCE"
 
 
 class PackSettings(FunctionSettings):
-    """What the publishing of results packs needs besides. ``pack_lock_days``: 0 locks nothing."""
+    """Further settings for publishing results packs. ``pack_lock_days``: 0 locks nothing."""
 
     count_concurrency: Annotated[int, Field(ge=1, le=40)]
     pack_bucket: Name

@@ -6,12 +6,14 @@ LIVE_PREFIX = "live#"
 DRAIN_PREFIX = "drain#"
 COUNT_PREFIX = "count#"
 UNIQUE_PREFIX = "live_unique#"
-LIVE_AND_UNIQUE_PREFIX = "live"  # of both, so that one query reads all that viewers see before the final
-PROGRESS = "progress"  # how far the latest tally is, for people who wait; nothing is decided by it
-ACKNOWLEDGED = "acknowledged"  # an operator's word on lost records, as JSON
+LIVE_AND_UNIQUE_PREFIX = (
+    "live"  # of both, so that one query reads everything that viewers see before the final
+)
+PROGRESS = "progress"  # the progress of the latest tally, for people who wait; no code decides by it
+ACKNOWLEDGED = "acknowledged"  # an operator's acknowledgement of lost records, as JSON
 PACK_KEY = "pack#key"  # the encrypted key of a poll's results pack, written once
 SPILL_PREFIX = "pack#work#"
-FINAL = "final"  # written once; recounts lie beside it
+FINAL = "final"  # written once; recounts have their own entries
 RECOUNT_PREFIX = FINAL + "#"
 
 # Attributes of a live row: received = total + all rejected; total = all options.
@@ -27,13 +29,13 @@ ACKNOWLEDGEMENT = "acknowledgement"
 # Attribute of a drain row: the ids of the closing markers that the consumer has passed in the shard (a set).
 PASSED = "passed"
 
-# Attributes of a unique row: a bucket's last complete count by option, and when the pass began that made it (epoch ms).
-# While a pass is under way, its lease lies beside them.
+# Attributes of a unique row: a bucket's last complete count by option, and when its pass began (epoch ms). A running
+# pass keeps its lease in the same row.
 STARTED_AT = "started_at"
 LEASE = "lease"
 LEASE_UNTIL = "lease_until"  # epoch ms
 
-# Where records are counted that belong to no existing poll. No poll can have this id: ids hold no "_".
+# Counts the records that belong to no existing poll. No poll can have this id: ids hold no "_".
 UNATTRIBUTED = "_unattributed"
 
 
@@ -59,7 +61,7 @@ def live_entry(shard: str) -> str:
 
 
 def drain_entry(consumer: str, shard: str) -> str:
-    """Return the sort key of the row in which a consumer notes the closing markers that it passes."""
+    """Return the sort key of the row in which a consumer records the closing markers that it passes."""
     return f"{DRAIN_PREFIX}{consumer}#{shard}"
 
 
@@ -74,15 +76,15 @@ def unique_entry(bucket: int) -> str:
 
 
 def recount_entry(number: int) -> str:
-    """Return the sort key of a recount (1, 2, …), which lies beside the final result."""
+    """Return the sort key of a recount (1, 2, …)."""
     return f"{RECOUNT_PREFIX}{number}"
 
 
 def spill_prefix(work: str) -> str:
-    """Return how the entries begin that say how far the publishing of a results pack is."""
+    """Return the prefix of the entries with the progress of publishing a results pack."""
     return f"{SPILL_PREFIX}{work}#"
 
 
 def spill_entry(work: str, bucket: int) -> str:
-    """Return the sort key of the row that says how far one bucket is."""
+    """Return the sort key of the row with the progress of one bucket."""
     return f"{spill_prefix(work)}{bucket:04}"

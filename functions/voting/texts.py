@@ -1,4 +1,4 @@
-"""Text that people read, such as titles and labels: what it may hold, so that no page or terminal is misled."""
+"""Rules for text that people read, such as titles and labels, so that it cannot mislead a page or a terminal."""
 
 import unicodedata
 from typing import Annotated
@@ -25,7 +25,7 @@ def is_stored(info: ValidationInfo) -> bool:
 
 
 def problem_with(text: str) -> str | None:
-    """Return why people could not read this text, or None if they can."""
+    """Return the reason to refuse this text, or None if people can read it."""
     for character in text:
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
             return f"the character U+{ord(character):04X} is not allowed: leave out control characters and line breaks"

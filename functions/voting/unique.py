@@ -1,4 +1,4 @@
-"""Unique counts: one vote per voter while a poll is open, as passes over its stored votes leave them in rows.
+"""Unique counts: one vote per voter while a poll is open. Passes over the stored votes write them into rows.
 
 Each bucket of a poll has a row with its last complete count. A bucket's voters never become fewer, because a stored
 vote is only replaced, and a pass begins only when the last one has ended (``unique_counter.passes``). So the sum over
@@ -23,7 +23,7 @@ class UniqueCounts(NamedTuple):
 
     @property
     def voters(self) -> int:
-        """All voters with a stored vote."""
+        """The number of voters with a stored vote."""
         return self.options.total()
 
     @classmethod
@@ -42,7 +42,7 @@ class UniqueCounts(NamedTuple):
 
 
 def bucket_in(row: Mapping[str, Mapping[str, str]]) -> int:
-    """Return the bucket that a row is about."""
+    """Return the bucket of a row."""
     return int(row["entry"]["S"].removeprefix(UNIQUE_PREFIX))
 
 

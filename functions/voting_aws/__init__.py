@@ -1,1 +1,1 @@
-"""The edge to AWS that both consumers share: clients, which errors may pass, polls, logs and metrics."""
+"""The edge to AWS that both consumers share: clients, transient errors, polls, logs and metrics."""

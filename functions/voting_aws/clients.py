@@ -19,11 +19,11 @@ READ_TIMEOUT_SECONDS = 3
 MAX_ATTEMPTS = 2
 
 # How long one call can take at worst: both attempts time out, and botocore sleeps under a second
-# between them. Who has less time left than this must not start a call.
+# between them. A caller with less time left must not start a call.
 SLOWEST_CALL_MS = (MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS) + 1) * 1000
 
-# Error codes of whole calls and of single statements after which the same request may succeed: what the
-# table refuses for capacity, and what goes wrong on its side.
+# Error codes of whole calls and of single statements after which the same request may succeed: throttling, and
+# failures on the table's side.
 _THROTTLING = frozenset(
     {
         "LimitExceededException",
@@ -57,7 +57,7 @@ def dynamodb_client(max_connections: int = 10) -> "DynamoDBClient":
             max_pool_connections=max_connections,
             tcp_keepalive=True,  # off by default: an idle function would reconnect at the next batch
             parameter_validation=False,  # a quarter of a call's CPU, and our requests have one shape
-            user_agent="votestream",  # a tenth: botocore's own is put together anew for each call
+            user_agent="votestream",  # a tenth: botocore builds its own for each call
         ),
     )
     # botocore walks the statements along its model of the API, which turns bytes and dates into JSON. That takes
@@ -93,7 +93,7 @@ def is_transient_code(code: str | None) -> bool:
 
 
 def error_code(error: Exception) -> str:
-    """Return what may be told of a call's error: its code, or its type's name; never its message."""
+    """Return the public part of a call's error: its code, or its type's name; never its message."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "no code")
     return type(error).__name__
@@ -102,7 +102,7 @@ def error_code(error: Exception) -> str:
 def is_transient(error: Exception) -> bool:
     """Say whether a call that raised this may succeed when it is made again.
 
-    A lost response counts as passing: the write may have happened, and every write here can be repeated.
+    A lost response is transient: the write may have happened, and every write here can be repeated.
     """
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -114,12 +114,12 @@ def attempt[T](what: str, call: Callable[[], T]) -> T:
     """Make a call, and turn its error into ours: its code only, because its message may quote a key.
 
     Args:
-        what: what is wrong if it fails, as in "votestream-prod-votes can't be read".
+        what: the error's text, as in "votestream-prod-votes can't be read".
         call: the call.
 
     Raises:
         StoreUnavailable: the same call may succeed later.
-        StoreRefused: no retry here mends it.
+        StoreRefused: a retry would not help.
     """
     try:
         return call()

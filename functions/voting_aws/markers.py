@@ -1,4 +1,4 @@
-"""Noting passed markers in the tallies table."""
+"""Recording passed markers in the tallies table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from voting_aws.clients import error_code, is_transient
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Only a tally makes drain rows: a client that can put records must not make rows by inventing polls.
+# Only a tally creates drain rows: a client that can put records must not create rows by inventing polls.
 ROW_IS_THERE = "attribute_exists(entry)"
 
 
@@ -26,7 +26,7 @@ class DrainTable:
         self._consumer = consumer
 
     def passed(self, poll_id: str, shard: str, ids: Sequence[str]) -> bool:
-        """Note that markers have been passed (``DrainRows.passed``)."""
+        """Record that markers have been passed (``DrainRows.passed``)."""
         try:
             self._client.update_item(
                 TableName=self._table,

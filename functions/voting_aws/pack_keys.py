@@ -13,7 +13,7 @@ CIPHERTEXT = "ciphertext"
 
 
 class PollKeys:
-    """Keys of polls. Errors are boto3's own: each caller has its own way to report them."""
+    """Keys of polls. Errors are boto3's own: each caller reports them in its own way."""
 
     # Any: the stubs for KMS are not installed; it is two calls.
     def __init__(self, dynamodb: "DynamoDBClient", kms: Any, tallies_table: str, key_arn: str) -> None:
@@ -41,7 +41,7 @@ class PollKeys:
             made = self._kms.generate_data_key(
                 KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext={"poll_id": poll_id}
             )
-            # Another export may be faster, or an answer may be lost: the key in the table is the key.
+            # Another export may be faster, or an answer may be lost: the key in the table is the valid one.
             with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
                 self._dynamodb.put_item(
                     TableName=self._table,

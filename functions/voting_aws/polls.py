@@ -38,13 +38,13 @@ class PollTable:
     def load(self, poll_ids: Collection[str]) -> Iterator[tuple[str, Poll | None]]:
         """Yield each poll, or None for one that does not exist, read strongly consistently (1 RCU each).
 
-        What has been yielded before an error is known for good: who keeps it gets further at every try,
-        even where invented ids are many and the table's read units are few.
+        Results that were yielded before an error stay valid. A caller that keeps them makes progress with every try,
+        even with many invented ids and few read units.
 
         Raises:
             StoreUnavailable: the table throttles or fails on its side.
-            StoreRefused: no retry mends it.
-            InvalidPoll: a row is not a valid poll. The text names the poll, because an operator has to mend that row.
+            StoreRefused: a retry would not help.
+            InvalidPoll: a row is not a valid poll. The text names the poll, because an operator has to repair that row.
         """
         for keys in batched(sorted(poll_ids), KEYS_PER_CALL, strict=False):
             yield from self._load_some(keys)

@@ -1,4 +1,4 @@
-"""Reading a poll's stored votes, bucket by bucket: for the tally, and for the count of voters while a poll is open."""
+"""Reading a poll's stored votes, bucket by bucket: for the tally, and for the live count of voters."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ class StoredVoteTable:
                 ConsistentRead=True,
                 KeyConditionExpression="poll_bucket = :bucket",
                 ExpressionAttributeValues={":bucket": key["poll_bucket"]},
-                # Half the text to parse. The read units are the same: they count what is stored.
+                # Half the text to parse, at the same read units, which depend on the stored size.
                 ProjectionExpression=self._attributes,
                 ExpressionAttributeNames={"#option": "option"},
                 ReturnConsumedCapacity="TOTAL",

@@ -150,7 +150,7 @@ def test_a_lost_work_file_is_noticed() -> None:
     del world.files[lost]
     for group in state.part_groups:
         steps.write(state, group, runtime)
-    with pytest.raises(OtherVotes, match="not those of the certificate"):
+    with pytest.raises(OtherVotes, match="do not match the certificate"):
         steps.seal(state, runtime)
     del world.files[sorted(name for name in world.files if "/facts/" in name)[0]]
     with pytest.raises(OtherVotes, match="only 3 parts"):

@@ -132,7 +132,7 @@ def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
 def test_a_statement_that_no_retry_mends_is_raised_by_its_code_alone(
     database: FakeDynamoDB, ballot: MakeBallot
 ) -> None:
-    with pytest.raises(StoreRefused, match=r"^INSERT was refused for good: AccessDenied$"):
+    with pytest.raises(StoreRefused, match=r"^INSERT was refused permanently: AccessDenied$"):
         execute(database, insert(ballot()), faults=(Fault.PERMISSION_LOST,))
 
 

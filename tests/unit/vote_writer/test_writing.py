@@ -161,7 +161,7 @@ def test_only_what_was_throttled_is_sent_again(ballot: MakeBallot) -> None:
 
 def test_a_permanent_error_is_raised(ballot: MakeBallot) -> None:
     with pytest.raises(StoreRefused):
-        write([ballot()], StoreRefused("INSERT was refused for good: AccessDenied"))
+        write([ballot()], StoreRefused("INSERT was refused permanently: AccessDenied"))
 
 
 def test_every_ballot_is_accounted_for(ballot: MakeBallot) -> None:
