@@ -190,7 +190,7 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-test $*
 
 # Initialised without a backend, for validate and test. The root goes first: it brings the provider for all.
-.state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/main.tf infra/modules/*/terraform.tf) infra/.terraform.lock.hcl
+.state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/main.tf infra/modules/*/terraform.tf infra/tests/fixtures/*/main.tf) infra/.terraform.lock.hcl
 	@$(BOOTSTRAP) terraform-init infra
 	@mkdir -p $(@D) && touch $@
 

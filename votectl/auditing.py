@@ -1,4 +1,4 @@
-"""An audit: the votes counted once more, straight from the table, and held against what is told of them."""
+"""An audit: count the stored votes again, straight from the table, and compare them with the results."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from voting.polls import Poll
 
 @dataclass(frozen=True)
 class AuditCheck:
-    """One thing that has to hold."""
+    """One condition of an audit, and whether it holds."""
 
     what: str
     holds: bool
@@ -29,7 +29,7 @@ class AuditCheck:
 
 @dataclass(frozen=True)
 class Audit:
-    """A poll's stored votes counted anew (``recount``), beside its live and its final result."""
+    """A new count of a poll's stored votes (``recount``), with its live and its final result."""
 
     poll: Poll
     recount: Counter[str]
@@ -49,7 +49,7 @@ class Audit:
 
 def audit(poll: Poll, reader: CountReader, tallies: Tallies) -> Audit:
     """Count a poll's stored votes again, without the platform's functions, and compare."""
-    # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
+    # Stored votes first: votes that are stored during the audit must not exceed the accepted ones.
     recount = reader.stored(poll)
     live = reader.live(poll.poll_id)
     findings = [*_of_stored_and_live(poll, recount, live)]
@@ -102,12 +102,12 @@ def _of_final(
     return [
         AuditCheck("certificates match their digests", True, final.digest),
         AuditCheck(
-            "the poll's texts are those that were certified",
+            "the poll's texts are the certified ones",
             as_certified(poll, final) == poll,
             "title and labels" if final.title else "this certificate of an older release has none",
         ),
         AuditCheck(
-            "the final is what is stored",
+            "the final result equals the stored votes",
             not differences,
             ", ".join(f"{option} {by:+,}" for option, by in differences.items())
             or f"{final.voters:,} voters",
@@ -126,7 +126,7 @@ def _of_final(
 
 
 def sample_checks(taken: SampleAudit) -> list[AuditCheck]:
-    """Return what a sample audit found."""
+    """Return the findings of a sample audit."""
     return [
         AuditCheck("sampled lines are records of the stream", not taken.lines_wrong, taken.lines_detail),
         AuditCheck("sampled records are stored", not taken.records_wrong, taken.records_detail),
@@ -153,7 +153,7 @@ def audit_fields(result: Audit) -> dict[str, object]:
 
 
 def audit_tables(result: Audit) -> list[Table]:
-    """Return an audit for people: the counts side by side, and what holds."""
+    """Return an audit for people: the counts side by side, and the conditions."""
     numbers = [
         Column(name, justify="right") for name in ("stored, counted now", "final", "live", "live - stored")
     ]

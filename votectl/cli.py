@@ -1,4 +1,4 @@
-"""The commands of `votectl`, by the module that each is in. To add a command, add a line here and the module."""
+"""The commands of `votectl`, by their modules. To add a command, add a line here and the module."""
 
 import os
 from typing import Annotated
@@ -13,7 +13,7 @@ ENVIRONMENT_VARIABLE = "VOTECTL_ENVIRONMENT"
 COMMANDS = {
     "poll": Lazy("votectl.commands.poll", "Create, show, change, close and withdraw polls."),
     "codes": Lazy("votectl.commands.codes", "Make, list and void codes for voters without accounts."),
-    "results": Lazy("votectl.commands.results", "Show how a poll stands, hidden counts included."),
+    "results": Lazy("votectl.commands.results", "Show a poll's results, hidden counts included."),
     "tally": Lazy(
         "votectl.commands.proof", "Make a poll's result final now, or watch the tally that does so."
     ),
@@ -40,7 +40,7 @@ COMMANDS = {
 app = typer.Typer(
     cls=group_of(COMMANDS),
     no_args_is_help=True,
-    rich_markup_mode=None,  # what people type is quoted in errors: nothing reads it as markup
+    rich_markup_mode=None,  # errors quote the user's input, which must not be read as markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -67,7 +67,7 @@ def before_the_command(
 ) -> None:
     """Run polls on a Votestream deployment."""
     if environment is not None:
-        os.environ[ENVIRONMENT_VARIABLE] = environment  # where every command looks, its own option aside
+        os.environ[ENVIRONMENT_VARIABLE] = environment  # the default of every command's own option
 
 
 if __name__ == "__main__":

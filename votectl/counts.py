@@ -24,7 +24,7 @@ class CountReader:
     """Reads counts of one deployment, strongly consistently."""
 
     def __init__(self, deployment: Deployment, client: "DynamoDBClient | None" = None) -> None:
-        """Take the deployment, and a client if there is one already."""
+        """Take the deployment, and a client (None: create one)."""
         self._deployment = deployment
         self._client = client or boto3.client("dynamodb", config=Config(max_pool_connections=QUERIES_AT_ONCE))
 
@@ -39,7 +39,7 @@ class CountReader:
         )
 
     def unique(self, poll: Poll) -> UniqueCounts | None:
-        """Return one vote per voter as it was last counted, or None until each bucket has been counted."""
+        """Return the last count of one vote per voter, or None until each bucket has been counted."""
         return UniqueCounts.of(
             self._rows(
                 TableName=self._deployment.tallies_table,

@@ -37,7 +37,7 @@ class Credentials(BaseModel):
     Attributes:
         service: the service in a signature; a function URL needs another one than an API.
         signed: requests carry a signature by AWS credentials (voter_auth iam).
-        api_key_id: which key (api.clients); None asks for none.
+        api_key_id: id of the key (api.clients); None: no key is needed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +61,7 @@ def _key(key_id: str) -> str:
         return boto3.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
     except (BotoCoreError, ClientError) as error:
         raise OperatorError(
-            f"votes need a client's key here, and key {key_id} can't be read ({error}): it takes AWS credentials with "
+            f"votes need a client's key here, and key {key_id} can't be read ({error}): you need AWS credentials with "
             f"apigateway:GET on /apikeys/{key_id}"
         ) from None
 
@@ -70,7 +70,7 @@ def for_voters_of(deployment: Deployment, client: str | None = None) -> Credenti
     """Return the credentials of requests that vote for any voter.
 
     Args:
-        deployment: where.
+        deployment: the deployment.
         client: the client whose key and limits they use, if clients have keys; None: the first by name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The demo: real votes through the real front door, and an account of each."""
+"""The demo: real votes through the real front door, and a comparison of each with the results."""
 
 import asyncio
 import tempfile
@@ -63,7 +63,7 @@ POLLS: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One number that must agree: the sender's, and the platform's."""
+    """One number that must be the same for the sender and for the platform."""
 
     poll: str
     name: str
@@ -80,7 +80,7 @@ class Observation:
     """The platform's numbers for the polls, without those from before the votes were sent."""
 
     def __init__(self, reader: CountReader, polls: Sequence[Poll]) -> None:
-        """Take the reader and the polls; note what is counted for unknown polls already."""
+        """Take the reader and the polls, and remember the present counts for unknown polls."""
         self._reader = reader
         self._polls = polls
         self._before = reader.unattributed()
@@ -90,7 +90,7 @@ class Observation:
         return {poll.poll_id: self._reader.live(poll.poll_id) for poll in self._polls}
 
     def unattributed(self) -> Counter[str]:
-        """Return what was rejected without a poll since the votes began."""
+        """Return the records that were rejected without a poll since the votes began."""
         return self._reader.unattributed() - self._before
 
     def stored(self) -> dict[str, Counter[str]]:
@@ -98,7 +98,7 @@ class Observation:
         return {poll.poll_id: self._reader.stored(poll) for poll in self._polls}
 
     def unique(self) -> dict[str, UniqueCounts | None]:
-        """Return one vote per voter by poll, as it was last counted."""
+        """Return the last count of one vote per voter, by poll."""
         return {poll.poll_id: self._reader.unique(poll) for poll in self._polls}
 
 
@@ -110,7 +110,7 @@ def checks(
 ) -> list[Check]:
     """Compare everything that the platform counted and stored with the sender's account.
 
-    ``unique``: one vote per voter by poll, where voters are counted live.
+    ``unique``: one vote per voter by poll, if voters are counted live.
     """
     live, stored = observation.live(), observation.stored()
     found = [
@@ -147,7 +147,7 @@ def run(
 ) -> bool:
     """Run the demo; return whether every number agrees.
 
-    Votes carry the key of ``client``, where clients have keys (None: of the first by name).
+    Votes carry the key of ``client``, if clients have keys (None: of the first by name).
     """
     credentials = for_voters_of(deployment, client)
     auth = credentials.find()
@@ -329,8 +329,8 @@ def requests_table(account: Account) -> Table:
 
 
 def checks_table(found: Sequence[Check]) -> Table:
-    """Return one line per number that has to agree."""
-    table = new_table("what", "as sent", "as counted and stored", "", title="What became of it")
+    """Return one line per compared number."""
+    table = new_table("what", "as sent", "as counted and stored", "", title="Sent and counted")
     polls = list(dict.fromkeys(check.poll for check in found))
     for poll in polls:
         table.add_section()
@@ -349,14 +349,14 @@ def _show(value: object) -> str:
 
 
 def commands(deployment: Deployment, credentials: Credentials, poll: Poll, console: Console) -> None:
-    """Print the commands that vote and look."""
+    """Print commands for voting by hand and for watching."""
     console.print("\nVote by hand, and watch:")
     for line in by_hand(deployment, credentials, poll):
         console.print(f"  {line}", soft_wrap=True)
 
 
 def by_hand(deployment: Deployment, credentials: Credentials, poll: Poll) -> Iterator[str]:
-    """Yield the commands with which somebody votes and looks; they name a key, and do not show it."""
+    """Yield commands for voting by hand and for watching. They name a key, and do not show it."""
     url = f"{deployment.votes_door}/polls/{poll.poll_id}/votes"
     body = f'{{"option": "{poll.options[0].id}", "voter": "me"}}'
     more = ""

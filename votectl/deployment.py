@@ -42,19 +42,19 @@ class Deployment(BaseModel):
     voter_auth: VoterAuth
     vote_door: VoteDoor
     votes_url: str
-    # Of every open door beside the REST API.
+    # Of every open door except the REST API.
     votes_urls: dict[VoteDoor, str] = {}
-    # Where the pages are (`web`).
+    # The pages (`web`).
     pages_url: str | None = None
     pages_bucket: str | None = None
-    # Where results packs are made (`results_pack`).
+    # Results packs (`results_pack`).
     pack_key_arn: str | None = None
     pack_signing_key_arn: str | None = None
-    pack_bucket: str | None = None  # where the tally publishes them
-    # What signs the codes of voters (`voter_auth` with the mode `codes`), and who they say has issued them.
+    pack_bucket: str | None = None  # the tally publishes packs here
+    # The key that signs voters' codes (`voter_auth` with the mode `codes`), and the issuer that codes name.
     code_signing_key_arn: str | None = None
     code_issuer: str | None = None
-    # What counts each voter once while a poll is open (`unique_count`).
+    # The function that counts each voter once while a poll is open (`unique_count`).
     unique_count_function_arn: str | None = None
     unique_count_schedule_group: str | None = None
     unique_count_schedule_role_arn: str | None = None
@@ -148,7 +148,7 @@ def find(environment: str) -> Deployment:
         else:
             hint = "check AWS credentials, region and network"
         raise OperatorError(
-            f"the cloud can't be asked about environment {environment!r}: {str(error).rstrip('.')}; {hint}"
+            f"environment {environment!r} can't be looked up: {str(error).rstrip('.')}; {hint}"
         ) from None
     try:
         return Deployment.model_validate_json(parameter["Parameter"]["Value"])

@@ -113,7 +113,7 @@ def bars(
 ) -> Table:
     """Return labels with their votes, shares and bars.
 
-    With ``voters`` (one vote per voter, in the same order) shares and bars are theirs, beside the votes received.
+    With ``voters`` (one vote per voter, in the same order) shares and bars show voters, next to the received votes.
     """
     columns = ["votes"] if voters is None else ["votes received", "voters counted once"]
     shown = table(
@@ -187,7 +187,7 @@ def batch_fields(batch_id: str, batch: CodeBatch) -> dict[str, Any]:
 
 
 def batch_card(poll_id: str, batch_id: str, batch: CodeBatch, files: Sequence[Path], now_ms: int) -> Table:
-    """Return what is known of a new batch of codes, and where its files are."""
+    """Return the facts of a new batch of codes, and the place of its files."""
     card = table("", "", title=f"Codes of {poll_id}", header=False)
     card.add_row("batch", batch_id)
     card.add_row("codes", f"{batch.count:,}")
@@ -201,7 +201,7 @@ def batch_card(poll_id: str, batch_id: str, batch: CodeBatch, files: Sequence[Pa
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[Iterable[str]], Iterable[str]]]:
-    """Give a function that shows how many of ``total`` have passed it, while somebody watches."""
+    """Return a function that shows how many of ``total`` items have passed it, in a terminal."""
     screen = console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),

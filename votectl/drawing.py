@@ -1,4 +1,4 @@
-"""How every picture looks: colours, type that is readable at half size, one form for axes and legends."""
+"""The style of all pictures: colours, type that is readable at half size, one form for axes and legends."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0b6fa4", "#d1690e", "#3a8f3a", "#b3261e", "#777777"
 
-# Wide enough that a curve lies visibly on another one that it covers.
+# Wide enough to show where one curve covers another.
 WIDE, NORMAL, NARROW = 6.0, 2.4, 1.2
 
 _STYLE: Any = {
@@ -44,7 +44,7 @@ def panels(number: int, height_inches: float = 2.4) -> tuple[Figure, Sequence[Ax
 
 
 def headline(figure: Figure, *lines: str) -> None:
-    """Put the result above the picture: a title, and a line that says what came out."""
+    """Put the result above the picture: a title, and a line with the outcome."""
     figure.suptitle("\n".join(lines), x=0.01, ha="left")
 
 

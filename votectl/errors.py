@@ -15,7 +15,7 @@ _PATTERNS = {
 
 
 class OperatorError(UserError):
-    """A command can't do what it was asked to. The text is printed without a traceback."""
+    """A command cannot do its work. The text is printed without a traceback."""
 
 
 def command(words: str, *arguments: str, options: str = "") -> str:
@@ -23,8 +23,8 @@ def command(words: str, *arguments: str, options: str = "") -> str:
 
     Args:
         words: its name, as in "poll show".
-        arguments: what it is about. One that begins with a dash is not read as an option.
-        options: as they are typed.
+        arguments: its arguments. One that begins with a dash is not read as an option.
+        options: its options, as typed.
     """
     given = [shlex.quote(argument) for argument in arguments]
     behind = any(argument.startswith("-") for argument in arguments)
@@ -33,10 +33,10 @@ def command(words: str, *arguments: str, options: str = "") -> str:
 
 
 def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -> str:
-    """Return the first problem of a model in words, with the option that it came from.
+    """Return the first problem of a model in words, with the option that caused it.
 
     Args:
-        error: what the model raised.
+        error: the model's error.
         names: the option to name for a field, ``{"closes_at": "--closes"}``.
     """
     problem = error.errors()[0]
@@ -57,7 +57,7 @@ def problem_of(error: ValidationError, names: Mapping[str, str] | None = None) -
         case "too_short" | "too_long" if field == "options":
             text = "a poll takes 2 to 200 options"
         case "string_pattern_mismatch" if field in _PATTERNS:
-            text = f"{problem['input']!r} is not possible: it {_PATTERNS[field]}"
+            text = f"{problem['input']!r} is not valid: it {_PATTERNS[field]}"
         case "missing":
             text = "it is missing"
         case _:

@@ -1,4 +1,4 @@
-"""A group of commands that loads a command's module when that command is typed, and none to list them."""
+"""A group of commands that loads a command's module only when that command runs, and none to list them."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
@@ -9,14 +9,14 @@ from typer.core import TyperGroup
 
 
 class Lazy(NamedTuple):
-    """Where a command is, as ``app`` of a module, and the line about it in the list of commands."""
+    """The module of a command, which has it as ``app``, and its line in the list of commands."""
 
     module: str
     help: str
 
 
 class _Commands(MutableMapping[str, Any]):
-    """Commands by name. A module is loaded when its command is asked for."""
+    """Commands by name. A module is loaded when its command is looked up."""
 
     def __init__(self, table: Mapping[str, Lazy]) -> None:
         self.table = table

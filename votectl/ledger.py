@@ -48,7 +48,7 @@ class Ledger:
 
 def take(poll: Poll, reader: CountReader) -> Ledger:
     """Return the current ledger of a poll."""
-    # Stored votes first: while votes flow, what is stored meanwhile must not outrun what is counted.
+    # Stored votes first: votes that are stored during the audit must not exceed the accepted ones.
     voters = reader.stored(poll).total()
     live = reader.live(poll.poll_id)
     return Ledger(poll.poll_id, live.received, live.total, live.rejected, voters)

@@ -1,7 +1,7 @@
 """The life of a poll: creating, editing, closing, cancelling and deleting it, and the schedules of its counts.
 
-Every command checks all that it can before its first write, and orders its writes so that it can be repeated after
-a failure half-way.
+Every command makes its checks before its first write, and orders its writes so that it can be repeated after a
+failure half-way.
 """
 
 import json
@@ -32,8 +32,8 @@ COUNTED_AT_MOST_MS = 7 * MS_PER_DAY
 class Schedules:
     """The schedules of one deployment, with the poll's id as their name.
 
-    Each poll that has not ended has one that starts its tally. Where voters are counted live (``unique_count``), a poll
-    has another one from its opening to its final.
+    Each poll that has not ended has one that starts its tally. If voters are counted live (``unique_count``), a poll
+    has another one from its opening to its final result.
     """
 
     # Any: the stubs for this service are not installed; it is two calls.
@@ -43,7 +43,7 @@ class Schedules:
         client: Any = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """Take the deployment, a client if there is one already, and a clock, which may be a minute off."""
+        """Take the deployment, a client (None: create one), and a clock, which may be a minute off."""
         self._deployment = deployment
         self._client = client or boto3.client("scheduler")
         self._now_ms = now_ms
@@ -89,7 +89,7 @@ class Schedules:
             "Name": poll.poll_id,
             "GroupName": self._deployment.unique_count_schedule_group,
             "Description": f"Live count of the voters of poll {poll.poll_id}",
-            # Each minute; the function itself refreshes more often, or more seldom.
+            # Each minute. The function itself refreshes more or less often.
             "ScheduleExpression": "cron(* * * * ? *)",
             "ScheduleExpressionTimezone": "UTC",
             "EndDate": _to_the_second(poll.closes_at + COUNTED_AT_MOST_MS),
@@ -100,7 +100,7 @@ class Schedules:
                 "Arn": self._deployment.unique_count_function_arn,
                 "RoleArn": self._deployment.unique_count_schedule_role_arn,
                 "Input": json.dumps({"poll_id": poll.poll_id}),
-                # The next minute retries it.
+                # The next minute starts another one.
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1},
             },
         }
@@ -139,12 +139,12 @@ class Schedules:
 
 
 def _to_the_second(moment_ms: int) -> datetime:
-    """Return the first whole second that is not before a moment."""
+    """Return a moment, rounded up to the second."""
     return datetime.fromtimestamp(-(-moment_ms // 1000), UTC)
 
 
 def lead_ms(deployment: Deployment) -> int:
-    """Return how far ahead a time must lie to be changed: every consumer must know the new time before.
+    """Return how far ahead a time must be for a change: every consumer must know the new time before it.
 
     Consumers cache a poll, clocks differ a little, and the change takes time to write.
     """
@@ -189,7 +189,7 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
         schedules.set(desk.get(draft.poll_id))  # another command created it at the same time
         raise
     except (OperatorError, ClientError, BotoCoreError):
-        # After a lost answer the poll may be there all the same, and keeps its schedule.
+        # After a lost answer the poll may exist, and keeps its schedule.
         if desk.find(draft.poll_id) is None:
             schedules.delete(draft.poll_id)
         raise
@@ -198,12 +198,12 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
 def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, **changes: Any) -> Poll:
     """Change a poll that was read in this state; return it as stored.
 
-    Votes are judged by their arrival, whenever that happens: so the opening and the closing time can be
-    changed only while both the old and the new one are still ahead for every consumer. Stored votes keep the
-    date at which they may be deleted, so the closing time can't be moved too close to that of the first ones.
+    Votes are judged by their arrival. So the opening and the closing time can be changed only while both the old and
+    the new one are still in the future for every consumer. Stored votes keep their date of deletion, so the closing
+    time can't be moved too close to that of the first ones.
 
     Raises:
-        OperatorError: the change is impossible or too late, or somebody else has edited the poll meanwhile;
+        OperatorError: the change is impossible or too late, or another operator has edited the poll in the meantime;
             then nothing was changed. Or the poll is stored, but its tally could not be scheduled: repeating the
             command schedules it.
     """
@@ -253,11 +253,10 @@ def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Po
 def cancel(
     desk: PollDesk, schedules: Schedules, tallies: Tallies, deployment: Deployment, seen: Poll
 ) -> Poll:
-    """Withdraw a poll for good; return it as stored.
+    """Withdraw a poll permanently; return it as stored.
 
-    Results say ``cancelled`` from now on. Votes stop counting a few seconds later, when every consumer knows. First
-    of all, the place of the certificate is taken, so that no tally can write one whatever happens afterwards.
-    Repeating the command finishes what failed half-way.
+    Results say ``cancelled`` from now on. Votes stop counting a few seconds later, when every consumer knows. The first
+    write takes the place of the certificate, so that no tally can write one. After a failure, repeat the command.
 
     Raises:
         OperatorError: the poll is final, or a write failed.
@@ -300,9 +299,9 @@ def _must_not_be_cancelled(poll: Poll) -> None:
 def _first_votes_kept(
     seen: Poll, closes_at: int, earliest: int, retention_days: int
 ) -> dict[str, int | None]:
-    """Return what the poll has to remember of its closing times, if the votes that it may have allow the new one.
+    """Return the closing time to remember, if the deletion dates of stored votes allow the new closing time.
 
-    Half of their time has to be left after the new end: for the count, and for receipts and recounts.
+    Half of the votes' retention has to be left after the new end: for the count, and for receipts and recounts.
     """
     if seen.opens_at >= earliest:
         return {
@@ -319,8 +318,8 @@ def _first_votes_kept(
         if closes_at > latest:
             raise OperatorError(
                 f"poll {seen.poll_id!r}: its closing time can't be moved past {show_moment(latest)}. The first votes "
-                f"are stored until {show_moment(expire_at)} (vote_retention_days was {retention_days}), whatever is "
-                "edited now, and half of that time is kept for the count"
+                f"are stored until {show_moment(expire_at)} (vote_retention_days was {retention_days}), and half of "
+                "that time is kept for the count"
             )
     return {"earliest_closes_at": moved.earliest_closes_at}
 

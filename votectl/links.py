@@ -1,4 +1,4 @@
-"""The addresses to hand out for a poll: where people vote, and what the screen shows."""
+"""The addresses of a poll's pages: for voters, and for the screen."""
 
 import io
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from voting.settings import VoterAuth
 
 
 def links(deployment: Deployment, poll_id: str) -> dict[str, str]:
-    """Return the addresses by what they are for; empty where the deployment has no pages.
+    """Return the addresses by purpose; empty if the deployment has no pages.
 
-    Where back ends vote for people, there is a screen and no page to vote on.
+    If back ends vote for people, there is a page for the screen and none to vote on.
     """
     base = deployment.pages
     if base is None:
@@ -31,7 +31,7 @@ def lines(deployment: Deployment, poll_id: str) -> Iterator[Text]:
 
 
 def show(deployment: Deployment, poll_id: str, console: Console) -> None:
-    """Print the addresses, and in a terminal the QR code of the one to vote at."""
+    """Print the addresses, and in a terminal the QR code of the page to vote on."""
     for line in lines(deployment, poll_id):
         console.print(line, soft_wrap=True, highlight=False)
     vote = links(deployment, poll_id).get("vote")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# How far ahead of its writing a poll is announced. Longer than the write may take and clocks may differ, so that no
-# consumer can look a poll up for a vote after its announcement and not find it.
+# A poll is announced this long after its write starts. It is longer than the write and the difference of clocks, so
+# that every consumer finds the poll for votes after its announcement.
 ANNOUNCE_LEAD_MS = 4_000
 _WRITE_WITHIN = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 
@@ -50,7 +50,7 @@ class PollDesk:
     """Reads and writes the polls table of one deployment."""
 
     def __init__(self, table: str, client: "DynamoDBClient | None" = None) -> None:
-        """Take the table's name, and a client if there is one already."""
+        """Take the table's name, and a client (None: create one)."""
         self._table = table
         self._client = client or boto3.client("dynamodb", config=_WRITE_WITHIN)
 
@@ -72,11 +72,11 @@ class PollDesk:
         visibility: Visibility = Visibility.ALWAYS,
         bucket_count: int = DEFAULT_BUCKETS,
     ) -> Poll:
-        """Return the poll that ``announce`` would write now. Nothing is written.
+        """Return the poll that ``announce`` would write now, without writing it.
 
         Args:
             poll_id: its slug.
-            title: what people read.
+            title: the title for people.
             options: its answers, in order.
             opens_at: epoch ms, or None for as soon as it can.
             closes_at: epoch ms; the first arrival that no longer counts.
@@ -183,14 +183,14 @@ class PollDesk:
     def change(self, seen: Poll, **changes: Any) -> Poll:
         """Change attributes of a poll, unless it was edited since it was read.
 
-        The write itself carries the conditions: the poll is as it was seen, and what people voted on (its title,
-        its options, its times) is not changed any more when the poll ends.
+        The write itself carries the conditions: the poll's version has not changed, and its title, options and times do
+        not change after its end.
 
         Raises:
-            OperatorError: one of them does not hold, or the poll would be impossible; nothing was changed.
+            OperatorError: a condition is not met, or the poll would be invalid; nothing was changed.
         """
         try:
-            # A poll of an older release may have texts that are refused today: only new texts are held against that.
+            # A poll of an older release may have texts that are refused today: the rules apply to new texts only.
             context = None if changes.keys() & {"title", "options"} else STORED
             poll = Poll.model_validate(
                 seen.model_dump() | changes | {"version": seen.version + 1}, context=context
@@ -235,13 +235,13 @@ class PollDesk:
                 "be changed any more"
             )
         return OperatorError(
-            f"somebody else has edited poll {seen.poll_id!r} meanwhile, so nothing was changed: "
+            f"another operator has edited poll {seen.poll_id!r} in the meantime, so nothing was changed: "
             f"see {command('poll show', seen.poll_id)}, then try again"
         )
 
     def cancel(self, poll_id: str, cancelled_at: int) -> Poll:
         """Mark a poll as cancelled; return it as stored. An already cancelled poll does not change."""
-        # Where the condition fails, get() says whether there is no such poll.
+        # If the condition fails, get() says whether the poll exists.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table,
@@ -257,7 +257,7 @@ class PollDesk:
         """Delete a poll that was read, if it opens after ``opens_after`` (epoch ms).
 
         Raises:
-            OperatorError: it opens earlier, or was edited since; nothing was deleted.
+            OperatorError: it opens earlier, or was edited in the meantime; nothing was deleted.
         """
         try:
             self._client.delete_item(
@@ -274,7 +274,7 @@ class PollDesk:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             raise OperatorError(
-                f"poll {seen.poll_id!r} was changed meanwhile or is about to open, so nothing was deleted: "
+                f"poll {seen.poll_id!r} was changed in the meantime or is about to open, so nothing was deleted: "
                 f"see {command('poll show', seen.poll_id)}"
             ) from None
 
@@ -303,7 +303,7 @@ def to_row(poll: Poll) -> "dict[str, AttributeValueTypeDef]":
 
 
 def read_row(row: Mapping[str, Any]) -> Poll | Unreadable:
-    """Return the poll in a row of the polls table, or why there is none in it."""
+    """Return the poll in a row of the polls table, or the problem of the row."""
     try:
         deserialize = TypeDeserializer().deserialize
         return Poll.from_stored({name: deserialize(value) for name, value in row.items()})

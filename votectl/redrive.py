@@ -2,7 +2,7 @@
 
 Lambda puts one object per failed batch into the bucket, with the shard, the range of sequence numbers
 and the whole invocation record (`payload`). The records go through the vote writer's own code, each
-with its own sequence number and arrival. So it can be done at any time, and repeated.
+with its own sequence number and arrival. So a redrive is safe at any time, and can be repeated.
 """
 
 import base64
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 60  # how long such a batch is retried before it is left for 
 
 
 class Warnings:
-    """Telemetry for a terminal: warnings are kept to be shown, metrics stay with the deployed functions."""
+    """Telemetry for a terminal: warnings are shown later, and metrics are dropped."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -58,7 +58,7 @@ def writer_like(deployment: Deployment, warnings: Warnings) -> WriterRuntime:
 
 
 class BatchInfo(BaseModel):
-    """Where a failed batch lies in the stream (``KinesisBatchInfo`` of Lambda's failure record)."""
+    """The place of a failed batch in the stream (``KinesisBatchInfo`` of Lambda's failure record)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -99,7 +99,7 @@ class FailureDestination:
     """A consumer's failure bucket."""
 
     def __init__(self, bucket: str, s3: "S3Client | None" = None) -> None:
-        """Take the bucket's name, and a client if there is one already."""
+        """Take the bucket's name, and a client (None: create one)."""
         self._bucket = bucket
         self._s3 = s3 or boto3.client("s3")
 
@@ -171,7 +171,7 @@ def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]]
             StartingSequenceNumber=info.first,
         )["ShardIterator"]
     except ClientError as error:
-        # A range that lies before the trim horizon, or a shard that is gone with all its records.
+        # The range is before the trim horizon, or the shard is deleted with all its records.
         if error.response["Error"]["Code"] in {"InvalidArgumentException", "ResourceNotFoundException"}:
             return None
         raise
@@ -191,7 +191,7 @@ def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]]
 def replay(stream: str, runtime: WriterRuntime, kinesis: "KinesisClient | None" = None) -> int:
     """Write every vote that the stream still holds again, with the vote writer's code; return the number of records.
 
-    This restores votes that were lost on their way to the table. Stored votes do not change.
+    This restores votes that never reached the table. Stored votes do not change.
 
     Raises:
         OperatorError: the table refused some of them.
@@ -202,7 +202,9 @@ def replay(stream: str, runtime: WriterRuntime, kinesis: "KinesisClient | None" 
         for shard in page["Shards"]:
             for batch in _batches(kinesis, stream, shard["ShardId"]):
                 if not _store(batch, runtime):
-                    raise OperatorError("the votes table did not take all votes in time: run it again")
+                    raise OperatorError(
+                        "the votes table did not take all votes in time: run the command again"
+                    )
                 records += len(batch)
     return records
 
@@ -221,7 +223,7 @@ def _batches(kinesis: "KinesisClient", stream: str, shard: str) -> Iterator[list
 
 
 def _complete(records: list[dict[str, Any]], info: BatchInfo) -> list[dict[str, Any]] | None:
-    """Kinesis answers a trimmed start with the oldest record that is left: then the range is not whole."""
+    """Return whether the range is complete: Kinesis answers a trimmed start with the oldest remaining record."""
     whole = bool(records) and records[0]["kinesis"]["sequenceNumber"] == info.first
     return records if whole else None
 

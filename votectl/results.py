@@ -1,4 +1,4 @@
-"""A poll's result for the operator, read as the API reads it, with hidden counts."""
+"""A poll's result for the operator: like the API's, with hidden counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
@@ -37,7 +37,7 @@ class ResultReader:
     """Reads results of one deployment as its API does, strongly consistently and by the cloud's time."""
 
     def __init__(self, deployment: Deployment, client: "DynamoDBClient | None" = None) -> None:
-        """Take the deployment, and a client if there is one already."""
+        """Take the deployment, and a client (None: create one)."""
         self._client = client or boto3.client("dynamodb")
         self._desk = PollDesk(deployment.polls_table, client)
         self._tallies_table = deployment.tallies_table
@@ -145,7 +145,7 @@ def as_picture(result: Result, now_ms: int) -> RenderableType:
             )
             lines.append(Text(late, style="yellow"))
         case Status.CANCELLED:
-            lines.append(Text("Cancelled: these counts are shown to nobody else.", style="yellow"))
+            lines.append(Text("Cancelled: only operators see these counts.", style="yellow"))
     if status is not Status.CANCELLED and not are_visible(poll.visibility, status):
         until = "it is final" if poll.visibility is Visibility.NEVER else "it has closed"
         lines.append(

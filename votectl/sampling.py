@@ -49,7 +49,7 @@ def excluded_share(checked: int) -> float:
 
 
 class Rank(NamedTuple):
-    """Where an item stands in the order that the seed gives; the first N are the sample."""
+    """The rank of an item in the order of the seed; the first N are the sample."""
 
     digest: bytes
     item: Any
@@ -76,7 +76,7 @@ def sampled_lines(
 
 @dataclass
 class ShardFindings:
-    """What a shard's records say: the sampled lines' records, and its part of the other sample."""
+    """The findings in a shard: the records of sampled lines, and its part of the other sample."""
 
     found: dict[tuple[str, str], Vote | None] = field(default_factory=dict)  # by voter and version
     chosen: list[Rank] = field(default_factory=list)
@@ -91,7 +91,7 @@ def read_shard(
     seed: str,
     size: int,
 ) -> ShardFindings:
-    """Read a shard's records once, for both samples. A wanted record that is no accepted vote is found as None."""
+    """Read a shard's records once, for both samples. A wanted record that is not an accepted vote becomes None."""
     findings = ShardFindings()
 
     def accepted() -> Iterator[Rank]:
@@ -128,7 +128,7 @@ class StoredRow:
 
 @dataclass(frozen=True)
 class SampleAudit:
-    """What both samples say."""
+    """The results of both samples."""
 
     lines: int  # sampled
     lines_checked: int  # whose records the stream still has to hold
@@ -140,19 +140,19 @@ class SampleAudit:
 
     @property
     def lines_detail(self) -> str:
-        """Say what was checked, what it excludes, and what it could not reach."""
+        """Describe what was checked, what that excludes, and what could not be checked."""
         return self._detail(
             self.lines_checked, self.lines_wrong, "sampled lines", "stored votes were altered"
         ) + (
             f"; {self.lines - self.lines_checked:,} of {self.lines:,} sampled lines could not be checked, because the "
-            f"stream forgets records after {self.retention_hours} hours: nothing is said of votes that old"
+            f"stream deletes records after {self.retention_hours} hours: older votes are not covered"
             if self.lines_checked < self.lines
             else ""
         )
 
     @property
     def records_detail(self) -> str:
-        """Say what was checked, and what it excludes."""
+        """Describe what was checked, and what that excludes."""
         return self._detail(
             self.records_checked,
             self.records_wrong,
@@ -175,14 +175,14 @@ def compare(
     forgotten_before: int,
     retention_hours: int,
 ) -> SampleAudit:
-    """Hold both samples against each other's side.
+    """Compare each sample with the other side.
 
     Args:
         lines: the sampled stored votes.
-        findings: what each shard says.
+        findings: of each shard.
         rows: the rows of every voter in both samples.
         size: how many records are sampled.
-        forgotten_before: arrivals (epoch ms) that the stream may have forgotten.
+        forgotten_before: arrivals (epoch ms) before this may be deleted from the stream.
         retention_hours: the stream's.
 
     Raises:
@@ -256,7 +256,7 @@ class SampleReader:
         return [shard["ShardId"] for page in pages for shard in page["Shards"]]
 
     def records(self, shard: str, since_ms: int, until_ms: int) -> Iterator[Record]:
-        """Yield a shard's records that arrived in a time."""
+        """Yield a shard's records that arrived in a time span."""
         iterator: str | None = self._kinesis.get_shard_iterator(
             StreamName=self._stream,
             ShardId=shard,

@@ -16,7 +16,7 @@ class Signing(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, session: boto3.Session | None = None, service: str = "execute-api") -> None:
-        """Take a session (None: the one that every AWS tool would have) and what the signature is for.
+        """Take a session (None: boto3's default) and the service of the signature.
 
         Raises:
             OperatorError: there are no credentials, or no region.
@@ -34,7 +34,7 @@ class Signing(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
         """Add the signature's headers."""
         signer = SigV4Auth(self._credentials.get_frozen_credentials(), self._service, self._region)
-        # Only what decides is signed: a client may add headers of its own on the way.
+        # Only necessary headers are signed: a client may add its own later.
         headers = {"Host": request.headers["Host"], "Content-Type": request.headers.get("Content-Type", "")}
         signed = AWSRequest(
             request.method, str(request.url), {k: v for k, v in headers.items() if v}, request.content

@@ -1,6 +1,6 @@
 """The smoke test: one small poll through the whole platform, from opening to its final result.
 
-Everything is judged by what the API answers, so that passing says what a voter and a viewer would see.
+It judges only the API's answers, so a pass shows what a voter and a viewer would see.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from voting.settings import VoterAuth
 
 VOTERS = 20
 CONCURRENCY = 4
-# Closed after a minute; whatever becomes of this process, the poll does not stay open for long.
+# The poll closes after a minute, even if this process dies.
 OPEN_FOR_MS = 3_600_000
 # A cold start of every function, a batching window and a viewer's cache are in the first, the poll's end, the
 # drain proof and the count in the second.
@@ -38,15 +38,15 @@ FINAL_WITHIN_SECONDS = 300
 LOOK_EVERY_SECONDS = 0.5
 # A schedule fires within a minute of its time.
 FIRES_WITHIN_MS = 65_000
-# Where each voter has credentials of their own, which a smoke test has not.
+# In these modes each voter has credentials, which a smoke test lacks.
 _OWN_CREDENTIALS = (VoterAuth.COGNITO, VoterAuth.OIDC, VoterAuth.CODES)
 
 
 class Clock(Protocol):
-    """What of time is used, for tests that do not wait."""
+    """The clock, so that tests do not have to wait."""
 
     def monotonic(self) -> float:
-        """Return seconds that only grow."""
+        """Return monotonic seconds."""
 
     def sleep(self, seconds: float, /) -> None:
         """Wait."""
@@ -62,10 +62,10 @@ class Viewer:
     def wait_for(
         self, poll_id: str, condition: Callable[[dict[str, Any]], bool], seconds: float
     ) -> dict[str, Any]:
-        """Read until the condition holds or the time is up; return the last result that was answered.
+        """Read until the condition holds or the time is up; return the last result.
 
         Raises:
-            OperatorError: nothing was answered but refusals and errors.
+            OperatorError: every answer was a refusal or an error.
         """
         deadline, result, problem = self.clock.monotonic() + seconds, None, "no answer"
         while True:
@@ -90,7 +90,7 @@ class Viewer:
 
 
 def requests(poll_id: str) -> list[list[VoteRequest]]:
-    """Return what is sent: first votes, a change of mind, a repeat, an unknown option and a body that is not a vote."""
+    """Return the requests: first votes, a change of mind, a repeat, an unknown option and an invalid body."""
     options = ("yes", "no")
     talks = [
         [VoteRequest(Kind.FIRST, poll_id, {"option": options[number % 3 == 0], "voter": f"smoke-{number}"})]
@@ -104,16 +104,16 @@ def requests(poll_id: str) -> list[list[VoteRequest]]:
 
 
 def run(deployment: Deployment, console: Console, client: str | None = None) -> bool:
-    """Take a poll from its creation to its final result; return whether every number is as it was sent.
+    """Take a poll from its creation to its final result; return whether every number matches the sent votes.
 
-    Votes carry the key of ``client``, where clients have keys (None: of the first by name).
+    Votes carry the key of ``client``, if clients have keys (None: of the first by name).
 
-    The poll is named ``smoke-`` and something random, and stays, like every poll. Only this deployment's own names and
-    addresses are used, so it runs with the permissions of an operator. Where voters sign in it has none: it sends the
-    same requests, and nobody may be let in.
+    The poll is named ``smoke-`` and something random, and stays, like every poll. The test uses only this deployment's
+    names and addresses, so it runs with the permissions of an operator. If voters sign in, the test has no credentials:
+    it sends the same requests, and each must be refused.
 
     Raises:
-        OperatorError: the platform can't be asked, or does not answer at all.
+        OperatorError: the platform does not answer.
     """
     desk, schedules = PollDesk(deployment.polls_table), Schedules(deployment)
     now = desk.now_ms()
@@ -139,7 +139,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
         while desk.now_ms() < closed.closes_at:
             time.sleep(0.2)
         tallies = Tallies(deployment)
-        tallies.start(poll.poll_id)  # or finds the one that the schedule started
+        tallies.start(poll.poll_id)  # or find the one that the schedule started
         final = viewer.wait_for(poll.poll_id, is_final, FINAL_WITHIN_SECONDS)
         if not is_final(final):
             console.print(

@@ -67,7 +67,7 @@ class Snapshot:
 
     @property
     def running(self) -> bool:
-        """Whether it still goes on."""
+        """Whether it is still running."""
         return self.status in {"RUNNING", "PENDING_REDRIVE"}
 
 
@@ -80,7 +80,7 @@ class Tallies:
         sfn: "SFNClient | None" = None,
         dynamodb: "DynamoDBClient | None" = None,
     ) -> None:
-        """Take the deployment, and clients if there are some already."""
+        """Take the deployment, and clients (None: create them)."""
         self._deployment = deployment
         self._sfn = sfn or boto3.client("stepfunctions")
         self._dynamodb = dynamodb or boto3.client("dynamodb")
@@ -89,7 +89,7 @@ class Tallies:
         """Return the certificate of a poll, checked against its digest, or None.
 
         Raises:
-            InvalidFinal: it is not what was certified.
+            InvalidFinal: it does not match its digest.
         """
         row = self._row(poll_id, entry)
         return Final.from_row(row) if row else None
@@ -143,7 +143,7 @@ class Tallies:
         """Return the certificates of all recounts, in order.
 
         Raises:
-            InvalidFinal: one is not what was certified.
+            InvalidFinal: one does not match its digest.
         """
         return [Final.from_row(row) for row in self._rows(poll_id, RECOUNT_PREFIX)]
 
@@ -151,7 +151,7 @@ class Tallies:
         """Acknowledge the lost records that a tally waits for, so that it can certify the result.
 
         Raises:
-            OperatorError: the tally waits for none, or the name or the reason is not 1 to 200 characters long.
+            OperatorError: the tally waits for no lost records, or name or reason is not 1 to 200 characters long.
         """
         row = self._row(poll_id, PROGRESS)
         waits = "losses_cleared" in row and row["losses_cleared"]["N"] == "0"
@@ -316,7 +316,7 @@ def watch(tallies: Tallies, poll_id: str, execution: str, console: Console) -> S
 
 
 def what_now(snapshot: Snapshot) -> str:
-    """Return one line about what a tally does or waits for."""
+    """Return one line about the tally's present work."""
     match snapshot.step:
         case "put_markers":
             return "putting closing markers into every shard"

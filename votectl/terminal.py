@@ -31,7 +31,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class Output(StrEnum):
-    """How data is written."""
+    """The format of data."""
 
     TABLE = "table"
     JSON = "json"
@@ -68,12 +68,12 @@ class PlainConsole(Console):
         return super().render_str(visible(text), **options)
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
-        """Return what is written; a pipe gets no blanks at the ends of lines."""
+        """Return the output; a pipe gets no blanks at the ends of lines."""
         text = super()._render_buffer(buffer)
         return text if self.is_terminal else re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
     def on_broken_pipe(self) -> None:
-        """End quietly: the output's reader has gone."""
+        """End quietly: the reader of the output has closed the pipe."""
         raise typer.Exit(PIPE_CLOSED)
 
 
@@ -100,7 +100,7 @@ class LivePicture(Live):
 
 
 def write(text: str) -> None:
-    """Write a text for programs to standard output, as it is."""
+    """Write a text for programs to standard output, unchanged."""
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
@@ -123,7 +123,7 @@ class _TitledTable(Table):
 
 
 def table(*columns: str | Column, title: str | None = None, header: bool = True) -> Table:
-    """Return a table whose cells fold, so that what a person copies is never cut."""
+    """Return a table whose cells fold, so that copied text is never cut."""
     made = [Column(column) if isinstance(column, str) else column for column in columns]
     for column in made:
         if not column.no_wrap:
@@ -164,7 +164,7 @@ def emit(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
 ) -> None:
-    """Write data in the form that was asked for: renderables for people, a document or rows for programs."""
+    """Write data in the chosen format: renderables for people, a document or rows for programs."""
     match output:
         case Output.JSON:
             write(as_json(document))

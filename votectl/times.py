@@ -142,6 +142,6 @@ def duration(seconds: int) -> str:
         if left >= size or parts:
             parts.append(f"{left // size} {name}" if left >= size else "")
             left %= size
-        if len(parts) == 2:  # two units are as exact as people need it
+        if len(parts) == 2:  # two units are exact enough for people
             break
     return " ".join(part for part in parts if part) or "0 s"

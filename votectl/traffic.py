@@ -2,7 +2,7 @@
 
 The account rests on the requests and their answers only, so live counts and stored votes can be compared with it.
 With 202 or a refusal, it knows what must be counted. Without an answer (a timeout, a 5xx) a vote may be stored or not,
-and one that was under way when its poll closed may have arrived on either side: such votes make a count a range.
+and one that was in progress when its poll closed may have arrived before or after: such votes make a count a range.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ NO_ANSWER = 0
 
 
 class Kind(StrEnum):
-    """Why a request is sent."""
+    """The purpose of a request."""
 
     FIRST = "first votes"
     CHANGE = "changes of mind"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class VoteRequest:
-    """One request to send: to which poll, with which body, for which reason."""
+    """One request to send: its poll, its body and its purpose."""
 
     kind: Kind
     poll_id: str
@@ -109,7 +109,7 @@ class Claim:
 
 @dataclass
 class PollAccount:
-    """The counts of one poll that a correct platform has."""
+    """The counts of one poll on a correct platform."""
 
     received: Range = field(default_factory=Range)
     options: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
@@ -145,16 +145,16 @@ def certain_of(counts: Mapping[str, Range]) -> Counter[str]:
 
 @dataclass
 class Account:
-    """What the sender knows: each request with its answer, and the counts that a correct platform has.
+    """The sender's account: each request with its answer, and the counts of a correct platform.
 
     Attributes:
         sent: requests by kind.
         acknowledged: those that got 202.
         refused: those that got a 4xx, by kind and status. They are certainly not stored.
-        unknown: those without an answer, or with a failure behind the front door. They may be stored.
+        unknown: those without an answer, or with a 5xx. They may be stored.
         late: acknowledged votes that arrived after their poll's end.
-        uncertain: acknowledged votes that were under way when their poll closed.
-        receipts: how often each receipt (shard and sequence) was given.
+        uncertain: acknowledged votes that were in progress when their poll closed.
+        receipts: the number of times that each receipt (shard and sequence) was given.
         polls: the expected counts by poll.
         unattributed: expected rejected records without a poll, by reason.
     """
@@ -170,7 +170,7 @@ class Account:
     unattributed: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
 
     def note(self, request: VoteRequest, answer: httpx.Response | None) -> None:
-        """Enter one request with its answer; None: none came. Its poll stays open long enough."""
+        """Enter one request with its answer (None: no answer came). Its poll must stay open long enough."""
         if answer is None:
             self.enter(request, NO_ANSWER)
         elif is_acknowledged(answer.status_code):
@@ -268,7 +268,7 @@ class Account:
         )
 
 
-# Bodies that no template may let through, each wrong in its own way.
+# Bodies that every template must refuse, each invalid in another way.
 MALFORMED_BODIES: Sequence[tuple[Any, str]] = (
     (b"not json", "application/json"),
     (b"", "application/json"),
@@ -294,7 +294,7 @@ MALFORMED_BODIES: Sequence[tuple[Any, str]] = (
 def conversations(
     poll_options: Mapping[str, Sequence[str]], voters: int, seed: int
 ) -> Iterator[list[VoteRequest]]:
-    """Yield what each of ``voters`` voters sends, in their order.
+    """Yield the requests of each of ``voters`` voters, in their order.
 
     Most vote once per poll; one in ten changes their mind, one in twenty sends the same vote again, and
     among them are votes for options and polls that do not exist, and bodies that are not votes.

@@ -32,9 +32,10 @@ variable "name" {{
 }}
 
 module "key" {{
-  source = "{HERE.root}/infra/modules/encryption_key"
+  source = "{HERE.root}/infra/modules/kms_key"
 
   deletion_protection_enabled = var.protected
+  description                 = "A protected key"
   log_group_names             = ["/aws/lambda/${{var.name}}-*"]
   name                        = var.name
 }}

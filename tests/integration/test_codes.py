@@ -107,12 +107,12 @@ def test_lost_answer_counts_as_registered_and_an_id_is_never_given_twice(desk: D
 
 def test_no_batch_for_a_poll_that_ended_meanwhile(desk: Desk) -> None:
     desk.create("closed")
-    with pytest.raises(OperatorError, match="closed meanwhile, so no codes were made"):
+    with pytest.raises(OperatorError, match="closed in the meantime, so no codes were made"):
         desk.register.add("closed", "bbbbbbbb", desk.batch(created_at=desk.now_ms + 2 * HOUR_MS))
     desk.create("cancelled")
     desk.polls.cancel("cancelled", desk.now_ms + 1)
     for poll_id in ("cancelled", "deleted"):
-        with pytest.raises(OperatorError, match="was deleted, cancelled or closed meanwhile"):
+        with pytest.raises(OperatorError, match="was deleted, cancelled or closed in the meantime"):
             desk.register.add(poll_id, "bbbbbbbb", desk.batch())
         assert desk.register.batches(poll_id) == {}
 

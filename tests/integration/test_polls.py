@@ -68,7 +68,7 @@ def test_an_impossible_poll_is_refused_with_the_reason(
 
 
 def test_an_id_that_is_no_slug_is_refused(desk: PollDesk) -> None:
-    with pytest.raises(OperatorError, match="the poll's id: 'No Slug' is not possible"):
+    with pytest.raises(OperatorError, match="the poll's id: 'No Slug' is not valid"):
         create(desk, "No Slug")
 
 

@@ -237,7 +237,7 @@ def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
     ]
     found = audit(poll, CountReader(deployment, store.client), tallies)
     assert [finding.what for finding in found.findings if not finding.holds] == [
-        "the final is what is stored",
+        "the final result equals the stored votes",
         "recounts agree with the final",
     ]
 

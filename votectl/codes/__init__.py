@@ -1,1 +1,1 @@
-"""Codes for voters without accounts: batches in the polls table, signed codes, and the files that are handed out."""
+"""Codes for voters without accounts: batches in the polls table, signed codes, and the files for the organiser."""

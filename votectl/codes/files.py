@@ -1,4 +1,4 @@
-"""What is handed out: cards, their list as CSV, and files that are complete or not there."""
+"""Cards, their list as CSV, and files that are either complete or absent."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ COLUMNS = ("number", "link", "code")
 
 
 class Card(NamedTuple):
-    """What one voter gets. ``link`` opens the page to vote on, with the code in its fragment."""
+    """One voter's card. ``link`` opens the page to vote on, with the code in its fragment."""
 
     number: int
     link: str
@@ -30,21 +30,19 @@ def csv_of(cards: Sequence[Card]) -> bytes:
 
 
 class NewFiles:
-    """Files that only their owner may read. They have their names once all of them are complete."""
+    """Files that only their owner may read. They get their names when all of them are complete."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """Create them, empty and under other names, so that a folder that takes no files is found out first.
+        """Create them, empty and under other names, to find out first whether the folder takes files.
 
         Raises:
-            OperatorError: a file is there already, or can't be created.
+            OperatorError: a file exists already, or can't be created.
         """
         self._paths = list(paths)
         self._named: list[Path] = []
         for path in self._paths:
             if path.exists():
-                raise OperatorError(
-                    f"{path} is there already: move it away, or name another folder with --out"
-                )
+                raise OperatorError(f"{path} exists already: move it away, or name another folder with --out")
         try:
             for path in self._paths:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +66,7 @@ class NewFiles:
             self._named.append(path)
 
     def discard(self) -> None:
-        """Remove what was made, finished or not."""
+        """Remove the files, finished or not."""
         for path in [*map(_unfinished, self._paths), *self._named]:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -79,5 +77,5 @@ def _unfinished(path: Path) -> Path:
 
 
 def link_of(page: str, poll_id: str, code: str) -> str:
-    """Return the address that a card shows. Browsers send no server what stands behind the ``#``."""
+    """Return the address that a card shows. Browsers never send the part after the ``#`` to a server."""
     return f"{page}#poll={poll_id}&code={code}"

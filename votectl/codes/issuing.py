@@ -1,4 +1,4 @@
-"""Ordering a batch: it is registered, its codes are signed, and then the files appear, complete or not at all."""
+"""Ordering a batch: register it, sign its codes, and write its files, all of them or none."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,14 +27,14 @@ MOST_CODES = 100_000
 
 
 class CodeIssuer(NamedTuple):
-    """A deployment that hands out codes: how they name it, and the key that signs them."""
+    """A deployment that issues codes: its name in codes, and the key that signs them."""
 
     name: str
     key_id: str
     sign: Sign
 
     def terms(self, poll_id: str, batch_id: str, batch: CodeBatch) -> BatchTerms:
-        """Return what the codes of a batch say."""
+        """Return the common content of a batch's codes."""
         return BatchTerms(self.name, self.key_id, poll_id, batch_id, batch.created_at, batch.expires_at)
 
 
@@ -43,7 +43,7 @@ def issuer_of(deployment: Deployment, kms: Any = None) -> CodeIssuer:
     """Return the issuer of a deployment's codes.
 
     Raises:
-        OperatorError: its voters do not vote with codes.
+        OperatorError: the deployment has no codes.
     """
     if deployment.code_signing_key_arn is None or deployment.code_issuer is None:
         raise OperatorError(
@@ -62,7 +62,7 @@ def page_of(deployment: Deployment, given: str | None = None) -> str:
     """Return the address of the page to vote on.
 
     Raises:
-        OperatorError: there is none, or the one that was given is no web address.
+        OperatorError: there is none, or the given one is not a web address.
     """
     if given is not None:
         parts = urlsplit(given)
@@ -80,13 +80,13 @@ def page_of(deployment: Deployment, given: str | None = None) -> str:
 
 
 class BatchOrder(NamedTuple):
-    """What was ordered.
+    """An order of codes.
 
     Attributes:
-        terms: what its codes say.
+        terms: the common content of its codes.
         batch: its entry in the register.
         page: the address of the page to vote on.
-        renders: how the content of each file is made.
+        renders: the functions that create the content of each file.
     """
 
     terms: BatchTerms
@@ -101,13 +101,13 @@ def batch_for(
     """Return the entry of a new batch. Its codes expire a day after the poll's end if no time is given.
 
     Raises:
-        OperatorError: the poll takes no votes any more, the codes could never vote, or the note is not possible.
+        OperatorError: the poll takes no votes any more, the codes could never vote, or the note is invalid.
     """
     if poll.cancelled_at is not None:
         raise OperatorError(f"poll {poll.poll_id!r} was cancelled: nobody can vote in it")
     if poll.closes_at <= now_ms:
         raise OperatorError(
-            f"poll {poll.poll_id!r} is closed since {show_moment(poll.closes_at)}: nobody can vote in it any more"
+            f"poll {poll.poll_id!r} closed at {show_moment(poll.closes_at)}: nobody can vote in it any more"
         )
     if expires_at is not None and expires_at <= max(now_ms, poll.opens_at):
         moment = "now" if poll.opens_at <= now_ms else f"the poll opens, at {show_moment(poll.opens_at)}"
@@ -134,16 +134,16 @@ def issue(
 ) -> None:
     """Register a batch, sign its codes and write its files.
 
-    If that fails, or is interrupted, the batch is void and none of its files is there: the command can be repeated.
+    If that fails, or is interrupted, the batch is void and none of its files exists: the command can be repeated.
 
     Args:
-        order: what to make.
+        order: the order.
         register: of the deployment.
         sign: signs a digest with the deployment's key.
-        progress: is given the codes while they are signed, and passes them on.
+        progress: passes the codes on while they are signed, and shows the progress.
 
     Raises:
-        OperatorError: it could not be done.
+        OperatorError: a step failed.
     """
     terms = order.terms
     files = NewFiles(order.renders)
@@ -164,7 +164,7 @@ def issue(
         outcome = _withdrawn(order, register)
         if isinstance(error, ClientError | BotoCoreError):
             raise OperatorError(
-                f"the codes can't be signed: {error}; {outcome}. Signing takes kms:Sign on the deployment's key"
+                f"the codes can't be signed: {error}; {outcome}. Signing needs kms:Sign on the deployment's key"
             ) from None
         if isinstance(error, OSError):
             raise OperatorError(f"a file can't be written: {error.strerror}; {outcome}") from None
@@ -172,7 +172,7 @@ def issue(
 
 
 def _withdrawn(order: BatchOrder, register: CodeRegister) -> str:
-    """Void the batch of an order that failed, and say how that went."""
+    """Void the batch of a failed order, and describe the outcome."""
     poll_id, batch_id = order.terms.poll_id, order.terms.batch
     try:
         register.void(poll_id, batch_id, order.batch.created_at)

@@ -1,6 +1,6 @@
-"""Making codes: what a code says, and how many of them are signed side by side.
+"""Making codes: their content, and the number of parallel signatures.
 
-A code is a secret: it is in the files that are handed out, and nowhere else. No text, error or log here quotes one.
+A code is a secret: only the files for the organiser hold it. No text, error or log here quotes one.
 """
 
 import base64
@@ -17,7 +17,7 @@ from voting.codes import AUDIENCE
 MS_PER_SECOND = 1000
 # KMS takes 500 RSA signatures a second from an account, and answers in some 10 to 100 ms.
 WORKERS = 16
-# So many are asked for at once: a failure ends the command within that many calls.
+# The number of parallel signatures: a failure ends the command within that many calls.
 CHUNK = 10 * WORKERS
 
 # Takes a SHA-256 digest and returns its RS256 signature.
@@ -26,11 +26,11 @@ type RandomBytes = Callable[[int], bytes]
 
 
 class BatchTerms(NamedTuple):
-    """What all codes of a batch say.
+    """The common content of a batch's codes.
 
     Attributes:
         issuer: the deployment's name in codes.
-        key_id: of the key that signs them.
+        key_id: the id of the signing key.
         poll_id: the only poll that they vote in.
         batch: id of the batch.
         issued_at: epoch ms.
@@ -46,20 +46,20 @@ class BatchTerms(NamedTuple):
 
 
 def new_batch_id(random_bytes: RandomBytes = secrets.token_bytes) -> str:
-    """Return the id of a new batch: 8 characters that nobody mistakes for others on paper."""
+    """Return the id of a new batch: 8 characters that are hard to confuse on paper."""
     return base64.b32encode(random_bytes(5)).decode().lower()
 
 
 def unsigned_codes(
     terms: BatchTerms, count: int, random_bytes: RandomBytes = secrets.token_bytes
 ) -> list[str]:
-    """Return the parts of ``count`` codes that are signed. Each names a voter of its own, with 128 random bits."""
+    """Return the parts to sign of ``count`` codes. Each names its own voter, with 128 random bits."""
     header = _part({"alg": "RS256", "kid": terms.key_id, "typ": "JWT"})
     return [f"{header}.{_part(_claims(terms, _base64url(random_bytes(16))))}" for _ in range(count)]
 
 
 def signed_codes(unsigned: Sequence[str], sign: Sign) -> Iterator[str]:
-    """Yield the codes in order. They are signed side by side; whatever ``sign`` raises ends it."""
+    """Yield the codes in order. They are signed in parallel. The first error of ``sign`` ends it."""
     pool = ThreadPoolExecutor(WORKERS)
     try:
         for some in batched(unsigned, CHUNK, strict=False):

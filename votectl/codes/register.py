@@ -1,7 +1,7 @@
 """The register of batches on a poll's row: which batches of codes exist, and which of them are void.
 
-Every write is an update with a condition, of one entry. So edits of the poll keep the register, and two operators
-never overwrite each other's batches.
+Every write is a conditional update of one entry. So edits of the poll keep the register, and two operators never
+overwrite each other's batches.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def batches_in(row: Mapping[str, Any]) -> dict[str, CodeBatch]:
         found = {name: CodeBatch.model_validate(entry, context=STORED) for name, entry in stored.items()}
     except (ValidationError, AttributeError):
         raise OperatorError(
-            f"the attribute {BATCHES} of a row of the polls table is not a list of batches: mend it, or remove the "
+            f"the attribute {BATCHES} of a row of the polls table is not a list of batches: repair it, or remove the "
             "entries that votectl did not write"
         ) from None
     return dict(sorted(found.items(), key=lambda entry: (entry[1].created_at, entry[0])))
@@ -58,7 +58,7 @@ class CodeRegister:
     """The batches of one deployment's polls."""
 
     def __init__(self, table: str, client: "DynamoDBClient | None" = None) -> None:
-        """Take the polls table's name, and a client if there is one already."""
+        """Take the polls table's name, and a client (None: create one)."""
         self._table = table
         retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
         self._client = client or boto3.client("dynamodb", config=retries)
@@ -77,10 +77,10 @@ class CodeRegister:
         """Register a new batch, if the poll can still be voted in when the batch is created.
 
         Raises:
-            OperatorError: the poll is gone, cancelled or closed, or has too many batches; nothing was changed.
+            OperatorError: the poll is deleted, cancelled or closed, or has too many batches; nothing was changed.
         """
         key = {"poll_id": {"S": poll_id}}
-        # There may be a list already, or no poll: the next write tells.
+        # If this fails, there is a list already, or no poll: the next write finds out.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._table,
@@ -110,19 +110,19 @@ class CodeRegister:
         except self._client.exceptions.ConditionalCheckFailedException:
             there = self.batches(poll_id)
             if there.get(batch_id) == batch:
-                return  # the answer to an earlier attempt was lost
+                return  # an earlier attempt succeeded, and its answer was lost
             if len(there) >= MOST_BATCHES:
                 raise OperatorError(
                     f"poll {poll_id!r} has {len(there)} batches of codes, and a poll takes {MOST_BATCHES}: order more "
                     "codes at once"
                 ) from None
             raise OperatorError(
-                f"poll {poll_id!r} was deleted, cancelled or closed meanwhile, so no codes were made: see "
+                f"poll {poll_id!r} was deleted, cancelled or closed in the meantime, so no codes were made: see "
                 f"{command('poll show', poll_id)}"
             ) from None
 
     def void(self, poll_id: str, batch_id: str, now_ms: int) -> CodeBatch:
-        """Void a batch for good; return it as stored. A batch that was voided before keeps its time.
+        """Void a batch permanently; return it as stored. A batch that was voided before keeps its time.
 
         Raises:
             OperatorError: the poll has no such batch.
@@ -142,7 +142,7 @@ class CodeRegister:
 
 
 def unknown_batch(poll_id: str, batch_id: str) -> OperatorError:
-    """Return what to raise for a batch that a poll does not have."""
+    """Return the error for a batch that a poll does not have."""
     return OperatorError(
         f"poll {poll_id!r} has no batch {batch_id!r}: {command('codes list', poll_id)} shows them all"
     )

@@ -23,7 +23,7 @@ MARGIN_MM = 8.0
 PADDING_MM = 5.0
 GAP_MM = 4.0
 TITLE_MM = 13.0
-QUIET_MODULES = 4  # ISO/IEC 18004 asks for this much white around a code
+QUIET_MODULES = 4  # the white margin that ISO/IEC 18004 requires around a code
 PIXELS_PER_MODULE = 6
 INK, GREY, FAINT = 20, 100, 190
 
@@ -32,7 +32,7 @@ _FALLBACKS = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 
 
 class SheetText(NamedTuple):
-    """What all cards of a sheet say."""
+    """The texts that all cards of a sheet share."""
 
     title: str
     batch: str
@@ -71,7 +71,7 @@ class Fonts:
                 )
 
     def add_to(self, pdf: FPDF) -> None:
-        """Make the fonts a document's."""
+        """Add the fonts to a document."""
         for number, (regular, bold) in enumerate(self._files):
             pdf.add_font(f"{_FONT}{number}", "", regular)
             pdf.add_font(f"{_FONT}{number}", "B", bold)
@@ -92,14 +92,14 @@ def _letters_of(font: Path) -> Collection[int]:
 def _dejavu() -> Path:
     # Found, not imported: loading matplotlib takes half a second.
     found = importlib.util.find_spec("matplotlib")
-    assert found is not None  # noqa: S101 - it is locked beside fpdf2
+    assert found is not None  # noqa: S101 - requirements lock it together with fpdf2
     assert found.origin is not None  # noqa: S101
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
 def qr_image(text: str) -> Image.Image:
-    """Return a QR code with the white that it needs around it, large enough for sharp print."""
-    # A code is random letters, so that one mask looks like another: trying all eight would take most of the time.
+    """Return a QR code with its white margin, large enough for sharp print."""
+    # A code is random letters, so all masks are alike: trying all eight would take most of the time.
     code = segno.make(text, error="l", boost_error=True, micro=False, mask=0)
     rows = [bytes(0 if dark else 255 for dark in row) for row in code.matrix_iter(border=QUIET_MODULES)]
     image = Image.frombytes("L", (len(rows[0]), len(rows)), b"".join(rows))
@@ -110,7 +110,7 @@ def qr_image(text: str) -> Image.Image:
 def renderer(
     count: int, text: SheetText, paper: Paper, font: Path | None
 ) -> Callable[[Sequence[Card]], bytes]:
-    """Return what draws a sheet.
+    """Return a function that draws a sheet.
 
     Raises:
         OperatorError: it would have too many cards, or the fonts lack a letter.
@@ -133,7 +133,7 @@ def sheet_of(cards: Sequence[Card], text: SheetText, paper: Paper, fonts: Fonts)
     pdf.c_margin = 0
     pdf.set_title(text.title)
     pdf.set_creator("votectl")
-    # Letters that join or run from right to left; others look the same without, in half the time.
+    # For letters that join or run from right to left. Others look the same without, in half the time.
     pdf.set_text_shaping(use_shaping_engine=text.wording.right_to_left or _needs_shaping(text.title))
     fonts.add_to(pdf)
     for place, card in enumerate(cards):

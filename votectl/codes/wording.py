@@ -1,4 +1,4 @@
-"""How cards can look: their fixed texts in the languages of the pages, and the paper that they are printed on."""
+"""The fixed texts of cards in the languages of the pages, and their paper sizes."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,18 +15,18 @@ class Language(StrEnum):
 
 
 class Paper(StrEnum):
-    """What cards are printed on."""
+    """The paper size of cards."""
 
     A4 = "a4"
     LETTER = "letter"
 
 
 class Wording(NamedTuple):
-    """What a card says beside the poll's title.
+    """The fixed texts of a card.
 
     Attributes:
-        scan: what to do.
-        secret: why the card is to be kept.
+        scan: the instruction.
+        secret: the warning not to share the card.
         number: the word before the card's number.
         right_to_left: the direction of the language.
     """

@@ -1,1 +1,1 @@
-"""The commands as they are typed, one module per group. Each parses, calls one function, and shows what it returned."""
+"""The commands, one module per group. Each parses its arguments, calls one function, and shows the result."""

@@ -41,11 +41,11 @@ def create_codes(
     expires: Annotated[
         str | None, typer.Option(help="+2d from now, or ISO 8601; a day after the poll's end if left out.")
     ] = None,
-    note: Annotated[str | None, typer.Option(help="What the batch is for, as `codes list` shows it.")] = None,
+    note: Annotated[str | None, typer.Option(help="A note on the batch, for `codes list`.")] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files.")] = Path(),
     sheet: Annotated[bool, typer.Option(help="Also write the cards as PDF.")] = True,
-    paper: Annotated[Paper, typer.Option(help="What the cards are printed on.")] = Paper.A4,
-    language: Annotated[Language, typer.Option(help="Of the words on the cards.")] = Language.EN,
+    paper: Annotated[Paper, typer.Option(help="Paper of the cards.")] = Paper.A4,
+    language: Annotated[Language, typer.Option(help="Language of the cards.")] = Language.EN,
     font: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A TrueType font for the cards, for scripts that DejaVu lacks."),
@@ -118,7 +118,7 @@ def void_codes(
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Void a batch for good: within 30 s its codes can't vote any more. Votes that are stored stay."""
+    """Void a batch permanently: within 30 s its codes can't vote any more. Stored votes stay."""
     target = find(environment)
     desk, register = PollDesk(target.polls_table), CodeRegister(target.polls_table)
     desk.get(poll_id)
@@ -126,7 +126,7 @@ def void_codes(
     if seen is None:
         raise unknown_batch(poll_id, batch_id)
     if seen.voided_at is None:
-        confirm(f"Void the {seen.count:,} codes of batch {batch_id} for good?", yes=yes)
+        confirm(f"Void the {seen.count:,} codes of batch {batch_id} permanently?", yes=yes)
     batch = register.void(poll_id, batch_id, desk.now_ms())
     emit_fields(
         chosen(output, as_json),

@@ -21,9 +21,11 @@ Environment = Annotated[
 ]
 Client = Annotated[
     str | None,
-    typer.Option(help="Whose key votes carry, where api.clients has any; the first by name if left out."),
+    typer.Option(
+        help="The client whose key votes carry, if api.clients has any; the first by name if left out."
+    ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How it is written.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Format of the output.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The same as --output json.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
@@ -66,7 +68,7 @@ def problem_of(error: Exception) -> str | None:
         case ClientError():
             return f"the cloud refused: {error}"
         case BotoCoreError():
-            return f"the cloud can't be asked: {str(error).rstrip('.')}"
+            return f"AWS refuses the call: {str(error).rstrip('.')}"
     return None
 
 

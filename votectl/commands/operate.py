@@ -21,7 +21,7 @@ app = new_app()
 @app.command()
 @reported
 def demo(
-    voters: Annotated[int, typer.Option(min=10, help="How many voters take part.")] = 1000,
+    voters: Annotated[int, typer.Option(min=10, help="Number of voters.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes.")] = None,
     client: Client = None,
     environment: Environment = deployment.LOCAL,
@@ -42,7 +42,7 @@ def smoke(client: Client = None, environment: Environment = deployment.LOCAL) ->
     screen = console()
     if not smoke_test.run(find(environment), screen, client):
         raise OperatorError(
-            f"environment {environment!r} does not do what it should: see the rows marked above"
+            f"environment {environment!r} does not work as it should: see the marked rows above"
         )
     screen.print("The platform works, from a vote to a final result.", style="green")
 
@@ -50,7 +50,9 @@ def smoke(client: Client = None, environment: Environment = deployment.LOCAL) ->
 @app.command()
 @reported
 def redrive(
-    dry_run: Annotated[bool, typer.Option("--list", help="Only list what waits; change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--list", help="Only list the waiting batches; change nothing.")
+    ] = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
@@ -65,7 +67,7 @@ def redrive(
 
     output = chosen(output, as_json)
     if output is not Output.TABLE and not dry_run:
-        raise OperatorError("--output json and csv list what waits: add --list")
+        raise OperatorError("--output json and csv only list batches: add --list")
     target = find(environment)
     destinations = {
         bucket: FailureDestination(bucket)
@@ -81,9 +83,11 @@ def redrive(
         display.failed_batches(found, bucket) for bucket, found in batches.items() if found
     ]
     if not waiting:
-        picture.insert(0, f"Nothing waits in {target.vote_writer_failure_bucket}.")
+        picture.insert(0, f"No batch waits in {target.vote_writer_failure_bucket}.")
     if batches[target.vote_aggregator_failure_bucket]:
-        warning = "Live counts lack the aggregator's records for good; stored votes and the final do not."
+        warning = (
+            "Live counts will never have the aggregator's records; stored votes and the final result do."
+        )
         picture.append(Text(warning, style="yellow"))
     columns = ("bucket", *display.FAILED_BATCH_COLUMNS)
     emit(output, picture, [dict(zip(columns, row, strict=True)) for row in rows], columns, rows)

@@ -32,18 +32,16 @@ from voting.settings import VoterAuth
 app = new_app("Create, show, change, close and withdraw polls.")
 
 PollId = Annotated[str, typer.Argument(metavar="POLL", help="The poll's id.")]
-Version = Annotated[
-    int | None, typer.Option(help="Only if the poll is at this version, as `poll show` told it.")
-]
+Version = Annotated[int | None, typer.Option(help="Only if the poll is at this version (see `poll show`).")]
 
 
 @app.command("create")
 @reported
 def create_poll(
-    poll_id: Annotated[str, typer.Argument(metavar="POLL", help="Its id in addresses: 1-64 of a-z, 0-9, -.")],
+    poll_id: Annotated[str, typer.Argument(metavar="POLL", help="The poll's id: 1-64 of a-z, 0-9, -.")],
     option: Annotated[list[str], typer.Option(help="An answer, ID or ID=LABEL; give at least two.")],
     closes: Annotated[str, typer.Option(help="+10m from now, or 2026-11-28T20:15+01:00.")],
-    title: Annotated[str | None, typer.Option(help="What people read; the id if left out.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title for people; the id if left out.")] = None,
     opens: Annotated[str | None, typer.Option(help="Like --closes; as soon as possible if left out.")] = None,
     visibility: Annotated[Visibility, typer.Option(help="Who may see counts before the final.")] = (
         Visibility.ALWAYS
@@ -156,13 +154,13 @@ def cancel_poll(
     as_json: JsonOption = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Withdraw a poll for good: results say `cancelled`, votes stop counting, it is never certified."""
+    """Withdraw a poll permanently: results say `cancelled`, votes stop counting, and it never gets a final result."""
     target = find(environment)
     desk, tallies = PollDesk(target.polls_table), Tallies(target)
     seen = desk.get(poll_id)
     if tallies.final_or_cancelled(poll_id) is not None:
-        raise OperatorError(f"poll {poll_id!r} is final: a certified result is not withdrawn any more")
-    confirm(f"Cancel poll {poll_id} for good?", yes=yes)
+        raise OperatorError(f"poll {poll_id!r} is final: a certified result cannot be withdrawn")
+    confirm(f"Cancel poll {poll_id} permanently?", yes=yes)
     poll = lifecycle.cancel(desk, lifecycle.Schedules(target), tallies, target, seen)
     show(target, poll, desk.now_ms(), chosen(output, as_json))
 
@@ -225,7 +223,7 @@ def show_poll(
 
 
 def show(target: deployment.Deployment, poll: Poll, now_ms: int, output: Output) -> None:
-    """Write a poll, and the addresses of its pages, in the form that was asked for."""
+    """Write a poll, and the addresses of its pages, in the chosen format."""
     status = ResultReader(target).status(poll, now_ms)
     if output is Output.CSV:
         emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, status)])
@@ -253,7 +251,7 @@ def warn_of_codes(register: CodeRegister, poll: Poll) -> None:
 
 
 def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
-    """Return a poll as the operator has seen it.
+    """Return a poll at the version that the operator has seen.
 
     Raises:
         OperatorError: it is at another version now.
@@ -261,7 +259,7 @@ def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
     poll = desk.get(poll_id)
     if version is not None and poll.version != version:
         raise OperatorError(
-            f"poll {poll_id!r} is at version {poll.version}, not {version}: somebody has edited it; "
+            f"poll {poll_id!r} is at version {poll.version}, not {version}: another operator has edited it; "
             f"see {command('poll show', poll_id)}"
         )
     return poll
@@ -271,7 +269,7 @@ def parse_option(text: str) -> Option:
     """Return the option in ``ID`` or ``ID=LABEL``.
 
     Raises:
-        OperatorError: it is not possible.
+        OperatorError: it is invalid.
     """
     identifier, equals, label = text.partition("=")
     try:

@@ -1,4 +1,4 @@
-"""`votectl tally`, `audit` and `ledger`: what a result rests on."""
+"""`votectl tally`, `audit` and `ledger`: the proofs of a result."""
 
 import time
 from typing import Annotated
@@ -57,8 +57,8 @@ def tally(
         raise OperatorError(f"poll {poll_id!r} was cancelled: it has no result")
     if now < poll.closes_at:
         raise OperatorError(
-            f"poll {poll_id!r} closes {relative(poll.closes_at, now)}, at {show_moment(poll.closes_at)}, and is "
-            f"tallied by itself then: to close it now, use {command('poll close', poll_id)}"
+            f"poll {poll_id!r} closes {relative(poll.closes_at, now)}, at {show_moment(poll.closes_at)}, and its tally "
+            f"starts by itself then: to close it now, use {command('poll close', poll_id)}"
         )
     final = tallies.final(poll_id)
     if acknowledge_dropped:
@@ -69,7 +69,7 @@ def tally(
     publication = Publication(target, poll_id)
     # A tally of a final poll releases lanes that an interrupted one still holds, and publishes a missing pack.
     if recount or final is None or tallies.holds_lanes(poll_id) or publication.is_missing():
-        # Progress is for people: it goes where it does not mix with data.
+        # Progress is for people: it goes to stderr, apart from the data.
         screen = console(stderr=True)
         late = final is None and now > poll.closes_at + TALLY_STARTS_WITHIN_MS
         if late and not tallies.has_scheduled(poll_id):
@@ -104,7 +104,7 @@ def tally(
 def ledger(
     poll_id: PollId,
     settle: Annotated[
-        int, typer.Option(min=0, help="Seconds to wait for consumers before calling a gap one.")
+        int, typer.Option(min=0, help="Seconds to wait for consumers before a gap is reported.")
     ] = 30,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
@@ -137,9 +137,7 @@ def audit(
     ] = None,
     seed: Annotated[
         str | None,
-        typer.Option(
-            help="What chooses the samples: a text that nobody knew before the result was published."
-        ),
+        typer.Option(help="Chooses the samples: a text that nobody knew before the result was published."),
     ] = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
@@ -156,9 +154,7 @@ def audit(
     result = take_audit(poll, CountReader(target), Tallies(target))
     if sample is not None and seed is not None:
         if result.final is None:
-            raise OperatorError(
-                f"poll {poll_id!r} has no final result yet: samples are taken of what is final"
-            )
+            raise OperatorError(f"poll {poll_id!r} has no final result yet: only final results are sampled")
         store = PackStore(target)
         reader = SampleReader(target)
         taken = audit_sample(

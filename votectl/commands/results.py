@@ -1,4 +1,4 @@
-"""`votectl results`: how a poll stands."""
+"""`votectl results`: the results of a poll."""
 
 import time
 from typing import Annotated
@@ -30,12 +30,12 @@ def results(
     ] = False,
     environment: Environment = deployment.LOCAL,
 ) -> None:
-    """Show how a poll stands, hidden counts included."""
+    """Show a poll's results, hidden counts included."""
     output = chosen(output, json_output)
     if watch and output is not Output.TABLE:
         raise OperatorError("--watch draws a table: leave it out for JSON and CSV")
     if excel and output is not Output.CSV:
-        raise OperatorError("--excel is about CSV: add --output csv")
+        raise OperatorError("--excel applies to CSV only: add --output csv")
     reader = ResultReader(find(environment))
     result, now_ms = reader.read(poll_id)
     match output:

@@ -1,1 +1,1 @@
-"""Checks of a deployment from the outside: what is wrong with it, and what to do."""
+"""Checks of a deployment from the outside: problems and remedies."""

@@ -1,4 +1,4 @@
-"""The stream, the tables, and the account's quotas: what they are, and what the tfvars say."""
+"""The stream, the tables, and the account's quotas, compared with the tfvars."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from votectl.settings.deployment import Table
 
 
 def stream(site: Site) -> Iterator[Finding]:
-    """Look at the stream."""
+    """Check the stream."""
     summary = site.client("kinesis").describe_stream_summary(StreamName=site.deployment.stream_name)
     seen = summary["StreamDescriptionSummary"]
     what, status = f"stream {site.deployment.stream_name}", seen["StreamStatus"]
@@ -32,7 +32,7 @@ def stream(site: Site) -> Iterator[Finding]:
 
 
 def tables(site: Site) -> Iterator[Finding]:
-    """Look at the three tables."""
+    """Check the three tables."""
     names = ("polls_table", "votes_table", "tallies_table")
     for name in names:
         table = getattr(site.deployment, name)
@@ -73,7 +73,7 @@ def _ceiling(units: int | None) -> int | None:
 
 
 def account(site: Site) -> Iterator[Finding]:
-    """Hold the account's quotas against the tfvars."""
+    """Compare the account's quotas with the tfvars."""
     if site.emulated:
         yield ok("quotas", "an emulator has none that bind")
         return
@@ -84,5 +84,5 @@ def account(site: Site) -> Iterator[Finding]:
     on_demand = seen.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND"
     own = replace(site.needed, own_shards=seen["OpenShardCount"], own_on_demand_stream=on_demand)
     for finding in quotas.findings(site.client, own):
-        # What is deployed works: a quota that is too low stops the next apply, or throttles the next event.
+        # The present deployment works: a quota that is too low stops the next apply, or throttles the next event.
         yield replace(finding, health=min(finding.health, Health.WARNING, key=list(Health).index))

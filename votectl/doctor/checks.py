@@ -1,4 +1,4 @@
-"""All checks, in the order in which one would look: nothing below works where something above does not."""
+"""All checks, in order: each depends on those before it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from votectl.doctor.quotas import Needed
 from votectl.doctor.site import ENVIRONMENTS, Asking, Nowhere, Site, cloud_client, site_of
 from votectl.errors import OperatorError
 
-# What can be looked at without a deployment.
+# Checks that need no deployment.
 FIRST: tuple[tuple[str, Check[Asking]], ...] = (
     ("credentials", here.credentials),
     ("tools", here.tools),
@@ -35,7 +35,7 @@ CHECKS: tuple[tuple[str, Check[Site]], ...] = (
 
 
 def preflight(environment: str, client: Callable[[str], Any] = cloud_client) -> list[Finding]:
-    """Hold the account against what an environment's tfvars need, before anything is created.
+    """Compare the account with the needs of an environment's tfvars, before anything is created.
 
     Raises:
         BadFile: there are no such tfvars, or they describe no possible deployment.
@@ -51,7 +51,7 @@ def preflight(environment: str, client: Callable[[str], Any] = cloud_client) -> 
 
 
 def examine(environment: str) -> list[Finding]:
-    """Make every check that can be made."""
+    """Run every check that is possible."""
     first = run(FIRST, Nowhere())
     try:
         site = site_of(find(environment))

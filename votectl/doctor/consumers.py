@@ -1,4 +1,4 @@
-"""The functions and what feeds them: whether they run, on which code, and what they gave up on."""
+"""The functions and their event source mappings: state, code, and failed batches."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from votectl.settings.deployment import Consumer
 
 
 def functions(site: Site) -> Iterator[Finding]:
-    """Look at the functions: whether they run, on what, and whether this checkout's code is in them."""
+    """Check the functions: state, runtime, and whether they run this checkout's code."""
     archives = manifest(site)
     wanted_of: dict[str, Consumer | None] = {
         "vote_writer": site.wanted.vote_writer if site.wanted else None,
@@ -33,7 +33,7 @@ def _function(
 ) -> Finding:
     what = f"function {function}"
     state, update = seen.get("State", "Active"), seen.get("LastUpdateStatus", "Successful")
-    # A function that nobody called for weeks is put aside, and comes back with the first call.
+    # Lambda makes a function inactive after weeks without a call, and activates it with the first call.
     if state not in {"Active", "Inactive"} or update == "Failed":
         reason = seen.get("StateReason") or seen.get("LastUpdateStatusReason") or "no reason given"
         return wrong(what, f"{state}, last update {update}: {reason}", site.make_apply)
@@ -55,7 +55,7 @@ def _function(
 
 
 def mappings(site: Site) -> Iterator[Finding]:
-    """Look at the event source mappings: a consumer without one that works stores or counts nothing."""
+    """Check the event source mappings: a consumer without a working one stores or counts nothing."""
     wanted: dict[str, Consumer | None] = {
         site.deployment.vote_writer_function: site.wanted.vote_writer if site.wanted else None,
         site.deployment.vote_aggregator_function: site.wanted.vote_aggregator if site.wanted else None,
@@ -94,10 +94,10 @@ def _mapping(site: Site, what: str, seen: Mapping[str, Any], wanted: Consumer | 
 
 
 def failures(site: Site) -> Iterator[Finding]:
-    """Look for batches that a consumer gave up on."""
+    """Check for failed batches of the consumers."""
     remedies = {
         site.deployment.vote_writer_failure_bucket: "`votectl redrive` stores their votes; no poll is final before",
-        site.deployment.vote_aggregator_failure_bucket: "live counts lack them for good, the final does not: "
+        site.deployment.vote_aggregator_failure_bucket: "live counts will never have them, the final result does: "
         "`votectl redrive --list`",
     }
     for bucket, remedy in remedies.items():

@@ -1,4 +1,4 @@
-"""What a check finds, and what becomes of one that can't look."""
+"""The findings of checks, and of checks that cannot run."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,24 +13,24 @@ from votectl.errors import OperatorError
 
 CHECKS_AT_ONCE = 8
 
-# How AWS says that a caller may not.
+# AWS's error codes for missing permissions.
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403")
-# How emulators say that they don't know a call.
+# Emulators' error codes for unknown calls.
 _NOT_OFFERED = ("NotImplemented", "NotImplementedException", "InternalFailure", "UnknownOperationException")
 
 
 class Health(StrEnum):
-    """How something is, worst last."""
+    """The state of something, worst last."""
 
     OK = "ok"
-    UNKNOWN = "unknown"  # nobody could look
+    UNKNOWN = "unknown"  # the check could not run
     WARNING = "warning"
     WRONG = "wrong"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How one thing is. ``remedy`` says what to do where something is."""
+    """The state of one thing. ``remedy`` says what to do about a problem."""
 
     what: str
     health: Health
@@ -43,22 +43,22 @@ class Finding:
 
 
 def ok(what: str, detail: str) -> Finding:
-    """Return that something is as it should be."""
+    """Return a finding: all is well."""
     return Finding(what, Health.OK, detail)
 
 
 def unknown(what: str, detail: str, remedy: str = "") -> Finding:
-    """Return that nobody could look."""
+    """Return a finding: the check could not run."""
     return Finding(what, Health.UNKNOWN, detail, remedy)
 
 
 def warning(what: str, detail: str, remedy: str) -> Finding:
-    """Return that something works, but not as it should."""
+    """Return a finding: it works, but not as it should."""
     return Finding(what, Health.WARNING, detail, remedy)
 
 
 def wrong(what: str, detail: str, remedy: str = "") -> Finding:
-    """Return that something does not work."""
+    """Return a finding: it does not work."""
     return Finding(what, Health.WRONG, detail, remedy)
 
 
@@ -66,9 +66,9 @@ type Check[Site] = Callable[[Site], Iterable[Finding]]
 
 
 def run[Site](checks: Sequence[tuple[str, Check[Site]]], site: Site) -> list[Finding]:
-    """Make every check, several at once; return what they find, in the checks' order.
+    """Run every check, several in parallel; return their findings, in the checks' order.
 
-    A check that can't look (no permission, no answer) says so, and keeps none of the others from looking.
+    A check that cannot run (no permission, no answer) reports that, and does not stop the others.
     """
 
     def look(check: tuple[str, Check[Site]]) -> list[Finding]:
@@ -97,16 +97,20 @@ def _of_refusal(what: str, error: ClientError) -> Finding:
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _DENIED or code.endswith("AccessDeniedException"):
         return unknown(
-            what, f"not allowed to look ({error.operation_name})", f"allow yourself {error.operation_name}"
+            what,
+            f"you have no permission for {error.operation_name}",
+            f"allow yourself {error.operation_name}",
         )
     if code in _NOT_OFFERED:
         return unknown(what, f"this endpoint doesn't know {error.operation_name}")
     if code.startswith("ResourceNotFound") or code in {"NoSuchBucket", "NotFoundException"}:
-        return wrong(what, f"it is gone ({error.operation_name}: {code})", "`make apply` makes it again")
+        return wrong(
+            what, f"it does not exist ({error.operation_name}: {code})", "`make apply` creates it again"
+        )
     return wrong(what, f"{error.operation_name} was refused: {code}", "see the code in AWS's documentation")
 
 
 def worst(findings: Iterable[Finding]) -> Health:
-    """Return the worst of all."""
+    """Return the worst state of all findings."""
     order: list[Any] = list(Health)
     return max((finding.health for finding in findings), key=order.index, default=Health.OK)

@@ -1,4 +1,4 @@
-"""The machine that asks: who, from where, with which tools and files."""
+"""This machine: its credentials, region, tools and files."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from scripts.bootstrap.layout import HERE
 from votectl.doctor.findings import Finding, ok, unknown, warning, wrong
 from votectl.doctor.site import PYTHON, Asking, Site, manifest
 
-# Votes are held against arrivals that the cloud stamps. Beyond five minutes AWS refuses signatures.
+# The cloud stamps the arrival of votes. AWS refuses signatures that are more than five minutes off.
 SKEW_WARNING_SECONDS, SKEW_WRONG_SECONDS = 2.0, 240.0
 
 
@@ -22,7 +22,7 @@ def credentials(site: Asking) -> Iterator[Finding]:
 
 
 def region(site: Site) -> Iterator[Finding]:
-    """Look whether the region is the deployment's."""
+    """Check whether the region is the deployment's."""
     here = site.client("sts").meta.region_name
     if here == site.deployment.region:
         yield ok("region", here)
@@ -35,7 +35,7 @@ def region(site: Site) -> Iterator[Finding]:
 
 
 def tools(site: Asking) -> Iterator[Finding]:
-    """Look at what this machine works with."""
+    """Check this machine's tools."""
     del site
     python = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] == PYTHON:
@@ -54,9 +54,9 @@ def tools(site: Asking) -> Iterator[Finding]:
 
 
 def clock(site: Asking) -> Iterator[Finding]:
-    """Look how far this machine's clock is from the cloud's."""
+    """Compare this machine's clock with the cloud's."""
     began = time.time()
-    answer = site.client("sts").get_caller_identity()  # everybody may ask for that
+    answer = site.client("sts").get_caller_identity()  # needs no permission
     ended = time.time()
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     if date is None:
@@ -76,7 +76,7 @@ def clock(site: Asking) -> Iterator[Finding]:
 
 
 def tfvars(site: Site) -> Iterator[Finding]:
-    """Look whether this checkout knows what the deployment should be."""
+    """Check whether this checkout has the deployment's tfvars."""
     if site.wanted is None:
         yield unknown("tfvars", site.why_not_wanted, "capacity is not compared; run this where they are")
     else:
@@ -84,7 +84,7 @@ def tfvars(site: Site) -> Iterator[Finding]:
 
 
 def artifacts(site: Site) -> Iterator[Finding]:
-    """Look whether there is anything to compare the functions' code with."""
+    """Check whether this checkout has archives to compare the functions' code with."""
     if manifest(site):
         yield ok("archives", f"in {site.artifacts.parent.name}/{site.artifacts.name}")
     else:

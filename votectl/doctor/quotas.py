@@ -1,7 +1,7 @@
-"""The account's quotas, held against what the tfvars need: for the doctor, and before a first apply (preflight).
+"""The account's quotas, compared with the needs of the tfvars: for the doctor, and before a first apply (preflight).
 
-Services are asked for their own quotas where they tell them, because that is what holds at this moment. Service Quotas
-knows the rest, and the code that a request for more has to name.
+Some services report their own quotas, which are the ones in force. Service Quotas knows the rest, and the code that a
+request for more has to name.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ KINDS_OF_READS = 3
 
 
 class Breaks(StrEnum):
-    """What fails where a quota is too low."""
+    """The effect of a quota that is too low."""
 
     APPLY = "the apply fails"
     EVENT = "the event is throttled"
@@ -53,7 +53,7 @@ SIGN_INS = Quota("cognito-idp", "Rate of UserAuthentication requests")
 
 @dataclass(frozen=True)
 class Needed:
-    """What the tfvars ask of the account.
+    """The needs of the tfvars.
 
     Attributes:
         wanted: the settings that capacity depends on.
@@ -89,7 +89,7 @@ type Clients = Callable[[str], Any]
 
 
 def findings(client: Clients, needed: Needed) -> Iterator[Finding]:
-    """Hold each quota against what is needed."""
+    """Compare each quota with the needs."""
     yield from _stream(client, needed)
     yield from _functions(client, needed)
     yield from _api(client, needed.wanted)
@@ -162,7 +162,7 @@ def _held(client: Clients, quota: Quota, what: str, need: float, have: float, br
     if need <= have:
         return ok(f"quota: {what}", detail)
     known = _known(client, quota)
-    # What others use of the quota, they go on using.
+    # Others keep their share of the quota.
     value = ceil(known["Value"] + need - have) if known else ceil(need)
     found = wrong if breaks is Breaks.APPLY else warning
     return found(f"quota: {what}", f"{detail}: {breaks}", _request(quota, known, value))
@@ -171,7 +171,7 @@ def _held(client: Clients, quota: Quota, what: str, need: float, have: float, br
 def _told(client: Clients, quota: Quota, what: str) -> Finding:
     known = _known(client, quota)
     if known is None:
-        return unknown(f"quota: {quota.name}", "Service Quotas does not tell it", _request(quota, None, 0))
+        return unknown(f"quota: {quota.name}", "Service Quotas does not report it", _request(quota, None, 0))
     return ok(f"quota: {quota.name}", f"the account has {known['Value']:,.0f}/s for {what}")
 
 
@@ -188,7 +188,7 @@ def _request(quota: Quota, known: Mapping[str, Any] | None, value: int) -> str:
 
 
 def _known(client: Clients, quota: Quota) -> Mapping[str, Any] | None:
-    """Return a quota as Service Quotas has it, or None where nobody may ask, or it has another name by now."""
+    """Return a quota of Service Quotas, or None without the permission, or if the quota has a new name."""
     try:
         for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
             pages = client("service-quotas").get_paginator(operation).paginate(ServiceCode=quota.service)

@@ -1,4 +1,4 @@
-"""One screen: how everything is, the worst last, where the eye is when the prompt comes back."""
+"""The findings on one screen, the worst last, next to the prompt."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ _SHOWN = {
 
 
 def table(environment: str, findings: Sequence[Finding], command: str = "doctor") -> Table:
-    """Return every finding as a line: how it is, and below it what to do."""
-    screen = terminal.table("", "", "how it is, and what to do", title=f"votectl {command}: {environment}")
+    """Return every finding as a line with its state, and its remedy below it."""
+    screen = terminal.table("", "", "state, and what to do", title=f"votectl {command}: {environment}")
     for finding in findings:
         lines = Text(terminal.visible(finding.detail))
         if finding.remedy:

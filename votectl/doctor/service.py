@@ -1,4 +1,4 @@
-"""What people see: the API, the polls and their tallies, the alarms."""
+"""The API, the polls and their tallies, and the alarms."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -25,12 +25,12 @@ FINAL_WITHIN_MS = 10 * 60_000
 LOOKED_BACK_MS = 7 * 24 * 3_600_000
 # Metrics come to CloudWatch some minutes late.
 METRICS_LATE = timedelta(minutes=3)
-# Nobody has such a poll.
+# An id that no poll has.
 NO_POLL = "doctor-" + "x" * 57
 
 
 def api(site: Site) -> Iterator[Finding]:
-    """Ask the API for a poll that can't exist: the answer comes from the function behind it."""
+    """Ask the API for a poll that can't exist, to reach the function behind it."""
     url = f"{site.deployment.front_door}/polls/{NO_POLL}"
     began = time.monotonic()
     answer = httpx.get(url, timeout=10)
@@ -44,13 +44,13 @@ def api(site: Site) -> Iterator[Finding]:
     else:
         yield wrong(
             "API",
-            f"answers {answer.status_code} where it must say 404 unknown_poll ({url})",
+            f"answers {answer.status_code} instead of 404 unknown_poll ({url})",
             f"the results function's log, then {site.make_apply}",
         )
 
 
 def tally(site: Site) -> Iterator[Finding]:
-    """Look at the state machine that makes results final."""
+    """Check the state machine that makes results final."""
     machine = site.deployment.tally_state_machine_arn
     client = site.client("stepfunctions")
     status = client.describe_state_machine(stateMachineArn=machine)["status"]
@@ -61,7 +61,7 @@ def tally(site: Site) -> Iterator[Finding]:
 
 
 def polls(site: Site) -> Iterator[Finding]:
-    """Look at the polls of the last days: what ended must be final, and what goes on must be scheduled."""
+    """Check the polls of the last days: ended polls must be final, and open ones must be scheduled."""
     desk = PollDesk(site.deployment.polls_table, site.client("dynamodb"))
     tallies = Tallies(site.deployment, site.client("stepfunctions"), site.client("dynamodb"))
     now = desk.now_ms()
@@ -86,7 +86,7 @@ def _poll(site: Site, poll: Poll, tallies: Tallies, now: int) -> Iterator[Findin
                 yield warning(
                     what,
                     f"ended {show_moment(poll.closes_at)} and is not final",
-                    f"{command('tally', poll.poll_id)} makes it so, or says what it waits for",
+                    f"{command('tally', poll.poll_id)} makes it final, or says what it waits for",
                 )
         except InvalidFinal as error:
             yield wrong(what, str(error), f"{command('audit', poll.poll_id)}")
@@ -113,12 +113,12 @@ def _buckets(site: Site, poll: Poll, what: str) -> Iterator[Finding]:
         yield warning(
             what,
             f"its {poll.bucket_count} buckets take {takes:,} votes/s, and the API lets {rate:,.0f} in",
-            "create it anew with more buckets: their number is fixed for good",
+            "create a new poll with more buckets: their number cannot change",
         )
 
 
 def alarms(site: Site) -> Iterator[Finding]:
-    """Look for alarms that ring about something that has happened since they are there."""
+    """Check for alarms that ring because of events since their creation."""
     pages = (
         site.client("cloudwatch")
         .get_paginator("describe_alarms")
@@ -147,10 +147,10 @@ def alarms(site: Site) -> Iterator[Finding]:
 
 
 def _rings_about_before(alarm: Mapping[str, Any]) -> datetime:
-    """Return until when a ringing alarm may be about the time before it was there; long ago for any other one.
+    """Return until when a ringing alarm may concern the time before its creation; long ago for any other one.
 
-    An alarm for which silence is trouble looks back at minutes in which there was nothing yet to speak, and rings
-    until the first metrics come.
+    An alarm that treats missing data as breaching looks back at minutes before the deployment, and rings until the
+    first metrics come.
     """
     made, state_of = alarm.get("AlarmConfigurationUpdatedTimestamp"), alarm.get("StateUpdatedTimestamp")
     if (
@@ -159,7 +159,7 @@ def _rings_about_before(alarm: Mapping[str, Any]) -> datetime:
         or "Period" not in alarm
         or made is None
         or state_of is None
-        # It rang before somebody changed it: a change of an alarm leaves its state as it was.
+        # It rang before it was changed: a change of an alarm keeps its state.
         or state_of < made
     ):
         return datetime.min.replace(tzinfo=UTC)

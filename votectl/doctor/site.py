@@ -1,4 +1,4 @@
-"""What the checks look at: a deployment, what it should be by its tfvars, and clients."""
+"""The subject of the checks: a deployment, its tfvars, and clients."""
 
 import json
 import os
@@ -21,11 +21,11 @@ from votectl.settings.files import BadFile
 
 PYTHON = (3, 13)
 
-# A check that gets no answer must not hold up the screen.
+# A check without an answer must not delay the screen.
 _BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 ENVIRONMENTS = HERE.root / "infra" / "environments"
-# boto3's default session is not made for being used by several threads at once while it makes clients.
+# boto3's default session does not support creating clients in several threads.
 _making = threading.Lock()
 
 
@@ -41,7 +41,7 @@ def cloud_client(service: str) -> Any:
 
 
 class Asking(Protocol):
-    """What a check needs that only asks who and where we are."""
+    """The subject of a check that needs no deployment."""
 
     @property
     def client(self) -> Callable[[str], Any]:
@@ -51,23 +51,23 @@ class Asking(Protocol):
 
 @dataclass(frozen=True)
 class Nowhere:
-    """Where no deployment was found."""
+    """The subject if no deployment was found."""
 
     client: Callable[[str], Any] = cloud_client
 
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment and what is known of it here.
+    """A deployment, and what this checkout knows of it.
 
     Attributes:
-        deployment: what it says of itself.
-        wanted: what its tfvars say; None where there are none in this checkout.
-        why_not_wanted: why there are none.
-        needed: what the tfvars ask of the account.
+        deployment: the deployment's parameter.
+        wanted: the settings in its tfvars; None if this checkout has no tfvars for it.
+        why_not_wanted: the reason why there are none.
+        needed: the needs of the tfvars.
         client: returns a client by its service's name.
         artifacts: the folder with the archives' manifest.
-        architecture: what the functions are to run on; None where nobody knows.
+        architecture: the intended instruction set of the functions; None if it is unknown.
     """
 
     deployment: Deployment
@@ -80,22 +80,22 @@ class Site:
 
     @property
     def name_prefix(self) -> str:
-        """What every name of the deployment begins with."""
+        """The prefix of all names of the deployment."""
         return self.deployment.vote_writer_function.removesuffix("-vote-writer")
 
     @property
     def emulated(self) -> bool:
-        """Whether this is no AWS: quotas and prices mean nothing there."""
+        """Whether this is an emulator, where quotas and prices mean nothing."""
         return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
     @property
     def make_apply(self) -> str:
-        """What brings the deployment in line with this checkout."""
+        """The command that brings the deployment in line with this checkout."""
         return f"`make apply ENV={self.deployment.environment}`"
 
 
 def site_of(deployment: Deployment) -> Site:
-    """Return a deployment with what this checkout says of it."""
+    """Return a deployment, with the tfvars and archives of this checkout."""
     needed, why = None, ""
     try:
         needed = Needed.by(ENVIRONMENTS / f"{deployment.environment}.tfvars")
@@ -104,14 +104,14 @@ def site_of(deployment: Deployment) -> Site:
     wanted = needed.wanted if needed else None
     architecture = wanted.lambda_architecture.value if wanted else None
     if deployment.environment == LOCAL:
-        # Its functions run on this machine, whatever that is: `make` builds for it.
+        # Its functions run on this machine, and `make` builds for it.
         return Site(deployment, wanted, why, needed, artifacts=HERE.root / "dist" / "host")
     folder = HERE.root / "dist" / (architecture or "arm64")
     return Site(deployment, wanted, why, needed, artifacts=folder, architecture=architecture)
 
 
 def manifest(site: Site) -> Mapping[str, Any]:
-    """Return what this checkout's archives are, by function; empty where there are none."""
+    """Return the facts of this checkout's archives, by function; empty if there are none."""
     try:
         read: Mapping[str, Any] = json.loads((site.artifacts / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -123,7 +123,7 @@ def manifest(site: Site) -> Mapping[str, Any]:
 def compared(
     site: Site, what: str, before: str, is_now: Mapping[str, Any], should: Mapping[str, Any]
 ) -> Finding:
-    """Return whether settings are what they should be; where nobody knows, only what they are."""
+    """Compare settings with the tfvars. Without tfvars, only report them."""
     different = [
         f"{name} is {is_now.get(name)}, and should be {value}"
         for name, value in should.items()

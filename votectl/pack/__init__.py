@@ -1,1 +1,1 @@
-"""Results packs on this machine: exporting one, and what it is made from. The format is functions/results_pack."""
+"""Exporting results packs on this machine. functions/results_pack defines the format."""

@@ -13,21 +13,21 @@ def export(poll: Poll, tallies: Tallies, store: PackStore, folder: Path) -> Pack
     """Write the results pack of a poll into a folder, from a fresh read of its stored votes.
 
     Raises:
-        OperatorError: the poll is not final, its stored votes are not those of the certificate, or the folder
+        OperatorError: the poll is not final, its stored votes do not match the certificate, or the folder
             holds something else.
         InvalidFinal: the certificate does not match its digest.
     """
     final = tallies.final(poll.poll_id)
     if final is None:
         raise OperatorError(
-            f"poll {poll.poll_id!r} has no final result yet, and a pack is made of one: see "
+            f"poll {poll.poll_id!r} has no final result yet, so there is nothing to export: see "
             f"{command('tally', poll.poll_id)}"
         )
     return write_pack(final, store.pages(poll), store.key_of(poll.poll_id), store.signer(), folder)
 
 
 def pack_card(pack: Pack) -> str:
-    """Say what was written, and how anyone checks it."""
+    """Describe the pack, and how to verify it."""
     return (
         f"{pack.folder}: {pack.lines:,} lines in {pack.parts} parts\n"
         f"key fingerprint (publish it where people trust it): {pack.key_fingerprint}\n"

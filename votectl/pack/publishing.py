@@ -1,4 +1,4 @@
-"""Where the tally publishes results packs."""
+"""The published results pack of a poll."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ class Publication:
     """The published pack of one poll."""
 
     def __init__(self, deployment: Deployment, poll_id: str, s3: "S3Client | None" = None) -> None:
-        """Take the deployment, the poll, and a client if there is one already."""
+        """Take the deployment, the poll, and a client (None: create one)."""
         self._bucket = deployment.pack_bucket
         self._prefix = f"{PACKS}{poll_id}/"
         self._s3 = s3
@@ -36,7 +36,7 @@ class Publication:
         return manifest not in {entry["Key"] for entry in listed.get("Contents", [])}
 
     def sentence(self) -> str | None:
-        """Say where the pack is, or None where packs are not published."""
+        """Return a line with the place of the pack, or None if packs are not published."""
         if self._bucket is None:
             return None
         return f"results pack: aws s3 cp --recursive {self.address} ."

@@ -1,4 +1,4 @@
-"""What a pack is made from: the stored votes, the poll's key and the signing key. Only this file knows boto3."""
+"""The sources of a pack: the stored votes, the poll's key and the signing key. Only this file knows boto3."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class PackStore:
     def __init__(
         self, deployment: Deployment, dynamodb: "DynamoDBClient | None" = None, kms: Any = None
     ) -> None:
-        """Take the deployment, and clients if there are some already.
+        """Take the deployment, and clients (None: create them).
 
         Raises:
             OperatorError: the deployment has no keys for results packs.
@@ -60,7 +60,7 @@ class PackStore:
                 yield [(row["voter"]["S"], row["version"]["S"], row["option"]["S"]) for row in page["Items"]]
 
     def key_of(self, poll_id: str) -> bytes:
-        """Return the key that a poll's salts are made from. The first export makes it, once."""
+        """Return the key of a poll's salts. The first export creates it."""
         return self._keys.find_or_make(poll_id)
 
     def signer(self) -> Signer:

@@ -54,10 +54,10 @@ def write_pack(
         pages: the stored votes, in any order.
         key: the poll's key, 32 bytes.
         signer: the deployment's signing key.
-        folder: where the pack goes. It is new, empty, or holds a pack of the same poll.
+        folder: the folder of the pack. It is new, empty, or holds a pack of the same poll.
 
     Raises:
-        OtherVotes: the stored votes are not what was certified.
+        OtherVotes: the stored votes do not match the certificate.
         OperatorError: the folder holds something else.
     """
     _refuse_other_content(folder, final.poll_id)
@@ -66,7 +66,7 @@ def write_pack(
         spill = _Spill(Path(temporary), number_of_parts(final.voters))
         counts = _spill_lines(final, pages, key, spill)
         refuse_other_counts(final, counts)
-        # From here on, what was in the folder is no pack until its manifest is written.
+        # From here on, the folder holds no valid pack until its manifest is written.
         folder.mkdir(exist_ok=True)
         for file in folder.iterdir():
             file.unlink()

@@ -18,7 +18,7 @@ class VoterIdentity(StrEnum):
     IAM = "iam"  # a signed request of a trusted back end
     COGNITO = "cognito"  # the token of a user pool
     OIDC = "oidc"  # the token of the customer's own issuer
-    CODES = "codes"  # a code that was handed out
+    CODES = "codes"  # a code that an organiser has handed out
 
 
 class UserPoolTier(StrEnum):

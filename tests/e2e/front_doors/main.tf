@@ -177,9 +177,11 @@ resource "aws_cognito_user_pool_client" "tests" {
 }
 
 module "code_key" {
-  source = "../../../infra/modules/code_key"
+  source = "../../../infra/modules/kms_key"
 
-  name                        = var.name_prefix
+  name                        = "${var.name_prefix}-codes"
+  description                 = "Signs voters' codes"
+  signing_spec                = "RSA_2048"
   deletion_protection_enabled = false
 }
 

@@ -195,7 +195,7 @@ def test_votes_that_left_the_stream_are_reported_as_not_compared() -> None:
     taken = world.audit()
     assert (taken.lines_checked, taken.lines_wrong, taken.records_wrong) == (VOTERS // 2, 0, 0)
     assert "200 of 400 sampled lines could not be checked" in taken.lines_detail
-    assert "forgets records after 24 hours" in taken.lines_detail
+    assert "deletes records after 24 hours" in taken.lines_detail
 
 
 def test_a_stream_that_has_forgotten_everything_is_no_clean_audit() -> None:

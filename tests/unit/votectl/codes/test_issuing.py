@@ -78,7 +78,7 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_or_registered_where_a_file_is_in_the_way(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     register = Register()
-    with pytest.raises(OperatorError, match=r"is there already: move it away.*--out"):
+    with pytest.raises(OperatorError, match=r"exists already: move it away.*--out"):
         made(tmp_path, register, pdf=lambda _: b"%PDF")
     assert register.entries == {}
     assert [file.name for file in tmp_path.iterdir()] == [name]
@@ -94,8 +94,8 @@ def test_folder_that_takes_no_files_is_found_out_before_anything_is_registered(t
 
 
 def test_refused_registration_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="closed meanwhile"):
-        made(tmp_path, Register(refuses=OperatorError("closed meanwhile")))
+    with pytest.raises(OperatorError, match="closed in the meantime"):
+        made(tmp_path, Register(refuses=OperatorError("closed in the meantime")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,7 +160,7 @@ def test_codes_expire_a_day_after_the_end_or_when_it_is_asked_for() -> None:
     ("changes", "now_ms", "expires_at", "note", "problem"),
     [
         pytest.param({"cancelled_at": NOW_MS}, NOW_MS, None, None, "was cancelled", id="cancelled"),
-        pytest.param({}, POLL.closes_at, None, None, "is closed since", id="closed"),
+        pytest.param({}, POLL.closes_at, None, None, "nobody can vote in it any more", id="closed"),
         pytest.param({}, NOW_MS, NOW_MS, None, "--expires: .* is not after now", id="expired"),
         pytest.param(
             {"opens_at": NOW_MS + 9_000},

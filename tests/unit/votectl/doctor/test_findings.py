@@ -27,7 +27,7 @@ def fine(site: str) -> Iterator[Finding]:
             refused("ListObjectsV2", "AccessDenied"), Health.UNKNOWN, "allow yourself", id="denied-by-s3"
         ),
         pytest.param(refused("GetAccount", "NotImplemented"), Health.UNKNOWN, "doesn't know", id="emulator"),
-        pytest.param(refused("DescribeTable", "ResourceNotFoundException"), Health.WRONG, "gone", id="gone"),
+        pytest.param(refused("DescribeTable", "ResourceNotFoundException"), Health.WRONG, "does not exist", id="gone"),
         pytest.param(refused("ListObjectsV2", "NoSuchBucket"), Health.WRONG, "make apply", id="bucket-gone"),
         pytest.param(
             refused("GetCallerIdentity", "ExpiredToken"), Health.WRONG, "ExpiredToken", id="expired"
@@ -38,7 +38,7 @@ def fine(site: str) -> Iterator[Finding]:
         pytest.param(OperatorError("no such poll"), Health.WRONG, "no such poll", id="ours"),
     ],
 )
-def test_a_check_that_fails_says_why_and_keeps_no_other_from_looking(
+def test_failing_check_gives_its_reason_and_the_others_still_run(
     error: Exception, health: Health, says: str
 ) -> None:
     def fails(_: str) -> Iterator[Finding]:
