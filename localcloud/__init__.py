@@ -29,24 +29,24 @@ __all__ = [
 
 
 def call_log() -> Path:
-    """What was done with which role since the local cloud was started, a JSON object a line (`emulator/calls.py`)."""
+    """The calls of each role since the local cloud was started, one JSON object per line (`emulator/calls.py`)."""
     return CloudSettings.from_environment().logs / "calls.jsonl"
 
 
 def function_log_folder() -> Path:
-    """Where the functions of the local cloud log: `<function>.log`, their output and Lambda's own lines."""
+    """The folder of the functions' logs: `<function>.log` has their output and Lambda's own lines."""
     return CloudSettings.from_environment().logs / "functions"
 
 
 def function_pids() -> dict[str, int]:
-    """The function processes that run in the local cloud: pids by `<function>-<id>`."""
+    """The running function processes of the local cloud: pids by `<function>-<id>`."""
     from localcloud import cloud
 
     return cloud.function_pids(CloudSettings.from_environment())
 
 
 def part_pids() -> dict[str, int]:
-    """The servers of the local cloud that run, `localemu` and `ministack`: what chaos tests pause and kill."""
+    """The running servers of the local cloud, `localemu` and `ministack`, which chaos tests pause and kill."""
     from localcloud import cloud
 
     parts = cloud.status(CloudSettings.from_environment())

@@ -20,28 +20,30 @@ from localcloud.settings import CloudSettings, Emulator
 from scripts.bootstrap import process
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="A cloud on this machine.")
-# Paths, endpoints and messages are not ours: nothing is read as markup or emoji codes.
+# Paths, endpoints and messages are foreign text, so they are not read as markup or emoji codes.
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, stderr=True)
 
 
 @app.command()
 def up(
-    emulator: Annotated[Emulator | None, typer.Option(help="What plays AWS [env: EMULATOR].")] = None,
+    emulator: Annotated[Emulator | None, typer.Option(help="The emulator of AWS [env: EMULATOR].")] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="Of everything but DynamoDB [env: LOCALCLOUD_PORT].")
+        int | None,
+        typer.Option(min=1, max=65_535, help="Port of everything except DynamoDB [env: LOCALCLOUD_PORT]."),
     ] = None,
     dynamodb_port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="Of DynamoDB [env: LOCALCLOUD_DYNAMODB_PORT].")
+        int | None, typer.Option(min=1, max=65_535, help="Port of DynamoDB [env: LOCALCLOUD_DYNAMODB_PORT].")
     ] = None,
     state_bucket: Annotated[
-        str | None, typer.Option(help="Created for Terraform's state [env: LOCALCLOUD_STATE_BUCKET].")
+        str | None,
+        typer.Option(help="Bucket to create for Terraform's state [env: LOCALCLOUD_STATE_BUCKET]."),
     ] = None,
 ) -> None:
-    """Start it, and wait until it is healthy. One that runs already stays as it is."""
+    """Start the local cloud, and wait until it is healthy. A running one stays unchanged."""
     with _plain_errors():
         if endpoint := external_endpoint():
-            out.print(f"AWS_ENDPOINT_URL is {endpoint}: everything uses that, nothing is started")
+            out.print(f"AWS_ENDPOINT_URL is {endpoint}: all tools use that endpoint, so nothing is started")
             return
         settings = CloudSettings.from_environment()
         settings = replace(
@@ -62,19 +64,19 @@ def up(
 
 @app.command()
 def down() -> None:
-    """Stop it and remove its data; the logs stay."""
+    """Stop the local cloud and remove its data; the logs stay."""
     with _plain_errors():
         if endpoint := external_endpoint():
             out.print(f"AWS_ENDPOINT_URL is {endpoint}: nothing was started, nothing is stopped")
         elif cloud.down(CloudSettings.from_environment()):
             out.print("local cloud stopped")
         else:
-            out.print("no local cloud runs")
+            out.print("no local cloud is running")
 
 
 @app.command()
 def status() -> None:
-    """Show its parts and function processes; exits with 1 unless all parts are healthy."""
+    """Show the local cloud's parts and function processes; exit with 1 unless all parts are healthy."""
     with _plain_errors():
         if endpoint := external_endpoint():
             out.print(f"AWS_ENDPOINT_URL is {endpoint}: not a cloud that was started here")
@@ -96,7 +98,7 @@ def status() -> None:
 
 @app.command()
 def env() -> None:
-    """Print the variables that aim tools at it, for: eval "$(python -m localcloud env)"."""
+    """Print the variables that point tools to the local cloud, for: eval "$(python -m localcloud env)"."""
     with _plain_errors():
         settings = running_settings(CloudSettings.from_environment())
         if not (external := external_endpoint()) and not all(part.running for part in cloud.status(settings)):
@@ -108,10 +110,10 @@ def env() -> None:
 @app.command()
 def logs(
     name: Annotated[str | None, typer.Argument(help="A part or a function; all of them if left out.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 20,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Number of last lines.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
 ) -> None:
-    """Show the last log lines of its parts and functions."""
+    """Show the last log lines of parts and functions."""
     with _plain_errors():
         folder = CloudSettings.from_environment().logs
         files = {file.stem: file for file in sorted(folder.rglob("*.log"))}
@@ -129,13 +131,13 @@ def logs(
 
 
 def _follow(files: dict[str, Path]) -> None:
-    """Print what is added to files until interrupted."""
+    """Print new lines of files until interrupted."""
     read_to = {file: file.stat().st_size for file in files.values()}
     try:
         while True:
             for file, position in read_to.items():
                 with file.open("rb") as log:
-                    # A log that got shorter belongs to a cloud that was started anew.
+                    # A log that got shorter belongs to a restarted cloud.
                     log.seek(position if position <= file.stat().st_size else 0)
                     sys.stdout.write(log.read().decode(errors="replace"))
                     read_to[file] = log.tell()
@@ -147,7 +149,7 @@ def _follow(files: dict[str, Path]) -> None:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn what is expected to go wrong into one line and an exit code."""
+    """Turn expected errors into one line and an exit code."""
     try:
         yield
     except LocalCloudError as error:

@@ -1,4 +1,4 @@
-"""Starting, asking and stopping the local cloud."""
+"""Starting, checking and stopping the local cloud."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ LOG_LINES_IN_ERRORS = 15
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """What `status` shows of a part."""
+    """A part's line in `status`."""
 
     name: str
     pid: int | None
@@ -40,7 +40,7 @@ def up(settings: CloudSettings) -> tuple[CloudSettings, bool]:
         The settings of the running cloud, and whether it was started just now.
 
     Raises:
-        LocalCloudError: it can't be started; nothing is left running then.
+        LocalCloudError: it can't be started; nothing keeps running then.
     """
     with _alone(settings):
         if state := CloudState.load(settings.directory):
@@ -48,7 +48,7 @@ def up(settings: CloudSettings) -> tuple[CloudSettings, bool]:
             if all(part.running and part.healthy for part in status(running)):
                 if running.emulator is not settings.emulator:
                     raise LocalCloudError(
-                        f"{running.emulator} runs already: stop it first, with make local-down"
+                        f"{running.emulator} is already running: stop it first, with make local-down"
                     )
                 return running, False
             # Half a cloud has lost half of its data, so it is useless.
@@ -61,7 +61,7 @@ def up(settings: CloudSettings) -> tuple[CloudSettings, bool]:
 
 
 def down(settings: CloudSettings) -> bool:
-    """Stop the local cloud and remove what it left; the logs stay. False when there was none."""
+    """Stop the local cloud and remove its files, but not the logs. Return False if there was none."""
     if not settings.directory.exists():
         return False
     with _alone(settings):
@@ -73,7 +73,7 @@ def down(settings: CloudSettings) -> bool:
 
 
 def status(settings: CloudSettings) -> list[PartStatus]:
-    """The parts of the local cloud, each asked."""
+    """The parts of the local cloud, with their health."""
     state = CloudState.load(settings.directory)
     settings = running_settings(settings)
     if settings.emulator is Emulator.LOCALSTACK:
@@ -91,13 +91,13 @@ def status(settings: CloudSettings) -> list[PartStatus]:
 
 
 def function_pids(settings: CloudSettings) -> dict[str, int]:
-    """The function processes that run: pids by `<function>-<id>`, as their pid files are called."""
+    """The running function processes: pids by `<function>-<id>`, the name of the pid file."""
     claimed = {}
     for file in sorted((settings.directory / "functions").glob("*.pid")):
-        # A process that ends meanwhile takes its file along.
+        # A process removes its file when it ends.
         with contextlib.suppress(FileNotFoundError, ValueError):
             claimed[file.stem] = int(file.read_text())
-    # A file that outlived its process may name someone else's by now; ours have this folder in their command.
+    # A stale file may name another program's process. Ours have this folder in their command.
     commands = processes.commands_of(claimed.values())
     return {name: pid for name, pid in claimed.items() if str(settings.directory) in commands.get(pid, "")}
 
@@ -109,7 +109,7 @@ def _start_parts(settings: CloudSettings) -> None:
     for part in wanted:
         if not processes.is_port_free(part.port):
             raise PortTakenError(part.port, processes.holder_of(part.port), part.port_option)
-    # The previous cloud's logs stay until now: they say why it ended.
+    # The previous cloud's logs stay until now, because they may say why it ended.
     shutil.rmtree(settings.logs, ignore_errors=True)
     settings.temporary.mkdir(parents=True, exist_ok=True)
     write_plugin(settings)
@@ -164,14 +164,14 @@ def _wait_until_healthy(settings: CloudSettings, part: Part, process: subprocess
 
 
 def _end(settings: CloudSettings, state: CloudState) -> None:
-    """End everything that was started, and remove everything but the logs and LocalEmu's cache."""
+    """End all processes, and remove all files except the logs and LocalEmu's cache."""
     if state.container is not None:
         localstack.stop(state.container)
-    # Functions end with LocalEmu by themselves, as soon as it closes their stdin; what still runs then hangs.
+    # Functions end by themselves when LocalEmu closes their stdin. A process that still runs then hangs.
     functions = [processes.identify(pid) for pid in function_pids(settings).values()]
     processes.end(state.processes.values(), END_PATIENCE_SECONDS)
     processes.end((identity for identity in functions if identity), 1.0)
-    # LocalEmu lays out a file system of its own, of which only /var is worth keeping: it has the index of services.
+    # LocalEmu creates its own file system. Only /var is worth keeping: it has the index of services.
     scratch = [folder for folder in (settings.directory / "localemu").glob("*") if folder.name != "var"]
     for folder in (*scratch, *(settings.directory / name for name in ("functions", "plugin", "tmp"))):
         shutil.rmtree(folder, ignore_errors=True)
@@ -185,7 +185,7 @@ def _write_environment(settings: CloudSettings) -> None:
 
 
 def environment_of(settings: CloudSettings) -> dict[str, str]:
-    """The variables that aim a tool at the local cloud of a folder."""
+    """The variables that point a tool to the local cloud of a folder."""
     return environment({"LOCALCLOUD_DIRECTORY": str(settings.directory)})
 
 
@@ -230,13 +230,13 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 @contextlib.contextmanager
 def _alone(settings: CloudSettings) -> Iterator[None]:
-    """Keep a second `up` or `down` of the same folder out."""
+    """Refuse a second `up` or `down` of the same folder."""
     settings.directory.mkdir(parents=True, exist_ok=True)
     with (settings.directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalCloudError(
-                "another `localcloud up` or `down` is at work in this folder: wait for it"
+                "another `localcloud up` or `down` is running in this folder: wait for it"
             ) from None
         yield

@@ -1,4 +1,4 @@
-"""The variables that aim Terraform, boto3 and the functions at the local cloud."""
+"""The variables that point Terraform, boto3 and the functions to the local cloud."""
 
 import ipaddress
 import os
@@ -11,10 +11,10 @@ from localcloud.errors import SettingError
 from localcloud.settings import CloudSettings, Emulator
 from localcloud.state import CloudState
 
-# Says that the AWS_ENDPOINT_URL beside it is the local cloud's own, so that `down` works in a shell aimed at it.
+# Marks AWS_ENDPOINT_URL as the local cloud's own, so that `down` works in a shell that points to it.
 OWN_ENDPOINT = "LOCALCLOUD_ENDPOINT_URL"
 
-# A profile would bring its own keys, region and endpoints, and a session token belongs to other keys.
+# A profile has its own keys, region and endpoints, and a session token belongs to other keys.
 CLEARED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 # The keys of account 000000000000 in every emulator. Never valid on AWS.
@@ -76,7 +76,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def aim() -> None:
-    """Aim this process, and what it starts, at the local cloud; or complete the variables of an outside endpoint.
+    """Point this process and its children to the local cloud, or complete the variables of an outside endpoint.
 
     Raises:
         SettingError: see `environment`.
@@ -129,6 +129,6 @@ def running_settings(settings: CloudSettings) -> CloudSettings:
 
 
 def shell_lines(variables: Mapping[str, str], *, clear: bool) -> list[str]:
-    """Lines for `eval`: what gets in the way is unset, the variables are exported."""
+    """Lines for `eval`, which unset conflicting variables and export ours."""
     cleared = [f"unset {' '.join(CLEARED)}"] if clear else []
     return [*cleared, *(f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items()))]

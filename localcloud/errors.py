@@ -1,9 +1,9 @@
-"""What can go wrong with the local cloud. Each message is one line that says what to do.
+"""Errors of the local cloud. Each message is one line that says what to do.
 
 LocalCloudError
-├── SettingError        an environment variable has a value that makes no sense
-├── NotInstalledError   the emulator's virtual environment, or Docker, is not there
-├── PortTakenError      something else listens where the local cloud would
+├── SettingError        an environment variable has an invalid value
+├── NotInstalledError   the emulator's virtual environment, or Docker, is missing
+├── PortTakenError      another program listens on the port
 └── StartFailedError    a part ended, or did not become healthy in time; carries its last log lines
 """
 
@@ -14,7 +14,7 @@ class LocalCloudError(Exception):
     """Base of all; the command line prints the message and exits with 1.
 
     Attributes:
-        examples: what the text suggests to type instead. A test tries that each is accepted.
+        examples: the text's suggestions. A test checks that each is accepted.
     """
 
     def __init__(self, message: str, examples: Sequence[str] = ()) -> None:
@@ -23,7 +23,7 @@ class LocalCloudError(Exception):
 
 
 class SettingError(LocalCloudError):
-    """An environment variable has a value that makes no sense."""
+    """An environment variable has an invalid value."""
 
 
 class NotInstalledError(LocalCloudError):

@@ -1,7 +1,7 @@
 """LocalStack in Docker as the local cloud: for machines that have both, and a second opinion on LocalEmu.
 
-Its image asks for a licence from 2026.3 on; 4.14.0 is the last that starts without one. It serves everything,
-DynamoDB included, and runs functions in containers next to it.
+Its image requires a licence from 2026.3 on; 4.14.0 is the last that starts without one. It emulates all services,
+DynamoDB included, and runs functions in separate containers.
 """
 
 import shutil
@@ -38,7 +38,7 @@ def start(settings: CloudSettings) -> str:
 
 
 def stop(name: str) -> None:
-    """Stop the container, which removes it; no error if it is gone already."""
+    """Stop the container, which removes it; no error if it does not exist."""
     _docker("stop", "--time", "5", name)
 
 

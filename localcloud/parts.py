@@ -1,4 +1,4 @@
-"""The processes of the local cloud: how LocalEmu and MiniStack are started, and asked whether they are healthy."""
+"""The processes of the local cloud: starting LocalEmu and MiniStack, and checking their health."""
 
 import http.client
 import os
@@ -35,7 +35,7 @@ process = localcloud.emulator.plugin:ProcessExecutorPlugin
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A process of the local cloud: how it is started, and how it is asked whether it is healthy."""
+    """A process of the local cloud: its command and its health check."""
 
     name: str
     title: str
@@ -71,7 +71,7 @@ def parts(settings: CloudSettings) -> list[Part]:
 
 
 def write_plugin(settings: CloudSettings) -> None:
-    """Write what makes LocalEmu find our plugin."""
+    """Write the metadata by which LocalEmu finds our plugin."""
     version = zlib.crc32(ENTRY_POINTS.encode())
     folder = settings.directory / "plugin" / f"votestream_localcloud-{version}.dist-info"
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def _localemu_environment(settings: CloudSettings) -> dict[str, str]:
     )
     return {
         **_clean_environment(),
-        # What LocalEmu logs of each request would fill the disk during a load test; LS_LOG=info brings it back.
+        # LocalEmu's log of each request would fill the disk during a load test; LS_LOG=info restores it.
         "LS_LOG": os.environ.get("LS_LOG", "warning"),
         # It warns of every request that API Gateway makes on a voter's behalf, and of the setting below.
         "LOG_LEVEL_OVERRIDES": "localemu.aws.handlers.internal_requests=ERROR,localemu.services.internal=ERROR",
@@ -104,12 +104,12 @@ def _localemu_environment(settings: CloudSettings) -> dict[str, str]:
         "FILESYSTEM_ROOT": str(settings.directory / "localemu"),
         "CONFIG_DIR": str(settings.directory / "localemu/config"),
         "TMPDIR": str(settings.temporary),
-        # plux caches what plugins it found, and does not always notice a change within two minutes.
+        # plux caches the plugins that it found, and does not always notice a change within two minutes.
         "XDG_CACHE_HOME": str(settings.temporary / "cache"),
         "LAMBDA_RUNTIME_EXECUTOR": "process",
-        # Longer than what our executor allows, which says more about what went wrong.
+        # Longer than our executor's limit, whose error says more.
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
-        # Calls that a role may not make are refused as on AWS. The keys of `env` may do everything.
+        # LocalEmu refuses calls without permission, as AWS does. The keys of `env` have all permissions.
         "IAM_ENFORCEMENT": os.environ.get("IAM_ENFORCEMENT", "1"),
         "ROOT_ACCESS_KEYS": os.environ.get("ROOT_ACCESS_KEYS", TEST_KEYS["AWS_ACCESS_KEY_ID"]),
         # Lets tests inject throttling while it runs, by POST /_localemu/config.
@@ -130,13 +130,13 @@ def _ministack_environment(settings: CloudSettings) -> dict[str, str]:
 
 
 def _function_environment(settings: CloudSettings) -> dict[str, str]:
-    """What functions get besides their own variables: LocalEmu adds AWS_ENDPOINT_URL and the role's keys."""
+    """Further variables of functions: LocalEmu adds AWS_ENDPOINT_URL and the role's keys."""
     url = settings.dynamodb_endpoint_url
     return {"AWS_ENDPOINT_URL_DYNAMODB": url} if url else {}
 
 
 def _clean_environment() -> dict[str, str]:
-    """This process's variables, but for those of AWS and Python, which would aim the emulators elsewhere."""
+    """This process's variables, except those of AWS and Python, which would misdirect the emulators."""
     kept = {
         name: value
         for name, value in os.environ.items()

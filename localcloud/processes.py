@@ -1,7 +1,7 @@
-"""Processes that outlive the command that started them: recognised again, asked to end, and ended.
+"""Processes that outlive the command that started them: finding them again, and ending them.
 
-A pid alone says nothing: it may have been given to another process since. So a process is remembered with the
-time of its start, and only one that still has both is ever signalled.
+A pid alone does not identify a process: the system reuses pids. So a process is stored with the time of its start, and
+only one that still has both gets a signal.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of a running process; None when there is none, or only a zombie."""
+    """The identity of a running process; None if there is none, or only a zombie."""
     if _PROC.joinpath("self/stat").exists():
         try:
             stat = _PROC.joinpath(str(pid), "stat").read_text()
@@ -51,12 +51,12 @@ def identify(pid: int) -> Identity | None:
 
 
 def is_running(identity: Identity) -> bool:
-    """Whether that very process still runs."""
+    """Whether the same process is still running."""
     return identify(identity.pid) == identity
 
 
 def commands_of(pids: Iterable[int]) -> dict[int, str]:
-    """The command lines of those of the processes that run."""
+    """The command lines of the running ones of the processes."""
     wanted = ",".join(map(str, pids))
     if not wanted:
         return {}
@@ -84,21 +84,21 @@ def start(
 
 
 def end(identities: Iterable[Identity], patience_seconds: float) -> None:
-    """End processes: ask them all, wait for them together, then insist. Returns when none runs any more."""
+    """End processes: terminate them all, wait for them together, then kill the rest. Return when none is running."""
     running = [identity for identity in identities if is_running(identity)]
     for identity in running:
         _signal(identity, signal.SIGTERM)
     running = _wait_for_the_end(running, patience_seconds)
     for identity in running:
         _signal(identity, signal.SIGKILL)
-        # One that was stopped by a debugger or a chaos test has to go on to be able to end.
+        # A process that a debugger or a chaos test has stopped must continue to be able to end.
         _signal(identity, signal.SIGCONT)
     _wait_for_the_end(running, 5.0)
 
 
 def _signal(identity: Identity, number: signal.Signals) -> None:
     if is_running(identity):
-        # Each was started in a session of its own, so that its group is what it has started itself.
+        # Each has its own session, so that its group holds only its own children.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(identity.pid, number)
 
@@ -110,7 +110,7 @@ def _wait_for_the_end(identities: list[Identity], seconds: float) -> list[Identi
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, interval_seconds: float = 0.05) -> bool:
-    """Wait until a condition holds; False when it does not within that time."""
+    """Wait until a condition is met; False if it is not within that time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

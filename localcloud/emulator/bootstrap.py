@@ -1,10 +1,10 @@
-"""What a function process runs: AWS's runtime interface client, in surroundings like Lambda's.
+"""The program of a function process: AWS's runtime interface client, in an environment like Lambda's.
 
 Started as `python -I -S bootstrap.py <code folder> <runtime folder> <handler> [<call log> <role>]`, with a pipe on
 stdin.
 `-I -S` keep LocalEmu's packages out: the handler sees the standard library, its own archive, and what Lambda's
 Python runtime ships (boto3 and the runtime client, linked into the runtime folder). A package that is missing
-in the archive is therefore missing here too.
+in the archive is therefore missing here, too.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _calls() -> ModuleType:
-    """The module beside this one, which the handler can't import, as there is none beside it on Lambda."""
+    """The module next to this one, which the handler must not be able to import, because Lambda has none."""
     spec = spec_from_file_location("_localcloud_calls", Path(__file__).with_name("calls.py"))
     assert spec is not None and spec.loader is not None, "a file that is there"  # noqa: PT018, S101 - narrows the types
     module = module_from_spec(spec)

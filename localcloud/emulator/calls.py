@@ -1,7 +1,7 @@
-"""Writes down which AWS calls are made with which role, for tests that hold them against what the roles may do.
+"""Records the AWS calls of each role, for tests that compare them with the role's permissions.
 
-LocalEmu refuses what a role may not do (`permissions`), but DynamoDB is played by MiniStack, which knows no roles. So a
-function process notes every call that it makes through botocore, as the IAM action and resource that AWS would look for
+LocalEmu refuses calls that a role may not make (`permissions`), but MiniStack emulates DynamoDB and has no roles. So a
+function process records every call that it makes through botocore, as the IAM action and resource that AWS would check
 (https://docs.aws.amazon.com/service-authorization/latest/reference/). Names only: no key, no value, no statement's
 parameter is written. Loaded by `bootstrap` from its path: nothing but the standard library, and botocore, is there.
 """
@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# What a call of these operations needs, where it is not called like the operation.
+# The IAM actions of operations that have another name than the action.
 ACTIONS = {
     ("s3", "HeadBucket"): "s3:ListBucket",
     ("s3", "HeadObject"): "s3:GetObject",
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[#\w]+")
 
 
 class RecordedCall(NamedTuple):
-    """What IAM would be asked: an action, a resource, and the condition keys that go with the request."""
+    """An IAM request: an action, a resource, and the condition keys of the request."""
 
     action: str
     resource: str
@@ -53,7 +53,7 @@ class CallLog:
         self._lock = threading.Lock()
 
     def note(self, call: RecordedCall, role: str | None = None) -> None:
-        """Write a call down, made with a role or with the log's own."""
+        """Record a call, made with a role or with the log's own role."""
         line = json.dumps({"role": role or self._role, **call._asdict()}, sort_keys=True)
         with self._lock:
             if line in self._written:
@@ -65,7 +65,7 @@ class CallLog:
 
 
 def record(path: Path, role_arn: str) -> None:
-    """Note every call that this process makes through botocore from now on."""
+    """Record every call that this process makes through botocore from now on."""
     from botocore import handlers
 
     log = CallLog(path, role_arn.rpartition("/")[2])
@@ -82,7 +82,7 @@ def record(path: Path, role_arn: str) -> None:
 def calls(
     service: str, operation: str, params: Mapping[str, Any], region: str, account: str
 ) -> Iterator[RecordedCall]:
-    """What IAM would be asked for one request."""
+    """The IAM requests of one call."""
     action = ACTIONS.get((service, operation), f"{service}:{operation}")
     match service:
         case "dynamodb":
@@ -107,7 +107,7 @@ def calls(
             name = f"{params.get('GroupName', 'default')}/{params['Name']}"
             yield RecordedCall(action, f"arn:aws:scheduler:{region}:{account}:schedule/{name}", {})
         case _:
-            # No role of ours may do anything there, so the log has to say it.
+            # No role of ours may do this, so the log has to show it.
             yield RecordedCall(action, "unknown", {})
 
 

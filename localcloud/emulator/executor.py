@@ -1,4 +1,4 @@
-"""LocalEmu's runtime executor that runs functions as processes on this machine, without Docker."""
+"""LocalEmu's runtime executor, which runs functions as processes on this machine, without Docker."""
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
 import importlib.metadata
@@ -20,7 +20,7 @@ from localcloud.emulator.runtime_api import InitFailedError
 from localcloud.emulator.settings import PluginSettings
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-# What Lambda's Python runtime ships; their own requirements come along.
+# The packages of Lambda's Python runtime; their requirements are installed, too.
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
 
 # Processes start side by side, and the first of them fills the folder.
@@ -84,15 +84,15 @@ class ProcessExecutor(RuntimeExecutor):
         return "127.0.0.1"
 
     def get_endpoint_from_executor(self) -> str:
-        """LocalEmu runs on this machine, too; this ends up in the functions' AWS_ENDPOINT_URL."""
+        """LocalEmu runs on this machine, too. The functions get this as AWS_ENDPOINT_URL."""
         return "127.0.0.1"
 
     def get_runtime_endpoint(self) -> str:
-        """LocalEmu's own callback, which nothing here calls: every process has a Runtime API of its own."""
+        """LocalEmu's callback, which nothing here calls: every process has its own Runtime API."""
         return "http://127.0.0.1"
 
     def get_logs(self) -> str:
-        """Nothing: invocations bring their lines along, and the log file has them all."""
+        """Nothing: invocations return their lines, and the log file has them all."""
         return ""
 
     @classmethod
@@ -109,7 +109,7 @@ class ProcessExecutor(RuntimeExecutor):
 
 
 def link_runtime_packages(folder: Path) -> Path:
-    """Fill a folder with links to what Lambda's Python runtime ships, so that a function finds that only."""
+    """Fill a folder with links to the packages of Lambda's Python runtime, so that a function finds only those."""
     with _linking:
         return _link_runtime_packages(folder)
 

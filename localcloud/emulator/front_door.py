@@ -1,4 +1,4 @@
-"""What LocalEmu's API Gateway lets in although AWS would not, and the other way round."""
+"""Fixes LocalEmu's API Gateway where it accepts what AWS refuses, and the other way round."""
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
 import datetime
@@ -39,14 +39,14 @@ _AUTHORIZATION = re.compile(
 def is_readable_and_valid(
     is_valid: Callable[..., bool], method: Any, rest_api: Any, request: Mapping[str, Any]
 ) -> bool:
-    """Say whether a request's body is what its model asks for.
+    """Say whether a request's body matches its model.
 
-    LocalEmu holds every body against the model for JSON. AWS goes by the request's type, letter by letter, and
-    validates nothing of a type that has no model: such a request gets 415, unless a template takes it in.
+    LocalEmu validates every body with the model for JSON. AWS looks up the request's type, letter by letter, and
+    validates nothing of a type that has no model: such a request gets 415, unless a template accepts it.
 
-    LocalEmu takes an error of the JSON parser for no. Bytes that are no UTF-8, and lists nested too deep, raise
-    another one: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500. So does a
-    template for bytes that Python's parser reads because it guesses their encoding: UTF-16, or with a mark in front.
+    LocalEmu handles an error of the JSON parser as "does not match". Bytes that are not UTF-8, and lists nested too
+    deep, raise another error: "Error in apigateway invocation: 'utf-8' codec can't decode byte 0xff", with status 500.
+    So does a template for bytes whose encoding Python's parser guesses: UTF-16, or with a byte order mark.
     """
     models = method.get("requestModels") or {}
     if models and not {request["headers"].get("Content-Type", APPLICATION_JSON), "$default"} & models.keys():
@@ -59,10 +59,10 @@ def is_readable_and_valid(
 
 
 def parse(parser: Any, chain: Any, context: Any, response: Any) -> None:
-    """Take a request in, or refuse it as too large.
+    """Accept a request, or refuse it as too large.
 
-    LocalEmu refuses before it has made what an answer needs: "'NoneType' object does not support item assignment",
-    and 200 without a body.
+    LocalEmu refuses before it has created the parts of an answer: "'NoneType' object does not support item
+    assignment", and 200 without a body.
     """
     try:
         _parse(parser, chain, context, response)
@@ -79,8 +79,8 @@ _parse: Callable[..., None] = InvocationRequestParser.__call__
 def authorize(handler: Any, chain: Any, context: Any, response: Any) -> None:
     """Authorize a request.
 
-    LocalEmu looks at authorizers only: a method with AWS_IAM has none, and lets everybody in. Here the request has to
-    be signed with a key that this cloud has given out; what the key's owner may do is not looked at.
+    LocalEmu checks authorizers only: a method with AWS_IAM has none, and is public. Here the request has to be signed
+    with a key that this cloud has issued; the permissions of the key's owner are not checked.
     """
     if (context.resource_method or {}).get("authorizationType") == "AWS_IAM":
         check_signature(context.request, context.account_id, context.region)
@@ -91,11 +91,11 @@ _authorize: Callable[..., None] = AuthorizerHandler.__call__
 
 
 def check_signature(request: Any, account_id: str, region: str, service: str = "execute-api") -> str:
-    """Compute a request's signature (AWS Signature Version 4) anew, and compare; return the access key that made it.
+    """Verify a request's signature (AWS Signature Version 4); return the access key that made it.
 
     Raises:
-        MissingAuthTokenError: it has none.
-        InvalidSignatureError: it is another one, an old one, or made with an unknown key.
+        MissingAuthTokenError: there is no signature.
+        InvalidSignatureError: it is wrong, too old, or made with an unknown key.
     """
     claimed = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
     if claimed is None:
@@ -137,7 +137,7 @@ def _is_recent(timestamp: str) -> bool:
 
 
 def install() -> None:
-    """Put all of the above in the place of LocalEmu's own."""
+    """Replace LocalEmu's own functions by those above."""
     InvocationRequestParser.__call__ = parse
     AuthorizerHandler.__call__ = authorize
     MethodRequestHandler._is_body_valid = staticmethod(

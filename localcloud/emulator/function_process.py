@@ -30,9 +30,9 @@ INIT_TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfiguration:
-    """What a process is started from. `runtime_folder` holds the packages that Lambda's runtime ships.
+    """The settings of a process. `runtime_folder` holds the packages that Lambda's runtime ships.
 
-    With `role_arn`, the calls that it makes with this role are noted.
+    With `role_arn`, the calls that it makes with this role are recorded.
     """
 
     name: str
@@ -47,7 +47,7 @@ class FunctionConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where processes leave traces: `pids/<function>-<id>.pid`, `logs/<function>.log`, and the file `calls`."""
+    """The files of processes: `pids/<function>-<id>.pid`, `logs/<function>.log`, and the file `calls`."""
 
     pids: Path
     logs: Path
@@ -77,7 +77,7 @@ class FunctionProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._api: RuntimeApi | None = None
         self._log: _ProcessLog | None = None
-        # Held while the process is exchanged, so that none starts behind the back of `stop`.
+        # Held while the process is replaced, so that none starts after `stop`.
         self._exchange = threading.Lock()
         self._stopped = False
 
@@ -85,7 +85,7 @@ class FunctionProcess:
         """Start the process and wait until it asks for work.
 
         Raises:
-            InitFailedError: its payload says why, also when the process ended or hung instead of telling.
+            InitFailedError: its payload has the reason, even if the process ended or hung.
         """
         with self._exchange:
             if self._stopped:
@@ -134,13 +134,13 @@ class FunctionProcess:
         return InvocationResult(outcome.payload, outcome.is_error, logs=self._take_log())
 
     def stop(self) -> None:
-        """End the process for good; an invocation that runs in it fails."""
+        """End the process permanently; a running invocation fails."""
         with self._exchange:
             self._stopped = True
         self._kill()
 
     def _failure(self, error_type: str, message: str) -> RuntimeAnswer:
-        """The outcome of an invocation that the process could not answer for itself."""
+        """The outcome of an invocation that the process did not answer."""
         self._write_log(message)
         return RuntimeAnswer(error_document(error_type, message), is_error=True)
 
@@ -187,7 +187,7 @@ class FunctionProcess:
         if process is None or process.poll() is not None:
             return
         with contextlib.suppress(ProcessLookupError):
-            # A session of its own makes it a group of its own: what it started ends with it.
+            # A separate session is a separate process group, so that its children end with it.
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -214,7 +214,7 @@ class _ProcessLog:
         threading.Thread(target=self._copy, name="function-log", daemon=True).start()
 
     def write(self, *lines: str) -> None:
-        """Add lines of our own, after all that the process wrote before."""
+        """Add our own lines after the process's output."""
         with self._lock:
             self._drain()
             self._end_line()

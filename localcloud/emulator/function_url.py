@@ -1,7 +1,7 @@
 """Function URLs, as far as Lambda documents them: a path, CORS, signatures, the function's own policy, and 429.
 
-LocalEmu serves a URL under its host name only, which needs a name server, lets everybody in whatever the URL's
-authorization is, sends no CORS headers, and answers 500 where no concurrency is left.
+LocalEmu serves a URL under its host name only, which needs a name server. It ignores the URL's authorization, sends no
+CORS headers, and answers 500 if no concurrency is left.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -20,7 +20,7 @@ from localcloud.emulator.front_door import check_signature
 KIND = "url"
 MAX_BODY_BYTES = 6_000_000
 
-# What opens a URL to everybody, since October 2025.
+# The permissions of a public URL, since October 2025.
 PUBLIC_ACTIONS = frozenset({"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"})
 
 FORBIDDEN = "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -92,7 +92,7 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, functi
 
 
 def is_public(function: Any) -> bool:
-    """Say whether the function's policy lets everybody call its URL. Without that a URL with NONE answers 403."""
+    """Say whether the function's policy makes its URL public. Otherwise a URL with NONE answers 403."""
     known = {"lambda:FunctionUrlAuthType": "NONE", "lambda:InvokedViaFunctionUrl": "true"}
     granted = {
         statement["Action"]

@@ -1,4 +1,4 @@
-"""What API Gateway documents of request headers: Content-Encoding, and their names in a template.
+"""API Gateway's documented handling of request headers: Content-Encoding, and their names in a template.
 
 API Gateway decodes gzip and deflate before it looks for the API. It answers 415 to another coding, and to a body that
 is not in the coding it claims ("Call an API method with a compressed payload", API Gateway Developer Guide).

@@ -1,4 +1,4 @@
-"""Cognito's own sign-in pages, with what LocalEmu leaves out: nonce, PKCE, the issuer's name, and signing out.
+"""Cognito's own sign-in pages, with the parts that LocalEmu lacks: nonce, PKCE, the issuer's name, and signing out.
 
 Its ID tokens lack the nonce of the request, so a page that compares them refuses every sign-in. It exchanges a code
 whatever the verifier is, so a page that sends a wrong one would work here, and not on AWS. Its discovery document names
@@ -33,7 +33,7 @@ _nonce: ContextVar[str] = ContextVar("nonce", default="")
 
 
 def authorize(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
-    """Show the form, or redirect with a code; remember what belongs to it."""
+    """Show the form, or redirect with a code, and store the code's nonce and challenge."""
     if request.method == "GET":
         asked = _Asked(request.args.get("nonce", ""), request.args.get("code_challenge", ""))
         _by_state[request.args.get("state", "")] = asked
@@ -45,7 +45,7 @@ def authorize(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
 
 
 def token(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
-    """Exchange a code for tokens, if the verifier is the challenge's."""
+    """Exchange a code for tokens, if the verifier matches the challenge."""
     asked = _by_code.pop(request.form.get("code", ""), _Asked("", ""))
     digest = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
     if asked.challenge and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked.challenge:
@@ -59,7 +59,7 @@ def token(handle: Callable[..., Any], request: Any, **more: Any) -> Any:
 
 
 def logout(request: Any, **_more: Any) -> Any:
-    """Go back to the page, if it is among the client's.
+    """Redirect to the page, if it is one of the client's.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
     """
@@ -79,7 +79,7 @@ def discovery(handle: Callable[..., Any], request: Any, pool_id: str, **more: An
 
 
 def _add_nonce_to_tokens() -> None:
-    """Wrap what makes ID tokens. Not before a pool is there: LocalEmu loads Cognito at its first use."""
+    """Wrap the function that creates ID tokens. This needs a pool: LocalEmu loads Cognito at its first use."""
     from localemu.services.cognito_idp import provider
 
     make = provider.generate_id_token
@@ -95,7 +95,7 @@ def _with_nonce(make: Callable[..., str], **claims: Any) -> str:
 
 
 def install() -> None:
-    """Put it in the place of LocalEmu's own."""
+    """Replace LocalEmu's own function by this one."""
     oauth2._handle_authorize = partial(authorize, oauth2._handle_authorize)
     oauth2._handle_token = partial(token, oauth2._handle_token)
     oidc._handle_openid_configuration = partial(discovery, oidc._handle_openid_configuration)

@@ -1,8 +1,8 @@
 """HTTP APIs, as far as API Gateway documents them: routes, CORS, throttling, signatures, tokens, changes of a stage.
 
-LocalEmu's own handler answers no preflight, counts no burst, takes any header that looks like a signature, tells the
-function that it has a token's claims from a signature, checks neither issuer nor audience, and knows no UpdateStage. So
-the path below PREFIX has this handler, and LocalEmu's stays where it was.
+LocalEmu's own handler answers no preflight, counts no burst, and has no UpdateStage. It accepts any header that looks
+like a signature, presents a signature's data as a token's claims, and checks neither issuer nor audience. So requests
+below PREFIX go to this handler. LocalEmu's own keeps its paths.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -40,7 +40,7 @@ _PLACEHOLDER = re.compile(r"\{[^}]+\}")
 
 
 class HttpApiRefused(Exception):
-    """When API Gateway answers itself."""
+    """When API Gateway itself answers."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class HttpApiRefused(Exception):
 
 
 class Throttle:
-    """A token bucket for each stage: it holds the burst, and is filled at the rate."""
+    """A token bucket for each stage: its size is the burst, and it fills at the rate."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -139,7 +139,7 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, api: A
             lambda_service, account, region, function["name"], function["qualifier"], event
         )
     except CommonServiceException:
-        # The function may not be invoked, is not there, or has no concurrency left.
+        # The invocation is forbidden, the function does not exist, or no concurrency is left.
         raise HttpApiRefused(500, "Internal Server Error") from None
     if result.is_error:
         raise HttpApiRefused(500, "Internal Server Error")
@@ -147,7 +147,7 @@ def _answer(lambda_service: Any, request: Any, account: str, region: str, api: A
 
 
 def matches(route_key: str, method: str, path: str) -> bool:
-    """Say whether a route takes a request."""
+    """Say whether a route matches a request."""
     route_method, _, template = route_key.partition(" ")
     return route_method in {"ANY", method} and _pattern(template).fullmatch(path) is not None
 
@@ -158,7 +158,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def _signed_by(request: Any, account: str, region: str, arn: str) -> dict[str, Any]:
-    """Return who has signed a request, if that one may send it."""
+    """Return the signer of a request, if the signer has the permission."""
     try:
         key = check_signature(request, account, region)
     except BaseGatewayException:
@@ -196,7 +196,7 @@ def verified_claims(request: Any, settings: Mapping[str, Any], scopes: Any) -> d
 
 
 def _key_of(token: str, issuer: str) -> Any:
-    """Return the public key that a token names: of a user pool here, or of an issuer that is discovered."""
+    """Return the public key that a token names: of a local user pool, or of an issuer with discovery."""
     pool_keys = get_pool_keys(issuer.rpartition("/")[2])
     if pool_keys:
         return pool_keys[0].public_key()
@@ -208,7 +208,7 @@ def _key_of(token: str, issuer: str) -> Any:
 
 
 def _page(url: str) -> bytes:
-    # AWS wants a certificate that everybody trusts, and a test's issuer on this machine cannot have one.
+    # AWS requires a public certificate, which a test's issuer on this machine cannot have.
     trust = ssl.create_default_context()
     if urlsplit(url).hostname in ("localhost", "127.0.0.1"):
         trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
@@ -220,7 +220,7 @@ def _page(url: str) -> bytes:
 
 
 def _text(value: Any) -> str:
-    """Return a claim as an event has it: a text, whatever it is in the token."""
+    """Return a claim as in an event: always a text."""
     if isinstance(value, list):
         return f"[{' '.join(map(str, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -261,7 +261,7 @@ def keeps_its_own_cors(is_execute_api_call: Callable[[Any], bool], context: Any)
 
 
 def install() -> None:
-    """Put all of the above in the place of LocalEmu's own; `function_url` adds the path, which needs Lambda."""
+    """Replace LocalEmu's own functions by those above; `function_url` adds the path, which needs Lambda."""
     provider._INTERCEPTED_OPS["UpdateStage"] = update_stage
     tokens._pool_issuer = issuer_of
     cors_handlers.is_execute_api_call = partial(keeps_its_own_cors, cors_handlers.is_execute_api_call)

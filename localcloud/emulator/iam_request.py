@@ -1,4 +1,4 @@
-"""What IAM is asked about a request: its action, its resource and its condition keys, where LocalEmu has others.
+"""The IAM request of a call: its action, its resource and its condition keys, if LocalEmu has others.
 
 Only for requests that this project makes: those of its functions, of services in its name, and of deployers.
 """
@@ -23,7 +23,7 @@ from moto.iam.models import iam_backends
 
 type Params = Mapping[str, Any]
 
-# Where requests have the ARN of what they are about.
+# The parameters that hold the ARN of a request's resource.
 _ARN_PARAMETERS = ("ResourceARN", "ResourceArn", "resourceArn", "Resource", "resource", "executionArn")
 _PLACEHOLDER = re.compile(r"\{(\w+)\+?\}")
 
@@ -51,7 +51,7 @@ def resource_of(
     region: str,
     account_id: str,
 ) -> str:
-    """The ARN that a request is about."""
+    """The ARN of a request's resource."""
     params = request_params or {}
     for name in _ARN_PARAMETERS:
         if str(params.get(name, "")).startswith("arn:"):
@@ -98,7 +98,7 @@ def _http(service: str, operation: str) -> Mapping[str, Any]:
 
 
 def _path(service: str, operation: str, params: Params) -> str:
-    """The path of a request, which is what API Gateway's ARNs end in."""
+    """The path of a request, with which API Gateway's ARNs end."""
     shape = load_service(service).operation_model(operation).input_shape
     values = {
         member.serialization.get("name", name): params.get(name)
@@ -110,7 +110,7 @@ def _path(service: str, operation: str, params: Params) -> str:
 
 def conditions_of(build: Callable[..., dict[str, Any]], context: Any, caller: Any) -> dict[str, Any]:
     """The condition keys of a request."""
-    # On this machine nothing goes over TLS, and on AWS everything does.
+    # Requests on this machine have no TLS, but all requests to AWS have.
     known = build(context, caller) | {"aws:SecureTransport": "true"}
     params: Params = context.service_request or {}
     match context.service.service_name, context.operation.name:
@@ -129,7 +129,7 @@ def conditions_of(build: Callable[..., dict[str, Any]], context: Any, caller: An
 
 
 def _tags_of_api(context: Any, params: Params) -> Mapping[str, str]:
-    """The tags of the API, key or usage plan that a request is about; an API's parts have the API's."""
+    """The tags of the request's API, key or usage plan; an API's parts have the API's."""
     backend = apigateway_backends[context.account_id][context.region]
     for name, kept in (("restApiId", "apis"), ("apiKey", "keys"), ("usagePlanId", "usage_plans")):
         if name in params:
@@ -149,7 +149,7 @@ def _function_of_mapping(context: Any, params: Params) -> str:
 
 
 def _boundary_of(context: Any, role_name: str) -> str | None:
-    """What holds a role back that is there already."""
+    """The permissions boundary of an existing role."""
     for role in iam_backends[context.account_id]["aws"].roles.values():
         if role.name == role_name:
             arn: str | None = role.permissions_boundary_arn
@@ -160,10 +160,10 @@ def _boundary_of(context: Any, role_name: str) -> str | None:
 def policy_of(
     policy: Callable[..., dict[str, Any] | None], service: str, resource: str, account_id: str, region: str
 ) -> dict[str, Any] | None:
-    """The policy of a resource. LocalEmu looks for those of keys where moto would keep them, and keeps them itself.
+    """The policy of a resource. LocalEmu looks for keys' policies in moto, but stores them itself.
 
-    Of a key's policy only what it denies: its statement for the account's root lets IAM decide, and LocalEmu would
-    take that as a permission for everyone.
+    Of a key's policy only the denials: its statement for the account's root lets IAM decide, and LocalEmu would read
+    that as a permission for everyone.
     """
     if service != "kms":
         return policy(service, resource, account_id, region)
@@ -188,7 +188,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def trusts(role: Any, claims: Mapping[str, Any]) -> bool:
-    """Whether a role's trust policy takes a token. LocalEmu looks at its issuer, and at no condition."""
+    """Whether a role's trust policy accepts a token. LocalEmu checks its issuer, but no condition."""
     for statement in json.loads(role.assume_role_policy_document)["Statement"]:
         provider = str(statement["Principal"].get("Federated", "")).partition("oidc-provider/")[2]
         known = {f"{provider}:{claim}": value for claim, value in claims.items()}
@@ -204,7 +204,7 @@ def trusts(role: Any, claims: Mapping[str, Any]) -> bool:
 
 
 def install() -> None:
-    """Put all of the above in the place of LocalEmu's own."""
+    """Replace LocalEmu's own functions by those above."""
     service_action_map.map_action = partial(action_of, service_action_map.map_action)
     enforcer.build_resource_arn = partial(resource_of, arn_builder.build_resource_arn)
     enforcer._build_conditions = partial(conditions_of, enforcer._build_conditions)

@@ -1,18 +1,18 @@
-"""Mends LocalEmu's Kinesis, which is moto's: the one place where a defect of the emulator's stream is mended.
+"""Fixes LocalEmu's Kinesis, which is moto's. All defects of the emulator's stream are fixed here.
 
-What is wrong there (moto-ext 5.1.54, `moto/kinesis/models.py`), and what our promises need:
+The defects (moto-ext 5.1.54, `moto/kinesis/models.py`), compared with AWS:
 
 - `Shard.put_record` takes the next number without a lock: of two concurrent puts with the same number one is
-  acknowledged and gone (seen: 1 in 600). It also copies all keys for each put, so that a stream slows down as
+  acknowledged and lost (seen: 1 in 600). It also copies all keys for each put, so that a stream slows down as
   it grows, and `Shard.get_records` walks over every record from the start.
 - Numbers are 1, 2, 3 in each shard. AWS's have 56 digits, order records only within a shard and its
-  descendants, and grow from a parent shard to its children, on which "the last vote wins" rests.
-- `split_shard` and `merge_shards` move a shard's records into its children and number them anew, and puts still
-  find the closed parent. On AWS records stay where they are, until a reader has seen the end of the parent.
-- A closed shard that is read to its end still answers an iterator, so that no reader goes on to the children.
+  descendants, and grow from a parent shard to its children. "The last vote wins" depends on that.
+- `split_shard` and `merge_shards` move a shard's records into its children with new numbers, and puts still find the
+  closed parent. On AWS records stay in their shard, and a reader reads a parent to its end first.
+- A closed shard that is read to its end still returns an iterator, so that no reader continues with the children.
 - The last shard ends at 2**128, one past the last hash key, and the last hash key of each shard belongs to none.
-- CreateStream forgets the stream's tags, which Terraform sends with it, so that no plan was ever empty.
-- PutRecords is throttled (KINESIS_ERROR_PROBABILITY) as a whole: none of 500 votes, or all. On AWS each by itself.
+- CreateStream drops the stream's tags, which Terraform sends with it, so that no plan was ever empty.
+- PutRecords is throttled (KINESIS_ERROR_PROBABILITY) as a whole: none of 500 votes, or all. AWS throttles each record.
 - An iterator made with StreamARN names the stream "None" and works with StreamARN only.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
@@ -44,7 +44,7 @@ THROTTLED = {
 }
 GET_RECORDS_LIMIT = 10_000
 
-# Splits and merges, of which two at once would close a shard twice.
+# For splits and merges: two at the same time would close a shard twice.
 _resharding = threading.Lock()
 
 
@@ -53,7 +53,7 @@ def sequence_number(created: int, index: int, seconds: int, shard: int) -> int:
 
     Args:
         created: epoch second of the shard's creation, later for a child than for its parents.
-        index: how many records the shard got before, plus one; 0 is the shard's own starting number.
+        index: the number of earlier records of the shard, plus one; 0 is the shard's own starting number.
         seconds: epoch second of the arrival.
         shard: the shard's number.
     """
@@ -116,7 +116,7 @@ class MendedShard(models.Shard):
             return str(number)
 
     def close(self) -> None:
-        """Take no more records; what is stored stays readable."""
+        """Accept no more records; stored ones stay readable."""
         with self._lock:
             self.is_open = False
 
@@ -136,7 +136,7 @@ class MendedShard(models.Shard):
             return not self.is_open and (not self._numbers or last_sequence_id >= self._numbers[-1])
 
     def has_news(self, last_sequence_id: int) -> bool:
-        """Whether a read after that number would answer anything: a record, or that the shard has ended."""
+        """Whether a read after that number would return something: a record, or the end of the shard."""
         with self._lock:
             return not self.is_open or (bool(self._numbers) and last_sequence_id < self._numbers[-1])
 
@@ -150,14 +150,14 @@ class MendedShard(models.Shard):
             return self._numbers[-1] if self._numbers else self.get_min_sequence_number()
 
     def get_sequence_number_at(self, at_timestamp: float) -> int:
-        """The number after which everything arrived at that time or later."""
+        """The number after which all records arrived at that time or later."""
         with self._lock:
             index = bisect_left(self._arrivals, at_timestamp)
             return self._numbers[index - 1] if index else 0
 
 
 class EmulatedStream(Protocol):
-    """What the functions below use of moto's stream."""
+    """The part of moto's stream that the functions below use."""
 
     shards: dict[str, MendedShard]
     shard_count: int
@@ -175,7 +175,7 @@ def get_shard_for_key(
         hash_key = int(explicit_hash_key)
     else:
         raise InvalidArgumentError("explicit_hash_key")
-    # A parent closes after its children are there, and stands before them: there is always one to find.
+    # A parent closes after its children exist, and precedes them in the list: one of them always matches.
     return next(
         shard
         for shard in list(stream.shards.values())
@@ -245,7 +245,7 @@ def get_shard_iterator(
     starting_sequence_number: int,
     at_timestamp: float,
 ) -> str:
-    """An iterator that names its stream, however it was asked for."""
+    """An iterator that always names its stream."""
     stream = backend.describe_stream(stream_arn=stream_arn, stream_name=stream_name)
     if shard_id not in stream.shards:
         raise models.ResourceNotFoundError(
@@ -275,7 +275,7 @@ def get_records(
 
 
 def has_news(account_id: str, region: str, shard_iterator: str) -> bool:
-    """Whether GetRecords would answer anything; a thousandth of what it costs to ask."""
+    """Whether GetRecords would return something, at a thousandth of its cost."""
     stream_name, shard_id, last_sequence_id = decompose_shard_iterator(shard_iterator)
     stream = models.kinesis_backends[account_id][region].streams.get(stream_name)
     shard: MendedShard | None = stream and stream.shards.get(shard_id)
@@ -296,7 +296,7 @@ _create_stream: Callable[[Any], str] = KinesisResponse.create_stream
 
 
 def put_records(response: Any) -> str:
-    """Put several records; with KINESIS_ERROR_PROBABILITY each of them is throttled by itself, as AWS does it.
+    """Put several records; with KINESIS_ERROR_PROBABILITY each is throttled separately, as on AWS.
 
     LocalEmu throttles all of a call or none, and moto answers 500 to a request without records.
     """
@@ -315,12 +315,12 @@ def put_records(response: Any) -> str:
 
 
 def leave_to_moto(*_: object, **__: object) -> None:
-    """Let an operation through to moto's response; this is how a provider of LocalEmu says it."""
+    """Pass an operation on to moto; LocalEmu's providers do it in this way."""
     raise NotImplementedError
 
 
 def install() -> None:
-    """Put all of the above in the place of moto's own."""
+    """Replace moto's own functions by those above."""
     KinesisResponse.create_stream = create_stream
     KinesisResponse.put_records = put_records
     KinesisProvider.put_records = leave_to_moto

@@ -1,4 +1,4 @@
-"""A lane of a shard: batches, windows, retries, bisection, and what becomes of records that are given up."""
+"""A lane of a shard: batches, windows, retries, bisection, and records that are given up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localcloud.emulator.stream_mapping import BatchFailedError, MappingEvent, M
 
 LOG = logging.getLogger(__name__)
 
-# A synchronous invocation carries 6 MB. The envelope around the records needs less than what is left free.
+# A synchronous invocation carries 6 MB. The envelope around the records needs less than the rest.
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 - 1024
 
 _LONGEST_BACKOFF_SECONDS = 5.0
@@ -22,18 +22,18 @@ _LONGEST_BACKOFF_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Doubling waits up to 5 seconds: Lambda does not say how long its own are."""
+    """Doubling waits up to 5 seconds: Lambda does not document its own."""
 
     seconds: float
 
     def wait(self, stopping: threading.Event) -> None:
-        """Wait, or return at once when stopping."""
+        """Wait, or return immediately when stopping."""
         stopping.wait(self.seconds)
         self.seconds = min(self.seconds * 2, _LONGEST_BACKOFF_SECONDS)
 
 
 class ReadableShard(Protocol):
-    """What a lane needs of the shard it belongs to."""
+    """The part of the shard that a lane needs."""
 
     shard_id: str
     policy: Policy
@@ -43,7 +43,7 @@ class ReadableShard(Protocol):
     stopping: threading.Event
 
     def done(self, events: Iterable[MappingEvent]) -> None:
-        """Note that these records are stored or given up."""
+        """Record that these records are stored or given up."""
         ...
 
 
@@ -67,13 +67,13 @@ class ShardLane:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Say that no more records come: what waits is delivered without waiting for the window."""
+        """Mark the end of the records: waiting ones are delivered without waiting for the window."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Make the lane look whether it has to stop."""
+        """Make the lane check whether it has to stop."""
         with self._changed:
             self._changed.notify_all()
 
@@ -89,7 +89,7 @@ class ShardLane:
             self._free_since = self.reader.now()
 
     def _gather(self) -> list[MappingEvent]:
-        """Wait for a full batch, or for what the window brings; empty when there is nothing more to do."""
+        """Wait for a full batch, or for the end of the window; return an empty batch at the end."""
         policy = self.reader.policy
         with self._changed:
             while not self._waiting and not self._is_over():
@@ -105,10 +105,10 @@ class ShardLane:
             return [] if self.reader.stopping.is_set() else self._take()
 
     def _waited(self) -> float:
-        """Seconds since the window opened: when its first record came, or with the end of the delivery before.
+        """Seconds since the window opened: with its first record, or with the end of the delivery before.
 
-        Not when the record was read: windows are whole seconds, a multiple of the time between two reads, so the
-        length of each would hang on whether a read came just before its end or just after.
+        Not with the read of the record: windows are whole seconds, a multiple of the time between two reads, so their
+        length would depend on whether a read came just before or just after the end.
         """
         if not self._waiting:
             return 0.0
@@ -145,7 +145,7 @@ class ShardLane:
                 batch = batch[taken:]
                 if policy.bisect_batch_on_function_error and (taken or len(batch) > 1):
                     backoff.wait(reader.stopping)
-                    # The record that the function reported is itself the cut; else it is made in the middle.
+                    # The batch is cut at the record that the function reported, or else in the middle.
                     # Neither counts as an attempt.
                     if not taken:
                         middle = (len(batch) + 1) // 2
@@ -156,7 +156,7 @@ class ShardLane:
                 if 0 <= policy.maximum_retry_attempts < attempts:
                     self._give_up(batch, "RetryAttemptsExhausted", attempts, error)
                     return
-            except Exception as exception:  # noqa: BLE001 - the function was not reached: throttled, or a fault
+            except Exception as exception:  # noqa: BLE001 - the call failed: throttled, or an error
                 LOG.warning("invoking for %s failed, trying again: %s", reader.shard_id, exception)
             else:
                 reader.done(batch)
@@ -182,7 +182,7 @@ class ShardLane:
         while not reader.stopping.is_set():
             try:
                 reader.target.give_up(reader.shard_id, events, condition, attempts, error)
-            except Exception as exception:  # noqa: BLE001 - what can't be kept elsewhere must stay here
+            except Exception as exception:  # noqa: BLE001 - records that can't be sent must stay here
                 LOG.warning("the destination of %s failed, trying again: %s", reader.shard_id, exception)
                 backoff.wait(reader.stopping)
             else:

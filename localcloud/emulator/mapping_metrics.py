@@ -1,4 +1,4 @@
-"""What an event source mapping counts, as it does on AWS when its MetricsConfig asks for EventCount.
+"""The metrics of an event source mapping, as on AWS if its MetricsConfig asks for EventCount.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
 """
@@ -20,20 +20,20 @@ type Datum = dict[str, object]
 
 
 class MappingMetric(StrEnum):
-    """What is counted, each in events; those of SQS alone are missing."""
+    """The metrics, each in events; those for SQS only are missing."""
 
     POLLED = "PolledEventCount"
-    """What was read: a sample for each read, 0 when there was nothing."""
+    """Events that were read: a sample for each read, 0 if there were none."""
     FILTERED_OUT = "FilteredOutEventCount"
     INVOKED = "InvokedEventCount"
-    """What reached the function, whatever it made of it."""
+    """Events that reached the function, failed ones included."""
     FAILED_INVOKE = "FailedInvokeEventCount"
-    """What the function failed on or reported, or was not reached with."""
+    """Events that the function failed on or reported, or that did not reach it."""
     DELIVERED_ON_FAILURE = "OnFailureDestinationDeliveredEventCount"
     DROPPED = "DroppedEventCount"
-    """What was given up and kept nowhere."""
+    """Events that were given up and are lost."""
     UNDELIVERED = "DestinationDeliveryFailures"
-    """Deliveries to the failure destination that failed: in deliveries, and a metric of the function."""
+    """Failed deliveries to the failure destination: a metric of the function, in deliveries."""
 
 
 def wants_event_counts(mapping: Mapping[str, object]) -> bool:
@@ -74,7 +74,7 @@ class EventCounts:
                 self._samples[metric] = _Samples(1, events, events, events)
 
     def take(self) -> list[Datum]:
-        """Return them as MetricData of PutMetricData, and begin anew."""
+        """Return them as MetricData of PutMetricData, and start again at zero."""
         with self._lock:
             taken, self._samples = self._samples, {}
         return [
@@ -96,7 +96,7 @@ class EventCounts:
 
 
 class Publisher:
-    """Publishes a mapping's counts now and then, in a thread of its own: whatever it meets, reading goes on."""
+    """Publishes a mapping's counts regularly, in its own thread, so that its errors never stop the reading."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Publisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Publish what is left and end, without making the caller wait."""
+        """Publish the rest and end, without making the caller wait."""
         self._stopping.set()
 
     def _run(self) -> None:

@@ -1,9 +1,8 @@
-"""What an event source mapping says of itself while it is changed.
+"""The state of an event source mapping while it is changed.
 
-LocalEmu updates a mapping by making a new worker in the place of the old one. The new one says `Creating`, which no
-mapping ever says again on AWS, and Terraform gives up: "unexpected state 'Creating', wanted target 'Disabled,
-Enabled'". The old one, which may take a while to finish its batches, says `Disabled` when it is done, over what the new
-one said.
+LocalEmu updates a mapping by replacing its worker. The new worker reports `Creating`, which an existing mapping never
+does on AWS, and Terraform gives up: "unexpected state 'Creating', wanted target 'Disabled, Enabled'". The old worker
+may take a while to finish its batches. Then it reports `Disabled`, and overwrites the state of the new one.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported"
 
@@ -13,13 +12,13 @@ from typing import Any
 
 from localemu.services.lambda_.event_source_mapping.esm_worker import EsmState, EsmWorker
 
-# The worker that speaks for each mapping: the latest.
+# The latest worker of each mapping, whose state counts.
 _speakers: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
 def install() -> None:
-    """Let only the latest worker speak for a mapping, and a successor begin as `Enabling`."""
+    """Take the state of a mapping from its latest worker only, and let a successor begin as `Enabling`."""
     create: Callable[[Any], None] = EsmWorker.create
     start: Callable[[Any], None] = EsmWorker.start
     update_state: Callable[[Any, Any], None] = EsmWorker.update_esm_state_in_store

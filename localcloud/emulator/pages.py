@@ -23,7 +23,7 @@ _VOTES = re.compile(r"polls/[^/]+/votes")
 
 
 def answer(request: Any, environment: str, path: str) -> Any:
-    """Answer as the distribution would: what is below polls/ by the API, all else from the bucket."""
+    """Answer like the distribution: paths below polls/ from the API, all others from the bucket."""
     try:
         value = connect_to().ssm.get_parameter(Name=f"/votestream/{environment}/deployment")
     except ClientError:
@@ -40,7 +40,7 @@ def _of_bucket(deployment: dict[str, Any], path: str) -> Any:
         policy = s3.head_object(Bucket=bucket, Key="config.json")["Metadata"]["security-policy"]
         found = s3.get_object(Bucket=bucket, Key=path)
     except ClientError:
-        return Response("there is no such page", status=403)
+        return Response("this page does not exist", status=403)
     headers = {
         "Cache-Control": found.get("CacheControl", ""),
         "Content-Security-Policy": policy,

@@ -26,7 +26,7 @@ _TEXT_TYPES = ("text/", "application/json", "application/javascript", "applicati
 
 
 class Cors(NamedTuple):
-    """Which pages of other origins may read answers; the same settings at both doors."""
+    """The pages of other origins that may read answers; both doors have the same settings."""
 
     origins: Sequence[str]
     methods: Sequence[str]
@@ -42,7 +42,7 @@ class Cors(NamedTuple):
         return origin if allowed else None
 
     def preflight(self, request: Any, status: int) -> Any:
-        """Answer a browser that asks whether a page may send something; no function sees that request."""
+        """Answer a browser's preflight request; no function sees it."""
         response = Response(status=status)
         self.add_to(response, request)
         if "Access-Control-Allow-Origin" in response.headers:
@@ -53,7 +53,7 @@ class Cors(NamedTuple):
         return response
 
     def add_to(self, response: Any, request: Any) -> None:
-        """Add what lets a page read an answer, if its origin may. What a function says about this is replaced."""
+        """Add the CORS headers to an answer, if the origin is allowed. They replace those of a function."""
         for name in [name for name, _ in response.headers if name.lower().startswith("access-control-")]:
             del response.headers[name]
         origin = self.allowed_origin(request)
@@ -84,8 +84,8 @@ def event_of(
         path: of the request, without the part that names the door.
         route_key: of the route; "$default" at a function URL.
         domain: the door's own host name.
-        account: who owns it; "anonymous" if nobody has signed the request.
-        authorizer: what AWS has verified about the sender; None leaves it out.
+        account: the door's account; "anonymous" for an unsigned request.
+        authorizer: the verified facts about the sender; None leaves them out.
     """
     now = datetime.datetime.now(datetime.UTC)
     body: bytes = request.get_data()
@@ -137,7 +137,7 @@ def _body(body: bytes, *, is_text: bool) -> tuple[str, bool]:
 
 
 def answer_of(payload: bytes) -> Any:
-    """Return the answer that a function's result asks for.
+    """Return the answer in a function's result.
 
     A result without a status becomes 200 with the result as its body, which is why a function must always name one.
     """
@@ -163,7 +163,7 @@ def allows(account: str, region: str, key: str, actions: Mapping[str, str], know
 
 
 def identity_of(account: str, region: str, key: str) -> dict[str, Any]:
-    """Return what AWS tells a function about the signer of a request."""
+    """Return the facts about a request's signer that AWS passes to a function."""
     caller = resolve_caller(key, account, region)
     return {
         "accessKey": key,

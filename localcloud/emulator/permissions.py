@@ -1,9 +1,8 @@
-"""Holds what is done with a role against what the role may do, as IAM does, and notes it.
+"""Checks each role's calls against its permissions, as IAM does, and records them.
 
-LocalEmu evaluates policies (IAM_ENFORCEMENT=1), but trusts every call that one of its own services makes. API Gateway
-that puts a vote, the mapping that reads the stream, Step Functions that takes a step: all of them act with a role that
-Terraform made for them, and are refused here what that role was not given. What IAM is asked about a request is in
-`iam_request`.
+LocalEmu evaluates policies (IAM_ENFORCEMENT=1), but trusts every call of its own services. API Gateway puts votes, the
+mapping reads the stream, and Step Functions takes steps, each with a role that Terraform has created. Here they may use
+only the permissions of that role. `iam_request` builds the IAM request of a call.
 """
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
@@ -33,7 +32,7 @@ SESSION_KEYS = ("ASIA", "LSIA")
 
 
 class NotingEvaluator(PolicyEvaluator):
-    """Writes down what a role does before it says whether the role may."""
+    """Records a role's call before it decides whether to allow it."""
 
     def __init__(self, log: CallLog) -> None:
         super().__init__()
@@ -49,9 +48,9 @@ class NotingEvaluator(PolicyEvaluator):
 
 
 def acts_for_itself(is_internal: Callable[..., bool], context: Any, access_key: str | None) -> bool:
-    """Whether a service of LocalEmu makes this call on its own account, so that no role's policy is asked.
+    """Whether a service of LocalEmu makes this call for itself, so that no role's policy applies.
 
-    Not when it acts with a role. And API Gateway may invoke a function only if the function's own policy says so.
+    Not if it acts with a role. API Gateway may invoke a function only if the function's own policy allows it.
     """
     if access_key and access_key.startswith(SESSION_KEYS):
         return False
@@ -94,8 +93,8 @@ def keep_session(
 def write_logs(handler: LogHandler, *_: object, **__: object) -> None:
     """Write a function's lines into its log group, with the function's role.
 
-    LocalEmu tries to make the group when it only lacks the stream, and gives up when the role may not: no line of
-    any function would be there.
+    If the log stream is missing, LocalEmu tries to create the group, and gives up if the role may not: the log would
+    stay empty.
     """
     factory = connect_to.with_assumed_role(
         region_name=handler.region, role_arn=handler.role_arn, service_principal=ServicePrincipal.lambda_
@@ -115,12 +114,12 @@ def write_logs(handler: LogHandler, *_: object, **__: object) -> None:
             except client.exceptions.ResourceNotFoundException:
                 client.create_log_stream(**place)
                 client.put_log_events(**place, logEvents=events)
-        except Exception as error:  # noqa: BLE001 - a function that can't log must run all the same, as on AWS
+        except Exception as error:  # noqa: BLE001 - a function that can't log must still run, as on AWS
             LOG.warning("%s can't be written: %s", item.log_group, error)
 
 
 def install() -> None:
-    """Put all of the above in the place of LocalEmu's own."""
+    """Replace LocalEmu's own functions by those above."""
     enforcer.IAMEnforcementHandler._is_internal_call = staticmethod(
         partial(acts_for_itself, enforcer.IAMEnforcementHandler._is_internal_call)
     )

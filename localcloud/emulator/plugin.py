@@ -1,4 +1,4 @@
-"""Where LocalEmu finds the plugin: its entry points are written by `localcloud up` (see `localcloud.parts`)."""
+"""The plugin for LocalEmu. `localcloud up` writes its entry points (see `localcloud.parts`)."""
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
 import json
@@ -13,7 +13,7 @@ from localemu.runtime import hooks
 from localemu.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from twisted.internet import endpoints
 
-# In the order in which a deployment asks for them.
+# In the order in which a deployment needs them.
 SERVICES = (
     "s3",
     "sts",
@@ -32,7 +32,7 @@ SERVICES = (
 
 @hooks.on_runtime_create()
 def stay_on_this_machine() -> None:
-    """Listen to this machine only, and ask no name server.
+    """Listen on this machine only, and do without a name server.
 
     LocalEmu's server reads the port of GATEWAY_LISTEN, but not the host. Its S3 clients look up a name of
     LocalEmu's domain, and use localhost when there is no answer.
@@ -48,7 +48,7 @@ def stay_on_this_machine() -> None:
 
 @hooks.on_infra_start()
 def mend() -> None:
-    """Put the mended stream, and the reader that keeps Lambda's promises, in place before the first request."""
+    """Install the fixed stream, and a reader that behaves like Lambda's, before the first request."""
     from localemu.services.events.target import StatesTargetSender
     from localemu.services.scheduler import job_scheduler
 
@@ -87,8 +87,8 @@ def mend() -> None:
 def _remember_what_was_parsed() -> None:
     """Parse each JSONPath, template and content type once.
 
-    LocalEmu and its server do it anew for each request. That is a quarter of the work of a run of the tests. What
-    they parse holds no state.
+    LocalEmu and its server do it for each request, which is a quarter of the work of a test run. The parsed objects
+    hold no state.
     """
     from airspeed import operators as velocity
     from localemu.services.apigateway.next_gen.execute_api import template_mapping
@@ -108,10 +108,10 @@ def _remember_what_was_parsed() -> None:
 
 
 def _start_execution(sender: Any, event: dict[str, Any], trace_header: object) -> None:
-    """Start a state machine with what a schedule says.
+    """Start a state machine with a schedule's input.
 
-    LocalEmu names the execution after the event's id, and what a schedule says has none: it failed with
-    `KeyError: 'id'`, and no schedule ever started anything.
+    LocalEmu names the execution after the event's id, but a schedule's input has none: it failed with
+    `KeyError: 'id'`, and no schedule ever started an execution.
     """
     del trace_header
     sender.service = "stepfunctions"
@@ -119,7 +119,7 @@ def _start_execution(sender: Any, event: dict[str, Any], trace_header: object) -
 
 
 def _read_moment(parse_text: Callable[[Any], datetime | None]) -> Callable[[Any], datetime | None]:
-    """Return what reads a schedule's start and end in the form in which clients send them: seconds since 1970.
+    """Return a function that reads a schedule's start and end as clients send them: in seconds since 1970.
 
     LocalEmu expects text: it failed with `'int' object has no attribute 'rstrip'`, and such a schedule never fired.
     """

@@ -1,4 +1,4 @@
-"""The reader of `stream_reader` in the place of LocalEmu's own Kinesis poller."""
+"""Replaces LocalEmu's own Kinesis poller by the reader of `stream_reader`."""
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-any-unimported,untyped-decorator"
 
 import json
@@ -36,10 +36,10 @@ LOG = logging.getLogger(__name__)
 
 PAGE_LIMIT = 10_000
 S3_ARN = "arn:aws:s3:::"
-# A mapping is not called disabled, and its successor does not start, before running invocations are over.
+# A mapping is not disabled, and its successor does not start, before running invocations have ended.
 STOP_TIMEOUT_SECONDS = 60.0
 
-# An updated mapping is a new poller with the same id: it goes on where the one before it stopped.
+# An updated mapping is a new poller with the same id: it continues where the old one stopped.
 _pollers: dict[str, "StreamMappingPoller"] = {}
 _pollers_lock = threading.Lock()
 
@@ -83,7 +83,7 @@ class StreamMappingPoller(KinesisPoller):
             self._shards_seen = True
 
     def close(self) -> None:
-        """Stop the readers for good, and remember where they were."""
+        """Stop the readers permanently, and remember their positions."""
         with self._changing:
             self._closed = True
             for reader in self._readers.values():
@@ -155,7 +155,7 @@ class StreamMappingPoller(KinesisPoller):
         except PartialFailureSenderError as failure:
             known = {event.sequence for event in events}
             reported = get_batch_item_failures(failure.partial_failure_payload, known)
-            # Lambda goes on at the lowest one; an answer that makes no sense fails the whole batch.
+            # Lambda continues at the lowest one; an invalid answer fails the whole batch.
             first = min(reported, key=int) if reported else None
             self._count_invoked(len(bodies), failed=len(reported) if reported else len(bodies))
             raise BatchFailedError(failure.error, first) from failure
@@ -179,9 +179,9 @@ class StreamMappingPoller(KinesisPoller):
         attempts: int,
         error: Mapping[str, object],
     ) -> None:
-        """Send the events to the mapping's destination, if it has one; they are lost if it does not take them.
+        """Send the events to the mapping's destination, if it has one. If the delivery fails, they are lost.
 
-        AWS says no more than that Lambda goes on when a delivery fails (kinesis-on-failure-destination), so this does.
+        AWS documents only that Lambda continues after a failed delivery (kinesis-on-failure-destination).
         """
         LOG.warning("giving up %d records of %s: %s", len(events), shard_id, condition)
         context = self.processor.generate_event_failure_context(
@@ -190,7 +190,7 @@ class StreamMappingPoller(KinesisPoller):
         kept = bool(self._destination)
         try:
             self.send_events_to_dlq(shard_id, [event.body for event in events], context=context)
-        except Exception as failure:  # noqa: BLE001 - whatever it is, the batch is lost
+        except Exception as failure:  # noqa: BLE001 - after any error the batch is lost
             LOG.warning(
                 "the destination of %s failed, %d records are lost: %s", shard_id, len(events), failure
             )
@@ -201,7 +201,7 @@ class StreamMappingPoller(KinesisPoller):
     def send_events_to_dlq(
         self, shard_id: str, events: list[dict[str, Any]], context: dict[str, Any]
     ) -> None:
-        """Write to a bucket with the function's role, as Lambda does. Other destinations are LocalEmu's affair."""
+        """Write to a bucket with the function's role, as Lambda does. LocalEmu handles other destinations."""
         destination = self._destination
         if not destination.startswith(S3_ARN):
             super().send_events_to_dlq(shard_id, events, context)
@@ -216,7 +216,7 @@ class StreamMappingPoller(KinesisPoller):
 
     @property
     def _destination(self) -> str:
-        """The ARN that what is given up goes to; empty when there is none."""
+        """The ARN of the failure destination; empty if there is none."""
         destination: str = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
         return destination
 
@@ -242,12 +242,12 @@ class StreamMappingPoller(KinesisPoller):
         self._took_over = True
 
     def _put_metrics(self, data: list[Datum]) -> None:
-        """Publish as Lambda itself: the function's role has no part in it."""
+        """Publish as Lambda itself, without the function's role."""
         client = connect_to(aws_access_key_id=self._account_id, region_name=self.aws_region).cloudwatch
         client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
     def _check_role(self) -> None:
-        """Do once what Lambda's documentation wants the role to be able to do, and what nothing below does."""
+        """Make once the calls that Lambda's documentation requires of the role, and that nothing else here makes."""
         self.source_client.describe_stream(StreamARN=self.source_arn)
         self.source_client.describe_stream_summary(StreamARN=self.source_arn)
         destination = self._destination
@@ -292,7 +292,7 @@ class StreamMappingPoller(KinesisPoller):
 
 
 def install() -> None:
-    """Make LocalEmu create this poller for Kinesis, and give it the whole mapping: LocalEmu passes only a part."""
+    """Make LocalEmu create this poller for Kinesis with the whole mapping: LocalEmu passes only a part."""
     get_esm_worker: Callable[[Any], Any] = esm_worker_factory.EsmWorkerFactory.get_esm_worker
 
     def get_esm_worker_with_mapping(factory: Any) -> Any:

@@ -19,7 +19,7 @@ _PREFIX = "/2018-06-01/runtime"
 
 @dataclass(frozen=True, slots=True)
 class PendingInvocation:
-    """One event for the function; `deadline_ms` is the epoch time in milliseconds at which it is over."""
+    """One event for the function; `deadline_ms` is its deadline in epoch milliseconds."""
 
     request_id: str
     payload: bytes
@@ -30,7 +30,7 @@ class PendingInvocation:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeAnswer:
-    """What the process posted for an invocation: the handler's answer, or the error it raised."""
+    """The process's answer to an invocation: the handler's result, or the error that it raised."""
 
     payload: bytes
     is_error: bool
@@ -49,7 +49,7 @@ class InvocationTimeoutError(Exception):
 
 
 class ProcessEndedError(Exception):
-    """The process ended before it posted anything, and says how it ended."""
+    """The process ended before it posted anything; the text says how."""
 
 
 class RuntimeApi:
@@ -106,7 +106,7 @@ class RuntimeApi:
                 lambda: self._outcome is not None or self._ended is not None, timeout_seconds
             )
             self._queued = self._running = None
-            # An answer that came in counts, even if the process ended right after it.
+            # An answer counts even if the process ended right after it.
             if self._outcome is not None:
                 return self._outcome
             if self._ended is not None:
@@ -119,14 +119,14 @@ class RuntimeApi:
         self._changed.notify_all()
 
     def close(self, reason: str) -> None:
-        """Say that the process has ended, and how; the waiting thread is told, and the port is closed."""
+        """Report the end of the process to the waiting thread, and close the port."""
         with self._changed:
             self._ended = self._ended or reason
             self._changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
 
-    # What the process calls.
+    # Called by the process.
 
     def next(self) -> PendingInvocation | None:
         """Block until there is an invocation; None when the process is gone."""
@@ -156,7 +156,7 @@ class RuntimeApi:
 
 
 def error_document(error_type: str, message: str) -> bytes:
-    """The JSON that Lambda answers with when a function failed without saying anything itself."""
+    """Lambda's JSON for a function that failed without an answer."""
     return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
 
 
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
         self.api = api
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing when a connection breaks: the process's watcher knows how it ended."""
+        """Log nothing when a connection breaks: the process's watcher knows how it ended."""
 
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the host's full name, which may ask a name server."""
@@ -240,4 +240,4 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        """Say nothing: LocalEmu's log would get a line for every invocation."""
+        """Log nothing: LocalEmu's log would get a line for every invocation."""

@@ -1,4 +1,4 @@
-"""What `localcloud up` tells the plugin, through one environment variable of LocalEmu's process."""
+"""The settings that `localcloud up` passes to the plugin in one environment variable of LocalEmu's process."""
 
 import json
 import os
@@ -12,7 +12,7 @@ VARIABLE = "LOCALCLOUD_PLUGIN"
 
 @dataclass(frozen=True, slots=True)
 class PluginSettings:
-    """Where traces go, what functions get besides their own variables, and how often shards are read."""
+    """The folders for logs, the functions' further variables, and how often shards are read."""
 
     directory: str
     function_environment: Mapping[str, str]
@@ -39,21 +39,21 @@ class PluginSettings:
 
     @property
     def call_log(self) -> Path:
-        """What was done with which role, see `calls`."""
+        """The calls of each role, see `calls`."""
         return Path(self.directory, "logs", "calls.jsonl")
 
     @property
     def temporary_folder(self) -> Path:
-        """What /tmp is to a function."""
+        """The functions' /tmp."""
         return Path(self.directory, "tmp")
 
     @property
     def runtime_folder(self) -> Path:
-        """What Lambda's Python runtime ships, as links."""
+        """The packages of Lambda's Python runtime, as links."""
         return Path(self.directory, "tmp", "runtime")
 
     def process_environment(self) -> dict[str, str]:
-        """What a function process gets besides Lambda's own variables and the function's: nothing of ours."""
+        """Further variables of a function process, besides Lambda's and the function's own."""
         return {
             "HOME": str(self.temporary_folder),
             "LANG": "en_US.UTF-8",

@@ -23,9 +23,9 @@ def update_stage(
 ) -> Any:
     """Change a stage.
 
-    LocalEmu changes a copy and puts it in the place of the stage, whatever somebody else has changed meanwhile:
-    Terraform sets several methods at once, and then finds one of them missing ("empty result"). And it takes back the
-    settings of all methods ("*/*"), but not of one: "Invalid method setting path", and nothing could be destroyed.
+    LocalEmu changes a copy and replaces the stage by it, so concurrent changes are lost: Terraform sets several methods
+    in parallel, and then finds one of them missing ("empty result"). It can also remove the settings of all methods
+    ("*/*"), but not of one: "Invalid method setting path", so that a destroy fails.
     """
     with _ONE_AT_A_TIME:
         stage = get_moto_rest_api(context, rest_api_id).stages.get(stage_name)
@@ -41,6 +41,6 @@ def update_stage(
 
 
 def install() -> None:
-    """Put it in the place of LocalEmu's own."""
+    """Replace LocalEmu's own function by this one."""
     provider = ApigatewayNextGenProvider
     provider.update_stage = partialmethod(update_stage, provider.update_stage)

@@ -1,4 +1,4 @@
-"""What an event source mapping of a Kinesis stream consists of: its records, settings, source and target.
+"""The parts of an event source mapping of a Kinesis stream: its records, settings, source and target.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
 """
@@ -22,7 +22,7 @@ class MappingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings of an event source mapping. -1 means without end, as in Lambda's API."""
+    """The settings of an event source mapping. -1 means no limit, as in Lambda's API."""
 
     batch_size: int
     batching_window_seconds: float
@@ -33,19 +33,19 @@ class Policy:
 
 
 class Position(NamedTuple):
-    """Where to start in a shard: a ShardIteratorType, and the sequence number or epoch time that it needs."""
+    """A position in a shard: a ShardIteratorType, and the sequence number or epoch time that it needs."""
 
     kind: str
     value: str | float | None = None
 
 
 class RecordPage(NamedTuple):
-    """What one GetRecords answered; no `next_iterator` means that the shard is closed and read to its end."""
+    """The answer of one GetRecords; no `next_iterator` means that the shard is closed and read to its end."""
 
     events: Sequence[MappingEvent]
     next_iterator: str | None
     is_full: bool = False
-    """Whether more may be there already, so that the next read need not wait."""
+    """Whether there may be more records already, so that the next read need not wait."""
 
 
 class Source(Protocol):
@@ -55,7 +55,7 @@ class Source(Protocol):
         """Answer an iterator."""
 
     def read(self, shard_id: str, iterator: str) -> RecordPage:
-        """Answer what comes next."""
+        """Return the next records."""
 
 
 class BatchFailedError(Exception):
@@ -68,13 +68,13 @@ class BatchFailedError(Exception):
 
 
 class MappingTarget(Protocol):
-    """The function, and the destination of what is given up."""
+    """The function, and the destination of failed batches."""
 
     def deliver(self, events: Sequence[MappingEvent]) -> None:
         """Invoke the function.
 
         Raises:
-            BatchFailedError: the function failed. Any other exception means that it was not reached (throttled,
+            BatchFailedError: the function failed. Any other exception means that the call did not reach it (throttled,
                 or the service failed), which Lambda does not count as an attempt.
         """
 

@@ -1,8 +1,8 @@
 """Reads a shard as Lambda does: in order, into lanes, with a checkpoint before the oldest record that is not done.
 
 A shard is read into `parallelization_factor` lanes, by the hash of the partition key; a lane delivers one batch
-at a time, and its next one only when that is stored or given up. Why LocalEmu's own reader is not used stands in
-the README.
+at a time, and its next one only when that is stored or given up. The README says why LocalEmu's own reader is not
+used.
 """
 
 import logging
@@ -88,7 +88,7 @@ class ShardReader:
             thread.start()
 
     def stop(self) -> None:
-        """Start no further delivery; a running one is waited for by `join`."""
+        """Start no further delivery; `join` waits for a running one."""
         self.stopping.set()
         for lane in self._lanes:
             lane.wake()
@@ -107,7 +107,7 @@ class ShardReader:
 
     @property
     def position(self) -> Position:
-        """Where a successor has to start, so that it gets every record that is not done."""
+        """The position at which a successor gets every unfinished record."""
         with self._lock:
             if self._pending:
                 return Position("AT_SEQUENCE_NUMBER", next(iter(self._pending)))
@@ -116,7 +116,7 @@ class ShardReader:
             return self._start
 
     def done(self, events: Iterable[MappingEvent]) -> None:
-        """Note that these records are stored or given up."""
+        """Record that these records are stored or given up."""
         with self._lock:
             for event in events:
                 self._pending.pop(event.sequence, None)
@@ -130,7 +130,7 @@ class ShardReader:
                 if iterator is None:
                     iterator = self._source.open(self.shard_id, self._next_position())
                 page = self._source.read(self.shard_id, iterator)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the shard must not stop being read
+            except Exception as error:  # noqa: BLE001 - after any error the reading must continue
                 LOG.warning("reading %s failed, trying again: %s", self.shard_id, error)
                 iterator = None
                 backoff.wait(self.stopping)
