@@ -79,7 +79,7 @@ def from_line(line: str) -> Entry:
         case ["read", sent_ms, micros, status, went_back] if line.endswith("\n"):
             return Reading(int(sent_ms), int(micros), int(status), went_back == "1")
         case _:
-            raise ValueError("no line of a journal")
+            raise ValueError("not a line of a journal")
 
 
 def read_journal(path: Path) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """Checks that every started request has an entry in the journal, with any number of sending processes.
 
-Workers report every few seconds. A run that ends before their last reports have come would take what they sent
-meanwhile for votes that nobody sent.
+Workers report every few seconds. If a run ended before their last reports, their last votes would look like votes
+that nobody sent.
 """
 
 from collections.abc import Collection

@@ -138,7 +138,7 @@ def worker(
 def verify_again(
     folder: Annotated[Path, typer.Argument(help="Folder of a run, .state/loadtest/…")],
 ) -> None:
-    """Compare again what a run sent with what was counted."""
+    """Compare a run's votes with the counts again."""
     if not folder.is_dir():
         raise OperatorError(f"there is no folder {folder}: name the folder of a run below {_shown(RUNS)}")
     files = Files(folder)
@@ -146,10 +146,10 @@ def verify_again(
 
 
 def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
-    """Refuse a run that cannot be sent, before anything is looked up or sent.
+    """Refuse an impossible run, before anything is looked up or sent.
 
     Args:
-        rate: votes per second at the highest.
+        rate: highest number of votes per second.
         minutes: how long to send.
         senders: processes that send, here or elsewhere.
 
@@ -169,7 +169,7 @@ def refuse_bad_host(option: str, host: str) -> None:
     """Refuse an address that no vote can be sent to.
 
     Args:
-        option: where it was given.
+        option: the option that named it.
         host: the address.
 
     Raises:
@@ -191,7 +191,7 @@ def refuse_unknown_master(name: str) -> None:
     """Refuse a machine that has no address: Locust would try it for ever.
 
     Raises:
-        OperatorError: the name has none.
+        OperatorError: the name has no address.
     """
     try:
         found = bool(name) and socket.getaddrinfo(name, None)
@@ -209,7 +209,7 @@ def latency(
     environment: Environment = deployments.LOCAL,
     votes: Annotated[int, typer.Option(min=2, max=100_000, help="Votes through each door")] = 1_000,
 ) -> None:
-    """Send votes one after the other through each open door, and compare how long they take."""
+    """Send votes one after the other through each open door, and compare their latencies."""
     deployment = find(environment)
     if not _is_loopback(deployment.front_door):
         typer.confirm(

@@ -1,4 +1,4 @@
-"""How long a vote takes through each door of a deployment, side by side.
+"""The latency of votes through each door of a deployment, side by side.
 
 Every round sends one vote through each door, over a connection that is kept open, so that a busy moment of the
 machine falls on all doors alike.
@@ -25,7 +25,7 @@ POLL_MS = 3_600_000
 
 
 class DoorLatency(NamedTuple):
-    """What the votes through one door took, in milliseconds."""
+    """The latencies of the votes through one door, in milliseconds."""
 
     door: VoteDoor
     votes: int
@@ -34,7 +34,7 @@ class DoorLatency(NamedTuple):
 
 
 def measure(deployment: Deployment, votes: int) -> list[DoorLatency]:
-    """Send that many votes through each door, one after the other; return what they took.
+    """Send that many votes through each door, one after the other; return their latencies.
 
     Raises:
         OperatorError: a vote was refused, or voters sign in there.

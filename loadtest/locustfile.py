@@ -154,7 +154,7 @@ def _as_it_should_be(request: VoteRequest, status: int) -> bool:
     return status == HTTPStatus.ACCEPTED
 
 
-# Beside the options' ids, which have no space.
+# A name next to the options' ids, which have no space.
 VOTERS = "all voters"
 
 

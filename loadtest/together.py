@@ -10,7 +10,7 @@ def all_at_once(calls: Iterable[Callable[[], None]], patience_seconds: float) ->
     """Run calls concurrently, and return after all have ended.
 
     Locust ends a user that pauses by killing it, and the pause may be over just then: the user is killed in the
-    middle of its next step. A vote that is under way may be stored, so its answer is waited for all the same.
+    middle of its next step. A vote that is in progress may be stored, so this waits for its answer.
 
     Args:
         calls: functions without arguments.

@@ -1,8 +1,8 @@
 """Verifies that every vote counted once: compares the votes and their answers with the counts.
 
-Pure, so that tests can tamper with every number. What must be counted is known exactly where the front door
-answered 202 or refused. Without an answer (a timeout, a 5xx) a vote may be stored or not, and one on its way when its
-poll closed may have arrived on either side: such votes make a number a range. The verdict says so then, and is not
+Pure, so that tests can tamper with every number. The expected counts are exact if the front door answered every request
+with 202 or a refusal. Without an answer (a timeout, a 5xx) a vote may be stored or not, and one that was in progress
+when its poll closed may have arrived before or after. Such votes make a number a range, and then the verdict is not
 "exact".
 """
 

@@ -1,1 +1,1 @@
-"""Incident drills on the local cloud: votes flow, something breaks, and in the end every vote is accounted for."""
+"""Incident drills on the local cloud: votes flow, something breaks, and a drill accounts for every vote."""

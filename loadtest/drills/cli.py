@@ -15,11 +15,11 @@ MOST_SECONDS = 3_600
 
 
 def main() -> int:
-    """Do the drill that is asked for; returns 1 if a vote is missing, or the local cloud is."""
+    """Run a drill; return 1 if a vote is missing, or if the local cloud is not running."""
     shown = "\n".join(f"  {name:<15} {drill.breaks}" for name, drill in DRILLS.items())
     parser = argparse.ArgumentParser(
         prog="make drill DRILL=",
-        description=f"Break the local cloud while people vote, and mend it.\n\n{shown}",
+        description=f"Break the local cloud while people vote, and repair it.\n\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("drill", choices=DRILLS, metavar="NAME", help="which one")
@@ -40,7 +40,7 @@ def main() -> int:
     if good:
         screen.print("Every vote that got 202 is stored and counted once.", style="green")
     else:
-        screen.print("Some numbers disagree with what was answered: see the rows marked above.", style="red")
+        screen.print("Some numbers do not match the answers: see the marked rows above.", style="red")
     return 0 if good else 1
 
 

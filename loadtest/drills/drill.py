@@ -1,4 +1,4 @@
-"""What can be drilled, and how a drill goes: well, broken, mended, accounted for."""
+"""The drills, and their phases: healthy, broken, repaired, accounted for."""
 
 import asyncio
 import itertools
@@ -36,27 +36,27 @@ VOTERS_PER_ROUND = 20
 SENDERS = 4
 # How long people vote before anything breaks.
 WELL_SECONDS = 4.0
-# How long everything may take to be stored and counted once it is mended.
+# How long everything may take to be stored and counted after the repair.
 PATIENCE_SECONDS = 180.0
-# What is counted twice comes late.
+# Double counts come late.
 SETTLE_SECONDS = 2.0
 
 THROTTLED = 429
 
-# Records that the front door would not have let through, as a producer of one's own might write them.
+# Records that the front door refuses, as another producer might write them.
 POISON = (b"not json", b"{}", b'{"poll_id": "UPPER", "option": "a"}', b"\xff\xfe\x00", b"x" * 10_000)
 
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill: what breaks, what to watch meanwhile, and the alarm whose section of the runbook it is about."""
+    """One drill: the fault, its visible effect, and the alarm with its section of the runbook."""
 
     breaks: str
     watch: str
     alarm: str
     fault: Callable[[Deployment, Account], AbstractContextManager[None]]
     seconds: float = 15.0
-    # What an operator does once it is mended; returns how much there was to do.
+    # The operator's work after the repair; returns its amount.
     afterwards: Callable[[Deployment], int] | None = None
 
 
@@ -64,7 +64,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
     """Wait until the condition holds.
 
     Raises:
-        OperatorError: it does not within ``seconds``.
+        OperatorError: it is not met within ``seconds``.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -76,7 +76,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def kill_functions(deployment: Deployment, _account: Account) -> AbstractContextManager[None]:
-    """Kill both consumers' processes wherever they are in a batch, again and again."""
+    """Kill both consumers' processes again and again, at any point of a batch."""
 
     def kill() -> None:
         for function in (deployment.vote_writer_function, deployment.vote_aggregator_function):
@@ -99,7 +99,7 @@ def poison(deployment: Deployment, account: Account) -> AbstractContextManager[N
 
 @contextmanager
 def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
-    """Let the writer die in each batch, and its mapping give up on each at once."""
+    """Let the writer die in each batch, and its mapping give up each batch immediately."""
     function = deployment.vote_writer_function
     with (
         faults.gives_up_at_once(function),
@@ -110,14 +110,14 @@ def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
 
 @contextmanager
 def lose(deployment: Deployment, account: Account) -> Iterator[None]:
-    """Let the writer give up batches, while its failure bucket takes none: they are lost on the way to the table."""
+    """Let the writer give up batches while its failure bucket refuses them: their votes are lost."""
     bucket, function = deployment.vote_writer_failure_bucket, deployment.vote_writer_function
     with faults.failure_bucket_refuses(bucket, function), give_up(deployment, account):
         yield
 
 
 def read_again(deployment: Deployment) -> int:
-    """Put what the stream holds through the writer once more; return how many records CloudWatch counts as lost."""
+    """Send all records of the stream through the writer again; return the number that CloudWatch counts as lost."""
     replay(deployment.stream_name, writer_like(deployment, Warnings()))
     (mapping,) = boto3.client("lambda").list_event_source_mappings(
         FunctionName=deployment.vote_writer_function
@@ -133,7 +133,7 @@ def read_again(deployment: Deployment) -> int:
 
 
 def bring_back(deployment: Deployment) -> int:
-    """Do what `votectl redrive` does; return how many batches were waiting."""
+    """Redrive like `votectl redrive`; return the number of waiting batches."""
     failures = FailureDestination(deployment.vote_writer_failure_bucket)
     waiting = list(failures.batches())
     if waiting:
@@ -150,30 +150,30 @@ DRILLS: dict[str, Drill] = {
     ),
     "throttle-stream": Drill(
         breaks="the stream refuses every second record",
-        watch="voters get 429 and Retry-After; what got 202 is counted as ever",
+        watch="voters get 429 and Retry-After; votes with 202 are counted as usual",
         alarm="stream-throttling",
         fault=lambda _deployment, _account: faults.kinesis_throttles(0.5),
     ),
     "kill-functions": Drill(
-        breaks="both consumers are killed every second, in the middle of whatever they do",
+        breaks="both consumers are killed every second, in the middle of their work",
         watch="batches are retried again and again, and nothing is counted twice",
         alarm="function-failing",
         fault=kill_functions,
     ),
     "stop-consumers": Drill(
-        breaks="somebody has disabled both event source mappings",
-        watch="live results stand still; they go on where they stopped",
+        breaks="both event source mappings are disabled",
+        watch="live results stop, and continue where they stopped",
         alarm="consumer-stopped",
         fault=lambda deployment, _account: faults.consumers_away(deployment, wait_for),
     ),
     "poison": Drill(
-        breaks="somebody writes records into the stream that can't be votes",
-        watch="each is counted as malformed, and blocks nothing behind it",
+        breaks="a producer writes invalid records into the stream",
+        watch="each is counted as malformed, and blocks no later record",
         alarm="votes-rejected",
         fault=poison,
     ),
     "give-up": Drill(
-        breaks="the writer dies in each batch, and Lambda gives up on each at once",
+        breaks="the writer dies in each batch, and Lambda gives up each batch immediately",
         watch="batches wait in the failure bucket (votectl redrive --list) until they are redriven",
         alarm="batches-given-up",
         fault=give_up,
@@ -181,7 +181,8 @@ DRILLS: dict[str, Drill] = {
     ),
     "lose-batches": Drill(
         breaks="the writer dies in each batch, and its failure bucket takes none of them",
-        watch="voters stored stand still although the stream is read to its end; only CloudWatch counts the loss",
+        watch="the number of stored voters stops although the stream is read to its end; "
+        "only CloudWatch counts the loss",
         alarm="records-lost",
         fault=lose,
         afterwards=read_again,
@@ -190,7 +191,7 @@ DRILLS: dict[str, Drill] = {
 
 
 class Watch:
-    """What can be seen of the poll from outside, even while the tables do not answer."""
+    """The visible state of the poll, even while the tables do not answer."""
 
     def __init__(self, deployment: Deployment, poll: Poll, account: Account) -> None:
         """Take the deployment, the poll, and the sender's account."""
@@ -220,7 +221,7 @@ class Watch:
 
 
 def run(name: str, deployment: Deployment, seconds: float | None, console: Console) -> bool:
-    """Do a drill; return whether every vote that got 202 was stored and counted once in the end."""
+    """Run a drill; return whether every vote that got 202 was stored and counted once in the end."""
     drill = DRILLS[name]
     desk, reader = PollDesk(deployment.polls_table), CountReader(deployment)
     options = [Option(id=option, label=option.title()) for option in ("ada", "grace")]
@@ -279,6 +280,6 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
 
 
 def outcome(account: Account, observation: demo.Observation, poll: Poll) -> list[demo.Check]:
-    """Hold everything that is counted and stored against the account; a 429 is an honest answer here."""
+    """Compare all counts and stored votes with the account; 429 is a correct answer here."""
     refused = Counter({key: n for key, n in account.refused.items() if key[1] != THROTTLED})
     return demo.checks(replace(account, refused=refused), observation, [poll])
