@@ -1,1 +1,1 @@
-"""What make runs: tools, archives, deployments and checks of this repository."""
+"""The programs behind make: tools, archives, deployments and checks of this repository."""

@@ -1,7 +1,7 @@
-"""Makes a page of openapi.yaml, dist/api.html, for people who write what calls the API.
+"""Renders openapi.yaml as a page, dist/api.html, for people who write clients.
 
-The page is text: it needs no script, no network and no server, and prints. Swagger UI and Redoc draw theirs in the
-browser, from more than a megabyte of scripts that would have to be kept here or come from somebody else's host.
+The page is text: it needs no script, no network and no server, and can be printed. Swagger UI and Redoc render theirs
+in the browser, with more than a megabyte of scripts that we would have to store here or load from another host.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from scripts.bootstrap.layout import HERE
 
 TEMPLATE = Path(__file__).with_name("api_page.html.j2")
 
-# HTML in a description is shown as it is written, and does nothing.
+# HTML in a description is shown as text.
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 type Node = dict[str, Any]
 
 
 class DescribedOperation(NamedTuple):
-    """One method of one path; what the path says for all its methods is in it."""
+    """One method of one path, with the settings that the path has for all its methods."""
 
     method: str
     path: str
@@ -54,7 +54,7 @@ class Description:
                     )
 
     def resolved(self, node: Node) -> Node:
-        """Return what a node says, or what it refers to; what stands beside a reference goes before it."""
+        """Return a node, or the node that it refers to; fields next to a reference take precedence."""
         if "$ref" not in node:
             return node
         target: Any = self.document
@@ -65,7 +65,7 @@ class Description:
 
 
 def examples(content: Node) -> Iterator[tuple[str, str]]:
-    """Yield the examples of a media type as text, each with what it is of where there are several."""
+    """Yield the examples of a media type as text, each with its summary if there are several."""
     several = content.get("examples", {})
     given = {example.get("summary", name): example["value"] for name, example in several.items()}
     if "example" in content:
@@ -75,18 +75,18 @@ def examples(content: Node) -> Iterator[tuple[str, str]]:
 
 
 def anchor(*words: str) -> str:
-    """Return the name by which the page's links find something."""
+    """Return the anchor of a part of the page."""
     return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", word).strip("-") for word in words)
 
 
 def referred(node: Node) -> str:
-    """Return the name of the schema that a node refers to, nothing if it says what it is itself."""
+    """Return the name of the schema that a node refers to, empty for an inline schema."""
     return str(node.get("$ref", "")).rpartition("/")[2]
 
 
 def markdown(text: str) -> Markup:
     """Return the HTML of a description."""
-    return Markup(_markdown.render(text))  # noqa: S704 - the renderer has escaped what was HTML
+    return Markup(_markdown.render(text))  # noqa: S704 - the renderer has escaped HTML
 
 
 def page(document: Node) -> str:
@@ -101,7 +101,7 @@ def page(document: Node) -> str:
 
 
 def main() -> int:
-    """Write the page, and say where it is."""
+    """Write the page, and print its path."""
     argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     target = HERE.root / "dist/api.html"
     target.parent.mkdir(exist_ok=True)

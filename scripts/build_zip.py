@@ -1,7 +1,7 @@
 """Builds the functions' archives for Lambda: the same inputs give the same bytes on any machine.
 
-One zip per function goes to dist/<target>/ with a manifest.json that Terraform reads. What makes the bytes
-repeatable, so that a deployment changes a function only when its code has changed:
+One zip per function goes to dist/<target>/ with a manifest.json that Terraform reads. A deployment changes a function
+only if its code has changed, because the bytes are repeatable:
 
 - dependencies are the hash-locked wheels of requirements/lambda.txt, for the target's platform and Python;
 - entries are sorted and carry one fixed date and mode; nothing of this machine is packed;
@@ -10,8 +10,8 @@ repeatable, so that a deployment changes a function only when its code has chang
   is not used, because builds of Python differ in it (zlib, zlib-ng, vendors' patches), nor is zopfli, which
   computes with floating point and so differs between processors (github.com/google/zopfli/issues/20).
 
-Left out are tests, type stubs, web pages and installers' notes, but no code that a library may load lazily:
-what is missing then would be missed in production only.
+Tests, type stubs, web pages and installers' notes are left out. Code that a library may load lazily stays: its absence
+would show in production only.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from scripts.bootstrap.layout import HERE, Layout
 PYTHON = "3.13"
 _CACHE_TAG = "cpython-313"  # the same, as bytecode's file names spell it
 
-# Lambda's own limits: of an archive that is uploaded directly, and of what it unpacks to.
+# Lambda's own limits: the size of a directly uploaded archive, and its unpacked size.
 MOST_ARCHIVE_BYTES = 50 * 1024 * 1024
 MOST_UNZIPPED_BYTES = 250 * 1024 * 1024
 
 # Cold start downloads the archive.
 BUDGET_BYTES = 5_000_000
 
-# Functions that import nothing but the standard library and their own packages: their archives carry no
-# dependencies, and have a budget of their own.
+# Functions that import only the standard library and their own packages: their archives have no dependencies, and their
+# own budget.
 STANDALONE_BUDGETS = {"ingress": 1_000_000}
 
 # libdeflate's levels end at 12; the whole set takes about two seconds there, and is 3 % smaller than at 9.
 _LEVEL = 12
 
-# What a handler never reads. METADATA and licences stay: Amazon Inspector finds vulnerable packages by them.
+# Files that a handler never reads. METADATA and licences stay: Amazon Inspector finds vulnerable packages by them.
 _DROPPED_FOLDERS = {"__pycache__", "bin", "test", "tests", "swagger_ui"}
 _DROPPED_SUFFIXES = {".pyc", ".pyi"}
 _DROPPED_NAMES = {".lock", "py.typed"}
@@ -67,7 +67,7 @@ class OverBudget(UserError):
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """Where archives are to run.
+    """The platform of archives.
 
     Attributes:
         name: folder in dist/.
@@ -81,13 +81,13 @@ class BuildTarget:
 
     @property
     def identity(self) -> str:
-        """What tells archives of this target from others."""
+        """The identity of this target's archives."""
         return self.platform or f"{sys.platform} {platform.machine()}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive, compressed once however many archives share it."""
+    """A file in archives, compressed once for all of them."""
 
     crc: int
     size: int
@@ -138,7 +138,7 @@ def find_functions(folder: Path) -> list[str]:
 
 
 def runtime_files(folder: Path) -> dict[str, Path]:
-    """What a handler may need of a folder: path in the archive to path on disk, in no particular order."""
+    """The files of a folder that a handler may need: path in the archive to path on disk, in any order."""
     found = {}
     for path in folder.rglob("*"):
         name = PurePosixPath(path.relative_to(folder))
@@ -166,7 +166,7 @@ def sources_of[T](function: str, functions: Iterable[str], sources: Mapping[str,
 
 
 def inputs_digest(target: BuildTarget, lock: Path, sources: Mapping[str, Path]) -> str:
-    """SHA-256 over everything the archives are made from; neither dates nor places count."""
+    """SHA-256 over all inputs of the archives, without dates and paths."""
     tool = importlib.metadata.version("deflate")
     parts = [
         target.identity.encode(),
@@ -207,20 +207,20 @@ def zip_bytes(entries: Mapping[str, Entry]) -> bytes:
 
 
 def code_digest(entries: Mapping[str, Entry]) -> str:
-    """SHA-256, in base64, of what decides how a function behaves: all of an archive but bytecode, and how that is made.
+    """SHA-256, in base64, of a function's behaviour: its archive without bytecode, and the settings of the bytecode.
 
-    Terraform deploys by it. Bytecode differs between releases of Python 3.13, and two machines with two of them
-    must not deploy one code in turns.
+    Terraform deploys if it changes. Bytecode differs between releases of Python 3.13, and two machines with two of them
+    must not redeploy the same code in turns.
     """
     code = {name: entry for name, entry in entries.items() if not bytecode.is_bytecode(name)}
     return _digest(zip_bytes(code) + Path(bytecode.__file__).read_bytes())
 
 
 def check_budget(file: str, size: int, entries: Mapping[str, Entry], budget: int) -> None:
-    """Fails if an archive is too big, naming what fills it.
+    """Fails if an archive is too big, and names its largest files.
 
     Raises:
-        OverBudget: it is.
+        OverBudget: it is too big.
     """
     unzipped = sum(entry.size for entry in entries.values())
     if unzipped > MOST_UNZIPPED_BYTES:
@@ -258,7 +258,7 @@ def install_dependencies(layout: Layout, target: BuildTarget, folder: Path) -> N
 
 
 def is_current(folder: Path, inputs: str) -> bool:
-    """Whether a folder holds what these inputs give, unharmed."""
+    """Whether a folder holds the intact archives of these inputs."""
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         return manifest["inputs_sha256"] == inputs and all(
@@ -270,7 +270,7 @@ def is_current(folder: Path, inputs: str) -> bool:
 
 
 def build(layout: Layout, target: BuildTarget, *, budget: int = BUDGET_BYTES) -> tuple[Path, bool]:
-    """Builds the archives of a target, unless they are there and current.
+    """Builds the archives of a target, unless current ones exist.
 
     Returns:
         The folder, and whether anything was built.
@@ -324,7 +324,7 @@ def build(layout: Layout, target: BuildTarget, *, budget: int = BUDGET_BYTES) ->
         stale.unlink()
     for file, content in archives.items():
         _replace(folder / file, content)
-    # Last, so that a build that was interrupted is not taken for current.
+    # Last, so that an interrupted build does not look current.
     _replace(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return folder, True
 
@@ -346,7 +346,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def build_and_report(layout: Layout, target: BuildTarget) -> Path:
-    """Builds the archives of a target, prints what is there, and returns their folder.
+    """Builds the archives of a target, prints their sizes, and returns their folder.
 
     Raises:
         UserError: see `build`.

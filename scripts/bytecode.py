@@ -1,17 +1,17 @@
-"""Compiles the archives' modules, so that a cold start does not: four tenths of its CPU went into that.
+"""Compiles the archives' modules, so that a cold start does not have to: it took four tenths of its CPU.
 
-Lambda's folders can't be written to, so what an archive does not bring compiled is compiled at every start. A
-build is to be repeatable, and .pyc files have a bad name there. What makes these ones so:
+Lambda's folders are read-only, so Python would compile every uncompiled module at every start. A build has to be
+repeatable, and .pyc files usually are not. These ones are:
 
 - they are valid by the source's hash (PEP 552) and not by its date;
 - the path in them is the one that the module has in Lambda, wherever it was built;
 - they are written in marshal's format 2. Later formats mark objects that are referred to more than once, and
-  whether they are depends on what else the process holds (github.com/python/cpython/issues/78274);
-- one release of Python gives the same bytes on each machine. Another one may not (its compiler is mended, too),
-  so its version is among a build's inputs, and Terraform deploys by a hash that leaves bytecode out.
+  whether they are depends on other objects of the process (github.com/python/cpython/issues/78274);
+- one release of Python gives the same bytes on each machine. Another release may not, so its version is among a
+  build's inputs, and Terraform deploys by a hash that leaves bytecode out.
 
-The hash is not checked at a start: source and bytecode come in one archive, made of the same bytes. Python passes
-over bytecode of another version than its own (by the file's magic number) and compiles the source beside it.
+The hash is not checked at a start: source and bytecode come in one archive, made of the same bytes. Python ignores
+bytecode of another version than its own (by the file's magic number) and compiles the source next to it.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-# Where Lambda unpacks an archive. Tracebacks are right elsewhere as well: an import mends the path.
+# Where Lambda unpacks an archive. Tracebacks are right elsewhere as well, because an import corrects the path.
 _TASK_ROOT = "/var/task"
 
 # PEP 552: the first bit says "by hash", the second one "to be checked".
@@ -37,7 +37,7 @@ _LEFT_AS_SOURCE = (
     "pydantic/networks.py",
     "pydantic/v1/",
 )
-# Among these, the little that Logger and Metrics do load.
+# The exceptions among these, which Logger and Metrics load.
 _COMPILED_YET = (
     "aws_lambda_powertools/utilities/__init__.py",
     "aws_lambda_powertools/utilities/jmespath_utils/",
@@ -45,7 +45,7 @@ _COMPILED_YET = (
 
 
 def with_bytecode(files: Mapping[str, bytes], cache_tag: str) -> dict[str, bytes]:
-    """Return files of an archive, by path, and beside each module that a start may load its compiled form.
+    """Return files of an archive, by path, with the compiled form of each module that a start may load.
 
     Args:
         files: content by path in the archive.
@@ -60,7 +60,7 @@ def with_bytecode(files: Mapping[str, bytes], cache_tag: str) -> dict[str, bytes
 
 
 def is_bytecode(name: str) -> bool:
-    """Say whether a path in an archive is a compiled module's."""
+    """Say whether a path in an archive is that of a compiled module."""
     return name.endswith(".pyc")
 
 
@@ -70,7 +70,7 @@ def _path_of_bytecode(name: str, cache_tag: str) -> str:
 
 
 def _bytecode(name: str, source: bytes) -> bytes:
-    with warnings.catch_warnings(action="ignore"):  # of other people's code, which is as it is
+    with warnings.catch_warnings(action="ignore"):  # about other projects' code
         code = compile(source, f"{_TASK_ROOT}/{name}", "exec", dont_inherit=True, optimize=0)
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
     return header + marshal.dumps(code, _MARSHAL_FORMAT)

@@ -1,4 +1,4 @@
-"""Serves the pages on this machine, aimed at a deployment's API, to try them or to change them."""
+"""Serves the pages on this machine for a deployment's API, to try them or to change them."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from votectl import deployment
 from votectl.errors import OperatorError
 
 SITE = Path(__file__).parents[1] / "web" / "site"
-# As infra/modules/web makes it, with the origins of the API and of the vote door beside the pages' own.
+# As in infra/modules/web, with the origins of the API and of the vote door.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {api}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -24,7 +24,7 @@ def settings(deployed: deployment.Deployment, title: str) -> bytes:
     """Return config.json for a deployment.
 
     Raises:
-        OperatorError: its voters sign in, and this server does not know where.
+        OperatorError: its voters sign in, which this server does not support.
     """
     mode = str(deployed.voter_auth)
     if mode not in {"none", "iam"}:
@@ -42,7 +42,7 @@ def settings(deployed: deployment.Deployment, title: str) -> bytes:
 
 
 def handler(config: bytes) -> type[SimpleHTTPRequestHandler]:
-    """Return what serves the pages, and lets them reach the addresses in their settings besides their own origin."""
+    """Return a request handler that serves the pages, and allows them the addresses in their settings."""
     reached = json.loads(config)
     urls = [urlsplit(reached[name]) for name in ("api", "votes_url")]
     origins = " ".join(sorted({f"{url.scheme}://{url.netloc}" for url in urls}))

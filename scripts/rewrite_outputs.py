@@ -1,6 +1,6 @@
 """Write into the pages what `votectl` prints: the outputs of shown commands, and the table of doors.
 
-A shown command is a console block that begins with ``$ votectl``. The table of doors stands between two comments.
+A shown command is a console block that begins with ``$ votectl``. Two comments enclose the table of doors.
 """
 
 import argparse
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```console\n\$ votectl (.+?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COLUMNS = 118  # as tests/unit/votectl/sizing/test_docs.py has it
-# What is piped is never wrapped, except here.
+# Piped output is never wrapped, except here.
 VOTECTL = f"import votectl.terminal; votectl.terminal.PIPED_WIDTH = {COLUMNS}; from votectl.main import main; main()"
 
 
@@ -76,7 +76,7 @@ def identity_table(plan: Callable[[list[str]], str]) -> str:
 
 
 def votectl(words: list[str]) -> str:
-    """Return what a command prints. A refusal is an answer, too."""
+    """Return the output of a command, even if it fails."""
     print(f"votectl {shlex.join(words)}", file=sys.stderr)
     result = subprocess.run(
         [sys.executable, "-c", VOTECTL, *words],
@@ -96,7 +96,7 @@ def filled(name: str, table: str) -> str:
 
 
 def printed(block: re.Match[str]) -> str:
-    """Return a block with its command's output of today; pictures are written where the command says."""
+    """Return a block with its command's new output; the command also writes its pictures."""
     output = "\n".join(line.rstrip() for line in votectl(shlex.split(block[1])).strip().splitlines())
     return f"```console\n$ votectl {block[1]}\n{output}\n```"
 

@@ -1,13 +1,12 @@
-"""Looks for weaknesses: `scan.py infra` in the Terraform files, `scan.py audit` in what we depend on.
+"""Looks for weaknesses: `scan.py infra` in the Terraform files, `scan.py audit` in our dependencies.
 
-An exception to one of checkov's rules is a comment in the resource that it is about, in checkov's own form, and says
-why:
+An exception to one of checkov's rules is a comment in the resource, in checkov's own form, with the reason:
 
     # checkov:skip=CKV_AWS_117: it talks to AWS's own endpoints only
 
-checkov itself takes such a comment without looking whether anything still fails. So it is shown the files without
-these comments, and what fails is held against them here, both ways: what fails has to have a reason, and what passes
-must not have one any more.
+checkov itself does not check whether a rule with such a comment still fails. So it gets the files without these
+comments, and this program compares its findings with them: each failure needs a reason, and each reason needs a
+failure.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from scripts.bootstrap import process
 from scripts.bootstrap.console import UserError, say
 from scripts.bootstrap.layout import HERE, Layout
 
-# Read with the values of the environment that matters, where a rule depends on a variable.
+# The environment whose values are used, if a rule depends on a variable.
 VARIABLES = "environments/prod.tfvars"
 
-# Shorter ones say "not needed" and leave the reader where he was.
+# Shorter reasons, such as "not needed", do not help the reader.
 _SHORTEST_REASON = 25
 
 _SKIP = re.compile(r"#\s*checkov:skip=(?P<check>CKV\w+)(?P<reason>.*)")
@@ -39,7 +38,7 @@ _SKIP = re.compile(r"#\s*checkov:skip=(?P<check>CKV\w+)(?P<reason>.*)")
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What a rule says of a resource; lines are those of its block, the file is relative to infra/."""
+    """A rule's finding on a resource; lines are those of its block, the file is relative to infra/."""
 
     check: str
     rule: str
@@ -58,7 +57,7 @@ class Exemption:
     line: int
 
     def is_about(self, verdict: RuleResult) -> bool:
-        """Whether the comment stands in the block that the verdict is on."""
+        """Whether the comment is in the block of the verdict."""
         return self.check == verdict.check and self.file == verdict.file and self.line in verdict.lines
 
 
@@ -79,7 +78,7 @@ def copy_without_exemptions(folder: Path, to: Path) -> None:
 
 
 def verdicts(report: dict[str, Any], kind: str) -> Iterator[RuleResult]:
-    """What checkov's JSON report lists as "failed_checks" or "passed_checks"."""
+    """The "failed_checks" or "passed_checks" of checkov's JSON report."""
     for found in report["results"][kind]:
         first, last = found["file_line_range"]
         yield RuleResult(
@@ -94,10 +93,10 @@ def verdicts(report: dict[str, Any], kind: str) -> Iterator[RuleResult]:
 def complaints(
     failed: Iterable[RuleResult], passed: Iterable[RuleResult], exempted: Iterable[Exemption]
 ) -> list[str]:
-    """What has to be mended: weaknesses without a reason, reasons that say nothing, and reasons without a weakness.
+    """The findings: weaknesses without a reason, reasons that are too short, and reasons without a weakness.
 
     A rule that neither fails nor passes needs its exception: checkov can't follow every variable into every module,
-    and which ones it can may change with any line.
+    and any changed line may change that.
     """
     failed, passed, exempted = list(failed), list(passed), list(exempted)
     lines = [
@@ -108,14 +107,14 @@ def complaints(
     for exemption in exempted:
         place = f"infra/{exemption.file}:{exemption.line}"
         if len(exemption.reason) < _SHORTEST_REASON:
-            lines.append(f"{place}: {exemption.check} is left out without a reason; write one behind a colon")
+            lines.append(f"{place}: {exemption.check} is left out without a reason; write one after a colon")
         if any(map(exemption.is_about, passed)) and not any(map(exemption.is_about, failed)):
             lines.append(f"{place}: {exemption.check} fails nothing in this resource: remove its exception")
     return lines
 
 
 def scan_infra(layout: Layout) -> int:
-    """Hold infra/ against checkov's rules; returns 1 if anything is to be mended.
+    """Check infra/ with checkov's rules; return 1 if there are findings.
 
     Raises:
         UserError: checkov did not run to its end.
@@ -126,7 +125,7 @@ def scan_infra(layout: Layout) -> int:
         copy_without_exemptions(infra, copy)
         report = _run_checkov(layout, copy)
     summary, exempted = report["summary"], list(exemptions(infra))
-    # A file that checkov can't read is one that nobody has looked at.
+    # A file that checkov can't read was not checked.
     unread = [
         f"infra/{Path(file).relative_to(copy)}: checkov can't read it"
         for file in report["results"]["parsing_errors"]
@@ -137,7 +136,7 @@ def scan_infra(layout: Layout) -> int:
     for line in lines:
         print(line)
     if lines:
-        say(f"{len(lines)} findings; mend each, or leave it out with a reason: see scripts/scan.py")
+        say(f"{len(lines)} findings; fix each, or leave it out with a reason: see scripts/scan.py")
         return 1
     print(
         f"checkov {summary['checkov_version']}: {summary['resource_count']} resources, "
@@ -147,13 +146,13 @@ def scan_infra(layout: Layout) -> int:
 
 
 def _run_checkov(layout: Layout, folder: Path) -> dict[str, Any]:
-    """Run it without network; its report."""
+    """Run checkov without network; return its report."""
     command: list[str | Path] = [
         layout.root / ".venv-scan/bin/checkov",
         *("--directory", folder, "--var-file", folder / VARIABLES, "--framework", "terraform"),
         *("--output", "json", "--skip-download", "--download-external-modules", "false"),
     ]
-    # Its own settings of a person or a pipeline must not change the outcome, nor may it send the outcome anywhere.
+    # Settings of a person or a pipeline must not change the outcome, and checkov may not send it anywhere.
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -172,26 +171,26 @@ def _run_checkov(layout: Layout, folder: Path) -> dict[str, Any]:
 
 
 def audit(layout: Layout) -> int:
-    """Look up everything that is locked; returns 1 if anything has a known vulnerability.
+    """Look up every locked package; return 1 if one has a known vulnerability.
 
     Raises:
-        UserError: somebody has to look elsewhere, because here not everything could be looked up.
+        UserError: packages could not be looked up here.
     """
     vulnerable = False
     for lock in sorted(layout.requirements.glob("*.txt")):
         packages = _run_pip_audit(layout, lock)
         if unknown := [package["name"] for package in packages if "skip_reason" in package]:
-            # pip-audit itself is content with that.
+            # pip-audit itself does not fail then.
             raise UserError(
                 f"{len(unknown)} of {len(packages)} packages in requirements/{lock.name} could not be looked up "
                 f"({', '.join(unknown[:3])}, ...): pip-audit asks PyPI's JSON API, which does not answer here. "
-                "Run it where that can be reached"
+                "Run it on a machine with access to it"
             )
         for package in packages:
             for flaw in package["vulns"]:
                 vulnerable = True
                 mended = ", ".join(flaw["fix_versions"]) or "no version yet"
-                what = f"{package['name']} {package['version']}: {flaw['id']}, mended in {mended}"
+                what = f"{package['name']} {package['version']}: {flaw['id']}, fixed in {mended}"
                 print(f"requirements/{lock.name}: {what}")
         print(f"requirements/{lock.name}: {len(packages)} packages looked up", flush=True)
     return int(vulnerable)
@@ -209,14 +208,14 @@ def _run_pip_audit(layout: Layout, lock: Path) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError):
         last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         raise UserError(
-            f"nobody has looked at requirements/{lock.name}: "
+            f"requirements/{lock.name} could not be checked: "
             f"pip-audit asks PyPI's JSON API and got no answer ({last[0][:200]})"
         ) from None
     return packages
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what is asked; returns 1 after what was found, or one clear line if it can't look."""
+    """Run a scan; return 1 after the findings, or after one clear line if it fails."""
     parser = argparse.ArgumentParser(description="Look for weaknesses.")
     parser.add_argument("what", choices=["infra", "audit"])
     asked = parser.parse_args(arguments)

@@ -193,7 +193,7 @@ def run(
     if agreed:
         console.print("Every number agrees with what was sent.", style="green")
     else:
-        console.print("Some numbers disagree with what was sent: see the rows marked above.", style="red")
+        console.print("Some numbers do not match the sent votes: see the marked rows above.", style="red")
     if links.links(deployment, polls[0].poll_id):
         console.print("\nVote in a browser, and watch:")
         links.show(deployment, polls[0].poll_id, console)

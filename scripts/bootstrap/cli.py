@@ -10,7 +10,7 @@ from scripts.bootstrap.layout import HERE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Does what is asked for; returns 1 after one clear line if it cannot."""
+    """Runs a command; returns 1 after one clear line if it fails."""
     parser = argparse.ArgumentParser(prog="bootstrap", description="Bring the tools that this project needs.")
     what = parser.add_subparsers(dest="what", required=True)
 

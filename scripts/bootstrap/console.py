@@ -22,7 +22,7 @@ class UserError(Exception):
     """An error that a person must act on. Its text says what to do.
 
     Attributes:
-        examples: what the text suggests to type instead. A test tries that each is accepted.
+        examples: the text's suggestions. A test checks that each is accepted.
     """
 
     def __init__(self, message: str = "", examples: Sequence[str] = ()) -> None:
@@ -43,12 +43,12 @@ class CommandFailed(UserError):
 
     @property
     def looks_offline(self) -> bool:
-        """Whether the output reads like that of a machine without network."""
+        """Whether the output looks like that of a machine without network."""
         return bool(_OFFLINE.search(self.output))
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Returns what reads a whole number in a range, as the type of an option for argparse."""
+    """Returns a function that parses a whole number in a range, as an option's type for argparse."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,15}", text) or not least <= int(text) <= most:

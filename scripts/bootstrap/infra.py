@@ -1,4 +1,4 @@
-"""`terraform init` with the provider from where it can be had, and the module tests."""
+"""`terraform init` with the provider from a mirror, a cache or the registry, and the module tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLUGIN_DIR_VARIABLE = "TERRAFORM_PLUGIN_DIR"
 # The provider in an unpacked mirror: a folder for each version, with one for each platform in it.
 PROVIDER = Path("registry.terraform.io/hashicorp/aws")
 
-# What Terraform and OpenTofu say when they cannot reach the provider's registry.
+# Messages of Terraform and OpenTofu if they cannot reach the provider's registry.
 _NO_REGISTRY = re.compile(
     r"failed to query available provider packages|failed to install provider|could not connect to registry"
     r"|failed to retrieve (the list of|cryptographic)|inconsistent dependency lock",
@@ -27,7 +27,7 @@ _NO_REGISTRY = re.compile(
 
 
 def data_dir(layout: Layout, name: str) -> Path:
-    """Returns where Terraform keeps what it downloads and remembers for one use, apart from every other use."""
+    """Returns Terraform's data folder for one purpose, separate from all others."""
     return layout.root / ".state" / "terraform" / name
 
 
@@ -53,7 +53,7 @@ def init(
         env: variables to add to ours.
 
     Raises:
-        UserError: it fails; one line if the provider cannot be had, else what Terraform says.
+        UserError: it fails; one line if the provider is unavailable, else Terraform's output.
     """
     command: list[str | os.PathLike[str]] = [
         tool,
@@ -84,7 +84,7 @@ def init(
     except CommandFailed as failure:
         if _NO_REGISTRY.search(failure.output) and not mirror:
             raise UserError(
-                f"the AWS provider is not here and its registry is out of reach: connect to the network, or set "
+                f"the AWS provider is not installed and its registry is out of reach: connect to the network, or set "
                 f"{PLUGIN_DIR_VARIABLE} to a directory that holds {PROVIDER} (the whole output: {log})"
             ) from None
         raise UserError(f"could not initialise {layout.shown(folder)}:\n{failure.output.strip()}") from None

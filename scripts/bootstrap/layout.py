@@ -1,4 +1,4 @@
-"""Where things lie in a checkout."""
+"""The folders of a checkout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Layout(NamedTuple):
 
     @property
     def tools(self) -> Path:
-        """What is brought: uv, and Python and Terraform where the machine has none that fit."""
+        """The installed tools: uv, and Python and Terraform if the machine has no suitable ones."""
         return self.root / ".tools"
 
     @property

@@ -39,7 +39,7 @@ def run(entry: str) -> None:
         entry: module and function, as in "votectl.cli:app". The function takes no argument; it returns an exit code
             or None, or raises SystemExit.
     """
-    # Until the program is loaded, and after it has ended, there is nothing to tidy up.
+    # Before the program is loaded, and after it has ended, there is nothing to clean up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _prepare_streams()
     code = _code_of(entry)
@@ -84,7 +84,7 @@ def _code_of(entry: str) -> int:
         code = 1
         _complain(error)
     if code in (INTERRUPTED, PIPE_CLOSED) or not _flushes():
-        # What is left in the buffer has nowhere to go, and Python would complain about it at the end.
+        # Python would report the rest of the buffer, which cannot be written, at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 

@@ -26,7 +26,7 @@ from scripts.bootstrap.layout import Layout
 FLOOR = (1, 11)
 PINNED = "1.11.4"
 
-# From terraform_1.11.4_SHA256SUMS, as HashiCorp's own Homebrew formula of that release records them.
+# From terraform_1.11.4_SHA256SUMS, as in HashiCorp's own Homebrew formula of that release.
 SHA256 = {
     "darwin_amd64": "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b",
     "darwin_arm64": "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18",
@@ -80,7 +80,7 @@ def ensure(layout: Layout, *, for_tests: bool = False) -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """Returns our environment for running Terraform, with these variables added."""
-    # Without CHECKPOINT_DISABLE it asks the network for news at every start, and waits for it on a machine without
+    # Without CHECKPOINT_DISABLE it checks for updates at every start, and waits for them on a machine without
     # network. With Go's own GOGC of 100, it and its provider spend a third of their time on collecting garbage.
     return {"GOGC": "400", **os.environ, "CHECKPOINT_DISABLE": "1", **more}
 
@@ -125,7 +125,7 @@ def fetch(binary: Path, key: str) -> None:
     base = os.environ.get(DOWNLOAD_URL_VARIABLE, DOWNLOAD_URL).rstrip("/")
     url = f"{base}/{PINNED}/terraform_{PINNED}_{key}.zip"
     try:
-        # Any scheme will do, such as that of a file:// mirror: the checksum decides.
+        # Any scheme is accepted, such as that of a file:// mirror, because the checksum decides.
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
             archive = response.read()
     except urllib.error.HTTPError as error:

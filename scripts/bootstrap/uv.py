@@ -74,7 +74,7 @@ def ensure(layout: Layout) -> Path:
 
 
 def run_uv(layout: Layout, *arguments: str | os.PathLike[str], doing: str, cwd: Path | None = None) -> str:
-    """Runs uv. Without network, it tries again with what is in uv's cache.
+    """Runs uv. Without network, it tries again with uv's cache.
 
     Raises:
         UserError: it failed; one line says so if the index is out of reach.
@@ -97,7 +97,7 @@ def run_uv(layout: Layout, *arguments: str | os.PathLike[str], doing: str, cwd: 
 def environment(layout: Layout) -> dict[str, str]:
     """Returns the environment for uv: ours, with the index and the certificate that pip is configured with.
 
-    uv reads neither pip's variables nor its files, but companies write down their mirror there. uv's own variables win.
+    uv reads neither pip's variables nor its files, but companies configure their mirror there. uv's own variables win.
     """
     foreign = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
     result = {name: value for name, value in os.environ.items() if name not in foreign}

@@ -1,5 +1,5 @@
-"""What a deployment pipeline does, one make target a step: release, review, deploy, drift.
+"""The steps of a deployment pipeline, one make target each: release, review, deploy, drift.
 
-Nothing here needs GitHub: where its variables are set (GITHUB_OUTPUT, GITHUB_STEP_SUMMARY, PULL_REQUEST), results
-are told there too.
+Nothing here needs GitHub. If its variables are set (GITHUB_OUTPUT, GITHUB_STEP_SUMMARY, PULL_REQUEST), results also go
+there.
 """

@@ -26,7 +26,7 @@ _REQUIREMENT = re.compile(
 def make(layout: Layout, tag: str) -> Path:
     """Builds the files of a release into dist/release; returns that folder.
 
-    The notes are not a file of the release: they lie beside the folder, in dist/notes.md.
+    The notes are not a file of the release: they are outside the folder, in dist/notes.md.
 
     Raises:
         UserError: the tag is not this version, CHANGELOG.md has no section for it, or an archive cannot be built.
@@ -71,7 +71,7 @@ def notes_of(layout: Layout, version: str) -> str:
         rf"^## \[{re.escape(version)}\][^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
     )
     if not found or not found[1].strip():
-        raise UserError(f"CHANGELOG.md says nothing about {version}: add a section `## [{version}] - <date>`")
+        raise UserError(f"CHANGELOG.md has no section for {version}: add `## [{version}] - <date>`")
     return found[1].strip() + "\n"
 
 
@@ -101,7 +101,7 @@ def _components(lock: Path) -> Iterator[dict[str, Any]]:
     for requirement in _REQUIREMENT.finditer(lock.read_text(encoding="utf-8")):
         name, version = requirement["name"], requirement["version"]
         purl = f"pkg:pypi/{name}@{version}"
-        # A lock has the hash of every file that a package is published as, so they do not belong to one file.
+        # A lock has the hashes of all files of a package, so they do not belong to one file.
         hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", requirement["hashes"])
         yield {
             "type": "library",

@@ -3,8 +3,8 @@
 Each environment has its own variables and backend (infra/environments/<env>.tfvars and <env>.s3.tfbackend) and
 its own Terraform data folder, so that working on one never touches another's.
 
-The environment "local" is the cloud on this machine, or whatever AWS_ENDPOINT_URL aims at: its functions run on
-this machine's platform, its state bucket is made on the fly, and no call may hang. Any other one is AWS itself.
+The environment "local" is the cloud on this machine, or the endpoint in AWS_ENDPOINT_URL: its functions run on this
+machine's platform, its state bucket is created automatically, and no call may hang. Any other one is AWS itself.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from votectl.terminal import console
 
 LOCAL = "local"
 
-# SHA-256 of the release whose archives are to be deployed, as `make release` prints it.
+# SHA-256 of the release to deploy, as `make release` prints it.
 RELEASE_VARIABLE = "RELEASE"
 
-# The door that clients of the environment "local" are sent to, whatever its tfvars file says (`make demo DOOR=url`).
+# The door for clients of the environment "local", in place of the one in its tfvars file (`make demo DOOR=url`).
 # Others that stay open follow after commas.
 DOOR_VARIABLE = "DOOR"
 
-# Of the function behind that door; each runs in a process of its own on this machine.
+# Of the function behind that door; each runs in its own process on this machine.
 LOCAL_INGRESS_CONCURRENCY = 16
 
-# Terraform would wait for hours for what an emulator never finishes.
+# Terraform would wait for hours for an emulator that never finishes.
 LOCAL_TIMEOUT_SECONDS = 300
 
 _SETTING = r'^\s*{}\s*=\s*"([^"]*)"'
@@ -88,19 +88,19 @@ def backend_file(layout: Layout, environment: str) -> Path:
 
 
 def require_place(layout: Layout, environment: str) -> None:
-    """Checks that an environment's state has a place, before anything is built for it.
+    """Checks that an environment has a state bucket, before anything is built for it.
 
     Raises:
         UserError: it has none.
     """
     if not setting(backend_file(layout, environment), "bucket"):
         raise UserError(
-            f"{environment} has no place for its state yet: `make bootstrap ENV={environment}` makes one, once"
+            f"{environment} has no bucket for its state yet: run `make bootstrap ENV={environment}` once"
         )
 
 
 def target_of(layout: Layout, environment: str) -> build_zip.BuildTarget:
-    """What an environment's functions are built for."""
+    """The target of an environment's archives."""
     if environment == LOCAL:
         host = build_zip.target_named("host")
         return (
@@ -112,7 +112,7 @@ def target_of(layout: Layout, environment: str) -> build_zip.BuildTarget:
 
 
 def ensure_state_bucket(backend: Path) -> None:
-    """Makes the bucket for the local environment's state at an endpoint that `localcloud up` did not start.
+    """Creates the bucket for the local environment's state at an endpoint that `localcloud up` did not start.
 
     Raises:
         UserError: the endpoint does not answer.
@@ -127,11 +127,11 @@ def ensure_state_bucket(backend: Path) -> None:
     except client.exceptions.BucketAlreadyOwnedByYou:
         return
     except (ClientError, BotoCoreError) as error:
-        raise UserError(f"the endpoint takes no bucket for Terraform's state: {error}") from None
+        raise UserError(f"the endpoint creates no bucket for Terraform's state: {error}") from None
 
 
 def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -> dict[str, str]:
-    """Initialises an environment unless that is done already for the files as they are.
+    """Initialises an environment unless it is already initialised for the present files.
 
     Returns:
         The variables that Terraform has to run with.
@@ -144,7 +144,7 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
     if environment == LOCAL and external_endpoint():
         ensure_state_bucket(backend)
     folder = layout.root / "infra"
-    # Where the provider came from does not count: what is here already works without network.
+    # The provider's origin does not matter: an installed one works without network.
     inputs = hashlib.sha256(str(tool).encode())
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         inputs.update(f"{name}={os.environ.get(name)}".encode())
@@ -161,9 +161,9 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
 
 
 def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) -> list[str]:
-    """What an environment is planned from: its variables, and the functions' archives, which are built first.
+    """The inputs of an environment's plan: its variables, and the functions' archives, which are built first.
 
-    With the variable RELEASE set, they are those of a release that was built before, and no others.
+    If the variable RELEASE is set, the archives must be those of that release.
 
     Args:
         layout: the checkout.
@@ -171,8 +171,8 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
         more: further arguments for Terraform; variable files among them are checked, too.
 
     Raises:
-        UserError: there is no such environment, a tfvars file sets what is not there, or archives cannot be built, or
-            are not those of the release.
+        UserError: there is no such environment, a tfvars file sets an unknown variable, or the archives cannot be
+            built, or are not those of the release.
     """
     variables, target = variables_file(layout, environment), target_of(layout, environment)
     door = os.environ.get(DOOR_VARIABLE)
@@ -196,7 +196,7 @@ def input_arguments(layout: Layout, environment: str, more: Sequence[str] = ()) 
 
 
 def door_arguments(layout: Layout, variables: Path, door: str) -> list[str]:
-    """What sends clients of the local environment to another door than its tfvars file does.
+    """The variables that give the local environment another door than its tfvars file does.
 
     Terraform takes an object as a whole, so the file's other settings of the API are handed over again, without
     origins of any port: the doors match whole origins.
@@ -224,11 +224,11 @@ def run_terraform(command: list[str], variables: Mapping[str, str]) -> int:
 def run_terraform_briefly(command: list[str], variables: Mapping[str, str], timeout: float) -> int:
     """Runs `terraform apply` or `destroy` behind a progress bar, and returns its exit code.
 
-    Shown are what is about to change, how far it is, warnings and errors, and what has changed; not the whole
-    plan, which has more than a thousand lines. Terraform is asked to stop when its time is up.
+    It shows the coming changes, the progress, warnings and errors, and the changes made; not the whole plan, which has
+    more than a thousand lines. After the timeout it asks Terraform to stop.
 
     Args:
-        command: with -json, so that Terraform reports as it goes, one JSON object a line.
+        command: with -json, so that Terraform reports its progress, one JSON object per line.
         variables: its environment.
         timeout: seconds.
     """
@@ -287,10 +287,10 @@ def _report(line: str) -> dict[str, Any]:
 
 
 def terraform_command(layout: Layout, what: str, environment: str, more: list[str]) -> int:
-    """Does what was asked for with Terraform; returns its exit code.
+    """Runs a Terraform command; returns its exit code.
 
     Raises:
-        UserError: something it needs is missing, or a tfvars file sets what is not there.
+        UserError: a precondition is missing, or a tfvars file sets an unknown variable.
     """
     variables_file(layout, environment)
     require_place(layout, environment)
@@ -315,14 +315,14 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
 
 
 def publish_pages(layout: Layout, tool: Path, variables: Mapping[str, str]) -> None:
-    """Publishes the pages of the environment that was just applied, where it has some.
+    """Publishes the pages of the environment that was just applied, if it has pages.
 
     Raises:
-        UserError: the bucket does not take them.
+        UserError: the bucket refuses them.
     """
     command = [str(tool), f"-chdir={layout.root / 'infra'}", "output", "-json", "pages"]
     read = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    # Without the output there is nothing to publish to: an apply with -target may not have come that far.
+    # Without the output there is no bucket: an apply with -target may not have created it.
     pages = json.loads(read.stdout) if read.returncode == 0 else None
     if pages is None:
         return
@@ -334,9 +334,9 @@ def publish_pages(layout: Layout, tool: Path, variables: Mapping[str, str]) -> N
 
 
 def quotas_suffice(environment: str) -> bool:
-    """Compares the account's quotas with the tfvars before a first apply, and asks what to do where they are too low.
+    """Compares the account's quotas with the tfvars before a first apply, and asks whether to continue with low quotas.
 
-    Without a person to ask, it only says which command does that.
+    Without a terminal, it only prints the command for the comparison.
     """
     with contextlib.suppress(OperatorError):
         deployment.find(environment)
@@ -350,11 +350,11 @@ def quotas_suffice(environment: str) -> bool:
     console().print(screen.table(environment, found, "preflight"), screen.summary(found))
     if worst(found) not in {Health.WARNING, Health.WRONG}:
         return True
-    return input("Apply all the same? Only yes is taken for yes: ").strip() == "yes"
+    return input('Apply anyway? Only "yes" continues: ').strip() == "yes"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Does what is asked; returns 1 after one clear line if it cannot."""
+    """Runs a command; returns 1 after one clear line if it fails."""
     parser = argparse.ArgumentParser(description="Run Terraform for one environment.")
     parser.add_argument("what", choices=["init", "plan", "apply", "destroy", "output"])
     parser.add_argument("environment")

@@ -1,7 +1,7 @@
-"""`make bootstrap`: once for each environment, what has to be there before anything can be deployed.
+"""`make bootstrap`: creates the foundation of an environment, once, before its first deployment.
 
-The bucket is made by one call, and then adopted by infra/bootstrap, whose state lies in that very bucket. So nothing
-is migrated and no state is kept on a person's machine: running it again, anywhere, finds what is there.
+One call creates the bucket. infra/bootstrap then imports it, and keeps its own state in it. So no state is migrated or
+stored on a person's machine, and a second run on any machine finds everything.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _S3 = Config(s3={"addressing_style": "path"})
 
 @dataclass(frozen=True)
 class StateBucket:
-    """Where an environment's state is, and whose it is."""
+    """The place of an environment's state: account, region and bucket."""
 
     environment: str
     project: str
@@ -47,12 +47,12 @@ class StateBucket:
 
     @property
     def key(self) -> str:
-        """Where the state of the foundation itself lies, beside the environment's."""
+        """The key of the foundation's own state, next to the environment's."""
         return f"{self.project}/{self.environment}/bootstrap.tfstate"
 
 
 def place_of(layout: Layout, environment: str) -> StateBucket:
-    """Reads an environment's files, and asks AWS whose credentials these are.
+    """Reads an environment's files, and asks AWS for the account of the credentials.
 
     Raises:
         UserError: no such environment, no credentials, or credentials of another account than the one in the files.
@@ -79,10 +79,10 @@ def place_of(layout: Layout, environment: str) -> StateBucket:
 
 
 def ensure_bucket(place: StateBucket, client: S3Client | None = None) -> bool:
-    """Makes the state's bucket unless it is there; returns whether it was made.
+    """Creates the state's bucket unless it exists; returns whether it was created.
 
     Raises:
-        UserError: the name belongs to somebody else, or S3 refuses.
+        UserError: the name belongs to another account, or S3 refuses.
     """
     client = client or boto3.client("s3", region_name=place.region, config=_S3)
     try:
@@ -92,19 +92,19 @@ def ensure_bucket(place: StateBucket, client: S3Client | None = None) -> bool:
         if status == 403:
             raise UserError(_taken(place)) from None
         if status != 404:
-            raise UserError(f"S3 can't be asked for {place.bucket}: {error}") from None
+            raise UserError(f"S3 does not say whether {place.bucket} exists: {error}") from None
     except BotoCoreError as error:
-        raise UserError(f"S3 can't be asked for {place.bucket}: {error}") from None
+        raise UserError(f"S3 does not say whether {place.bucket} exists: {error}") from None
     else:
         return False
     where: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": place.region}}
     try:
-        # The oldest region is the one that must not be named.
+        # The oldest region must not be named.
         client.create_bucket(Bucket=place.bucket, **({} if place.region == "us-east-1" else where))
     except client.exceptions.BucketAlreadyExists:
         raise UserError(_taken(place)) from None
     except (ClientError, BotoCoreError) as error:
-        raise UserError(f"S3 makes no bucket {place.bucket}: {error}") from None
+        raise UserError(f"S3 can't create the bucket {place.bucket}: {error}") from None
     return True
 
 
@@ -129,11 +129,11 @@ def write_bucket(backend: Path, bucket: str) -> bool:
 def repository_of(
     layout: Layout, outputs: Mapping[str, Any], environ: Mapping[str, str] = os.environ
 ) -> str | None:
-    """Which repository's workflows may deploy: the one that is named, or may already, or that this was cloned from.
+    """The repository whose workflows may deploy: the named one, or the present one, or the origin of this clone.
 
     Args:
         layout: the checkout.
-        outputs: what an earlier run has left; empty at the first.
+        outputs: of an earlier run; empty at the first.
         environ: GITHUB_REPOSITORY is owner/name, or "none" for no workflows.
     """
     named = environ.get("GITHUB_REPOSITORY") or outputs.get("github_repository")
@@ -156,19 +156,19 @@ def has_github_provider(place: StateBucket) -> bool:
     """Whether the account is connected to GitHub already.
 
     Raises:
-        UserError: IAM can't be asked.
+        UserError: IAM does not answer.
     """
     try:
         listed = boto3.client("iam", region_name=place.region).list_open_id_connect_providers()
     except (ClientError, BotoCoreError) as error:
-        raise UserError(f"IAM can't be asked: {error}") from None
+        raise UserError(f"IAM does not list the account's connections: {error}") from None
     return any(entry["Arn"].endswith(GITHUB_PROVIDER) for entry in listed["OpenIDConnectProviderList"])
 
 
 def lay(layout: Layout, environment: str, more: list[str]) -> int:
-    """Makes or changes an environment's foundation; returns Terraform's exit code.
+    """Creates or changes an environment's foundation; returns Terraform's exit code.
 
-    Terraform shows its plan and asks, but on the local cloud.
+    Terraform shows its plan and asks, except on the local cloud.
 
     Args:
         layout: the checkout.
@@ -176,12 +176,12 @@ def lay(layout: Layout, environment: str, more: list[str]) -> int:
         more: further arguments for `terraform apply`.
 
     Raises:
-        UserError: something that it needs is missing, or belongs to somebody else.
+        UserError: a precondition is missing, or a name belongs to another account.
     """
     place = place_of(layout, environment)
     backend = deploy.backend_file(layout, environment)
     made = ensure_bucket(place)
-    say(f"state of {environment}: bucket {place.bucket} ({'made' if made else 'there already'})")
+    say(f"state of {environment}: bucket {place.bucket} ({'created' if made else 'exists already'})")
     wrote = write_bucket(backend, place.bucket)
 
     tool = terraform.ensure(layout)
@@ -204,7 +204,7 @@ def lay(layout: Layout, environment: str, more: list[str]) -> int:
         "state_bucket": place.bucket,
     }
     if repository:
-        # "No state file was found!" is what Terraform says of a state that was never written.
+        # "No state file was found!" is Terraform's message for a state that was never written.
         owned = (
             bool(outputs) and "aws_iam_openid_connect_provider.github[0]" in ask("state", "list").splitlines()
         )
@@ -226,7 +226,7 @@ def lay(layout: Layout, environment: str, more: list[str]) -> int:
 def next_steps(
     layout: Layout, place: StateBucket, repository: str | None, roles: Mapping[str, str], *, wrote: bool
 ) -> str:
-    """What a person types next."""
+    """The next commands for the operator."""
     environment = place.environment
     lines = ["", f"{environment} is prepared in account {place.account}, {place.region}. Next:"]
     if wrote:
@@ -247,16 +247,16 @@ def next_steps(
     else:
         lines += [
             "",
-            f"Nothing deploys from GitHub: `GITHUB_REPOSITORY=owner/name make bootstrap ENV={environment}` lets it.",
+            f"GitHub may not deploy: `GITHUB_REPOSITORY=owner/name make bootstrap ENV={environment}` allows it.",
         ]
     return "\n".join(lines)
 
 
 def main(layout: Layout, environment: str, more: list[str]) -> int:
-    """Lays a foundation from a terminal; without one, nobody could answer Terraform's question.
+    """Creates a foundation from a terminal, because Terraform asks a question.
 
     Raises:
-        UserError: see `lay`; or there is nobody to ask.
+        UserError: see `lay`; or there is no terminal.
     """
     asked_for = environment != deploy.LOCAL and "-auto-approve" not in more
     if asked_for and not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""What GitHub is told: outputs and summaries of a step, one comment a plan, one issue for drift."""
+"""Reports to GitHub: outputs and summaries of a step, one comment per plan, one issue for drift."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = 100
 
 
 def tell(summary: str, outputs: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> None:
-    """Prints a summary, and hands it and outputs to the workflow's step where there is one."""
+    """Prints a summary, and passes it and outputs to the workflow's step if there is one."""
     print(summary)
     if file := environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(file), summary + "\n")
@@ -59,7 +59,7 @@ class GitHub:
         """
         missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN") if not environ.get(name)]
         if missing:
-            raise UserError(f"set {' and '.join(missing)}: GitHub is to be told, and does not know who asks")
+            raise UserError(f"set {' and '.join(missing)}: they are needed to report to GitHub")
         return cls(environ["GITHUB_REPOSITORY"], environ["GITHUB_TOKEN"], environ.get("GITHUB_API_URL", API))
 
     def comment(self, pull_request: int, topic: str, text: str) -> None:

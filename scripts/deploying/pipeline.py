@@ -22,13 +22,13 @@ DRIFT_EXIT_CODE = 2  # Terraform's own for "there are changes"
 
 
 class Terraform:
-    """Terraform for one environment, as a pipeline runs it: quiet, and never asking."""
+    """Terraform for one environment in a pipeline: quiet, without questions."""
 
     def __init__(self, layout: Layout, environment: str) -> None:
-        """Initialises the environment and brings its archives.
+        """Initialises the environment and builds its archives.
 
         Raises:
-            UserError: something it needs is missing.
+            UserError: a precondition is missing.
         """
         deploy.variables_file(layout, environment)
         deploy.require_place(layout, environment)
@@ -46,7 +46,7 @@ class Terraform:
         """Plans into a file and reads it.
 
         Args:
-            lock: whether nobody else may plan or apply meanwhile; a role that may only read can't lock.
+            lock: whether to lock the state; a read-only role can't.
 
         Raises:
             UserError: the plan fails.
@@ -79,7 +79,7 @@ class Terraform:
         return deploy.run_terraform(command, self._settings)
 
     def publish_pages(self) -> None:
-        """Publishes the pages, where the environment has some."""
+        """Publishes the pages, if the environment has pages."""
         deploy.publish_pages(self._layout, self._tool, self._settings)
 
     def forget_plan(self) -> None:
@@ -104,7 +104,7 @@ def make_release(layout: Layout) -> int:
 
 
 def review(layout: Layout, environment: str) -> int:
-    """Shows what a deployment would change; on a pull request as its comment."""
+    """Shows the changes of a deployment; on a pull request as its comment."""
     at_work = Terraform(layout, environment)
     try:
         plan = at_work.plan(lock=False)
@@ -119,7 +119,7 @@ def review(layout: Layout, environment: str) -> int:
 
 
 def apply(layout: Layout, environment: str, expected: str) -> int:
-    """Plans, and applies that plan; only if it is the one that was reviewed, where one was.
+    """Plans, and applies that plan; if a plan was reviewed, only if it is the same.
 
     Raises:
         UserError: it is another one.
@@ -142,13 +142,13 @@ def apply(layout: Layout, environment: str, expected: str) -> int:
 
 
 def drift(layout: Layout, environment: str) -> int:
-    """Fails if an environment is not what the code says; keeps one issue about it where there is a token."""
+    """Fails if an environment differs from the code; with a token, keeps one issue about it."""
     at_work = Terraform(layout, environment)
     try:
         plan = at_work.plan(lock=False)
     finally:
         at_work.forget_plan()
-    told, title = markdown(plan, environment), f"{environment} is not what the code says"
+    told, title = markdown(plan, environment), f"{environment} differs from the code"
     tell(told, {})
     if os.environ.get("GITHUB_TOKEN"):
         with GitHub.from_environment() as github:
@@ -156,30 +156,30 @@ def drift(layout: Layout, environment: str) -> int:
                 github.close_issue(title, "It is again.")
             else:
                 why = (
-                    "Somebody changed it by hand, or what was merged is not deployed yet. `make review "
-                    f"ENV={environment}` shows this; a deployment puts it right.\n\n"
+                    "It was changed by hand, or merged changes are not deployed yet. `make review "
+                    f"ENV={environment}` shows this; a deployment repairs it.\n\n"
                 )
                 github.open_issue(title, why + told)
     return 0 if plan.is_empty else DRIFT_EXIT_CODE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Takes a step; returns 1 after one clear line if it cannot."""
+    """Takes a step; returns 1 after one clear line if it fails."""
     parser = argparse.ArgumentParser(prog="pipeline", description="Take a step of a deployment.")
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("release", help="build the archives of all environments, once")
     published = what.add_parser("assets", help="build the files that a published release consists of")
     published.add_argument("tag", help="v and the version in pyproject.toml")
     for name, help_text in (
-        ("review", "show what a deployment would change"),
+        ("review", "show the changes of a deployment"),
         ("deploy", "plan and apply without asking"),
-        ("drift", "fail if an environment is not what the code says"),
-        ("bootstrap", "make what has to be there before a first deployment"),
+        ("drift", "fail if an environment differs from the code"),
+        ("bootstrap", "create the foundation of an environment, before its first deployment"),
     ):
         step = what.add_parser(name, help=help_text)
         step.add_argument("environment")
         if name == "deploy":
-            step.add_argument("--plan", default="", help="only if this is what would change (its SHA-256)")
+            step.add_argument("--plan", default="", help="apply only the plan with this SHA-256")
         if name == "bootstrap":
             step.add_argument("more", nargs="*", help="more arguments for terraform apply, after --")
     asked = parser.parse_args(arguments)

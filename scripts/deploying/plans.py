@@ -1,7 +1,7 @@
-"""What a Terraform plan would change, told without a single value that could be a secret.
+"""The changes of a Terraform plan, without a single value that could be a secret.
 
-A plan's own text shows every string of a resource that no schema marks as sensitive. On a pull request anybody may
-read it. So strings are named here and never shown; numbers and switches, which is what gets resized, are.
+A plan's own text shows every string that no schema marks as sensitive, and anyone may read it on a pull request. So
+strings are named here and never shown. Numbers and switches are shown, because resizing changes them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Difference:
 
     @property
     def shown(self) -> str:
-        """The attribute, and its values where they can be no secret."""
+        """The attribute, and its values if they cannot be secret."""
         if self.unknown or self.sensitive or not (_is_plain(self.before) and _is_plain(self.after)):
             return f"`{self.path}`"
         return f"`{self.path}` {_plain(self.before)} → {_plain(self.after)}"
@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource."""
+    """The change of one resource."""
 
     address: str
     actions: tuple[str, ...]
@@ -55,18 +55,18 @@ class Change:
 
     @property
     def action(self) -> str:
-        """What happens, in a word."""
+        """The change, in a word."""
         return _SYMBOLS.get(self.actions, "/".join(self.actions))
 
     @property
     def loses(self) -> bool:
-        """Whether something that exists is deleted, to be created anew or not."""
+        """Whether an existing resource is deleted, even if it is created again."""
         return "delete" in self.actions
 
 
 @dataclass(frozen=True)
 class TerraformPlan:
-    """What a plan would change, what had been changed behind Terraform's back, and what the checks warn of."""
+    """A plan's changes, the changes made outside Terraform, and the warnings of checks."""
 
     changes: tuple[Change, ...]
     drifted: tuple[Change, ...]
@@ -82,7 +82,7 @@ class TerraformPlan:
             if change["actions"] != ["no-op"]
         )
         touched = {change.address for change in changes}
-        # Terraform lists every attribute that AWS changed by itself. Only the changes that the plan would undo matter.
+        # Terraform lists every attribute that AWS has changed. Only the changes that the plan would undo matter.
         drifted = tuple(c for c in _changes(document.get("resource_drift", [])) if c.address in touched)
         warnings = tuple(
             problem["message"]
@@ -99,7 +99,7 @@ class TerraformPlan:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of exactly what would change: two plans with the same do the same."""
+        """SHA-256 of the changes: two plans with the same one make the same changes."""
         told = [
             [
                 change.address,
@@ -112,10 +112,10 @@ class TerraformPlan:
 
 
 def markdown(plan: TerraformPlan, environment: str) -> str:
-    """Tells a plan for a comment or a summary."""
+    """Describes a plan, for a comment or a summary."""
     advice = [f"- {warning}" for warning in plan.warnings]
     if plan.is_empty:
-        nothing = [f"### Plan for {environment}", "", "No changes: what runs is what the code says.", ""]
+        nothing = [f"### Plan for {environment}", "", "No changes: the environment matches the code.", ""]
         return "\n".join([*nothing, *advice])
     counts: dict[str, int] = {}
     for change in plan.changes:
@@ -125,8 +125,8 @@ def markdown(plan: TerraformPlan, environment: str) -> str:
     lines = [f"### Plan for {environment}", "", f"{told[0].upper()}{told[1:]}.", ""]
     lost = [change for change in plan.changes if change.loses]
     if lost:
-        lines += ["> [!WARNING]", "> **What is deleted or replaced loses what it holds.**", ""]
-    # What can hurt first.
+        lines += ["> [!WARNING]", "> **Deleted and replaced resources lose their data.**", ""]
+    # Deletions first.
     ordered = sorted(plan.changes, key=lambda change: (not change.loses, change.address))
     lines += ["| | resource | what |", "|---|---|---|"]
     lines += [f"| {c.action} | `{c.address}` | {_what(c)} |" for c in ordered[:MAX_ROWS]]
@@ -136,7 +136,7 @@ def markdown(plan: TerraformPlan, environment: str) -> str:
         lines += ["", "Changed outside Terraform since the last apply, and restored by this plan:", ""]
         lines += [f"- `{c.address}`: {_what(c)}" for c in plan.drifted[:MAX_ROWS]]
     if advice:
-        lines += ["", "To think about (`infra/checks.tf`):", "", *advice]
+        lines += ["", "Warnings (`infra/checks.tf`):", "", *advice]
     lines += ["", f"Strings are named and never shown. Fingerprint: `{plan.fingerprint[:16]}`", ""]
     return "\n".join(lines)
 

@@ -1,9 +1,9 @@
-"""Publishes the pages to the bucket that Terraform made for them.
+"""Publishes the pages to the bucket that Terraform created for them.
 
 All files but the pages themselves are in a folder named after their contents, `assets/<version>/`, and browsers keep
 them for a year. New files go first, then the pages that name them. Files of an older version stay for at least a day,
-because a browser may have loaded an old page a moment ago. Terraform would delete them at once; that is why this is not
-done by Terraform.
+because a browser may have loaded an old page a moment ago. Terraform would delete them immediately, so it does not
+publish them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Pages:
         """Read the folder of the pages, and name its files by their contents.
 
         Raises:
-            UserError: a file is of a kind whose type no browser would be told.
+            UserError: the media type of a file is unknown.
         """
         files = {
             file.relative_to(site).as_posix(): file.read_bytes()
@@ -75,7 +75,7 @@ class Pages:
             assets={
                 name.replace("assets/", f"assets/{version}/", 1): content for name, content in files.items()
             },
-            # Addresses have no ending: they are read aloud, and typed from a screen.
+            # Addresses have no file ending, because people read them aloud and type them from a screen.
             pages={
                 page.stem: page.read_bytes().replace(b'"assets/', f'"assets/{version}/'.encode())
                 for page in sorted(site.glob("*.html"))
@@ -84,10 +84,10 @@ class Pages:
 
 
 def content_type(name: str) -> str:
-    """Return the type that browsers are told.
+    """Return the media type of a file.
 
     Raises:
-        UserError: the kind is not known.
+        UserError: it is unknown.
     """
     suffix = Path(name).suffix
     if suffix not in TYPES:
@@ -123,12 +123,12 @@ def publish(client: S3Client, bucket: str, site: Path, now: datetime) -> str:
     """Publish the pages, and return their version.
 
     Raises:
-        UserError: the bucket does not take them.
+        UserError: the bucket refuses them.
     """
     pages = Pages.read(site)
     try:
         if _published(client, bucket) != pages.version:
-            # All files, though some may be there: a version that comes back is young again.
+            # All files, even existing ones, so that a version that returns gets a new date.
             for key, content in pages.assets.items():
                 client.put_object(
                     Bucket=bucket,
@@ -168,7 +168,7 @@ def _published(client: S3Client, bucket: str) -> str | None:
         try:
             versions.add(client.head_object(Bucket=bucket, Key=page)["Metadata"].get("version"))
         except ClientError as error:
-            # Without the right to list, S3 answers 403 for what is not there.
+            # Without the permission to list, S3 answers 403 for a missing object.
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in {403, 404}:
                 raise
             return None

@@ -13,7 +13,7 @@ from scripts.bootstrap.layout import Layout
 
 
 def make(layout: Layout, targets: Iterable[build_zip.BuildTarget]) -> str:
-    """Builds the archives for these targets and writes down what they are; returns the release's SHA-256.
+    """Builds the archives for these targets and writes their manifest; returns the release's SHA-256.
 
     The same sources give the same SHA-256 on every machine.
 
@@ -31,20 +31,20 @@ def make(layout: Layout, targets: Iterable[build_zip.BuildTarget]) -> str:
 
 
 def folder(layout: Layout, target: build_zip.BuildTarget, expected: str) -> Path:
-    """The folder of a target's archives, every file of which is what the release says.
+    """The folder of a target's archives, after every file was checked against the release.
 
     Args:
         layout: the checkout.
-        target: what the archives are to run on.
+        target: the platform of the archives.
         expected: the release's SHA-256.
 
     Raises:
-        UserError: this is another release, it has no archives for this target, or a file was changed.
+        UserError: it is another release, it has no archives for this target, or a file was changed.
     """
     file, wanted = _file(layout), layout.root / "dist" / target.name
     if not file.is_file():
         raise UserError(
-            f"RELEASE={expected[:12]}… is not here: put what `make release` built into dist/, or unset RELEASE"
+            f"RELEASE={expected[:12]}… is not in dist/: put the files of `make release` there, or unset RELEASE"
         )
     if (actual := _digest(file)) != expected:
         raise UserError(

@@ -103,7 +103,7 @@ def test_a_tag_that_is_not_the_version_is_refused(layout: Layout, tag: str) -> N
 def test_a_version_that_the_changelog_does_not_describe_is_refused(layout: Layout, changelog: str) -> None:
     (layout.root / "CHANGELOG.md").write_text(changelog)
 
-    with pytest.raises(UserError, match=r"add a section `## \[1.2.0\]"):
+    with pytest.raises(UserError, match=r"add `## \[1.2.0\]"):
         assets.make(layout, "v1.2.0")
 
 

@@ -313,7 +313,7 @@ def test_an_endpoint_that_does_not_answer_is_said_in_one_line(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(
-        UserError, match="takes no bucket for Terraform's state: Could not connect"
+        UserError, match="creates no bucket for Terraform's state: Could not connect"
     ) as failure:
         deploy.ensure_state_bucket(deploy.backend_file(layout, "local"))
 

@@ -149,7 +149,7 @@ def test_the_first_run_makes_the_bucket_and_writes_down_its_name(
     printed = capfd.readouterr().out
     assert "git add infra/environments/dev.s3.tfbackend" in printed
     assert "make apply ENV=dev" in printed
-    assert "Nothing deploys from GitHub" in printed
+    assert "GitHub may not deploy" in printed
 
 
 def test_a_second_run_finds_the_existing_resources(
@@ -301,4 +301,4 @@ def test_an_environment_without_a_place_for_its_state_says_how_to_get_one(
 
     for answer in (deploy.main(["apply", "dev"]), pipeline.main(["deploy", "dev"])):
         assert answer == 1
-    assert capsys.readouterr().err.count("`make bootstrap ENV=dev` makes one, once") == 2
+    assert capsys.readouterr().err.count("run `make bootstrap ENV=dev` once") == 2

@@ -219,9 +219,9 @@ def test_drift_fails_and_has_an_issue_until_it_is_over(
     assert pipeline.main(["drift", "prod"]) == 0
 
     (opened, closed) = told.calls
-    assert opened[:2] == ("open", "prod is not what the code says")
+    assert opened[:2] == ("open", "prod differs from the code")
     assert "`shards` 2 → 4" in opened[2]
-    assert closed[:2] == ("close", "prod is not what the code says")
+    assert closed[:2] == ("close", "prod differs from the code")
     assert all("-lock=false" in run for run in stage.runs if " plan " in run)
 
 

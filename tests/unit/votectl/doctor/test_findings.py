@@ -27,7 +27,9 @@ def fine(site: str) -> Iterator[Finding]:
             refused("ListObjectsV2", "AccessDenied"), Health.UNKNOWN, "allow yourself", id="denied-by-s3"
         ),
         pytest.param(refused("GetAccount", "NotImplemented"), Health.UNKNOWN, "doesn't know", id="emulator"),
-        pytest.param(refused("DescribeTable", "ResourceNotFoundException"), Health.WRONG, "does not exist", id="gone"),
+        pytest.param(
+            refused("DescribeTable", "ResourceNotFoundException"), Health.WRONG, "does not exist", id="gone"
+        ),
         pytest.param(refused("ListObjectsV2", "NoSuchBucket"), Health.WRONG, "make apply", id="bucket-gone"),
         pytest.param(
             refused("GetCallerIdentity", "ExpiredToken"), Health.WRONG, "ExpiredToken", id="expired"
