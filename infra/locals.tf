@@ -90,6 +90,7 @@ locals {
   # The key for data at rest; null if each service uses its own.
   kms_key = var.encryption.kms_key_arn != null ? { arn = var.encryption.kms_key_arn } : one([for key in module.encryption_key : { arn = key.key_arn }])
 
+  alarms_topic = !var.observability.alarms_enabled ? null : { arn = module.observability.topic_arn, kms_key = local.alarms_kms_key, runbook_url = var.observability.runbook_url }
   # Only a key with our policy. With a key that does not admit CloudWatch, alarms fail silently.
   alarms_kms_key = one([for key in module.encryption_key : { arn = key.key_arn }])
 

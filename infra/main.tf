@@ -349,6 +349,7 @@ module "tally" {
   count_concurrency        = var.tally.count_concurrency
   function_arn             = module.tally_function.function_arn
   tallies_table_name       = module.tallies_table.table_name
+  alarms_topic             = local.alarms_topic
   pack                     = one([for publishing in module.results_pack_function : { function_arn = publishing.function_arn }])
   permissions_boundary_arn = local.permissions_boundary_arn
 }

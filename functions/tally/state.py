@@ -10,7 +10,8 @@ from voting.records import PollId
 class TallyState(BaseModel):
     """The progress of a tally; times in epoch ms. No step may store a voter or a choice in it.
 
-    The state machine itself reads ``ready``, ``already_final``, ``drained``, ``not_before`` and ``wait_seconds``.
+    The state machine itself reads ``ready``, ``already_final``, ``drained``, ``tells_on_call``, ``not_before`` and
+    ``wait_seconds``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,8 @@ class TallyState(BaseModel):
     passed_at: int | None = None  # when every marker was first seen passed
     drained: bool = False
     drained_at: int = 0
+    lost: int = 0  # what was lost and not acknowledged, at the last check that told on-call of it
+    tells_on_call: bool = False  # whether this check found more than that
     buckets: int = 0
     groups: tuple[tuple[int, ...], ...] = ()  # of buckets, each counted by one invocation after the other
 

@@ -193,7 +193,8 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
 
     This needs three things. Both consumers have passed every marker. The failure destination is empty some seconds
     after the last marker was passed, because Lambda may write a failed batch a moment after it has started the next
-    one. No record was lost since the poll was announced, unless an operator has acknowledged the loss.
+    one. No record was lost since the poll was announced, unless an operator has acknowledged the loss. The state
+    machine tells on-call once of such a loss, and again if more is lost.
 
     Raises:
         NotDrained: the drain has not ended within a day.
@@ -239,7 +240,7 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
         buckets=state.buckets,
         **(_told(verdict) if verdict else {}),
     )
-    checks = state.checks + 1
+    checks, lost = state.checks + 1, verdict.lost if verdict else 0
     if not drained and checks >= MOST_CHECKS:
         raise NotDrained(
             f"behind: {behind or 'no consumer'}; failed batches that wait to be redriven: {waiting}; records lost: "
@@ -251,6 +252,8 @@ def check_drain(state: TallyState, runtime: TallyRuntime) -> TallyState:
         passed_at=passed_at,
         drained=drained,
         drained_at=now if drained else 0,
+        lost=max(state.lost, lost),
+        tells_on_call=lost > state.lost,
     )
 
 

@@ -210,7 +210,7 @@ locals {
     Read      = [["ssm:GetParameter"], [local.parameters]]
     Store     = [["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PartiQL*", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"], [local.tables]]
     Stream    = [["kinesis:Describe*", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords", "kinesis:SubscribeToShard"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
-    UseKey    = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = local.through_store } }]
+    UseKey    = [["kms:Decrypt", "kms:GenerateDataKey"], [local.any_keys], { StringEquals = { "kms:ViaService" = concat(local.through_store, ["sns.${var.aws_region}.amazonaws.com"]) } }]
     KeepFiles = [["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:PutObjectRetention"], [local.buckets, "${local.buckets}/*"]]
     MakePack  = [["kms:Decrypt", "kms:GenerateDataKey", "kms:GetPublicKey", "kms:Sign"], [local.keys], local.tagged]
     TakeSteps = [["lambda:InvokeFunction"], [local.functions]]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -178,7 +179,7 @@ def listening(alarms: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[s
 
     def heard() -> list[dict[str, Any]]:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+        return [json.loads(message["Body"]) for message in messages]
 
     yield heard
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
@@ -193,7 +194,7 @@ def test_an_alarm_is_heard_and_says_where_to_read_on(
     came: list[dict[str, Any]] = []
 
     def heard(state: str) -> bool:
-        came.extend(listening())
+        came.extend(json.loads(message["Message"]) for message in listening())
         return any(message["NewStateValue"] == state for message in came)
 
     for state in ("ALARM", "OK"):
@@ -201,3 +202,52 @@ def test_an_alarm_is_heard_and_says_where_to_read_on(
         wait_for(lambda state=state: heard(state), seconds=30)  # type: ignore[misc]
     assert {message["AlarmName"] for message in came} == {name}
     assert "#tally-failed" in came[0]["AlarmDescription"]
+
+
+@pytest.mark.alone
+def test_on_call_hears_which_poll_has_no_certificate(
+    deployment: Deployment, desk: PollDesk, listening: Callable[[], list[dict[str, Any]]]
+) -> None:
+    opens_at = desk.now_ms() + 5_000
+    poll = desk.create(
+        new_id("withheld"),
+        "A poll that may lack votes",
+        [Option(id=option, label=option) for option in ("a", "b")],
+        opens_at=opens_at,
+        closes_at=opens_at + 5_000,
+    )
+    wait_for(
+        lambda: desk.now_ms() > poll.opens_at, seconds=15
+    )  # a loss before the announcement does not matter
+    (mapping,) = boto3.client("lambda").list_event_source_mappings(
+        FunctionName=deployment.vote_writer_function
+    )["EventSourceMappings"]
+    boto3.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": "DroppedEventCount",
+                "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": mapping["UUID"]}],
+                "Value": 3,
+            }
+        ],
+    )
+    tallies = Tallies(deployment)
+    tallies.start(poll.poll_id)
+    came: list[dict[str, Any]] = []
+
+    def told() -> list[dict[str, Any]]:
+        came.extend(listening())
+        return [message for message in came if message.get("Subject", "").endswith(poll.poll_id)]
+
+    wait_for(lambda: bool(told()), seconds=120)
+    (message,) = told()
+    assert message["Subject"] == f"Certificate withheld: {poll.poll_id}"
+    assert f"votectl tally {poll.poll_id}" in message["Message"]
+    assert "#certificate-withheld" in message["Message"]
+    tallies.acknowledge(poll.poll_id, "a test", "nothing was lost", desk.now_ms())
+    wait_for(lambda: tallies.final(poll.poll_id) is not None, seconds=120)
+    assert len(told()) == 1  # once, however long the tally waits
+    wait_for(
+        lambda: time.time() % 60 < 1, seconds=65
+    )  # so that no later poll is announced in the minute of the loss

@@ -45,7 +45,18 @@ locals {
         Effect   = "Allow"
         Action   = "lambda:InvokeFunction"
         Resource = pack.function_arn
-    }])
+        }], [for topic in var.alarms_topic[*] : {
+        Sid      = "TellOnCall"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = topic.arn
+        }], [for topic in var.alarms_topic[*] : {
+        Sid       = "UseTopicsKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = topic.kms_key.arn
+        Condition = { StringEquals = { "kms:ViaService" = "sns.${data.aws_region.current.id}.amazonaws.com" } }
+    } if topic.kms_key != null])
   })
 
   schedule_policy = jsonencode({

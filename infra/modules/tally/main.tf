@@ -38,7 +38,7 @@ locals {
   definition = {
     Comment = "Makes a poll's result final"
     StartAt = "NameExecution"
-    States = merge(local.ends, local.pack_states, {
+    States = merge(local.ends, local.pack_states, local.withheld_states, {
       # The input comes from the schedule, votectl or StartRecount: poll_id, recount, and from the last also recount_at.
       NameExecution = { Type = "Pass", InputPath = "$$.Execution.Id", ResultPath = "$.execution", Next = "Begin" }
       Begin         = merge(local.step["begin"], { Next = "IsClosed" })
@@ -56,7 +56,7 @@ locals {
       CheckDrain      = merge(local.step["check_drain"], { Next = "IsDrained" })
       IsDrained = {
         Type    = "Choice"
-        Choices = [{ Variable = "$.drained", BooleanEquals = true, Next = "CountBuckets" }]
+        Choices = concat([{ Variable = "$.drained", BooleanEquals = true, Next = "CountBuckets" }], local.is_withheld)
         Default = "WaitForDrain"
       }
       WaitForDrain = { Type = "Wait", SecondsPath = "$.wait_seconds", Next = "CheckDrain" }

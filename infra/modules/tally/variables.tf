@@ -1,3 +1,13 @@
+variable "alarms_topic" {
+  type = object({
+    arn         = string
+    kms_key     = optional(object({ arn = string }))
+    runbook_url = string
+  })
+  description = "Topic of the alarms, the key that encrypts it, and where people read docs/runbook.md: a tally that must not certify names its poll there. null sends no message. Changes in place."
+  default     = null
+}
+
 variable "count_concurrency" {
   type        = number
   description = "Parallel invocations that count a poll's votes, as fast as the votes table's read units allow. Each counts some of its buckets, one after the other. Changes in place."

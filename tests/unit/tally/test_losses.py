@@ -55,6 +55,21 @@ def test_lost_records_hold_the_certificate_back_and_name_the_poll(
     assert world.rows.progress[-1]["losses_cleared"] == 0
 
 
+def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: World, state: States) -> None:
+    checked, told = passed(world, state()), []
+    for dropped in (0, 3, 3, 4, 4):
+        world.mapping.dropped, world.mapping.counted_until = dropped, 0  # no check finds the poll drained
+        checked = steps.check_drain(checked, world.runtime)
+        told.append((checked.tells_on_call, checked.lost))
+    assert told == [(False, 0), (True, 3), (False, 3), (True, 4), (False, 4)]
+
+
+def test_on_call_is_not_told_of_what_an_operator_has_acknowledged(world: World, state: States) -> None:
+    world.mapping.dropped, world.mapping.undelivered = 3, 1
+    world.rows.acknowledged = acknowledgement()
+    assert not steps.check_drain(passed(world, state()), world.runtime).tells_on_call
+
+
 def test_a_count_of_no_losses_is_believed_when_it_reaches_beyond_the_last_marker(
     world: World, state: States
 ) -> None:

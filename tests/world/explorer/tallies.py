@@ -236,7 +236,8 @@ def _follows(run: TallyRun, went: dict[str, Any]) -> TallyRun:
     """Return the state machine's next step, by its definition."""
     if run.step in ("begin", "put_markers", "check_drain"):
         # No state machine and no step looks at these but to give up after a day.
-        state = json.dumps(went | {"checks": 0, "wait_seconds": 1}, sort_keys=True)
+        unused = {"checks": 0, "wait_seconds": 1, "lost": 0, "tells_on_call": False}
+        state = json.dumps(went | unused, sort_keys=True)
         match run.step:
             case "begin":
                 return TallyRun("put_markers" if went["ready"] else "begin", state)
