@@ -4,10 +4,13 @@ import re
 
 import pytest
 
+from contract import makefile
 from contract.terraform_source import PROJECT
+from loadtest.drills.drill import DRILLS
 from world.closing import ClosingWorld
 from world.closing_defects import CLOSING_DEFECTS, EXPLORED_DEFECTS, LOSS_DEFECTS
 from world.defects import DEFECTS
+from world.explorer.worlds import WORLDS
 from world.faults import Fault
 
 PAGE = (PROJECT / "docs/correctness.md").read_text(encoding="utf-8")
@@ -18,9 +21,9 @@ BUILT_IN = DEFECTS.keys() | CLOSING_DEFECTS.keys() | LOSS_DEFECTS.keys() | EXPLO
 LONGEST_SECTION = 20
 
 
-def named(row: str) -> list[str]:
+def named(row: str, page: str = PAGE) -> list[str]:
     """Return the code words in all rows of one name."""
-    rows = re.findall(rf"^\| {row} \| (.*) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(rf"^\| {row} \| (.*) \|$", page, re.MULTILINE)
     return [word for cells in rows for word in re.findall(r"`([^`]+)`", cells)]
 
 
@@ -33,19 +36,40 @@ def sections() -> dict[int, str]:
 
 @pytest.mark.parametrize("defect", named("defects"))
 def test_a_defect_on_the_page_is_built_into_a_world(defect: str) -> None:
-    assert defect in BUILT_IN
+    assert defect in BUILT_IN or "::" in defect  # one of a test, which the test of tests finds
 
 
 @pytest.mark.parametrize("fault", named("faults"))
 def test_a_fault_on_the_page_is_one_of_a_world(fault: str) -> None:
-    assert fault in Fault.__members__ or hasattr(ClosingWorld, fault)
+    assert fault in Fault.__members__ or hasattr(ClosingWorld, fault) or fault in DRILLS
+
+
+@pytest.mark.parametrize(
+    "world", sorted({*named("world"), *re.findall(r"^\| (\w+: [^|]+?) \|", PAGE, re.MULTILINE)})
+)
+def test_a_world_on_the_page_is_explored_or_can_be_started(world: str) -> None:
+    assert world in WORLDS or world.removeprefix("make ") in makefile.commands()
+
+
+def test_the_page_tells_of_every_small_world_of_writer_aggregator_and_tally() -> None:
+    assert [world for world in WORLDS if not world.startswith("counter") and f"| {world} |" not in PAGE] == []
+
+
+@pytest.mark.parametrize("named_test", sorted(set(re.findall(r"\b(tests/[\w/]+\.py(?:::\w+)?)", PAGE))))
+def test_a_test_on_the_page_exists(named_test: str) -> None:
+    file, _, function = named_test.partition("::")
+    assert f"def {function}" in (PROJECT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([a-z-]+)", PAGE))))
+def test_a_target_on_the_page_exists(target: str) -> None:
+    assert target in makefile.commands()
 
 
 def test_every_promise_has_its_section_and_says_what_is_left_to_trust() -> None:
     promises = re.findall(r"^(\d+)\. \*\*", DESIGN.partition("## Promises")[2], re.MULTILINE)
     assert list(sections()) == [int(number) for number in promises]
     for number, text in sections().items():
-        assert "| rests on |" in text, number
-        assert "| tested by |" in text, number
-        assert "| left to trust |" in text, number
+        for row in ("rests on", "world", "tested by", "faults", "defects", "left to trust"):
+            assert f"| {row} |" in text, (number, row)
         assert len(text.splitlines()) <= LONGEST_SECTION, number

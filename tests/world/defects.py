@@ -362,6 +362,19 @@ def malformed_records_are_skipped_without_a_count(patch: pytest.MonkeyPatch) -> 
     patch.setattr(vote_aggregator.handler, "judge", judge_quietly)
 
 
+@defect
+def a_retry_names_its_voters(patch: pytest.MonkeyPatch) -> None:
+    """The log then says who has voted."""
+
+    def retry_and_tell(
+        telemetry: Telemetry, records: Sequence[Record], version: str, cause: str
+    ) -> BatchResponse:
+        telemetry.warn("these will be retried", voters=[record.voter for record in records])
+        return retry_from(telemetry, records, version, cause)
+
+    patch.setattr(vote_writer.handler, "retry_from", retry_and_tell)
+
+
 # Judging
 
 

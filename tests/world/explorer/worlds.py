@@ -198,6 +198,7 @@ UNFIT = {
     "the-number-of-buckets-is-changed-between-two-invocations": POLLS_STAY,
     "nobody-looks-whether-the-shards-are-still-the-same": "no vote in time comes after the shards were listed",
     "a-pass-writes-its-time-when-it-begins": "it writes past the calls that a small world sees",
+    "a-retry-names-its-voters": "no log is read in the small worlds",
     "a-settled-poll-holds-its-lanes": "only Terraform looks at held lanes",
     "a-count-of-no-losses-is-believed-at-once": "no tally of a small world counts losses before the metrics show them",
 }
