@@ -22,6 +22,7 @@ from voting.settings import (
     UniqueCounterSettings,
     WriterSettings,
 )
+from voting.tallies import HELD_LANES, HOLDERS
 
 # The variables of each function in the last release, with values as Terraform sets them. A release writes it anew.
 RELEASED = json.loads(Path(__file__).with_name("released_settings.json").read_text(encoding="utf-8"))
@@ -102,6 +103,17 @@ def test_tables_have_the_keys_that_the_stores_use() -> None:
     source = "".join(Path(path).read_text(encoding="utf-8") for path in INFRA.glob("modules/dynamodb/*.tf"))
     for name in ("poll_id", "poll_bucket", "voter", "entry", "expires_at"):
         assert f'"{name}"' in source
+
+
+def test_the_row_of_held_lanes_is_the_same_for_the_tally_terraform_and_the_pipeline() -> None:
+    source = (INFRA / "modules" / "tally" / "lanes.tf").read_text(encoding="utf-8")
+    assert dict(re.findall(r'(\w+) *= \{ S = "(\w+)" \}', source)) == {
+        name: value["S"] for name, value in HELD_LANES.items()
+    }
+    assert f"{HOLDERS}   = {{ M = {{}} }}" in source
+    # A pipeline's roles may reach this row of the tallies table, and no other.
+    bootstrap = (INFRA / "bootstrap" / "permissions.tf").read_text(encoding="utf-8")
+    assert f'"dynamodb:LeadingKeys" = ["{HELD_LANES["poll_id"]["S"]}"]' in bootstrap
 
 
 @pytest.mark.parametrize("table", ["polls_table", "votes_table", "tallies_table"])
