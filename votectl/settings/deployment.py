@@ -242,20 +242,13 @@ class Surroundings(SettingsModel):
     mapping_overhead_seconds: Annotated[float | None, Field(ge=0)] = None
 
 
-class LiveWrites(StrEnum):
-    """The rows that the aggregator writes per batch and shard."""
-
-    PER_POLL = "one row per poll"  # ours
-    PER_OPTION = "one row per option"  # the published sample
-
-
 class Writing(SettingsModel):
-    """A vote's cost in write units: ours, or the published sample's."""
+    """A vote's cost in write units, and whether each option has a live row of its own: ours, or the sample's."""
 
     first_vote_units: Rate
     repeated_vote_units: Rate
-    live_writes: LiveWrites = LiveWrites.PER_POLL
+    row_per_option: bool = False
 
 
 # Every batch is sent twice: a callback and a promise on one call of the SDK each send it.
-SAMPLE_WRITING = Writing(first_vote_units=2, repeated_vote_units=2, live_writes=LiveWrites.PER_OPTION)
+SAMPLE_WRITING = Writing(first_vote_units=2, repeated_vote_units=2, row_per_option=True)

@@ -16,7 +16,7 @@ from math import isinf
 
 import numpy as np
 
-from votectl.settings.deployment import Consumer, Ingress, LiveWrites, ResultsApi, Writer, Writing
+from votectl.settings.deployment import Consumer, Ingress, ResultsApi, Writer, Writing
 from votectl.sizing.event import Array, VotingEvent
 from votectl.sizing.explain import Figure, ceil, computed, derived, floor, given, maximum, minimum
 from votectl.sizing.facts import Facts
@@ -253,8 +253,7 @@ class LiveRowModel:
 
     def __init__(self, event: VotingEvent, writing: Writing) -> None:
         """Take how votes fall on polls, and whether each option has its own row."""
-        per_option = writing.live_writes is LiveWrites.PER_OPTION
-        self._rows_per_share = float(event.options_per_poll) if per_option else 1.0
+        self._rows_per_share = float(event.options_per_poll) if writing.row_per_option else 1.0
         shares = np.array(event.poll_shares) / self._rows_per_share
         # At most two different shares, whatever the number of polls.
         kinds, self._numbers = np.unique(np.round(shares, 12), return_counts=True)
@@ -275,7 +274,7 @@ def live_row_bytes(event: VotingEvent, facts: Facts) -> Figure:
 
 def live_row_units(event: VotingEvent, writing: Writing, facts: Facts) -> Figure:
     """Return the write units of one live write."""
-    if writing.live_writes is LiveWrites.PER_OPTION:
+    if writing.row_per_option:
         return given("units per live write", 1, "units", "a row that holds one option's number")
     units = ceil(live_row_bytes(event, facts) / facts["dynamodb.write_unit_bytes"])
     return derived("units per live write", "units", units)

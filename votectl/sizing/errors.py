@@ -1,21 +1,14 @@
-"""The planner's errors.
-
-OperatorError
-├── InvalidInput     an event or a setting is invalid; the message names the field
-├── LimitExceeded    no setting can meet the goals; ``limit`` names the binding limit
-├── ModelMismatch    a real run and its simulations differ by more than the tolerance
-└── RehearsalFailed  votes could not be sent, or others voted, so nothing was measured
-"""
+"""The planner's errors."""
 
 from votectl.errors import OperatorError
 
 
 class InvalidInput(OperatorError):
-    """An event or a setting is negative, absurd or contradictory."""
+    """An event or a setting is negative, absurd or contradictory; the message names the field."""
 
 
 class LimitExceeded(OperatorError):
-    """A limit that cannot be raised forbids what was asked."""
+    """No setting can meet the goals: ``limit``, which cannot be raised, forbids what was asked."""
 
     def __init__(self, limit: str, explanation: str) -> None:
         """Take the binding limit, why it binds, and what would help."""
@@ -24,8 +17,8 @@ class LimitExceeded(OperatorError):
 
 
 class ModelMismatch(OperatorError):
-    """A real run differs from its simulations; the quantities are named."""
+    """A real run differs from its simulations by more than the tolerance; the quantities are named."""
 
 
 class RehearsalFailed(OperatorError):
-    """Votes were refused, were not processed in time, or were not the only ones."""
+    """Votes were refused, were not processed in time, or were not the only ones: nothing was measured."""

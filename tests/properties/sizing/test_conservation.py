@@ -21,9 +21,8 @@ from votectl.sizing.choices import RateShape
 from votectl.sizing.course import Course
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import packaged
-from votectl.sizing.lanes import thin
 from votectl.sizing.scenario import EventScenario
-from votectl.sizing.simulate import simulate
+from votectl.sizing.simulate import simulate, thin
 
 CUMULATIVE = (
     "sent",

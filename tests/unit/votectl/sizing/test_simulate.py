@@ -15,9 +15,8 @@ from votectl.settings.deployment import (
 )
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.errors import LimitExceeded
-from votectl.sizing.lanes import thin
 from votectl.sizing.scenario import EventScenario
-from votectl.sizing.simulate import simulate, step_seconds
+from votectl.sizing.simulate import simulate, step_seconds, thin
 
 
 def outcome(played: EventScenario, step: float = 0.5) -> CourseSummary:
