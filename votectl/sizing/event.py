@@ -21,25 +21,22 @@ LONGEST_EVENT_SECONDS = 30 * 86_400
 MOST_VOTES_PER_VOTER = 100_000
 _TOLERANCE = 0.01  # by which votes may differ from peak x duration x fill
 
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Goals(BaseModel):
-    """Goals for the results, in seconds."""
+    """Goals for the results, in seconds: from the event's end to the proved result, and for live results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # From the event's end to the proved final result.
     final_deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = 900.0
-    # The oldest vote that may be missing from the live result.
     live_lag_seconds: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 10.0
     prefer: Preference = Preference.COST
 
 
 class VotingEvent(BaseModel):
-    """One event. Rates are votes per second; times are seconds from its beginning."""
+    """One event. Rates are votes per second; times are seconds from its beginning. docs/sizing.md has the options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,34 +46,27 @@ class VotingEvent(BaseModel):
     shape: RateShape | Points = RateShape.FLAT
     polls: Annotated[int, Field(ge=1, le=10_000)] = 1
     options_per_poll: Annotated[int, Field(ge=2, le=200)] = 2
-    # The most popular poll's share of all votes; None: all polls get the same.
-    busiest_poll_share: Annotated[float | None, Field(gt=0, le=1)] = None
-    # Votes that one voter sends over all polls. None: the fewest that changed_minds allows.
+    busiest_poll_share: Annotated[float | None, Field(gt=0, le=1)] = None  # None: all polls get the same
+    # Votes of one voter over all polls, and the share of votes whose voter has voted in the same poll before.
+    # None: the fewest that the other allows.
     votes_per_voter: Annotated[float | None, Field(ge=1, le=MOST_VOTES_PER_VOTER, allow_inf_nan=False)] = None
-    # The share of votes whose voter has voted in the same poll before: changed minds, double clicks,
-    # repeated votes. None: the fewest that votes_per_voter allows.
     changed_minds: Annotated[float | None, Field(ge=0, lt=1, allow_inf_nan=False)] = None
-    # The share of votes under one voter id. It is one partition key, so one shard takes them all.
-    hot_voter_share: Share = 0.0
-    # The share of votes that trusted back ends send through the batch endpoint.
+    hot_voter_share: Share = 0.0  # it is one partition key, so one shard takes them all
     batch_endpoint_share: Share = 0.0
     votes_per_batch_request: Annotated[int, Field(ge=1, le=500)] = 500
     poll_id_bytes: Annotated[int, Field(ge=1, le=64)] = 16
     option_bytes: Annotated[int, Field(ge=1, le=64)] = 8
     voter_bytes: Annotated[int, Field(ge=1, le=128)] = 36
-    # People who watch results, how long each watches (None: the whole event), how often each asks.
     viewers: Annotated[int, Field(ge=0, le=8_300_000_000)] = 0
-    viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None  # None: the whole event
     viewer_refresh_seconds: Positive = 5.0
     results_by_cdn: bool = True
-    # How voters are known, and what protects the event: not every door offers each.
     identity: VoterIdentity = VoterIdentity.IAM
     firewall: bool | None = None  # None: where the identity is "none"
     client_keys: bool = False
-    # With Cognito: the pool's tier, the share of voters who get an e-mail (sign-up or invitation), and how
-    # long voters sign in before the event. None: each signs in with the first vote.
     user_pool_tier: UserPoolTier = UserPoolTier.LITE
     new_accounts: Share = 1.0
+    # How long voters sign in before the event. None: each signs in with the first vote.
     sign_in_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
     @model_validator(mode="after")

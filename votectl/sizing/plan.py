@@ -234,11 +234,7 @@ def _with_unique_counts(
 
 
 def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
-    """Return the scenario with a retention of four times the longest wait.
-
-    Raises:
-        LimitExceeded: Kinesis keeps no record that long.
-    """
+    """Return the scenario with a retention of four times the longest wait."""
     most = planner.facts["kinesis.retention_hours_max"]
     lag = computed("oldest unstored vote", summary.storing_lag_peak, "s", "the predicted course")
     included = planner.facts["kinesis.retention_hours_included"]
@@ -255,11 +251,7 @@ def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSu
 
 
 def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> dict[str, Figure]:
-    """Return the predictions by name.
-
-    Raises:
-        LimitExceeded: the final result would be later than the deadline.
-    """
+    """Return the predictions by name."""
     arrivals = (planner.demand["peak"], planner.demand["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
     last_rate = float(planner.event.rate(np.array(planner.event.duration_seconds)))
