@@ -28,6 +28,7 @@ from votectl.sizing.choose_writer import COUNT_READS
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import figures_of, idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
+from votectl.sizing.course import figures as course_figures
 from votectl.sizing.doors import PREWARMING, PROVISIONED
 from votectl.sizing.errors import InvalidInput, ModelMismatch
 from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
@@ -305,9 +306,9 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
         plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
 
     def figures() -> dict[str, Figure]:
-        flows = report.course_figures(scenario, predicted, "expected flows along the arrival curve")
+        flows = course_figures(scenario, predicted, "expected flows along the arrival curve")
         return {
-            **report.course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
+            **course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
             **{f"predicted: {name}": figure for name, figure in flows.items()},
             **figures_of(items),
             "total cost": total(items),
@@ -333,7 +334,7 @@ def _simulate_published(options: Options) -> None:
         return {
             f"{run.name}: {name}": figure
             for run in found.runs
-            for name, figure in report.course_figures(
+            for name, figure in course_figures(
                 run.scenario, run.simulated, f"{run.name}, simulated step by step, seed {seed}"
             ).items()
         }

@@ -105,11 +105,9 @@ class _Bill:
         return computed(name, value, unit, f"read off the {self._usage.source}")
 
     def add(self, service: str, what: str, cost: Operand) -> None:
-        """Add an item."""
         self.items.append(BillItem(service, what, derived(what, "USD", cost)))
 
     def _hourly(self, service: str, what: str, monthly: Operand) -> None:
-        """Add what is paid by the month, for the hours that capacity is there."""
         self.add(service, what, monthly / self._month * self._hours)
 
     def _log(self, what: str, lines: Figure, size: Operand) -> None:
@@ -180,7 +178,6 @@ class _Bill:
             self.add("Lambda", "ingress provisioned concurrency, all the time", cost)
 
     def signing_in(self) -> None:
-        """Users of a pool that sign in for the event, and the e-mails that new ones get."""
         auth, facts, event = self._deployment.voter_auth, self._facts, self._event
         if auth.mode != VoterIdentity.COGNITO or auth.user_pool_arn is not None:
             return
@@ -194,7 +191,6 @@ class _Bill:
         self.add("SES", "e-mails to new accounts", mailed / 1000 * facts["ses.emails"])
 
     def stream(self) -> None:
-        """Shards and records, fan-out, retention beyond a day."""
         facts, deployment, told = self._facts, self._deployment, self._event.figures
         records = self._used("records", self._usage.accepted, "records")
         out = derived(
@@ -224,12 +220,10 @@ class _Bill:
             self.add("Kinesis", "longer retention", shard_hours * price)
 
     def consumer(self, name: str, consumer: Consumer, batches: float, seconds: float) -> None:
-        """Invocations, memory over time, log lines of a consumer."""
         invocations = self._used(f"{name}: invocations", batches, "invocations")
         self._function(name, consumer.memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
 
     def table(self, name: str, table: Table, writes: float, reads: Figure) -> None:
-        """Units by the hour, or by use."""
         used = (self._used(f"{name}: write units", writes, "units"), reads)
         for kind, figure, units in zip(
             ("write", "read"), used, table.provisioned or (None, None), strict=True
@@ -283,7 +277,6 @@ class _Bill:
         self._compute("unique_counter", "unique counter", passes * each * memory_gb)
 
     def storage(self) -> None:
-        """One month of the stored votes, with backup where it is on."""
         facts, votes = self._facts, self._used("accepted votes", self._usage.accepted, "votes")
         rows = votes * (1 - self._event.figures["repeats"])
         stored = derived("stored votes", "GB", rows * facts["votestream.vote_row_bytes"] / _GB)

@@ -12,10 +12,22 @@ import numpy as np
 from votectl.sizing.capacity import FrontDoor, WriteMeter
 from votectl.sizing.consumer import whole
 from votectl.sizing.event import Array
+from votectl.sizing.explain import Figure, computed
+from votectl.sizing.scenario import EventScenario
 
 # A peak is the highest mean over a minute, CloudWatch's usual period. For short events it is a fifth of
 # the event, but at least 5 s, so that single batches do not show.
 PEAK_SECONDS = (5.0, 60.0)
+_UNITS = {  # of a course's numbers, by the endings of their names
+    "_units_per_second": "WCU/s",
+    "_units_peak": "WCU/s",
+    "_units_throttled": "WCU",
+    "_units": "WCU",
+    "_batch_mean": "votes",
+    "_batches": "batches",
+    "shards_peak": "shards",
+    "cold_starts": "starts",
+}
 
 
 class Work(Protocol):
@@ -136,6 +148,23 @@ class CourseSummary:
     def as_dict(self) -> dict[str, float]:
         """Return the numbers by name."""
         return dict(vars(self))
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of one of ``CourseSummary``'s numbers."""
+    counted = "votes" if name.startswith(("votes_", "backlog")) else "s"
+    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), counted)
+
+
+def figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
+    """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
+    arrivals = (scenario.event.figures["peak"], scenario.event.figures["duration"])
+    storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
+    found = {}
+    for name, value in summary.as_dict().items():
+        inputs = counting if name.startswith(("live_", "aggregator_")) else storing
+        found[name] = computed(name.replace("_", " "), value, unit_of(name), how, *inputs)
+    return found
 
 
 @dataclass(frozen=True)

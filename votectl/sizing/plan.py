@@ -25,6 +25,7 @@ from votectl.sizing.choose_writer import COUNT_READS, PEAK_UNITS
 from votectl.sizing.consumer import FunctionTime, FunctionTimes, ingress_start, whole
 from votectl.sizing.cost import BillItem, figures_of
 from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
+from votectl.sizing.course import figures as course_figures
 from votectl.sizing.doors import DoorOffer, QuotaNeed
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
@@ -39,6 +40,20 @@ LONGEST_RECORD_AGE = 604_800  # s: Lambda's
 REFRESHES = (30, 60, 120, 300, 600, 900, 1_800, 3_600)  # s between two unique counts
 _LITTLE = 0.10  # USD that a unique count may always cost
 _HOW = "expected flows along the arrival curve"
+# The numbers of the predicted course that are shown, by the names under which they are.
+_PREDICTED = {
+    "votes": "votes_stored",
+    "peak of the votes table's writes": "vote_units_peak",
+    "writes to the votes table": "vote_units",
+    "peak of the tallies table's writes": "live_units_peak",
+    "writes to the tallies table": "live_units",
+    "largest backlog": "backlog_peak",
+    "oldest unstored vote": "storing_lag_peak",
+    "stored after the event": "storing_drain",
+    "live-result lag": "live_lag_peak",
+    "votes per writer batch": "writer_batch_mean",
+    "votes per aggregator batch": "aggregator_batch_mean",
+}
 
 
 @dataclass(frozen=True)
@@ -273,24 +288,10 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
             f"the deadline is {deadline:g} s.",
         )
     refused = summary.votes_refused_by_api + summary.votes_refused_by_stream
-    rows = (
-        ("votes", summary.votes_stored, "votes", storing),
-        ("refused votes", refused, "votes", storing),
-        ("peak of the votes table's writes", summary.vote_units_peak, "WCU/s", storing),
-        ("writes to the votes table", summary.vote_units, "WCU", storing),
-        ("peak of the tallies table's writes", summary.live_units_peak, "WCU/s", counting),
-        ("writes to the tallies table", summary.live_units, "WCU", counting),
-        ("largest backlog", summary.backlog_peak, "votes", storing),
-        ("oldest unstored vote", summary.storing_lag_peak, "s", storing),
-        ("stored after the event", summary.storing_drain, "s", storing),
-        ("live-result lag", summary.live_lag_peak, "s", counting),
-        ("votes per writer batch", summary.writer_batch_mean, "votes", storing),
-        ("votes per aggregator batch", summary.aggregator_batch_mean, "votes", counting),
-    )
-    hows = {"live-result lag": f"{_HOW}: poll + window + invocation"}
-    figures = [
-        computed(name, value, unit, hows.get(name, _HOW), *inputs) for name, value, unit, inputs in rows
-    ]
+    told = course_figures(scenario, summary, _HOW)
+    told["live_lag_peak"] = replace(told["live_lag_peak"], how=f"{_HOW}: poll + window + invocation")
+    figures = [replace(told[name], name=shown) for shown, name in _PREDICTED.items()]
+    figures.insert(1, computed("refused votes", refused, "votes", _HOW, *storing))
     slow = _with_slow_calls(scenario)
     slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
     slow_final = final.value - max(drained.value, settle.value) + slow_drained

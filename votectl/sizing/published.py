@@ -62,16 +62,14 @@ class Slope(StrEnum):
 
 def arrivals(reading: ArrivalsReading) -> VotingEvent:
     """Return the arrivals in one reading."""
-    shape: Points = ((0.0, 1.0), (1.0, 1.0))
-    peak, seconds = PEAK, SENDING_SECONDS
-    match reading:
-        case ArrivalsReading.RAMP:
-            up = 2 * (1 - VOTES / (PEAK * SENDING_SECONDS))  # the missing area is a triangle
-            shape = ((0.0, 0.0), (up, 1.0), (1.0, 1.0))
-        case ArrivalsReading.MEAN:
-            peak = VOTES / SENDING_SECONDS
-        case ArrivalsReading.SHORT:
-            seconds = VOTES / PEAK
+    flat: Points = ((0.0, 1.0), (1.0, 1.0))
+    up = 2 * (1 - VOTES / (PEAK * SENDING_SECONDS))  # the missing area is a triangle
+    peak, seconds, shape = {
+        ArrivalsReading.RAMP: (PEAK, SENDING_SECONDS, ((0.0, 0.0), (up, 1.0), (1.0, 1.0))),
+        ArrivalsReading.MEAN: (VOTES / SENDING_SECONDS, SENDING_SECONDS, flat),
+        ArrivalsReading.SHORT: (PEAK, VOTES / PEAK, flat),
+        ArrivalsReading.FULL: (PEAK, SENDING_SECONDS, flat),
+    }[reading]
     told = {"name": "published", "peak_votes_per_second": peak, "duration_seconds": seconds, "shape": shape}
     return VotingEvent.model_validate({**told, "polls": 4, "options_per_poll": 2})
 

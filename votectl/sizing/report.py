@@ -10,10 +10,10 @@ from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
 from votectl.sizing.cost import BillItem, total
-from votectl.sizing.course import CourseSummary
+from votectl.sizing.course import CourseSummary, unit_of
 from votectl.sizing.evidence.calibration import Calibration
 from votectl.sizing.evidence.real_run import ComparedNumber
-from votectl.sizing.explain import Figure, computed, lines, number
+from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import Experiments
 from votectl.sizing.quantities import spoken
@@ -21,16 +21,6 @@ from votectl.sizing.scenario import EventScenario
 from votectl.terminal import table as new_table
 
 FIGURE_COLUMNS = ("section", "name", "value", "unit")
-_UNITS = {  # of a course's numbers, by the endings of their names
-    "_units_per_second": "WCU/s",
-    "_units_peak": "WCU/s",
-    "_units_throttled": "WCU",
-    "_units": "WCU",
-    "_batch_mean": "votes",
-    "_batches": "batches",
-    "shards_peak": "shards",
-    "cold_starts": "starts",
-}
 
 
 class SizingReport(NamedTuple):
@@ -236,23 +226,6 @@ def _plan_picture(found: CapacityPlan) -> list[RenderableType]:
     ]
 
 
-def _unit(name: str) -> str:
-    """Return the unit of one of ``CourseSummary``'s numbers."""
-    counted = "votes" if name.startswith(("votes_", "backlog")) else "s"
-    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), counted)
-
-
-def course_figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
-    """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
-    arrivals = (scenario.event.figures["peak"], scenario.event.figures["duration"])
-    storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
-    figures = {}
-    for name, value in summary.as_dict().items():
-        inputs = counting if name.startswith(("live_", "aggregator_")) else storing
-        figures[name] = computed(name.replace("_", " "), value, _unit(name), how, *inputs)
-    return figures
-
-
 def course(
     scenario: EventScenario,
     predicted: CourseSummary,
@@ -263,7 +236,7 @@ def course(
     """Return a simulated course beside its prediction, and its cost."""
     courses = {"predicted": predicted.as_dict(), "simulated": simulated.as_dict()}
     shown = [
-        (name.replace("_", " "), _unit(name), *(number(values[name]) for values in courses.values()))
+        (name.replace("_", " "), unit_of(name), *(number(values[name]) for values in courses.values()))
         for name in courses["simulated"]
     ]
     parts = {name: getattr(scenario, name) for name in ("event", "deployment", "surroundings")}
@@ -275,7 +248,7 @@ def course(
     }
     rows = [
         *(
-            (how, name, value, _unit(name))
+            (how, name, value, unit_of(name))
             for how, values in courses.items()
             for name, value in values.items()
         ),

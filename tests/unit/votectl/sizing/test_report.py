@@ -94,3 +94,10 @@ def test_piped_tables_are_never_cut(votectl: Typed) -> None:
     _, output = votectl(["plan", "--peak", "50k", "--duration", "10m", "--brief"], columns=100_000)
     assert "…" not in output
     assert "send test votes to a poll of their own until every shard has had some: cold starts" in output
+
+
+def test_a_csv_has_every_step_of_a_plan(votectl: Typed) -> None:
+    event = ["--votes", "3M", "--peak", "30k", "--identity", "cognito", "--prefer", "hands-off"]
+    _, output = votectl(["plan", *event, "--deadline", "30m", "-o", "csv"])
+    steps = [row for row in csv.reader(io.StringIO(output)) if row[:2] == ["step", "a day before"]]
+    assert [row[2].split()[0] for row in steps] == ["pre-warm", "let"]
