@@ -48,7 +48,6 @@ TEXTS = [
     *(f"idle {environment} {form}" for environment in ("dev", "prod") for form in ("-o csv", "--explain")),
     *(f"simulate --peak 300 --duration 60s --seed 3 {form}" for form in ("", "-o csv", "--explain")),
     pytest.param(f"simulate --compare {RUN} --explain", marks=pytest.mark.slow),
-    "simulate --help",
 ]
 
 
