@@ -1,6 +1,6 @@
-# One command per thing a person wants to do; `make` lists them. Each sets up what it needs, so every line works
-# on a fresh clone. What takes thought is in scripts/: bootstrap (brings tools), build_zip.py, deploying.
-# Written for GNU make from 3.81 on, the one that macOS ships: it knows no .SHELLFLAGS, so no recipe leans on them.
+# One target per task; `make` lists them. Each target installs its own tools, so it works on a fresh clone. Complex
+# steps are in scripts/: bootstrap (installs tools), build_zip.py, deploying.
+# Written for GNU make from 3.81 on, which macOS ships: it has no .SHELLFLAGS, so no recipe uses them.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,34 +10,34 @@ SHELL := bash
 ENV ?=
 ARCH ?= arm64
 EMULATOR ?=
-# How long `make chaos` goes on having faults.
+# How long `make chaos` injects faults.
 CHAOS_SECONDS ?= 180
-# For `make deploy`: archives of this release (`make release` names it), and only if this is what would change.
+# For `make deploy`: the release to deploy (`make release` prints it), and the only plan to apply.
 export RELEASE ?=
 PLAN ?=
 # For `make assets` and `make publish`: v and the version in pyproject.toml.
 TAG ?=
-# What `make loadtest` sends: for how long, how many votes a second at the highest, and in which shape.
+# `make loadtest`: duration, highest rate in votes per second, and shape.
 MINUTES ?= 15
 RATE ?= 60
 SHAPE ?= spike
-# How many votes `make latency` sends through each door.
+# Votes that `make latency` sends through each door.
 VOTES ?= 1000
-# Which one `make drill` does.
+# The drill of `make drill`.
 DRILL ?=
-# How many requests `make fuzz` sends.
+# Requests that `make fuzz` sends.
 FUZZ_REQUESTS ?= 10000
 # The door that clients of the local environment are sent to, for every target that applies it: rest, http or url.
 export DOOR ?=
 # More arguments for the tool that a target runs, as in: make plan ENV=dev ARGS=-no-color
 ARGS ?=
 
-# Compiled Python is kept in one folder outside the source, even where a shell forbids to write it beside the source.
+# Compiled Python is kept in one folder outside the source, even if a shell forbids writing it next to the source.
 # Without it, each process compiles every library again: a third of its time.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
 
-# Any Python from 3.8 on brings the rest. A list, because pyenv's python3 refuses to start here if it has no 3.13.
+# Any Python from 3.8 on installs the rest. A list, because pyenv's python3 refuses to start here without a 3.13.
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 /usr/bin/python3 python
 PYTHON = $(shell for python in $(PYTHONS); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && command -v "$$python" && break; done)
@@ -49,14 +49,14 @@ PIPELINE := $(BIN)/python -m scripts deploying.pipeline
 LOCALCLOUD := $(BIN)/python -m localcloud
 LOADTEST = $(BIN)/python -m loadtest run --minutes $(MINUTES) --rate $(RATE) --shape $(SHAPE) $(ARGS)
 
-# A stamp lies in the folder it vouches for where there is one: who removes the folder removes the stamp.
+# A stamp is stored in the folder that it stands for, if there is one: removing the folder removes the stamp.
 UV := .tools/uv/installed-from
 VENV := .venv/.installed
 LOCALCLOUD_VENV := .venv-localcloud/.installed
 SCAN_VENV := .venv-scan/.installed
 PACKAGES := $(wildcard functions/*/__init__.py)
 
-# Side by side, a file each; what takes longest comes first.
+# In parallel, by file; the slowest folders come first.
 PYTHON_TESTS := $(addprefix tests/,properties integration contract unit)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 MODULES := infra infra/bootstrap infra/tests/variables $(patsubst %/,%,$(dir $(wildcard infra/modules/*/terraform.tf)))
@@ -77,8 +77,8 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
-# One after the other: beside the other tests, end-to-end tests miss their time limits on two cores. A failure does not
-# hide what the later ones would find.
+# One after the other: in parallel, end-to-end tests miss their time limits on two cores. The later checks run after a
+# failure, too.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (about 25 minutes)
 	@$(SUBMAKE) lint
@@ -91,7 +91,7 @@ test-offline: prepare ## Run every test that needs no cloud
 	@result=0; for part in scan test-infra test-python test-web; do $(SUBMAKE) $$part || result=$$?; done; exit $$result
 
 .PHONY: down
-down: local-down ## Stop the local cloud and forget what was deployed to it
+down: local-down ## Stop the local cloud and forget its deployment
 	@rm -rf .state/terraform/local
 
 ##@ Set up
@@ -99,9 +99,9 @@ down: local-down ## Stop the local cloud and forget what was deployed to it
 .PHONY: install
 install: $(VENV) $(LOCALCLOUD_VENV) $(SCAN_VENV) ## Create the virtual environments from their locks
 
-# What a first run downloads, side by side.
+# The downloads of a first run, in parallel.
 .PHONY: prepare
-prepare: $(UV) ## Bring everything that is needed: tools, environments, provider
+prepare: $(UV) ## Install everything: tools, environments, provider
 	@$(SUBMAKE) -s -j3 $(TOGETHER) $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp
 
 .PHONY: lock
@@ -170,7 +170,7 @@ scan: $(VENV) $(SCAN_VENV) ## Look for weaknesses in infra/ (checkov), each exce
 	@$(BIN)/python -m scripts scan infra
 
 .PHONY: audit
-audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency among the published vulnerabilities; needs the network
+audit: $(VENV) $(SCAN_VENV) ## Look up every locked dependency in the published vulnerabilities; needs the network
 	@$(BIN)/python -m scripts scan audit
 
 .PHONY: test-python
@@ -178,7 +178,7 @@ test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, pro
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTHON_TESTS) --cov --cov-report=term $(ARGS)
 
 .PHONY: test-web
-test-web: $(VENV) ## Try every page in a real browser; pictures of them land in .state/screenshots
+test-web: $(VENV) ## Test every page in a real browser, and write screenshots to .state/screenshots
 	@$(BIN)/pytest -n 2 --dist worksteal tests/web $(ARGS)
 
 .PHONY: test-infra
@@ -189,7 +189,7 @@ test-infra: ## Validate and test the Terraform root and each module, without a c
 $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-test $*
 
-# Initialised without a backend, for validate and test. The root goes first: it brings the provider for all.
+# Initialised without a backend, for validate and test. The root comes first: it installs the provider for all.
 .state/init/infra.stamp: $(wildcard infra/*.tf infra/modules/*/main.tf infra/modules/*/terraform.tf infra/tests/fixtures/*/main.tf) infra/.terraform.lock.hcl
 	@$(BOOTSTRAP) terraform-init infra
 	@mkdir -p $(@D) && touch $@
@@ -215,7 +215,7 @@ test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and te
 	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && $(if $(ARGS),$(BIN)/pytest tests/e2e $(ARGS),$(E2E_TESTS)))
 
 .PHONY: plan-is-empty
-plan-is-empty: ## Fail if Terraform would change what was just applied to the local cloud
+plan-is-empty: ## Fail if a plan after an apply to the local cloud is not empty
 	@mkdir -p .state/logs; $(DEPLOY) plan local -- -detailed-exitcode -compact-warnings >.state/logs/plan-after-apply.log 2>&1 || \
 		{ cat .state/logs/plan-after-apply.log; echo "a plan after apply is not empty" >&2; exit 1; }
 
@@ -229,7 +229,7 @@ loadtest: $(VENV) $(LOCALCLOUD_VENV) ## Send votes for MINUTES=15 and verify eac
 	@$(if $(filter-out local,$(ENV)),$(LOADTEST) --environment $(ENV),$(call on_local_cloud,$(LOADTEST)))
 
 .PHONY: latency
-latency: need-number-VOTES $(VENV) $(LOCALCLOUD_VENV) ## Compare how long VOTES=1000 votes take through each door of the local cloud
+latency: need-number-VOTES $(VENV) $(LOCALCLOUD_VENV) ## Compare the latency of VOTES=1000 votes through each door of the local cloud
 	@export DOOR=http,url; $(call on_local_cloud,$(BIN)/python -m loadtest latency --votes $(VOTES) $(ARGS))
 
 .PHONY: drill
@@ -254,7 +254,7 @@ soak: $(VENV) ## Run 10,000 hostile schedules against the functions (a few hundr
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties/test_hostile_world.py tests/properties/test_closing_world.py $(ARGS)
 
 .PHONY: explore
-explore: $(VENV) ## Take the functions through every schedule of small worlds (a short form is in `make test`)
+explore: $(VENV) ## Run the functions through every schedule of small worlds (a short form is in `make test`)
 	@PYTHONPATH=functions:tests $(BIN)/python -m world.explorer $(ARGS)
 
 .PHONY: defects
@@ -262,7 +262,7 @@ defects: $(VENV) ## Print which built-in defect the random schedules find, and w
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties -k test_catches $(ARGS)
 
 .PHONY: soak-sizing
-soak-sizing: $(VENV) ## Hold plan and simulation against each other over 400 random events (a dozen are in `make test`)
+soak-sizing: $(VENV) ## Compare plan and simulation over 400 random events (a dozen are in `make test`)
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest tests/properties/sizing/test_plan_and_simulation.py $(ARGS)
 
 .PHONY: bench
@@ -273,8 +273,8 @@ bench: $(VENV) $(LOCALCLOUD_VENV) ## Measure CPU, requests, write units and memo
 bench-pack: $(VENV) ## Measure the CPU and memory of exporting and verifying a million votes (ARGS="--rows N")
 	@$(BIN)/python -m benchmarks pack $(ARGS)
 
-# Runs a command on the local cloud, and stops that again only if it did not run before; the second one deploys to it
-# first. ARGS are for the command: a make inside would hand them to Terraform too.
+# Runs a command on the local cloud, and stops the cloud afterwards only if it was not running before. The second one
+# deploys first. ARGS are for the command: a make inside would pass them to Terraform, too.
 define with_local_cloud
 started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
 result=0; { $(1); } || result=$$?; \
@@ -289,11 +289,11 @@ package: $(VENV) ## Build the functions' archives (ARCH=arm64, x86_64 or host)
 	@$(BIN)/python -m scripts build_zip $(ARCH)
 
 .PHONY: api-page
-api-page: $(VENV) ## Make a page of openapi.yaml that needs nothing else: dist/api.html
+api-page: $(VENV) ## Render openapi.yaml as one self-contained page: dist/api.html
 	@$(BIN)/python -m scripts api_page
 
 .PHONY: bootstrap
-bootstrap: need-env ## Make the state's bucket and the pipeline's roles, once for each environment (ENV=)
+bootstrap: need-env ## Create the state's bucket and the pipeline's roles, once for each environment (ENV=)
 	@$(PIPELINE) bootstrap $(ENV) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: init plan apply destroy output
@@ -313,7 +313,7 @@ preflight: need-env ## Compare the account's quotas with an environment's tfvars
 smoke: need-env ## Take a small poll through a deployment, from its creation to its final result (ENV=)
 	@$(BIN)/votectl smoke --environment $(ENV)
 
-##@ The pipeline's steps (.github/workflows), to be run by hand just the same
+##@ The pipeline's steps (.github/workflows), which also run by hand
 
 .PHONY: release
 release: $(VENV) ## Build the archives of all environments, and name them by one SHA-256
@@ -328,27 +328,27 @@ publish: assets ## Publish a pushed tag as a release on GitHub (TAG=; needs the 
 	@gh release create "$(TAG)" --verify-tag --title "$(TAG)" --notes-file dist/notes.md dist/release/*
 
 .PHONY: review
-review: need-env ## Show what a deployment would change, without a string that could be a secret (ENV=)
+review: need-env ## Show the changes of a deployment, without strings that could be secret (ENV=)
 	@$(PIPELINE) review $(ENV)
 
 .PHONY: deploy
-deploy: need-env ## Apply without asking (ENV=, RELEASE=<SHA-256>; PLAN=<SHA-256>: only what was reviewed)
+deploy: need-env ## Apply without asking (ENV=, RELEASE=<SHA-256>; PLAN=<SHA-256>: only the reviewed plan)
 	@$(PIPELINE) deploy $(ENV) $(if $(PLAN),--plan $(PLAN))
 
 .PHONY: drift
-drift: need-env ## Fail if an environment is not what the code says (ENV=)
+drift: need-env ## Fail if an environment differs from the code (ENV=)
 	@$(PIPELINE) drift $(ENV)
 
 .PHONY: test-pipeline
 test-pipeline: $(VENV) $(LOCALCLOUD_VENV) ## Bootstrap, deploy, resize and remove dev on the local cloud with the pipeline's own roles
 	@$(call with_local_cloud,$(SUBMAKE) local-up && $(BIN)/pytest tests/deployment $(ARGS))
 
-# The local environment needs its cloud running; starting one that runs changes nothing.
+# The local environment needs its cloud. Starting a running cloud changes nothing.
 .PHONY: need-env
 need-env: $(VENV) $(if $(filter local,$(ENV)),local-up)
 	@test -n "$(ENV)" || { echo "Name an environment, as in: make $(firstword $(MAKECMDGOALS)) ENV=local" >&2; exit 2; }
 
-# Refuses a variable that is no whole number before anything starts.
+# Refuses a variable that is not a whole number before anything starts.
 need-number-%:
 	@case "$($*)" in ''|*[!0-9]*) echo "$*=$($*) is not a whole number, as in: $*=100" >&2; exit 2;; esac
 
@@ -359,20 +359,20 @@ local-up: $(VENV) $(LOCALCLOUD_VENV) ## Start a cloud on this machine (EMULATOR=
 	@$(LOCALCLOUD) up $(if $(EMULATOR),--emulator $(EMULATOR))
 
 .PHONY: local-down
-local-down: ## Stop it and remove its data
+local-down: ## Stop the local cloud and remove its data
 	@if [ -x $(BIN)/python ]; then $(LOCALCLOUD) down; fi
 
 .PHONY: local-env
-local-env: $(VENV) ## Print the variables that aim tools at it, for: eval "$$(make -s local-env)"
+local-env: $(VENV) ## Print the variables that point tools to it, for: eval "$$(make -s local-env)"
 	@$(LOCALCLOUD) env
 
 ##@ Clean up
 
 .PHONY: clean
-clean: ## Remove what was built and every cache; brought tools and environments stay
+clean: ## Remove built files and caches; tools and environments stay
 	@rm -rf dist .state .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov ./*.egg-info
 	@find benchmarks functions infra loadtest localcloud scripts tests votectl -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: local-down clean ## Remove everything that make has brought or built
+distclean: local-down clean ## Remove everything that make has installed or built
 	@rm -rf .localcloud .tools .venv .venv-localcloud .venv-scan

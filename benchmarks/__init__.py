@@ -1,1 +1,1 @@
-"""What the speed claims rest on: the built functions, run as Lambda runs them, beside simpler ways."""
+"""The measurements behind the speed claims: the built functions, run as on Lambda, compared with simpler ways."""

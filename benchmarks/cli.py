@@ -24,8 +24,10 @@ RESULTS = Path(__file__).with_name("results")
 def main(arguments: list[str] | None = None) -> int:
     """Measure and report; 1 if a function did not do its whole work."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a look in under half a minute; keeps nothing")
-    parser.add_argument("--report", action="store_true", help="print the kept results without measuring")
+    parser.add_argument(
+        "--quick", action="store_true", help="a short run of under half a minute; stores nothing"
+    )
+    parser.add_argument("--report", action="store_true", help="print the stored results without measuring")
     asked = parser.parse_args(arguments)
     if asked.report:
         print(report(Results.load(RESULTS / "results.json")))

@@ -1,4 +1,4 @@
-"""How fast a poll's stored votes are counted, and that memory does not grow with them.
+"""The speed of counting a poll's stored votes, in constant memory.
 
 ``python -m benchmarks counting [--votes 1000000]`` fills the votes table step by step and, at each step, has the
 tally's own code count the poll in a process of its own: every bucket, page by page, one after the other.

@@ -1,4 +1,4 @@
-"""The function behind the cheap doors, beside the same written with boto3."""
+"""The function behind the cheap doors, compared with the same function on boto3."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ _REQUESTS = 300
 
 @dataclass
 class DoorFigures:
-    """What one of the two functions takes; lists have one number for each run."""
+    """The cost of one of the two functions; lists have one number for each run."""
 
     subject: str
     archive_bytes: int
@@ -33,7 +33,7 @@ class DoorFigures:
 
 
 class KinesisCounts(NamedTuple):
-    """What the fake Kinesis has counted."""
+    """The counts of the fake Kinesis."""
 
     connections: int
     requests: int

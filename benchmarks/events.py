@@ -60,7 +60,7 @@ class EventSource:
     _voters: Iterator[int] = field(default_factory=itertools.count)
     _name: uuid.UUID = field(default_factory=uuid.uuid4)
 
-    # Of all shards together: a shard that is begun anew goes on behind the live rows of the old one.
+    # Of all shards together: a new shard continues after the live rows of the old one.
     _sequences: ClassVar[Iterator[int]] = itertools.count(_FIRST_SEQUENCE, 7)
 
     def new_voters(self, count: int) -> list[str]:
@@ -78,7 +78,7 @@ class EventSource:
 
     def _record(self, voter: str, poll_id: str, option: str, arrival: float) -> dict[str, Any]:
         sequence = str(next(self._sequences))
-        # The very bytes of the front door's template.
+        # The same bytes as from the front door's template.
         data = f'{{"poll_id":"{poll_id}","option":"{option}"}}'.encode()
         return {
             "kinesis": {

@@ -34,12 +34,12 @@ _SETTLED_SECONDS = 0.005
 
 
 class BenchmarkAborted(Exception):
-    """When a function did not do its whole work: what it took for the rest would say nothing."""
+    """When a function did not do its whole work, so that the measurement means nothing."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """What a process runs: a handler, the folder that holds it, and its own variables."""
+    """The program of a process: a handler, its folder, and its own variables."""
 
     folder: Path
     handler: str
@@ -173,7 +173,7 @@ def unpacked(archive: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def runtime_packages(site_packages: Path) -> Iterator[Path]:
-    """Link what Lambda's Python runtime brings into a folder of its own: boto3, the runtime client, and their needs.
+    """Link the packages of Lambda's Python runtime into a folder: boto3, the runtime client, and their dependencies.
 
     Args:
         site_packages: of the local cloud's environment, which has them.

@@ -1,4 +1,4 @@
-"""A meter between a function and DynamoDB: counts requests and write units, and makes the store as slow as asked.
+"""A meter between a function and DynamoDB: counts requests and write units, and can delay the store.
 
 ``python meter.py <port of the store>`` prints its own port and serves until its stdin closes. It asks the
 store for the consumed capacity of each write and takes the answer out again: the function sends and gets the
@@ -26,7 +26,7 @@ _WRITES = frozenset({"BatchExecuteStatement", "BatchWriteItem", "PutItem", "Upda
 
 @dataclass
 class UsageMeter:
-    """What was counted, and how slow the store is to be."""
+    """The counts, and the store's delay."""
 
     store_port: int
     latency_seconds: float = 0.0

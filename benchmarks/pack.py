@@ -1,4 +1,4 @@
-"""What a results pack costs: CPU per row of an export, its memory, and the CPU of a verification.
+"""The cost of a results pack: CPU per row of an export, its memory, and the CPU of a verification.
 
 Rows come through boto3's own parser from answers of 1 MB, as DynamoDB gives them; only the network is left out.
 
@@ -91,7 +91,7 @@ def _final(rows: int) -> Final:
 
 
 def _export(rows: int) -> None:
-    """Export once in this process and print what it took, as JSON."""
+    """Export once in this process and print its cost, as JSON."""
     from votectl.deployment import Deployment
     from votectl.pack.store import PackStore
     from voting.polls import Option, Poll
@@ -132,7 +132,7 @@ def _export(rows: int) -> None:
 
 def main() -> int:
     """Measure, print a line per figure, and return 1 if one is above its limit."""
-    parser = argparse.ArgumentParser(description="Measure what a results pack costs.")
+    parser = argparse.ArgumentParser(description="Measure the cost of a results pack.")
     parser.add_argument("--rows", type=whole_number(10, 1_000_000_000), default=1_000_000)
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -19,7 +19,7 @@ TITLES = {
 
 
 def report(results: Results) -> str:
-    """Return everything worth telling, as Markdown; a ratio is a median of runs, (least-most) behind it."""
+    """Return the report as Markdown; a ratio is a median of runs, followed by (least-most)."""
     sections = [
         _targets(results),
         _cpu_by_batch_size(results.batch_sizes),
@@ -36,7 +36,7 @@ def report(results: Results) -> str:
 
 
 def kept_report(results: Results) -> str:
-    """Return the report as it is kept beside the results."""
+    """Return the report as it is stored next to the results."""
     return (
         "# Results\n\n"
         "Written by the run that wrote `results.json`; [how to read this](../README.md).\n\n"
@@ -166,7 +166,7 @@ def _scales(series: Sequence[Series]) -> str:
 
 
 def _further_polls(series: Sequence[Series]) -> str:
-    """What each poll beyond the first adds to a batch of the aggregator's, as so many votes of one poll."""
+    """The cost of each further poll in a batch of the aggregator, in votes of one poll."""
     rows = []
     one = find(series, subjects.VOTE_AGGREGATOR, AGGREGATOR_BATCH_SIZE, scaled("polls", 1))
     for row in series:

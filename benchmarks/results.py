@@ -1,4 +1,4 @@
-"""What a benchmark found: kept as JSON, in this machine's units; told as ratios only."""
+"""The results of a benchmark: stored as JSON, in this machine's units; reported as ratios only."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""The measurements. Subjects take turns within each run, so that a busy moment of the machine meets all alike."""
+"""The measurements. Subjects take turns within each run, so that a busy moment of the machine affects all equally."""
 
 import contextlib
 import json
@@ -100,10 +100,10 @@ _START_PROBE = str(Path(__file__).with_name("start_probe.py"))
 
 
 class Runs(Protocol):
-    """What can be given events to work on."""
+    """A subject that can process events."""
 
     def run(self, payloads: Sequence[bytes]) -> Cost:
-        """Work on each event and return what all took."""
+        """Process each event and return the cost of all."""
         ...
 
 
@@ -146,7 +146,7 @@ class DrainRun:
 
 @dataclass
 class Start:
-    """What it takes until a function is ready, in milliseconds for each start: its import, and its runtime."""
+    """The cost until a function is ready, in milliseconds for each start: its import, and its runtime."""
 
     subject: str
     archive_bytes: int  # 0: has none
@@ -183,7 +183,7 @@ class Case:
 
 @dataclass
 class Bench:
-    """What all measurements need."""
+    """The common parts of all measurements."""
 
     store: Store
     subjects: Subjects
@@ -421,7 +421,7 @@ def _by_whole_second(writes: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def starts(bench: Bench) -> list[Start]:
-    """What a cold start takes in the function's own process."""
+    """The cost of a cold start in the function's own process."""
     consumers = (subjects.VOTE_WRITER, subjects.VOTE_AGGREGATOR)
     results = [Start(name, bench.subjects.archive_bytes[name]) for name in consumers]
     results.append(Start(subjects.PUT_ITEM, 0))  # boto3 and a client, and nothing else

@@ -43,7 +43,7 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Counted:
-    """What the meter saw since it was asked last."""
+    """The meter's counts since the last call."""
 
     requests: Mapping[str, int]
     # (seconds by some clock, write units) of each answered write

@@ -1,4 +1,4 @@
-"""What is measured: the two functions as built, and the simpler ways beside them."""
+"""The subjects: the two functions as built, and the simpler ways."""
 
 import contextlib
 import json
@@ -45,7 +45,7 @@ class Subjects:
     archive_bytes: dict[str, int]
 
     def code(self, name: str, store: Store, **environment: object) -> Code:
-        """Return what to run for a subject; ``environment`` adds to its variables or replaces some."""
+        """Return the program of a subject; ``environment`` adds to its variables or replaces some."""
         variables = {"AWS_ENDPOINT_URL_DYNAMODB": store.endpoint}
         if name in self.folders:
             folder, handler = self.folders[name], f"{name}.handler.lambda_handler"

@@ -243,7 +243,7 @@ def picture(curves: Curves, scenario: Scenario, began_ms: int) -> Figure:
 def _svg(figure: Figure) -> str:
     text = io.StringIO()
     with drawing.style():
-        # Transparent, so that the page's colours lie behind it.
+        # Transparent, so that the page's colours show behind it.
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     svg = text.getvalue()
     return svg[svg.index("<svg") :]

@@ -22,7 +22,7 @@ ENTRY_POINTS = """\
 votestream_stay_on_this_machine = localcloud.emulator.plugin:stay_on_this_machine
 
 [localemu.hooks.on_infra_start]
-votestream_mend = localcloud.emulator.plugin:mend
+votestream_install_fixes = localcloud.emulator.plugin:install_fixes
 
 [localemu.hooks.on_infra_ready]
 votestream_stop_recording = localcloud.emulator.plugin:stop_recording

@@ -189,8 +189,8 @@ def audit(layout: Layout) -> int:
         for package in packages:
             for flaw in package["vulns"]:
                 vulnerable = True
-                mended = ", ".join(flaw["fix_versions"]) or "no version yet"
-                what = f"{package['name']} {package['version']}: {flaw['id']}, fixed in {mended}"
+                fixed = ", ".join(flaw["fix_versions"]) or "no version yet"
+                what = f"{package['name']} {package['version']}: {flaw['id']}, fixed in {fixed}"
                 print(f"requirements/{lock.name}: {what}")
         print(f"requirements/{lock.name}: {len(packages)} packages looked up", flush=True)
     return int(vulnerable)

@@ -28,7 +28,7 @@ def page_waits(attempt: NDArray[np.int64], random: np.random.Generator) -> NDArr
 
 
 def told_waits(attempt: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.float64]:
-    """Seconds until the next try of a client that waits as long as it is told, and no longer."""
+    """Seconds until the next try of a client that waits exactly as long as Retry-After says."""
     return random.choice(RETRY_AFTER_SECONDS, attempt.size).astype(np.float64)
 
 

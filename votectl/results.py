@@ -128,7 +128,7 @@ def as_picture(result: Result, now_ms: int) -> RenderableType:
         )
     lines: list[RenderableType] = [shown, basis]
     for recount in result.recounts:
-        assert final is not None  # noqa: S101 - a recount lies beside a final result
+        assert final is not None  # noqa: S101 - there is no recount without a final result
         agrees = recount.votes == final.votes
         lines.append(Text(f"recount {recounted(final, recount)}", style="" if agrees else "red"))
     if any(final is not None and recount.votes != final.votes for recount in result.recounts):

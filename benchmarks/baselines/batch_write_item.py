@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# The second form spares what the vote writer spares, to tell what the statements cost from what the client costs.
+# The second form uses the vote writer's tuned client, to tell the cost of statements from that of the client.
 _config = Config(parameter_validation=False) if os.environ["CLIENT"] == "tuned" else None
 _client = boto3.client("dynamodb", config=_config)
 _table = os.environ["VOTES_TABLE"]

@@ -1,8 +1,8 @@
-"""The floor: what reading events takes that are JSON, and nothing else.
+"""The floor: the cost of only parsing events as JSON.
 
 ``python json_loads.py`` takes events on stdin, one a line, and prints the CPU time of each in nanoseconds: the
-median of a few readings, after one that does not count. In a process of its own no other objects' memory is
-walked meanwhile.
+median of a few readings, after one that does not count. It has its own process, so that the garbage collector walks
+no other objects.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What every function pays: AWS's runtime client takes the event in and reads it; nothing is done with it."""
+"""The cost of every function: AWS's runtime client receives and parses the event, and does nothing with it."""
 
 from typing import Any
 

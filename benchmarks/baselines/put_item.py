@@ -1,4 +1,4 @@
-"""A writer as one would write it first: one conditional put_item for each vote, by boto3 as it comes."""
+"""A simple writer: one conditional put_item for each vote, with an untuned boto3."""
 
 import base64
 import json

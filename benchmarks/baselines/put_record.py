@@ -1,4 +1,4 @@
-"""A front door as one would write it first: boto3's put_record for each request, with the same answers."""
+"""A simple front door: boto3's put_record for each request, with the same answers."""
 
 import json
 import os

@@ -107,7 +107,7 @@ def state_of(
         votes: the stored votes.
         tallies: says whether the poll is final.
         now_ms: the cloud's time.
-        retention_days: how long after ``closes_at`` votes are kept; 0: for good.
+        retention_days: how long after ``closes_at`` votes are kept; 0: permanently.
 
     Raises:
         StoreUnavailable: a table can't be read at the moment.

@@ -111,7 +111,7 @@ class VoteTable(_Table):
 class PollKeyStore:
     """``results_api.receipts.FindKey`` on KMS and DynamoDB. Raises as ``TallyTable`` does."""
 
-    # A key that is disabled, or that is being deleted so that packs become anonymous for good.
+    # A key that is disabled, or that is being deleted so that packs become permanently anonymous.
     GONE = frozenset({"DisabledException", "KMSInvalidStateException", "NotFoundException"})
 
     def __init__(self, keys: PollKeys) -> None:

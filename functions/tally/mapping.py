@@ -104,7 +104,7 @@ class EventSourceMapping:
                         raise StoreUnavailable(f"CloudWatch has no answer for {name}: {result['StatusCode']}")
                     yield from zip(result["Timestamps"], result["Values"], strict=True)
 
-        return attempt(f"CloudWatch can't be asked for {name}", lambda: list(read()))
+        return attempt(f"CloudWatch can't be read for {name}", lambda: list(read()))
 
     @staticmethod
     def _known(setting: str) -> str:

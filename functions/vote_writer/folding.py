@@ -34,7 +34,7 @@ def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
     Args:
         accepted: a batch's accepted votes.
         retention_days: how long after its poll's ``closes_at`` a vote may be deleted (TTL, in whole
-            seconds of epoch time); 0 keeps it for good.
+            seconds of epoch time); 0 keeps it permanently.
     """
     ballots: dict[tuple[str, str], Ballot] = {}
     for vote, poll in accepted:

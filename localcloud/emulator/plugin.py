@@ -47,7 +47,7 @@ def stay_on_this_machine() -> None:
 
 
 @hooks.on_infra_start()
-def mend() -> None:
+def install_fixes() -> None:
     """Install the fixed stream, and a reader that behaves like Lambda's, before the first request."""
     from localemu.services.events.target import StatesTargetSender
     from localemu.services.scheduler import job_scheduler

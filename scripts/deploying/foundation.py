@@ -72,7 +72,7 @@ def place_of(layout: Layout, environment: str) -> StateBucket:
     if named and (other := re.search(r"-(\d{12})$", named)) and other[1] != account:
         raise UserError(
             f"{layout.shown(backend)} says that {environment} lives in account {other[1]}, and these credentials are "
-            f"for {account}: log in to the other one, or remove the line `bucket` to begin anew in this one"
+            f"for {account}: log in to the other one, or remove the line `bucket` to start again in this one"
         )
     bucket = named or f"tfstate-{project}-{environment}-{account}"
     return StateBucket(environment, project, account, region, bucket)

@@ -3,7 +3,7 @@
 From the user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Metric math
 syntax and functions": an expression has no value in a minute in which one of its metrics has none, or where it
 divides by nought; an alarm rings when M of the last N datapoints breach, where missing ones count as the alarm says.
-What the guide leaves open (older datapoints taken in the place of missing ones) does not occur in what the tests play.
+What the guide leaves open (older datapoints instead of missing ones) does not occur in these tests.
 """
 
 import ast

@@ -20,6 +20,6 @@ def commands() -> dict[str, str]:
 
 @cache
 def phony() -> frozenset[str]:
-    """Return every target that is no file and has a name of its own."""
+    """Return every target that is not a file and not a pattern."""
     names = " ".join(re.findall(r"^\.PHONY: (.+)$", text(), re.MULTILINE)).split()
     return frozenset(name for name in names if "$" not in name)

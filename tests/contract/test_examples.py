@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Parser, str]] = {
     "words for an event's duration": (seconds, "a while"),
     "an event file that is a list": (event_file, "[]"),
     "a step that does not divide a second": (lambda text: sizing._step({"step": float(text)}), "0.3"),
-    "a load test's host that is no address": (lambda text: refuse_bad_host("--host", text), "nonsense"),
+    "a load test's host that is not an address": (lambda text: refuse_bad_host("--host", text), "nonsense"),
     "a misspelt setting": (setting, "stream.shardcount"),
     "an unknown processor": (target_named, "mips"),
     "an unknown emulator": (lambda text: CloudSettings.from_environment({"EMULATOR": text}), "moto"),
@@ -210,7 +210,7 @@ def test_each_error_with_examples_has_a_case() -> None:
 
 
 def literals() -> Iterator[tuple[str, str]]:
-    """Yield every text in the source that is no docstring, with its place."""
+    """Yield every text in the source that is not a docstring, with its place."""
     for path, tree in sources().items():
         documented = {
             id(node.body[0].value)

@@ -261,7 +261,7 @@ TAKES: dict[str, set[str]] = {
         "wafv2:DisassociateWebACL",
         "apigateway:SetWebACL",
     },
-    # Lies in the state alone.
+    # It exists in the state only.
     "terraform_data": set(),
 }
 

@@ -18,6 +18,15 @@ RIDDLES_IN_CODE = (
     r"\b(some|any|every|no)body's\b",
     r"(?<!there )(?<!None )\b(is|are) none\b(?! (of|yet)\b)",
     r"\bcomes?[ _]again\b",
+    r"\b(is|are|was|were) told\b",
+    r"\blies? (beside|below|behind|in|apart)\b",
+    r"\bcan't be (said|asked|had)\b",
+    r"\b(for good|anew|mend(s|ed|ing)?)\b",
+    r"\bat the (least|highest)\b",
+    r"\b(that|it|which|this) (is|are) no (?!(longer|more|other|one|way|need)\b)[a-z]",
+    r"\bthere (is|are) to be\b",
+    r"\b(with|to|of|by|for) what (is|was|were|are) (asked|given|told|wanted)\b",
+    r"\bin the place of\b",
 )
 RIDDLES = (
     *RIDDLES_IN_CODE,

@@ -122,7 +122,7 @@ def test_a_call_to_aws_that_does_not_exist_is_found_out(command: str) -> None:
 
 
 def placeholders_filled(command: str) -> str:
-    """Return a command with something in the place of every `<placeholder>`."""
+    """Return a command with a value for every `<placeholder>`."""
     return re.sub(r"<[a-z ]+>", "anything", command)
 
 

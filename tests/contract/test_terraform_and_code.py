@@ -24,7 +24,7 @@ from voting.settings import (
 )
 from voting.tallies import HELD_LANES, HOLDERS
 
-# The variables of each function in the last release, with values as Terraform sets them. A release writes it anew.
+# The variables of each function in the last release, with values as Terraform sets them. A release writes it again.
 RELEASED = json.loads(Path(__file__).with_name("released_settings.json").read_text(encoding="utf-8"))
 
 FUNCTIONS: dict[str, type[FunctionSettings]] = {

@@ -1,7 +1,7 @@
 """From nothing to a platform and back with the pipeline's own roles: the local cloud refuses what they may not do.
 
-Takes some minutes, so it is no part of `make test`: `make test-pipeline`. What it needs of the cloud has a short form
-in `integration/localcloud`.
+It takes some minutes, so it is not part of `make test`: run `make test-pipeline`. `integration/localcloud` has a short
+form of its needs of the cloud.
 """
 
 import base64

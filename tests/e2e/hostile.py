@@ -62,7 +62,7 @@ class Attempt:
     ballots: tuple[Ballot, ...] = ()
 
 
-# Strings in the place of a poll, an option or a voter. Few of them may get through, and those are harmless as they are.
+# Strings for a poll, an option or a voter. Few of them are valid, and those are harmless.
 STRINGS: Sequence[str] = (
     "",
     " ",

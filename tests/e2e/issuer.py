@@ -18,7 +18,7 @@ CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 class IssuerAddress(NamedTuple):
-    """What the doors under test are told of the issuer."""
+    """The issuer's settings for the doors under test."""
 
     certificate_file: str
     url: str

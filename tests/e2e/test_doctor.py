@@ -37,7 +37,7 @@ def examined(deployment: Deployment) -> tuple[int, dict[str, tuple[str, str]]]:
 
 @contextmanager
 def failed_batch(deployment: Deployment) -> Iterator[None]:
-    """Let something lie in the writer's failure bucket."""
+    """Put an object into the writer's failure bucket."""
     s3, bucket, key = boto3.client("s3"), deployment.vote_writer_failure_bucket, "aws/lambda/batch"
     s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
     try:

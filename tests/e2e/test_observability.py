@@ -133,7 +133,7 @@ CONDITION = (
 
 
 def state_of_a_copy(alarm: dict[str, Any]) -> str:
-    """Return how an alarm is that looks at the same: made anew, it is evaluated at once, not minutes later."""
+    """Return the state of a copy of an alarm: a new alarm is evaluated immediately, not minutes later."""
     cloudwatch = boto3.client("cloudwatch")
     name = new_id("copy")
     cloudwatch.put_metric_alarm(AlarmName=name, **{key: alarm[key] for key in CONDITION if key in alarm})

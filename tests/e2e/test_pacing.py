@@ -67,7 +67,7 @@ def test_a_spike_is_stored_at_a_flat_rate_and_no_vote_is_lost(
 
     record_property("seconds of the spike", round(spike_seconds, 1))
     record_property("stored after seconds", [(round(s.answered - begun, 1), s.stored) for s in samples])
-    assert VOTES / spike_seconds > 2 * WRITES_PER_SECOND, "this is no spike"
+    assert VOTES / spike_seconds > 2 * WRITES_PER_SECOND, "the spike is too flat"
     # Never above the pace: in any stretch of time each lane sends its part of the rate and one call more.
     for first, earlier in enumerate(samples):
         for later in samples[first + 1 :]:

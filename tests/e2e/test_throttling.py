@@ -1,4 +1,4 @@
-"""Above the limits of stream and API: who is told to come back, and that nothing of theirs is counted meanwhile."""
+"""Above the limits of stream and API, clients get 429 with Retry-After, and refused votes are not counted."""
 
 import json
 from collections import Counter

@@ -59,7 +59,7 @@ def test_batches_are_listed_the_oldest_first_and_survive_every_edit_of_the_poll(
     assert desk.register.batches("board") == expected
     desk.polls.cancel("board", desk.now_ms + 60_000)
     assert desk.register.batches("board") == expected
-    # A reader that knows nothing of codes reads the poll all the same.
+    # A reader without support for codes can still read the poll.
     (read,) = [found for _, found in PollTable(desk.store.client, desk.store.polls).load(["board"])]
     assert read is not None
     assert (read.title, read.version) == ("Who leads now?", edited.version + 1)

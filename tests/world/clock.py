@@ -11,7 +11,7 @@ class Clock:
 
     def pass_time(self, duration_ms: float) -> None:
         """Let time pass."""
-        assert duration_ms >= 0, "time does not run backwards here; a skewed clock is its reader's affair"
+        assert duration_ms >= 0, "time does not run backwards here; a skew belongs to a reader's clock"
         self.now_ms += round(duration_ms)
 
     def skewed(self, skew_ms: int) -> "SkewedClock":

@@ -47,7 +47,7 @@ SCENARIOS = {
 class ClosingWorld(HostileWorld):
     """One schedule. Each certificate must equal the result of the whole history, whenever it was made."""
 
-    finals = 0  # how many results this process has seen certified before the trouble was over
+    finals = 0  # results that this process has seen certified before the faults ended
 
     @initialize(
         nature=st.builds(replace, natures, writer_factor=st.sampled_from([1, 2, 4])),
@@ -135,7 +135,7 @@ class ClosingWorld(HostileWorld):
             stuck = stuck and not tally.has_put_markers
             cloud.clock.pass_time(SETTLE_MS if happens.begins_ms > 0 else 1)
 
-    # This is what this world is for: chosen as seldom as each of the many other rules, it would show little.
+    # This world exists for this rule. Chosen as seldom as each of the many other rules, it would show little.
     a_tally_goes_on_again = a_tally_goes_on_once_more = a_tally_goes_on_still = a_tally_goes_on
     a_tally_goes_on_as_ever = a_tally_goes_on_at_last = a_tally_goes_on
 

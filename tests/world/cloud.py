@@ -125,7 +125,7 @@ class Cloud:
             ),
         }
 
-    # What comes in
+    # Input
 
     def vote(
         self, voter: str, poll_id: str, option: str, gap: int = 1, stamp_error_ms: int = 0
@@ -139,7 +139,7 @@ class Cloud:
         self.clock.pass_time(1)
         return self.stream.put(partition_key, data)
 
-    # What an operator does
+    # The operator
 
     def create_poll(
         self, poll_id: str, option_ids: Iterable[str], opens_after_ms: int, lasts_ms: int
@@ -213,7 +213,7 @@ class Cloud:
             )
         return self.tallies[poll_id]
 
-    # What happens to invocations
+    # Invocations
 
     def use_container(self, choice: int, skew_ms: int) -> None:
         """Choose the idle container of the next invocation (a new one if there are fewer)."""
@@ -368,13 +368,13 @@ class Cloud:
         self.broken = True
         raise Violation(what_happened) from cause
 
-    # How it ends
+    # The end
 
     def settle(self) -> None:
         """End all faults, and do everything that is left. Once, without faults, must be enough.
 
         Raises:
-            Violation: something fails although nothing is wrong any more.
+            Violation: something fails although all faults have ended.
         """
         zombies = [d for d in self.suspended if d.lane is None or d.lane.in_flight is not d]
         for delivery in [d for d in self.suspended if d not in zombies]:
@@ -389,12 +389,12 @@ class Cloud:
                 done = lanes[0].done
                 self.deliver(consumer, lanes[0], size=1_000)
                 if lanes[0].done == done or len(writer_failures) > given_up:
-                    self._break("a batch fails although nothing is wrong any more")
+                    self._break("a batch fails although all faults have ended")
         while writer_failures:
             before = len(writer_failures)
             self.redrive(0)
             if len(writer_failures) == before:
-                self._break("what is in the failure destination can't be redriven")
+                self._break("a batch in the failure destination can't be redriven")
         self._finish_tallies()
         if self.unprovable:
             self._recount()
@@ -405,8 +405,8 @@ class Cloud:
     def unprovable(self) -> bool:
         """Whether something happened that no drain proof covers. A recount must report it then.
 
-        Nothing documents whether Lambda goes on before a failed batch has landed, and whether lanes of a shard's
-        children wait for its own.
+        AWS does not document whether Lambda continues before a failed batch is written, and whether the lanes of a
+        shard's children wait for its own.
         """
         children_early = any(mapping.children_early for mapping in self.mappings.values())
         return children_early or self.mappings["writer"].failures.was_late
@@ -467,7 +467,7 @@ class Cloud:
     def _but_for_the_lost(
         self, stored: dict[Row, StoredVote], wanted: dict[Row, StoredVote]
     ) -> dict[Row, StoredVote]:
-        """Take the wanted vote for stored where a lost record explains what is: it was written in part, or not."""
+        """Accept a wrong stored vote if a lost record explains it: the record was written in part, or not at all."""
         lost = self.mappings["writer"].lost_records
         if not lost:
             return stored
@@ -500,12 +500,12 @@ class Cloud:
             if kind == FINAL and item["poll_id"]["S"] in self.cancelled:
                 continue
             if kind != "live":
-                raise Violation(f"nobody asked for this row: {item}")
+                raise Violation(f"no operator created this row: {item}")
             live[item["poll_id"]["S"], shard_id] = _live_row(item)
         return live
 
     def _check_finals(self, truth: Expected) -> None:
-        """Whenever it was certified: a final result is what the whole history comes to in the end."""
+        """A final result must match the whole history, at any time of its certificate."""
         held = self.database.tables[TALLIES].rows[HELD][HOLDERS]["M"]
         settled = {poll_id for poll_id, tally in self.tallies.items() if tally.certified or tally.cancelled}
         if settled & held.keys():
@@ -580,7 +580,7 @@ def _live_row(item: Item) -> LiveRow:
 def _check_telemetry(telemetry: RecordingTelemetry) -> None:
     for warning in telemetry.warnings:
         if any(private in warning for private in PRIVATE):
-            raise Violation("a log line tells of a ballot")
+            raise Violation("a log line contains a ballot")
     for counts in telemetry.counts:
         if counts.get(Metric.RECORDS_UNACCOUNTED):
             raise Violation(f"the metrics do not add up: {counts}")

@@ -85,7 +85,7 @@ class WriterContainer:
         database: the tables.
         now_ms: the container's clock.
         poll_cache_seconds: how long its poll cache remembers.
-        retention_days: how long votes are kept, 0 for good.
+        retention_days: how long votes are kept, 0: permanently.
         writes_per_second: the lane's pace, 0 for none.
         backwards: whether a round's calls are made in reverse order: threads promise none.
     """

@@ -1,8 +1,8 @@
 """A fake of boto3's DynamoDB client, for the few requests that this project makes.
 
-It tells the truth about what those requests do (tests/integration runs one suite against this and
-against an independent implementation), refuses every request whose form it does not know, and breaks
-on demand. Its error messages quote keys and values, as DynamoDB's may.
+It behaves like DynamoDB for these requests: tests/integration runs one suite against this and against an independent
+implementation. It refuses every request of an unknown form, and fails on demand. Its error messages quote keys and
+values, as DynamoDB's may.
 """
 
 import re
@@ -35,7 +35,7 @@ _HTTP_STATUS = defaultdict(lambda: 400, {"InternalServerError": 500})
 
 
 class ConditionalCheckFailedException(ClientError):
-    """What boto3 makes for an UpdateItem whose condition did not hold."""
+    """Boto3's error for an UpdateItem whose condition was not met."""
 
 
 def _error(code: str, operation: str, message: str, item: Item | None = None) -> ClientError:
@@ -185,7 +185,7 @@ class FakeClient:
         ConditionExpression: str | None = None,  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Value] | None = None,  # noqa: N803
     ) -> dict[str, Any]:
-        """Put a row in place of the one that was there, where the condition holds."""
+        """Replace a row if the condition is met."""
         fault = self._enter("PutItem", 1, [Item])
         if fault.throttled(1):
             self._refuse("ProvisionedThroughputExceededException", "PutItem", [Item])
@@ -256,12 +256,12 @@ class FakeClient:
         return answer
 
     def get_paginator(self, operation: str) -> "_Pages":
-        """Return what reads all pages of a query."""
+        """Return a reader of all pages of a query."""
         assert operation == "query", f"the fake does not paginate {operation}"
         return _Pages(self)
 
     def _read(self, table: str, *, consistent: bool) -> Mapping[Key, Item]:
-        """Return the rows: as they are, or as a replica that lags behind has them."""
+        """Return the rows, or those of a lagging replica."""
         if consistent:
             return self._database.tables[table].rows
         return self._database.tables[table].replica
@@ -285,7 +285,7 @@ class FakeClient:
         unprocessed = [dict(keys[position]) for position in throttled]
         self._leave(fault, "BatchGetItem")
         return {
-            # In another order than asked for: AWS promises none.
+            # In another order than requested: AWS promises none.
             "Responses": {name: rows[::-1]},
             "UnprocessedKeys": {name: {**request, "Keys": unprocessed}} if unprocessed else {},
         }
@@ -369,7 +369,7 @@ class FakeClient:
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: N803
         ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> dict[str, Any]:
-        """Set and add to attributes of one row, in one step, where the condition holds."""
+        """Set and add to attributes of one row, in one step, if the condition is met."""
         names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
         fault = self._enter("UpdateItem", 1, [Key, names, values])
         if fault.throttled(1):
@@ -397,7 +397,7 @@ class FakeClient:
         return answer
 
     def _enter(self, operation: str, size: int, quoted: Sequence[object]) -> Fault:
-        """Pass the gate; raise what keeps the call from being carried out."""
+        """Pass the gate; raise the fault that stops the call."""
         fault = self._gate(Call(operation, size))
         match fault:
             case Fault.CALL_THROTTLED:
@@ -413,7 +413,7 @@ class FakeClient:
         return fault
 
     def _leave(self, fault: Fault, operation: str) -> None:
-        """Raise what keeps the caller from learning that the call was carried out."""
+        """Raise the fault that hides the call's success from the caller."""
         match fault:
             case Fault.FAILS_AFTERWARDS:
                 self._refuse("InternalServerError", operation, [])
@@ -450,7 +450,7 @@ def _bound(plan: Insert | Update, parameters: Sequence[Value]) -> Item:
 def _conditions(
     plan: Update, parameters: Sequence[Value], key_names: tuple[str, ...]
 ) -> list[tuple[str, Value]]:
-    """Return what an UPDATE asks of the row besides its key: attribute and the limit that it is under."""
+    """Return an UPDATE's conditions on the row besides its key: attribute and upper limit."""
     values = parameters[len(plan.attributes) :]
     terms = zip(plan.terms, values, strict=True)
     return [(name, value) for (name, _operator), value in terms if name not in key_names]
@@ -476,7 +476,7 @@ def _holds(condition: str, row: Item | None, values: Mapping[str, Value]) -> boo
 
 
 def _projected(row: Item, expression: str | None, names: Mapping[str, str]) -> Item:
-    """Return the attributes that a projection asks for; all of them without one."""
+    """Return the attributes in a projection; all of them without one."""
     if expression is None:
         return dict(row)
     wanted = [names.get(part, part) for part in expression.split(", ")]

@@ -1,4 +1,4 @@
-"""What can go wrong at one call of a table, by name."""
+"""The faults of one call of a table, by name."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Fault(Enum):
-    """What happens to a call. The comment says whether the table carried it out."""
+    """The outcome of a call. The comment says whether the table carried it out."""
 
     NONE = auto()  # carried out
     SLOW = auto()  # carried out, but it takes all of the invocation's time
@@ -35,7 +35,7 @@ class Fault(Enum):
 
 
 class Call(NamedTuple):
-    """A call that somebody is about to make."""
+    """A call that is about to happen."""
 
     operation: str
     size: int  # statements, keys or 1

@@ -1,7 +1,7 @@
-"""Schedules of trouble: what may happen to votes between the front door and the tables, as named rules.
+"""Schedules of faults: the possible events between the front door and the tables, as named rules.
 
-A schedule is a sequence of rules that hypothesis chooses and, should a promise break, shortens. When a
-schedule is over, all trouble ends, what is left is done, and every result has to be the model's.
+A schedule is a sequence of rules. Hypothesis chooses it and, if a promise breaks, shortens it. After a schedule all
+faults end, the remaining work is done, and every result has to be the model's.
 """
 
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ BALLOTS = [
 ]
 
 HOUR_MS = 3_600_000
-NEAR_MS = 15_000  # an edge farther off is left alone: past the closing time, nothing much can happen
+NEAR_MS = 15_000  # edges that are farther away are ignored: after the closing time little can happen
 
 FEW = 3  # of the races, those with few faults have none: most often the race itself is the trouble
 
@@ -107,7 +107,7 @@ class HostileWorld(RuleBasedStateMachine):
             self.cloud.create_poll(poll_id, OPTIONS, opens_after_ms=0, lasts_ms=HOUR_MS)
         self.cloud.clock.pass_time(later_ms)
 
-    # Votes, and what is no vote
+    # Votes and invalid records
 
     @rule(ballots=ballots, gap=st.integers(1, 3))
     def votes_arrive(self, ballots: list[tuple[str, str, str]], gap: int) -> None:
@@ -166,7 +166,7 @@ class HostileWorld(RuleBasedStateMachine):
         self.cloud.vote(voter, poll_id, second)
         self.cloud.vote(*waits)
 
-    # What an operator does
+    # The operator
 
     @precondition(lambda self: len(self.cloud.polls) < len(POLLS))
     @rule(
@@ -184,7 +184,7 @@ class HostileWorld(RuleBasedStateMachine):
         lasts_ms: int,
         pause_ms: int,
     ) -> None:
-        """Consumers that have found it unknown have to notice, for the votes that it exists for."""
+        """Consumers that have cached it as unknown have to notice, for votes after its announcement."""
         poll_id = POLLS[len(self.cloud.polls)]
         self._vote_for(poll_id, early)
         self.all_goes_well_for_a_while(size=100)
@@ -296,7 +296,7 @@ class HostileWorld(RuleBasedStateMachine):
         bisect_at: int,
         only_writes: bool,
     ) -> None:
-        """Before they are carried out or after it, for a moment or until somebody mends a permission."""
+        """Before or after their execution, for a moment or until an operator restores a permission."""
         self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at, only_writes=only_writes)
 
     @rule(
@@ -382,7 +382,7 @@ class HostileWorld(RuleBasedStateMachine):
         zombie_moves: list[bool],
         faults: list[Fault],
     ) -> None:
-        """Both have records that are done already and records that are not, in different cuts, call by call."""
+        """Both have finished and unfinished records, in different cuts, call by call."""
         cloud, mapping = self.cloud, self.cloud.mappings[consumer]
         lanes = [one for one in mapping.lanes() if one.in_flight is None and one.records()]
         if not lanes:
@@ -411,7 +411,7 @@ class HostileWorld(RuleBasedStateMachine):
 
     @rule(consumer=consumers, lane=any_index, back=st.sampled_from([0, 1, 2, 5, 1_000]))
     def a_poller_restarts(self, consumer: str, lane: int, back: int) -> None:
-        """It reads again from an earlier point, cutting other batches; who is under way is forgotten."""
+        """It reads again from an earlier point with other cuts, and forgets running invocations."""
         if lanes := self.cloud.mappings[consumer].lanes():
             self.cloud.mappings[consumer].restart(lanes[lane % len(lanes)], back)
 
@@ -419,7 +419,7 @@ class HostileWorld(RuleBasedStateMachine):
         lane=any_index, size=batch_sizes, delivery=st.sampled_from(["lands", "lands", "lands late", "fails"])
     )
     def a_batch_grows_too_old(self, lane: int, size: int, delivery: str) -> None:
-        """The writer's mapping lets go of it; the aggregator's never does. Its delivery may fail: then it is gone."""
+        """The writer's mapping gives it up; the aggregator's never does. If its delivery fails, it is lost."""
         writer = self.cloud.mappings["writer"]
         writer.destination_works = delivery != "fails" or not self.breaks_the_drain
         writer.destination_is_slow = delivery == "lands late" and self.breaks_the_drain
@@ -451,7 +451,7 @@ class HostileWorld(RuleBasedStateMachine):
         self.cloud.lose_container(consumer, which)
 
     def teardown(self) -> None:
-        """Let all trouble end, and compare."""
+        """End all faults, and compare."""
         try:
             if not self.cloud.broken:
                 self.cloud.settle()

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from world.faults import Call, Fault, FunctionStopped
 
-# Both are by the invocation's own watch: a hanging call takes none of it. So a zombie does not notice
-# that it should have ended long ago, which is the worst that it can do.
+# Both count the invocation's own time: a hanging call takes none of it. So a zombie does not notice that it should have
+# ended long ago, which is the worst case.
 CALL_MS = 5
 SLOW_CALL_MS = 20_000
 TIME_FOR_CALLS_MS = 20_000
@@ -54,7 +54,7 @@ class Invocation:
     def __init__(self, let_time_pass: Callable[[float], None]) -> None:
         self.outcome: Outcome | None = None
         self.waits_at: Call | None = None  # the call that it is about to make
-        self.permission_lost = False  # whether a PERMISSION_LOST has hit it: it may then fail for good
+        self.permission_lost = False  # whether a PERMISSION_LOST has hit it: it may then fail permanently
         self._let_time_pass = let_time_pass
         self._used_ms = 0.0
         self._to_code: SimpleQueue[Fault] = SimpleQueue()
@@ -99,7 +99,7 @@ class Invocation:
         self._wait()
 
     def stop(self) -> None:
-        """End it at once, as Lambda does with what runs too long."""
+        """End it immediately, as Lambda does after a timeout."""
         while not self.ended:
             self.step(Fault.FUNCTION_ENDS_BEFORE)
         assert self.outcome is not None

@@ -1,8 +1,8 @@
 """Lambda's event source mapping: reads a stream's shards in order, in batches, at least once.
 
-What it may do, it does when a test says so: cut batches anywhere, run lanes of a shard in parallel, start
-again from an earlier point with other cuts, halve a batch that failed, give up on one that failed too
-often or has grown too old, and take an invocation for dead that is not.
+A test triggers everything that it may do: cut batches anywhere, run lanes of a shard in parallel, start again from an
+earlier point with other cuts, halve a failed batch, give up a batch that failed too often or is too old, and treat a
+running invocation as dead.
 """
 
 import json
@@ -31,7 +31,7 @@ class Lane:
     shard: Shard
     number: int
     factor: int
-    done: int = 0  # this many of the lane's records are settled, for good or until the poller restarts
+    done: int = 0  # number of the lane's settled records, until the poller restarts
     waiting: list[Batch] = field(default_factory=list)  # cut before, failed, to be tried again in order
     in_flight: "Delivery | None" = None
 
@@ -68,9 +68,9 @@ class Delivery:
 
 
 class FailureDestination:
-    """The bucket for what outlived its retries. Each object keeps the whole event as ``payload``.
+    """The bucket of failed batches. Each object keeps the whole event as ``payload``.
 
-    ``late``: objects that are on their way, minutes after the shard went on.
+    ``late``: objects that are written minutes after the shard continued.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class FailureDestination:
         self.was_late = False
 
     def land(self) -> None:
-        """Let what is late arrive."""
+        """Write the late objects."""
         self.objects += self.late
         self.late.clear()
 
@@ -129,7 +129,7 @@ class EventSourceMapping:
         self._lanes: dict[str, list[Lane]] = {}
         self.children_early = False  # whether it reads shards whose parents are not at their end
         self.failures = FailureDestination()
-        # Whether the failure destination takes what is given up; else it is lost.
+        # Whether the failure destination accepts batches; else they are lost.
         self.destination_works = True
         self.destination_is_slow = False
         self.lost_records: list[StreamRecord] = []
@@ -144,7 +144,7 @@ class EventSourceMapping:
 
     @property
     def gives_up(self) -> bool:
-        """Whether it lets go of batches that keep failing."""
+        """Whether it gives up batches that keep failing."""
         return self._maximum_retry_attempts is not None
 
     def lanes(self) -> list[Lane]:
@@ -164,9 +164,9 @@ class EventSourceMapping:
         return lanes is not None and all(lane.at_end for lane in lanes)
 
     def change_factor(self, factor: int) -> None:
-        """Read on in other lanes from each shard's first record that is not settled; who is under way lives on.
+        """Continue in other lanes from each shard's first unsettled record; running invocations live on.
 
-        Nothing documents what happens then. So a key's records may be under way in an old lane and in a new one.
+        AWS does not document this. So a key's records may be in progress in an old lane and in a new one.
         """
         self._factor = factor
         self.factor_changes += 1
@@ -202,7 +202,7 @@ class EventSourceMapping:
         lane, outcome = delivery.lane, delivery.invocation.outcome
         assert outcome is not None
         if lane is None or lane.in_flight is not delivery:
-            return  # nobody listens to a zombie
+            return  # the mapping ignores zombies
         lane.in_flight = None
         done = settled_records(delivery.batch, outcome)
         lane.done += done

@@ -1,4 +1,4 @@
-"""What writes cost, as the store itself reports it."""
+"""The cost of writes, as the store itself reports it."""
 
 from typing import TYPE_CHECKING, Any, cast
 

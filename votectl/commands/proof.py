@@ -38,7 +38,7 @@ def tally(
         bool,
         typer.Option(
             "--acknowledge-dropped",
-            help="Certify although records were lost: the certificate then says so, with --by and --reason.",
+            help="Certify although records were lost: the certificate then records it, with --by and --reason.",
         ),
     ] = False,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who acknowledges.")] = "",

@@ -40,7 +40,7 @@ class Planner:
         self.write_share = assumed("write share of the table", 0.8, "", why)
         # Votes arrive at random, and a small crowd votes at once: four deviations of a Poisson rate.
         spare = assumed("spare rate", 1.25, "", "a vote refused at the front door is lost")
-        self.together = assumed("votes at once", 20, "votes", "a class that is told to vote now does so")
+        self.together = assumed("votes at once", 20, "votes", "a class votes when its teacher says so")
         peak = self.demand["peak"]
         self.crest = derived("highest second", "votes/s", peak * spare + 4 * sqrt(peak) + self.together)
         # Of the bare event: a shard's limit does not depend on the deployment.

@@ -149,8 +149,8 @@ locals {
       }
       "votes-at-risk-${replace(name, "_", "-")}" = {
         section   = "votes-at-risk"
-        means     = "Records are ${var.settings.risk_percent} % of the way to ${local.seconds_to_live[name]} s, when ${name == "vote_aggregator" ? "the stream forgets them and live results lack them for good" : "they are given up (failure bucket) or forgotten by the stream"}."
-        first     = "Raise stream.retention_hours and apply: that buys time at once. Then mend ${name}."
+        means     = "Records are ${var.settings.risk_percent} % of the way to ${local.seconds_to_live[name]} s, when ${name == "vote_aggregator" ? "the stream deletes them and live results lack them permanently" : "they are given up (failure bucket) or forgotten by the stream"}."
+        first     = "Raise stream.retention_hours and apply: that buys time at once. Then repair ${name}."
         metrics   = { age = { namespace = "AWS/Lambda", name = "IteratorAge", dimensions = { FunctionName = var.functions[name].function_name }, stat = "Maximum" } }
         threshold = var.settings.risk_percent / 100 * local.seconds_to_live[name] * 1000
       }
@@ -170,8 +170,8 @@ locals {
       # S3 counts a bucket's objects once a day. The mapping counts each batch as it writes it.
       "batches-given-up-${replace(name, "_", "-")}" = {
         section = "batches-given-up"
-        means   = "${name} has given up on records; they lie in ${consumer.failure_bucket_name}."
-        first   = "Mend the cause, then: votectl redrive --environment ${var.environment}"
+        means   = "${name} has given up records; they are in ${consumer.failure_bucket_name}."
+        first   = "Repair the cause, then: votectl redrive --environment ${var.environment}"
         metrics = { records = { namespace = "AWS/Lambda", name = "OnFailureDestinationDeliveredEventCount", dimensions = { EventSourceMappingUUID = consumer.event_source_mapping_id }, stat = "Sum" } }
       }
       # Dropped counts records that Lambda gave up and could not write to the failure bucket.

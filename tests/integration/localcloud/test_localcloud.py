@@ -31,7 +31,7 @@ from botocore.exceptions import ClientError
 from localcloud.emulator.mapping_metrics import DIMENSION, NAMESPACE, MappingMetric
 from localcloud.processes import identify, is_port_free, wait_until
 
-# Writes what it was given; takes its time, fails on poison and reports what it is told to report.
+# Writes its event; sleeps, fails on poison and reports failed records as its event says.
 HANDLER = """
 import base64, json, os, time
 import boto3

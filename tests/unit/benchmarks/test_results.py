@@ -1,4 +1,4 @@
-"""What is kept and what is told."""
+"""Results as JSON, and as a report."""
 
 from pathlib import Path
 

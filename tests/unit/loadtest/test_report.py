@@ -1,4 +1,4 @@
-"""What a run is told as."""
+"""The reports of a run."""
 
 import json
 import re

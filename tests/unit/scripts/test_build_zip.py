@@ -1,4 +1,4 @@
-"""The archives: what is in them, that their bytes repeat, and when they are built anew."""
+"""The archives: their content, their repeatable bytes, and when they are rebuilt."""
 
 import base64
 import hashlib

@@ -61,11 +61,11 @@ def test_python_takes_it_for_its_source_whatever_the_date(
     loader = importlib.machinery.SourceFileLoader("core.rules", str(source))
 
     # A source that does not even compile shows that it was not looked at.
-    source.write_text("this is no Python")
+    source.write_text("not Python")
     code = loader.get_code("core.rules")
 
     assert code is not None
-    assert code.co_filename == str(source)  # mended: a traceback names the file where it really is
+    assert code.co_filename == str(source)  # corrected: a traceback names the real file
 
 
 def test_its_header_says_by_hash_unchecked_and_of_which_source() -> None:

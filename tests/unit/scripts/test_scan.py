@@ -16,7 +16,7 @@ EXEMPTION = Exemption("CKV_AWS_1", "the house has no door, only a window", "door
 
 
 def play(path: Path, printed: str, code: int = 1) -> None:
-    """Put a program in a tool's place that prints what it was told to."""
+    """Replace a tool by a program that prints a given text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!{sys.executable}\nimport sys\nsys.stdout.write({printed!r})\nsys.exit({code})\n")
     path.chmod(0o755)

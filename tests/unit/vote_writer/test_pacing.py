@@ -35,7 +35,7 @@ class Time:
 
 
 class Table:
-    """Remembers when how many statements came, and answers what it is told to; then that they are written."""
+    """Records the time and number of statements. It gives the prepared answers, and then "written"."""
 
     def __init__(self, time: Time, answers: list[WriteOutcome] | None = None, call_ms: float = 0) -> None:
         self.sent: list[tuple[float, int]] = []

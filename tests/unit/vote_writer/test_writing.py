@@ -274,7 +274,7 @@ def test_memory_is_not_trusted_when_the_clock_was_put_back(
 def test_an_emptied_table_is_filled_again_by_a_replay(
     recent: RecentVersions, time: Time, ballot: MakeBallot
 ) -> None:
-    """What was known before must not come back to life with the first vote that is written anew."""
+    """An expired version must not become valid again with the next written vote."""
     rewrite(recent, time, ballot(version=9), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS
     time.limit_ms += RecentVersions.TRUSTED_MS

@@ -137,7 +137,7 @@ def test_voters_are_counted_each_minute_from_the_opening_on(deployment: Deployme
 
 
 def test_a_poll_that_has_opened_is_counted_at_once(deployment: Deployment) -> None:
-    """The scheduler refuses a start that lies behind."""
+    """The scheduler refuses a start in the past."""
     scheduler = Scheduler()
     Schedules(deployment, scheduler, lambda: POLL.opens_at).set(POLL)
     assert "StartDate" not in scheduler.schedules["unique-counts", "finale"]

@@ -111,10 +111,10 @@ def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
     assert {row["counted_at"] for row in rows} == {"2023-11-14T22:13:20.000Z"}
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(1, False), (3, True)])
-def test_a_tally_that_does_not_start_says_what_to_do(tables: Tables, minutes: int, told: bool) -> None:
+@pytest.mark.parametrize(("minutes", "expected"), [(1, False), (3, True)])
+def test_a_tally_that_does_not_start_says_what_to_do(tables: Tables, minutes: int, expected: bool) -> None:
     poll = a_poll()
     now = poll.closes_at + minutes * 60_000
     console = PlainConsole(width=140, record=True, file=io.StringIO())
     console.print(as_picture(result_of(poll, tables, now), now))
-    assert ("start the tally with `votectl tally poll-1`" in console.export_text()) is told
+    assert ("start the tally with `votectl tally poll-1`" in console.export_text()) is expected

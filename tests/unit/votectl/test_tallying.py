@@ -13,7 +13,7 @@ type Row = dict[str, Any]
 
 
 class StepFunctions:
-    """Executions by ARN: input and, in turn, what is told of each."""
+    """Executions by ARN: input and, in turn, the answers about each."""
 
     def __init__(self, **executions: list[Row]) -> None:
         self.executions = executions

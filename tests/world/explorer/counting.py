@@ -32,7 +32,7 @@ FOREVER_MS = 3_600_000
 
 @dataclass(frozen=True)
 class CountingScope:
-    """What a small world of the unique counter consists of. Its table returns one vote per page.
+    """The parts of a small world of the unique counter. Its table returns one vote per page.
 
     Attributes:
         ballots: votes, each stored at any moment.
@@ -54,7 +54,7 @@ class CountingScope:
 
 
 class Pass(NamedTuple):
-    """An invocation under way: which one it is, what its calls were answered, and the call that it waits at."""
+    """A running invocation: its number, the answers to its calls, and the call that it waits at."""
 
     number: int
     answers: tuple[Answer, ...] = ()
@@ -97,7 +97,7 @@ class CountingWorld:
         return CountingState(START_MS, to_store, (), {}, {}, (), 0, scope.waits, scope.faults_at_most)
 
     def key(self, state: CountingState) -> Hashable:
-        """Return what tells one state from another."""
+        """Return the key of a state."""
         return (
             state.now_ms,
             state.to_store,
@@ -113,7 +113,7 @@ class CountingWorld:
         return self._code.numbers.of_object(one, lambda one: (one.number, repr(one.answers), repr(one.call)))
 
     def steps(self, state: CountingState) -> Iterator[tuple[str, CountingState | Broken]]:
-        """Yield what may happen next."""
+        """Yield the possible next steps."""
         for label, move in self._moves(state):
             try:
                 yield label, self._seen(move())
@@ -211,7 +211,7 @@ class CountingWorld:
     # Promises
 
     def _seen(self, state: CountingState) -> CountingState:
-        """Let a viewer read; hold that against all reads before, and against what is stored."""
+        """Let a viewer read; compare the result with all earlier reads, and with the stored votes."""
         counts = self._counts(state.tallies)
         voters, counted_at = state.shown
         if counts is None:

@@ -1,4 +1,4 @@
-"""The promises of a small world: what is settled equals what the model says."""
+"""The promises of a small world: settled parts equal the model's results."""
 
 from collections import Counter
 from typing import Any
@@ -53,7 +53,7 @@ class Promises:
         _compare("the recount", self._certified(state, entry), self._votes(state))
         contradicts = Final.from_row(state.tallies[POLL, entry]).contradicts is not None
         differs = self._certified(state, FINAL) != self._votes(state)
-        _compare("what the recount says of the certificate: contradicted", contradicts, differs)
+        _compare("the recount contradicts the certificate", contradicts, differs)
 
     def _certified(self, state: State, entry: str) -> dict[str, int]:
         return dict(+Counter(Final.from_row(state.tallies[POLL, entry]).votes))

@@ -14,7 +14,7 @@ CLOSES_MS = START_MS + 60_000
 
 WRITER, AGGREGATOR = "writer", "aggregator"
 
-# What a call of a function meets, by name: the fault, and whether the invocation's time is up afterwards.
+# The faults of a function's calls, by name, and whether the invocation's time is up afterwards.
 CALL_FAULTS = {
     "throttled": (Fault.CALL_THROTTLED, False),
     "throttled until the time is up": (Fault.CALL_THROTTLED, True),
@@ -23,7 +23,7 @@ CALL_FAULTS = {
     "carried out, answer lost": (Fault.FAILS_AFTERWARDS, False),
     "carried out, answer lost, time up": (Fault.RESPONSE_LOST, True),
 }
-# What else AWS does not rule out. Each use of any of these, too, is one fault.
+# Further events that AWS does not rule out. Each use of these is one fault, too.
 DEAD = "is taken for dead and lives on"
 RESTART = "is read again from an earlier record"
 GIVEN_UP = "gives up on a batch"

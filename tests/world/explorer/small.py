@@ -107,7 +107,7 @@ class SmallWorld:
         )
 
     def steps(self, state: State) -> Iterator[tuple[str, State | Broken]]:
-        """Yield what may happen next."""
+        """Yield the possible next steps."""
         self._code.now_ms = state.now_ms
         for label, step in self._moves(state):
             try:
@@ -115,7 +115,7 @@ class SmallWorld:
             except Broken as error:
                 yield label, error
 
-    # What may happen
+    # Possible steps
 
     def _moves(self, state: State) -> Iterator[Move]:
         yield from self._puts(state)
@@ -321,7 +321,7 @@ class SmallWorld:
         """Redrive a failed batch with the writer's code, in one step: it stops no other consumer."""
         state, went = self._whole_run(state, WRITER, records)
         if settled_records(Batch(list(records)), went.outcome) < len(records):
-            raise Broken("what is in the failure destination can't be redriven")
+            raise Broken("a batch in the failure destination can't be redriven")
         return state.then(bucket=_without(state.bucket, number))
 
     # The tally

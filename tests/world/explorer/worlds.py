@@ -42,7 +42,7 @@ STAMPED = (
     Ballot(OTHER, "choice-a"),
 )
 
-# A record that is malformed, one for a poll that there is not, and one from before the poll was announced.
+# A malformed record, one for an unknown poll, and one from before the poll was announced.
 NO_VOTES = (
     Ballot(ONE, ""),
     Ballot(ONE, "choice-a", poll_id="poll-9"),
@@ -58,7 +58,7 @@ IN_TIME_BY_THE_STREAM = (Ballot(ONE, "choice-a"), Ballot(OTHER, "choice-b", late
 # Sequence numbers from here on get longer by a digit after the first record. Emulators have such numbers.
 A_DIGIT_MORE_SOON = 10**55 - 2
 
-# What `make explore` explores, by name.
+# The worlds of `make explore`, by name.
 WORLDS: dict[str, Scope | CountingScope] = {
     "writer: 2 voters, 3 votes, 2 lanes": Scope(
         THREE, factor=2, faults=(*THROTTLED, *LOST_ANSWERS, DEAD, RESTART)
@@ -80,7 +80,7 @@ WORLDS: dict[str, Scope | CountingScope] = {
         begins_ms=CLOSES_MS,
         faults=(*THROTTLED, *LOST_ANSWERS, DEAD, RESTART, DUPLICATE, GIVEN_UP),
     ),
-    "aggregator: 3 records that are no votes": Scope(
+    "aggregator: 3 invalid records": Scope(
         NO_VOTES, (AGGREGATOR,), batch=3, faults=(*LOST_ANSWERS, DEAD, RESTART)
     ),
     "aggregator: 1 reshard": Scope(
@@ -119,7 +119,7 @@ WORLDS: dict[str, Scope | CountingScope] = {
     "tally: lanes change": Scope(TWO, BOTH, at_once=BOTH, tally=True, faults=(LANES, RESTART)),
 }
 
-# What `make test` explores: how many faults in which worlds.
+# The worlds of `make test`, with their number of faults.
 SHORT: dict[str, int | None] = {
     "writer: 2 voters, 3 votes, 2 lanes": 1,
     "writer: lanes change": 1,
@@ -154,11 +154,11 @@ FINDS: dict[str, tuple[str, int]] = {
     "the-whole-batch-is-added-behind-what-was-seen": ("aggregator: 3 votes around the end", 1),
     "the-rest-of-a-batch-is-dropped-where-the-row-has-moved": ("aggregator: 3 votes around the end", 1),
     "all-shards-share-a-live-row": ("aggregator: 1 reshard", 0),
-    "votes-for-unknown-polls-are-counted-under-invented-ids": ("aggregator: 3 records that are no votes", 0),
-    "malformed-records-are-skipped-without-a-count": ("aggregator: 3 records that are no votes", 0),
-    "poison-is-raised": ("aggregator: 3 records that are no votes", 0),
+    "votes-for-unknown-polls-are-counted-under-invented-ids": ("aggregator: 3 invalid records", 0),
+    "malformed-records-are-skipped-without-a-count": ("aggregator: 3 invalid records", 0),
+    "poison-is-raised": ("aggregator: 3 invalid records", 0),
     "votes-are-judged-by-the-time-of-processing": ("aggregator: 3 votes around the end", 0),
-    "the-announcement-is-ignored": ("aggregator: 3 records that are no votes", 0),
+    "the-announcement-is-ignored": ("aggregator: 3 invalid records", 0),
     "a-vote-at-the-closing-time-counts": ("aggregator: 3 votes around the end", 0),
     "the-aggregator-runs-in-parallel-lanes": ("aggregator: 3 votes around the end", 0),
     "the-aggregator-gives-up-on-a-batch": ("aggregator: 3 votes around the end", 1),
@@ -205,9 +205,9 @@ UNFIT = {
 
 
 def searched(defects: Collection[str]) -> list[str]:
-    """Return those of the defects that random schedules search for.
+    """Return the defects that random schedules search for.
 
-    `make test` leaves to the explorer what it finds. `make soak` and `make defects` search for each of them.
+    In `make test` the explorer searches for those that it can find. `make soak` and `make defects` search for all.
     """
     soaking = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
     return [name for name in defects if soaking or name in UNFIT]

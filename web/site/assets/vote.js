@@ -27,7 +27,7 @@ async function main() {
   }
   if (['cognito', 'oidc'].includes(mode())) {
     signing = await import('./signin.js');
-    // The address names the poll again: read it anew.
+    // The address names the poll again: read it again.
     if (await signing.finish()) return location.reload();
     if (signing.failed()) notice = 'sign_in_failed';
   }

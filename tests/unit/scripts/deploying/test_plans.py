@@ -1,4 +1,4 @@
-"""What is told of a plan, and what never is."""
+"""Descriptions of a plan, without secrets."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ FINGERPRINT = TerraformPlan.of(RESIZED).fingerprint
 
 
 class Told:
-    """A GitHub that remembers what it was told."""
+    """A GitHub that records its requests."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
