@@ -24,7 +24,7 @@ run "a_tally_that_waits_for_lost_records_names_its_poll_and_goes_on_waiting" {
       { Variable = "$.tells_on_call", IsPresent = true },
       { Variable = "$.tells_on_call", BooleanEquals = true },
     ]
-    error_message = "The function says when on-call is told; one of an older release does not."
+    error_message = "The function decides when an alarm pages on-call; one of an older release does not."
   }
 
   assert {
@@ -75,6 +75,6 @@ run "without_alarms_nobody_is_told" {
 
   assert {
     condition     = !strcontains(aws_sfn_state_machine.this.definition, "TellOnCall") && !strcontains(output.state_machine_policy_json, "sns:Publish")
-    error_message = "alarms_enabled = false means that nobody is told."
+    error_message = "With alarms_enabled = false the tally must not page on-call."
   }
 }
