@@ -64,8 +64,8 @@ class RunPoll(_RunModel):
 class Scenario(_RunModel):
     """A plan with its polls. The first poll is open for the whole run, the others may close during it.
 
-    ``quiet_ms``: for so long before and after a poll's end nobody votes in it, because a sender can't know to the
-    millisecond when a vote arrives. A vote that is under way then is uncertain.
+    ``quiet_ms``: the time before and after a poll's end in which nobody votes in it, because a sender can't know to the
+    millisecond when a vote arrives. A vote in progress at the end is uncertain.
     """
 
     plan: Plan

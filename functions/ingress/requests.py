@@ -1,4 +1,4 @@
-"""The core: what a request asks to store, or why it is refused.
+"""The core: turns a request into a call of Kinesis, or refuses it.
 
 Requests come in payload format 2.0, which HTTP APIs and function URLs share. Records are built from matched
 values only, as the REST door's template builds them, so no body can smuggle a field into a record.

@@ -14,7 +14,7 @@ from loadtest.verification import Observed
 from scripts import api_page
 from scripts.bootstrap.layout import HERE
 
-# Fixtures: a run, and a platform that did everything right.
+# Fixtures: a run, and a correct platform.
 from unit.loadtest.conftest import answers, plan, platform, scenario
 from unit.loadtest.test_report import report, report_on, tampered
 from web.conftest import Visitor

@@ -24,7 +24,7 @@ ATTEMPTS = 12
 class PackStore:
     """The tables and keys of one deployment."""
 
-    # Any: the stubs for KMS are not installed; it is four calls.
+    # Any: the stubs for KMS are not installed.
     def __init__(
         self, deployment: Deployment, dynamodb: "DynamoDBClient | None" = None, kms: Any = None
     ) -> None:

@@ -5,10 +5,6 @@ mock_provider "aws" {
 }
 
 variables {
-  name_prefix        = "votestream-test"
-  count_concurrency  = 8
-  function_arn       = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-tally"
-  tallies_table_name = "votestream-test-tallies"
   alarms_topic = {
     arn         = "arn:aws:sns:eu-west-1:111122223333:votestream-test-alarms"
     kms_key     = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
