@@ -1,6 +1,8 @@
 """The screen in the hall."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
+
+import pytest
 
 from web.conftest import Visitor
 from web.platform import POLL
@@ -19,6 +21,38 @@ def test_board_follows_the_votes_every_second(visitor: Visitor) -> None:
         page.locator("tbody tr").nth(3).evaluate("row => getComputedStyle(row).getPropertyValue('--share')")
     )
     assert width == "0.24685"
+
+
+@pytest.mark.parametrize(
+    ("title", "labels"),
+    [
+        pytest.param("W" * 200, ("W" * 200, "x y " * 50), id="longest-texts"),
+        pytest.param(
+            "Which of these songs should open the second half of the show? " * 3, ("Ada", "Grace"), id="title"
+        ),
+        pytest.param("Who wins?", tuple(f"Option {number}" for number in range(30)), id="many-options"),
+    ],
+)
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720)], ids=["full-hd", "projector"])
+def test_no_part_of_the_screen_covers_another(
+    visitor: Visitor, title: str, labels: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    visitor.platform.set_poll(title=title, labels=labels)
+    page = visitor.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    visitor.open("board")
+    page.locator(".results").wait_for()
+    boxes = {part: page.locator(part).bounding_box() for part in ("header", "h1", ".until", ".bars", "aside")}
+    for (one, a), (other, b) in combinations(boxes.items(), 2):
+        assert a
+        assert b
+        apart = (
+            a["x"] + a["width"] <= b["x"] + 1
+            or b["x"] + b["width"] <= a["x"] + 1
+            or a["y"] + a["height"] <= b["y"] + 1
+            or b["y"] + b["height"] <= a["y"] + 1
+        )
+        assert apart, f"{one} and {other} overlap"
 
 
 def test_board_shows_where_to_vote(visitor: Visitor) -> None:

@@ -60,7 +60,7 @@ function fail(text) {
 function body() {
   if (problem) return html`<div class="stage"><h1 class="big">${t(problem)}</h1></div>`;
   const status = statusOf(poll, results);
-  return html`<div class="head"><h1><bdi dir="auto">${poll.title}</bdi></h1>${timing(status)}</div>
+  return html`<div class="head"><h1 class=${poll.title.length > 60 ? 'long' : ''}><bdi dir="auto">${poll.title}</bdi></h1>${timing(status)}</div>
     <div class="stage"><div class="bars">${middle(status)}</div>${when(!overlay && ['scheduled', 'open'].includes(status) && config.identity?.mode !== 'iam', () => invitation(status))}</div>`;
 }
 
