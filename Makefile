@@ -134,8 +134,8 @@ check: $(VENV) ## Check style, types, import layers and quick unit tests: run it
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(LAYERS)
-	@$(BIN)/mypy
-	@$(BIN)/pytest -n auto --dist loadfile -q -m "not slow" tests/unit $(ARGS)
+	@$(BIN)/mypy & types=$$!; result=0; \
+		$(BIN)/pytest -n auto --dist loadfile -q -m "not slow" tests/unit $(ARGS) || result=$$?; wait $$types && exit $$result
 
 .PHONY: format
 format: $(VENV) ## Rewrite Python and Terraform files in their standard form
@@ -179,7 +179,7 @@ test-python: $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp ## Run unit, pro
 
 .PHONY: test-web
 test-web: $(VENV) ## Test every page in a real browser, and write screenshots to .state/screenshots
-	@$(BIN)/pytest -n 2 --dist worksteal tests/web $(ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal tests/web $(ARGS)
 
 .PHONY: test-infra
 test-infra: ## Validate and test the Terraform root and each module, without a cloud

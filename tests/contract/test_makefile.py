@@ -37,7 +37,7 @@ def test_pre_commit_runs_the_tools_of_make_check() -> None:
     recipe = re.search(r"^check: .*\n((?:\t.*\n)+)", text(), re.MULTILINE)
     assert recipe is not None
     checks = recipe[1].replace("$(LAYERS)", "$(BIN)/lint-imports")
-    tools = re.findall(r"@\$\(BIN\)/(\S+(?: check| format)?)", checks)
+    tools = re.findall(r"\$\(BIN\)/(\S+(?: check| format)?)", checks)
 
     configuration = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     entries = [hook["entry"] for repository in configuration["repos"] for hook in repository["hooks"]]

@@ -139,6 +139,7 @@ def test_without_measurements_nothing_is_reported() -> None:
     assert report(Results()) == ""
 
 
+@pytest.mark.slow
 def test_the_same_results_draw_the_same_picture(results: Results, tmp_path: Path) -> None:
     for draw, label in ((plot_batch_sizes, b"vote_writer"), (plot_drains, b"two lanes, paced")):
         for name in ("one.svg", "two.svg"):

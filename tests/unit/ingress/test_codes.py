@@ -226,6 +226,7 @@ def test_unknown_batch_causes_one_read_a_second(vote: Callable[..., int], cloud:
     assert len(cloud.reads) == 2
 
 
+@pytest.mark.slow
 def test_strangers_cause_no_reads(vote: Callable[..., int], cloud: Cloud) -> None:
     """The signature is checked first, and the code must be for the poll of the path."""
     for poll in ("lunch", *(f"p{number}" for number in range(10))):

@@ -76,6 +76,7 @@ def test_the_document_holds_every_number(report: Report, tmp_path: Path) -> None
     assert document["latency_ms"]["votes acknowledged"]["p50"] == 20
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
     write_page(report, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
@@ -84,6 +85,7 @@ def test_the_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
     assert not re.findall(r"""(?:src|href)=["'](?!#)|url\((?!#)|@import|<script""", page)
 
 
+@pytest.mark.slow
 def test_the_page_marks_what_is_wrong(
     scenario: Scenario, answers: list[Answer], platform: Callable[[list[Answer]], Observed], tmp_path: Path
 ) -> None:

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from loadtest.scenario import Plan, Scenario
 from loadtest.voters import conversation, requests_of, voter_name, voters_of_worker
 from votectl.traffic import Kind
 
 
+@pytest.mark.slow
 def test_a_voter_sends_the_same_in_another_process(scenario: Scenario) -> None:
     code = (
         "import sys; from loadtest.scenario import Scenario; from loadtest.voters import conversation; "

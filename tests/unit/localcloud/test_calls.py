@@ -90,6 +90,7 @@ def test_an_unknown_resource_is_logged_as_one_that_no_policy_names() -> None:
     assert call.resource.endswith("table/unknown")
 
 
+@pytest.mark.slow
 def test_every_client_of_the_process_is_noted_once_and_without_a_voter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ print(json.dumps({name: hashlib.sha256(content).hexdigest() for name, content in
     return found
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_neither_process_nor_order_nor_hash_seed_nor_place(tmp_path: Path) -> None:
     first = compiled_elsewhere(hash_seed=1, order=0, folder=tmp_path)
     second = compiled_elsewhere(hash_seed=4_000_000_000, order=1, folder=HERE.root)

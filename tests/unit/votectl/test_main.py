@@ -20,6 +20,7 @@ def votectl(*arguments: str, **options: object) -> subprocess.CompletedProcess[b
     return subprocess.run(command, check=False, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload, no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plan", "--help"]])
 def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
@@ -31,6 +32,7 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["poll", "--help"]])
 def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
     reading, writing = os.pipe()
@@ -87,6 +89,7 @@ def test_every_command_is_where_the_list_says(name: str) -> None:
     assert command.help
 
 
+@pytest.mark.slow
 def test_a_missing_region_is_said_in_our_own_words(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}

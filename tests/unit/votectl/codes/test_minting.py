@@ -15,6 +15,7 @@ from votectl.codes.minting import CHUNK, WORKERS, BatchTerms, new_batch_id, sign
 from voting.fields import POLL_ID, VOTER
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     poll_id=st.from_regex(POLL_ID, fullmatch=True),

@@ -88,6 +88,7 @@ def test_card_says_what_it_is_for_its_number_and_its_batch() -> None:
         assert text in said
 
 
+@pytest.mark.slow
 def test_cards_hold_no_code_in_letters() -> None:
     handed_out = cards(8)
     said = drawn(handed_out)[0].get_textpage().get_text_range()

@@ -119,6 +119,7 @@ OUTSIDE = (_flip, _flip, _flip, _remove, _add, _lengthen)
 INSIDE = (_double_line, _drop_line, _reverse, _other_certificate)
 
 
+@pytest.mark.slow
 def test_both_verifiers_refuse_whatever_is_tampered_with(tmp_path: Path) -> None:
     chance = random.Random(18)
     packs: list[Path] = []

@@ -94,6 +94,7 @@ def test_any_number_of_lines_verifies(tmp_path: Path, number: int) -> None:
     assert f" {number:,} lines" in " ".join(sentences(pack))
 
 
+@pytest.mark.slow
 def test_any_flipped_bit_is_refused(pack: Path) -> None:
     chance = random.Random(18)
     files = sorted(pack.iterdir())

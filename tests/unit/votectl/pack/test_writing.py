@@ -68,6 +68,7 @@ def test_an_export_that_crashed_while_reading_leaves_nothing(tmp_path: Path, aft
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_export_that_crashed_while_writing_has_no_manifest_and_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
