@@ -15,7 +15,7 @@ from voting.errors import StoreRefused, StoreUnavailable
 from voting.final import Final
 from voting.settings import ObjectLockMode
 from voting.tallies import FINAL, OPTION_PREFIX, spill_entry, spill_prefix
-from voting_aws.clients import error_code, is_transient
+from voting_aws.clients import error_code, is_transient, read_entries
 from voting_aws.pack_keys import PollKeys, SigningKey
 
 if TYPE_CHECKING:
@@ -95,18 +95,8 @@ class PackRowTable:
 
     def all_spilled(self, poll_id: str, work: str) -> dict[int, Spilled]:
         """Return the progress of each bucket (``PackRows.all_spilled``)."""
-
-        def read() -> dict[int, Spilled]:
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
-                ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": spill_prefix(work)}},
-            )
-            rows = (row for page in pages for row in page["Items"])
-            return {int(row["entry"]["S"].rpartition("#")[2]): _spilled(row) for row in rows}
-
-        return attempt(f"{self._table} can't be read", read)
+        rows = read_entries(self._client, self._table, poll_id, spill_prefix(work))
+        return {int(row["entry"]["S"].rpartition("#")[2]): _spilled(row) for row in rows}
 
     def keep(self, poll_id: str, work: str, bucket: int, spilled: Spilled) -> None:
         """Store the progress of a bucket (``PackRows.keep``). A finished bucket has no voter to continue after."""

@@ -28,7 +28,7 @@ from voting.tallies import (
     drain_entry,
     release_of,
 )
-from voting_aws.clients import attempt
+from voting_aws.clients import attempt, read_entries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -258,16 +258,7 @@ class TallyRowTable:
         return dict(answer.get("Item", {}))
 
     def _rows(self, poll_id: str, prefix: str) -> list[dict[str, Any]]:
-        def read() -> list[dict[str, Any]]:
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
-                ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
-            )
-            return [row for page in pages for row in page["Items"]]
-
-        return attempt(f"{self._table} can't be read", read)
+        return read_entries(self._client, self._table, poll_id, prefix)
 
 
 def _key(poll_id: str, entry: str) -> "dict[str, AttributeValueTypeDef]":

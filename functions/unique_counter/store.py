@@ -18,7 +18,7 @@ from voting.tallies import (
     unique_entry,
 )
 from voting.unique import UniqueCounts, bucket_in, count_in
-from voting_aws.clients import attempt
+from voting_aws.clients import attempt, read_entries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -114,16 +114,7 @@ class UniqueRowTable:
         return LiveCounts.of(self._rows(poll_id, LIVE_PREFIX))
 
     def _rows(self, poll_id: str, prefix: str) -> list[dict[str, Any]]:
-        def read() -> list[dict[str, Any]]:
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
-                ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
-            )
-            return [row for page in pages for row in page["Items"]]
-
-        return attempt(f"{self._table} can't be read", read)
+        return read_entries(self._client, self._table, poll_id, prefix)
 
 
 class CountSchedules:

@@ -127,3 +127,23 @@ def attempt[T](what: str, call: Callable[[], T]) -> T:
         if is_transient(error):
             raise StoreUnavailable(f"{what}: {error_code(error)}") from None
         raise StoreRefused(f"{what}: {error_code(error)}") from None
+
+
+def read_entries(client: "DynamoDBClient", table: str, poll_id: str, prefix: str) -> list[dict[str, Any]]:
+    """Return a poll's rows of the tallies table whose entries have a prefix, read strongly consistently.
+
+    Raises:
+        StoreUnavailable: the same call may succeed later.
+        StoreRefused: a retry would not help.
+    """
+
+    def read() -> list[dict[str, Any]]:
+        pages = client.get_paginator("query").paginate(
+            TableName=table,
+            ConsistentRead=True,
+            KeyConditionExpression="poll_id = :poll AND begins_with(entry, :prefix)",
+            ExpressionAttributeValues={":poll": {"S": poll_id}, ":prefix": {"S": prefix}},
+        )
+        return [row for page in pages for row in page["Items"]]
+
+    return attempt(f"{table} can't be read", read)
