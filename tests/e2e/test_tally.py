@@ -250,7 +250,7 @@ def test_two_operators_at_once_do_not_overwrite_each_other(desk: PollDesk) -> No
         closes_at=desk.now_ms() + 3_600_000,
     )
     desk.change(poll, title="As the first wants it")
-    with pytest.raises(OperatorError, match="somebody else"):
+    with pytest.raises(OperatorError, match="another operator has edited"):
         desk.change(poll, title="As the second wants it")
     assert desk.get(poll.poll_id).title == "As the first wants it"
     assert desk.get(poll.poll_id).version == 2

@@ -338,7 +338,7 @@ def test_only_what_was_edited_is_written_and_only_over_what_was_seen(
     assert schedules.polls == [changed]
     row = client.get_item(TableName=deployment.polls_table, Key={"poll_id": {"S": "poll-2"}})["Item"]
     assert row["from_the_future"] == {"S": "yes"}
-    with pytest.raises(OperatorError, match="somebody else"):
+    with pytest.raises(OperatorError, match="another operator has edited"):
         edit(desk, schedules, deployment, poll, title="Too late")  # type: ignore[arg-type]
     assert edit(desk, schedules, deployment, changed, title="Another") == changed  # type: ignore[arg-type]
     with pytest.raises(OperatorError, match="can't be a poll"):
