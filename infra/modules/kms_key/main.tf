@@ -54,6 +54,8 @@ resource "aws_kms_key" "this" {
       }] : [],
     )
   })
+
+  # checkov:skip=CKV2_AWS_64: the policy is set above; checkov cannot evaluate it for each call of the module
 }
 
 resource "aws_kms_alias" "this" {
