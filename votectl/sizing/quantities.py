@@ -14,10 +14,6 @@ _DURATION = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in "dhms"))
 _SECONDS = (86_400.0, 3_600.0, 60.0, 1.0)
 
 
-def _invalid(text: str, problem: str, *examples: str) -> InvalidInput:
-    return InvalidInput(f"{text!r} {problem}", examples=list(examples))
-
-
 def amount(text: str) -> float:
     """Return a number; k, M and B mean thousands, millions and billions.
 
@@ -35,9 +31,9 @@ def amount(text: str) -> float:
         problem = (
             f"a comma separates groups of three digits; write {fraction} for a fraction, or {whole} without"
         )
-        raise _invalid(text, f"is ambiguous: {problem} a comma", fraction, whole)
+        raise InvalidInput(f"{text!r} is ambiguous: {problem} a comma", examples=[fraction, whole])
     problem = "is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9"
-    raise _invalid(text, problem, "20000", "20k", "1.5M", "1B", "1e9")
+    raise InvalidInput(f"{text!r} {problem}", examples=["20000", "20k", "1.5M", "1B", "1e9"])
 
 
 def seconds(text: str) -> float:
@@ -48,9 +44,10 @@ def seconds(text: str) -> float:
         return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
     if _DURATION.fullmatch(f"{stripped}s"):
         example = f"{stripped}s"
-        raise _invalid(text, f"has no unit at its end; write for example {example}", example)
+        problem = f"has no unit at its end; write for example {example}"
+        raise InvalidInput(f"{text!r} {problem}", examples=[example])
     problem = "is not a duration; write for example 90s, 10m, 1h30m or 2d"
-    raise _invalid(text, problem, "90s", "10m", "1h30m", "2d")
+    raise InvalidInput(f"{text!r} {problem}", examples=["90s", "10m", "1h30m", "2d"])
 
 
 def spoken(value: float) -> str:
