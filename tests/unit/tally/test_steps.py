@@ -294,6 +294,7 @@ def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World, state: Stat
     assert not TallyState.model_validate(run(world, state_, "check_drain")).drained
 
 
+@pytest.mark.slow
 def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World, state: States) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     waits = []

@@ -42,6 +42,7 @@ def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_seconds", [0.03, 0.06, 0.1, 0.2, 0.3])
 def test_an_interrupt_at_any_moment_leaves_no_traceback(after_seconds: float, tmp_path: Path) -> None:
     environment = {**os.environ, "AWS_ENDPOINT_URL": "http://10.255.255.1:1", "AWS_REGION": "us-east-1"}

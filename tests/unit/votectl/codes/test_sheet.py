@@ -122,6 +122,7 @@ def test_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes) -> None
         Fonts(tmp_path / "missing.ttf")
 
 
+@pytest.mark.slow
 def test_font_of_ones_own_is_used_and_dejavu_fills_in() -> None:
     import matplotlib as mpl
 

@@ -79,6 +79,7 @@ def test_a_kept_environments_shards_are_where_resizing_begins(votectl: Typed, tm
     assert "resize the stream" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "viewers", "paid"),
     [

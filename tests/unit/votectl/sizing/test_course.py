@@ -170,6 +170,7 @@ def test_a_hot_voter_fills_one_shard_only(scenario: Callable[..., EventScenario]
     assert found.votes_refused_by_stream == pytest.approx((in_hot_shard - 1_000) * 60, rel=0.05)
 
 
+@pytest.mark.slow
 def test_an_on_demand_stream_doubles_after_a_quarter_of_an_hour(
     scenario: Callable[..., EventScenario],
 ) -> None:
@@ -191,6 +192,7 @@ BOTH = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_small_table_makes_a_flat_line_and_a_backlog(
     scenario: Callable[..., EventScenario], played_by: Callable[[EventScenario], Course]
@@ -236,6 +238,7 @@ def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., EventSce
     assert found.storing_drain == pytest.approx(60, abs=5)
 
 
+@pytest.mark.slow
 def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
     scenario: Callable[..., EventScenario],
 ) -> None:
@@ -255,6 +258,7 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
         assert found.live_units / found.aggregator_batches == pytest.approx(10 * 6, rel=0.02)  # rows x units
 
 
+@pytest.mark.slow
 def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
     scenario: Callable[..., EventScenario],
 ) -> None:

@@ -82,6 +82,7 @@ def test_an_answer_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], co
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", TEXTS)
 def test_a_text_is_the_frozen_one(
     votectl: Callable[..., tuple[int, str]], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

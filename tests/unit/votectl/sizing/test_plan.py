@@ -32,6 +32,7 @@ def test_shards_follow_from_the_peak(facts: Facts) -> None:
     assert found.deployment.stream.shard_count == 72  # 50,000 / 700
 
 
+@pytest.mark.slow
 def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
     usual, hot = (
         planned(facts, {"peak": 10_000, "duration": 600, "hot_voter_share": share}, prefer=Preference.SPEED)
@@ -92,6 +93,7 @@ def test_the_impossible_is_refused_with_the_limit_that_binds(
     assert refused.value.limit in str(refused.value)
 
 
+@pytest.mark.slow
 def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
     found = planned(facts, MILLION, final_deadline_seconds=3_600)
     raised = {quota.name: quota.default.value for quota in found.quotas if quota.raise_it}
@@ -103,6 +105,7 @@ def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
     assert not any(quota.raise_it for quota in small.quotas)
 
 
+@pytest.mark.slow
 def test_a_later_deadline_is_not_dearer(facts: Facts) -> None:
     told = {"peak": 20_000, "duration": 600}
     soon, late = (planned(facts, told, final_deadline_seconds=deadline) for deadline in (120, 7_200))
@@ -127,6 +130,7 @@ def test_speed_leaves_no_backlog(facts: Facts) -> None:
     assert found.predictions["oldest unstored vote"].value < 5
 
 
+@pytest.mark.slow
 def test_hands_off_leaves_sizing_to_aws(facts: Facts) -> None:
     found = planned(facts, {"peak": 2_000, "duration": 600}, prefer=Preference.HANDS_OFF)
     assert found.deployment.stream.mode is StreamMode.ON_DEMAND
@@ -392,6 +396,7 @@ def test_a_tally_settles_before_and_after_its_markers(facts: Facts) -> None:
     assert found.predictions["final result after the event"].value > 2 * 30
 
 
+@pytest.mark.slow
 def test_read_units_of_a_long_event_are_raised_for_the_count_alone(facts: Facts) -> None:
     found = plan(event(**FINAL), HALF_AN_HOUR, facts)
     count = found.decisions[COUNT_READS].value

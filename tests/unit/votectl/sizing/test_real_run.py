@@ -51,6 +51,7 @@ def courses(facts: Facts) -> Sequence[Course]:
     return real_run.simulations(ran(), facts, FunctionTimes(), 1, None)
 
 
+@pytest.mark.slow
 def test_a_run_like_the_model_agrees(
     votectl: Callable[..., tuple[int, str]], run_file: Callable[..., str]
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_run_that_writes_twice_is_found_out(
     assert "differ in write units per vote" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("measured", "differing"),
     [
@@ -98,6 +100,7 @@ def test_a_run_is_compared_with_the_range_of_simulations(
     assert {row.quantity for row in rows if not row.agrees} == differing
 
 
+@pytest.mark.slow
 def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
     # A lane is held up for a quarter of a second between two batches, or not at all.
     surroundings = tuple(

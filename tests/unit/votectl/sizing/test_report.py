@@ -52,6 +52,7 @@ def test_a_result_is_written_as_json_and_csv(
     assert votectl([*command, "--json"]) == votectl([*command, "-o", "json"])
 
 
+@pytest.mark.slow
 def test_rows_of_a_plan_hold_the_numbers_of_its_document(votectl: Typed) -> None:
     _, table = votectl(["plan", *EVENT, "-o", "csv"])
     _, text = votectl(["plan", *EVENT, "-o", "json"])

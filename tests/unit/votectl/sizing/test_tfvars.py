@@ -53,6 +53,7 @@ def test_a_written_plan_reads_back_as_its_deployment(
     assert not list(tfvars.parse(path).unknown())
 
 
+@pytest.mark.slow
 def test_defaults_are_terraforms() -> None:
     """Attributes without a default have none here either."""
     for block in hcl2.loads((INFRA / "variables.tf").read_text())["variable"]:
@@ -92,6 +93,7 @@ def test_every_form_of_a_value_is_read(
     assert parse(tmp_path, text).converted[name][attribute] == value
 
 
+@pytest.mark.slow
 def test_unknown_settings_are_found(tmp_path: Path) -> None:
     text = "stream = { shards = 1 }\na = 1\nb = 2\nc = 3\nd = 4\napi = { clients = { x = { rate = 1 } } }\n"
     with pytest.raises(BadFile, match="throttling_burst_limit"):
@@ -139,6 +141,7 @@ api = { clients = { "a-b" = { throttling_rate_limit = 1e3, throttling_burst_limi
 """
 
 
+@pytest.mark.slow
 def test_an_environments_other_settings_are_kept(facts: Facts, tmp_path: Path) -> None:
     base = parse(tmp_path, KEPT)
     found = plan(event(votes=30, duration=120), Goals(), facts)
@@ -152,6 +155,7 @@ def test_an_environments_other_settings_are_kept(facts: Facts, tmp_path: Path) -
     assert written["api"]["clients"] == base.converted["api"]["clients"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("api", "door", "kept"),
     [
