@@ -42,7 +42,7 @@ class PollObserved:
         stored: its rows in the votes table, by voter.
         final: its certificate; None if it did not become final.
         shown: the final votes by option as the API shows them, or None.
-        unique: the last live count of voters, or None if there is none.
+        unique: the last live count of voters, or None without a count.
     """
 
     live: LiveCounts

@@ -29,7 +29,7 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of a running process; None if there is none, or only a zombie."""
+    """The identity of a running process; None if it does not run, or is a zombie."""
     if _PROC.joinpath("self/stat").exists():
         try:
             stat = _PROC.joinpath(str(pid), "stat").read_text()

@@ -129,7 +129,7 @@ def find_functions(folder: Path) -> list[str]:
     """The functions, which are the packages with a handler.py, sorted.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder has no function.
     """
     names = sorted(handler.parent.name for handler in folder.glob("*/handler.py"))
     if not names:

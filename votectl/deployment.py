@@ -126,7 +126,7 @@ def find(environment: str) -> Deployment:
     """Return the deployment of an environment.
 
     Raises:
-        OperatorError: there is none, or it can't be read.
+        OperatorError: the deployment does not exist, or can't be read.
     """
     name = f"/{PROJECT}/{environment}/deployment"
     try:

@@ -45,7 +45,7 @@ class StoredVotes(Protocol):
     """The votes table, as far as receipts need it."""
 
     def version(self, poll: Poll, voter: str) -> str | None:
-        """Return the version of a voter's stored vote, or None if there is none."""
+        """Return the version of a voter's stored vote, or None if it does not exist."""
         ...
 
 
@@ -53,7 +53,7 @@ class FindKey(Protocol):
     """The keys that the salts of results packs are made from."""
 
     def __call__(self, poll_id: str) -> bytes | None:
-        """Return a poll's key, or None if there is none."""
+        """Return a poll's key, or None if it does not exist."""
         ...
 
 

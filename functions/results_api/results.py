@@ -77,7 +77,7 @@ class OptionResult(NamedTuple):
 class Counts(NamedTuple):
     """Counts in the poll's order of options, and rejected records by reason.
 
-    ``as_of`` is epoch ms: live, the latest arrival that was counted (None: there is none), else the certificate's time.
+    ``as_of`` is epoch ms: live, the latest arrival that was counted (None: no vote yet), else the certificate's time.
     """
 
     options: tuple[OptionResult, ...]

@@ -75,7 +75,7 @@ class TallyRows(Expectations, Protocol):
         ...
 
     def final(self, poll_id: str, entry: str) -> Final | None:
-        """Return a certificate, or None if there is none."""
+        """Return a certificate, or None if it does not exist."""
         ...
 
     def certify(self, final: Final, entry: str) -> bool:

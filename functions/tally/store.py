@@ -186,12 +186,12 @@ class TallyRowTable:
         return Acknowledgement.model_validate_json(row[ACKNOWLEDGEMENT]["S"]) if row else None
 
     def final(self, poll_id: str, entry: str) -> Final | None:
-        """Return a certificate, or None if there is none."""
+        """Return a certificate, or None if it does not exist."""
         row = self._get(poll_id, entry)
         return Final.from_row(row) if row else None
 
     def certify(self, final: Final, entry: str) -> bool:
-        """Write a certificate if there is none yet (``TallyRows.certify``)."""
+        """Write a certificate unless one exists (``TallyRows.certify``)."""
 
         def put() -> bool:
             try:
@@ -231,7 +231,7 @@ class TallyRowTable:
         self._change_held(release_of(poll_id))
 
     def _change_held(self, update: Mapping[str, Any]) -> bool:
-        """Change the row of held lanes; return False where there is none."""
+        """Change the row of held lanes; return False if it does not exist."""
 
         def change() -> bool:
             try:

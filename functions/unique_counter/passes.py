@@ -36,7 +36,7 @@ PAUSE_MS = 1_000
 
 
 class BucketState(NamedTuple):
-    """A bucket's row: its last complete count (None: there is none yet), and until when it is leased (epoch ms)."""
+    """A bucket's row: its last complete count (None: not yet), and until when it is leased (epoch ms)."""
 
     counted: UniqueCounts | None = None
     lease_until: int | None = None
@@ -147,7 +147,7 @@ class _PacedVotes:
 
     def page(self, poll_bucket: str, after: str | None) -> VotePage:
         page = self._votes.page(poll_bucket, after)
-        # The cost of a page is known afterwards, so the next page waits for it. After the deadline there is none.
+        # The cost of a page is known afterwards, so the next page waits for it. No page is read after the deadline.
         self._pace.admit(round(page.read_units), self._remaining_ms)
         return page
 

@@ -1,5 +1,5 @@
 output "github_repository" {
-  description = "Repository whose workflows may deploy; null if there is none."
+  description = "Repository whose workflows may deploy; null if no repository may."
   value       = var.github_repository
 }
 

@@ -216,7 +216,7 @@ class StreamMappingPoller(KinesisPoller):
 
     @property
     def _destination(self) -> str:
-        """The ARN of the failure destination; empty if there is none."""
+        """The ARN of the failure destination; empty without a destination."""
         destination: str = self.stream_parameters.get("DeadLetterConfig", {}).get("Arn", "")
         return destination
 

@@ -181,7 +181,7 @@ class EventSourceMapping:
             self._lanes[shard_id] = lanes
 
     def deliver(self, lane: Lane, size: int, bisect_at: int = 0) -> Delivery | None:
-        """Start an invocation with the lane's next batch; None when there is none."""
+        """Start an invocation with the lane's next batch; None without a batch."""
         assert lane.in_flight is None, "a lane has one batch under way"
         batch = lane.next_batch(size)
         if batch is None:

@@ -62,7 +62,7 @@ def page_of(deployment: Deployment, given: str | None = None) -> str:
     """Return the address of the page to vote on.
 
     Raises:
-        OperatorError: there is none, or the given one is not a web address.
+        OperatorError: no address is known, or the given one is not a web address.
     """
     if given is not None:
         parts = urlsplit(given)

@@ -143,7 +143,7 @@ def alarms(site: Site) -> Iterator[Finding]:
     elif seen:
         yield ok("alarms", f"{len(seen)}, none rings")
     else:
-        yield warning("alarms", f"there are none named {site.name_prefix}-…", site.make_apply)
+        yield warning("alarms", f"no alarm is named {site.name_prefix}-…", site.make_apply)
 
 
 def _rings_about_before(alarm: Mapping[str, Any]) -> datetime:

@@ -63,7 +63,7 @@ class Site:
     Attributes:
         deployment: the deployment's parameter.
         wanted: the settings in its tfvars; None if this checkout has no tfvars for it.
-        why_not_wanted: the reason why there are none.
+        why_not_wanted: the reason why these settings are unknown.
         needed: the needs of the tfvars.
         client: returns a client by its service's name.
         artifacts: the folder with the archives' manifest.
@@ -111,7 +111,7 @@ def site_of(deployment: Deployment) -> Site:
 
 
 def manifest(site: Site) -> Mapping[str, Any]:
-    """Return the facts of this checkout's archives, by function; empty if there are none."""
+    """Return the facts of this checkout's archives, by function; empty without archives."""
     try:
         read: Mapping[str, Any] = json.loads((site.artifacts / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):

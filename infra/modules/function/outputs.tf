@@ -34,6 +34,6 @@ output "reserved_concurrency" {
 }
 
 output "version" {
-  description = "Version that was published last; $LATEST if there is none."
+  description = "Version that was published last; $LATEST if no version is published."
   value       = aws_lambda_function.this.version
 }

@@ -208,7 +208,7 @@ variable "unique_count" {
     schedule_group_name = string
   })
   description = <<-EOT
-    The count of voters while a poll is open; null where there is none.
+    The count of voters while a poll is open; null if voters are not counted.
     refresh_seconds: how old its number may become.
     schedule_group_name: group of the schedules that start it.
   EOT

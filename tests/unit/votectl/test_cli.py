@@ -10,7 +10,7 @@ from votectl.errors import OperatorError
 
 @pytest.fixture
 def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The environments that commands ask for; there is none."""
+    """The environments that commands ask for: an empty list."""
     found: list[str] = []
 
     def find(environment: str) -> Deployment:

@@ -1,4 +1,4 @@
-"""Signatures that AWS would accept, and when there are none to give."""
+"""Signatures that AWS would accept, and when no signature can be given."""
 
 import boto3
 import httpx

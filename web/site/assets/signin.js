@@ -39,7 +39,7 @@ async function trade(grant) {
   return { ...tokens, ends: Date.now() + (tokens.expires_in ?? 3600) * 1000 };
 }
 
-// Finishes a sign-in that was redirected here; false if there is none. The code leaves the address first.
+// Finishes a sign-in that was redirected here; false without a redirect. The code leaves the address first.
 export async function finish() {
   const back = new URLSearchParams(location.search);
   if (!back.has('state') || !(back.has('code') || back.has('error'))) return false;
