@@ -80,7 +80,7 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 # One after the other: in parallel, end-to-end tests miss their time limits on two cores. The later checks run after a
 # failure, too.
 .PHONY: test
-test: prepare ## Run every check, from lint to the end-to-end tests (about 25 minutes)
+test: prepare ## Run every check, from lint to the end-to-end tests (about half an hour)
 	@$(SUBMAKE) lint
 	@$(SUBMAKE) typecheck
 	@$(SUBMAKE) package ARCH=host

@@ -22,7 +22,11 @@ def recount(visitor: Visitor, pack: Path, fingerprint: str = "") -> None:
 
 def test_pack_is_recounted_without_a_request(visitor: Visitor, pack: Path) -> None:
     visitor.page.set_viewport_size({"width": 320, "height": 640})
+    # The page asks for the results of a poll that is not final.
+    visitor.platform.set_poll(closes_in=-60)
+    visitor.platform.status = "final"
     visitor.open("check")
+    visitor.page.get_by_text("The published result matches its certificate.").wait_for()
     visitor.page.get_by_text("Recount a results pack yourself").click()
     visitor.platform.requests.clear()
     recount(visitor, pack, SIGNER.fingerprint)
