@@ -88,6 +88,7 @@ class Platform:
     opening: dict[str, str] | None = None
     failures: list[Answer] = field(default_factory=list)  # for votes, in this order, then 202
     down: bool = False
+    cut_off: str | None = None  # the end of a path whose next answer stops in the middle
     tampered: bool = False
     embedded_in: str | None = None  # the one origin that may show the pages in a frame
     requests: list[Request] = field(default_factory=list)
@@ -257,6 +258,10 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # a browser that was closed meanwhile
+                super().handle()
+
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -273,9 +278,10 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             ).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(payload)))
-            with suppress(ConnectionError):  # a page that was closed meanwhile
-                self.end_headers()
-                self.wfile.write(payload)
+            self.end_headers()
+            if platform.cut_off and parts.path.endswith(platform.cut_off):
+                platform.cut_off, payload, self.close_connection = None, payload[:-1], True
+            self.wfile.write(payload)
 
         do_GET = do_POST = _serve  # noqa: N815 - the names that http.server looks for
 

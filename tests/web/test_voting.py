@@ -46,7 +46,7 @@ def test_check_page_follows_a_vote_until_it_is_stored_and_certified(visitor: Vis
     visitor.page.get_by_text("Your vote is stored.").wait_for()
     visitor.see("The published result matches its certificate. This browser computed the SHA-256 itself.")
     asked = len(visitor.platform.asked("/results"))
-    visitor.let_pass(60)
+    visitor.let_pass(60, step=5)
     assert len(visitor.platform.asked("/results")) == asked
 
 
@@ -109,6 +109,19 @@ def test_refused_for_now_waits_as_long_as_the_server_asks(visitor: Visitor, stat
     assert len({request.body for request in posts()}) == 1
 
 
+@pytest.mark.parametrize("path", [f"/{POLL}", "/results", "/votes", "/votes/me"])
+def test_answer_that_is_cut_off_is_asked_for_again(visitor: Visitor, path: str) -> None:
+    visitor.platform.cut_off = path
+    visitor.open()
+    visitor.vote("Grace")
+    visitor.see("Received")
+    visitor.page.get_by_text("So far").wait_for()
+    visitor.page.get_by_role("link", name="Check my vote").click()
+    visitor.page.get_by_text("Your vote is stored.").wait_for()
+    assert visitor.platform.cut_off is None
+    assert {post.vote["option"] for post in visitor.platform.posts()} == {"o1"}
+
+
 def test_vote_goes_on_after_the_network_comes_back(visitor: Visitor) -> None:
     visitor.page.clock.install()
     visitor.open()
@@ -155,7 +168,7 @@ def test_refused_vote_is_not_sent_again(visitor: Visitor) -> None:
     visitor.open()
     visitor.vote()
     visitor.see("Your vote was not accepted.")
-    visitor.let_pass(120)
+    visitor.let_pass(120, step=5)
     assert len(visitor.platform.posts()) == 1
 
 
@@ -181,7 +194,7 @@ def test_phone_asks_every_five_seconds_and_never_while_hidden_or_final(visitor: 
     visitor.platform.status = "final"
     visitor.let_pass(10)
     asked = len(visitor.platform.asked("/results"))
-    visitor.let_pass(60)
+    visitor.let_pass(60, step=5)
     assert len(visitor.platform.asked("/results")) == asked
 
 

@@ -79,7 +79,11 @@ export async function ask(path, options = {}, base = config.api) {
     setClock(response.headers);
     const again = response.status === 429 || response.status >= 500;
     const retryAfter = retryAfterSeconds(response.headers.get('retry-after'));
-    return { status: response.status, body: await response.json().catch(() => null), again, retryAfter };
+    // A success that is cut off is asked for again: a vote that is sent twice counts once.
+    const body = await response.json().catch((error) => {
+      if (response.ok) throw error;
+    });
+    return { status: response.status, body, again, retryAfter };
   } catch {
     return { status: 0, body: null, again: true, retryAfter: 1 };
   }
