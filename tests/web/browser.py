@@ -10,7 +10,17 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Playwright
 
-INSTALLED = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
+# Chromium without a window comes first: with the same engine, it needs less than half of the CPU.
+SHELL = "chromium-headless-shell"
+INSTALLED = (
+    SHELL,
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+    "chrome",
+    "msedge",
+)
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 FLAGS = (
     "--headless",
@@ -49,7 +59,8 @@ def find(playwright: Playwright) -> str:
     for command in (
         [sys.executable, "-m", "playwright", "install", "chromium"],
         ["apt-get", "update"],  # a fresh machine knows no packages
-        ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
+        ["apt-get", "install", "-y", "--no-install-recommends", SHELL],
+        ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],  # for releases without it
     ):
         if shutil.which(command[0]):
             quiet = subprocess.DEVNULL
@@ -57,7 +68,7 @@ def find(playwright: Playwright) -> str:
                 subprocess.run(command, check=False, timeout=600, stdout=quiet, stderr=quiet)
         if own.exists():
             return str(own)
-        if path := shutil.which("chromium"):
+        if path := shutil.which(SHELL) or shutil.which("chromium"):
             return path
     raise NoBrowserError(NO_BROWSER)
 

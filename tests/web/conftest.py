@@ -54,10 +54,10 @@ class Visitor:
     def see(self, text: str) -> None:
         self.page.get_by_text(text, exact=True).first.wait_for(timeout=20_000)
 
-    def let_pass(self, seconds: float) -> None:
-        """Move the page's clock on in steps, with time for answers to come."""
-        for _ in range(int(seconds * 2)):
-            self.page.clock.run_for(500)
+    def let_pass(self, seconds: float, step: float = 1) -> None:
+        """Move the page's clock on in steps of seconds, with time for answers to come."""
+        for _ in range(int(seconds / step)):
+            self.page.clock.run_for(int(step * 1000))
             self.page.wait_for_timeout(8)
 
     def accessible(self) -> None:

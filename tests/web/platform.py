@@ -88,7 +88,7 @@ class Platform:
     opening: dict[str, str] | None = None
     failures: list[Answer] = field(default_factory=list)  # for votes, in this order, then 202
     down: bool = False
-    cut_off: str | None = None  # the end of a path whose next answer stops in the middle
+    cut_off: str = ""  # the end of a path whose next answer stops in the middle
     tampered: bool = False
     embedded_in: str | None = None  # the one origin that may show the pages in a frame
     requests: list[Request] = field(default_factory=list)
@@ -280,7 +280,7 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             if platform.cut_off and parts.path.endswith(platform.cut_off):
-                platform.cut_off, payload, self.close_connection = None, payload[:-1], True
+                platform.cut_off, payload, self.close_connection = "", payload[:-1], True
             self.wfile.write(payload)
 
         do_GET = do_POST = _serve  # noqa: N815 - the names that http.server looks for
