@@ -155,14 +155,15 @@ def plans_of(folder: str, test_file: str, home: Path) -> dict[str, list[dict[str
     """
     layout, data = data_of(folder)
     command = ["test", "-json", "-verbose", f"-filter={test_file}"]
-    done = subprocess.run(
-        [str(terraform.ensure(layout, for_tests=True)), f"-chdir={home / folder}", *command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=terraform.environment(TF_DATA_DIR=str(data)),
-        check=False,
-    )
+    with infra.shared_provider(data) as attached:
+        done = subprocess.run(
+            [str(terraform.ensure(layout, for_tests=True)), f"-chdir={home / folder}", *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=terraform.environment(**attached, TF_DATA_DIR=str(data)),
+            check=False,
+        )
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     problems = [
         f"{message['@message']} {message.get('diagnostic', '')}"

@@ -143,3 +143,41 @@ def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> Non
 
     with pytest.raises(UserError, match="infra has no tests"):
         infra.test(layout, "infra")
+
+
+@pytest.fixture
+def provider(layout: Layout) -> Callable[[str], Path]:
+    """Makes a provider for the root's tests whose behaviour is the given shell code."""
+
+    def make(code: str) -> Path:
+        version = layout.root / ".state/terraform/test-infra/providers" / infra.PROVIDER / "5.100.0"
+        program = version / "linux_amd64" / "terraform-provider-aws_v5.100.0_x5"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\n{code}")
+        program.chmod(0o755)
+        return program
+
+    return make
+
+
+def test_all_runs_of_a_module_use_one_provider_that_stops_after_them(
+    layout: Layout, play: Play, provider: Callable[[str], Path]
+) -> None:
+    program = provider(
+        "trap 'touch $0.stopped; exit' INT\necho Starting $*\n"
+        "echo \"  TF_REATTACH_PROVIDERS='{at: 1}'\"\nwhile :; do sleep 0.01; done"
+    )
+    play(f'test "$TF_REATTACH_PROVIDERS" = "{{at: 1}}" -a ! -e {program}.stopped && echo "Success! 2 passed"')
+
+    assert infra.test(layout, "infra") == "infra: valid, 2 tests passed"
+    assert program.with_name(program.name + ".stopped").exists()
+
+
+def test_a_provider_that_does_not_start_is_named(
+    layout: Layout, play: Play, provider: Callable[[str], Path]
+) -> None:
+    program = provider("exit 1")
+    play("")
+
+    with pytest.raises(UserError, match=rf"{program} does not start: run it with -debug to see why"):
+        infra.test(layout, "infra")
