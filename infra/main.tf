@@ -501,8 +501,7 @@ module "cdn" {
     security_policy    = module.web[0].security_policy
   }
 
-  # Signed votes name the API's own host in their signature, so they cannot come through CloudFront.
-  votes_origin = var.web == null || var.voter_auth.mode == "iam" ? null : {
+  votes_origin = !local.votes_through_cdn ? null : {
     domain_name = regex("^https://([^/]+)", local.door_url)[0]
     path        = trimsuffix(regex("^https://[^/]+(.*)", local.door_url)[0], "/")
   }

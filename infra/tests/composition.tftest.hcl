@@ -86,19 +86,6 @@ override_resource {
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
 }
 
-run "roles_have_the_boundary_that_bootstrap_creates" {
-  command = plan
-
-  variables {
-    permissions_boundary = true
-  }
-
-  assert {
-    condition     = local.permissions_boundary_arn == "arn:aws:iam::111122223333:policy/pipeline/${local.name_prefix}-boundary"
-    error_message = "Roles must be held within the policy that bootstrap/ makes for this environment."
-  }
-}
-
 run "a_deployment_with_no_option_set" {
   command = plan
 
@@ -234,16 +221,59 @@ run "a_deployment_with_no_option_set" {
     condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
     error_message = "Each refresh reads all stored votes, so the count must be off by default."
   }
+
+  assert {
+    condition     = output.votes_url == output.api_url && length(module.door) == 0 && length(module.ingress) == 0
+    error_message = "Without vote_door votes must go to the REST API, without a function."
+  }
+
+  assert {
+    condition     = length(module.code_key) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).code_issuer)
+    error_message = "The key costs $1 a month, so there must be none by default."
+  }
+
+  assert {
+    condition     = length(module.encryption_key) == 0 && !strcontains(join("", [module.vote_writer.execution_policy_json, module.vote_aggregator.execution_policy_json, module.tally_function.execution_policy_json, module.results_api.execution_policy_json]), "kms:")
+    error_message = "The services' own keys cost nothing and need no permission."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == null
+    error_message = "SNS' own key would keep CloudWatch out."
+  }
+
+  assert {
+    condition     = !anytrue([for name in keys(module.observability.alarm_names) : startswith(name, "unique-count")])
+    error_message = "An alarm for a missing function would only cost money."
+  }
 }
 
-run "writer_gets_exactly_its_settings" {
+run "each_function_gets_exactly_its_settings_and_permissions" {
   command = plan
 
+  # The writer's settings are the careful ones of the published sample that this system descends from.
   variables {
     log_level           = "WARNING"
     poll_cache_seconds  = 7
+    results_pack        = { openings = true }
+    tally               = { count_concurrency = 12, metrics_lag_seconds = 90, recount_seconds = 60, settle_seconds = 9, publish_pack = { object_lock = { days = 30, mode = "COMPLIANCE" } } }
+    unique_count        = { refresh_seconds = 45 }
+    vote_aggregator     = { batch_size = 10000, batching_window_seconds = 2, enhanced_fan_out = true }
     vote_retention_days = 30
-    vote_writer         = { write_concurrency = 8 }
+    vote_writer         = { batch_size = 10, batching_window_seconds = 0, enhanced_fan_out = true, parallelization_factor = 4, write_concurrency = 8 }
+    votes_table         = { max_read_units = 1000 }
+  }
+
+  override_resource {
+    target          = module.unique_counter[0].aws_cloudwatch_log_group.this
+    override_during = plan
+    values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:unique" }
+  }
+
+  override_resource {
+    target          = module.pack_signing_key[0].aws_kms_key.this
+    override_during = plan
+    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
   }
 
   assert {
@@ -260,36 +290,12 @@ run "writer_gets_exactly_its_settings" {
     })
     error_message = "The function refuses to start with a variable missing or left over."
   }
-}
-
-run "pacing_gives_each_lane_its_part_of_the_share" {
-  command = plan
-
-  variables {
-    stream      = { shard_count = 4 }
-    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
-    vote_writer = { write_share = 0.8, parallelization_factor = 2 }
-  }
-
-  assert {
-    condition     = module.vote_writer.environment_variables["VOTESTREAM_MAX_WRITES_PER_SECOND"] == "1000"
-    error_message = "10,000 units x 0.8 over 4 shards x 2 lanes are 1,000 writes/s for each lane."
-  }
-}
-
-run "tally_gets_exactly_its_settings" {
-  command = plan
-
-  variables {
-    tally       = { count_concurrency = 12, metrics_lag_seconds = 90, recount_seconds = 60, settle_seconds = 9 }
-    vote_writer = { parallelization_factor = 4 }
-  }
 
   assert {
     condition = module.tally_function.environment_variables == tomap({
       VOTESTREAM_COUNT_CONCURRENCY     = "12"
       VOTESTREAM_ENVIRONMENT           = "test"
-      VOTESTREAM_LOG_LEVEL             = "INFO"
+      VOTESTREAM_LOG_LEVEL             = "WARNING"
       VOTESTREAM_METRICS_LAG_SECONDS   = "90"
       VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
       VOTESTREAM_RECOUNT_SECONDS       = "60"
@@ -304,20 +310,12 @@ run "tally_gets_exactly_its_settings" {
     })
     error_message = "The function refuses to start with a variable missing or left over; with too few lanes a marker would miss one."
   }
-}
-
-run "results_api_gets_exactly_its_settings" {
-  command = plan
-
-  variables {
-    vote_retention_days = 30
-  }
 
   assert {
     condition = module.results_api.environment_variables == tomap({
       VOTESTREAM_ENVIRONMENT         = "test"
-      VOTESTREAM_LOG_LEVEL           = "INFO"
-      VOTESTREAM_OPENINGS_KEY        = ""
+      VOTESTREAM_LOG_LEVEL           = "WARNING"
+      VOTESTREAM_OPENINGS_KEY        = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
       VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
       VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
       VOTESTREAM_VOTE_RETENTION_DAYS = "30"
@@ -326,161 +324,11 @@ run "results_api_gets_exactly_its_settings" {
     })
     error_message = "The function refuses to start with a variable missing or left over."
   }
-}
-
-run "voters_sign_in_to_a_new_pool" {
-  command = plan
-
-  variables {
-    deletion_protection = true
-    voter_auth          = { mode = "cognito", callback_urls = ["https://vote.example.org/"] }
-  }
-
-  override_resource {
-    target          = module.voters[0].aws_cognito_user_pool.this
-    override_during = plan
-    values          = { arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made", id = "eu-west-1_made" }
-  }
-
-  assert {
-    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made" && output.voter_pool.id == "eu-west-1_made"
-    error_message = "The front door must trust this pool's tokens, and outputs must say where to sign in."
-  }
-
-  assert {
-    condition     = module.results_api.environment_variables["VOTESTREAM_VOTER_AUTH"] == "cognito"
-    error_message = "Receipts take the voter from the token, as votes do."
-  }
-}
-
-run "voters_sign_in_to_a_pool_of_your_own" {
-  command = plan
-
-  variables {
-    voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
-  }
-
-  assert {
-    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
-    error_message = "With your own pool, Terraform must create none."
-  }
-}
-
-run "a_cdn_stands_in_front_of_the_api" {
-  command = plan
-
-  variables {
-    results_api = { cdn_enabled = true }
-  }
-
-  override_resource {
-    target          = module.cdn[0].aws_cloudfront_distribution.this
-    override_during = plan
-    values          = { domain_name = "d111111abcdef8.cloudfront.net" }
-  }
-
-  assert {
-    condition     = output.results_url == "https://d111111abcdef8.cloudfront.net"
-    error_message = "With the CDN on, viewers are sent there."
-  }
-}
-
-run "pages_votes_and_results_share_one_address" {
-  command = plan
-
-  variables {
-    firewall    = { requests_per_client = 100, forwarded_ip_header = "X-Forwarded-For" }
-    results_api = { cdn_enabled = true, cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
-    voter_auth  = { mode = "cognito" }
-    web         = { title = "Friday Night Live" }
-  }
-
-  override_resource {
-    target          = module.cdn[0].aws_cloudfront_distribution.this
-    override_during = plan
-    values          = { arn = "arn:aws:cloudfront::111122223333:distribution/E1", domain_name = "d111111abcdef8.cloudfront.net" }
-  }
-
-  assert {
-    condition     = output.pages.url == "https://vote.example.org" && output.results_url == "https://vote.example.org" && output.cdn_target == "d111111abcdef8.cloudfront.net"
-    error_message = "Pages, votes and results must share the first name."
-  }
-
-  assert {
-    condition     = jsondecode(aws_ssm_parameter.deployment.value).pages_url == "https://vote.example.org" && jsondecode(aws_ssm_parameter.deployment.value).pages_bucket == output.pages.bucket
-    error_message = "Tools print links to the pages, and publish them."
-  }
-
-  assert {
-    condition     = strcontains(module.web[0].security_policy, "connect-src 'self' https://cognito-idp.eu-west-1.amazonaws.com https://votestream-test-111122223333.auth.eu-west-1.amazoncognito.com;")
-    error_message = "The pages may ask the pool, and its sign-in host, for tokens."
-  }
-
-  assert {
-    condition     = length(module.edge_firewall) == 1 && length(module.firewall) == 1
-    error_message = "Votes are counted where they come in: at CloudFront, and at the API that stays open beside it."
-  }
-}
-
-run "the_pages_may_have_another_cdn" {
-  command = plan
-
-  variables {
-    web = {}
-  }
-
-  assert {
-    condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
-    error_message = "Without results_api.cdn_enabled there must be a bucket with settings, and no CloudFront."
-  }
-}
-
-run "two_environments_share_no_name" {
-  command = plan
-
-  variables {
-    environment = "other"
-  }
-
-  assert {
-    condition = alltrue([
-      for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
-    ])
-    error_message = "Every name must carry the environment, so that an account can hold two."
-  }
-}
-
-run "tools_find_the_keys_of_results_packs" {
-  command = plan
-
-  override_resource {
-    target          = module.pack_signing_key[0].aws_kms_key.this
-    override_during = plan
-    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
-  }
-
-  variables {
-    results_pack = {}
-  }
-
-  assert {
-    condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
-    error_message = "votectl export finds both keys in the deployment's parameter."
-  }
-}
-
-run "unique_counter_gets_exactly_its_settings" {
-  command = plan
-
-  variables {
-    unique_count = { refresh_seconds = 45 }
-    votes_table  = { max_read_units = 1000 }
-  }
 
   assert {
     condition = module.unique_counter[0].environment_variables == tomap({
       VOTESTREAM_ENVIRONMENT          = "test"
-      VOTESTREAM_LOG_LEVEL            = "INFO"
+      VOTESTREAM_LOG_LEVEL            = "WARNING"
       VOTESTREAM_MAX_READS_PER_SECOND = "50"
       VOTESTREAM_POLLS_TABLE          = "votestream-test-polls"
       VOTESTREAM_REFRESH_SECONDS      = "45"
@@ -489,59 +337,6 @@ run "unique_counter_gets_exactly_its_settings" {
       VOTESTREAM_VOTES_TABLE          = "votestream-test-votes"
     })
     error_message = "The function refuses to start with a variable missing or left over."
-  }
-
-  assert {
-    condition     = local.unique_counter == [{ memory_mb = 512, timeout_seconds = 300 }]
-    error_message = "At most five invocations may count the same poll."
-  }
-}
-
-run "counting_voters_uses_a_quarter_of_a_provisioned_table" {
-  command = plan
-
-  variables {
-    unique_count = {}
-    votes_table  = { billing_mode = "PROVISIONED", read_units = 400, write_units = 100 }
-  }
-
-  assert {
-    condition     = local.unique_reads_per_second == 20
-    error_message = "Five invocations together use a quarter of the read units."
-  }
-}
-
-run "counts_of_voters_with_no_option_set" {
-  command = plan
-
-  variables {
-    unique_count = {}
-  }
-
-  # A table without a ceiling: the count leaves capacity in each partition.
-  assert {
-    condition     = local.unique_reads_per_second == 1000
-    error_message = "The count must leave read units of a partition free, because votes are written to it at the same time."
-  }
-
-  # Tools find the function that counts voters.
-  assert {
-    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
-    error_message = "votectl creates each poll's schedule with these values."
-  }
-}
-
-run "unique_counter_may_read_votes_and_end_its_schedules_and_nothing_else" {
-  command = plan
-
-  variables {
-    unique_count = {}
-  }
-
-  override_resource {
-    target          = module.unique_counter[0].aws_cloudwatch_log_group.this
-    override_during = plan
-    values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:unique" }
   }
 
   assert {
@@ -554,20 +349,11 @@ run "unique_counter_may_read_votes_and_end_its_schedules_and_nothing_else" {
     }
     error_message = "The counter may read votes and never write one."
   }
-}
 
-run "the_function_for_packs_gets_exactly_its_settings_and_permissions" {
-  command = plan
-
-  override_resource {
-    target          = module.pack_signing_key[0].aws_kms_key.this
-    override_during = plan
-    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
-  }
-
-  variables {
-    results_pack = {}
-    tally        = { publish_pack = { object_lock = { days = 30, mode = "COMPLIANCE" } } }
+  # Tools find the function that counts voters.
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
+    error_message = "votectl creates each poll's schedule with these values."
   }
 
   assert {
@@ -589,13 +375,39 @@ run "the_function_for_packs_gets_exactly_its_settings_and_permissions" {
     }
     error_message = "It may create keys of polls with one key, sign with the other, and lock packs only."
   }
+
+  assert {
+    condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "The results API may read keys, and may not create one."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
+    error_message = "An opening must not need the choice."
+  }
+
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
+    error_message = "votectl export finds both keys in the deployment's parameter."
+  }
 }
 
-run "results_packs_with_no_option_set" {
+run "another_environment_with_every_feature_at_its_least" {
   command = plan
 
   variables {
-    results_pack = {}
+    environment          = "other"
+    results_pack         = {}
+    web                  = {}
+    permissions_boundary = true
+    observability        = { alarms_enabled = false }
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
+    ])
+    error_message = "Every name must carry the environment, so that an account can hold two."
   }
 
   # Packs are not published.
@@ -609,28 +421,278 @@ run "results_packs_with_no_option_set" {
     condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
     error_message = "The results API may use no key of results packs."
   }
+
+  assert {
+    condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
+    error_message = "Without results_api.cdn_enabled there must be a bucket with settings, and no CloudFront."
+  }
+
+  assert {
+    condition     = local.permissions_boundary_arn == "arn:aws:iam::111122223333:policy/pipeline/${local.name_prefix}-boundary"
+    error_message = "Roles must be held within the policy that bootstrap/ makes for this environment."
+  }
+
+  assert {
+    condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
+    error_message = "Alarms can be switched off if nobody is on call."
+  }
 }
 
-run "openings_read_a_polls_key_and_never_a_choice" {
+run "pages_votes_and_results_share_one_address" {
   command = plan
 
   variables {
-    results_pack = { openings = true }
-    voter_auth   = { mode = "iam" }
+    firewall            = { requests_per_client = 100, forwarded_ip_header = "X-Forwarded-For" }
+    results_api         = { cdn_enabled = true, cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
+    voter_auth          = { mode = "cognito", callback_urls = ["https://vote.example.org/"] }
+    web                 = { title = "Friday Night Live" }
+    deletion_protection = true
+  }
+
+  override_resource {
+    target          = module.cdn[0].aws_cloudfront_distribution.this
+    override_during = plan
+    values          = { arn = "arn:aws:cloudfront::111122223333:distribution/E1", domain_name = "d111111abcdef8.cloudfront.net" }
+  }
+
+  override_resource {
+    target          = module.voters[0].aws_cognito_user_pool.this
+    override_during = plan
+    values          = { arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made", id = "eu-west-1_made" }
   }
 
   assert {
-    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "arn:aws:kms:eu-west-1:111122223333:key/mocked"
-    error_message = "The function learns which key polls' keys are encrypted with."
+    condition     = output.pages.url == "https://vote.example.org" && output.results_url == "https://vote.example.org" && output.cdn_target == "d111111abcdef8.cloudfront.net"
+    error_message = "Pages, votes and results must share the first name."
   }
 
   assert {
-    condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
-    error_message = "The results API may read keys, and may not create one."
+    condition     = jsondecode(aws_ssm_parameter.deployment.value).pages_url == "https://vote.example.org" && jsondecode(aws_ssm_parameter.deployment.value).pages_bucket == output.pages.bucket
+    error_message = "Tools print links to the pages, and publish them."
   }
 
   assert {
-    condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
-    error_message = "An opening must not need the choice."
+    condition     = strcontains(module.web[0].security_policy, "connect-src 'self' https://cognito-idp.eu-west-1.amazonaws.com https://votestream-test-111122223333.auth.eu-west-1.amazoncognito.com;")
+    error_message = "The pages may ask the pool, and its sign-in host, for tokens."
+  }
+
+  assert {
+    condition     = length(module.edge_firewall) == 1 && length(module.firewall) == 1
+    error_message = "Votes are counted where they come in: at CloudFront, and at the API that stays open beside it."
+  }
+
+  assert {
+    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_made" && output.voter_pool.id == "eu-west-1_made"
+    error_message = "The front door must trust this pool's tokens, and outputs must say where to sign in."
+  }
+
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_VOTER_AUTH"] == "cognito"
+    error_message = "Receipts take the voter from the token, as votes do."
+  }
+}
+
+run "voters_sign_in_to_your_own_pool_and_data_has_your_key" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
+    encryption = { customer_managed_key = true }
+  }
+
+  assert {
+    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
+    error_message = "With your own pool, Terraform must create none."
+  }
+
+  assert {
+    condition = {
+      for name, policy in { vote_writer = module.vote_writer.execution_policy_json, vote_aggregator = module.vote_aggregator.execution_policy_json, tally = module.tally_function.execution_policy_json, results_api = module.results_api.execution_policy_json } :
+      name => { for statement in jsondecode(policy).Statement : trimprefix(statement.Sid, "UseKeyThrough") => statement.Action if startswith(statement.Sid, "UseKey") && statement.Resource == ["arn:aws:kms:eu-west-1:111122223333:key/mocked"] }
+      } == {
+      vote_writer     = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      vote_aggregator = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      tally           = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:GenerateDataKey"] }
+      results_api     = { Dynamodb = ["kms:Decrypt"] }
+    }
+    error_message = "Users of a table and readers of the stream must decrypt, and writers of records must encrypt."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == { arn = "arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "Alarms must use the key whose policy admits CloudWatch."
+  }
+}
+
+run "votes_go_to_the_http_api_and_an_existing_key_is_used" {
+  command = plan
+
+  # The settings of both consumers are the fast ones of the published sample.
+  variables {
+    api             = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
+    encryption      = { kms_key_arn = "arn:aws:kms:eu-west-1:444455556666:key/theirs" }
+    vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true, reserved_concurrency = 4 }
+    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true, reserved_concurrency = 4 }
+    votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
+  }
+
+  assert {
+    condition     = output.votes_url == "https://httpapi000.execute-api.eu-west-1.amazonaws.com"
+    error_message = "votes_url sends clients to the HTTP API."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.deployment.value).votes_url == output.votes_url && jsondecode(aws_ssm_parameter.deployment.value).vote_door == "http"
+    error_message = "Tools find the door in the deployment parameter."
+  }
+
+  assert {
+    condition = module.ingress["http"].environment_variables == tomap({
+      VOTESTREAM_AUDIENCES     = ""
+      VOTESTREAM_BATCH_ENABLED = "true"
+      VOTESTREAM_CODE_KEY      = ""
+      VOTESTREAM_ISSUER        = ""
+      VOTESTREAM_POLLS_TABLE   = ""
+      VOTESTREAM_STREAM        = "votestream-test-votes"
+      VOTESTREAM_TOKEN_SCOPES  = ""
+      VOTESTREAM_VOTE_DOOR     = "http"
+      VOTESTREAM_VOTER_AUTH    = "iam"
+      VOTESTREAM_VOTER_CLAIM   = ""
+    })
+    error_message = "ingress must get exactly its settings."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.ingress["http"].execution_policy_json).Statement : statement.Action if statement.Sid == "PutVotes"] == [["kinesis:PutRecord", "kinesis:PutRecords"]]
+    error_message = "ingress may only put records into the stream."
+  }
+
+  assert {
+    condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
+    error_message = "With an existing key, Terraform must create none."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == null
+    error_message = "Alarms must not use an existing key: if its policy does not admit CloudWatch, alarms reach nobody."
+  }
+}
+
+run "votes_go_to_the_function_url_and_an_old_door_stays_open" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, vote_door = "url", kept_vote_doors = ["http"] }
+    ingress         = { reserved_concurrency = 50 }
+    results_api     = { cdn_enabled = true }
+    vote_aggregator = { reserved_concurrency = 4 }
+    vote_writer     = { reserved_concurrency = 4 }
+    voter_auth      = { mode = "cognito" }
+  }
+
+  override_resource {
+    target          = module.cdn[0].aws_cloudfront_distribution.this
+    override_during = plan
+    values          = { domain_name = "d111111abcdef8.cloudfront.net" }
+  }
+
+  assert {
+    condition     = output.votes_url == "https://functionurl.lambda-url.eu-west-1.on.aws"
+    error_message = "votes_url sends clients to the function URL."
+  }
+
+  assert {
+    condition     = module.ingress["url"].environment_variables.VOTESTREAM_ISSUER == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_mocked" && module.ingress["url"].environment_variables.VOTESTREAM_AUDIENCES == "mockedclient"
+    error_message = "ingress checks tokens of the pool and of its client."
+  }
+
+  assert {
+    condition     = module.ingress["url"].reserved_concurrency == 50
+    error_message = "Reserved concurrency is the throttle of a function URL."
+  }
+
+  assert {
+    condition     = toset(keys(module.door)) == toset(["http", "url"]) && output.votes_url == module.door["url"].votes_url
+    error_message = "Clients that know the old address can still vote there."
+  }
+
+  assert {
+    condition     = output.results_url == "https://d111111abcdef8.cloudfront.net"
+    error_message = "With the CDN on, viewers are sent there."
+  }
+}
+
+run "voters_have_codes" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, vote_door = "http", kept_vote_doors = ["url"] }
+    ingress         = { reserved_concurrency = 50 }
+    vote_aggregator = { reserved_concurrency = 4 }
+    vote_writer     = { reserved_concurrency = 4 }
+    voter_auth      = { mode = "codes" }
+  }
+
+  # Terraform reads the public key after it has made the key.
+  override_module {
+    target = module.code_key
+    outputs = {
+      key_arn    = "arn:aws:kms:eu-west-1:111122223333:key/codes"
+      key_id     = "codes"
+      public_key = "cHVibGlj"
+    }
+  }
+
+  assert {
+    condition = [for name in ["CODE_KEY", "ISSUER", "POLLS_TABLE", "AUDIENCES"] : module.ingress["http"].environment_variables["VOTESTREAM_${name}"]] == [
+      "codes:cHVibGlj", "votestream/votestream/test", "votestream-test-polls", ""
+    ]
+    error_message = "ingress must get the public key for codes from Terraform."
+  }
+
+  assert {
+    condition = alltrue([
+      for door in ["http", "url"] : jsonencode([for statement in jsondecode(module.ingress[door].execution_policy_json).Statement : [statement.Action, statement.Condition] if statement.Sid == "ReadBatchesOfCodes"]) == jsonencode([[
+        ["dynamodb:GetItem"], { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["code_batches", "poll_id"] }, StringEqualsIfExists = { "dynamodb:Select" = ["SPECIFIC_ATTRIBUTES"] } }
+      ]])
+    ])
+    error_message = "ingress may read a poll's batches of codes, and nothing else of it."
+  }
+
+  assert {
+    condition     = !strcontains(jsonencode([module.ingress["http"].execution_policy_json, module.results_api.execution_policy_json, module.tally_function.execution_policy_json]), "kms:Sign")
+    error_message = "No function may sign codes."
+  }
+
+  assert {
+    condition = jsonencode({
+      for name, value in jsondecode(aws_ssm_parameter.deployment.value) : name => value if startswith(name, "code_")
+    }) == jsonencode({ code_issuer = "votestream/votestream/test", code_signing_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/codes" })
+    error_message = "votectl codes finds the key and the issuer in the deployment parameter."
+  }
+}
+
+run "voters_sign_in_at_another_issuer" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, vote_door = "url" }
+    ingress         = { reserved_concurrency = 50 }
+    vote_aggregator = { reserved_concurrency = 4 }
+    vote_writer     = { reserved_concurrency = 4 }
+    voter_auth      = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages", "app"], voter_claim = "member" }
+    web             = {}
+  }
+
+  assert {
+    condition = [for name in ["AUDIENCES", "ISSUER", "VOTER_CLAIM", "CODE_KEY", "POLLS_TABLE"] : module.ingress["url"].environment_variables["VOTESTREAM_${name}"]] == [
+      "pages app", "https://login.example.org", "member", "", ""
+    ]
+    error_message = "ingress checks tokens of that issuer, for these audiences, and takes the voter from this claim."
+  }
+
+  assert {
+    condition     = jsonencode({ for name, value in local.web_identity : name => value if value != null }) == jsonencode({ mode = "oidc", authority = "https://login.example.org", client_id = "pages", scope = "openid", token = "id", voter_claim = "member" })
+    error_message = "The pages sign voters in as the first audience, and send its ID token."
   }
 }

@@ -1,4 +1,4 @@
-# Alarms and dashboard of the whole platform. tests/contract reads the plan of the first run. It compares each metric with
+# Alarms and dashboard of the whole platform. tests/contract reads the plan of this run. It compares each metric with
 # the functions' and AWS's documentation, and each alarm with the runbook.
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -39,31 +39,5 @@ run "alarms_and_dashboard_as_they_are_deployed" {
   assert {
     condition     = length(module.observability.alarm_names) > 0 && output.dashboard_name == "votestream-test" && output.alarm_topic_arn == "arn:aws:sns:eu-west-1:111122223333:mocked"
     error_message = "Alarms must be on by default."
-  }
-}
-
-run "alarms_can_be_switched_off" {
-  command = plan
-
-  variables {
-    observability = { alarms_enabled = false }
-  }
-
-  assert {
-    condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
-    error_message = "Alarms can be switched off if nobody is on call."
-  }
-}
-
-run "without_the_count_of_voters_there_is_no_alarm_for_it" {
-  command = plan
-
-  variables {
-    unique_count = null
-  }
-
-  assert {
-    condition     = !anytrue([for name in keys(module.observability.alarm_names) : startswith(name, "unique-count")])
-    error_message = "An alarm for a missing function would only cost money."
   }
 }

@@ -1,214 +1,146 @@
-# For every rule of a variable, a value that just passes and one that just fails. This folder holds the root's
-# variables and nothing else, so a run takes milliseconds; a plan of the root takes seconds.
+# Rules of variables and their checks, each just within its limit and just past it, and values that follow from variables
+# alone. No resource is in this folder, so a run takes milliseconds; a plan of the root takes seconds.
 variables {
-  environment = "test"
-  aws_region  = "eu-west-1"
-  stream      = { shard_count = 4 }
   api         = { throttling_rate_limit = 4000 }
+  aws_region  = "eu-west-1"
+  environment = "test"
+  stream      = { shard_count = 4 }
 }
 
-run "rejects_a_name_of_26_characters" {
+run "accepts_the_least_of_everything" {
   command = plan
 
   variables {
-    environment = "stage-eu-west12"
+    failure_retention_days = 0
+    log_retention_days     = 1
+    poll_cache_seconds     = 1
+    project                = "v"
+    tally                  = { metrics_lag_seconds = 0, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
+    unique_count           = { refresh_seconds = 10 }
+    vote_retention_days    = 0
+    vote_writer            = { write_concurrency = 1 }
   }
-
-  expect_failures = [var.environment]
 }
 
-run "rejects_an_environment_that_no_bucket_may_carry" {
+run "accepts_the_most_of_everything" {
   command = plan
 
   variables {
-    environment = "Test"
+    environment            = "stage-eu-west1" # 25 characters with the project
+    failure_retention_days = 3650
+    log_level              = "CRITICAL"
+    log_retention_days     = 3653
+    poll_cache_seconds     = 300
+    results_api            = { timeout_seconds = 28 }
+    tally                  = { metrics_lag_seconds = 3600, recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
+    unique_count           = { refresh_seconds = 3600 }
+    vote_retention_days    = 3650
+    vote_writer            = { write_concurrency = 64, write_share = 1 }
+    votes_table            = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
   }
-
-  expect_failures = [var.environment]
 }
 
-run "rejects_a_project_with_two_hyphens_in_a_row" {
-  command = plan
+# One wrong value for each variable, so a variable with several rules is in several of these runs.
 
-  variables {
-    project = "vote--stream"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "rejects_a_project_that_parameter_store_reserves" {
-  command = plan
-
-  variables {
-    project = "aws-votes"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "rejects_an_invalid_region" {
-  command = plan
-
-  variables {
-    aws_region = "frankfurt"
-  }
-
-  expect_failures = [var.aws_region]
-}
-
-run "rejects_an_unknown_architecture" {
-  command = plan
-
-  variables {
-    lambda_architecture = "amd64"
-  }
-
-  expect_failures = [var.lambda_architecture]
-}
-
-run "rejects_an_unknown_log_level" {
-  command = plan
-
-  variables {
-    log_level = "info"
-  }
-
-  expect_failures = [var.log_level]
-}
-
-run "rejects_a_log_retention_that_cloudwatch_does_not_offer" {
-  command = plan
-
-  variables {
-    log_retention_days = 31
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
-run "rejects_a_negative_failure_retention" {
+run "rejects_values_below_their_range" {
   command = plan
 
   variables {
     failure_retention_days = -1
+    ingress                = { timeout_seconds = 9 } # Kinesis could take longer
+    poll_cache_seconds     = 0
+    tally                  = { settle_seconds = -1 }
+    unique_count           = { refresh_seconds = 9 }
+    vote_retention_days    = -1
+    vote_writer            = { write_concurrency = 0 }
   }
 
-  expect_failures = [var.failure_retention_days]
+  expect_failures = [
+    var.failure_retention_days, var.ingress, var.poll_cache_seconds, var.tally, var.unique_count, var.vote_retention_days,
+    var.vote_writer,
+  ]
 }
 
-run "rejects_no_poll_cache" {
+run "rejects_values_above_their_range" {
   command = plan
 
   variables {
-    poll_cache_seconds = 0
-  }
-
-  expect_failures = [var.poll_cache_seconds]
-}
-
-run "rejects_a_poll_cache_of_301_seconds" {
-  command = plan
-
-  variables {
-    poll_cache_seconds = 301
-  }
-
-  expect_failures = [var.poll_cache_seconds]
-}
-
-run "rejects_a_negative_vote_retention" {
-  command = plan
-
-  variables {
-    vote_retention_days = -1
-  }
-
-  expect_failures = [var.vote_retention_days]
-}
-
-run "rejects_a_vote_retention_of_3651_days" {
-  command = plan
-
-  variables {
+    environment         = "stage-eu-west12" # 26 characters with the project
+    poll_cache_seconds  = 301
+    results_api         = { timeout_seconds = 29 } # API Gateway would not wait
+    tally               = { settle_seconds = 301 }
+    unique_count        = { refresh_seconds = 3601 }
     vote_retention_days = 3651
+    vote_writer         = { write_concurrency = 65 }
   }
 
-  expect_failures = [var.vote_retention_days]
+  expect_failures = [
+    var.environment, var.poll_cache_seconds, var.results_api, var.tally, var.unique_count, var.vote_retention_days,
+    var.vote_writer,
+  ]
 }
 
-run "rejects_no_write_concurrency" {
+run "rejects_values_that_aws_does_not_know" {
   command = plan
 
   variables {
-    vote_writer = { write_concurrency = 0 }
+    aws_region          = "frankfurt"
+    environment         = "Test" # no bucket may have it in its name
+    lambda_architecture = "amd64"
+    log_level           = "info"
+    log_retention_days  = 31
+    results_pack        = {}
+    tally               = { publish_pack = { object_lock = { days = 30, mode = "FOREVER" } } }
   }
 
-  expect_failures = [var.vote_writer]
+  expect_failures = [var.aws_region, var.environment, var.lambda_architecture, var.log_level, var.log_retention_days, var.tally]
 }
 
-run "rejects_a_write_concurrency_of_65" {
+run "rejects_an_unknown_door_and_a_project_that_parameter_store_reserves" {
   command = plan
 
   variables {
-    vote_writer = { write_concurrency = 65 }
+    api     = { throttling_rate_limit = 4000, vote_door = "alb" }
+    project = "aws-votes"
   }
 
-  expect_failures = [var.vote_writer]
+  expect_failures = [var.api, var.project]
 }
 
-run "accepts_an_answer_that_takes_28_seconds" {
+run "rejects_an_unknown_old_door_and_a_project_with_two_hyphens_in_a_row" {
   command = plan
 
   variables {
-    results_api = { timeout_seconds = 28 }
+    api     = { throttling_rate_limit = 4000, kept_vote_doors = ["rest"] }
+    project = "vote--stream"
   }
+
+  expect_failures = [var.api, var.project]
 }
 
-run "rejects_an_answer_that_api_gateway_would_not_wait_for" {
+run "rejects_values_that_another_setting_excludes" {
   command = plan
 
   variables {
-    results_api = { timeout_seconds = 29 }
+    encryption  = { customer_managed_key = true, kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+    results_api = { cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
+    tally       = { publish_pack = {} } # without its keys
+    vote_writer = { write_share = 0.8 } # of an on-demand table
   }
 
-  expect_failures = [var.results_api]
+  expect_failures = [var.encryption, var.results_api, var.tally, var.vote_writer]
 }
 
-run "accepts_a_tally_settle_of_300_seconds_and_the_longest_function" {
+run "rejects_a_key_for_a_stream_that_is_not_encrypted_and_a_pool_without_sign_in" {
   command = plan
 
   variables {
-    tally = { metrics_lag_seconds = 3600, recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
-  }
-}
-
-run "rejects_a_tally_settle_of_301_seconds" {
-  command = plan
-
-  variables {
-    tally = { settle_seconds = 301 }
+    encryption = { customer_managed_key = true }
+    stream     = { shard_count = 4, encryption_enabled = false }
+    voter_auth = { mode = "iam", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
   }
 
-  expect_failures = [var.tally]
-}
-
-run "accepts_a_tally_that_does_not_settle_and_the_shortest_function" {
-  command = plan
-
-  variables {
-    tally = { metrics_lag_seconds = 0, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
-  }
-}
-
-run "rejects_a_tally_settle_of_less_than_nothing" {
-  command = plan
-
-  variables {
-    tally = { settle_seconds = -1 }
-  }
-
-  expect_failures = [var.tally]
+  expect_failures = [var.encryption, var.voter_auth]
 }
 
 run "rejects_metrics_that_are_waited_for_longer_than_an_hour" {
@@ -221,64 +153,30 @@ run "rejects_metrics_that_are_waited_for_longer_than_an_hour" {
   expect_failures = [var.tally]
 }
 
-run "rejects_a_recount_more_than_a_day_after_the_final" {
+run "rejects_a_pool_that_is_named_by_its_id" {
   command = plan
 
   variables {
-    tally = { recount_seconds = 86401 }
+    voter_auth = { mode = "cognito", user_pool_arn = "eu-west-1_voters" }
   }
 
-  expect_failures = [var.tally]
+  expect_failures = [var.voter_auth]
 }
 
-run "rejects_a_tally_that_has_no_time_for_its_last_call" {
+run "rejects_what_lambda_kms_or_the_votes_table_could_not_do" {
   command = plan
 
   variables {
-    tally = { timeout_seconds = 29 }
+    api          = { throttling_rate_limit = 4000, vote_door = "url" }
+    encryption   = { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:alias/own" } # policies name keys
+    ingress      = { timeout_seconds = 10 }                                         # without a throttle
+    results_pack = {}
+    tally        = { publish_pack = { object_lock = { days = 0 } } }
+    vote_writer  = { write_share = 1.01 }
+    votes_table  = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100000 }
   }
 
-  expect_failures = [var.tally]
-}
-
-run "rejects_a_tally_that_runs_longer_than_lambda" {
-  command = plan
-
-  variables {
-    tally = { timeout_seconds = 901 }
-  }
-
-  expect_failures = [var.tally]
-}
-
-run "takes_the_whole_table_as_a_write_share" {
-  command = plan
-
-  variables {
-    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
-    vote_writer = { write_share = 1 }
-  }
-}
-
-run "rejects_a_write_share_of_more_than_the_table" {
-  command = plan
-
-  variables {
-    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
-    vote_writer = { write_share = 1.01 }
-  }
-
-  expect_failures = [var.vote_writer]
-}
-
-run "rejects_a_write_share_of_an_on_demand_table" {
-  command = plan
-
-  variables {
-    vote_writer = { write_share = 0.8 }
-  }
-
-  expect_failures = [var.vote_writer]
+  expect_failures = [var.encryption, var.ingress, var.tally, var.vote_writer]
 }
 
 run "accepts_a_paced_batch_that_just_fits_its_invocation" {
@@ -294,243 +192,320 @@ run "rejects_a_paced_batch_of_one_vote_more" {
   command = plan
 
   variables {
+    encryption  = { kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/own" } # of another region
+    ingress     = { reserved_concurrency = 5, provisioned_concurrency = 6 }
+    tally       = { recount_seconds = 86401 }
     votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 100 }
     vote_writer = { write_share = 0.5, parallelization_factor = 2, batch_size = 626, timeout_seconds = 213 }
   }
 
-  expect_failures = [var.vote_writer]
+  expect_failures = [var.encryption, var.ingress, var.tally, var.vote_writer]
 }
 
 run "rejects_a_pace_at_which_not_even_one_vote_fits" {
   command = plan
 
   variables {
+    tally       = { timeout_seconds = 29 } # no time for its last call
     votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 1 }
     vote_writer = { write_share = 0.1, batch_size = 1, timeout_seconds = 60 }
   }
 
-  expect_failures = [var.vote_writer]
+  expect_failures = [var.tally, var.vote_writer]
 }
 
-run "rejects_a_pool_without_mode_cognito" {
+run "rejects_pages_that_would_need_a_key_and_openings_for_unknown_voters" {
   command = plan
 
   variables {
-    voter_auth = { mode = "iam", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
-  }
-
-  expect_failures = [var.voter_auth]
-}
-
-run "rejects_a_pool_that_is_named_by_its_id" {
-  command = plan
-
-  variables {
-    voter_auth = { mode = "cognito", user_pool_arn = "eu-west-1_voters" }
-  }
-
-  expect_failures = [var.voter_auth]
-}
-
-run "accepts_a_refresh_of_the_count_of_voters_every_ten_seconds" {
-  command = plan
-
-  variables {
-    unique_count = { refresh_seconds = 10 }
-  }
-}
-
-run "accepts_a_refresh_of_the_count_of_voters_once_an_hour" {
-  command = plan
-
-  variables {
-    unique_count = { refresh_seconds = 3600 }
-  }
-}
-
-run "rejects_a_refresh_that_is_shorter_than_a_pass" {
-  command = plan
-
-  variables {
-    unique_count = { refresh_seconds = 9 }
-  }
-
-  expect_failures = [var.unique_count]
-}
-
-run "rejects_a_refresh_of_more_than_an_hour" {
-  command = plan
-
-  variables {
-    unique_count = { refresh_seconds = 3601 }
-  }
-
-  expect_failures = [var.unique_count]
-}
-
-run "rejects_openings_without_voter_identity" {
-  command = plan
-
-  variables {
+    api          = { clients = { app = { throttling_burst_limit = 1, throttling_rate_limit = 1 } }, client_keys_required = true, throttling_rate_limit = 4000 }
     results_pack = { openings = true }
     voter_auth   = { mode = "none" }
+    web          = {}
   }
 
-  expect_failures = [var.results_pack]
+  expect_failures = [var.results_pack, var.web, check.voter_identity_verified]
 }
 
-run "rejects_publishing_packs_without_their_keys" {
+run "rejects_pages_without_a_client_of_your_own_pool" {
   command = plan
 
   variables {
-    tally = { publish_pack = {} }
-  }
-
-  expect_failures = [var.tally]
-}
-
-run "rejects_an_unknown_lock_of_packs" {
-  command = plan
-
-  variables {
-    results_pack = {}
-    tally        = { publish_pack = { object_lock = { days = 30, mode = "FOREVER" } } }
-  }
-
-  expect_failures = [var.tally]
-}
-
-run "rejects_a_lock_of_no_days" {
-  command = plan
-
-  variables {
-    results_pack = {}
-    tally        = { publish_pack = { object_lock = { days = 0 } } }
-  }
-
-  expect_failures = [var.tally]
-}
-
-run "rejects_pages_that_would_need_a_key" {
-  command = plan
-
-  variables {
-    api = { clients = { app = { throttling_burst_limit = 1, throttling_rate_limit = 1 } }, client_keys_required = true, throttling_rate_limit = 4000 }
-    web = {}
-  }
-
-  expect_failures = [var.web]
-}
-
-run "rejects_pages_without_a_client_of_the_pool_of_yours" {
-  command = plan
-
-  variables {
+    tally      = { timeout_seconds = 901 } # Lambda's limit is 900
     voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_abcdefghi" }
     web        = {}
   }
 
-  expect_failures = [var.web]
+  expect_failures = [var.tally, var.web]
 }
 
-run "rejects_a_name_for_a_cdn_that_is_off" {
+run "rejects_codes_at_the_rest_api" {
   command = plan
 
   variables {
-    results_api = { cdn_domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"] } }
+    voter_auth = { mode = "codes" }
   }
 
-  expect_failures = [var.results_api]
+  expect_failures = [var.voter_auth]
 }
 
-run "a_timeout_that_kinesis_could_outlast_is_refused" {
+run "rejects_another_issuers_tokens_at_the_rest_api" {
   command = plan
 
   variables {
-    ingress = { timeout_seconds = 9 }
+    voter_auth = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages"] }
   }
 
-  expect_failures = [var.ingress]
+  expect_failures = [var.voter_auth]
 }
 
-run "more_ready_than_reserved_is_refused" {
+run "rejects_an_issuer_without_oidc" {
   command = plan
 
   variables {
-    api     = { throttling_rate_limit = 4000, vote_door = "http" }
-    ingress = { reserved_concurrency = 5, provisioned_concurrency = 6 }
+    voter_auth = { mode = "cognito", issuer = "https://login.example.org" }
   }
 
-  expect_failures = [var.ingress]
+  expect_failures = [var.voter_auth]
 }
 
-run "a_function_url_without_a_throttle_is_refused" {
+run "rejects_a_claim_with_a_blank" {
   command = plan
 
   variables {
-    api = { throttling_rate_limit = 4000, vote_door = "url" }
+    api             = { throttling_rate_limit = 4000, vote_door = "http" }
+    vote_aggregator = { reserved_concurrency = 4 }
+    vote_writer     = { reserved_concurrency = 4 }
+    voter_auth      = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages"], voter_claim = "the name" }
   }
 
-  expect_failures = [var.ingress]
+  expect_failures = [var.voter_auth]
 }
 
-run "an_unknown_old_door_is_refused" {
+run "rejects_batches_with_codes" {
   command = plan
 
   variables {
-    api = { throttling_rate_limit = 4000, kept_vote_doors = ["rest"] }
+    api             = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
+    vote_aggregator = { reserved_concurrency = 4 }
+    vote_writer     = { reserved_concurrency = 4 }
+    voter_auth      = { mode = "codes" }
   }
 
-  expect_failures = [var.api]
+  expect_failures = [var.voter_auth]
 }
 
-run "an_unknown_door_is_refused" {
+# Values that follow from variables.
+
+run "each_lane_gets_its_part_of_the_share" {
   command = plan
 
   variables {
-    api = { throttling_rate_limit = 4000, vote_door = "alb" }
+    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
+    vote_writer = { write_share = 0.8, parallelization_factor = 2 }
   }
 
-  expect_failures = [var.api]
+  assert {
+    condition     = local.max_writes_per_second == 1000
+    error_message = "10,000 units x 0.8 over 4 shards x 2 lanes are 1,000 writes/s for each lane."
+  }
 }
 
-run "refuses_a_key_for_a_stream_that_is_not_encrypted" {
+run "counting_voters_uses_a_quarter_of_a_provisioned_table" {
   command = plan
 
   variables {
-    encryption = { customer_managed_key = true }
-    stream     = { shard_count = 4, encryption_enabled = false }
+    unique_count = {}
+    votes_table  = { billing_mode = "PROVISIONED", read_units = 400, write_units = 100 }
   }
 
-  expect_failures = [var.encryption]
+  assert {
+    condition     = local.unique_reads_per_second == 20
+    error_message = "Five invocations together use a quarter of the read units."
+  }
 }
 
-run "refuses_an_alias" {
+run "counting_voters_leaves_capacity_in_each_partition" {
   command = plan
 
   variables {
-    encryption = { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:alias/own" }
+    unique_count = {}
   }
 
-  expect_failures = [var.encryption]
+  assert {
+    condition     = local.unique_reads_per_second == 1000 && local.unique_counter == [{ memory_mb = 512, timeout_seconds = 300 }]
+    error_message = "Votes are written to the partition at the same time, and at most five invocations may count the same poll."
+  }
 }
 
-run "refuses_a_key_of_another_region" {
+# Advice: each check warns just past its limit and is silent at it (a run whose check warns fails).
+
+run "is_silent_at_every_limit" {
   command = plan
 
   variables {
-    encryption = { kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/own" }
+    api             = { throttling_rate_limit = 9400, throttling_burst_limit = 5000 }
+    results_api     = { throttling_rate_limit = 200 }
+    stream          = { shard_count = 100 }
+    vote_writer     = { parallelization_factor = 9, reserved_concurrency = 900 }
+    vote_aggregator = { reserved_concurrency = 100 }
   }
-
-  expect_failures = [var.encryption]
 }
 
-run "refuses_two_keys" {
+run "is_silent_where_aws_chooses_the_shards" {
   command = plan
 
   variables {
-    encryption = { customer_managed_key = true, kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+    stream      = { mode = "ON_DEMAND" }
+    vote_writer = { parallelization_factor = 10, reserved_concurrency = 1 }
+  }
+}
+
+run "warns_of_a_front_door_wider_than_the_stream" {
+  command = plan
+
+  variables {
+    api    = { throttling_rate_limit = 4001 }
+    stream = { shard_count = 4 }
   }
 
-  expect_failures = [var.encryption]
+  expect_failures = [check.front_door_fits_stream]
+}
+
+run "warns_of_a_rate_that_the_account_does_not_have" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 9401 }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_batches_that_share_the_rate_with_votes" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4701, batch_enabled = true }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_keys_that_no_vote_needs_yet" {
+  command = plan
+
+  variables {
+    api = { throttling_rate_limit = 4000, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
+  }
+
+  expect_failures = [check.client_keys_are_required]
+}
+
+run "is_silent_where_votes_need_a_key" {
+  command = plan
+
+  variables {
+    api = { throttling_rate_limit = 4000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
+  }
+}
+
+run "warns_of_a_burst_that_the_account_does_not_have" {
+  command = plan
+
+  variables {
+    api    = { throttling_rate_limit = 4000, throttling_burst_limit = 5001 }
+    stream = { shard_count = 20 }
+  }
+
+  expect_failures = [check.front_door_fits_account]
+}
+
+run "warns_of_more_invocations_than_the_account_has" {
+  command = plan
+
+  variables {
+    stream      = { shard_count = 101 }
+    vote_writer = { parallelization_factor = 9 }
+  }
+
+  expect_failures = [check.consumers_fit_account]
+}
+
+run "warns_of_a_writer_that_is_held_back" {
+  command = plan
+
+  variables {
+    stream      = { shard_count = 4 }
+    vote_writer = { parallelization_factor = 2, reserved_concurrency = 7 }
+  }
+
+  expect_failures = [check.reserved_concurrency_reaches_every_shard]
+}
+
+run "warns_without_voter_identity" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "none" }
+  }
+
+  expect_failures = [check.voter_identity_verified]
+}
+
+run "is_silent_where_voters_sign_in_behind_a_firewall" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "cognito" }
+    firewall   = { requests_per_client = 1000 }
+  }
+}
+
+run "warns_of_a_firewall_that_would_stop_back_ends" {
+  command = plan
+
+  variables {
+    voter_auth = { mode = "iam" }
+    firewall   = { requests_per_client = 1000 }
+  }
+
+  expect_failures = [check.firewall_counts_voters]
+}
+
+run "is_silent_behind_a_door_with_reserved_consumers" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, vote_door = "http", allowed_origins = ["http://localhost:8090"] }
+    vote_writer     = { reserved_concurrency = 4 }
+    vote_aggregator = { reserved_concurrency = 4 }
+  }
+}
+
+run "warns_of_a_door_that_could_starve_the_consumers" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4000, vote_door = "http" }
+    vote_writer = { reserved_concurrency = 4 }
+  }
+
+  expect_failures = [check.consumers_keep_concurrency_beside_a_door]
+}
+
+run "warns_of_an_origin_that_a_door_can_not_match" {
+  command = plan
+
+  variables {
+    api             = { throttling_rate_limit = 4000, kept_vote_doors = ["http"], allowed_origins = ["http://localhost:*"] }
+    vote_writer     = { reserved_concurrency = 4 }
+    vote_aggregator = { reserved_concurrency = 4 }
+  }
+
+  expect_failures = [check.door_takes_every_origin]
 }

@@ -1,4 +1,4 @@
-# An environment that was deployed before modules/kms_key keeps its keys. Nothing is created: the provider is mocked.
+# What an apply does to a deployment that exists. Each run continues from a state, in the mocked provider.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
@@ -8,6 +8,38 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+run "a_protected_deployment" {
+  variables {
+    deletion_protection = true
+  }
+
+  assert {
+    condition     = terraform_data.identity.output == "votestream-test in eu-west-1"
+    error_message = "The state must keep the deployed identity: a typing error must not replace a deployment."
+  }
+}
+
+run "is_not_renamed" {
+  command = plan
+
+  variables {
+    deletion_protection = true
+    environment         = "tset"
+  }
+
+  expect_failures = [aws_ssm_parameter.deployment]
+}
+
+run "may_be_created_again_under_another_name_without_protection" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    environment         = "other"
+  }
+}
+
+# An environment that was deployed before modules/kms_key keeps its keys.
 run "a_deployment_with_keys_at_their_old_addresses" {
   state_key = "deployment"
 
