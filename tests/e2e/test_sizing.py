@@ -10,8 +10,8 @@ import pytest
 
 from e2e.conftest import ENVIRONMENT
 from votectl.settings.files import load
-from votectl.sizing.evidence.calibration import Calibration
-from votectl.sizing.evidence.real_run import RealRun
+from votectl.sizing.evidence import Calibration
+from votectl.sizing.evidence import RealRun
 
 pytestmark = pytest.mark.usefixtures("deployment")
 

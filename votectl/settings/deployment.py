@@ -8,8 +8,6 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from votectl.settings.choices import Door, UserPoolTier
-
 Count = Annotated[int, Field(ge=1)]
 Memory = Annotated[int, Field(ge=128, le=10_240)]  # MB
 Rate = Annotated[float, Field(gt=0)]
@@ -35,6 +33,32 @@ class BillingMode(StrEnum):
 
     PROVISIONED = "PROVISIONED"
     PAY_PER_REQUEST = "PAY_PER_REQUEST"
+
+
+class Door(StrEnum):
+    """What stands before the stream for votes (``api.vote_door``)."""
+
+    REST = "rest"  # API Gateway REST API, without a function
+    HTTP = "http"  # API Gateway HTTP API and the ingress function
+    URL = "url"  # a function URL of the ingress function
+
+
+class VoterIdentity(StrEnum):
+    """Where a voter's identity comes from (``voter_auth.mode``)."""
+
+    NONE = "none"  # the request's body
+    IAM = "iam"  # a signed request of a trusted back end
+    COGNITO = "cognito"  # the token of a user pool
+    OIDC = "oidc"  # the token of the customer's own issuer
+    CODES = "codes"  # a code that an organiser has handed out
+
+
+class UserPoolTier(StrEnum):
+    """The feature plan of a user pool (``voter_auth.user_pool_tier``)."""
+
+    LITE = "LITE"
+    ESSENTIALS = "ESSENTIALS"
+    PLUS = "PLUS"
 
 
 class Architecture(StrEnum):
@@ -248,7 +272,3 @@ class Writing(SettingsModel):
     first_vote_units: Rate
     repeated_vote_units: Rate
     row_per_option: bool = False
-
-
-# Every batch is sent twice: a callback and a promise on one call of the SDK each send it.
-SAMPLE_WRITING = Writing(first_vote_units=2, repeated_vote_units=2, row_per_option=True)

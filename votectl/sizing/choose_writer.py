@@ -7,26 +7,23 @@ from math import floor, log
 
 import numpy as np
 
-from votectl.settings.deployment import Aggregator, BillingMode, DeploymentSettings, Table, Writer
+from votectl.settings.deployment import BillingMode, Table, Writer
 from votectl.sizing.choices import Preference
-from votectl.sizing.consumer import expected_writer, whole
+from votectl.sizing.consumer import whole
 from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum
-from votectl.sizing.planner import Planner
+from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, Planner
 from votectl.sizing.predict import longest
 from votectl.sizing.scenario import EventScenario, count_units
 
 BATCH_SIZES = (5, 10, 25, 50, 100, 250, 500, 1000)
 PARALLELIZATION_FACTORS = (1, 2, 3, 4, 5, 6, 8, 10)
 MEMORIES_MB = (256, 512, 1024, 1769)
-SHORTEST_DRAIN = 2.0  # s
-SHORTEST_COUNT = 2.0  # s
-LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
+_SHORTEST_DRAIN, _SHORTEST_COUNT = 2.0, 2.0  # s
+_LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
 # Read units are raised for the count alone where capacity is up for so long.
-WORTH_RAISING_HOURS = 6.0
-READS_MEANWHILE = 100
-COUNT_READS = "votes_table: read_units for the count"
-PEAK_UNITS = "votes table: write units at the peak"
+_WORTH_RAISING_HOURS = 6.0
+_READS_MEANWHILE = 100
 _STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of the unpaced rate
 # The writer's settings that are decided here, with their units.
@@ -57,19 +54,16 @@ class _Candidate:
         return floor(log(self.cost + 0.01) / log(1.05)), *simpler
 
 
-def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> tuple[Writer, Table, int]:
-    """Return the cheapest writer that stores everything in time, its table, and the buckets of each poll.
+def choose(planner: Planner) -> int:
+    """Put the cheapest writer that stores everything in time into the draft, and its table; return a poll's buckets.
 
-    Where speed is preferred, the writer keeps up with the peak.
-
-    Raises:
-        LimitExceeded: no setting does.
+    Where speed is preferred, the writer keeps up with the peak. Raises LimitExceeded: no setting does.
     """
-    facts, lanes = planner.facts, planner.lanes(aggregator, shards)
-    modes = _modes(planner, _time_left(planner, lanes, shards))
-    units, partition = lanes.units_per_vote, facts["dynamodb.partition_write_units"]
+    facts, scenario = planner.facts, planner.scenario()
+    modes = _modes(planner, _time_left(planner, scenario))
+    units, partition = scenario.units_per_vote, facts["dynamodb.partition_write_units"]
     buckets = facts["votestream.buckets_per_poll_max"]
-    takes = partition.value * buckets.value * planner.partition_target.value / lanes.busiest.value
+    takes = partition.value * buckets.value * planner.partition_target.value / scenario.busiest.value
     least = min(mode.needed.value for mode in modes)
     late = f"{least:,.0f} votes/s would have to be written to meet the deadline"
     if least * units.value > takes:
@@ -79,26 +73,26 @@ def choose(planner: Planner, shards: Figure, aggregator: Aggregator) -> tuple[Wr
             f"{late}. That is {least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. "
             "A later deadline allows a lower rate.",
         )
-    found = (candidate for mode in modes for candidate in _candidates(planner, lanes, mode))
+    found = (candidate for mode in modes for candidate in _candidates(planner, scenario, mode))
     candidates = [candidate for candidate in found if candidate.level * units.value <= takes]
     if not candidates:
         raise LimitExceeded(
             f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
             f"{late} of {planner.goals.final_deadline_seconds:g} s, and no batch size, memory and "
-            f"parallelization factor does that on {shards.value:,.0f} shards. A later deadline helps.",
+            f"parallelization factor does that on {scenario.shards:,.0f} shards. A later deadline helps.",
         )
-    return _chosen(planner, min(candidates, key=_Candidate.rank), len(candidates), shards, aggregator)
+    return _settle(planner, scenario, min(candidates, key=_Candidate.rank), len(candidates))
 
 
-def _time_left(planner: Planner, scenario: EventScenario, shards: Figure) -> Figure:
+def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     """Return the time for draining and counting: the deadline less the drain proof."""
-    most = longest(scenario.aggregator, planner.event.peak_votes_per_second / shards.value)
+    most = longest(scenario.aggregator, planner.event.peak_votes_per_second / scenario.shards)
     how = "twice a vote's longest time through the aggregator at the peak: the last vote, then the markers"
-    inputs = (planner.demand["peak"], shards, *scenario.aggregator_inputs())
+    inputs = (planner.demand["peak"], planner.shards, *scenario.aggregator_inputs())
     proof = computed("proof", 2 * most, "s", how, *inputs)
     deadline = given("final_deadline_seconds", planner.goals.final_deadline_seconds, "s")
-    left = derived("time to drain and count", "s", deadline - proof - 2 * settling(scenario.deployment))
-    if left.value <= SHORTEST_DRAIN + SHORTEST_COUNT:
+    left = derived("time to drain and count", "s", deadline - proof - 2 * scenario.settling)
+    if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
         raise LimitExceeded(
             "the aggregator's window and the mapping's poll, which the closing markers have to pass, and "
             "tally.settle_seconds before and after them",
@@ -108,20 +102,15 @@ def _time_left(planner: Planner, scenario: EventScenario, shards: Figure) -> Fig
     return left
 
 
-def settling(deployment: DeploymentSettings) -> Figure:
-    """Return the seconds that a tally waits after a poll's end, and again after the last closing marker."""
-    return given("settle_seconds", deployment.tally.settle_seconds, "s", "tally")
-
-
 def _modes(planner: Planner, left: Figure) -> list[_Candidate]:
     """Return the billing modes of the votes table that allow counting in time, without a writer."""
     count = count_units(planner.event.votes, planner.event, planner.facts)
     reads = planner.facts["dynamodb.on_demand.initial_read_units"]
-    shortest = assumed("shortest count", SHORTEST_COUNT, "s", "calls and pages take their time")
+    shortest = assumed("shortest count", _SHORTEST_COUNT, "s", "calls and pages take their time")
     counted = derived("time to count, on demand", "s", maximum(shortest, count / reads))
     drained = derived("time to drain, on demand", "s", left - counted)
     modes = []
-    if drained.value >= SHORTEST_DRAIN:
+    if drained.value >= _SHORTEST_DRAIN:
         modes.append(_Candidate(True, counted, _needed_rate(planner, drained)))
     elif planner.hands_off:
         raise LimitExceeded(
@@ -159,52 +148,47 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
     without throttling, and the table is smaller. Waiting functions are paid.
     """
     event, shards, units = planner.event, scenario.shards, scenario.units_per_vote.value
-    measured, headroom = planner.times.writer_memory_mb, planner.headroom.value
+    measured, headroom, share = (
+        planner.times.writer_memory_mb,
+        planner.headroom.value,
+        planner.write_share.value,
+    )
     hot = event.peak_votes_per_second * event.hot_voter_share * headroom
     slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
     for batch, memory in product(BATCH_SIZES, MEMORIES_MB if measured is None else (measured,)):
         window = 0 if batch <= planner.facts.value("mapping.batch_size_without_window") else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
-        played = _with_writer(planner, scenario, writer)
+        played = planner.scenario(vote_writer=writer)
         lane_rate = played.lane_rate(played.writer).value
         needed = mode.needed.value * headroom / (lane_rate * shards)
         factor = next((factor for factor in PARALLELIZATION_FACTORS if factor >= needed), None)
         if lane_rate < hot or factor is None:
             continue
-        writer = writer.model_copy(update={"parallelization_factor": factor})
-        lanes = factor * shards
+        writer, lanes = writer.model_copy(update={"parallelization_factor": factor}), factor * shards
         level = min(lane_rate * factor * shards, event.peak_votes_per_second)
         mean_rate = np.asarray(event.votes / event.duration_seconds / shards / factor)
         batches = (
             float(played.writer.batches_per_second(mean_rate)) * factor * shards * event.duration_seconds
         )
-        running = _price_of(planner, played, batches, batches * played.writer_time.of(event.votes / batches))
+        running = _price_of(planner, memory, batches, batches * played.writer_time.of(event.votes / batches))
         cost = running + _table_cost(planner, level, units, on_demand=mode.on_demand)
         yield replace(mode, writer=writer, level=level, cost=cost)
-        too_long = batch / (slow / lanes) > LONGEST_PACED_INVOCATION
+        too_long = batch / (slow / lanes) > _LONGEST_PACED_INVOCATION
         if mode.on_demand or slow > _WORTH_PACING * level or too_long or slow / lanes < hot:
             continue
-        table = _table_cost(planner, slow / planner.write_share.value, units, on_demand=False)
         waiting = event.votes / slow * shards * factor  # s, of all lanes
-        cost = table + _price_of(planner, played, event.votes / batch, waiting)
-        writer = writer.model_copy(update={"write_share": planner.write_share.value})
-        yield replace(mode, writer=writer, level=slow, cost=cost)
+        cost = _table_cost(planner, slow / share, units, on_demand=False)
+        cost += _price_of(planner, memory, event.votes / batch, waiting)
+        yield replace(mode, writer=writer.model_copy(update={"write_share": share}), level=slow, cost=cost)
 
 
-def _with_writer(planner: Planner, scenario: EventScenario, writer: Writer) -> EventScenario:
-    time = planner.times.writer or expected_writer(writer, planner.event, planner.facts)
-    deployment = scenario.deployment.model_copy(update={"vote_writer": writer})
-    return replace(scenario, deployment=deployment, writer_time=time)
-
-
-def _price_of(planner: Planner, scenario: EventScenario, batches: float, seconds: float) -> float:
+def _price_of(planner: Planner, memory_mb: int, batches: float, seconds: float) -> float:
     """Return the approximate cost of the writer's invocations: enough to rank candidates."""
-    value, deployment = planner.facts.value, scenario.deployment
-    memory_gb = deployment.vote_writer.memory_mb / 1024
-    price = value(f"lambda.{deployment.lambda_architecture.value}.gb_second.tier_1")
+    value = planner.facts.value
+    price = value(f"lambda.{planner.draft.lambda_architecture.value}.gb_second.tier_1")
     line = value("lambda.log_bytes_per_invocation") + value("votestream.vote_writer_metrics_bytes")
     requests, logged = batches / 1e6 * value("lambda.requests"), batches * line / 1024**3
-    return requests + seconds * memory_gb * price + logged * value("logs.ingest_per_gb")
+    return requests + seconds * memory_mb / 1024 * price + logged * value("logs.ingest_per_gb")
 
 
 def _table_cost(planner: Planner, level: float, units: float, *, on_demand: bool) -> float:
@@ -218,12 +202,10 @@ def _table_cost(planner: Planner, level: float, units: float, *, on_demand: bool
     return cost + hourly if level * units > value("dynamodb.on_demand.initial_write_units") else cost
 
 
-def _chosen(
-    planner: Planner, best: _Candidate, candidates: int, shards: Figure, aggregator: Aggregator
-) -> tuple[Writer, Table, int]:
+def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candidates: int) -> int:
+    """Record the decisions, put writer and votes table into the draft, and return the buckets of a poll."""
     writer, needed, facts = best.writer, planner.decide(best.needed), planner.facts
-    lanes = planner.lanes(aggregator, shards)
-    unpaced = _with_writer(planner, lanes, writer.model_copy(update={"write_share": None}))
+    unpaced = planner.scenario(vote_writer=writer.model_copy(update={"write_share": None}))
     lane_rate = unpaced.lane_rate(unpaced.writer)
     why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
     for name, unit in _DECIDED.items():
@@ -232,38 +214,34 @@ def _chosen(
             planner.decide(computed(f"vote_writer: {name}", value, unit, why, *inputs))
     # All lanes together write at their rate, or at the pace.
     factor = given("parallelization_factor", writer.parallelization_factor, "lanes")
-    own = lane_rate * factor * shards if writer.write_share is None else needed * planner.spare_units
-    units = minimum(planner.demand["peak"], own) * lanes.units_per_vote
-    level = planner.choose(PEAK_UNITS, "units/s", units)
+    own = lane_rate * factor * planner.shards if writer.write_share is None else needed * planner.spare_units
+    level = planner.choose(
+        PEAK_UNITS, "units/s", minimum(planner.demand["peak"], own) * scenario.units_per_vote
+    )
     usable = facts["dynamodb.partition_write_units"] * planner.partition_target
-    least = maximum(facts["votestream.buckets_per_poll"], ceil(level * lanes.busiest / usable))
+    least = maximum(facts["votestream.buckets_per_poll"], ceil(level * scenario.busiest / usable))
     buckets = planner.choose("polls: bucket_count", "buckets", least)
-    table = _votes_table(planner, best, level)
-    played = _with_writer(planner, planner.lanes(aggregator, shards, votes_table=table), writer)
-    default = (writer.write_concurrency, "calls", "default of infra/variables.tf")
-    planner.decide(given("vote_writer: write_concurrency", *default))
-    planner.decide(_timeout(planner, played, shards))
-    return planner.built(Writer, "vote_writer"), table, whole(buckets.value)
+    planner.settle(votes_table=_votes_table(planner, best, level))
+    concurrency = (writer.write_concurrency, "calls", "default of infra/variables.tf")
+    planner.decide(given("vote_writer: write_concurrency", *concurrency))
+    planner.decide(_timeout(planner, writer, planner.scenario(vote_writer=writer)))
+    planner.settle(vote_writer=planner.built(Writer, "vote_writer"))
+    return whole(buckets.value)
 
 
-def _timeout(planner: Planner, scenario: EventScenario, shards: Figure) -> Figure:
+def _timeout(planner: Planner, writer: Writer, scenario: EventScenario) -> Figure:
     """Return the writer's timeout, long enough for a paced batch (as infra/variables.tf requires).
 
     Every vote may be a change, which takes two writes, and an earlier call of 25 may still be running. The writer
     stops some seconds before its timeout.
     """
-    name, writer = "vote_writer: timeout_seconds", scenario.deployment.vote_writer
-    table = scenario.deployment.votes_table
-    if writer.write_share is None or table.write_units is None:
+    name, unpaced = "vote_writer: timeout_seconds", "timeout of an unpaced writer"
+    if scenario.pace is None:
         return planner.timeout(name, scenario.writer)
-    unpaced = planner.timeout("timeout of an unpaced writer", scenario.writer)
     batch_size = given("batch_size", writer.batch_size, "votes")
-    lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
-    units = given("write_units", table.write_units, "units/s", "votes_table")
-    share = given("write_share", writer.write_share, "", "vote_writer")
     early = given("stops early", _STOPS_EARLY, "s", "the writer's margin before its timeout")
-    paced = (2 * batch_size + 25) * shards * lanes / (units * share) + early
-    return derived(name, "s", maximum(unpaced, ceil(paced - 1e-9)))
+    paced = (2 * batch_size + 25) * scenario.pace + early
+    return derived(name, "s", maximum(planner.timeout(unpaced, scenario.writer), ceil(paced - 1e-9)))
 
 
 def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
@@ -276,11 +254,11 @@ def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
     planner.choose(f"{name}: write_units", "units/s", ceil(writes))
     count = count_units(planner.event.votes, planner.event, planner.facts)
     reads = maximum(1, ceil(count / best.time_to_count))
-    short = planner.hours(planner.event.duration_seconds) < WORTH_RAISING_HOURS
-    if short or reads.value <= READS_MEANWHILE:
+    short = planner.hours(planner.event.duration_seconds) < _WORTH_RAISING_HOURS
+    if short or reads.value <= _READS_MEANWHILE:
         planner.choose(f"{name}: read_units", "units/s", reads)
     else:
         planner.choose(COUNT_READS, "units/s", reads)
         why = "enough for receipts; the count gets its own"
-        planner.decide(assumed(f"{name}: read_units", READS_MEANWHILE, "units/s", why))
+        planner.decide(assumed(f"{name}: read_units", _READS_MEANWHILE, "units/s", why))
     return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)

@@ -12,7 +12,7 @@ import typer
 
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, reported
 from votectl.commands.common import app as new_app
-from votectl.settings.choices import Door, UserPoolTier, VoterIdentity
+from votectl.settings.deployment import Door, UserPoolTier, VoterIdentity
 from votectl.sizing.choices import Preference, RateShape
 from votectl.terminal import Output
 

@@ -7,37 +7,31 @@ import json
 import re
 import shlex
 import sys
-import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 from pydantic import BaseModel, ValidationError
-from rich.progress import Progress
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
+from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
-from votectl.sizing import facts as fact_files
-from votectl.sizing import plan_file, published, report
-from votectl.sizing.choose_writer import COUNT_READS
+from votectl.sizing import evidence, facts, plan_file, published, rehearsal, report
 from votectl.sizing.consumer import FunctionTimes
-from votectl.sizing.cost import figures_of, idle_month, itemise, total
+from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
-from votectl.sizing.course import figures as course_figures
-from votectl.sizing.doors import PREWARMING, PROVISIONED
-from votectl.sizing.errors import InvalidInput, ModelMismatch
+from votectl.sizing.doors import PAID_BEFORE
+from votectl.sizing.errors import InvalidInput
 from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
-from votectl.sizing.evidence import calibration as calibrating
-from votectl.sizing.evidence import real_run, rehearsal
-from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.plan import plan as make_plan
+from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
 from votectl.sizing.scenario import EventScenario
@@ -73,12 +67,7 @@ _READERS: dict[str, Callable[[str], float]] = {
 
 
 def event_of(options: Options) -> VotingEvent:
-    """Return the event of the file and of the options, which win.
-
-    Raises:
-        BadFile: the file can't be read.
-        InvalidInput: the event is invalid.
-    """
+    """Return the event of the file and of the options, which win. Raises BadFile or InvalidInput: it is invalid."""
     told = {} if options["event_file"] is None else _event_file(options["event_file"])
     told |= _told_event(options)
     for key, reader in _READERS.items():
@@ -116,14 +105,8 @@ def _event_file(path: Path) -> dict[str, Any]:
     text, toml = text_of(path, "event"), path.suffix.lower() == ".toml"
     try:
         read = tomllib.loads(text) if toml else json.loads(text, object_pairs_hook=_without_repeats)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"event: {path}: {error}") from None
-    except InvalidInput as error:
-        raise BadFile(f"event: {path} {error}") from None
-    except ValueError:
-        raise BadFile(f"event: {path} has a number of thousands of digits") from None
-    except RecursionError:
-        raise BadFile(f"event: {path} is nested too deeply") from None
     if not isinstance(read, dict):
         example = '{"peak": 500, "duration": 600}'
         raise BadFile(f"event: {path} must hold names and values, as in {example}", examples=[example])
@@ -133,16 +116,12 @@ def _event_file(path: Path) -> dict[str, Any]:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidInput(f"sets {', '.join(repeated)} more than once")
+        raise ValueError(f"it sets {', '.join(repeated)} more than once")
     return dict(pairs)
 
 
 def _goals(options: Options) -> Goals:
-    wanted = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
-    for name, value in wanted.items():
-        if value <= 0:
-            raise InvalidInput(f"{name}: {value:g} s is not positive")
-    fields = {_TYPED[name]: value for name, value in wanted.items()}
+    fields = {_TYPED[name]: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
     try:
         return Goals.model_validate({**fields, "prefer": options["prefer"]})
     except ValidationError as error:
@@ -158,14 +137,12 @@ def _keeping(options: Options) -> Keeping:
 
 
 def _facts(options: Options) -> Facts:
-    return fact_files.packaged() if options["prices"] is None else fact_files.load(options["prices"])
+    return facts.packaged() if options["prices"] is None else facts.load(options["prices"])
 
 
 def _times(options: Options) -> FunctionTimes:
     path = options["calibration"]
-    if path is None:
-        return FunctionTimes()
-    return load(calibrating.Calibration, path, "calibration").function_times()
+    return load(evidence.Calibration, path, "calibration").function_times() if path else FunctionTimes()
 
 
 def _step(options: Options) -> float | None:
@@ -178,30 +155,38 @@ def _step(options: Options) -> float | None:
     return step
 
 
+def _refuse(*contradictions: tuple[object, str]) -> None:
+    """Refuse the first contradiction of options that is true."""
+    for contradiction, message in contradictions:
+        if contradiction:
+            raise InvalidInput(message)
+
+
 def _check_shown(options: Options) -> None:
-    if options["output"] is not Output.TABLE and options["explain"]:
-        raise InvalidInput("give one of --output (or --json) and --explain")
-    if options["only"] and not options["explain"]:
-        raise InvalidInput("--only belongs to --explain")
+    several = options["output"] is not Output.TABLE and options["explain"]
+    _refuse(
+        (several, "give one of --output (or --json) and --explain"),
+        (options["only"] and not options["explain"], "--only belongs to --explain"),
+    )
 
 
-def _show(options: Options, shown: report.SizingReport, figures: Callable[[], dict[str, Figure]]) -> None:
+def _show(options: Options, shown: report.SizingReport) -> None:
     """Show a result as an explanation, or in the form that was asked for."""
-    if not options["explain"]:
-        emit(options["output"], *shown)
+    if not options.get("explain"):
+        rows = [(name, figure.value, figure.unit) for name, figure in shown.figures.items()]
+        emit(options["output"], shown.picture, shown.document, report.FIGURE_COLUMNS, rows)
         return
-    found = figures()
     try:
-        write(visible(report.explanation(found, options["only"] or ())))
+        write(visible(report.explanation(shown.figures, options["only"] or ())))
     except KeyError as error:
-        raise InvalidInput(f"--only {error}: the names are {', '.join(found)}") from None
+        raise InvalidInput(f"--only {error}: the names are {', '.join(shown.figures)}") from None
 
 
 def plan(options: Options) -> None:
     """Plan an event; write the settings and show the rest."""
     _check_shown(options)
-    if options["keep"] is not None and options["out"] is None:
-        raise InvalidInput("--keep belongs to --out: it says what that file repeats")
+    message = "--keep belongs to --out: it says what that file repeats"
+    _refuse((options["keep"] is not None and options["out"] is None, message))
     kept = None if options["keep"] is None else tfvars.known(options["keep"])
     if kept is not None:
         options = _with_kept(options, kept.converted)
@@ -209,7 +194,7 @@ def plan(options: Options) -> None:
     if options["out"] is not None:
         command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
         _write(options["out"], plan_file.write(found, command, kept))
-    _show(options, report.plan(found, brief=options["brief"]), found.figures)
+    _show(options, report.plan(found, brief=options["brief"]))
 
 
 def idle(options: Options) -> None:
@@ -220,14 +205,13 @@ def idle(options: Options) -> None:
         has = ", ".join(known)
         raise InvalidInput(f"there is no environment {environment!r}; infra/environments has {has}")
     items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
-    _show(options, report.idle(environment, items), lambda: figures_of(items))
+    _show(options, report.idle(environment, items))
 
 
 def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
     """Return the options; what they leave out about the environment is as its file has it."""
-    api, stream, results, auth = (
-        kept.get(name) or {} for name in ("api", "stream", "results_api", "voter_auth")
-    )
+    names = ("api", "stream", "results_api", "voter_auth")
+    api, stream, results, auth = (kept.get(name) or {} for name in names)
     of_file = {
         "identity": auth.get("mode"),
         "user_pool_tier": auth.get("user_pool_tier"),
@@ -236,37 +220,33 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
         "current_shards": stream.get("shard_count"),
     }
     filled = {name: value for name, value in of_file.items() if options[name] is None and value is not None}
-    of_plan = {
-        "pages_by_cdn": results.get("cdn_enabled") or False if kept.get("web") is not None else None,
-        "shard_level_metrics": stream.get("shard_level_metrics") or (),
-    }
-    return {**options, **filled, **of_plan}
+    pages_by_cdn = results.get("cdn_enabled") or False if kept.get("web") is not None else None
+    metrics = stream.get("shard_level_metrics") or ()
+    return {**options, **filled, "pages_by_cdn": pages_by_cdn, "shard_level_metrics": metrics}
 
 
 def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
-    goals, facts, keeping, times = _goals(options), _facts(options), _keeping(options), _times(options)
     names = ("current_shards", "door", "shard_level_metrics", "pages_by_cdn")
     more = {name: options[name] for name in names if name in options}
-    return make_plan(planned, goals, facts, keeping=keeping, times=times, **more)
+    return make_plan(
+        planned, _goals(options), _facts(options), keeping=_keeping(options), times=_times(options), **more
+    )
 
 
 def simulate(options: Options) -> None:
-    """Play an event, the published runs, or a real run again.
-
-    Raises:
-        InvalidInput: options contradict each other.
-    """
-    of_sample, compare = options["published"], options["compare"] is not None
-    if of_sample and compare:
-        raise InvalidInput("give one of --published and --compare; each plays its own runs")
+    """Play an event, the published runs, or a real run again."""
+    of_sample, compare, plot = options["published"], options["compare"], options["plot"]
     of_event = _told_event(options) or options["event_file"] or options["tfvars"]
-    if (of_sample or compare) and of_event:
-        which = "--published" if of_sample else "--compare"
-        raise InvalidInput(f"{which} plays known runs; leave out options of an event or a deployment")
-    if compare and options["plot"] is not None:
-        raise InvalidInput("--plot shows one course, and --compare plays several; leave one of them out")
-    if options["doubled_writes"] and not of_sample:
-        raise InvalidInput("--doubled-writes belongs to --published")
+    which = "--published" if of_sample else "--compare"
+    _refuse(
+        (of_sample and compare, "give one of --published and --compare; each plays its own runs"),
+        (
+            (of_sample or compare) and of_event,
+            f"{which} plays known runs; leave out options of an event or a deployment",
+        ),
+        (compare and plot, "--plot shows one course, and --compare plays several; leave one of them out"),
+        (options["doubled_writes"] and not of_sample, "--doubled-writes belongs to --published"),
+    )
     # An error of the event comes first, as for `plan`.
     played = None if of_sample or compare else event_of(options)
     _check_shown(options)
@@ -275,46 +255,32 @@ def simulate(options: Options) -> None:
     elif of_sample:
         _simulate_published(options)
     else:
-        run = load(real_run.RealRun, options["compare"], "run")
-        rows, inputs = _compared(run, options), (_facts(options), _times(options))
-        _show(options, report.compared(rows), lambda: real_run.figures(run, rows, *inputs))
-        _check_agreement(rows)
+        _compare(load(evidence.RealRun, compare, "run"), options)
 
 
 def _simulate_event(played: VotingEvent, options: Options) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
-    plot = options["plot"]
-    if plot is not None:
+    if (plot := options["plot"]) is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
         plots.check(plot)
-    facts, times, keeping, seed = _facts(options), _times(options), _keeping(options), options["seed"]
+    prices, times, keeping = _facts(options), _times(options), _keeping(options)
     if options["tfvars"] is None:
         found = _planned(played, options)
         scenario, count_reads = found.scenario, found.decisions.get(COUNT_READS)
-        beforehand = [item for item in found.items if item.what in {PREWARMING, PROVISIONED}]
+        beforehand = [item for item in found.items if item.what in PAID_BEFORE]
     else:
         settings, beforehand, count_reads = tfvars.read(options["tfvars"]), [], None
         scenario = EventScenario.expected(
-            played, settings, facts, writer_time=times.writer, aggregator_time=times.aggregator
+            played, settings, prices, writer_time=times.writer, aggregator_time=times.aggregator
         )
-    course = play(scenario, seed, _step(options))
-    simulated, predicted = CourseSummary(course), CourseSummary(flow(scenario))
+    course = play(scenario, options["seed"], _step(options))
     usage = Usage.of(course, keeping, "simulated course")
-    items = itemise(usage, played, scenario.deployment, facts, count_reads) + beforehand
+    items = itemise(usage, played, scenario.deployment, prices, count_reads) + beforehand
     if plot is not None:
         plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
-
-    def figures() -> dict[str, Figure]:
-        flows = course_figures(scenario, predicted, "expected flows along the arrival curve")
-        return {
-            **course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
-            **{f"predicted: {name}": figure for name, figure in flows.items()},
-            **figures_of(items),
-            "total cost": total(items),
-        }
-
-    _show(options, report.course(scenario, predicted, simulated, items, seed), figures)
+    predicted, simulated = CourseSummary(flow(scenario)), CourseSummary(course)
+    _show(options, report.course(scenario, predicted, simulated, items, options["seed"]))
 
 
 def _simulate_published(options: Options) -> None:
@@ -329,40 +295,23 @@ def _simulate_published(options: Options) -> None:
         whose = "sample" if doubled else "ours"
         plots.save(plots.batch_sizes(found, published=doubled), plot / f"batch-sizes-{whose}.png")
         plots.save(plots.windows(found, published=doubled), plot / f"windows-{whose}.png")
-
-    def figures() -> dict[str, Figure]:
-        return {
-            f"{run.name}: {name}": figure
-            for run in found.runs
-            for name, figure in course_figures(
-                run.scenario, run.simulated, f"{run.name}, simulated step by step, seed {seed}"
-            ).items()
-        }
-
-    _show(options, report.published(found, doubled_writes=doubled, seed=seed), figures)
+    _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 
-def _compared(run: real_run.RealRun, options: Options) -> Sequence[real_run.ComparedNumber]:
-    courses = real_run.simulations(run, _facts(options), _times(options), options["seed"], _step(options))
-    return real_run.compare(run, courses)
-
-
-def _check_agreement(rows: Sequence[real_run.ComparedNumber]) -> None:
-    if differing := [row.quantity for row in rows if not row.agrees]:
-        raise ModelMismatch(f"run and simulation differ in {', '.join(differing)}")
+def _compare(run: evidence.RealRun, options: Options, description: str = "") -> None:
+    """Compare a run with its simulations. Raises OperatorError: they differ."""
+    played = evidence.simulations(run, _facts(options), _times(options), options["seed"], _step(options))
+    rows, figures = evidence.compare(run, played)
+    _show(options, report.compared(rows, figures, description))
+    if differing := [row.real.name for row in rows if not row.agrees]:
+        raise OperatorError(f"run and simulation differ in {', '.join(differing)}")
 
 
 def rehearse(options: Options) -> None:
-    """Send an event's votes through a deployment, and compare the run with its simulations.
-
-    Raises:
-        ModelMismatch: they differ.
-        InvalidInput: the event is too large for a rehearsal.
-    """
+    """Send an event's votes through a deployment, and compare the run with its simulations."""
     sent, out, environment = event_of(options), options["out"], options["environment"]
     rehearsal.check(sent)
-    if out is not None:
-        _check_place(out)
+    _check_place(out)
     settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
     deployments.aim(environment)
     target = deployments.find(environment)
@@ -370,51 +319,43 @@ def rehearse(options: Options) -> None:
         run = rehearsal.rehearse(target, sent, settings, options["seed"])
     if out is not None:
         _write(out, run)
-    rows = _compared(run, options)
-    emit(options["output"], *report.compared(rows, run.description))
-    _check_agreement(rows)
+    _compare(run, options, run.description)
 
 
 def calibrate(options: Options) -> None:
     """Measure both functions of a deployment and write their times."""
-    poll, option, repeats, out = (options[name] for name in ("poll", "option", "repeats", "out"))
     sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
-    _check_place(out)
+    _check_place(options["out"])
     now, environment = datetime.now(UTC), options["environment"]
-    run = now.strftime("%Y%m%dt%H%M%S")
+    poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
-    target = deployments.find(environment)
-    client = boto3.client("lambda")
-    functions = (target.vote_writer_function, target.vote_aggregator_function)
-    with Progress(console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task("invoking", total=len(functions) * len(sizes) * (repeats + 1))
+    target, client = deployments.find(environment), boto3.client("lambda")
+    with console(stderr=True).status("invoking the functions"):
         writer, aggregator = (
-            calibrating.measure(
+            rehearsal.measure(
                 client,
                 function,
-                lambda size: calibrating.events(poll, option, run, size, now.timestamp()),
+                lambda size: rehearsal.events(poll, option, run, size, now.timestamp()),
                 sizes,
-                repeats,
-                time.perf_counter,
-                lambda: progress.advance(task),
+                options["repeats"],
             )
-            for function in functions
+            for function in (target.vote_writer_function, target.vote_aggregator_function)
         )
-    found = calibrating.Calibration(
+    found = evidence.Calibration(
         environment=environment,
         measured_at=now.isoformat(timespec="seconds"),
         vote_writer=writer,
         vote_aggregator=aggregator,
     )
-    _write(out, found)
-    emit(options["output"], *report.calibration(found))
+    _write(options["out"], found)
+    _show(options, report.calibration(found))
 
 
-def _check_place(path: Path) -> None:
+def _check_place(path: Path | None) -> None:
     """Refuse a file that can't be written, before minutes of work for it."""
-    if not path.parent.is_dir() or path.is_dir():
+    if path is not None and (not path.parent.is_dir() or path.is_dir()):
         raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
 
 

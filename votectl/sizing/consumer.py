@@ -88,7 +88,7 @@ class FunctionTimes:
     aggregator_memory_mb: int | None = None
 
 
-def _vcpu(memory_mb: int, facts: Facts) -> Figure:
+def vcpu(memory_mb: int, facts: Facts) -> Figure:
     """Return the share of a core: Lambda gives CPU by memory, and Python uses one core at most."""
     memory = given("memory_mb", memory_mb, "MB")
     return derived("processor share", "vCPU", minimum(1, memory / facts["lambda.memory_mb_per_vcpu"]))
@@ -105,7 +105,7 @@ def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> Functio
     cpu_us = read_us + statements * facts["cpu.statement_us"]
     return FunctionTime(
         base=derived("writer: base", "s", facts["lambda.invocation_ms"] / 1000),
-        per_vote=derived("writer: per vote", "s", cpu_us / 1e6 / _vcpu(writer.memory_mb, facts)),
+        per_vote=derived("writer: per vote", "s", cpu_us / 1e6 / vcpu(writer.memory_mb, facts)),
         per_round=derived("writer: per round of calls", "s", facts["dynamodb.call_ms"] / 1000),
         statements_per_round=facts.value("dynamodb.statements_per_call") * writer.write_concurrency,
         statements_per_vote=each,
@@ -114,12 +114,12 @@ def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> Functio
 
 def expected_aggregator(aggregator: Consumer, event: VotingEvent, facts: Facts) -> FunctionTime:
     """Return the vote aggregator's time: decoding, counting, and one update per poll in sequence."""
-    vcpu = _vcpu(aggregator.memory_mb, facts)
+    share = vcpu(aggregator.memory_mb, facts)
     cpu_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
-    row_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / vcpu
+    row_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / share
     return FunctionTime(
         base=derived("aggregator: base", "s", facts["lambda.invocation_ms"] / 1000),
-        per_vote=derived("aggregator: per vote", "s", cpu_us / 1e6 / vcpu),
+        per_vote=derived("aggregator: per vote", "s", cpu_us / 1e6 / share),
         per_round=derived("aggregator: per live row", "s", row_ms / 1000),
         statements_per_round=1,
         most_rounds=event.polls,
@@ -128,20 +128,20 @@ def expected_aggregator(aggregator: Consumer, event: VotingEvent, facts: Facts) 
 
 def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
     """Return the seconds that the results API takes to answer: its reads in sequence."""
-    read_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / _vcpu(results_api.memory_mb, facts)
+    read_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / vcpu(results_api.memory_mb, facts)
     total_ms = facts["lambda.invocation_ms"] + facts["votestream.result_reads"] * read_ms
     return derived("time of an answer", "s", total_ms / 1000)
 
 
 def ingress_seconds(ingress: Ingress, facts: Facts) -> Figure:
     """Return the seconds of one vote in the ingress function: a put to the stream, and CPU."""
-    cpu_ms = facts["cpu.ingress_ms"] / _vcpu(ingress.memory_mb, facts)
+    cpu_ms = facts["cpu.ingress_ms"] / vcpu(ingress.memory_mb, facts)
     return derived("ingress: time of a vote", "s", (facts["kinesis.put_ms"] + cpu_ms) / 1000)
 
 
 def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
     """Return the seconds of a cold start of the ingress function."""
-    cpu_ms = facts["cpu.ingress_start_ms"] / _vcpu(ingress.memory_mb, facts)
+    cpu_ms = facts["cpu.ingress_start_ms"] / vcpu(ingress.memory_mb, facts)
     return derived("ingress: time of a cold start", "s", cpu_ms / 1000)
 
 

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from votectl.settings.choices import Door, UserPoolTier, VoterIdentity
-from votectl.settings.deployment import Consumer, DeploymentSettings, StreamMode, Table
+from votectl.settings.deployment import (
+    Consumer,
+    DeploymentSettings,
+    Door,
+    StreamMode,
+    Table,
+    UserPoolTier,
+    VoterIdentity,
+)
 from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent

@@ -5,22 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from votectl.settings.choices import Door, VoterIdentity
-from votectl.settings.deployment import BillingMode, Ingress
-from votectl.sizing.choose_writer import COUNT_READS, PEAK_UNITS
+from votectl.settings.deployment import BillingMode, Door, Ingress, VoterIdentity
 from votectl.sizing.consumer import expected_answer, ingress_seconds, whole
 from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Usage
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, Operand, ceil, computed, derived, given, maximum
-from votectl.sizing.planner import Planner
+from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.scenario import EventScenario, asked_per_second
 
 RESERVED = "ingress: reserved_concurrency"
 READY = "ingress: provisioned_concurrency for the rise"
 PREWARMING = "votes table pre-warming"
 PROVISIONED = "ingress provisioned concurrency"
+PAID_BEFORE = {PREWARMING, PROVISIONED}
 _AS_CHEAP = 0.01
 
 
@@ -206,7 +205,7 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
         running = derived("concurrency, ingress included", "", more)
     writes = decisions.get("votes_table: write_units") or decisions[PEAK_UNITS]
     reads = decisions.get(COUNT_READS) or decisions.get("votes_table: read_units")
-    shards = decisions.get("stream: shard_count") if deployment.stream.shard_count is not None else None
+    shards = decisions.get(SHARDS) if deployment.stream.shard_count is not None else None
     viewed: Figure | None = None
     if (event.viewers and by_cdn) or deployment.votes_by_cdn:
         browsers: Operand = asked_per_second(event, facts, by_cdn=False) if by_cdn else 0

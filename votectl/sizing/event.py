@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from votectl.settings.choices import UserPoolTier, VoterIdentity
+from votectl.settings.deployment import UserPoolTier, VoterIdentity
 from votectl.settings.files import problems
 from votectl.sizing.choices import CURVES, Points, Preference, RateShape
 from votectl.sizing.errors import InvalidInput

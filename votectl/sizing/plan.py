@@ -10,28 +10,27 @@ from math import inf
 
 import numpy as np
 
-from votectl.settings.choices import Door, VoterIdentity
 from votectl.settings.deployment import (
-    BillingMode,
     DeploymentSettings,
+    Door,
     Firewall,
     Surroundings,
     UniqueCount,
     VoterAuthSettings,
+    VoterIdentity,
     Web,
 )
-from votectl.sizing import choose_stream, choose_writer, doors
-from votectl.sizing.choose_writer import COUNT_READS, PEAK_UNITS
+from votectl.sizing import choose_writer, doors
+from votectl.sizing import planner as choosing
 from votectl.sizing.consumer import FunctionTime, FunctionTimes, ingress_start, whole
 from votectl.sizing.cost import BillItem, figures_of
-from votectl.sizing.course import Course, CourseSummary, Keeping, Usage
+from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.course import figures as course_figures
-from votectl.sizing.doors import DoorOffer, QuotaNeed
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts
-from votectl.sizing.planner import Planner
+from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.predict import flow, longest
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario, count_units, unique_units
@@ -69,36 +68,19 @@ class EventStep:
 class CapacityPlan:
     """A deployment for an event, its predictions, its cost, and the steps around the event."""
 
+    event: VotingEvent
     goals: Goals
     decisions: dict[str, Figure]
     predictions: dict[str, Figure]
     scenario: EventScenario
+    deployment: DeploymentSettings
     steps: Sequence[EventStep]
-    course: Course
     door: Door  # that votes come through
     reason: str  # for the door
     unique_counts: str  # how often, or why not
-    offers: Mapping[Door, DoorOffer]
-
-    @property
-    def event(self) -> VotingEvent:
-        """The event."""
-        return self.scenario.event
-
-    @property
-    def deployment(self) -> DeploymentSettings:
-        """The settings for Terraform."""
-        return self.scenario.deployment
-
-    @property
-    def items(self) -> Sequence[BillItem]:
-        """The bill."""
-        return self.offers[self.door].items
-
-    @property
-    def quotas(self) -> Sequence[QuotaNeed]:
-        """The account's quotas that the plan uses."""
-        return self.offers[self.door].quotas
+    offers: Mapping[Door, doors.DoorOffer]
+    items: Sequence[BillItem]
+    quotas: Sequence[doors.QuotaNeed]
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
@@ -128,94 +110,75 @@ def plan(
 ) -> CapacityPlan:
     """Choose a deployment.
 
-    Args:
-        event: the event.
-        goals: the goals for its results.
-        facts: prices and limits.
-        keeping: how long capacity is kept around the event.
-        times: measured function times; None: expected from the facts.
-        current_shards: shards of an existing stream; None: a new stream.
-        door: what votes come through; None: the cheapest that holds the event.
-        shard_level_metrics: the environment's, which are paid.
-        pages_by_cdn: whether CloudFront serves the environment's pages at the moment; None: it has no pages.
+    ``keeping`` is how long capacity is up around the event, and ``times`` are measured function times. The others
+    are the environment's: the shards of its stream (None: a new one), its door (None: the cheapest that holds the
+    event), its metrics, which are paid, and whether CloudFront serves its pages (None: it has no pages).
 
-    Raises:
-        LimitExceeded: no setting meets the goals; the binding limit is named.
-        InvalidInput: ``current_shards`` is out of range, or the door does not hold the event.
+    Raises LimitExceeded: no setting meets the goals; the binding limit is named. Raises InvalidInput:
+    ``current_shards`` is out of range, or the door does not hold the event.
     """
     most = facts.value("kinesis.shards_per_stream")
     if current_shards is not None and not 1 <= current_shards <= most:
         raise InvalidInput(f"current_shards: must be from 1 to {most:,.0f}, not {current_shards}")
     planner = Planner(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
-    aggregator, shards = choose_stream.aggregator(planner, choose_stream.shards(planner))
-    writer, votes_table, buckets = choose_writer.choose(planner, shards, aggregator)
-    units = planner.lanes(aggregator, shards).live_row_units
-    results_api = choose_stream.results_api(planner)
-    if not event.viewers and pages_by_cdn:  # the plan leaves it as it is
-        results_api = results_api.model_copy(update={"cdn_enabled": True})
-    api, stream = choose_stream.api(planner, shards), choose_stream.stream(planner, shards)
-    if stream.shard_count is not None:
-        stream = stream.model_copy(update={"shard_level_metrics": tuple(shard_level_metrics)})
-    deployment = DeploymentSettings(
-        api=api,
-        stream=stream,
-        votes_table=votes_table,
-        tallies_table=choose_stream.tallies_table(planner, shards, units),
-        vote_writer=writer,
-        vote_aggregator=aggregator,
-        results_api=results_api,
+    choosing.choose_stream_and_aggregator(planner)
+    buckets = choose_writer.choose(planner)
+    planner.settle(results_api=choosing.results_api(planner, pages_by_cdn), api=choosing.api(planner))
+    planner.settle(tallies_table=choosing.tallies_table(planner))
+    planner.settle(
+        stream=choosing.stream(planner, shard_level_metrics),
         voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
         firewall=Firewall() if doors.needs_firewall(event) else None,
         web=None if pages_by_cdn is None else Web(),
     )
-    level = planner.decisions[PEAK_UNITS].value
-    grows = level > facts.value("dynamodb.on_demand.initial_write_units")
-    on_demand = votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
-    peak = level if on_demand and grows else None
-    surroundings = Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
-    scenario = replace(planner.scenario(deployment), surroundings=surroundings)
+    level, on_demand = planner.decisions[PEAK_UNITS].value, planner.draft.votes_table.provisioned is None
+    grows = on_demand and level > facts.value("dynamodb.on_demand.initial_write_units")
+    around = Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=level if grows else None)
+    scenario = replace(planner.scenario(), surroundings=around)
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
     offers = doors.offers(planner, scenario, usage)
     chosen, reason = doors.choose(offers, door)
-    deployment, counted = _with_unique_counts(planner, deployment, offers[chosen].cost)
-    offers = doors.offers(planner, replace(scenario, deployment=deployment), usage)
-    scenario, cost = offers[chosen].scenario, offers[chosen].cost
+    counted = _choose_unique_counts(planner, offers[chosen].cost)
+    offers = doors.offers(planner, replace(scenario, deployment=planner.draft), usage)
+    offer = offers[chosen]
     if chosen is not Door.REST:
         planner.decide(doors.reserved_concurrency(planner))
-        if shards.name in planner.decisions:  # the lanes of an on-demand stream grow
-            lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
-            planner.choose("vote_writer: reserved_concurrency", "", shards * lanes)
-            planner.choose("vote_aggregator: reserved_concurrency", "", shards * 1)
+        if SHARDS in planner.decisions:  # the lanes of an on-demand stream grow
+            factor = planner.draft.vote_writer.parallelization_factor
+            lanes = planner.shards * given("parallelization_factor", factor, "lanes")
+            planner.choose("vote_writer: reserved_concurrency", "", lanes)
+            planner.choose("vote_aggregator: reserved_concurrency", "", planner.shards * 1)
         if (ready := doors.ready_concurrency(planner)) is not None:
             planner.decide(ready)
-    course = flow(scenario)
-    summary = CourseSummary(course)
-    scenario = _with_retention(planner, scenario, summary)
-    predictions = _predictions(planner, scenario, summary)
+    summary = CourseSummary(flow(offer.scenario))
+    deployment = _with_retention(planner, offer.scenario.deployment, summary)
+    scenario = replace(offer.scenario, deployment=deployment)
+    predictions, cost = _predictions(planner, scenario, summary), offer.cost
     per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
     return CapacityPlan(
+        event=event,
         goals=goals,
         decisions=planner.decisions,
         predictions={**predictions, cost.name: cost, per_million.name: per_million},
         scenario=scenario,
-        steps=_steps(planner, scenario, offers[chosen].quotas, current_shards),
-        course=course,
+        deployment=deployment,
+        steps=_steps(planner, scenario, offer.quotas, current_shards),
         door=chosen,
         reason=reason,
         unique_counts=counted,
         offers=offers,
+        items=offer.items,
+        quotas=offer.quotas,
     )
 
 
-def _with_unique_counts(
-    planner: Planner, deployment: DeploymentSettings, bill: Figure
-) -> tuple[DeploymentSettings, str]:
-    """Return the deployment with the shortest refresh that costs little, and what to say about it.
+def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
+    """Put the shortest refresh that costs little into the draft, and return what to say about it.
 
     ``bill``: the cost of the event without unique counts. A table's reads for them are a quota's, or half of a new
     on-demand table's.
     """
-    event, facts, table = planner.event, planner.facts, deployment.votes_table
+    event, facts, table = planner.event, planner.facts, planner.draft.votes_table
     why = "they are an addition to the live counts"
     share = assumed("share of the bill for unique counts", 0.02, "", why)
     allowed, hours = max(_LITTLE, bill.value * share.value), whole(planner.hours(event.duration_seconds))
@@ -234,8 +197,7 @@ def _with_unique_counts(
         if cost <= allowed and rate <= most.value:
             break
     else:
-        why = f"one an hour costs ${cost:,.2f} ({rate:,.0f} read units/s), more than 2 % of the bill"
-        return deployment, f"off: {why}"
+        return f"off: one an hour costs ${cost:,.2f} ({rate:,.0f} read units/s), more than 2 % of the bill"
     how = f"the shortest of {REFRESHES} whose reads the table takes, for at most this share of the bill"
     planner.decide(computed("unique_count: refresh_seconds", seconds, "s", how, share, bill, most))
     if table.read_units is not None:
@@ -243,13 +205,15 @@ def _with_unique_counts(
         last = given("read units/s of the last unique count", rate, "units/s", "all rows in one refresh")
         needed = own + ceil(last * planner.spare_units)
         units_of_both = planner.choose("votes_table: read_units", "units/s", needed)
-        table = table.model_copy(update={"read_units": whole(units_of_both.value)})
-    changed = {"unique_count": UniqueCount(refresh_seconds=seconds), "votes_table": table}
-    return deployment.model_copy(update=changed), f"every {seconds} s"
+        planner.settle(votes_table=table.model_copy(update={"read_units": whole(units_of_both.value)}))
+    planner.settle(unique_count=UniqueCount(refresh_seconds=seconds))
+    return f"every {seconds} s"
 
 
-def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
-    """Return the scenario with a retention of four times the longest wait."""
+def _with_retention(
+    planner: Planner, deployment: DeploymentSettings, summary: CourseSummary
+) -> DeploymentSettings:
+    """Return the deployment with a retention of four times the longest wait."""
     most = planner.facts["kinesis.retention_hours_max"]
     lag = computed("oldest unstored vote", summary.storing_lag_peak, "s", "the predicted course")
     included = planner.facts["kinesis.retention_hours_included"]
@@ -261,8 +225,8 @@ def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSu
         )
     longest_age = given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives")
     planner.choose("vote_writer: maximum_record_age_seconds", "s", minimum(hours * 3600 / 2, longest_age))
-    stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
-    return replace(scenario, deployment=scenario.deployment.model_copy(update={"stream": stream}))
+    stream = deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
+    return deployment.model_copy(update={"stream": stream})
 
 
 def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> dict[str, Figure]:
@@ -273,7 +237,7 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     last = max(summary.storing_drain, summary.live_drain)
     how = f"{_HOW}: when the slower consumer has processed the last vote"
     drained = computed("drained", last, "s", how, *(*storing, counting[2]))
-    settle, count = choose_writer.settling(scenario.deployment), _counting(planner, scenario)
+    settle, count = scenario.settling, _counting(planner, scenario)
     how = "the closing markers' time through the aggregator"
     seconds = longest(scenario.aggregator, last_rate / summary.shards_peak)
     proof = computed("proof", seconds, "s", how, *counting)
@@ -326,12 +290,11 @@ def _with_slow_calls(scenario: EventScenario) -> CourseSummary:
         return replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
 
     writer_time, aggregator_time = twice(scenario.writer_time), twice(scenario.aggregator_time)
-    slow = replace(scenario, writer_time=writer_time, aggregator_time=aggregator_time)
-    return CourseSummary(flow(slow))
+    return CourseSummary(flow(replace(scenario, writer_time=writer_time, aggregator_time=aggregator_time)))
 
 
 def _steps(
-    planner: Planner, scenario: EventScenario, needed: Sequence[QuotaNeed], current_shards: int | None
+    planner: Planner, scenario: EventScenario, needed: Sequence[doors.QuotaNeed], current_shards: int | None
 ) -> list[EventStep]:
     """Return the steps around the event, in order."""
     facts, keeping, decisions, steps = planner.facts, planner.keeping, planner.decisions, list[EventStep]()
@@ -343,7 +306,16 @@ def _steps(
         step("weeks before", "raise the quotas marked above (Service Quotas; AWS promises no time)")
     shards = scenario.deployment.stream.shard_count
     if shards is not None and current_shards is not None and shards > current_shards:
-        steps.append(_resizing(planner, shards, current_shards))
+        factor, a_day = facts["kinesis.resizing_factor"], facts["kinesis.resizings_per_day"]
+        current = given("current_shards", current_shards, "shards")
+        times = ceil(log2(decisions[SHARDS] / current) / log2(factor) - 1e-9)
+        resizings = derived("resizings of the stream", "", times)
+        days = derived("days of resizing", "days", ceil(resizings / a_day))
+        text = (
+            f"resize the stream from {current_shards} to {shards} shards: {resizings.value} step(s) of at most "
+            f"{factor.value:g} times, minutes each, {a_day.value:g} a day"
+        )
+        step(f"{days.value} day(s) before", text, resizings, days)
     if doors.prewarming(planner, scenario) is not None:
         level, new = decisions[PEAK_UNITS], facts["dynamodb.on_demand.initial_write_units"]
         text = (
@@ -376,17 +348,3 @@ def _steps(
         step("1 h before the end", text, count_reads)
     step(f"{keeping.after:g} h after", "apply the everyday tfvars; shards halve per step at most")
     return steps
-
-
-def _resizing(planner: Planner, shards: int, current_shards: int) -> EventStep:
-    facts = planner.facts
-    factor, a_day = facts["kinesis.resizing_factor"], facts["kinesis.resizings_per_day"]
-    current = given("current_shards", current_shards, "shards")
-    doublings = log2(planner.decisions["stream: shard_count"] / current) / log2(factor)
-    times = derived("resizings of the stream", "", ceil(doublings - 1e-9))
-    days = derived("days of resizing", "days", ceil(times / a_day))
-    text = (
-        f"resize the stream from {current_shards} to {shards} shards: {times.value} step(s) of at most "
-        f"{factor.value:g} times, minutes each, {a_day.value:g} a day"
-    )
-    return EventStep(f"{days.value} day(s) before", text, (times, days))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from votectl.settings.choices import Door
+from votectl.settings.deployment import Door
 from votectl.settings.tfvars import TfvarsFile, literal
 from votectl.sizing.consumer import whole
 from votectl.sizing.plan import CapacityPlan

@@ -1,33 +1,65 @@
-"""The planner's state: the event, the goals, the safety margins, and the decisions so far."""
+"""The planner's margins and decisions, and what the peak and the goal for live results decide.
+
+The front door, the stream, the aggregator and the tallies table are chosen here, the writer in ``choose_writer``.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from math import ceil as round_up
 
 from votectl.settings.deployment import (
     Aggregator,
+    Api,
+    BillingMode,
     DeploymentSettings,
+    ResultsApi,
     SettingsModel,
+    StreamMode,
     StreamSettings,
     Table,
-    Writer,
 )
 from votectl.sizing.choices import Preference
-from votectl.sizing.consumer import ConsumerLane, FunctionTimes
+from votectl.sizing.consumer import ConsumerLane, FunctionTimes, whole
 from votectl.sizing.course import Keeping
+from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
-from votectl.sizing.explain import Figure, Operand, assumed, ceil, derived, given, maximum, minimum, sqrt
+from votectl.sizing.explain import (
+    Figure,
+    Operand,
+    assumed,
+    ceil,
+    computed,
+    derived,
+    given,
+    maximum,
+    minimum,
+    nearest,
+    sqrt,
+)
 from votectl.sizing.facts import Facts
-from votectl.sizing.scenario import EventScenario
+from votectl.sizing.predict import longest
+from votectl.sizing.scenario import EventScenario, answer_units, asked_per_second
 
-LONGEST_TIMEOUT = 900  # s: Lambda's
+COUNT_READS = "votes_table: read_units for the count"
+PEAK_UNITS = "votes table: write units at the peak"
+SHARDS = "stream: shard_count"
+AGGREGATOR_MEMORIES_MB = (512, 1024, 1769)
+_LONGEST_TIMEOUT = 900  # s: Lambda's
 
 
 class Planner:
-    """The inputs of decisions, and the decisions. Each is a figure with an explanation."""
+    """The inputs of decisions, and the decisions. Each is a figure with an explanation.
+
+    ``draft`` has the settings that are decided so far. An on-demand stream has its first shards there.
+    """
 
     def __init__(
         self, event: VotingEvent, goals: Goals, facts: Facts, keeping: Keeping, times: FunctionTimes
     ) -> None:
-        """Take the inputs; nothing is decided yet."""
         self.event, self.goals, self.facts, self.keeping, self.times = event, goals, facts, keeping, times
         self.demand, self.decisions = event.figures, dict[str, Figure]()
+        self.draft = DeploymentSettings(stream=StreamSettings(shard_count=1))
+        self.shards = given(SHARDS, 1, "shards")  # of the draft
         self.hands_off = goals.prefer is Preference.HANDS_OFF
         why = "a margin: voters fall on shards unevenly, and seconds differ"
         self.target = assumed("target use of a shard", 0.7, "", why)
@@ -44,8 +76,7 @@ class Planner:
         peak = self.demand["peak"]
         self.crest = derived("highest second", "votes/s", peak * spare + 4 * sqrt(peak) + self.together)
         # Of the bare event: a shard's limit does not depend on the deployment.
-        bare = DeploymentSettings(stream=StreamSettings(shard_count=1))
-        self.shard_limit = self.scenario(bare).records_per_shard
+        self.shard_limit = self.scenario().records_per_shard
 
     def decide(self, figure: Figure) -> Figure:
         """Record a decision."""
@@ -64,33 +95,195 @@ class Planner:
 
     def timeout(self, name: str, lane: ConsumerLane) -> Figure:
         """Return a timeout with room for throttling and retries within an invocation."""
-        most = given("longest timeout", LONGEST_TIMEOUT, "s", "Lambda's")
+        most = given("longest timeout", _LONGEST_TIMEOUT, "s", "Lambda's")
         return derived(name, "s", minimum(maximum(60, ceil(5 * lane.full_time)), most))
 
     def hours(self, seconds: float) -> float:
         """Return the hours that capacity is up for so many seconds of votes."""
         return self.keeping.before + seconds / 3600 + self.keeping.after
 
-    def lanes(
-        self,
-        aggregator: Aggregator,
-        shards: Figure,
-        writer: Writer | None = None,
-        votes_table: Table | None = None,
-    ) -> EventScenario:
-        """Return a scenario with correct lanes of the consumers. Its other parts are defaults."""
-        return self.scenario(
-            DeploymentSettings(
-                stream=StreamSettings(shard_count=round(shards.value)),
-                votes_table=votes_table or Table(),
-                vote_writer=writer or Writer(),
-                vote_aggregator=aggregator,
-            )
-        )
+    def settle(self, **decided: object) -> None:
+        """Put settings into the draft."""
+        self.draft = self.draft.model_copy(update=decided)
 
-    def scenario(self, deployment: DeploymentSettings) -> EventScenario:
-        """Return the event on a deployment, with the measured function times, if any."""
-        times = self.times
+    def scenario(self, **changed: object) -> EventScenario:
+        """Return the event on the draft with some changes, with the measured function times, if any."""
+        deployment, times = self.draft.model_copy(update=changed), self.times
         return EventScenario.expected(
             self.event, deployment, self.facts, writer_time=times.writer, aggregator_time=times.aggregator
         )
+
+    def on_shards(self, aggregator: Aggregator, shards: Figure) -> EventScenario:
+        """Return the event with such an aggregator on so many shards."""
+        return self.scenario(
+            vote_aggregator=aggregator, stream=StreamSettings(shard_count=whole(shards.value))
+        )
+
+
+def choose_stream_and_aggregator(planner: Planner) -> None:
+    """Put the stream and the aggregator into the draft. Its lanes may need more shards than the peak does.
+
+    Raises LimitExceeded: one voter exceeds a shard, a stream can't have so many, or live results can't be as fresh.
+    """
+    needed, refused, measured = _shards(planner), "", planner.times.aggregator_memory_mb
+    memories = AGGREGATOR_MEMORIES_MB if measured is None else (measured,)
+    for fan_out, memory in product((False, True), memories):
+        # Lambda's largest batch, so that the window ends it.
+        candidate = Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)
+        shards = _shards_for(planner, candidate, needed)
+        found, refused = _with_window(planner, candidate, shards)
+        if found is not None:
+            planner.shards = planner.decide(shards)
+            planner.settle(stream=StreamSettings(shard_count=whole(shards.value)))
+            planner.settle(vote_aggregator=_decided(planner, found))
+            return
+    raise LimitExceeded(
+        "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the "
+        "invocation",
+        f"live results can't be as fresh as {planner.goals.live_lag_seconds:g} s. {refused}",
+    )
+
+
+def _shards(planner: Planner) -> Figure:
+    """Return the shards that the peak needs, with the hot voter in one of them."""
+    facts, per_shard, peak = planner.facts, planner.shard_limit, planner.demand["peak"]
+    share = given("hot_voter_share", planner.event.hot_voter_share)
+    hot = derived("rate of the hot voter", "votes/s", peak * share)
+    usable = per_shard.value * planner.target.value
+    if hot.value >= usable:
+        raise LimitExceeded(
+            f"{per_shard.value:,.0f} records/s of one shard (Kinesis)",
+            f"one voter id sends {hot.value:,.0f} votes/s. A voter id is a partition key, which lives in one "
+            f"shard, and a shard is planned for {usable:,.0f}. More shards do not help; let that sender use "
+            "its voters' own ids.",
+        )
+    found = derived(SHARDS, "shards", maximum(1, ceil((peak - hot) / (per_shard * planner.target - hot))))
+    initial = facts["kinesis.on_demand.initial_records_per_second"]
+    if planner.hands_off and peak.value <= initial.value * planner.target.value:
+        new = nearest(initial / facts["kinesis.shard_write_records_per_second"])
+        if found.value <= new.value:
+            return derived("shards of a new on-demand stream", "shards", new)
+    return _possible(planner, found)
+
+
+def _possible(planner: Planner, needed: Figure) -> Figure:
+    most = planner.facts["kinesis.shards_per_stream"]
+    if needed.value > most.value:
+        raise LimitExceeded(
+            f"{most.value:,.0f} shards per stream (Kinesis UpdateShardCount)",
+            f"{planner.event.peak_votes_per_second:,.0f} votes/s need {needed.value:,.0f} shards. "
+            "Split the poll over several deployments.",
+        )
+    return needed
+
+
+def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figure:
+    """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
+    played, share = planner.on_shards(candidate, needed), planner.event.hot_voter_share
+    rate = played.lane_rate(played.aggregator)
+    busiest = planner.event.peak_votes_per_second * (share + (1 - share) / needed.value)
+    if rate.value >= busiest * planner.headroom.value:
+        return needed
+    more = ceil(planner.demand["peak"] * planner.headroom / rate)
+    return _possible(planner, derived(SHARDS, "shards", maximum(needed, more)))
+
+
+def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[Aggregator | None, str]:
+    """Return the aggregator with the longest window that meets the goal, or None and the reason."""
+    facts, goal = planner.facts, planner.goals.live_lag_seconds
+    rate = planner.event.peak_votes_per_second / shards.value
+    units = planner.on_shards(candidate, shards).live_row_units
+    key_units = facts.value("dynamodb.partition_write_units")
+    # All shards write to one poll's rows, which share a partition key.
+    in_a_second = shards.value * units.value * planner.event.poll_shares[0]
+    shortest = max(1, round_up(in_a_second / (key_units * planner.partition_target.value)))
+    most_window = int(min(facts.value("mapping.window_max_seconds"), goal))
+    why = "No time is left for a window."
+    for window in range(most_window, shortest - 1, -1):
+        windowed = candidate.model_copy(update={"batching_window_seconds": window})
+        most = longest(planner.on_shards(windowed, shards).aggregator, rate)
+        if most <= goal:
+            return windowed, ""
+        why = f"With a window of {window} s the oldest missing vote is {most:.1f} s old."
+    if shortest > 1:
+        why = (
+            f"{shards.value:,.0f} shards write to one poll's live rows, which share a partition key of "
+            f"{key_units:,.0f} units/s (DynamoDB): the window can't be shorter than {shortest} s. {why}"
+        )
+    return None, why
+
+
+def _decided(planner: Planner, found: Aggregator) -> Aggregator:
+    name, lane = "vote_aggregator", planner.scenario(vote_aggregator=found).aggregator
+    goal = given("live_lag_seconds", planner.goals.live_lag_seconds, "s")
+    how = "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag"
+    inputs, window = (goal, lane.propagation, lane.poll, lane.full_time), found.batching_window_seconds
+    planner.decide(computed(f"{name}: batching_window_seconds", window, "s", how, *inputs))
+    how = f"the smallest of {AGGREGATOR_MEMORIES_MB} that meets the goal, or the measured one"
+    planner.decide(computed(f"{name}: memory_mb", found.memory_mb, "MB", how, goal))
+    how = "Lambda's maximum, so that the window ends a batch"
+    planner.decide(given(f"{name}: batch_size", found.batch_size, "votes", how))
+    planner.decide(planner.timeout(f"{name}: timeout_seconds", lane))
+    return planner.built(Aggregator, name, enhanced_fan_out=found.enhanced_fan_out)
+
+
+def stream(planner: Planner, shard_level_metrics: Sequence[str]) -> StreamSettings:
+    """Return the stream: on-demand where its shards were chosen so."""
+    if planner.shards.name != SHARDS:
+        del planner.decisions[planner.shards.name]  # AWS decides it
+        return StreamSettings(mode=StreamMode.ON_DEMAND)
+    return StreamSettings(
+        shard_count=whole(planner.shards.value), shard_level_metrics=tuple(shard_level_metrics)
+    )
+
+
+def api(planner: Planner) -> Api:
+    """Return the throttle: the expected highest second, within the limits of the shards."""
+    votes, most = (
+        minimum(planner.crest, planner.shards * planner.shard_limit),
+        planner.facts["api.account_burst"],
+    )
+    requests = ceil(votes * planner.demand["requests_per_vote"])
+    rate = planner.choose("api: throttling_rate_limit", "requests/s", requests)
+    planner.choose("api: throttling_burst_limit", "requests", minimum(maximum(rate, 100), most))
+    return planner.built(Api, "api", batch_enabled=planner.event.batch_endpoint_share > 0)
+
+
+def results_api(planner: Planner, pages_by_cdn: bool | None) -> ResultsApi:
+    """Return the throttle of results, above the viewers' rate. Without viewers it stays as it is."""
+    event, usual, most = planner.event, ResultsApi(), planner.facts["api.account_burst"]
+    if not event.viewers:
+        return ResultsApi(cdn_enabled=bool(pages_by_cdn))
+    asked = asked_per_second(event, planner.facts, by_cdn=event.results_by_cdn)
+    spare = assumed("spare rate of viewers", 1.25, "", "they do not ask evenly")
+    default = given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf")
+    needed = maximum(default, ceil(asked * spare))
+    rate = planner.choose("results_api: throttling_rate_limit", "requests/s", needed)
+    default = given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf")
+    burst = maximum(default, minimum(rate, most))
+    planner.choose("results_api: throttling_burst_limit", "requests", burst)
+    return planner.built(ResultsApi, "results_api", cdn_enabled=event.results_by_cdn)
+
+
+def tallies_table(planner: Planner) -> Table:
+    """Return the tallies table: on demand, unless a new table could not take its writes.
+
+    The ceiling lets all shards write in the same second. That happens when the rate fills their batches, because
+    votes begin to arrive in all shards at the same moment.
+    """
+    name, polls, shards = "tallies_table", given("polls", planner.event.polls), planner.shards
+    window, units = (
+        planner.decisions["vote_aggregator: batching_window_seconds"],
+        planner.scenario().live_row_units,
+    )
+    level = derived("tallies table: write units at the peak", "units/s", shards * polls * units / window)
+    new = planner.facts["dynamodb.on_demand.initial_write_units"]
+    if level.value <= new.value * planner.partition_target.value:
+        planner.choose(f"{name}: max_write_units", "units/s", shards * polls * units + 100)
+        return planner.built(Table, name)
+    planner.choose(f"{name}: write_units", "units/s", ceil(level * planner.spare_units))
+    asked = asked_per_second(planner.event, planner.facts, by_cdn=planner.event.results_by_cdn)
+    answer = answer_units(planner.event, shards, planner.facts)
+    reads = maximum(100, ceil(asked * answer * planner.spare_units))
+    planner.choose(f"{name}: read_units", "units/s", reads)
+    return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)

@@ -11,8 +11,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from votectl.settings.deployment import Table
-from votectl.sizing.capacity import Bucket, GrowingCapacity, WriteMeter
+from votectl.sizing.capacity import GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import ConsumerLane, LiveRowModel
 from votectl.sizing.course import Course, curves, totals
 from votectl.sizing.event import Array
@@ -23,24 +22,6 @@ _DRAIN_POINTS = 100  # from the event's end until the queues are empty
 _MOST_DRAIN_STEPS = 20_000
 _EMPTY = 1e-6  # votes
 _LAST_BATCH = 1e-6  # the share of votes that is done only at the very end
-
-
-def table_meter(scenario: EventScenario, table: Table, partition_units: float) -> WriteMeter:
-    """Return a table's write capacity at the beginning of an event, its burst unused."""
-    if table.provisioned is None:
-        return WriteMeter(GrowingCapacity(scenario.table_growth(table)), partition_units)
-    write_units, _ = table.provisioned
-    burst = scenario.facts.value("dynamodb.burst_seconds") * write_units
-    return WriteMeter(Bucket(write_units, burst), partition_units)
-
-
-def meters(scenario: EventScenario) -> tuple[WriteMeter, WriteMeter]:
-    """Return the write capacity of the votes table, and of the tallies table."""
-    deployment, partitions = scenario.deployment, scenario.partition_units.value
-    return (
-        table_meter(scenario, deployment.votes_table, partitions),
-        table_meter(scenario, deployment.tallies_table, scenario.key_units),
-    )
 
 
 def flow(scenario: EventScenario) -> Course:
@@ -82,7 +63,7 @@ class _Integration:
         self._shards = float(scenario.shards)
         self._writer, self._aggregator = (
             _Queues(lane, scenario.lane_rate(lane).value, meter)
-            for lane, meter in zip((scenario.writer, scenario.aggregator), meters(scenario), strict=True)
+            for lane, meter in zip((scenario.writer, scenario.aggregator), scenario.meters(), strict=True)
         )
         self._rows = LiveRowModel(scenario.event, scenario.writing)
         self._times = [0.0]

@@ -6,17 +6,17 @@ from math import inf
 
 import numpy as np
 
-from votectl.settings.choices import Door
 from votectl.settings.deployment import (
     Consumer,
     DeploymentSettings,
+    Door,
     StreamMode,
     Surroundings,
     Table,
     Writing,
 )
 from votectl.sizing import consumer as consumers
-from votectl.sizing.capacity import Bucket, FrontDoor, Growth
+from votectl.sizing.capacity import Bucket, FrontDoor, GrowingCapacity, Growth, WriteMeter
 from votectl.sizing.consumer import MIB, ConsumerLane, FunctionTime, live_row_bytes
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, ceil, derived, given, maximum, minimum
@@ -48,15 +48,15 @@ class EventScenario:
         aggregator_time: FunctionTime | None = None,
     ) -> "EventScenario":
         """Return a scenario; the defaults are our functions, new tables and raised quotas."""
-        aggregator = deployment.vote_aggregator
+        writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
         return cls(
-            event,
-            deployment,
-            facts,
-            surroundings or Surroundings(),
-            writing or our_writing(facts),
-            writer_time or consumers.expected_writer(deployment.vote_writer, event, facts),
-            aggregator_time or consumers.expected_aggregator(aggregator, event, facts),
+            event=event,
+            deployment=deployment,
+            facts=facts,
+            surroundings=surroundings or Surroundings(),
+            writing=writing or our_writing(facts),
+            writer_time=writer_time or consumers.expected_writer(writer, event, facts),
+            aggregator_time=aggregator_time or consumers.expected_aggregator(aggregator, event, facts),
         )
 
     def front_door(self) -> FrontDoor:
@@ -92,13 +92,8 @@ class EventScenario:
         """How an on-demand stream grows, in records per second; None when it is provisioned."""
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
-        value = self.facts.value
-        return Growth(
-            initial=value("kinesis.on_demand.initial_records_per_second"),
-            factor=value("kinesis.on_demand.growth_factor"),
-            seconds=value("kinesis.on_demand.growth_seconds"),
-            ceiling=value("kinesis.on_demand.max_records_per_second"),
-        )
+        names = ("initial_records_per_second", "growth_factor", "growth_seconds", "max_records_per_second")
+        return Growth(*(self.facts.value(f"kinesis.on_demand.{name}") for name in names))
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -112,17 +107,24 @@ class EventScenario:
         return self.deployment.stream.shard_count or 1
 
     @cached_property
+    def pace(self) -> Figure | None:
+        """The least seconds per write unit in a lane of a paced writer; None: it is not paced."""
+        writer, table = self.deployment.vote_writer, self.deployment.votes_table
+        if writer.write_share is None or table.provisioned is None:
+            return None
+        shards = given("shards", self.shards, "shards", "stream")
+        lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
+        units = given("write_units", table.provisioned[0], "units/s", "votes_table")
+        share = given("write_share", writer.write_share, "", "vote_writer")
+        return derived("writer: least time per unit", "s per unit", shards * lanes / (units * share))
+
+    @cached_property
     def writer(self) -> ConsumerLane:
         """The vote writer's lanes. A paced writer has a least number of seconds per vote and lane."""
-        writer, table, pace = self.deployment.vote_writer, self.deployment.votes_table, None
-        if writer.write_share is not None and table.provisioned is not None:
-            shards = given("shards", self.shards, "shards", "stream")
-            lanes = given("parallelization_factor", writer.parallelization_factor, "lanes")
-            units = given("write_units", table.provisioned[0], "units/s", "votes_table")
-            share = given("write_share", writer.write_share, "", "vote_writer")
-            least = self.units_per_vote * shards * lanes / (units * share)
-            pace = derived("writer: least time per vote", "s per vote", least)
-        return self._lane("writer", writer, replace(self.writer_time, pace=pace))
+        pace = self.pace
+        if pace is not None:
+            pace = derived("writer: least time per vote", "s per vote", self.units_per_vote * pace)
+        return self._lane("writer", self.deployment.vote_writer, replace(self.writer_time, pace=pace))
 
     @cached_property
     def aggregator(self) -> ConsumerLane:
@@ -136,14 +138,13 @@ class EventScenario:
             interval = facts.value("mapping.poll_interval_seconds")
         if around.mapping_overhead_seconds is not None:
             overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
+        way = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
         return ConsumerLane(
             name=name,
             batch_limit=consumers.batch_limit(name, consumer, self.event, facts),
             window=float(consumer.batching_window_seconds),
             poll_interval=None if pushed else interval,
-            propagation=facts[
-                "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
-            ],
+            propagation=facts[way],
             per_shard=consumer.parallelization_factor,
             time=time,
             overhead=overhead,
@@ -197,35 +198,38 @@ class EventScenario:
         """The busiest poll's share of the votes."""
         return given("share of the busiest poll", self.event.poll_shares[0])
 
-    @cached_property
-    def partition_units(self) -> Figure:
-        """Units per second that the votes table's partition keys take, as votes spread over them."""
-        number = self.surroundings.buckets_per_poll
-        buckets = given("buckets per poll", number, "", "bucket_count of the polls")
-        units = self.facts["dynamodb.partition_write_units"] * buckets / self.busiest
-        return derived("units that the buckets take", "units/s", units)
+    @property
+    def settling(self) -> Figure:
+        """The seconds that a tally waits after a poll's end, and again after the last closing marker."""
+        return given("settle_seconds", self.deployment.tally.settle_seconds, "s", "tally")
 
-    def table_growth(self, table: Table) -> Growth:
-        """Return how an on-demand table grows, in units per second."""
-        value, previous = self.facts.value, 0.0
+    def meters(self) -> tuple[WriteMeter, WriteMeter]:
+        """Return the write capacity of both tables at the beginning: of votes by buckets, of tallies by polls."""
+        units, busiest = self.facts.value("dynamodb.partition_write_units"), self.event.poll_shares[0]
+        buckets, deployment = self.surroundings.buckets_per_poll, self.deployment
+        previous = self.surroundings.votes_table_previous_peak or 0.0
+        return (
+            self._meter(deployment.votes_table, units * buckets / busiest, previous),
+            self._meter(deployment.tallies_table, units / busiest, 0.0),
+        )
+
+    def _meter(self, table: Table, partition_units: float, previous_peak: float) -> WriteMeter:
+        value = self.facts.value
+        if table.provisioned is not None:
+            units = table.provisioned[0]
+            return WriteMeter(Bucket(units, value("dynamodb.burst_seconds") * units), partition_units)
         factor = value("dynamodb.on_demand.growth_factor")
         ceiling = inf if table.max_write_units is None else float(table.max_write_units)
-        if table is self.deployment.votes_table:
-            previous = factor * (self.surroundings.votes_table_previous_peak or 0.0)
-        initial = min(max(value("dynamodb.on_demand.initial_write_units"), previous), ceiling)
-        return Growth(initial, factor, value("dynamodb.on_demand.growth_seconds"), ceiling)
-
-    @cached_property
-    def key_units(self) -> float:
-        """Units per second that the busiest poll's live rows take: they share one partition key."""
-        return self.facts.value("dynamodb.partition_write_units") / self.event.poll_shares[0]
+        initial = max(value("dynamodb.on_demand.initial_write_units"), factor * previous_peak)
+        growth = Growth(min(initial, ceiling), factor, value("dynamodb.on_demand.growth_seconds"), ceiling)
+        return WriteMeter(GrowingCapacity(growth), partition_units)
 
 
 def our_writing(facts: Facts) -> Writing:
     """Return the write units of our writer and aggregator."""
-    return Writing(
-        first_vote_units=facts.value("votestream.first_vote_write_units"),
-        repeated_vote_units=facts.value("votestream.repeated_vote_write_units"),
+    names = ("first_vote", "repeated_vote")
+    return Writing.model_validate(
+        {f"{name}_units": facts.value(f"votestream.{name}_write_units") for name in names}
     )
 
 

@@ -21,7 +21,7 @@ from votectl.sizing.consumer import ConsumerLane, LiveRowModel, whole
 from votectl.sizing.course import Course, curves, totals
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Array
-from votectl.sizing.predict import flow, meters
+from votectl.sizing.predict import flow
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
 
@@ -47,10 +47,8 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
         LimitExceeded: the queues would not be empty within a week of the event's end.
         InvalidInput: it would take minutes, because there are too many steps.
     """
-    expected, longest = _roughly_seconds(scenario), scenario.event.duration_seconds + _LONGEST_DRAIN_SECONDS
-    if expected > longest:
-        expected = float(flow(scenario).times[-1])  # in full: capacity may grow meanwhile
-    if expected > longest:
+    expected = float(flow(scenario).times[-1])
+    if expected > scenario.event.duration_seconds + _LONGEST_DRAIN_SECONDS:
         raise LimitExceeded(
             "the consumers' rate, or their tables' write units",
             "the last vote would be stored more than a week after the event.",
@@ -62,16 +60,6 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
             "simulate the busiest part of the event, or give a larger step (1 s at most)"
         )
     return _Simulation(scenario, seed, step).run()
-
-
-def _roughly_seconds(scenario: EventScenario) -> float:
-    """Return the seconds of the event and its drain if no capacity grows: a guess to choose steps by."""
-    event, table = scenario.event, scenario.deployment.votes_table
-    writer = scenario.lane_rate(scenario.writer).value * scenario.writer.per_shard * scenario.shards
-    aggregator = scenario.lane_rate(scenario.aggregator).value * scenario.shards
-    units = table.provisioned[0] if table.provisioned else scenario.table_growth(table).initial
-    stored = min(units, scenario.partition_units.value) / scenario.units_per_vote.value
-    return max(event.duration_seconds, event.votes / min(writer, aggregator, stored))
 
 
 def thin(counts: Array, share: float | Array, offset: float) -> Array:
@@ -309,7 +297,7 @@ class _Simulation:
         self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
         self._shard_limit, self._shards = scenario.records_per_shard.value, scenario.shards
         self._tokens = np.full(self._shards, self._shard_limit)
-        votes_table, tallies_table = meters(scenario)
+        votes_table, tallies_table = scenario.meters()
         self._writer = Lanes(scenario.writer, scenario, votes_table, self._random)
         self._aggregator = CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
         self._consumers: tuple[Lanes, Lanes] = (self._writer, self._aggregator)

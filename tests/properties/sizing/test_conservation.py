@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from votectl.settings.choices import Door
+from votectl.settings.deployment import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,

@@ -16,7 +16,7 @@ from votectl.sizing import published
 from votectl.sizing.cli import app
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import Facts, packaged
-from votectl.sizing.published import Experiments
+from votectl.sizing.published import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 
 
@@ -52,44 +52,44 @@ _play = published.play
 
 
 @pytest.fixture(scope="session")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Experiments]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], PlayedExperiments]:
     """Play the published runs once for all tests, whichever process of the test run needs them first."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
 
     @cache
-    def play(doubled_writes: bool) -> Experiments:
+    def play(doubled_writes: bool) -> PlayedExperiments:
         path = folder / f"published-{doubled_writes}.pickle"
         with path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
                 runs = _play(packaged(), doubled_writes=doubled_writes, seed=1, step=1.0)
                 path.write_bytes(pickle.dumps(runs))
-        return cast(Experiments, pickle.loads(path.read_bytes()))  # noqa: S301 - written above
+        return cast(PlayedExperiments, pickle.loads(path.read_bytes()))  # noqa: S301 - written above
 
     return play
 
 
 @pytest.fixture(scope="session")
-def sample_runs(played: Callable[[bool], Experiments]) -> Experiments:
+def sample_runs(played: Callable[[bool], PlayedExperiments]) -> PlayedExperiments:
     """The published runs with the sample's writes."""
     return played(True)
 
 
 @pytest.fixture(scope="session")
-def our_runs(played: Callable[[bool], Experiments]) -> Experiments:
+def our_runs(played: Callable[[bool], PlayedExperiments]) -> PlayedExperiments:
     """The published runs with our writes."""
     return played(False)
 
 
 @pytest.fixture
 def votectl(
-    monkeypatch: pytest.MonkeyPatch, played: Callable[[bool], Experiments]
+    monkeypatch: pytest.MonkeyPatch, played: Callable[[bool], PlayedExperiments]
 ) -> Callable[..., tuple[int, str]]:
     """Type a command; return its exit code and everything that it printed."""
 
-    def replayed(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None) -> Experiments:
+    def replayed(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None) -> PlayedExperiments:
         if (seed, step) != (1, 1.0):
             return _play(facts, doubled_writes=doubled_writes, seed=seed, step=step)
         return played(doubled_writes)

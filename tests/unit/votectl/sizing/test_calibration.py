@@ -11,8 +11,8 @@ import pytest
 
 from votectl import deployment
 from votectl.settings.files import BadFile, load
-from votectl.sizing.evidence import calibration
-from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
+from votectl.sizing import rehearsal
+from votectl.sizing.evidence import Calibration, FunctionMeasurement, TimingSample
 from voting.records import read_vote, records_in, shard_of
 
 
@@ -43,23 +43,23 @@ class FakeLambda:
 
 
 def batches(size: int) -> Iterator[dict[str, Any]]:
-    return calibration.events("poll-1", "yes", "run1", size, 1_700_000_000.0)
+    return rehearsal.events("poll-1", "yes", "run1", size, 1_700_000_000.0)
 
 
 def measured(client: FakeLambda) -> FunctionMeasurement:
-    return calibration.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
+    return rehearsal.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
 
 
 def test_lambdas_own_durations_are_used_and_the_first_left_out() -> None:
     found = measured(FakeLambda())
     assert [sample.milliseconds for sample in found.samples] == [(21.0,) * 3, (30.0,) * 3]
-    assert (found.memory_mb, found.clock) == (512, calibration.REPORTED)
+    assert (found.memory_mb, found.clock) == (512, "Lambda's REPORT line")
 
 
 def test_without_a_report_line_a_clock_is_used() -> None:
     found = measured(FakeLambda(reports=False))
     assert found.samples[0].milliseconds == pytest.approx((26.0,) * 3)
-    assert found.clock == calibration.TIMED
+    assert found.clock == "a clock at the caller"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_without_a_report_line_a_clock_is_used() -> None:
     ],
 )
 def test_a_failed_invocation_is_no_measurement(answer: dict[str, Any], message: str) -> None:
-    with pytest.raises(calibration.InvocationFailed, match=message):
+    with pytest.raises(OperatorError, match=message):
         measured(FakeLambda(answer=answer))
 
 

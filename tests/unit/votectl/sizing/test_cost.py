@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from votectl.settings.choices import Door
+from votectl.settings.deployment import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,

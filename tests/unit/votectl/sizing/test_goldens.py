@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scripts.bootstrap.layout import HERE
-from votectl.sizing.published import Experiments
+from votectl.sizing.published import PlayedExperiments
 
 FILE = Path(__file__).with_name("goldens.json")
 SIZING = HERE.root / "docs" / "sizing.md"
@@ -98,7 +98,7 @@ def test_a_text_is_the_frozen_one(
 
 @pytest.mark.slow
 def test_the_published_experiments_are_the_frozen_ones(
-    our_runs: Experiments, sample_runs: Experiments
+    our_runs: PlayedExperiments, sample_runs: PlayedExperiments
 ) -> None:
     for whose, runs in (("ours", our_runs), ("sample", sample_runs)):
         played = (runs.known, runs.batch_10, runs.window_2)

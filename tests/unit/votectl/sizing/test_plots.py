@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from votectl.settings.choices import Door
+from votectl.settings.deployment import Door
 from votectl.settings.deployment import Api
 from votectl.settings.files import BadFile
 from votectl.sizing import plots
 from votectl.sizing.course import Keeping
-from votectl.sizing.published import Experiments
+from votectl.sizing.published import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 LARGEST = 200_000  # bytes: they live in the repository
 
 
-def test_pictures_of_the_experiments_are_small(sample_runs: Experiments, tmp_path: Path) -> None:
+def test_pictures_of_the_experiments_are_small(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     for name, picture in (
         ("batch-sizes", plots.batch_sizes(sample_runs, published=True)),
         ("windows", plots.windows(sample_runs, published=True)),
@@ -38,14 +38,14 @@ def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., EventScenario]
         assert 5_000 < path.stat().st_size < LARGEST
 
 
-def test_the_same_course_is_the_same_file(sample_runs: Experiments, tmp_path: Path) -> None:
+def test_the_same_course_is_the_same_file(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     one, two = tmp_path / "one.svg", tmp_path / "two.svg"
     for path in (one, two):
         plots.save(plots.windows(sample_runs, published=False), path)
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_other_formats_are_refused(sample_runs: Experiments, tmp_path: Path) -> None:
+def test_other_formats_are_refused(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"must end in \.png or \.svg"):
         plots.save(plots.windows(sample_runs, published=False), tmp_path / "plot.pdf")
 

@@ -2,46 +2,46 @@
 
 import pytest
 
-from votectl.sizing.published import Comparison, Experiments
+from votectl.sizing.published import Comparison, PlayedExperiments
 
 pytestmark = pytest.mark.slow
 
 WITHIN_5 = {"votes table's level", "votes table, all writes", "counter writes"}
 
 
-def of(experiments: Experiments, run: str) -> dict[str, Comparison]:
+def of(experiments: PlayedExperiments, run: str) -> dict[str, Comparison]:
     return {found.quantity: found for found in experiments.comparisons if found.run == run}
 
 
-def test_the_known_run_is_met(sample_runs: Experiments) -> None:
+def test_the_known_run_is_met(sample_runs: PlayedExperiments) -> None:
     known = of(sample_runs, sample_runs.known.name)
     for quantity in WITHIN_5:
         assert abs(known[quantity].deviation) < 0.05, quantity
     assert abs(known["done after the last vote"].deviation) < 0.10
 
 
-def test_the_other_runs_lie_within_their_error_bars(sample_runs: Experiments) -> None:
+def test_the_other_runs_lie_within_their_error_bars(sample_runs: PlayedExperiments) -> None:
     for found in sample_runs.comparisons:
         assert found.low <= found.published <= found.high, found.quantity
 
 
-def test_error_bars_contain_what_they_are_about(sample_runs: Experiments) -> None:
+def test_error_bars_contain_what_they_are_about(sample_runs: PlayedExperiments) -> None:
     for found in sample_runs.comparisons:
         assert found.low * 0.999 <= found.predicted <= found.high * 1.001, found.quantity
         assert found.low * 0.99 <= found.simulated <= found.high * 1.01, found.quantity
 
 
-def test_every_reading_of_the_arrivals_is_within_ten_per_cent(sample_runs: Experiments) -> None:
+def test_every_reading_of_the_arrivals_is_within_ten_per_cent(sample_runs: PlayedExperiments) -> None:
     for reading, outcome in sample_runs.readings:
         assert outcome.storing_drain == pytest.approx(700, rel=0.1), reading
 
 
-def test_only_readings_of_11_million_votes_make_22_million_writes(sample_runs: Experiments) -> None:
+def test_only_readings_of_11_million_votes_make_22_million_writes(sample_runs: PlayedExperiments) -> None:
     fitting = [reading.name for reading, outcome in sample_runs.readings if outcome.vote_units < 22.5e6]
     assert fitting == ["RAMP", "MEAN", "SHORT"]
 
 
-def test_without_doubled_writes_half_is_written(sample_runs: Experiments, our_runs: Experiments) -> None:
+def test_without_doubled_writes_half_is_written(sample_runs: PlayedExperiments, our_runs: PlayedExperiments) -> None:
     theirs, ours = sample_runs.known.simulated, our_runs.known.simulated
     assert ours.vote_units == pytest.approx(theirs.vote_units / 2, rel=0.001)
     assert ours.vote_units_peak == pytest.approx(theirs.vote_units_peak / 2, rel=0.001)
@@ -49,6 +49,6 @@ def test_without_doubled_writes_half_is_written(sample_runs: Experiments, our_ru
     assert ours.storing_drain == pytest.approx(theirs.storing_drain, rel=0.001)
 
 
-def test_a_third_of_the_window_is_not_three_times_the_writes(sample_runs: Experiments) -> None:
+def test_a_third_of_the_window_is_not_three_times_the_writes(sample_runs: PlayedExperiments) -> None:
     ratio = sample_runs.window_2.simulated.live_units / sample_runs.known.simulated.live_units
     assert ratio == pytest.approx(2.5, rel=0.01)

@@ -8,8 +8,8 @@ from votectl.settings.deployment import Aggregator, DeploymentSettings, StreamSe
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.course import Course, CourseSummary
 from votectl.sizing.event import event
-from votectl.sizing.evidence import real_run
-from votectl.sizing.evidence.real_run import ComparedNumber, RealRun, RunNumbers
+from votectl.sizing import evidence
+from votectl.sizing.evidence import ComparedNumber, RealRun, RunNumbers
 from votectl.sizing.facts import Facts
 
 EVENT = event(peak=500, duration=20, polls=2, changed_minds=0.1)
@@ -48,7 +48,7 @@ def run_file(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def courses(facts: Facts) -> Sequence[Course]:
     """Simulations of such a run."""
-    return real_run.simulations(ran(), facts, FunctionTimes(), 1, None)
+    return evidence.simulations(ran(), facts, FunctionTimes(), 1, None)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_a_run_that_writes_twice_is_found_out(
 def test_a_run_is_compared_with_the_range_of_simulations(
     courses: Sequence[Course], measured: dict[str, float], differing: set[str]
 ) -> None:
-    rows = real_run.compare(ran(**measured), courses)
+    rows = evidence.compare(ran(**measured), courses)
     assert {row.quantity for row in rows if not row.agrees} == differing
 
 
@@ -128,12 +128,12 @@ def test_surroundings_make_a_range_of_simulations(facts: Facts) -> None:
             ),
         )
 
-    courses = real_run.simulations(with_batches(26), facts, FunctionTimes(), 1, None)
+    courses = evidence.simulations(with_batches(26), facts, FunctionTimes(), 1, None)
     sizes = [CourseSummary(course).aggregator_batch_mean for course in courses]
-    quick, slow = sizes[: real_run.SEEDS], sizes[real_run.SEEDS :]
+    quick, slow = sizes[: evidence.SEEDS], sizes[evidence.SEEDS :]
 
     def row(batches: float) -> ComparedNumber:
-        rows = real_run.compare(with_batches(batches), courses)
+        rows = evidence.compare(with_batches(batches), courses)
         return next(row for row in rows if row.quantity == "votes per aggregator batch")
 
     assert max(quick) < min(slow)

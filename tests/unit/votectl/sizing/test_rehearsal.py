@@ -8,10 +8,11 @@ import pytest
 
 from localcloud.parts import POLL_INTERVAL_SECONDS
 from votectl.settings.deployment import DeploymentSettings, StreamMode, StreamSettings
-from votectl.sizing.errors import InvalidInput, RehearsalFailed
+from votectl.errors import OperatorError
+from votectl.sizing.errors import InvalidInput
 from votectl.sizing.event import event
-from votectl.sizing.evidence import rehearsal
-from votectl.sizing.evidence.rehearsal import LoggedWork, SentVotes
+from votectl.sizing import rehearsal
+from votectl.sizing.rehearsal import LoggedWork, SentVotes
 from voting.metrics import Metric
 from voting.polls import Option, Poll
 from voting.records import read_vote, records_in
@@ -40,7 +41,7 @@ def test_votes_of_others_end_a_rehearsal() -> None:
     sent = SentVotes(rows=90, seconds=1.0, put=[(0.0, 100)])
     alone, others = (LoggedWork(counts=Counter({Metric.VOTES_ACCEPTED: votes})) for votes in (100, 101))
     rehearsal.check_alone(sent, alone, alone)
-    with pytest.raises(RehearsalFailed, match="accepted 101 votes, and 100 were sent: others vote"):
+    with pytest.raises(OperatorError, match="accepted 101 votes, and 100 were sent: others vote"):
         rehearsal.check_alone(sent, alone, others)
 
 
@@ -130,7 +131,7 @@ def test_records_that_are_put_are_votes_for_the_functions(poll: Poll) -> None:
 
 
 def test_a_stream_that_refuses_ends_the_rehearsal(poll: Poll) -> None:
-    with pytest.raises(RehearsalFailed, match="rehearse a lower rate"):
+    with pytest.raises(OperatorError, match="rehearse a lower rate"):
         rehearsal.send(
             cast(Any, FakeKinesis(refuses=1)), "stream", [poll], [[rehearsal.PlannedVote(0, 0, "a")]]
         )

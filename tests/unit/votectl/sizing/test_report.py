@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from votectl.sizing import report
-from votectl.sizing.evidence.calibration import Calibration, FunctionMeasurement, TimingSample
-from votectl.sizing.evidence.real_run import ComparedNumber
+from votectl.sizing.evidence import Calibration, FunctionMeasurement, TimingSample
+from votectl.sizing.evidence import ComparedNumber
 from votectl.sizing.explain import computed
 from votectl.sizing.explain import given as given_figure
 from votectl.terminal import Output, emit

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from votectl.settings import tfvars
-from votectl.settings.choices import Door
+from votectl.settings.deployment import Door
 from votectl.settings.files import BadFile
 from votectl.sizing import plan_file
 from votectl.sizing.choices import Preference

@@ -1,17 +1,19 @@
-"""A rehearsal: send an event's votes into a deployment's stream, and measure its consumers.
+"""Measure a deployment: invoke its functions, or send an event's votes and read the consumers' logs.
 
-The consumers' logs tell their work: Lambda's REPORT line of each invocation, and the metrics of each batch. AWS and
-the local cloud have the same lines. Run it alone, because log lines carry no poll id.
+The logs have Lambda's REPORT line of each invocation, and the metrics of each batch. AWS and the local cloud have
+the same lines. Rehearse alone, because log lines carry no poll id.
 """
 
+import base64
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched, islice
 from statistics import quantiles
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import numpy as np
@@ -20,42 +22,106 @@ from localcloud.parts import POLL_INTERVAL_SECONDS
 from votectl.counts import CountReader
 from votectl.deployment import LOCAL
 from votectl.deployment import Deployment as Target
+from votectl.errors import OperatorError
 from votectl.polls import PollDesk
 from votectl.settings.deployment import DeploymentSettings, Surroundings
-from votectl.sizing.errors import InvalidInput, RehearsalFailed
+from votectl.sizing.errors import InvalidInput
 from votectl.sizing.event import VotingEvent
-from votectl.sizing.evidence import calibration
-from votectl.sizing.evidence.real_run import RealRun, RunNumbers
+from votectl.sizing.evidence import FunctionMeasurement, RealRun, RunNumbers, TimingSample
 from voting.metrics import Metric
 from voting.polls import Option, Poll
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
 # A rehearsal is not a load test: a few votes show what is compared.
 MOST_VOTES = 100_000
 FEWEST_VOTES = 100
 LONGEST_SECONDS = 600.0
-# From the last vote until everything is stored, counted and logged.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 120.0  # from the last vote until everything is stored, counted and logged
 
+# Lambda's log line of an invocation: its time without the network.
+_REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
+_FIRST_SEQUENCE = 10**50  # not above the sequence numbers that Kinesis gives today
 _WARMING_VOTES = 20  # per shard
 _OPEN_LONGER_MS = 900_000
-_DIRECT_INVOCATIONS = 8  # before the event, and after it
-_DIRECT_VOTES = 10  # in each of them
+_DIRECT_INVOCATIONS, _DIRECT_VOTES = 8, 10  # before the event and after it, and votes in each
 _TICK_SECONDS = 0.1
-_RECORDS_PER_CALL = 500
-_BIN_SECONDS = 1.0  # of the rate as it was sent
-_STEEP = 1e-6  # share of an event in which the rate changes from one bin to the next
+
+# A vote: its poll's id, an option's id, and a voter.
+type Vote = tuple[str, str, str]
 
 
-class PlannedVote(NamedTuple):
-    """A vote to be sent. Polls and options are numbers."""
+def events(
+    poll_id: str, option: str, run: str, batch_size: int, arrived_at: float
+) -> Iterator[dict[str, Any]]:
+    """Yield events like the mapping's, each with first votes of new voters.
 
-    poll: int
-    option: int
-    voter: str
+    ``run`` is a word unique to this run, so that all voters are new. The poll is open at ``arrived_at``.
+    """
+    data = base64.b64encode(json.dumps({"poll_id": poll_id, "option": option}).encode()).decode()
+    shard, number = f"shardId-calibration-{run}-{batch_size}", _FIRST_SEQUENCE
+
+    def record(sequence: str) -> dict[str, Any]:
+        return {
+            "eventID": f"{shard}:{sequence}",
+            "eventName": "aws:kinesis:record",
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": f"calibrate-{run}-{batch_size}-{sequence[-9:]}",
+                "sequenceNumber": sequence,
+                "data": data,
+                "approximateArrivalTimestamp": arrived_at,
+            },
+        }
+
+    while True:
+        yield {"Records": [record(str(number + offset)) for offset in range(batch_size)]}
+        number += batch_size
+
+
+def measure(
+    client: "LambdaClient",
+    function: str,
+    batch_events: Callable[[int], Iterator[dict[str, Any]]],
+    batch_sizes: Sequence[int],
+    repeats: int,
+) -> FunctionMeasurement:
+    """Invoke a function ``repeats`` times per batch size, after one invocation that is ignored.
+
+    Raises OperatorError: the function failed, or returned failed records.
+    """
+    memory = client.get_function_configuration(FunctionName=function)["MemorySize"]
+    samples, clock = [], ""
+    for size in batch_sizes:
+        taken = [invoke(client, function, event) for event in islice(batch_events(size), repeats + 1)][1:]
+        times = tuple((elapsed if reported is None else reported) * 1000 for elapsed, reported in taken)
+        clock = "a clock at the caller" if taken[-1][1] is None else "Lambda's REPORT line"
+        samples.append(TimingSample(batch_size=size, milliseconds=times))
+    return FunctionMeasurement(memory_mb=memory, clock=clock, samples=tuple(samples))
+
+
+def invoke(client: "LambdaClient", function: str, event: dict[str, Any]) -> tuple[float, float | None]:
+    """Return an invocation's seconds: at the caller, and as Lambda reports them (None: it does not).
+
+    Raises OperatorError: the function failed, or returned failed records.
+    """
+    payload, began = json.dumps(event, separators=(",", ":")).encode(), time.perf_counter()
+    answer = client.invoke(FunctionName=function, Payload=payload, LogType="Tail")
+    elapsed, result = time.perf_counter() - began, answer["Payload"].read()
+    if answer.get("FunctionError"):
+        raise OperatorError(f"{function} failed: {result[:500].decode(errors='replace')}")
+    if json.loads(result).get("batchItemFailures"):
+        raise OperatorError(
+            f"{function} returned a batch of {len(event['Records'])} as failed: throttled, or the poll is not open"
+        )
+    reported = _REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
+    return elapsed, None if reported is None else float(reported[1]) / 1000
 
 
 @dataclass(frozen=True)
@@ -72,67 +138,57 @@ class SentVotes:
         return sum(votes for _, votes in self.put)
 
 
-def random_votes(event: VotingEvent, seed: int) -> Iterator[list[PlannedVote]]:
+def random_votes(event: VotingEvent, polls: Sequence[Poll], seed: int) -> Iterator[list[Vote]]:
     """Yield the votes of each tick: a random number around the arrival curve, with repeats."""
     random, shares = np.random.default_rng(seed), np.array(event.poll_shares)
     edges = np.arange(0, event.duration_seconds + _TICK_SECONDS, _TICK_SECONDS)
-    earlier: list[tuple[int, str]] = []
+    earlier: list[tuple[Poll, str]] = []
     for mean in np.diff(event.sent(edges)):
         tick = []
         for _ in range(random.poisson(mean)):
             if earlier and random.random() < event.repeats:
                 poll, voter = earlier[random.integers(len(earlier))]
             else:
-                poll = int(random.choice(len(shares), p=shares))
+                poll = polls[int(random.choice(len(shares), p=shares))]
                 voter = f"rehearsal-{seed}-{len(earlier)}"
                 earlier.append((poll, voter))
-            tick.append(PlannedVote(poll, int(random.integers(event.options_per_poll)), voter))
+            tick.append((poll.poll_id, poll.options[int(random.integers(len(poll.options)))].id, voter))
         yield tick
 
 
-def send(
-    client: "KinesisClient", stream: str, polls: Sequence[Poll], ticks: Iterable[list[PlannedVote]]
-) -> SentVotes:
-    """Put votes into the stream, one tick of a tenth of a second at a time.
-
-    Raises:
-        RehearsalFailed: the stream refused votes.
-    """
-    put, rows, began = [], set(), time.monotonic()
-
-    def data(vote: PlannedVote) -> bytes:
-        poll = polls[vote.poll]
-        return json.dumps({"poll_id": poll.poll_id, "option": poll.options[vote.option].id}).encode()
-
+def send(client: "KinesisClient", stream: str, ticks: Iterable[list[Vote]]) -> SentVotes:
+    """Put votes into the stream, a tick of a tenth of a second at a time. Raises OperatorError: it refused votes."""
+    put, rows, began = [], set[tuple[str, str]](), time.monotonic()
     for number, tick in enumerate(ticks, 1):
         put.append((time.monotonic() - began, len(tick)))
-        for part in batched(tick, _RECORDS_PER_CALL, strict=False):
-            answer = client.put_records(
-                StreamName=stream, Records=[{"PartitionKey": vote.voter, "Data": data(vote)} for vote in part]
-            )
+        for part in batched(tick, 500, strict=False):
+            records: list[PutRecordsRequestEntryTypeDef] = [
+                {"PartitionKey": voter, "Data": json.dumps({"poll_id": poll, "option": option}).encode()}
+                for poll, option, voter in part
+            ]
+            answer = client.put_records(StreamName=stream, Records=records)
             if refused := answer["FailedRecordCount"]:
-                raise RehearsalFailed(
+                raise OperatorError(
                     f"the stream refused {refused} of {len(part)} votes: rehearse a lower rate"
                 )
-        rows |= {(vote.poll, vote.voter) for vote in tick}
+        rows |= {(poll, voter) for poll, _, voter in tick}
         time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
     return SentVotes(len(rows), time.monotonic() - began, put)
 
 
 def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
-    """Return the event with its real rate, length and repeats: a busy machine sends in bursts."""
-    bins = max(1, round(sent.seconds / _BIN_SECONDS))
+    """Return the event with its real rate in each second, length and repeats: a busy machine sends in bursts."""
+    bins = max(1, round(sent.seconds))
     times, votes = np.array(sent.put).T
     counts, edges = np.histogram(times, bins=bins, range=(0.0, sent.seconds), weights=votes)
-    rates, shares = counts / (sent.seconds / bins), edges / sent.seconds
-    points = []
-    for level, begins, ends in zip(rates / rates.max(), shares, shares[1:], strict=False):
-        points += [(float(begins), float(level)), (float(ends) * (1 - _STEEP), float(level))]
-    points[-1] = (1.0, points[-1][1])
+    points: list[tuple[float, float]] = []
+    for level, begins, ends in zip(counts / counts.max(), edges, edges[1:], strict=False):
+        # The rate changes within a millionth of the event from one bin to the next.
+        points += [(float(time / sent.seconds), float(level)) for time in (begins, ends * (1 - 1e-6))]
     changed = {
-        "shape": tuple(points),
+        "shape": (*points[:-1], (1.0, points[-1][1])),
         "duration_seconds": sent.seconds,
-        "peak_votes_per_second": float(rates.max()),
+        "peak_votes_per_second": float(counts.max() / (sent.seconds / bins)),
         "votes_per_voter": None,
         "changed_minds": 1 - sent.rows / sent.votes,
     }
@@ -150,7 +206,7 @@ class LoggedWork:
 
     def add(self, message: str) -> None:
         """Add a log line; other lines are ignored."""
-        if found := calibration.REPORT.search(message):
+        if found := _REPORT.search(message):
             self.invocations += 1
             self.seconds += float(found[1]) / 1000
         elif message.startswith("{"):
@@ -187,9 +243,8 @@ def check(event: VotingEvent) -> None:
 def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:
     """Send an event's votes through an otherwise idle deployment, and return the measurements.
 
-    Raises:
-        RehearsalFailed: votes are refused, not processed in time, or not the only ones.
-        InvalidInput: the stream has other shards than the settings.
+    Raises OperatorError: votes are refused, not processed in time, or not the only ones, or the stream has other
+    shards than the settings.
     """
     desk, reader = PollDesk(target.polls_table), CountReader(target)
     kinesis, logs = boto3.client("kinesis"), boto3.client("logs")
@@ -215,12 +270,12 @@ def rehearse(target: Target, event: VotingEvent, settings: DeploymentSettings, s
     # Every lane's function must have started, and its log must be complete, before the measurement.
     invoking = _invoking_seconds(target.vote_writer_function, warming, "before")
     warm = _WARMING_VOTES * (settings.stream.shard_count or 4)
-    votes = [PlannedVote(0, 0, f"warming-{voter}") for voter in range(warm)]
-    send(kinesis, target.stream_name, [warming], [votes])
+    votes = [(warming.poll_id, warming.options[0].id, f"warming-{voter}") for voter in range(warm)]
+    send(kinesis, target.stream_name, [votes])
     _wait(lambda: reader.live(warming.poll_id).total == warm)
     logged(number, warm + _DIRECT_INVOCATIONS * _DIRECT_VOTES, warm)
     since_ms = desk.now_ms() + 1
-    sent = send(kinesis, target.stream_name, voted, random_votes(event, number + seed))
+    sent = send(kinesis, target.stream_name, random_votes(event, voted, number + seed))
     _wait(lambda: sum(reader.live(poll.poll_id).total for poll in voted) == sent.votes)
     _wait(lambda: sum(reader.stored(poll).total() for poll in voted) == sent.rows)
     writer, aggregator = logged(since_ms, sent.votes, sent.votes)
@@ -256,14 +311,10 @@ def check_shards(client: "KinesisClient", stream: str, settings: DeploymentSetti
 
 
 def check_alone(sent: SentVotes, *done: LoggedWork) -> None:
-    """Refuse logs with more votes than were sent.
-
-    Raises:
-        RehearsalFailed: others vote, or votes were delivered twice.
-    """
+    """Refuse logs with more votes than were sent. Raises OperatorError: others vote, or votes came twice."""
     accepted = max(work.counts[Metric.VOTES_ACCEPTED] for work in done)
     if accepted > sent.votes:
-        raise RehearsalFailed(
+        raise OperatorError(
             f"a function accepted {accepted:,} votes, and {sent.votes:,} were sent: others vote, or batches "
             "were delivered again (`votectl doctor`); rehearse on an idle deployment"
         )
@@ -272,11 +323,8 @@ def check_alone(sent: SentVotes, *done: LoggedWork) -> None:
 def _invoking_seconds(function: str, poll: Poll, run: str) -> list[float]:
     """Return the overhead of invocations in seconds: the caller's time less the function's own."""
     client = boto3.client("lambda")
-    batches = calibration.events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time())
-    taken = (
-        calibration.invoke(client, function, event, time.perf_counter)
-        for event in islice(batches, _DIRECT_INVOCATIONS)
-    )
+    batches = events(poll.poll_id, poll.options[0].id, run, _DIRECT_VOTES, time.time())
+    taken = [invoke(client, function, event) for event in islice(batches, _DIRECT_INVOCATIONS)]
     return [max(0.0, elapsed - (reported or elapsed)) for elapsed, reported in taken]
 
 
@@ -308,7 +356,7 @@ def _wait(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not done():
         if time.monotonic() > deadline:
-            raise RehearsalFailed(
+            raise OperatorError(
                 f"not every vote was stored, counted and logged within {PATIENCE_SECONDS:g} s: look at "
                 "`votectl ledger` and at the functions' logs, and rehearse on an idle deployment"
             )

@@ -1,1 +1,0 @@
-"""Evidence from a deployment: measured function times, and real runs to compare with simulations."""
