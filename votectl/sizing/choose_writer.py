@@ -148,14 +148,10 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
     without throttling, and the table is smaller. Waiting functions are paid.
     """
     event, shards, units = planner.event, scenario.shards, scenario.units_per_vote.value
-    measured, headroom, share = (
-        planner.times.writer_memory_mb,
-        planner.headroom.value,
-        planner.write_share.value,
-    )
+    headroom, share = planner.headroom.value, planner.write_share.value
     hot = event.peak_votes_per_second * event.hot_voter_share * headroom
     slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
-    for batch, memory in product(BATCH_SIZES, MEMORIES_MB if measured is None else (measured,)):
+    for batch, memory in product(BATCH_SIZES, planner.memories(planner.times.writer, MEMORIES_MB)):
         window = 0 if batch <= planner.facts.value("mapping.batch_size_without_window") else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
         played = planner.scenario(vote_writer=writer)

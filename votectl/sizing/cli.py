@@ -191,7 +191,6 @@ def simulate(
     doubled_writes: Annotated[
         bool, _option("With the sample's writes instead of ours", "--doubled-writes")
     ] = False,
-    compare: Annotated[Path | None, _option("Compare with a real run's file")] = None,
     plot: Annotated[
         Path | None, _option("Write pictures: a .png or .svg file; for --published a directory")
     ] = None,
@@ -211,32 +210,3 @@ def calibrate(
     environment: Environment = "local",
 ) -> None:
     """Measure how long the functions take, batch size by batch size, on a deployment."""
-
-
-@_command
-def rehearse(
-    event_file: EventFile = None,
-    name: Name = None,
-    votes: Votes = None,
-    peak: Peak = None,
-    duration: Duration = None,
-    shape: Shape = None,
-    polls: Polls = None,
-    busiest_poll_share: BusiestPoll = None,
-    options: Options = None,
-    votes_per_voter: VotesPerVoter = None,
-    changed_minds: ChangedMinds = None,
-    hot_voter_share: HotVoter = None,
-    prices: Prices = None,
-    calibration: Times = None,
-    seed: Seed = 1,
-    step: Step = None,
-    tfvars: Annotated[
-        Path | None, _option("The deployed settings; default: the environment's own file")
-    ] = None,
-    out: Annotated[Path | None, _option("Write the run, for `simulate --compare`")] = None,
-    output: OutputOption = Output.TABLE,
-    as_json: JsonOption = False,
-    environment: Environment = "local",
-) -> None:
-    """Send a small event through an otherwise idle deployment; compare the run with its simulations."""

@@ -18,10 +18,9 @@ from pydantic import BaseModel, ValidationError
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
-from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
-from votectl.sizing import evidence, facts, plan_file, published, rehearsal, report
+from votectl.sizing import calibration, facts, plan_file, published, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
@@ -36,7 +35,7 @@ from votectl.sizing.predict import flow
 from votectl.sizing.quantities import amount, seconds, spoken
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate as play
-from votectl.terminal import Output, console, emit, visible, write
+from votectl.terminal import Output, console, visible, write
 
 type Options = Mapping[str, Any]
 
@@ -142,7 +141,7 @@ def _facts(options: Options) -> Facts:
 
 def _times(options: Options) -> FunctionTimes:
     path = options["calibration"]
-    return load(evidence.Calibration, path, "calibration").function_times() if path else FunctionTimes()
+    return load(calibration.Calibration, path, "calibration").function_times() if path else FunctionTimes()
 
 
 def _step(options: Options) -> float | None:
@@ -173,8 +172,7 @@ def _check_shown(options: Options) -> None:
 def _show(options: Options, shown: report.SizingReport) -> None:
     """Show a result as an explanation, or in the form that was asked for."""
     if not options.get("explain"):
-        rows = [(name, figure.value, figure.unit) for name, figure in shown.figures.items()]
-        emit(options["output"], shown.picture, shown.document, report.FIGURE_COLUMNS, rows)
+        shown.emit(options["output"])
         return
     try:
         write(visible(report.explanation(shown.figures, options["only"] or ())))
@@ -234,28 +232,21 @@ def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
 
 
 def simulate(options: Options) -> None:
-    """Play an event, the published runs, or a real run again."""
-    of_sample, compare, plot = options["published"], options["compare"], options["plot"]
+    """Play an event, or the published runs."""
+    of_sample = options["published"]
     of_event = _told_event(options) or options["event_file"] or options["tfvars"]
-    which = "--published" if of_sample else "--compare"
+    message = "--published plays known runs; leave out options of an event or a deployment"
     _refuse(
-        (of_sample and compare, "give one of --published and --compare; each plays its own runs"),
-        (
-            (of_sample or compare) and of_event,
-            f"{which} plays known runs; leave out options of an event or a deployment",
-        ),
-        (compare and plot, "--plot shows one course, and --compare plays several; leave one of them out"),
+        (of_sample and of_event, message),
         (options["doubled_writes"] and not of_sample, "--doubled-writes belongs to --published"),
     )
     # An error of the event comes first, as for `plan`.
-    played = None if of_sample or compare else event_of(options)
+    played = None if of_sample else event_of(options)
     _check_shown(options)
-    if played is not None:
-        _simulate_event(played, options)
-    elif of_sample:
+    if played is None:
         _simulate_published(options)
     else:
-        _compare(load(evidence.RealRun, compare, "run"), options)
+        _simulate_event(played, options)
 
 
 def _simulate_event(played: VotingEvent, options: Options) -> None:
@@ -298,65 +289,36 @@ def _simulate_published(options: Options) -> None:
     _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 
-def _compare(run: evidence.RealRun, options: Options, description: str = "") -> None:
-    """Compare a run with its simulations. Raises OperatorError: they differ."""
-    played = evidence.simulations(run, _facts(options), _times(options), options["seed"], _step(options))
-    rows, figures = evidence.compare(run, played)
-    _show(options, report.compared(rows, figures, description))
-    if differing := [row.real.name for row in rows if not row.agrees]:
-        raise OperatorError(f"run and simulation differ in {', '.join(differing)}")
-
-
-def rehearse(options: Options) -> None:
-    """Send an event's votes through a deployment, and compare the run with its simulations."""
-    sent, out, environment = event_of(options), options["out"], options["environment"]
-    rehearsal.check(sent)
-    _check_place(out)
-    settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
-    deployments.aim(environment)
-    target = deployments.find(environment)
-    with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration_seconds)}"):
-        run = rehearsal.rehearse(target, sent, settings, options["seed"])
-    if out is not None:
-        _write(out, run)
-    _compare(run, options, run.description)
-
-
 def calibrate(options: Options) -> None:
     """Measure both functions of a deployment and write their times."""
     sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
-    _check_place(options["out"])
+    if not (out := options["out"]).parent.is_dir() or out.is_dir():  # before minutes of work for it
+        raise BadFile(f"{out} can't be written: its directory does not exist, or it is a directory")
     now, environment = datetime.now(UTC), options["environment"]
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
     target, client = deployments.find(environment), boto3.client("lambda")
     with console(stderr=True).status("invoking the functions"):
         writer, aggregator = (
-            rehearsal.measure(
+            calibration.measure(
                 client,
                 function,
-                lambda size: rehearsal.events(poll, option, run, size, now.timestamp()),
+                lambda size: calibration.events(poll, option, run, size, now.timestamp()),
                 sizes,
                 options["repeats"],
             )
             for function in (target.vote_writer_function, target.vote_aggregator_function)
         )
-    found = evidence.Calibration(
+    found = calibration.Calibration(
         environment=environment,
         measured_at=now.isoformat(timespec="seconds"),
         vote_writer=writer,
         vote_aggregator=aggregator,
     )
-    _write(options["out"], found)
+    _write(out, found)
     _show(options, report.calibration(found))
-
-
-def _check_place(path: Path | None) -> None:
-    """Refuse a file that can't be written, before minutes of work for it."""
-    if path is not None and (not path.parent.is_dir() or path.is_dir()):
-        raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
 
 
 def _write(path: Path, content: str | BaseModel) -> None:

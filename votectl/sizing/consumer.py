@@ -41,6 +41,7 @@ class FunctionTime:
     statements_per_vote: float = 1.0
     most_rounds: float = np.inf
     pace: Figure | None = None
+    memory_mb: int | None = None  # that was measured
 
     @property
     def slope(self) -> float:
@@ -80,12 +81,10 @@ class FunctionTime:
 
 @dataclass(frozen=True)
 class FunctionTimes:
-    """Measured times that replace the expected ones, and the memory sizes they were measured at."""
+    """Measured times that replace the expected ones."""
 
     writer: FunctionTime | None = None
     aggregator: FunctionTime | None = None
-    writer_memory_mb: int | None = None
-    aggregator_memory_mb: int | None = None
 
 
 def vcpu(memory_mb: int, facts: Facts) -> Figure:
@@ -145,13 +144,14 @@ def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
     return derived("ingress: time of a cold start", "s", cpu_ms / 1000)
 
 
-def measured(name: str, base_seconds: float, per_vote_seconds: float, source: str) -> FunctionTime:
-    """Return a straight line through measured times."""
+def measured(name: str, line: tuple[float, float], source: str, memory_mb: int) -> FunctionTime:
+    """Return a straight line through measured times: base and slope in seconds."""
     how = f"least squares over {source}"
     return FunctionTime(
-        base=computed(f"{name}: base", base_seconds, "s", how),
-        per_vote=computed(f"{name}: per vote", per_vote_seconds, "s", how),
+        base=computed(f"{name}: base", line[0], "s", how),
+        per_vote=computed(f"{name}: per vote", line[1], "s", how),
         per_round=given(f"{name}: per round of calls", 0.0, "s", "part of the measured times"),
+        memory_mb=memory_mb,
     )
 
 

@@ -19,7 +19,7 @@ from votectl.settings.deployment import (
     Table,
 )
 from votectl.sizing.choices import Preference
-from votectl.sizing.consumer import ConsumerLane, FunctionTimes, whole
+from votectl.sizing.consumer import ConsumerLane, FunctionTime, FunctionTimes, whole
 from votectl.sizing.course import Keeping
 from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
@@ -102,6 +102,10 @@ class Planner:
         """Return the hours that capacity is up for so many seconds of votes."""
         return self.keeping.before + seconds / 3600 + self.keeping.after
 
+    def memories(self, measured: FunctionTime | None, usual: Sequence[int]) -> Sequence[int]:
+        """Return the memory sizes to try: a measured time is one size's."""
+        return usual if measured is None or measured.memory_mb is None else (measured.memory_mb,)
+
     def settle(self, **decided: object) -> None:
         """Put settings into the draft."""
         self.draft = self.draft.model_copy(update=decided)
@@ -125,8 +129,8 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
 
     Raises LimitExceeded: one voter exceeds a shard, a stream can't have so many, or live results can't be as fresh.
     """
-    needed, refused, measured = _shards(planner), "", planner.times.aggregator_memory_mb
-    memories = AGGREGATOR_MEMORIES_MB if measured is None else (measured,)
+    needed, refused = _shards(planner), ""
+    memories = planner.memories(planner.times.aggregator, AGGREGATOR_MEMORIES_MB)
     for fan_out, memory in product((False, True), memories):
         # Lambda's largest batch, so that the window ends it.
         candidate = Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)

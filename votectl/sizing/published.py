@@ -182,4 +182,6 @@ def _compared(
     bar = [predicted * factor for factor in number.factors] + [ours(predictions, run) for run in number.bar]
     told = (number.run, number.quantity, number.unit, number.published, number.words)
     deviation = simulated / number.published - 1
-    return Comparison(*told, predicted, simulated, min(*bar, number.least), max(bar), number.limits, deviation)
+    return Comparison(
+        *told, predicted, simulated, min(*bar, number.least), max(bar), number.limits, deviation
+    )

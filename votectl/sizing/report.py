@@ -9,15 +9,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from votectl.settings.deployment import Table as TableSettings
+from votectl.sizing.calibration import Calibration
 from votectl.sizing.cost import BillItem, figures_of, total
 from votectl.sizing.course import CourseSummary, unit_of
 from votectl.sizing.course import figures as course_figures
-from votectl.sizing.evidence import Calibration, ComparedNumber
 from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import PlayedExperiments
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
+from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table
 
 FIGURE_COLUMNS = ("name", "value", "unit")
@@ -29,6 +30,11 @@ class SizingReport(NamedTuple):
     picture: Sequence[RenderableType]
     document: object
     figures: Mapping[str, Figure]
+
+    def emit(self, output: Output) -> None:
+        """Write the result in a form."""
+        rows = [(name, figure.value, figure.unit) for name, figure in self.figures.items()]
+        emit(output, self.picture, self.document, FIGURE_COLUMNS, rows)
 
 
 def _table(
@@ -239,27 +245,6 @@ def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> S
         ).items()
     }
     return SizingReport(picture, document, figures)
-
-
-def compared(
-    rows: Sequence[ComparedNumber], figures: Mapping[str, Figure], description: str = ""
-) -> SizingReport:
-    """Return a real run beside its simulations."""
-    verdicts: dict[bool, RenderableType] = {True: "agrees", False: Text("differs", style="bold red")}
-    shown = [
-        (
-            *(row.real.name, number(row.real.value), f"{number(row.low.value)} to {number(row.high.value)}"),
-            *(f"{row.deviation:+.1%}" if row.deviation else "within", verdicts[row.agrees]),
-        )
-        for row in rows
-    ]
-    document = [
-        {"quantity": row.real.name, **{end: getattr(row, end).value for end in ("real", "low", "high")}}
-        | {"deviation": row.deviation, "agrees": row.agrees}
-        for row in rows
-    ]
-    table = _table("real run and simulations", ("", ">real", ">simulated", ">deviation", ""), shown)
-    return SizingReport([description, table] if description else [table], document, figures)
 
 
 def calibration(found: Calibration) -> SizingReport:

@@ -92,8 +92,13 @@ class EventScenario:
         """How an on-demand stream grows, in records per second; None when it is provisioned."""
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
-        names = ("initial_records_per_second", "growth_factor", "growth_seconds", "max_records_per_second")
-        return Growth(*(self.facts.value(f"kinesis.on_demand.{name}") for name in names))
+        value = self.facts.value
+        return Growth(
+            initial=value("kinesis.on_demand.initial_records_per_second"),
+            factor=value("kinesis.on_demand.growth_factor"),
+            seconds=value("kinesis.on_demand.growth_seconds"),
+            ceiling=value("kinesis.on_demand.max_records_per_second"),
+        )
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -227,9 +232,9 @@ class EventScenario:
 
 def our_writing(facts: Facts) -> Writing:
     """Return the write units of our writer and aggregator."""
-    names = ("first_vote", "repeated_vote")
-    return Writing.model_validate(
-        {f"{name}_units": facts.value(f"votestream.{name}_write_units") for name in names}
+    first = facts.value("votestream.first_vote_write_units")
+    return Writing(
+        first_vote_units=first, repeated_vote_units=facts.value("votestream.repeated_vote_write_units")
     )
 
 

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from votectl.settings.deployment import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
     DeploymentSettings,
+    Door,
     Ingress,
     StreamMode,
     StreamSettings,

@@ -17,7 +17,7 @@ CITY = ["--name", "city", "--votes", "200k", "--peak", "500", "--shape", "spike"
 def test_a_plan_is_shown_as_tables(votectl: Typed) -> None:
     code, output = votectl(["plan", *CITY])
     assert code == 0
-    for title in ("settings", "what to expect", "account quotas", "steps", "cost"):
+    for title in ("vote writer", "settings", "what to expect", "doors", "cost"):
         assert title in output
 
 
@@ -147,7 +147,7 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
     code, output = votectl(
         ["simulate", "--published", "--step", "1", "--explain", "--only", "batch 10, 5 s: vote_units_peak"]
     )
-    assert "= invocation of 25 - its batch * slope, half way" in output
+    assert "= invocation of 25 - its batch * slope" in output
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,9 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["plan", "--votes", "many", "--peak", "3"], "'many' is not a number", id="no-number"),
         pytest.param(["plan", "--peak", "3", "--duration", "soon"], "is not a duration", id="no-duration"),
         pytest.param(["plan", "--peak", "3"], "two of votes, peak", id="too-little"),
-        pytest.param(["plan", *CITY, "--deadline", "0s"], "deadline: 0 s is not positive", id="no-deadline"),
+        pytest.param(
+            ["plan", *CITY, "--deadline", "0s"], "deadline: must be greater than 0, not 0", id="no-deadline"
+        ),
         pytest.param(
             ["plan", *CITY, "--deadline", "60d"],
             "deadline: must be less than or equal to 604800, not 5.184e+06",
@@ -168,13 +170,7 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
         pytest.param(["plan", "--event", "none.toml"], "event: none.toml can't be read", id="no-event"),
         pytest.param(["simulate", *CITY, "--plot", "x.jpg"], "must end in .png or .svg", id="plot-ending"),
-        pytest.param(["simulate", "--compare", "x", "--plot", "x.png"], "leave one", id="plot-of-several"),
         pytest.param(["simulate", "--published", "--plot", __file__], "needs a directory", id="plot-file"),
-        pytest.param(
-            ["rehearse", "--peak", "40", "--duration", "20s", "--out", "none/x.json"],
-            "can't be written",
-            id="nowhere-for-the-run",
-        ),
         pytest.param(
             ["calibrate", "--poll", "p", "--option", "o", "--out", "none/x.json"],
             "can't be written",
@@ -214,11 +210,6 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["simulate", "--peak", "1", "--duration", "30d"], "too many", id="endless-event"),
         pytest.param(
             ["simulate", *CITY, "--published"], "leave out options of an event", id="event-published"
-        ),
-        pytest.param(
-            ["simulate", "--published", "--compare", "x"],
-            "give one of --published and --compare",
-            id="two-sources",
         ),
         pytest.param(["plan", *CITY, "--out", "none/x.tfvars"], "can't be written", id="nowhere-to-write"),
         pytest.param(
@@ -276,13 +267,11 @@ def test_one_voter_may_send_all_votes(votectl: Typed) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("event.json", "[" * 100_000, "nested too deeply|Invalid JSON|Expecting", id="deep-json"),
-        pytest.param(
-            "event.toml", "peak = " + "[" * 5_000, "nested too deeply|Invalid|Unclosed", id="deep-toml"
-        ),
+        pytest.param("event.json", "[" * 100_000, "recursion|Invalid JSON|Expecting", id="deep-json"),
+        pytest.param("event.toml", "peak = " + "[" * 5_000, "recursion|Invalid|Unclosed", id="deep-toml"),
         pytest.param("event.json", "not json", "Expecting value", id="no-json"),
         pytest.param("event.json", '{"peak": 1, "peak": 2}', "sets peak more than once", id="twice"),
-        pytest.param("event.json", '{"peak": ' + "9" * 5_000 + "}", "thousands of digits", id="endless"),
+        pytest.param("event.json", '{"peak": ' + "9" * 5_000 + "}", "digits", id="endless"),
     ],
 )
 def test_an_event_file_that_cannot_be_parsed_is_refused(

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from votectl.settings.deployment import SAMPLE_WRITING, Aggregator, Writer
+from votectl.settings.deployment import Aggregator, Writer, Writing
 from votectl.sizing.consumer import (
     LiveRowModel,
     batch_limit,
@@ -20,6 +20,7 @@ from votectl.sizing.facts import Facts
 from votectl.sizing.scenario import EventScenario, our_writing
 
 FLAT = event(peak=1, duration=1, polls=3)
+SAMPLES = Writing(first_vote_units=2, repeated_vote_units=2, row_per_option=True)
 
 
 def test_calls_under_way_at_once_take_the_time_of_one(facts: Facts) -> None:
@@ -51,13 +52,16 @@ def test_the_aggregator_calls_once_per_poll_of_its_batch(facts: Facts) -> None:
 
 
 def test_measured_times_are_a_line() -> None:
-    time = measured("writer", 0.05, 0.001, "a measurement")
+    time = measured("writer", (0.05, 0.001), "a measurement", 512)
     assert time.of(10) == pytest.approx(0.06)
     assert "a measurement" in time.base.how
 
 
 def test_an_explained_time_is_the_time(facts: Facts) -> None:
-    for time in (expected_writer(Writer(), FLAT, facts), measured("writer", 0.05, 0.001, "a measurement")):
+    for time in (
+        expected_writer(Writer(), FLAT, facts),
+        measured("writer", (0.05, 0.001), "a measurement", 512),
+    ):
         assert time.figure("time", given("votes", 250, "votes")).value == pytest.approx(time.of(250))
 
 
@@ -114,7 +118,7 @@ def test_pushed_votes_gather_while_the_function_runs(scenario: Callable[..., Eve
 
 def test_a_batch_touches_one_live_row_per_poll(facts: Facts) -> None:
     told = event(peak=1, duration=1, polls=4, options_per_poll=2)
-    ours, samples = LiveRowModel(told, our_writing(facts)), LiveRowModel(told, SAMPLE_WRITING)
+    ours, samples = LiveRowModel(told, our_writing(facts)), LiveRowModel(told, SAMPLES)
     assert float(ours.in_batch(np.array(3_000.0))) == pytest.approx(4)
     assert float(samples.in_batch(np.array(3_000.0))) == pytest.approx(8)
     assert float(ours.in_batch(np.array(1.0))) == pytest.approx(1)
@@ -133,4 +137,4 @@ def test_a_live_row_grows_with_its_options(facts: Facts) -> None:
     few, many = (event(peak=1, duration=1, options_per_poll=options) for options in (2, 200))
     assert live_row_units(few, our_writing(facts), facts).value == 1
     assert live_row_units(many, our_writing(facts), facts).value == 6
-    assert live_row_units(many, SAMPLE_WRITING, facts).value == 1
+    assert live_row_units(many, SAMPLES, facts).value == 1

@@ -2,12 +2,12 @@ from collections.abc import Callable
 
 import pytest
 
-from votectl.settings.deployment import Door
 from votectl.settings.deployment import (
     Aggregator,
     Api,
     BillingMode,
     DeploymentSettings,
+    Door,
     Encryption,
     Firewall,
     Ingress,

@@ -4,17 +4,16 @@ from typing import Any
 
 import pytest
 
-from votectl.settings.deployment import Door
-from votectl.settings.deployment import BillingMode, StreamMode, Surroundings
+from votectl.settings.deployment import BillingMode, Door, StreamMode, Surroundings
+from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.choices import Preference
-from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.doors import PROVISIONED
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, event
-from votectl.sizing.evidence import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.facts import Facts
 from votectl.sizing.plan import CapacityPlan, plan
+from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.predict import flow
 from votectl.sizing.simulate import simulate
 

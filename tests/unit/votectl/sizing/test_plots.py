@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from votectl.settings.deployment import Door
-from votectl.settings.deployment import Api
+from votectl.settings.deployment import Api, Door
 from votectl.settings.files import BadFile
 from votectl.sizing import plots
 from votectl.sizing.course import Keeping

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from votectl.sizing import report
-from votectl.sizing.evidence import Calibration, FunctionMeasurement, TimingSample
-from votectl.sizing.evidence import ComparedNumber
+from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
+from votectl.sizing.cost import BillItem
 from votectl.sizing.explain import computed
-from votectl.sizing.explain import given as given_figure
-from votectl.terminal import Output, emit
+from votectl.terminal import Output
 
 Typed = Callable[..., tuple[int, str]]
 
@@ -34,7 +33,7 @@ MEANINGFUL = st.lists(st.sampled_from(["[red]", "[/red]", "[/roll]", ":b:", "[",
         ),
         pytest.param(
             ["simulate", "--published", "--step", "1"],
-            ("run", "quantity", "unit"),
+            report.FIGURE_COLUMNS,
             id="published",
             marks=pytest.mark.slow,
         ),
@@ -57,10 +56,9 @@ def test_rows_of_a_plan_hold_the_numbers_of_its_document(votectl: Typed) -> None
     _, table = votectl(["plan", *EVENT, "-o", "csv"])
     _, text = votectl(["plan", *EVENT, "-o", "json"])
     document = json.loads(text)
-    rows = {(section, name): value for section, name, value, _ in csv.reader(io.StringIO(table))}
-    assert float(rows["expected", "cost"]) == document["expected"]["cost"]["value"]
-    assert float(rows["cost by door", "url"]) == document["doors"]["url"]
-    assert rows["step", document["steps"][-1]["when"]] == document["steps"][-1]["what"]
+    rows = {name: value for name, value, _ in csv.reader(io.StringIO(table))}
+    assert float(rows["cost"]) == document["expected"]["cost"]["value"]
+    assert float(rows["api: throttling_rate_limit"]) == document["deployment"]["api"]["throttling_rate_limit"]
 
 
 def a_calibration(environment: str) -> Calibration:
@@ -70,24 +68,17 @@ def a_calibration(environment: str) -> Calibration:
 
 
 @pytest.mark.parametrize("output", list(Output))
-def test_function_times_and_comparisons_have_every_form(
-    output: Output, capsys: pytest.CaptureFixture[str]
-) -> None:
-    row = ComparedNumber(given_figure("units", 1.0), 0.9, 1.1)
-    emit(output, *report.calibration(a_calibration("dev")))
-    emit(output, *report.compared([row], "a run"))
-    assert "vote_writer" in (written := capsys.readouterr().out)
-    assert "units" in written
+def test_function_times_have_every_form(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    report.calibration(a_calibration("dev")).emit(output)
+    assert "writer" in capsys.readouterr().out
 
 
 @given(text=MEANINGFUL)
 def test_foreign_text_is_written_unchanged(text: str) -> None:
-    shown = report.compared([ComparedNumber(given_figure(text, 1.0), 0.9, 1.1)], text)
     with pytest.MonkeyPatch.context() as patched:
-        stream = io.StringIO()
-        patched.setattr("sys.stdout", stream)
-        emit(Output.TABLE, *shown)
-        assert stream.getvalue().count(text) >= 2
+        patched.setattr("sys.stdout", stream := io.StringIO())
+        report.idle(text, [BillItem(text, text, computed(text, 1.0, "USD", text))]).emit(Output.TABLE)
+        assert stream.getvalue().count(text) >= 3
     assert text in report.explanation({"x": computed("x", 1.0, "", text)}, ())
 
 
@@ -95,10 +86,3 @@ def test_piped_tables_are_never_cut(votectl: Typed) -> None:
     _, output = votectl(["plan", "--peak", "50k", "--duration", "10m", "--brief"], columns=100_000)
     assert "…" not in output
     assert "send test votes to a poll of their own until every shard has had some: cold starts" in output
-
-
-def test_a_csv_has_every_step_of_a_plan(votectl: Typed) -> None:
-    event = ["--votes", "3M", "--peak", "30k", "--identity", "cognito", "--prefer", "hands-off"]
-    _, output = votectl(["plan", *event, "--deadline", "30m", "-o", "csv"])
-    steps = [row for row in csv.reader(io.StringIO(output)) if row[:2] == ["step", "a day before"]]
-    assert [row[2].split()[0] for row in steps] == ["pre-warm", "let"]

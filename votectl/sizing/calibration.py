@@ -1,0 +1,164 @@
+"""Function times: measure them on a deployment, keep them in a file, and fit a line.
+
+The functions are invoked directly with events like the mapping's, for a poll of its own. An invocation takes
+base + slope * votes, fitted to the medians of each batch size. A plan keeps the memory that was measured.
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from votectl.errors import OperatorError
+from votectl.sizing.consumer import FunctionTime, FunctionTimes, measured
+from votectl.sizing.explain import Figure
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Lambda's log line of an invocation: its time without the network.
+_REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
+_FIRST_SEQUENCE = 10**50  # not above the sequence numbers that Kinesis gives today
+
+
+class TimingSample(BaseModel):
+    """Invocations with one batch size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_size: Annotated[int, Field(ge=1, le=10_000)]
+    milliseconds: Annotated[tuple[Milliseconds, ...], Field(min_length=1)]
+
+
+class FunctionMeasurement(BaseModel):
+    """One function's times. ``clock``: what measured them, for the reader of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)]
+    clock: str
+    samples: Annotated[tuple[TimingSample, ...], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _two_sizes(self) -> Self:
+        if len({sample.batch_size for sample in self.samples}) < 2:
+            raise ValueError("samples: a line needs at least two batch sizes")
+        return self
+
+    def line(self) -> tuple[float, float, float]:
+        """Return base and slope in seconds, neither negative, and the largest deviation from them as a share."""
+        sizes = np.array([sample.batch_size for sample in self.samples], dtype=np.float64)
+        times = np.array([median(sample.milliseconds) for sample in self.samples]) / 1000
+        slope, base = np.polyfit(sizes, times, 1)
+        if slope < 0:
+            base, slope = times.mean(), 0.0
+        elif base < 0:
+            base, slope = 0.0, (sizes @ times) / (sizes @ sizes)
+        return float(base), float(slope), float(np.max(np.abs(times / (base + slope * sizes) - 1)))
+
+
+class Calibration(BaseModel):
+    """The file that ``votectl calibrate`` writes; ``plan`` and ``simulate`` read it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environment: str
+    measured_at: str
+    vote_writer: FunctionMeasurement | None = None
+    vote_aggregator: FunctionMeasurement | None = None
+
+    def function_times(self) -> FunctionTimes:
+        """Return the times to plan with."""
+        return FunctionTimes(
+            self._time("writer", self.vote_writer), self._time("aggregator", self.vote_aggregator)
+        )
+
+    def figures(self) -> dict[str, Figure]:
+        """Return base and slope of each function."""
+        times = self.function_times()
+        lines = [
+            line for time in (times.writer, times.aggregator) if time for line in (time.base, time.per_vote)
+        ]
+        return {line.name: line for line in lines}
+
+    def _time(self, name: str, measurement: FunctionMeasurement | None) -> FunctionTime | None:
+        if measurement is None:
+            return None
+        base, slope, deviation = measurement.line()
+        source = (
+            f"batches of {', '.join(str(sample.batch_size) for sample in measurement.samples)} at "
+            f"{measurement.memory_mb} MB in {self.environment!r}, {self.measured_at}, {measurement.clock}; "
+            f"medians within {deviation:.0%} of the line"
+        )
+        return measured(name, (base, slope), source, measurement.memory_mb)
+
+
+def events(
+    poll_id: str, option: str, run: str, batch_size: int, arrived_at: float
+) -> Iterator[dict[str, Any]]:
+    """Yield events like the mapping's, each with first votes of new voters.
+
+    ``run`` is a word unique to this run, so that all voters are new. The poll is open at ``arrived_at``.
+    """
+    data = base64.b64encode(json.dumps({"poll_id": poll_id, "option": option}).encode()).decode()
+    numbers, shard = count(_FIRST_SEQUENCE), f"shardId-calibration-{run}-{batch_size}"
+
+    def record(sequence: str) -> dict[str, Any]:
+        return {
+            "eventID": f"{shard}:{sequence}",
+            "eventName": "aws:kinesis:record",
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": f"calibrate-{run}-{batch_size}-{sequence[-9:]}",
+                "sequenceNumber": sequence,
+                "data": data,
+                "approximateArrivalTimestamp": arrived_at,
+            },
+        }
+
+    while True:
+        yield {"Records": [record(str(next(numbers))) for _ in range(batch_size)]}
+
+
+def measure(
+    client: "LambdaClient",
+    function: str,
+    batch_events: Callable[[int], Iterator[dict[str, Any]]],
+    batch_sizes: Sequence[int],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> FunctionMeasurement:
+    """Invoke a function ``repeats`` times per batch size, after one invocation that is ignored.
+
+    ``clock`` is used where the cloud reports no duration. Raises OperatorError: the function failed, or returned
+    failed records.
+    """
+    memory, reported = client.get_function_configuration(FunctionName=function)["MemorySize"], True
+    samples = []
+    for size in batch_sizes:
+        times = []
+        for event in islice(batch_events(size), repeats + 1):
+            payload, began = json.dumps(event, separators=(",", ":")).encode(), clock()
+            answer = client.invoke(FunctionName=function, Payload=payload, LogType="Tail")
+            elapsed, result = (clock() - began) * 1000, answer["Payload"].read()
+            if answer.get("FunctionError"):
+                raise OperatorError(f"{function} failed: {result[:500].decode(errors='replace')}")
+            if json.loads(result).get("batchItemFailures"):
+                why = "throttled, or the poll is not open"
+                raise OperatorError(f"{function} returned a batch of {size} as failed: {why}")
+            line = _REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
+            times.append(elapsed if line is None else float(line[1]))
+            reported = line is not None
+        samples.append(TimingSample(batch_size=size, milliseconds=tuple(times[1:])))
+    source = "Lambda's REPORT line" if reported else "a clock at the caller"
+    return FunctionMeasurement(memory_mb=memory, clock=source, samples=tuple(samples))
