@@ -3,6 +3,9 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+# A table smooths load within a second: it refuses only load beyond one second's capacity.
+_SMOOTHED_SECONDS = 1.0
+
 
 class Bucket:
     """A token bucket: refilled at a rate (per second), up to a size. It starts full."""
@@ -10,45 +13,51 @@ class Bucket:
     def __init__(self, rate: float, size: float) -> None:
         self._rate, self._size, self._tokens = rate, size, size
 
-    def offer(self, seconds: float) -> float:
+    def offer(self, seconds: float, now: float = 0.0) -> float:  # noqa: ARG002 - a growing capacity needs it
         """Return the tokens available in a step: the kept ones and the new ones."""
         return self._tokens + self._rate * seconds
 
-    def take(self, amount: float, seconds: float) -> None:
+    def take(self, amount: float, seconds: float, now: float = 0.0) -> None:  # noqa: ARG002
         """End a step in which ``amount`` tokens were taken."""
         self._tokens = min(self._size, self._tokens + self._rate * seconds - amount)
 
 
-@dataclass(frozen=True)
-class Growth:
-    """AWS's rule for on-demand capacity: at once up to ``factor`` times the peak of ``seconds`` ago."""
+@dataclass
+class GrowingCapacity:
+    """On-demand capacity by AWS's rule: at once up to ``factor`` times the peak of ``seconds`` ago."""
 
     initial: float
     factor: float
     seconds: float
     ceiling: float
+    _kept: float = field(default=0.0, init=False)  # unused in the last second
 
-
-class GrowingCapacity:
-    """On-demand capacity over time, from past consumption."""
-
-    def __init__(self, growth: Growth) -> None:
-        self._growth = growth
-        self._peak = growth.initial / growth.factor  # the highest rate that counts for growth
+    def __post_init__(self) -> None:
+        self._peak = self.initial / self.factor  # the highest rate that counts for growth
         self._recent: deque[tuple[float, float]] = deque()
         self._highest = 0.0
 
     def at(self, now: float) -> float:
         """Return the capacity (per second) at a time; times must not go backwards."""
-        while self._recent and self._recent[0][0] <= now - self._growth.seconds:
+        while self._recent and self._recent[0][0] <= now - self.seconds:
             self._peak = max(self._peak, self._recent.popleft()[1])
-        return min(self._growth.ceiling, max(self._growth.initial, self._growth.factor * self._peak))
+        return min(self.ceiling, max(self.initial, self.factor * self._peak))
 
     def consumed(self, now: float, rate: float) -> None:
-        """Record a rate of consumption."""
+        """Record a rate of consumption; only what was granted counts."""
+        rate = min(rate, self.at(now))
         if rate > self._highest:
             self._highest = rate
             self._recent.append((now, rate))
+
+    def offer(self, seconds: float, now: float) -> float:
+        """Return the units available in a step."""
+        return self._kept + self.at(now) * seconds
+
+    def take(self, amount: float, seconds: float, now: float) -> None:
+        """End a step in which ``amount`` units were taken."""
+        self._kept = min(self.at(now) * _SMOOTHED_SECONDS, self.offer(seconds, now) - amount)
+        self.consumed(now, amount / seconds)
 
 
 @dataclass
@@ -85,10 +94,6 @@ class FrontDoor:
             self.cold_starts += more
 
 
-# A table smooths load within a second: it refuses only load beyond one second's capacity.
-_SMOOTHED_SECONDS = 1.0
-
-
 @dataclass
 class WriteMeter:
     """A table's write capacity, limited by its partitions. Counts the refused units."""
@@ -96,24 +101,14 @@ class WriteMeter:
     capacity: Bucket | GrowingCapacity
     partition_units: float
     throttled: float = field(default=0.0, init=False)
-    _kept: float = field(default=0.0, init=False)  # unused units of the last second, on demand
 
     def __post_init__(self) -> None:
         self._partitions = Bucket(self.partition_units, self.partition_units * _SMOOTHED_SECONDS)
 
     def grant(self, wanted: float, now: float, seconds: float) -> float:
         """Return the units granted in a step."""
-        if isinstance(self.capacity, Bucket):
-            available = self.capacity.offer(seconds)
-        else:
-            rate = self.capacity.at(now)
-            available = self._kept + rate * seconds
-        granted = min(wanted, available, self._partitions.offer(seconds))
+        granted = min(wanted, self.capacity.offer(seconds, now), self._partitions.offer(seconds))
         self._partitions.take(granted, seconds)
-        if isinstance(self.capacity, Bucket):
-            self.capacity.take(granted, seconds)
-        else:
-            self._kept = min(rate * _SMOOTHED_SECONDS, available - granted)
-            self.capacity.consumed(now, min(granted / seconds, rate))
+        self.capacity.take(granted, seconds, now)
         self.throttled += wanted - granted
         return granted

@@ -3,14 +3,13 @@
 Prediction and simulation both return a course, so they are compared on the same numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from votectl.sizing.capacity import FrontDoor, WriteMeter
-from votectl.sizing.consumer import whole
+from votectl.sizing.capacity import WriteMeter
+from votectl.sizing.consumer import ConsumerLane, whole
 from votectl.sizing.event import Array
 from votectl.sizing.explain import Figure, computed
 from votectl.sizing.scenario import EventScenario
@@ -30,34 +29,44 @@ _UNITS = {  # of a course's numbers, by the endings of their names
 }
 
 
-class Work(Protocol):
+class ConsumerWork:
     """What a consumer has done so far."""
 
-    meter: WriteMeter
-    units: float
-    batches: float
-    seconds: float
+    def __init__(self, lane: ConsumerLane, meter: WriteMeter) -> None:
+        self.lane, self.meter = lane, meter
+        self.units = self.batches = self.seconds = 0.0
 
 
-def totals(writer: Work, aggregator: Work, door: FrontDoor, shards: float) -> dict[str, float]:
-    """Return the numbers at a moment that prediction and simulation count alike, by the names of the curves."""
-    return {
-        "vote_units": writer.units,
-        "live_units": aggregator.units,
-        "vote_units_throttled": writer.meter.throttled,
-        "live_units_throttled": aggregator.meter.throttled,
-        "writer_batches": writer.batches,
-        "aggregator_batches": aggregator.batches,
-        "writer_seconds": writer.seconds,
-        "aggregator_seconds": aggregator.seconds,
-        "shards": float(shards),
-        "cold_starts": door.cold_starts,
-    }
+class Play:
+    """What prediction and simulation count alike while an event takes its course."""
 
+    def __init__(self, scenario: EventScenario) -> None:
+        self._scenario, self._door, self._growth = scenario, scenario.front_door(), scenario.stream_growth()
+        self._shards = scenario.shards
+        self._sent = self._refused_by_api = self._refused_by_stream = 0.0
+        self._moments: list[dict[str, float]] = []
 
-def curves(moments: Sequence[Mapping[str, float]]) -> dict[str, Array]:
-    """Return the curves of numbers at moments."""
-    return {name: np.array([moment[name] for moment in moments]) for name in moments[0]}
+    def _count(self, sent: float, admitted: float, accepted: float) -> None:
+        self._sent += sent
+        self._refused_by_api += sent - admitted
+        self._refused_by_stream += max(0.0, admitted - accepted)
+
+    def _keep(self, now: float, writer: ConsumerWork, aggregator: ConsumerWork, **more: float) -> None:
+        """Keep the numbers of a moment, by the names of the curves."""
+        moment = {"times": now, "shards": float(self._shards), "cold_starts": self._door.cold_starts, **more}
+        moment |= {
+            name: getattr(self, f"_{name}") for name in ("sent", "refused_by_api", "refused_by_stream")
+        }
+        for table, name, work in (("vote", "writer", writer), ("live", "aggregator", aggregator)):
+            moment |= {f"{table}_units": work.units, f"{table}_units_throttled": work.meter.throttled}
+            moment |= {f"{name}_batches": work.batches, f"{name}_seconds": work.seconds}
+        self._moments.append(moment)
+
+    def _curves(self, ends: Iterable[float]) -> tuple[Array, Array, dict[str, Array]]:
+        """Return the moments' times, these with the ends of both consumers, and the curves at the moments."""
+        columns = {name: np.array([moment[name] for moment in self._moments]) for name in self._moments[0]}
+        own = columns.pop("times")
+        return own, np.union1d(own, list(ends)), columns
 
 
 @dataclass(frozen=True)
@@ -115,9 +124,6 @@ class CourseSummary:
         def last(curve: Array) -> float:
             return float(curve[-1])
 
-        def mean(votes: float, batches: float) -> float:
-            return votes / batches if batches else 0.0
-
         end = course.event_seconds
         self.votes_sent = last(course.sent)
         self.votes_refused_by_api = last(course.refused_by_api)
@@ -131,10 +137,10 @@ class CourseSummary:
         # The mean while the event lasts.
         self.live_units_per_second = float(np.interp(end, course.times, course.live_units)) / end
         self.writer_batches = last(course.writer_batches)
-        self.writer_batch_mean = mean(self.votes_stored, self.writer_batches)
+        self.writer_batch_mean = self.votes_stored / (self.writer_batches or np.inf)
         self.writer_seconds = last(course.writer_seconds)
         self.aggregator_batches = last(course.aggregator_batches)
-        self.aggregator_batch_mean = mean(last(course.counted), self.aggregator_batches)
+        self.aggregator_batch_mean = last(course.counted) / (self.aggregator_batches or np.inf)
         self.aggregator_seconds = last(course.aggregator_seconds)
         self.backlog_peak = float(np.max(course.accepted - course.stored))
         self.storing_lag_peak = float(np.max(course.storing_lag))
@@ -199,17 +205,17 @@ class Usage:
 
         The whole course is charged in begun hours; a part of it in fractions.
         """
-        now, hours = until, keeping.before
-        if now is None:
-            now = float(course.times[-1])
-            hours = float(whole(keeping.before + now / 3600 + keeping.after))
-        else:
-            hours += now / 3600
+        now = float(course.times[-1]) if until is None else until
+        hours = keeping.before + now / 3600
         names = ["accepted", "vote_units", "live_units", "cold_starts"]
         names += [f"{name}_{kind}" for name in ("writer", "aggregator") for kind in ("batches", "seconds")]
-        read = {name: getattr(course, name) for name in names}
-        read["votes"] = course.sent - course.refused_by_api
+        read: Mapping[str, Array] = {name: getattr(course, name) for name in names}
         used = {name: float(np.interp(now, course.times, curve)) for name, curve in read.items()}
-        shards = float(np.max(course.shards[course.times <= now]))
-        share = min(now / course.event_seconds, 1.0)
-        return cls(source=source, hours=hours, shards=shards, event_share=share, **used)
+        return cls(
+            source=source,
+            hours=float(whole(hours + keeping.after)) if until is None else hours,
+            shards=float(np.max(course.shards[course.times <= now])),
+            votes=float(np.interp(now, course.times, course.sent - course.refused_by_api)),
+            event_share=min(now / course.event_seconds, 1.0),
+            **used,
+        )

@@ -6,14 +6,13 @@ bounds all lanes together. Integrated along the arrival curve: between two point
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from math import log, sqrt
 
 import numpy as np
 
-from votectl.sizing.capacity import GrowingCapacity, WriteMeter
+from votectl.sizing.capacity import WriteMeter
 from votectl.sizing.consumer import ConsumerLane, LiveRowModel
-from votectl.sizing.course import Course, curves, totals
+from votectl.sizing.course import ConsumerWork, Course, Play
 from votectl.sizing.event import Array
 from votectl.sizing.scenario import EventScenario
 
@@ -38,42 +37,29 @@ def flow(scenario: EventScenario) -> Course:
     return integration.course()
 
 
-@dataclass
-class _Queues:
+class _Queues(ConsumerWork):
     """One consumer's lanes in groups of like lanes: the hot voter's, the fullest by chance, the others."""
 
-    lane: ConsumerLane
-    lane_rate: float
-    meter: WriteMeter
-    backlog: Array = field(default_factory=lambda: np.zeros(3))
-    volumes: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # cumulative, at each time
-    backlogs: list[Array] = field(default_factory=lambda: [np.zeros(3)])  # at each time
-    batches: float = 0.0
-    seconds: float = 0.0
-    units: float = 0.0
-    behind: float = 0.0  # s that the worst lane, or the table, needs for what is queued
+    def __init__(self, lane: ConsumerLane, meter: WriteMeter, lane_rate: float) -> None:
+        super().__init__(lane, meter)
+        self.lane_rate = lane_rate
+        self.backlog = np.zeros(3)
+        self.volumes = [np.zeros(3)]  # cumulative, at each time
+        self.backlogs = [np.zeros(3)]  # at each time
+        self.behind = 0.0  # s that the worst lane, or the table, needs for what is queued
 
 
-class _Integration:
+class _Integration(Play):
     """Everything that changes while an event is integrated."""
 
     def __init__(self, scenario: EventScenario) -> None:
-        self._scenario, self._door = scenario, scenario.front_door()
-        self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
-        self._shards = float(scenario.shards)
-        self._writer, self._aggregator = (
-            _Queues(lane, scenario.lane_rate(lane).value, meter)
+        super().__init__(scenario)
+        self._consumers = [
+            _Queues(lane, meter, scenario.lane_rate(lane).value)
             for lane, meter in zip((scenario.writer, scenario.aggregator), scenario.meters(), strict=True)
-        )
+        ]
         self._rows = LiveRowModel(scenario.event, scenario.writing)
-        self._times = [0.0]
-        self._votes = (0.0, 0.0, 0.0)  # sent, refused by the API, refused by the stream
-        self._moments = [self._moment()]
-
-    def _moment(self) -> dict[str, float]:
-        names = ("sent", "refused_by_api", "refused_by_stream")
-        votes = dict(zip(names, self._votes, strict=True))
-        return votes | totals(self._writer, self._aggregator, self._door, self._shards)
+        self._keep(0.0, *self._consumers)
 
     def step(self, now: float, seconds: float, sent: float) -> None:
         """Let ``seconds`` pass in which ``sent`` votes come."""
@@ -81,18 +67,15 @@ class _Integration:
         admitted = min(sent, self._door.offer(seconds) / per_vote)
         self._door.take(admitted * per_vote, seconds)
         hot, rest = self._accept(admitted, now, seconds)
-        for queues in (self._writer, self._aggregator):
+        for queues in self._consumers:
             self._serve(queues, hot, rest, now, seconds)
-        before, by_api, by_stream = self._votes
-        refused = max(0.0, admitted - (hot + rest))
-        self._votes = (before + sent, by_api + sent - admitted, by_stream + refused)
-        self._times.append(now + seconds)
-        self._moments.append(self._moment())
+        self._count(sent, admitted, hot + rest)
+        self._keep(now + seconds, *self._consumers)
 
     def _accept(self, admitted: float, now: float, seconds: float) -> tuple[float, float]:
         """Return the hot voter's votes and all others that the stream takes."""
         if self._growth is not None:
-            self._shards = float(self._scenario.shards_for(self._growth.at(now)))
+            self._shards = self._scenario.shards_for(self._growth.at(now))
         limit, hot_share = (
             self._scenario.records_per_shard.value * seconds,
             self._scenario.event.hot_voter_share,
@@ -103,7 +86,7 @@ class _Integration:
         hot -= hot * refused
         rest -= in_shard * refused + max(0.0, in_shard - limit) * (self._shards - 1)
         if self._growth is not None:
-            self._growth.consumed(now, min((hot + rest) / seconds, self._growth.at(now)))
+            self._growth.consumed(now, (hot + rest) / seconds)
         return hot, rest
 
     def _serve(self, queues: _Queues, hot: float, rest: float, now: float, seconds: float) -> None:
@@ -116,7 +99,7 @@ class _Integration:
         per_second = lane.batches_per_second((wanted - full) / seconds / np.maximum(lanes, 1.0))
         batches = full / lane.limit + np.where(wanted > full, per_second * lanes * seconds, 0.0)
         sizes = wanted / np.maximum(batches, 1e-12)
-        if queues is self._writer:
+        if queues is self._consumers[0]:
             units = float(wanted.sum()) * self._scenario.units_per_vote.value
         else:
             rows = float((self._rows.in_batch(sizes) * batches).sum())
@@ -151,23 +134,24 @@ class _Integration:
 
     def draining(self) -> Iterator[float]:
         """Yield steps (s) from the event's end until the queues are empty."""
-        first = max(self._writer.behind, self._aggregator.behind)
+        first = max(queues.behind for queues in self._consumers)
         for _ in range(_MOST_DRAIN_STEPS):
-            if max(self._writer.backlog.sum(), self._aggregator.backlog.sum()) < _EMPTY:
+            if max(queues.backlog.sum() for queues in self._consumers) < _EMPTY:
                 return
-            waiting = max(self._writer.behind, self._aggregator.behind)
+            waiting = max(queues.behind for queues in self._consumers)
             yield max(min(waiting, max(waiting / 50, first / _DRAIN_POINTS)), 1e-3)
 
     def course(self) -> Course:
         """Return the curves."""
-        own, counted = np.array(self._times), curves(self._moments)
-        done = [self._done(queues, own, counted["shards"]) for queues in (self._writer, self._aggregator)]
-        times = np.union1d(own, [ended[-1] for ended, _, _ in done])
-        (stored, live) = (np.interp(times, ended, votes) for ended, votes, _ in done)
+        own = np.array([moment["times"] for moment in self._moments])
+        shards = np.array([moment["shards"] for moment in self._moments])
+        done = [self._done(queues, own, shards) for queues in self._consumers]
+        own, times, columns = self._curves(ended[-1] for ended, _, _ in done)
+        stored, live = (np.interp(times, ended, votes) for ended, votes, _ in done)
         storing_lag, live_lag = (np.interp(times, own, lag, right=0.0) for _, _, lag in done)
         return Course(
             times=times,
-            **{name: np.interp(times, own, curve) for name, curve in counted.items()},
+            **{name: np.interp(times, own, column) for name, column in columns.items()},
             stored=stored,
             counted=live,
             storing_lag=storing_lag,
@@ -191,7 +175,7 @@ class _Integration:
         # A lane's queue rises and falls with every batch. Many lanes are rarely at their peaks together.
         lanes = float(np.max(shards)) * lane.per_shard
         usual = mean + (most - lane.propagation.value - mean) * min(1.0, 1.5 / sqrt(lanes))
-        ages = [_age(times, volume, backlog) for volume, backlog in zip(volumes.T, backlogs.T, strict=True)]
+        ages = [age(times, volume, backlog) for volume, backlog in zip(volumes.T, backlogs.T, strict=True)]
         # A vote in a backlog does not wait for a window, only for its batch to end.
         lag: Array = np.maximum(np.max(ages, axis=0) + lane.full_seconds + lane.on_its_way, most)
         lag[emptied] = max(lag[emptied], end - float(times[emptied]))
@@ -202,7 +186,7 @@ class _Integration:
         return np.maximum.accumulate(done), votes, lag
 
 
-def _age(times: Array, volume: Array, backlog: Array) -> Array:
+def age(times: Array, volume: Array, backlog: Array) -> Array:
     """Return the age of the oldest vote in the queue at each time (first in, first out)."""
     if volume[-1] <= 0:
         return np.zeros_like(times)

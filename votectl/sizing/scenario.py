@@ -16,7 +16,7 @@ from votectl.settings.deployment import (
     Writing,
 )
 from votectl.sizing import consumer as consumers
-from votectl.sizing.capacity import Bucket, FrontDoor, GrowingCapacity, Growth, WriteMeter
+from votectl.sizing.capacity import Bucket, FrontDoor, GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import MIB, ConsumerLane, FunctionTime, live_row_bytes
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, ceil, derived, given, maximum, minimum
@@ -87,13 +87,12 @@ class EventScenario:
         limit = minimum(self.facts["kinesis.shard_write_records_per_second"], by_bytes)
         return derived("records per shard", "records/s", limit)
 
-    @cached_property
-    def stream_growth(self) -> Growth | None:
-        """How an on-demand stream grows, in records per second; None when it is provisioned."""
+    def stream_growth(self) -> GrowingCapacity | None:
+        """Return an on-demand stream's capacity in records per second; None when it is provisioned."""
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
         value = self.facts.value
-        return Growth(
+        return GrowingCapacity(
             initial=value("kinesis.on_demand.initial_records_per_second"),
             factor=value("kinesis.on_demand.growth_factor"),
             seconds=value("kinesis.on_demand.growth_seconds"),
@@ -107,9 +106,10 @@ class EventScenario:
     @cached_property
     def shards(self) -> int:
         """Shards at the beginning."""
-        if self.stream_growth is not None:
-            return self.shards_for(self.stream_growth.initial)
-        return self.deployment.stream.shard_count or 1
+        growth = self.stream_growth()
+        return (
+            (self.deployment.stream.shard_count or 1) if growth is None else self.shards_for(growth.initial)
+        )
 
     @cached_property
     def pace(self) -> Figure | None:
@@ -226,8 +226,8 @@ class EventScenario:
         factor = value("dynamodb.on_demand.growth_factor")
         ceiling = inf if table.max_write_units is None else float(table.max_write_units)
         initial = max(value("dynamodb.on_demand.initial_write_units"), factor * previous_peak)
-        growth = Growth(min(initial, ceiling), factor, value("dynamodb.on_demand.growth_seconds"), ceiling)
-        return WriteMeter(GrowingCapacity(growth), partition_units)
+        seconds = value("dynamodb.on_demand.growth_seconds")
+        return WriteMeter(GrowingCapacity(min(initial, ceiling), factor, seconds, ceiling), partition_units)
 
 
 def our_writing(facts: Facts) -> Writing:

@@ -16,12 +16,12 @@ from math import floor
 
 import numpy as np
 
-from votectl.sizing.capacity import GrowingCapacity, WriteMeter
+from votectl.sizing.capacity import WriteMeter
 from votectl.sizing.consumer import ConsumerLane, LiveRowModel, whole
-from votectl.sizing.course import Course, curves, totals
+from votectl.sizing.course import ConsumerWork, Course, Play
 from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Array
-from votectl.sizing.predict import flow
+from votectl.sizing.predict import age, flow
 from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
 
@@ -72,14 +72,15 @@ def thin(counts: Array, share: float | Array, offset: float) -> Array:
     return np.minimum(np.diff(sums, axis=-1, prepend=0.0), counts)
 
 
-class Lanes:
+class Lanes(ConsumerWork):
     """One consumer: a queue and a running invocation per lane."""
 
     def __init__(
         self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
     ) -> None:
         shape = (scenario.shards, lane.per_shard)
-        self.lane, self.meter, self._per_vote = lane, meter, scenario.units_per_vote.value
+        super().__init__(lane, meter)
+        self._per_vote = scenario.units_per_vote.value
         # Time from one full batch to the next: its invocation, or reading as many votes, if that takes longer.
         self._full = lane.limit / scenario.lane_rate(lane).value
         self._full_seconds = lane.time.of(lane.limit)
@@ -91,7 +92,6 @@ class Lanes:
         self.free_at = -random.random(shape) * lane.window
         self.read_at = np.full(shape, -np.inf)  # when the votes of another full batch can have been read
         self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: no vote waits
-        self.batches = self.seconds = self.units = 0.0
         self.ended = 0.0  # when the last invocation so far ends
         self._owed = 0.0  # units of running invocations that are still to be written, where they are paced
 
@@ -244,68 +244,27 @@ class CountingLanes(Lanes):
         super().spread_to(shards)
 
 
-class _Ages:
-    """The age of the oldest unprocessed vote per shard, from samples of the arrivals so far."""
-
-    def __init__(self, shards: int, samples: int) -> None:
-        """Take the shards at the beginning, and a guess at how many samples there will be."""
-        self._times, self._came, self._last = np.zeros(samples), np.zeros((samples, shards)), 0
-        # Per consumer and shard: a sample at or before its oldest vote.
-        self._pointers = [np.zeros(shards, dtype=np.intp) for _ in range(2)]
-
-    def sample(self, now: float, came: Array) -> None:
-        """Remember the votes that have come into each shard so far; shards may have been added."""
-        rows, columns = self._came.shape
-        self._last += 1
-        new = len(came) - columns
-        if self._last == rows or new > 0:
-            more = rows if self._last == rows else 0
-            self._times = np.pad(self._times, (0, more))
-            self._came = np.pad(self._came, ((0, more), (0, new)))
-            self._pointers = [np.pad(pointers, (0, new)) for pointers in self._pointers]
-        self._times[self._last] = now
-        self._came[self._last] = came
-
-    def oldest(self, consumer: int, done: Array, waiting: Array) -> float:
-        """Return the age (s) of the oldest vote that waits in any shard, at the last sample."""
-        if not waiting.any():
-            return 0.0
-        shards, pointers = np.arange(len(done)), self._pointers[consumer]
-        while True:
-            after = np.minimum(pointers + 1, self._last)
-            late = (after > pointers) & (self._came[after, shards] <= done)
-            if not late.any():
-                break
-            pointers[late] += 1
-        before_came, after_came = self._came[pointers, shards], self._came[after, shards]
-        part = np.clip((done - before_came) / np.maximum(after_came - before_came, 1e-12), 0.0, 1.0)
-        came = self._times[pointers] + part * (self._times[after] - self._times[pointers])
-        return float(np.max(np.where(waiting > 0, self._times[self._last] - came, 0.0)))
-
-
-class _Simulation:
+class _Simulation(Play):
     """Everything that changes from step to step."""
 
     def __init__(self, scenario: EventScenario, seed: int, step: float) -> None:
-        self._scenario, self._step = scenario, step
-        self._random = np.random.default_rng(seed)
+        super().__init__(scenario)
+        self._step, self._random = step, np.random.default_rng(seed)
         duration = scenario.event.duration_seconds
         self._steps = whole(duration / step)
         # Samples fall on whole seconds, and there are not too many of them.
         self._sample_every = max(1, round(1 / step)) * max(1, floor(duration / _SAMPLES_AIMED_AT))
-        self._door = scenario.front_door()
-        self._growth = None if scenario.stream_growth is None else GrowingCapacity(scenario.stream_growth)
-        self._shard_limit, self._shards = scenario.records_per_shard.value, scenario.shards
+        self._shard_limit = scenario.records_per_shard.value
         self._tokens = np.full(self._shards, self._shard_limit)
         votes_table, tallies_table = scenario.meters()
-        self._writer = Lanes(scenario.writer, scenario, votes_table, self._random)
-        self._aggregator = CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
-        self._consumers: tuple[Lanes, Lanes] = (self._writer, self._aggregator)
-        self._sent = self._refused_by_api = self._refused_by_stream = 0.0
+        self._consumers: tuple[Lanes, Lanes] = (
+            Lanes(scenario.writer, scenario, votes_table, self._random),
+            CountingLanes(scenario.aggregator, scenario, tallies_table, self._random),
+        )
         self._came = np.zeros(self._shards)
         self._phases = self._random.random(self._shards)
-        self._ages = _Ages(self._shards, self._steps // self._sample_every + 2)
-        self._samples: list[dict[str, float]] = []
+        # Per sample and shard: votes that came, and those that wait for each consumer.
+        self._in_shards: list[tuple[Array, Array, Array]] = []
 
     def run(self) -> Course:
         """Play the event and its drain."""
@@ -329,7 +288,7 @@ class _Simulation:
         now, end = index * self._step, (index + 1) * self._step
         if self._growth is not None:
             self._grow_to(self._scenario.shards_for(self._growth.at(now)))
-        per_lane = self._accept(mean, now) if mean > 0 else np.zeros_like(self._writer.queue)
+        per_lane = self._accept(mean, now) if mean > 0 else np.zeros_like(self._consumers[0].queue)
         per_shard = per_lane.sum(axis=1, keepdims=True)
         self._came += per_shard[:, 0]
         for lanes, votes in zip(self._consumers, (per_lane, per_shard), strict=True):
@@ -365,17 +324,15 @@ class _Simulation:
             accepted = thin(admitted, share, self._offset())
         taken = accepted.sum(axis=1)
         self._tokens = np.minimum(self._shard_limit, offered - taken)
-        self._sent += total
-        self._refused_by_api += total - passed
-        self._refused_by_stream += passed - float(taken.sum())
+        self._count(total, passed, float(taken.sum()))
         if self._growth is not None:
-            self._growth.consumed(now, min(float(taken.sum()) / self._step, self._growth.at(now)))
+            self._growth.consumed(now, float(taken.sum()) / self._step)
         return accepted
 
     def _weights(self) -> Array:
         """Return each lane's share of the votes; the hot voter's lane is the first."""
         hot = self._scenario.event.hot_voter_share
-        weights = np.full((self._shards, self._writer.lane.per_shard), (1 - hot))
+        weights = np.full((self._shards, self._consumers[0].lane.per_shard), (1 - hot))
         weights /= weights.size
         weights[0, 0] += hot
         return weights
@@ -392,35 +349,28 @@ class _Simulation:
 
     def _sample(self, now: float) -> None:
         """Keep all numbers of this moment."""
-        if now > 0:
-            self._ages.sample(now, self._came)
-        waiting = [lanes.waiting for lanes in self._consumers]
-        self._samples.append(
-            {
-                "times": now,
-                "sent": self._sent,
-                "refused_by_api": self._refused_by_api,
-                "refused_by_stream": self._refused_by_stream,
-                "stored": float((self._came - waiting[0]).sum()),
-                "counted": float((self._came - waiting[1]).sum()),
-                "storing_lag": self._lag(0, waiting[0]),
-                "live_lag": self._lag(1, waiting[1]),
-            }
-            | totals(self._writer, self._aggregator, self._door, self._shards)
-        )
+        to_store, to_count = (lanes.waiting for lanes in self._consumers)
+        stored, counted = float((self._came - to_store).sum()), float((self._came - to_count).sum())
+        self._keep(now, *self._consumers, stored=stored, counted=counted)
+        self._in_shards.append((self._came.copy(), to_store, to_count))
 
-    def _lag(self, consumer: int, waiting: Array) -> float:
+    def _lag(self, consumer: int, times: Array) -> Array:
         """Return the age of a consumer's oldest unfinished vote; it was on its way for a while first."""
-        age = self._ages.oldest(consumer, self._came - waiting, waiting)
-        return age + self._consumers[consumer].lane.on_its_way if age > 0 else 0.0
+        came, waiting = np.zeros((2, len(times), self._shards))
+        for row, numbers in enumerate(self._in_shards):
+            came[row, : len(numbers[0])], waiting[row, : len(numbers[0])] = numbers[0], numbers[1 + consumer]
+        oldest = np.zeros_like(times)
+        for volume, backlog in zip(came.T, waiting.T, strict=True):
+            oldest = np.maximum(oldest, age(times, volume, backlog))
+        return np.where(oldest > 0, oldest + self._consumers[consumer].lane.on_its_way, 0.0)
 
     def _course(self) -> Course:
         """Return the curves."""
-        columns = curves(self._samples)
-        own = columns.pop("times")
         ends = [lanes.ended + lanes.lane.on_its_way for lanes in self._consumers]
-        times = np.union1d(own, ends)
+        own, times, columns = self._curves(ends)
+        columns |= {"storing_lag": self._lag(0, own), "live_lag": self._lag(1, own)}
         found = {name: np.interp(times, own, column) for name, column in columns.items()}
+        accepted = found["sent"] - found["refused_by_api"] - found["refused_by_stream"]
         # The last vote of each consumer is processed when its batch ends.
         for name, end in zip(("stored", "counted"), ends, strict=True):
             column = columns[name]
@@ -428,6 +378,5 @@ class _Simulation:
             known = np.append(own[unfinished], end)
             done = np.interp(times, known, np.append(column[unfinished], column[-1]))
             # Between two samples, a vote can't be processed before it was accepted.
-            accepted = found["sent"] - found["refused_by_api"] - found["refused_by_stream"]
             found[name] = np.minimum(done, accepted)
         return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **found)

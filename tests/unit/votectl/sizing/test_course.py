@@ -15,7 +15,7 @@ from votectl.settings.deployment import (
     Table,
     Writer,
 )
-from votectl.sizing.capacity import Bucket, GrowingCapacity, Growth, WriteMeter
+from votectl.sizing.capacity import Bucket, GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import ConsumerLane
 from votectl.sizing.course import Course, CourseSummary
 from votectl.sizing.errors import LimitExceeded
@@ -23,7 +23,9 @@ from votectl.sizing.predict import flow, settling
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate, step_seconds, thin
 
-ON_DEMAND = Growth(initial=4_000, factor=2, seconds=1_800, ceiling=40_000)
+
+def on_demand() -> GrowingCapacity:
+    return GrowingCapacity(initial=4_000, factor=2, seconds=1_800, ceiling=40_000)
 
 
 def test_a_bucket_gives_what_it_kept_and_then_its_rate() -> None:
@@ -36,7 +38,7 @@ def test_a_bucket_gives_what_it_kept_and_then_its_rate() -> None:
 
 
 def test_capacity_doubles_half_an_hour_after_its_peak() -> None:
-    capacity = GrowingCapacity(ON_DEMAND)
+    capacity = on_demand()
     capacity.consumed(0, 4_000)
     assert capacity.at(1_799) == 4_000
     assert capacity.at(1_800) == 8_000
@@ -45,7 +47,7 @@ def test_capacity_doubles_half_an_hour_after_its_peak() -> None:
 
 
 def test_capacity_does_not_shrink_nor_pass_its_ceiling() -> None:
-    capacity = GrowingCapacity(ON_DEMAND)
+    capacity = on_demand()
     capacity.consumed(0, 30_000)
     capacity.consumed(1, 10)
     assert capacity.at(10_000) == 40_000
@@ -67,7 +69,7 @@ def test_partition_keys_bound_a_table_of_any_size() -> None:
 
 
 def test_an_idle_table_fills_up_again() -> None:
-    meter = WriteMeter(GrowingCapacity(ON_DEMAND), partition_units=1e9)
+    meter = WriteMeter(on_demand(), partition_units=1e9)
     assert meter.grant(9_000, 0, 1) == 4_000
     assert meter.grant(0, 1, 1) == 0
     assert meter.grant(9_000, 2, 1) == 8_000
