@@ -20,18 +20,17 @@ _BINS = 300  # points per curve: a screen shows no more
 _COST_POINTS = 40
 
 
-class _Line(NamedTuple):
-    label: str
-    times: Array
-    values: Array
-    colour: str
+# A curve: its name, times, values and colour.
+type Line = tuple[str, Array, Array, str]
 
 
-class _Panel(NamedTuple):
+class Panel(NamedTuple):
+    """A panel of a picture: curves in one unit, published levels with their words, and an error bar."""
+
     unit: str
-    lines: list[_Line]
-    levels: tuple[tuple[str, float], ...] = ()  # published ones, with their words
-    bar: tuple[float, float] | None = None  # the error bar
+    lines: list[Line]
+    levels: tuple[tuple[str, float], ...] = ()
+    bar: tuple[float, float] | None = None
 
 
 def check(path: Path) -> None:
@@ -61,37 +60,37 @@ def course(
     """
     throttled = played.vote_units_throttled + played.live_units_throttled
     refused = [
-        ("votes, by the front door", played.refused_by_api, RED),
-        ("votes, by the stream", played.refused_by_stream, ORANGE),
-        ("write units, by the tables", throttled, GREY),
+        _rate(played, "votes, by the front door", played.refused_by_api, RED),
+        _rate(played, "votes, by the stream", played.refused_by_stream, ORANGE),
+        _rate(played, "write units, by the tables", throttled, GREY),
     ]
+    refusals = [line for line in refused if line[2].any()]
     moments = np.linspace(played.times[0], played.times[-1], _COST_POINTS)
     usages = (Usage.of(played, keeping, "simulated course", float(moment)) for moment in moments)
     bills = (itemise(usage, scenario.event, scenario.deployment, scenario.facts) for usage in usages)
     spent = beforehand + np.array([total(bill).value for bill in bills])
     # Wide enough for a few windows each: single ones would only show as a comb.
     window = 4.0 * max(scenario.aggregator.window, 1.0)
-    refusals = [_rate(played, *line) for line in refused if line[1][-1] > 0]
-    votes = (
-        ("sent", played.sent, GREY),
-        ("accepted", played.accepted, BLUE),
-        ("stored", played.stored, GREEN),
-    )
     panels = [
-        _Panel("votes/s", [_rate(played, *line) for line in votes]),
-        _Panel("WCU/s", [_rate(played, "votes table", played.vote_units, BLUE)]),
-        _Panel("WCU/s", [_rate(played, "tallies table", played.live_units, ORANGE, window)]),
-        _Panel(
-            "age, s",
+        Panel(
+            "votes/s",
             [
-                _Line("oldest vote not stored", played.times, played.storing_lag, BLUE),
-                _Line("oldest vote not in the live result", played.times, played.live_lag, ORANGE),
+                _rate(played, "sent", played.sent, GREY),
+                _rate(played, "accepted", played.accepted, BLUE),
+                _rate(played, "stored", played.stored, GREEN),
             ],
         ),
-        *([_Panel("refused/s", refusals)] if refusals else []),
-        _Panel(
-            "US$", [_Line(f"cost so far, door {scenario.deployment.api.vote_door}", moments, spent, BLUE)]
+        Panel("WCU/s", [_rate(played, "votes table", played.vote_units, BLUE)]),
+        Panel("WCU/s", [_rate(played, "tallies table", played.live_units, ORANGE, window)]),
+        Panel(
+            "age, s",
+            [
+                _oldest(played, "oldest vote not in the live result", played.live_lag, ORANGE),
+                _oldest(played, "oldest vote not stored", played.storing_lag, BLUE),
+            ],
         ),
+        *([Panel("refused/s", refusals)] if refusals else []),
+        Panel("US$", [(f"cost so far, door {scenario.deployment.api.vote_door}", moments, spent, BLUE)]),
     ]
     after = max(0.0, played.done(played.stored) - played.event_seconds)
     lost = played.refused_by_api[-1] + played.refused_by_stream[-1]
@@ -114,7 +113,7 @@ def batch_sizes(experiments: PlayedExperiments, *, published: bool) -> Picture:
         ]
         marks = ((f"published: {words}", level),) if published else ()
         panels.append(
-            _Panel(
+            Panel(
                 "per second", lines, marks, _bar(experiments, name, "vote_units_peak") if published else None
             )
         )
@@ -132,7 +131,7 @@ def windows(experiments: PlayedExperiments, *, published: bool) -> Picture:
         for name, run, colour in zip(names, (short, long), (ORANGE, BLUE), strict=True)
     ]
     marks = (("published, 5 s", 51.0), ("published, 2 s", 153.0)) if published else ()
-    panel = _Panel(
+    panel = Panel(
         "counter writes, WCU/s",
         lines,
         marks,
@@ -149,29 +148,33 @@ def _bar(experiments: PlayedExperiments, run: str, field: str) -> tuple[float, f
     return found.low * scale, found.high * scale
 
 
-def _rate(played: Course, label: str, curve: Array, colour: str, width: float = 0.0) -> _Line:
-    """Return a cumulative curve's mean rates: in ``_BINS`` bins of the course, or in bins of a width (s)."""
+def _edges(played: Course, width: float = 0.0) -> Array:
+    """Return the edges of ``_BINS`` bins of a course, or of bins of a width (s)."""
     end = float(played.times[-1]) * 1.02
-    edges = np.linspace(0.0, end, min(_BINS, max(2, int(end / width))) + 1 if width else _BINS + 1)
-    rates = np.diff(np.interp(edges, played.times, curve)) / np.diff(edges)
-    return _Line(label, edges[1:], rates, colour)
+    return np.linspace(0.0, end, min(_BINS, max(2, int(end / width))) + 1 if width else _BINS + 1)
 
 
-def _picture(panels: list[_Panel], *headline: str) -> Picture:
+def _rate(played: Course, label: str, curve: Array, colour: str, width: float = 0.0) -> Line:
+    """Return a cumulative curve's mean rates."""
+    edges = _edges(played, width)
+    return label, edges[1:], np.diff(np.interp(edges, played.times, curve)) / np.diff(edges), colour
+
+
+def _oldest(played: Course, label: str, ages: Array, colour: str) -> Line:
+    """Return the highest of some ages in each bin."""
+    edges = _edges(played)
+    starts = np.minimum(np.searchsorted(played.times, edges[:-1]), len(ages) - 1)
+    return label, edges[1:], np.maximum.reduceat(ages, starts), colour
+
+
+def _picture(panels: list[Panel], *headline: str) -> Picture:
     with drawing.style():
         picture, axes = drawing.panels(len(panels), 2.4 if len(panels) > 2 else 3.8)
         for axis, panel in zip(axes, panels, strict=True):
             # Curves that cover each other stay visible: the first are wider.
-            for number, line in enumerate(reversed(panel.lines)):
+            for number, (label, times, values, colour) in enumerate(reversed(panel.lines)):
                 width = drawing.NARROW + 2 * number
-                axis.plot(
-                    line.times / 60,
-                    line.values,
-                    color=line.colour,
-                    label=line.label,
-                    lw=width,
-                    zorder=-number,
-                )
+                axis.plot(times / 60, values, color=colour, label=label, lw=width, zorder=-number)
             for words, level in panel.levels:
                 axis.axhline(level, color=RED, ls="--", lw=1.5, label=words)
             if panel.bar is not None:

@@ -47,7 +47,7 @@ def test_capacity_doubles_half_an_hour_after_its_peak() -> None:
 
 
 def test_capacity_does_not_shrink_nor_pass_its_ceiling() -> None:
-    capacity = on_demand()
+    capacity = GrowingCapacity(initial=30_000, factor=2, seconds=1_800, ceiling=40_000)
     capacity.consumed(0, 30_000)
     capacity.consumed(1, 10)
     assert capacity.at(10_000) == 40_000
