@@ -59,12 +59,7 @@ run "raises_a_table_to_a_new_floor" {
   command = plan
 
   variables {
-    settings = {
-      billing_mode = "PROVISIONED"
-      read_units   = 30
-      write_units  = 1600
-      autoscaling  = { max_read_units = 50, max_write_units = 2000 }
-    }
+    settings = merge(var.settings, { read_units = 30, write_units = 1600 })
   }
 
   override_data {

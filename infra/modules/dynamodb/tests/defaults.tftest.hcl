@@ -5,12 +5,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  table = "votes"
+}
+
 run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
   command = plan
-
-  variables {
-    table = "votes"
-  }
 
   assert {
     condition     = aws_dynamodb_table.this.hash_key == "poll_bucket" && aws_dynamodb_table.this.range_key == "voter"
@@ -30,6 +30,21 @@ run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
   assert {
     condition     = aws_dynamodb_table.this.name == "votestream-test-votes"
     error_message = "The name carries project and environment, so that two environments fit in one account."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
+    error_message = "By default a table can't be deleted, and can be restored."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST" && length(aws_dynamodb_table.this.on_demand_throughput) == 0
+    error_message = "By default an idle table costs nothing, and has no ceiling."
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this.server_side_encryption) == 0
+    error_message = "Without a key, DynamoDB encrypts by itself, at no cost."
   }
 }
 
@@ -64,30 +79,12 @@ run "polls_have_a_key_of_one_part" {
   }
 }
 
-run "is_safe_unless_told_otherwise" {
+run "provisioned_units_reach_the_table_and_a_key_encrypts_it" {
   command = plan
 
   variables {
-    table = "votes"
-  }
-
-  assert {
-    condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
-    error_message = "By default a table can't be deleted, and can be restored."
-  }
-
-  assert {
-    condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST" && length(aws_dynamodb_table.this.on_demand_throughput) == 0
-    error_message = "By default an idle table costs nothing, and has no ceiling."
-  }
-}
-
-run "provisioned_units_reach_the_table" {
-  command = plan
-
-  variables {
-    table    = "votes"
     settings = { billing_mode = "PROVISIONED", read_units = 3, write_units = 5 }
+    kms_key  = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
   }
 
   assert {
@@ -99,13 +96,17 @@ run "provisioned_units_reach_the_table" {
     condition     = length(aws_appautoscaling_target.this) == 0 && length(data.aws_dynamodb_table.scaled) == 0
     error_message = "Fixed units stay fixed: nothing scales them, and nothing reads them back."
   }
+
+  assert {
+    condition     = [for encryption in aws_dynamodb_table.this.server_side_encryption : [encryption.enabled, encryption.kms_key_arn]] == [[true, "arn:aws:kms:eu-west-1:111122223333:key/own"]]
+    error_message = "The key takes the place of DynamoDB's own."
+  }
 }
 
 run "one_ceiling_leaves_the_other_open" {
   command = plan
 
   variables {
-    table    = "votes"
     settings = { max_write_units = 5000 }
   }
 
@@ -113,4 +114,121 @@ run "one_ceiling_leaves_the_other_open" {
     condition     = one(aws_dynamodb_table.this.on_demand_throughput).max_write_request_units == 5000 && one(aws_dynamodb_table.this.on_demand_throughput).max_read_request_units == -1
     error_message = "A ceiling that is not asked for is -1, which also lifts one from before."
   }
+}
+
+# For every rule: a value that just passes, and one that just fails.
+
+run "accepts_the_least_of_everything" {
+  command = plan
+
+  variables {
+    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 1, max_write_units = 1, target_percent = 20 } }
+  }
+}
+
+run "accepts_the_highest_target" {
+  command = plan
+
+  variables {
+    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 40000, max_write_units = 40000, target_percent = 90 } }
+  }
+}
+
+run "accepts_the_lowest_ceilings" {
+  command = plan
+  variables { settings = { max_read_units = 1, max_write_units = 1 } }
+}
+
+run "accepts_lifting_the_ceilings" {
+  command = plan
+  variables { settings = { max_read_units = -1, max_write_units = -1 } }
+}
+
+run "rejects_a_prefix_that_makes_the_name_too_long_and_an_unknown_billing_mode" {
+  command = plan
+
+  variables {
+    name_prefix = format("%0248d", 0)
+    settings    = { billing_mode = "ON_DEMAND" }
+  }
+
+  expect_failures = [var.name_prefix, var.settings]
+}
+
+run "rejects_an_unknown_table" {
+  command = plan
+  variables { table = "ballots" }
+  expect_failures = [var.table]
+}
+
+run "rejects_a_provisioned_table_without_units" {
+  command = plan
+  variables { settings = { billing_mode = "PROVISIONED", write_units = 5 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_units_with_pay_per_request" {
+  command = plan
+  variables { settings = { write_units = 5 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_0_units" {
+  command = plan
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 0 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_half_a_unit" {
+  command = plan
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1.5, write_units = 1 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_ceilings_with_provisioned" {
+  command = plan
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, max_write_units = 10 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_ceiling_of_0" {
+  command = plan
+  variables { settings = { max_write_units = 0 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_autoscaling_with_pay_per_request" {
+  command = plan
+  variables { settings = { autoscaling = { max_read_units = 10, max_write_units = 10 } } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_maximum_below_the_floor" {
+  command = plan
+
+  variables {
+    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 11, autoscaling = { max_read_units = 10, max_write_units = 10 } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_target_of_19_percent" {
+  command = plan
+
+  variables {
+    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 19 } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_target_of_91_percent" {
+  command = plan
+
+  variables {
+    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 91 } }
+  }
+
+  expect_failures = [var.settings]
 }

@@ -4,6 +4,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+override_resource {
+  target          = aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+}
+
 run "names_carry_project_environment_and_function" {
   command = plan
 
@@ -16,34 +22,11 @@ run "names_carry_project_environment_and_function" {
     condition     = one(aws_lambda_function.this.logging_config).log_group == "/aws/lambda/votestream-test-vote-writer"
     error_message = "The function must log into the group with the retention, which must exist before the function."
   }
-}
-
-run "nothing_is_reserved_unless_asked_for" {
-  command = plan
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
     error_message = "Without reserved_concurrency the function shares the account's concurrency."
   }
-}
-
-run "requested_concurrency_is_reserved" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { reserved_concurrency = 40 })
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.reserved_concurrent_executions == 40 && output.reserved_concurrency == 40
-    error_message = "reserved_concurrency holds a function back."
-  }
-}
-
-# A function is planned only with the artifact that make package built for it.
-
-run "deploys_when_the_artifacts_code_has_changed" {
-  command = plan
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == jsondecode(file("../../tests/fixtures/artifacts/arm64/manifest.json")).functions.vote_writer.code_sha256_base64
@@ -54,7 +37,111 @@ run "deploys_when_the_artifacts_code_has_changed" {
     condition     = aws_lambda_function.this.architectures == tolist(["arm64"]) && aws_lambda_function.this.runtime == "python3.13"
     error_message = "The function's architecture must be the artifact's."
   }
+
+  assert {
+    condition = jsondecode(aws_iam_role.this.assume_role_policy).Statement == [{
+      Sid       = "AssumedByLambda"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+    }]
+    error_message = "Only Lambda may assume the role, and only for this account."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this.policy, "kms:") && aws_cloudwatch_log_group.this.kms_key_id == null
+    error_message = "The services' own keys need no permission."
+  }
 }
+
+run "role_may_write_its_log_and_use_its_permissions_within_its_boundary" {
+  command = plan
+
+  variables {
+    permissions = {
+      StoreVotes = { actions = ["dynamodb:PartiQLInsert"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"] }
+      ReadVersions = {
+        actions   = ["dynamodb:GetItem"]
+        resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
+        condition = { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["version"] } }
+      }
+    }
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
+    settings                 = merge(var.settings, { reserved_concurrency = 40 })
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => jsonencode(statement) } == {
+      WriteLog = jsonencode({
+        Sid      = "WriteLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"]
+      })
+      StoreVotes = jsonencode({
+        Sid      = "StoreVotes"
+        Effect   = "Allow"
+        Action   = ["dynamodb:PartiQLInsert"]
+        Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
+      })
+      ReadVersions = jsonencode({
+        Sid       = "ReadVersions"
+        Effect    = "Allow"
+        Action    = ["dynamodb:GetItem"]
+        Resource  = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
+        Condition = { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["version"] } }
+      })
+    }
+    error_message = "The role may write its own log, and has exactly the given permissions and conditions."
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
+    error_message = "The boundary must limit the role."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 40 && output.reserved_concurrency == 40
+    error_message = "reserved_concurrency holds a function back."
+  }
+}
+
+run "a_key_encrypts_the_log_and_is_used_through_named_services_only" {
+  command = plan
+
+  variables {
+    key_uses = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
+    kms_key  = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
+    error_message = "The key takes the place of CloudWatch's own."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => jsonencode(statement) if startswith(statement.Sid, "UseKey") } == {
+      UseKeyThroughDynamodb = jsonencode({
+        Sid       = "UseKeyThroughDynamodb"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt"]
+        Resource  = ["arn:aws:kms:eu-west-1:111122223333:key/own"]
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" } }
+      })
+      UseKeyThroughKinesis = jsonencode({
+        Sid       = "UseKeyThroughKinesis"
+        Effect    = "Allow"
+        Action    = ["kms:GenerateDataKey"]
+        Resource  = ["arn:aws:kms:eu-west-1:111122223333:key/own"]
+        Condition = { StringEquals = { "kms:ViaService" = "kinesis.eu-west-1.amazonaws.com" } }
+      })
+    }
+    error_message = "The role may use this key only, and never directly."
+  }
+}
+
+# A function is planned only with the artifact that make package built for it.
 
 run "accepts_the_other_architecture_with_its_artifact" {
   command = plan
@@ -67,31 +154,19 @@ run "accepts_the_other_architecture_with_its_artifact" {
 
 run "refuses_to_plan_without_an_artifact" {
   command = plan
-
-  variables {
-    artifact_directory = "../../tests/fixtures/artifacts/nowhere"
-  }
-
+  variables { artifact_directory = "../../tests/fixtures/artifacts/nowhere" }
   expect_failures = [aws_lambda_function.this]
 }
 
 run "refuses_an_artifact_of_another_architecture" {
   command = plan
-
-  variables {
-    artifact_directory = "../../tests/fixtures/artifacts/x86_64"
-  }
-
+  variables { artifact_directory = "../../tests/fixtures/artifacts/x86_64" }
   expect_failures = [aws_lambda_function.this]
 }
 
 run "refuses_an_artifact_left_from_another_build" {
   command = plan
-
-  variables {
-    artifact_directory = "../../tests/fixtures/artifacts/stale"
-  }
-
+  variables { artifact_directory = "../../tests/fixtures/artifacts/stale" }
   expect_failures = [aws_lambda_function.this]
 }
 
@@ -116,112 +191,52 @@ run "accepts_the_most_of_everything" {
   }
 }
 
-run "rejects_127_mb_of_memory" {
+run "rejects_what_the_function_could_not_have" {
   command = plan
 
   variables {
-    settings = merge(var.settings, { memory_mb = 127 })
+    architecture       = "arm"
+    key_uses           = { dynamodb = ["kms:*"] }
+    log_retention_days = 10
+    name               = "vote-writer"
+    permissions        = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
   }
 
-  expect_failures = [var.settings]
+  expect_failures = [var.architecture, var.key_uses, var.log_retention_days, var.name, var.permissions]
 }
 
-run "rejects_10241_mb_of_memory" {
+run "rejects_too_long_a_name_too_much_memory_and_a_permission_without_resources" {
   command = plan
 
   variables {
-    settings = merge(var.settings, { memory_mb = 10241 })
+    name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}"
+    permissions = { Nothing = { actions = ["dynamodb:GetItem"], resources = [] } }
+    settings    = merge(var.settings, { memory_mb = 10241 })
   }
 
+  expect_failures = [var.name_prefix, var.permissions, var.settings]
+}
+
+run "rejects_127_mb_of_memory" {
+  command = plan
+  variables { settings = merge(var.settings, { memory_mb = 127 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_reserving_no_concurrency_at_all" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { reserved_concurrency = 0 })
-  }
-
+  variables { settings = merge(var.settings, { reserved_concurrency = 0 }) }
   expect_failures = [var.settings]
-}
-
-run "rejects_a_log_retention_that_cloudwatch_does_not_offer" {
-  command = plan
-
-  variables {
-    log_retention_days = 10
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
-run "rejects_an_unknown_architecture" {
-  command = plan
-
-  variables {
-    architecture = "arm"
-  }
-
-  expect_failures = [var.architecture]
-}
-
-run "rejects_a_name_with_a_capital_or_hyphen" {
-  command = plan
-
-  variables {
-    name = "vote-writer"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "rejects_a_wildcard_action" {
-  command = plan
-
-  variables {
-    permissions = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
-  }
-
-  expect_failures = [var.permissions]
-}
-
-run "rejects_a_permission_without_resources" {
-  command = plan
-
-  variables {
-    permissions = { Nothing = { actions = ["dynamodb:GetItem"], resources = [] } }
-  }
-
-  expect_failures = [var.permissions]
 }
 
 run "rejects_a_timeout_of_0_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { timeout_seconds = 0 })
-  }
-
+  variables { settings = merge(var.settings, { timeout_seconds = 0 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_timeout_of_901_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { timeout_seconds = 901 })
-  }
-
+  variables { settings = merge(var.settings, { timeout_seconds = 901 }) }
   expect_failures = [var.settings]
-}
-
-run "rejects_a_prefix_that_makes_the_name_too_long" {
-  command = plan
-
-  variables {
-    name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}"
-  }
-
-  expect_failures = [var.name_prefix]
 }
