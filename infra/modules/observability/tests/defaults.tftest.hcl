@@ -10,7 +10,6 @@ variables {
   name_prefix         = "votestream-test"
   schedule_group_name = "votestream-test-closings"
   state_machine_arn   = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally"
-
   api = {
     name                  = "votestream-test"
     stage_name            = "v1"
@@ -18,19 +17,16 @@ variables {
     votes_path            = "/polls/{poll_id}/votes"
     results_path          = "/polls/{poll_id}/results"
   }
-
   consumers = {
     vote_aggregator = { batching_window_seconds = 2, event_source_mapping_id = "aggregator-mapping", failure_bucket_name = "aggregator-failures", maximum_record_age_seconds = -1 }
     vote_writer     = { batching_window_seconds = 1, event_source_mapping_id = "writer-mapping", failure_bucket_name = "writer-failures", maximum_record_age_seconds = 43200 }
   }
-
   functions = {
     results_api     = { function_name = "votestream-test-results-api", memory_mb = 512, timeout_seconds = 15 }
     tally           = { function_name = "votestream-test-tally", memory_mb = 512, timeout_seconds = 60 }
     vote_aggregator = { function_name = "votestream-test-vote-aggregator", memory_mb = 1024, timeout_seconds = 60 }
     vote_writer     = { function_name = "votestream-test-vote-writer", memory_mb = 1024, timeout_seconds = 60 }
   }
-
   settings = {
     alarms_enabled      = true
     concurrency_percent = 80
@@ -46,9 +42,7 @@ variables {
     throttled_percent   = 1
     unavailable_percent = 1
   }
-
   stream = { name = "votestream-test-votes", retention_hours = 24, shard_count = 4 }
-
   tables = {
     polls   = { name = "votestream-test-polls", billing_mode = "PAY_PER_REQUEST" }
     tallies = { name = "votestream-test-tallies", billing_mode = "PAY_PER_REQUEST", max_write_units = 500 }
@@ -56,7 +50,7 @@ variables {
   }
 }
 
-run "each_address_gets_an_alarm_and_its_recovery" {
+run "every_alarm_reaches_on_call_with_its_meaning_and_a_threshold_that_fits" {
   command = plan
 
   assert {
@@ -83,10 +77,6 @@ run "each_address_gets_an_alarm_and_its_recovery" {
     condition     = one(aws_sns_topic.alarms).kms_master_key_id == null
     error_message = "CloudWatch may not use alias/aws/sns: with it, no alarm would arrive."
   }
-}
-
-run "every_alarm_has_a_meaning_a_first_step_and_a_runbook_link" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -100,10 +90,6 @@ run "every_alarm_has_a_meaning_a_first_step_and_a_runbook_link" {
     condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : startswith(name, regex("#([a-z-]+)$", alarm.alarm_description)[0])])
     error_message = "An alarm's name begins with its section of the runbook."
   }
-}
-
-run "missing_data_rings_only_for_metrics_that_always_report" {
-  command = plan
 
   assert {
     condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.metric_name if alarm.treat_missing_data != "notBreaching" } == {
@@ -112,10 +98,6 @@ run "missing_data_rings_only_for_metrics_that_always_report" {
     }
     error_message = "A night without votes must not page on-call."
   }
-}
-
-run "each_consumer_is_watched_by_its_own_metrics" {
-  command = plan
 
   assert {
     condition = {
@@ -131,10 +113,6 @@ run "each_consumer_is_watched_by_its_own_metrics" {
     }
     error_message = "Kinesis' own iterator age mixes all readers of the stream."
   }
-}
-
-run "thresholds_follow_from_the_deployment" {
-  command = plan
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 43200 * 1000 && aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-aggregator"].threshold == 0.25 * 24 * 3600 * 1000
@@ -155,117 +133,6 @@ run "thresholds_follow_from_the_deployment" {
     condition     = aws_cloudwatch_metric_alarm.this["tally-waiting"].evaluation_periods == 15 && aws_cloudwatch_metric_alarm.this["tally-waiting"].datapoints_to_alarm == 10
     error_message = "A waiting tally looks at least once a minute."
   }
-}
-
-run "a_function_url_is_full_at_ten_votes_a_second_for_each_invocation" {
-  command = plan
-
-  variables {
-    door = {
-      function_name        = "votestream-test-url-ingress"
-      metrics              = { namespace = "AWS/Lambda", dimensions = { FunctionName = "votestream-test-url-ingress" }, count = "UrlRequestCount", client_errors = "Url4xxCount", server_errors = "Url5xxCount", latency = "UrlRequestLatency" }
-      reserved_concurrency = 50
-      timeout_seconds      = 10
-    }
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 10 * 50 * 60 && aws_cloudwatch_metric_alarm.this["front-door-full"].metric_name == "UrlRequestCount"
-    error_message = "The API's rate limits no function URL: its reserved concurrency does."
-  }
-}
-
-run "a_shorter_retention_of_the_stream_sets_the_threshold" {
-  command = plan
-
-  variables {
-    consumers = {
-      vote_aggregator = { batching_window_seconds = 2, event_source_mapping_id = "aggregator-mapping", failure_bucket_name = "aggregator-failures", maximum_record_age_seconds = -1 }
-      vote_writer     = { batching_window_seconds = 1, event_source_mapping_id = "writer-mapping", failure_bucket_name = "writer-failures", maximum_record_age_seconds = -1 }
-    }
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 24 * 3600 * 1000
-    error_message = "With -1 the stream's retention must set the threshold."
-  }
-}
-
-run "without_alarms_only_the_dashboard_remains" {
-  command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = false
-      concurrency_percent = 80
-      emails              = ["somebody@example.org"]
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
-    error_message = "Without alarms nothing may cost money per alarm."
-  }
-
-  assert {
-    condition     = output.dashboard_name == "votestream-test" && !anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.type == "alarm"])
-    error_message = "The dashboard must exist, without a list of alarms that do not exist."
-  }
-}
-
-run "the_topic_uses_a_given_key" {
-  command = plan
-
-  variables {
-    kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
-  }
-
-  assert {
-    condition     = one(aws_sns_topic.alarms).kms_master_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
-    error_message = "Alarms are encrypted with the key that was passed."
-  }
-}
-
-run "a_given_topic_gets_the_alarms" {
-  command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      topic_arn           = "arn:aws:sns:eu-west-1:111122223333:on-call"
-      unavailable_percent = 1
-    }
-  }
-
-  assert {
-    condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])
-    error_message = "Alarms must go to the existing topic."
-  }
-}
-
-run "the_dashboard_fits_its_page" {
-  command = plan
 
   assert {
     condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24 && widget.height > 0])
@@ -283,8 +150,68 @@ run "the_dashboard_fits_its_page" {
   }
 }
 
-# For every rule: a value that just passes, and one that just fails.
+run "a_function_url_an_endless_writer_and_a_key_change_their_alarms" {
+  command = plan
 
+  variables {
+    door = {
+      function_name        = "votestream-test-url-ingress"
+      metrics              = { namespace = "AWS/Lambda", dimensions = { FunctionName = "votestream-test-url-ingress" }, count = "UrlRequestCount", client_errors = "Url4xxCount", server_errors = "Url5xxCount", latency = "UrlRequestLatency" }
+      reserved_concurrency = 50
+      timeout_seconds      = 10
+    }
+    consumers = merge(var.consumers, { vote_writer = merge(var.consumers.vote_writer, { maximum_record_age_seconds = -1 }) })
+    kms_key   = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 10 * 50 * 60 && aws_cloudwatch_metric_alarm.this["front-door-full"].metric_name == "UrlRequestCount"
+    error_message = "The API's rate limits no function URL: its reserved concurrency does."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 24 * 3600 * 1000
+    error_message = "With -1 the stream's retention must set the threshold."
+  }
+
+  assert {
+    condition     = one(aws_sns_topic.alarms).kms_master_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
+    error_message = "Alarms are encrypted with the key that was passed."
+  }
+}
+
+run "without_alarms_only_the_dashboard_remains" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { alarms_enabled = false, emails = ["on-call@example.org"] })
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
+    error_message = "Without alarms nothing may cost money per alarm."
+  }
+
+  assert {
+    condition     = output.dashboard_name == "votestream-test" && !anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.type == "alarm"])
+    error_message = "The dashboard must exist, without a list of alarms that do not exist."
+  }
+}
+
+run "a_given_topic_gets_the_alarms" {
+  command = plan
+
+  variables {
+    settings = merge(var.settings, { topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" })
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])
+    error_message = "Alarms must go to the existing topic."
+  }
+}
+
+# For every rule: a value that just passes, and one that just fails.
 run "accepts_the_least_of_everything" {
   command = plan
 
@@ -331,217 +258,55 @@ run "accepts_the_most_of_everything" {
 
 run "rejects_a_share_of_0_percent" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 0
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { rejected_percent = 0 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_share_of_100_percent" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 100
-    }
-  }
-
+  variables { settings = merge(var.settings, { unavailable_percent = 100 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_live_lag_within_the_aggregators_own_window" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 11
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { live_lag_seconds = 11 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_live_lag_of_more_than_an_hour" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 3601
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { live_lag_seconds = 3601 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_storing_lag_within_the_writers_own_window" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 10
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { storing_lag_seconds = 10 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_storing_lag_of_more_than_a_day" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 86401
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { storing_lag_seconds = 86401 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_less_than_5_minutes_for_a_tally" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 4
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { tally_minutes = 4 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_more_than_2_hours_for_a_tally" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 121
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { tally_minutes = 121 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_half_a_minute" {
   command = plan
-
-  variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = []
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 7.5
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
-  }
-
+  variables { settings = merge(var.settings, { tally_minutes = 7.5 }) }
   expect_failures = [var.settings]
 }
 
@@ -549,57 +314,19 @@ run "rejects_addresses_for_an_existing_topic" {
   command = plan
 
   variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = ["one@example.org"]
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      topic_arn           = "arn:aws:sns:eu-west-1:111122223333:on-call"
-      unavailable_percent = 1
-    }
+    settings = merge(var.settings, { emails = ["one@example.org"], topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" })
   }
 
   expect_failures = [var.settings]
 }
 
-run "rejects_an_invalid_address" {
+run "rejects_an_invalid_address_and_the_aws_key_that_cloudwatch_may_not_use" {
   command = plan
 
   variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 80
-      emails              = ["call me"]
-      front_door_percent  = 90
-      live_lag_seconds    = 60
-      refused_percent     = 10
-      rejected_percent    = 20
-      risk_percent        = 25
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 900
-      tally_minutes       = 15
-      throttled_percent   = 1
-      unavailable_percent = 1
-    }
+    settings = merge(var.settings, { emails = ["call me"] })
+    kms_key  = { arn = "arn:aws:kms:eu-west-1:111122223333:alias/aws/sns" }
   }
 
-  expect_failures = [var.settings]
-}
-
-run "refuses_the_aws_key_that_cloudwatch_may_not_use" {
-  command = plan
-
-  variables {
-    kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:alias/aws/sns" }
-  }
-
-  expect_failures = [var.kms_key]
+  expect_failures = [var.settings, var.kms_key]
 }

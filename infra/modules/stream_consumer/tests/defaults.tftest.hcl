@@ -4,8 +4,26 @@ mock_provider "aws" {
   override_during = plan
 }
 
-run "reads_from_the_oldest_record_and_reports_partial_failures" {
+override_resource {
+  target          = aws_s3_bucket.failures
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::the-failure-bucket", id = "the-failure-bucket" }
+}
+
+override_resource {
+  target          = module.function.aws_cloudwatch_log_group.this
+  override_during = plan
+  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+}
+
+run "a_consumer_reads_from_the_oldest_record_and_may_do_its_work_only" {
   command = plan
+
+  variables {
+    permissions = {
+      StoreVotes = { actions = ["dynamodb:PartiQLInsert"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"] }
+    }
+  }
 
   assert {
     condition     = aws_lambda_event_source_mapping.this.starting_position == "TRIM_HORIZON"
@@ -21,42 +39,10 @@ run "reads_from_the_oldest_record_and_reports_partial_failures" {
     condition     = aws_lambda_event_source_mapping.this.event_source_arn == var.stream_arn
     error_message = "Without enhanced fan-out the mapping reads the stream itself."
   }
-}
-
-run "accepts_a_factor_that_every_counted_poll_has" {
-  command = plan
-
-  variables {
-    held_lanes = { finale = 1, encore = 1 }
-  }
-}
-
-run "rejects_another_factor_while_a_poll_is_counted" {
-  command = plan
-
-  variables {
-    held_lanes = { finale = 1, encore = 2 }
-  }
-
-  expect_failures = [aws_lambda_event_source_mapping.this]
-}
-
-run "the_mapping_counts_what_alarms_watch" {
-  command = plan
 
   assert {
     condition     = one(aws_lambda_event_source_mapping.this.metrics_config).metrics == toset(["EventCount"])
     error_message = "The mapping must publish its event counts: alarms watch its polls and the records that it gives up."
-  }
-}
-
-run "batches_given_up_go_to_their_own_bucket" {
-  command = plan
-
-  override_resource {
-    target          = aws_s3_bucket.failures
-    override_during = plan
-    values          = { arn = "arn:aws:s3:::the-failure-bucket" }
   }
 
   assert {
@@ -83,14 +69,74 @@ run "batches_given_up_go_to_their_own_bucket" {
     condition     = one(one(aws_s3_bucket_lifecycle_configuration.failures[*].rule)[0].expiration).days == 30
     error_message = "Votes do not stay in the failure bucket longer than failure_retention_days."
   }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.failures.policy).Statement == [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Action    = "s3:*"
+      Principal = "*"
+      Resource  = ["arn:aws:s3:::the-failure-bucket", "arn:aws:s3:::the-failure-bucket/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "Votes are read and written over TLS only, by every caller."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Resource } == {
+      ReadStream        = ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]
+      WriteLog          = ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"]
+      FindFailureBucket = ["arn:aws:s3:::the-failure-bucket"]
+      KeepFailedBatches = ["arn:aws:s3:::the-failure-bucket/*"]
+      StoreVotes        = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
+    }
+    error_message = "Each statement must name its one resource."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Action } == {
+      ReadStream        = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+      WriteLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      FindFailureBucket = ["s3:ListBucket"]
+      KeepFailedBatches = ["s3:PutObject"]
+      StoreVotes        = ["dynamodb:PartiQLInsert"]
+    }
+    error_message = "A consumer may read the stream, write its log and its failure bucket, and use the given permissions: no more."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Effect == "Allow" && !contains(flatten([statement.Resource]), "*")])
+    error_message = "No statement may cover all resources."
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.failures.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    error_message = "Batches must always be encrypted."
+  }
 }
 
-run "without_deletion_protection_the_bucket_goes_with_its_batches" {
+run "with_a_key_and_without_deletion_protection" {
   command = plan
 
   variables {
     deletion_protection_enabled = false
     failure_retention_days      = 0
+    key_uses                    = { dynamodb = ["kms:Decrypt"] }
+    kms_key                     = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.failures.rule).apply_server_side_encryption_by_default) == { sse_algorithm = "aws:kms", kms_master_key_id = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+    error_message = "The key takes the place of S3's own."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Condition.StringEquals["kms:ViaService"] => statement.Action if startswith(statement.Sid, "UseKey") } == {
+      "dynamodb.eu-west-1.amazonaws.com" = ["kms:Decrypt"]
+      "kinesis.eu-west-1.amazonaws.com"  = ["kms:Decrypt"]
+      "s3.eu-west-1.amazonaws.com"       = ["kms:GenerateDataKey"]
+    }
+    error_message = "The consumer needs its own uses of the key, and its function's."
   }
 
   assert {
@@ -130,26 +176,14 @@ run "enhanced_fan_out_reads_through_a_consumer_of_its_own" {
   }
 }
 
-# The settings that the published sample describes, and our own defaults, reach the mapping unchanged.
+# The settings that the published sample describes reach the mapping unchanged.
 
-run "writes_in_batches_of_10_without_waiting" {
+run "the_writer_of_the_sample_keeps_the_factor_of_every_counted_poll" {
   command = plan
 
   variables {
-    settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 })
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 0
-    error_message = "The sample's careful writer, batches of 10, can be set."
-  }
-}
-
-run "writes_in_batches_of_25" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 25, maximum_retry_attempts = 3, parallelization_factor = 10, reserved_concurrency = 40 })
+    settings   = merge(var.settings, { batch_size = 25, maximum_retry_attempts = 3, parallelization_factor = 10, reserved_concurrency = 40 })
+    held_lanes = { finale = 10, encore = 10 }
   }
 
   assert {
@@ -166,6 +200,12 @@ run "writes_in_batches_of_25" {
     condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == 3 && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error
     error_message = "The writer may give up after an age and a number of retries, and halves a failing batch."
   }
+}
+
+run "rejects_another_factor_while_a_poll_is_counted" {
+  command = plan
+  variables { held_lanes = { finale = 1, encore = 2 } }
+  expect_failures = [aws_lambda_event_source_mapping.this]
 }
 
 run "counts_every_2_seconds" {
@@ -185,21 +225,6 @@ run "counts_every_2_seconds" {
   assert {
     condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
     error_message = "A consumer that needs order must not give up before the stream's retention ends."
-  }
-}
-
-run "counts_every_5_seconds" {
-  command = plan
-
-  variables {
-    name           = "vote_aggregator"
-    order_required = true
-    settings       = merge(var.settings, { batch_size = 10000, batching_window_seconds = 5, bisect_batch_on_function_error = false, maximum_record_age_seconds = -1 })
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.batch_size == 10000 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 5
-    error_message = "The sample's aggregator with a third of the writes, 10,000 records or 5 seconds, can be set."
   }
 }
 
@@ -230,175 +255,112 @@ run "accepts_the_most_of_everything" {
 
 run "accepts_an_age_of_exactly_the_retention" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_record_age_seconds = 86400 })
-  }
-}
-
-run "accepts_never_giving_up" {
-  command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_record_age_seconds = -1 })
-  }
+  variables { settings = merge(var.settings, { maximum_record_age_seconds = 86400 }) }
 }
 
 run "accepts_10_records_without_a_window" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 })
-  }
+  variables { settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 }) }
 }
 
-run "rejects_a_batch_of_0_records" {
+run "rejects_a_batch_of_0_records_and_a_prefix_that_no_bucket_may_have" {
   command = plan
 
   variables {
-    settings = merge(var.settings, { batch_size = 0 })
+    failure_retention_days = -1
+    name_prefix            = "Votestream-test"
+    settings               = merge(var.settings, { batch_size = 0 })
   }
 
-  expect_failures = [var.settings]
+  expect_failures = [var.failure_retention_days, var.name_prefix, var.settings]
 }
 
-run "rejects_a_batch_of_10001_records" {
+run "rejects_a_batch_of_10001_records_and_a_prefix_that_makes_the_bucket_name_too_long" {
   command = plan
 
   variables {
-    settings = merge(var.settings, { batch_size = 10001 })
+    name_prefix = "votestream-twelve-more-1234567"
+    settings    = merge(var.settings, { batch_size = 10001 })
   }
 
-  expect_failures = [var.settings]
+  expect_failures = [var.name_prefix, var.settings]
 }
 
 run "rejects_a_batch_of_2_and_a_half_records" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 2.5 })
-  }
-
+  variables { settings = merge(var.settings, { batch_size = 2.5 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_negative_window" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 1, batching_window_seconds = -1 })
-  }
-
+  variables { settings = merge(var.settings, { batch_size = 1, batching_window_seconds = -1 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_window_of_301_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batching_window_seconds = 301 })
-  }
-
+  variables { settings = merge(var.settings, { batching_window_seconds = 301 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_window_of_half_a_second" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 1, batching_window_seconds = 0.5 })
-  }
-
+  variables { settings = merge(var.settings, { batch_size = 1, batching_window_seconds = 0.5 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_11_records_without_a_window" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { batch_size = 11, batching_window_seconds = 0 })
-  }
-
+  variables { settings = merge(var.settings, { batch_size = 11, batching_window_seconds = 0 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_parallelization_factor_of_0" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { parallelization_factor = 0 })
-  }
-
+  variables { settings = merge(var.settings, { parallelization_factor = 0 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_parallelization_factor_of_11" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { parallelization_factor = 11 })
-  }
-
+  variables { settings = merge(var.settings, { parallelization_factor = 11 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_an_age_of_59_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_record_age_seconds = 59 })
-  }
-
+  variables { settings = merge(var.settings, { maximum_record_age_seconds = 59 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_an_age_of_minus_2" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_record_age_seconds = -2 })
-  }
-
+  variables { settings = merge(var.settings, { maximum_record_age_seconds = -2 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_more_than_10000_retries" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_retry_attempts = 10001 })
-  }
-
+  variables { settings = merge(var.settings, { maximum_retry_attempts = 10001 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_minus_2_retries" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_retry_attempts = -2 })
-  }
-
+  variables { settings = merge(var.settings, { maximum_retry_attempts = -2 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_timeout_of_14_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { timeout_seconds = 14 })
-  }
-
+  variables { settings = merge(var.settings, { timeout_seconds = 14 }) }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_timeout_of_901_seconds" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { timeout_seconds = 901 })
-  }
-
+  variables { settings = merge(var.settings, { timeout_seconds = 901 }) }
   expect_failures = [var.settings]
 }
 
@@ -415,21 +377,8 @@ run "rejects_an_age_of_more_than_7_days" {
 
 run "rejects_an_age_longer_than_the_streams_retention" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { maximum_record_age_seconds = 86401 })
-  }
-
+  variables { settings = merge(var.settings, { maximum_record_age_seconds = 86401 }) }
   expect_failures = [var.settings]
-}
-
-run "accepts_a_consumer_that_keeps_order" {
-  command = plan
-
-  variables {
-    order_required = true
-    settings       = merge(var.settings, { maximum_record_age_seconds = -1 })
-  }
 }
 
 run "rejects_parallel_batches_where_order_is_required" {
@@ -463,34 +412,4 @@ run "rejects_giving_up_by_retries_where_order_is_required" {
   }
 
   expect_failures = [var.settings]
-}
-
-run "rejects_a_negative_failure_retention" {
-  command = plan
-
-  variables {
-    failure_retention_days = -1
-  }
-
-  expect_failures = [var.failure_retention_days]
-}
-
-run "rejects_a_prefix_that_makes_the_bucket_name_too_long" {
-  command = plan
-
-  variables {
-    name_prefix = "votestream-twelve-more-1234567"
-  }
-
-  expect_failures = [var.name_prefix]
-}
-
-run "rejects_a_prefix_that_no_bucket_may_have" {
-  command = plan
-
-  variables {
-    name_prefix = "Votestream-test"
-  }
-
-  expect_failures = [var.name_prefix]
 }

@@ -1,4 +1,4 @@
-# Nothing is created: the provider is mocked.
+# The user pool, and its limits. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
@@ -8,39 +8,18 @@ variables {
   deletion_protection_enabled = true
 }
 
-run "voters_cannot_sign_up_by_default" {
+run "a_pool_is_closed_protected_and_cheap_by_default" {
   command = plan
 
   assert {
     condition     = one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only
     error_message = "One vote per person needs one account per person."
   }
-}
-
-run "voters_can_sign_up_if_enabled" {
-  command = plan
-
-  variables {
-    settings = { sign_up_enabled = true }
-  }
-
-  assert {
-    condition     = !one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only && contains(aws_cognito_user_pool.this.auto_verified_attributes, "email")
-    error_message = "People who sign themselves up must verify their address."
-  }
-}
-
-run "a_pool_with_voters_in_it_stays" {
-  command = plan
 
   assert {
     condition     = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
     error_message = "The pool must be protected, because it holds the voters' identities."
   }
-}
-
-run "a_browser_has_no_secret_and_sends_no_password" {
-  command = plan
 
   assert {
     condition     = !aws_cognito_user_pool_client.browser.generate_secret && aws_cognito_user_pool_client.browser.explicit_auth_flows == toset(["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"])
@@ -61,14 +40,29 @@ run "a_browser_has_no_secret_and_sends_no_password" {
     condition     = !aws_cognito_user_pool_client.browser.allowed_oauth_flows_user_pool_client && length(aws_cognito_user_pool_domain.this) == 0
     error_message = "Cognito's own pages need a callback URL."
   }
+
+  assert {
+    condition     = aws_cognito_user_pool.this.user_pool_tier == "LITE" && length(aws_cognito_user_pool.this.email_configuration) == 0
+    error_message = "Cognito's own default is ESSENTIALS, which costs more for each monthly user."
+  }
 }
 
-run "cognitos_own_pages_give_codes_and_never_tokens" {
+run "voters_may_sign_up_on_cognitos_own_pages_with_mail_from_your_address" {
   command = plan
 
   variables {
-    settings     = { callback_urls = ["https://vote.example.org/signed-in", "http://localhost:5173/"] }
     token_scopes = ["votes/cast"]
+    settings = {
+      callback_urls   = ["https://vote.example.org/signed-in", "http://localhost:5173/"]
+      email_sender    = { from_address = "Votes <votes@example.org>", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" }
+      logout_urls     = ["https://vote.example.org/bye"]
+      sign_up_enabled = true
+    }
+  }
+
+  assert {
+    condition     = !one(aws_cognito_user_pool.this.admin_create_user_config).allow_admin_create_user_only && contains(aws_cognito_user_pool.this.auto_verified_attributes, "email")
+    error_message = "People who sign themselves up must verify their address."
   }
 
   assert {
@@ -80,27 +74,6 @@ run "cognitos_own_pages_give_codes_and_never_tokens" {
     condition     = one(aws_cognito_user_pool_domain.this[*].domain) == "votestream-test-111122223333" && output.sign_in_url == "https://votestream-test-111122223333.auth.eu-west-1.amazoncognito.com"
     error_message = "A domain is unique in its region, so it carries the account."
   }
-}
-
-run "a_pool_is_in_the_cheapest_tier_and_has_cognitos_own_sender" {
-  command = plan
-
-  assert {
-    condition     = aws_cognito_user_pool.this.user_pool_tier == "LITE" && length(aws_cognito_user_pool.this.email_configuration) == 0
-    error_message = "Cognito's own default is ESSENTIALS, which costs more for each monthly user."
-  }
-}
-
-run "invitations_can_come_from_an_address_of_your_own" {
-  command = plan
-
-  variables {
-    settings = {
-      callback_urls = ["https://vote.example.org/"]
-      email_sender  = { from_address = "Votes <votes@example.org>", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" }
-      logout_urls   = ["https://vote.example.org/bye"]
-    }
-  }
 
   assert {
     condition     = one(aws_cognito_user_pool.this.email_configuration).email_sending_account == "DEVELOPER" && one(aws_cognito_user_pool.this.email_configuration).source_arn == "arn:aws:ses:eu-west-1:111122223333:identity/example.org"
@@ -111,4 +84,88 @@ run "invitations_can_come_from_an_address_of_your_own" {
     condition     = aws_cognito_user_pool_client.browser.logout_urls == toset(["https://vote.example.org/bye"])
     error_message = "Cognito may redirect to the named pages only."
   }
+}
+
+# For every rule: a value that just passes, and one that just fails.
+
+run "accepts_the_shortest_token" {
+  command = plan
+  variables { settings = { token_validity_minutes = 5 } }
+}
+
+run "accepts_the_longest_token" {
+  command = plan
+  variables { settings = { token_validity_minutes = 1440 } }
+}
+
+run "rejects_a_token_of_4_minutes" {
+  command = plan
+  variables { settings = { token_validity_minutes = 4 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_token_of_more_than_a_day" {
+  command = plan
+  variables { settings = { token_validity_minutes = 1441 } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_sending_codes_in_the_clear" {
+  command = plan
+  variables { settings = { callback_urls = ["http://vote.example.org/"] } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_host_that_only_begins_like_localhost" {
+  command = plan
+  variables { settings = { callback_urls = ["http://localhost.evil.example/"] } }
+  expect_failures = [var.settings]
+}
+
+run "accepts_a_reserved_name_without_a_domain" {
+  command = plan
+  variables { name = "my-aws-votes" }
+}
+
+run "rejects_a_reserved_name_in_a_domain" {
+  command = plan
+
+  variables {
+    name     = "my-aws-votes"
+    settings = { callback_urls = ["https://vote.example.org/"] }
+  }
+
+  expect_failures = [var.name]
+}
+
+run "rejects_a_tier_that_cognito_does_not_have" {
+  command = plan
+  variables { settings = { user_pool_tier = "FREE" } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_sender_without_an_ses_identity" {
+  command = plan
+
+  variables {
+    settings = { email_sender = { from_address = "votes@example.org", identity_arn = "arn:aws:sns:eu-west-1:111122223333:topic" } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_sender_without_an_address" {
+  command = plan
+
+  variables {
+    settings = { email_sender = { from_address = "Votes", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "rejects_sign_out_pages_without_sign_in_pages" {
+  command = plan
+  variables { settings = { logout_urls = ["https://vote.example.org/"] } }
+  expect_failures = [var.settings]
 }

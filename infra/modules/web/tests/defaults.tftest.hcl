@@ -4,12 +4,6 @@ mock_provider "aws" {
   override_during = plan
 }
 
-override_resource {
-  target          = aws_s3_bucket.this
-  override_during = plan
-  values          = { arn = "arn:aws:s3:::votestream-test-pages", id = "votestream-test-pages" }
-}
-
 variables {
   name             = "votestream-test"
   cdn_enabled      = true
@@ -18,7 +12,13 @@ variables {
   settings         = {}
 }
 
-run "only_our_distribution_reads_the_bucket" {
+override_resource {
+  target          = aws_s3_bucket.this
+  override_during = plan
+  values          = { arn = "arn:aws:s3:::votestream-test-pages", id = "votestream-test-pages" }
+}
+
+run "only_our_distribution_reads_the_pages_and_their_settings" {
   command = plan
 
   assert {
@@ -32,24 +32,6 @@ run "only_our_distribution_reads_the_bucket" {
     condition     = aws_s3_bucket_public_access_block.this.restrict_public_buckets && aws_s3_bucket_public_access_block.this.block_public_policy
     error_message = "The bucket stays private."
   }
-}
-
-run "without_cloudfront_the_bucket_has_no_readers" {
-  command = plan
-
-  variables {
-    cdn_enabled      = false
-    distribution_arn = null
-  }
-
-  assert {
-    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : statement.Effect] == ["Deny"]
-    error_message = "A bucket without a distribution must have no readers."
-  }
-}
-
-run "settings_are_published_with_the_pages" {
-  command = plan
 
   assert {
     condition = jsondecode(aws_s3_object.config.content) == {
@@ -74,6 +56,20 @@ run "settings_are_published_with_the_pages" {
   assert {
     condition     = output.security_policy == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     error_message = "A page loads nothing from elsewhere, and no site may embed it."
+  }
+}
+
+run "without_cloudfront_the_bucket_has_no_readers" {
+  command = plan
+
+  variables {
+    cdn_enabled      = false
+    distribution_arn = null
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : statement.Effect] == ["Deny"]
+    error_message = "A bucket without a distribution must have no readers."
   }
 }
 
@@ -162,50 +158,30 @@ run "rejects_a_colour_by_name" {
 
 run "rejects_a_text_that_no_page_has" {
   command = plan
-
-  variables {
-    settings = { custom_texts = { en = { votes_button = "Send" } } }
-  }
-
+  variables { settings = { custom_texts = { en = { votes_button = "Send" } } } }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_language_that_the_pages_do_not_speak" {
   command = plan
-
-  variables {
-    settings = { custom_texts = { xx = { vote = "Send" } } }
-  }
-
+  variables { settings = { custom_texts = { xx = { vote = "Send" } } } }
   expect_failures = [var.settings]
 }
 
 run "rejects_an_origin_with_a_path" {
   command = plan
-
-  variables {
-    settings = { embed_origins = ["https://www.example.org/show"] }
-  }
-
+  variables { settings = { embed_origins = ["https://www.example.org/show"] } }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_missing_logo_file" {
   command = plan
-
-  variables {
-    settings = { logo_file = "nowhere.svg" }
-  }
-
+  variables { settings = { logo_file = "nowhere.svg" } }
   expect_failures = [var.settings]
 }
 
 run "rejects_an_unencrypted_privacy_page" {
   command = plan
-
-  variables {
-    settings = { privacy_url = "http://www.example.org" }
-  }
-
+  variables { settings = { privacy_url = "http://www.example.org" } }
   expect_failures = [var.settings]
 }
