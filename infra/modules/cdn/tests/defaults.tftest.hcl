@@ -16,10 +16,6 @@ run "one_origin_request_serves_all_viewers" {
     condition     = [one(aws_cloudfront_distribution.this.origin).domain_name, one(aws_cloudfront_distribution.this.origin).origin_path] == ["abcdef1234.execute-api.eu-west-1.amazonaws.com", "/v1"]
     error_message = "Paths are the API's, below its stage."
   }
-}
-
-run "the_apis_own_cache_control_decides" {
-  command = plan
 
   assert {
     condition     = [aws_cloudfront_cache_policy.this.min_ttl, aws_cloudfront_cache_policy.this.default_ttl] == [0, 0]
@@ -30,10 +26,6 @@ run "the_apis_own_cache_control_decides" {
     condition     = { for response in aws_cloudfront_distribution.this.custom_error_response : response.error_code => response.error_caching_min_ttl } == { 400 = 0, 403 = 0, 404 = 1, 405 = 1, 500 = 1, 501 = 1, 502 = 1, 503 = 1, 504 = 1 }
     error_message = "A failure is cached for one second, not CloudFront's ten; one that depends on the caller is not cached."
   }
-}
-
-run "viewers_cannot_split_the_cache" {
-  command = plan
 
   assert {
     condition = [
@@ -52,22 +44,60 @@ run "viewers_cannot_split_the_cache" {
     condition     = one(one(aws_cloudfront_distribution.this.default_cache_behavior).function_association).event_type == "viewer-request"
     error_message = "The format is reduced before the cache is asked."
   }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.default_cache_behavior).target_origin_id == "api" && length(aws_cloudfront_distribution.this.ordered_cache_behavior) == 0
+    error_message = "Without pages, CloudFront serves results only."
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.viewer_certificate).cloudfront_default_certificate
+    error_message = "Without a domain of yours, CloudFront's certificate is used."
+  }
 }
 
 run "accepts_the_longest_name" {
   command = plan
-
-  variables {
-    name = format("%049d", 0)
-  }
+  variables { name = format("%049d", 0) }
 }
 
-run "rejects_a_name_that_makes_the_function_too_long" {
+run "rejects_a_certificate_of_another_region_and_too_long_a_name" {
   command = plan
 
   variables {
     name = format("%050d", 0)
+    domain = {
+      certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0"
+      names           = ["vote.example.org"]
+    }
   }
 
-  expect_failures = [var.name]
+  expect_failures = [var.name, var.domain]
+}
+
+run "rejects_a_domain_without_names" {
+  command = plan
+
+  variables {
+    domain = {
+      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
+      names           = []
+    }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "rejects_a_zone_with_its_path" {
+  command = plan
+
+  variables {
+    domain = {
+      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
+      names           = ["vote.example.org"]
+      zone_id         = "/hostedzone/Z0123456789ABC"
+    }
+  }
+
+  expect_failures = [var.domain]
 }

@@ -4,6 +4,24 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  edge_secret = { value = "known-to-the-firewall" }
+  web_acl_arn = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
+  domain = {
+    certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
+    names           = ["vote.example.org", "www.vote.example.org"]
+    zone_id         = "Z0123456789ABC"
+  }
+  pages = {
+    bucket_domain_name = "votestream-test-pages.s3.eu-west-1.amazonaws.com"
+    security_policy    = "default-src 'none'"
+  }
+  votes_origin = {
+    domain_name = "votes.lambda-url.eu-west-1.on.aws"
+    path        = ""
+  }
+}
+
 override_resource {
   target          = aws_cloudfront_cache_policy.this
   override_during = plan
@@ -28,25 +46,7 @@ override_resource {
   values          = { id = "access" }
 }
 
-variables {
-  edge_secret = { value = "known-to-the-firewall" }
-  web_acl_arn = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
-  domain = {
-    certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
-    names           = ["vote.example.org", "www.vote.example.org"]
-    zone_id         = "Z0123456789ABC"
-  }
-  pages = {
-    bucket_domain_name = "votestream-test-pages.s3.eu-west-1.amazonaws.com"
-    security_policy    = "default-src 'none'"
-  }
-  votes_origin = {
-    domain_name = "votes.lambda-url.eu-west-1.on.aws"
-    path        = ""
-  }
-}
-
-run "each_path_has_its_origin_and_its_cache" {
+run "each_path_has_its_origin_its_cache_and_its_name" {
   command = plan
 
   assert {
@@ -91,10 +91,6 @@ run "each_path_has_its_origin_and_its_cache" {
     condition     = one(aws_cloudfront_distribution.this.ordered_cache_behavior[2].function_association).event_type == "viewer-request"
     error_message = "The cache key allows four answers for each poll at most."
   }
-}
-
-run "pages_are_kept_by_path_alone_and_for_as_long_as_they_say" {
-  command = plan
 
   assert {
     condition     = [aws_cloudfront_cache_policy.pages[0].min_ttl, aws_cloudfront_cache_policy.pages[0].max_ttl] == [0, 31536000]
@@ -109,28 +105,16 @@ run "pages_are_kept_by_path_alone_and_for_as_long_as_they_say" {
     ] == ["none", "none", "none"]
     error_message = "?overlay and ?lang are read by the page only: they must not add cache entries."
   }
-}
-
-run "the_bucket_is_read_with_the_distributions_own_signature" {
-  command = plan
 
   assert {
     condition     = { for origin in aws_cloudfront_distribution.this.origin : origin.origin_id => origin.origin_access_control_id if origin.origin_id == "pages" } == { pages = "access" }
     error_message = "The bucket is private: it answers CloudFront's signed requests only."
   }
-}
-
-run "the_security_policy_is_a_header" {
-  command = plan
 
   assert {
     condition     = one(one(aws_cloudfront_response_headers_policy.pages[0].security_headers_config).content_security_policy).content_security_policy == "default-src 'none'"
     error_message = "frame-ancestors works in a header only."
   }
-}
-
-run "the_firewall_recognises_votes_that_were_counted" {
-  command = plan
 
   assert {
     condition     = aws_cloudfront_distribution.this.web_acl_id == "arn:aws:wafv2:us-east-1:111122223333:global/webacl/votestream-test/0"
@@ -141,10 +125,6 @@ run "the_firewall_recognises_votes_that_were_counted" {
     condition     = { for origin in aws_cloudfront_distribution.this.origin : origin.origin_id => length(origin.custom_header) } == { api = 0, pages = 0, votes = 1 }
     error_message = "Only votes carry the secret, and only to their own origin."
   }
-}
-
-run "a_name_of_your_own_has_a_certificate_and_records" {
-  command = plan
 
   assert {
     condition     = aws_cloudfront_distribution.this.aliases == toset(["vote.example.org", "www.vote.example.org"]) && one(aws_cloudfront_distribution.this.viewer_certificate).minimum_protocol_version == "TLSv1.2_2021"
@@ -173,64 +153,4 @@ run "without_votes_nothing_is_posted" {
     condition     = [for rule in aws_cloudfront_distribution.this.ordered_cache_behavior : rule.path_pattern] == ["/polls/*"]
     error_message = "If back ends sign votes, only the board comes through CloudFront."
   }
-}
-
-run "without_pages_it_answers_results_only" {
-  command = plan
-
-  variables {
-    pages        = null
-    votes_origin = null
-    domain       = null
-  }
-
-  assert {
-    condition     = one(aws_cloudfront_distribution.this.default_cache_behavior).target_origin_id == "api" && length(aws_cloudfront_distribution.this.ordered_cache_behavior) == 0
-    error_message = "Without pages, CloudFront serves results only."
-  }
-
-  assert {
-    condition     = one(aws_cloudfront_distribution.this.viewer_certificate).cloudfront_default_certificate
-    error_message = "Without a domain of yours, CloudFront's certificate is used."
-  }
-}
-
-run "rejects_a_certificate_of_another_region" {
-  command = plan
-
-  variables {
-    domain = {
-      certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0"
-      names           = ["vote.example.org"]
-    }
-  }
-
-  expect_failures = [var.domain]
-}
-
-run "rejects_a_domain_without_names" {
-  command = plan
-
-  variables {
-    domain = {
-      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
-      names           = []
-    }
-  }
-
-  expect_failures = [var.domain]
-}
-
-run "rejects_a_zone_with_its_path" {
-  command = plan
-
-  variables {
-    domain = {
-      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
-      names           = ["vote.example.org"]
-      zone_id         = "/hostedzone/Z0123456789ABC"
-    }
-  }
-
-  expect_failures = [var.domain]
 }

@@ -72,6 +72,31 @@ run "http_door_sends_votes_to_the_function_and_nothing_else" {
   }
 }
 
+run "http_door_has_signed_batches_origins_and_ready_containers" {
+  command = plan
+
+  variables {
+    batch_enabled           = true
+    provisioned_concurrency = 5
+    allowed_origins         = ["http://localhost:*", "https://vote.example.com"]
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes/batch"].authorization_type == "AWS_IAM" && aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "NONE"
+    error_message = "Batches ask for a signature whatever voter_auth says."
+  }
+
+  assert {
+    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 5 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
+    error_message = "Containers are kept ready for the alias that the door calls."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.this[0].cors_configuration[0].allow_origins == toset(["https://vote.example.com"]) && aws_apigatewayv2_api.this[0].cors_configuration[0].expose_headers == toset(["retry-after"])
+    error_message = "Pages of the named origins may vote and may read Retry-After."
+  }
+}
+
 run "http_door_takes_signed_votes_and_batches" {
   command = plan
 
@@ -88,19 +113,6 @@ run "http_door_takes_signed_votes_and_batches" {
   assert {
     condition     = jsondecode(aws_iam_policy.back_end[0].policy).Statement[0].Resource == ["arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes", "arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes/batch"]
     error_message = "A back end may call the two routes and nothing else."
-  }
-}
-
-run "batches_are_signed_where_single_votes_are_not" {
-  command = plan
-
-  variables {
-    batch_enabled = true
-  }
-
-  assert {
-    condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes/batch"].authorization_type == "AWS_IAM" && aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "NONE"
-    error_message = "Batches ask for a signature whatever voter_auth says."
   }
 }
 
@@ -123,16 +135,6 @@ run "http_door_checks_tokens" {
   }
 }
 
-run "rejects_tokens_without_an_audience" {
-  command = plan
-
-  variables {
-    voter_auth = "cognito"
-  }
-
-  expect_failures = [var.sign_in]
-}
-
 run "http_door_checks_tokens_of_another_issuer" {
   command = plan
 
@@ -152,60 +154,22 @@ run "http_door_checks_tokens_of_another_issuer" {
   }
 }
 
-run "rejects_an_issuer_without_https" {
-  command = plan
-
-  variables {
-    voter_auth = "oidc"
-    sign_in    = { audiences = ["pages"], issuer = "http://login.example.org", token_scopes = [] }
-  }
-
-  expect_failures = [var.sign_in]
-}
-
-run "rejects_an_issuer_with_a_query" {
-  command = plan
-
-  variables {
-    voter_auth = "oidc"
-    sign_in    = { audiences = ["pages"], issuer = "https://login.example.org/?tenant=1", token_scopes = [] }
-  }
-
-  expect_failures = [var.sign_in]
-}
-
-run "rejects_an_issuer_without_an_audience" {
-  command = plan
-
-  variables {
-    voter_auth = "oidc"
-    sign_in    = { audiences = [], issuer = "https://login.example.org", token_scopes = [] }
-  }
-
-  expect_failures = [var.sign_in]
-}
-
-run "rejects_an_audience_that_looks_like_a_list" {
-  command = plan
-
-  variables {
-    voter_auth = "oidc"
-    sign_in    = { audiences = ["[pages app]"], issuer = "https://login.example.org", token_scopes = [] }
-  }
-
-  expect_failures = [var.sign_in]
-}
-
 run "codes_are_checked_by_the_function" {
   command = plan
 
   variables {
-    voter_auth = "codes"
+    voter_auth      = "codes"
+    allowed_origins = ["http://localhost:*"]
   }
 
   assert {
     condition     = aws_apigatewayv2_route.votes["POST /polls/{poll_id}/votes"].authorization_type == "NONE" && length(aws_apigatewayv2_authorizer.voters) == 0
     error_message = "An HTTP API cannot know which codes are void, so the function checks them."
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_api.this[0].cors_configuration) == 0
+    error_message = "Without an origin that this door can match, no page may vote through it."
   }
 }
 
@@ -271,42 +235,6 @@ run "url_door_is_closed_to_unsigned_requests" {
   }
 }
 
-run "pages_may_vote_from_their_origins" {
-  command = plan
-
-  variables {
-    allowed_origins = ["https://vote.example.com"]
-  }
-
-  assert {
-    condition     = aws_apigatewayv2_api.this[0].cors_configuration[0].allow_origins == toset(["https://vote.example.com"]) && aws_apigatewayv2_api.this[0].cors_configuration[0].expose_headers == toset(["retry-after"])
-    error_message = "Pages of the named origins may vote and may read Retry-After."
-  }
-}
-
-run "containers_are_kept_ready" {
-  command = plan
-
-  variables {
-    provisioned_concurrency = 5
-  }
-
-  assert {
-    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 5 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
-    error_message = "Containers are kept ready for the alias that the door calls."
-  }
-}
-
-run "no_container_to_keep_ready_is_refused" {
-  command = plan
-
-  variables {
-    provisioned_concurrency = 0
-  }
-
-  expect_failures = [var.provisioned_concurrency]
-}
-
 run "batches_are_refused_at_an_open_url" {
   command = plan
 
@@ -320,66 +248,79 @@ run "batches_are_refused_at_an_open_url" {
 
 run "client_keys_are_refused" {
   command = plan
-
-  variables {
-    clients = ["app"]
-  }
-
+  variables { clients = ["app"] }
   expect_failures = [aws_lambda_alias.live]
 }
 
 run "a_firewall_is_refused" {
   command = plan
-
-  variables {
-    firewall_enabled = true
-  }
-
+  variables { firewall_enabled = true }
   expect_failures = [aws_lambda_alias.live]
 }
 
-run "origins_with_any_port_are_left_out" {
+run "another_door_and_no_container_to_keep_ready_are_refused" {
   command = plan
 
   variables {
-    allowed_origins = ["http://localhost:*", "http://localhost:8000"]
+    kind                    = "rest"
+    provisioned_concurrency = 0
   }
 
-  assert {
-    condition     = aws_apigatewayv2_api.this[0].cors_configuration[0].allow_origins == toset(["http://localhost:8000"])
-    error_message = "These doors match whole origins: a * would match no page."
-  }
-}
-
-run "origins_with_any_port_alone_allow_no_page" {
-  command = plan
-
-  variables {
-    allowed_origins = ["http://localhost:*"]
-  }
-
-  assert {
-    condition     = length(aws_apigatewayv2_api.this[0].cors_configuration) == 0
-    error_message = "Without an origin that this door can match, no page may vote through it."
-  }
-}
-
-run "another_door_is_refused" {
-  command = plan
-
-  variables {
-    kind = "rest"
-  }
-
-  expect_failures = [var.kind]
+  expect_failures = [var.kind, var.provisioned_concurrency]
 }
 
 run "another_identity_is_refused" {
   command = plan
+  variables { voter_auth = "saml" }
+  expect_failures = [var.voter_auth]
+}
+
+run "rejects_tokens_without_an_audience" {
+  command = plan
+  variables { voter_auth = "cognito" }
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_issuer_without_https" {
+  command = plan
 
   variables {
-    voter_auth = "saml"
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["pages"], issuer = "http://login.example.org", token_scopes = [] }
   }
 
-  expect_failures = [var.voter_auth]
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_issuer_with_a_query" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["pages"], issuer = "https://login.example.org/?tenant=1", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_issuer_without_an_audience" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = [], issuer = "https://login.example.org", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
+}
+
+run "rejects_an_audience_that_looks_like_a_list" {
+  command = plan
+
+  variables {
+    voter_auth = "oidc"
+    sign_in    = { audiences = ["[pages app]"], issuer = "https://login.example.org", token_scopes = [] }
+  }
+
+  expect_failures = [var.sign_in]
 }

@@ -29,11 +29,12 @@ run "a_key_encrypts_and_is_rotated" {
   }
 }
 
-run "a_signing_key_signs_and_is_not_rotated" {
+run "a_signing_key_signs_is_not_rotated_and_is_protected" {
   command = plan
 
   variables {
-    signing_spec = "RSA_3072"
+    signing_spec                = "RSA_3072"
+    deletion_protection_enabled = true
   }
 
   assert {
@@ -45,16 +46,13 @@ run "a_signing_key_signs_and_is_not_rotated" {
     condition     = !aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
     error_message = "KMS cannot rotate a key pair, and a destroy can be cancelled for 30 days."
   }
-}
 
-run "refuses_a_key_pair_that_verifiers_do_not_know" {
-  command = plan
-
-  variables {
-    signing_spec = "ECC_NIST_P256"
+  assert {
+    condition = contains([
+      for statement in jsondecode(aws_kms_key.this.policy).Statement : "${statement.Effect} ${join(" ", flatten([statement.Action]))}"
+    ], "Deny kms:DeleteAlias kms:DisableKey kms:ScheduleKeyDeletion")
+    error_message = "A lost key cannot be replaced, so a deletion is refused."
   }
-
-  expect_failures = [var.signing_spec]
 }
 
 run "logs_may_use_the_key_for_these_groups_only" {
@@ -98,27 +96,13 @@ run "logs_may_use_the_key_for_these_groups_only" {
   }
 }
 
-run "refuses_a_log_group_without_its_full_name" {
+run "refuses_an_unknown_key_pair_and_a_log_group_without_its_full_name" {
   command = plan
 
   variables {
+    signing_spec    = "ECC_NIST_P256"
     log_group_names = ["*"]
   }
 
-  expect_failures = [var.log_group_names]
-}
-
-run "a_protected_key_is_not_deleted" {
-  command = plan
-
-  variables {
-    deletion_protection_enabled = true
-  }
-
-  assert {
-    condition = contains([
-      for statement in jsondecode(aws_kms_key.this.policy).Statement : "${statement.Effect} ${join(" ", flatten([statement.Action]))}"
-    ], "Deny kms:DeleteAlias kms:DisableKey kms:ScheduleKeyDeletion")
-    error_message = "A lost key cannot be replaced, so a deletion is refused."
-  }
+  expect_failures = [var.signing_spec, var.log_group_names]
 }

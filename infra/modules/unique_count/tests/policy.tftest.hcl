@@ -16,7 +16,7 @@ override_resource {
   values          = { arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/votestream-test-unique-counts" }
 }
 
-run "a_schedule_may_start_the_count_and_nothing_else" {
+run "a_schedule_may_start_the_count_only_and_a_late_invocation_is_dropped" {
   command = plan
 
   assert {
@@ -33,10 +33,6 @@ run "a_schedule_may_start_the_count_and_nothing_else" {
     condition     = [for statement in jsondecode(aws_iam_role.schedule.assume_role_policy).Statement : [statement.Principal.Service, statement.Condition.StringEquals["aws:SourceAccount"], statement.Condition.ArnEquals["aws:SourceArn"]]] == [["scheduler.amazonaws.com", "111122223333", "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/votestream-test-unique-counts"]]
     error_message = "The scheduler may take the role for schedules of this group only."
   }
-}
-
-run "an_invocation_that_comes_too_late_is_dropped" {
-  command = plan
 
   assert {
     condition     = [aws_lambda_function_event_invoke_config.this.function_name, aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds, aws_lambda_function_event_invoke_config.this.maximum_retry_attempts] == ["votestream-test-unique-counter", 60, 0]
@@ -46,18 +42,11 @@ run "an_invocation_that_comes_too_late_is_dropped" {
 
 run "accepts_a_name_that_just_fits" {
   command = plan
-
-  variables {
-    name = "v123456789012345678901234567890123456789012345678-unique-counts0"
-  }
+  variables { name = "v123456789012345678901234567890123456789012345678-unique-counts0" }
 }
 
 run "rejects_a_name_that_is_too_long" {
   command = plan
-
-  variables {
-    name = "v123456789012345678901234567890123456789012345678-unique-counts00"
-  }
-
+  variables { name = "v123456789012345678901234567890123456789012345678-unique-counts00" }
   expect_failures = [var.name]
 }
