@@ -1,10 +1,28 @@
-# The way of a vote through the front door. Nothing is created: the provider is mocked.
+# The way of a vote through the front door, and of the reads beside it. Nothing is created: the provider is mocked.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
 }
 
-run "a_vote_goes_straight_into_the_stream" {
+override_resource {
+  target          = aws_api_gateway_resource.poll
+  override_during = plan
+  values          = { id = "poll", path = "/polls/{poll_id}" }
+}
+
+override_resource {
+  target          = aws_api_gateway_resource.results
+  override_during = plan
+  values          = { id = "results", path = "/polls/{poll_id}/results" }
+}
+
+override_resource {
+  target          = aws_api_gateway_resource.receipt
+  override_during = plan
+  values          = { id = "receipt", path = "/polls/{poll_id}/votes/me" }
+}
+
+run "a_vote_goes_straight_into_the_stream_and_nothing_else_does" {
   command = plan
 
   assert {
@@ -16,10 +34,6 @@ run "a_vote_goes_straight_into_the_stream" {
     condition     = [aws_api_gateway_resource.polls.path_part, aws_api_gateway_resource.poll.path_part, aws_api_gateway_resource.votes.path_part, aws_api_gateway_method.cast_vote[0].http_method] == ["polls", "{poll_id}", "votes", "POST"]
     error_message = "Votes are posted to /polls/{poll_id}/votes."
   }
-}
-
-run "only_json_reaches_the_template" {
-  command = plan
 
   assert {
     condition     = aws_api_gateway_integration.put_record[0].passthrough_behavior == "NEVER" && alltrue([for type in keys(aws_api_gateway_integration.put_record[0].request_templates) : can(regex("^application/json(; ?charset=(utf-8|UTF-8))?$", type))])
@@ -35,10 +49,6 @@ run "only_json_reaches_the_template" {
     condition     = keys(aws_api_gateway_integration.put_record[0].request_templates) == keys(aws_api_gateway_method.cast_vote[0].request_models)
     error_message = "No type may reach the template without the model's check: API Gateway validates nothing of a type that has no model."
   }
-}
-
-run "the_body_is_checked_before_the_template_parses_it" {
-  command = plan
 
   assert {
     condition     = aws_api_gateway_request_validator.this.validate_request_body && aws_api_gateway_request_validator.this.validate_request_parameters
@@ -57,10 +67,6 @@ run "the_body_is_checked_before_the_template_parses_it" {
     }
     error_message = "Option and voter are bounded strings of the design's characters, up to their very end."
   }
-}
-
-run "the_record_is_built_from_checked_and_escaped_values" {
-  command = plan
 
   assert {
     condition     = strcontains(local.put_record_template, "#if($content_type != '' && $other_voter == '' && $poll_id.matches('[a-z0-9-]{1,64}') && $option.matches('[A-Za-z0-9_.-]{1,64}') && $voter.matches('[A-Za-z0-9_.:@|+=/-]{1,128}'))")
@@ -81,10 +87,16 @@ run "the_record_is_built_from_checked_and_escaped_values" {
     condition     = strcontains(local.put_record_template, "#else\n{\"StreamName\": \"votestream-test-votes\"}\n#end")
     error_message = "An invalid vote becomes a request without a record, which Kinesis refuses."
   }
-}
 
-run "only_the_streams_200_is_202_and_everything_unknown_is_503" {
-  command = plan
+  assert {
+    condition     = aws_api_gateway_method.cast_vote[0].authorization == "NONE" && length(aws_api_gateway_authorizer.voters) == 0 && length(aws_iam_policy.back_end) == 0
+    error_message = "Mode none needs no credentials."
+  }
+
+  assert {
+    condition     = strcontains(local.put_record_template, "#set($voter = $vote.voter)\n") && strcontains(local.put_record_template, "#set($other_voter = '')\n")
+    error_message = "The voter is the body's, unquoted, so that nothing but a string passes the check."
+  }
 
   assert {
     condition     = [aws_api_gateway_integration_response.stored[0].status_code, aws_api_gateway_integration_response.stored[0].selection_pattern] == ["202", "200"]
@@ -105,10 +117,6 @@ run "only_the_streams_200_is_202_and_everything_unknown_is_503" {
     condition     = strcontains(aws_api_gateway_integration_response.stored[0].response_templates["application/json"], "{\"receipt\": {\"shard\": \"$stored.ShardId\", \"sequence\": \"$stored.SequenceNumber\"}}")
     error_message = "The receipt names shard and sequence number."
   }
-}
-
-run "a_throttled_put_is_429_and_our_own_failure_is_503" {
-  command = plan
 
   assert {
     condition     = alltrue([for type in ["ThroughputExceeded", "LimitExceeded", "Throttling"] : strcontains(split("#elseif", local.refused_template)[0], "$type.contains('${type}')")])
@@ -124,10 +132,6 @@ run "a_throttled_put_is_429_and_our_own_failure_is_503" {
     condition     = strcontains(split("#else\n", local.refused_template)[1], "responseOverride.status = 503")
     error_message = "A missing permission, stream or key is not the voter's fault."
   }
-}
-
-run "every_refusal_has_a_code_and_says_what_to_do" {
-  command = plan
 
   assert {
     condition = { for type, response in aws_api_gateway_gateway_response.this : type => response.status_code } == {
@@ -167,9 +171,39 @@ run "every_refusal_has_a_code_and_says_what_to_do" {
     condition     = alltrue([for response in aws_api_gateway_gateway_response.this : try(response.response_parameters["gatewayresponse.header.Retry-After"], null) == (response.status_code == "429" ? "'4'" : null)])
     error_message = "429 has Retry-After, and no other status has."
   }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [{
+      Sid      = "PutVotes"
+      Effect   = "Allow"
+      Action   = ["kinesis:PutRecord"]
+      Resource = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
+    }]
+    error_message = "The front door writes one stream, one record at a time, and reads nothing."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "apigateway.amazonaws.com" }
+    error_message = "API Gateway alone may assume the role."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition == { StringEqualsIfExists = { "aws:SourceAccount" = "111122223333" } }
+    error_message = "If API Gateway sends the source account, it must be this account."
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_resource.batch) + length(aws_api_gateway_method.cast_votes) + length(aws_api_gateway_integration.put_records) == 0 && length(aws_iam_policy.back_end) == 0
+    error_message = "Batches must be off by default."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Action == ["kinesis:PutRecord"]
+    error_message = "Without batches the role must not have the permission for them."
+  }
 }
 
-run "ballots_are_not_logged" {
+run "nothing_is_logged_opened_or_handed_out_unless_asked_for" {
   command = plan
 
   assert {
@@ -181,13 +215,74 @@ run "ballots_are_not_logged" {
     condition     = length(aws_api_gateway_stage.this.access_log_settings) == 0 && length(aws_cloudwatch_log_group.access) == 0
     error_message = "No access log unless asked for: it needs a role that belongs to the account, not to this environment."
   }
+
+  assert {
+    condition     = aws_api_gateway_method_settings.this.method_path == "*/*" && one(aws_api_gateway_method_settings.this.settings).metrics_enabled
+    error_message = "Throttling and metrics must cover every method, future ones included."
+  }
+
+  assert {
+    condition     = one(aws_api_gateway_method_settings.this.settings).throttling_rate_limit == 10000 && one(aws_api_gateway_method_settings.this.settings).throttling_burst_limit == 5000
+    error_message = "Rate and burst must not be swapped."
+  }
+
+  assert {
+    condition     = !aws_api_gateway_method.cast_vote[0].api_key_required && length(aws_api_gateway_usage_plan.client) == 0
+    error_message = "There must be no keys unless the tfvars name clients."
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.preflight) == 0 && local.cors_template == "" && length(local.refusal_cors) == 0
+    error_message = "Without origins there must be no CORS."
+  }
+
+  assert {
+    condition     = output.invoke_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(aws_api_gateway_domain_name.this) == 0 && output.domain_target == null
+    error_message = "A domain is optional."
+  }
+
+  assert {
+    condition     = { for name, method in aws_api_gateway_method.read : name => [method.http_method, method.resource_id, method.operation_name] } == { poll = ["GET", "poll", "GetPoll"], results = ["GET", "results", "GetResults"], receipt = ["GET", "receipt", "CheckReceipt"] }
+    error_message = "Polls, results and receipts are read by GET, each under its own path."
+  }
+
+  assert {
+    condition     = [aws_api_gateway_resource.results.path_part, aws_api_gateway_resource.receipt.path_part] == ["results", "me"]
+    error_message = "Results are at /polls/{poll_id}/results, receipts at /polls/{poll_id}/votes/me."
+  }
+
+  assert {
+    condition     = alltrue([for name, integration in aws_api_gateway_integration.read : [integration.type, integration.uri, integration.integration_http_method, integration.resource_id] == ["AWS_PROXY", var.results_invoke_arn, "POST", name]])
+    error_message = "Lambda accepts only POST, even for a viewer's GET."
+  }
+
+  assert {
+    condition     = [aws_lambda_permission.read.principal, aws_lambda_permission.read.source_arn, aws_lambda_permission.read.function_name] == ["apigateway.amazonaws.com", "arn:aws:execute-api:eu-west-1:111122223333:abcdef1234/*/GET/polls/*", "votestream-test-results-api"]
+    error_message = "Only this API, only by GET, only below /polls."
+  }
+
+  assert {
+    condition = { for name, settings in aws_api_gateway_method_settings.read : name => [settings.method_path, tostring(one(settings.settings).throttling_rate_limit), tostring(one(settings.settings).throttling_burst_limit)] } == {
+      poll    = ["~1polls~1{poll_id}/GET", "1000", "500"]
+      results = ["~1polls~1{poll_id}~1results/GET", "1000", "500"]
+      receipt = ["~1polls~1{poll_id}~1votes~1me/GET", "1000", "500"]
+    }
+    error_message = "Viewers must not use up the account's requests, which votes need."
+  }
+
+  assert {
+    condition     = alltrue([for settings in aws_api_gateway_method_settings.read : one(settings.settings).logging_level == "OFF" && !one(settings.settings).data_trace_enabled])
+    error_message = "The query of a receipt names a voter: it must not be logged."
+  }
 }
 
-run "the_access_log_tells_nothing_about_a_voter" {
+run "the_access_log_tells_nothing_about_a_voter_and_is_encrypted_with_the_key" {
   command = plan
 
   variables {
     access_log_enabled = true
+    clients            = { app = { throttling_rate_limit = 5000, throttling_burst_limit = 2500 } }
+    kms_key            = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
   }
 
   assert {
@@ -199,38 +294,21 @@ run "the_access_log_tells_nothing_about_a_voter" {
     condition     = one(aws_cloudwatch_log_group.access[*].retention_in_days) == 30
     error_message = "The access log has a retention."
   }
-}
-
-run "limits_cover_every_path" {
-  command = plan
 
   assert {
-    condition     = aws_api_gateway_method_settings.this.method_path == "*/*" && one(aws_api_gateway_method_settings.this.settings).metrics_enabled
-    error_message = "Throttling and metrics must cover every method, future ones included."
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if statement.Sid == "UseKeyThroughKinesis"] == [{
+      Sid       = "UseKeyThroughKinesis"
+      Effect    = "Allow"
+      Action    = "kms:GenerateDataKey"
+      Resource  = "arn:aws:kms:eu-west-1:111122223333:key/own"
+      Condition = { StringEquals = { "kms:ViaService" = "kinesis.eu-west-1.amazonaws.com" } }
+    }]
+    error_message = "The role may encrypt its records only, and only through Kinesis."
   }
 
   assert {
-    condition     = one(aws_api_gateway_method_settings.this.settings).throttling_rate_limit == 10000 && one(aws_api_gateway_method_settings.this.settings).throttling_burst_limit == 5000
-    error_message = "Rate and burst must not be swapped."
-  }
-}
-
-# Known clients: keys, and limits of their own.
-
-run "without_clients_no_vote_needs_a_key" {
-  command = plan
-
-  assert {
-    condition     = !aws_api_gateway_method.cast_vote[0].api_key_required && length(aws_api_gateway_usage_plan.client) == 0
-    error_message = "There must be no keys unless the tfvars name clients."
-  }
-}
-
-run "new_clients_get_keys_before_votes_need_them" {
-  command = plan
-
-  variables {
-    clients = { app = { throttling_rate_limit = 5000, throttling_burst_limit = 2500 } }
+    condition     = one(aws_cloudwatch_log_group.access).kms_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
+    error_message = "The access log is encrypted with it, too."
   }
 
   assert {
@@ -275,42 +353,69 @@ run "each_client_has_a_key_and_its_own_limits" {
   }
 }
 
-run "rejects_a_client_that_may_do_nothing" {
+# For every rule: a value that just passes, and one that just fails.
+
+run "accepts_the_least_of_everything" {
   command = plan
 
   variables {
-    clients = { app = { throttling_rate_limit = 0, throttling_burst_limit = 1 } }
+    log_retention_days             = 1
+    throttling_burst_limit         = 1
+    throttling_rate_limit          = 1
+    results_throttling_burst_limit = 1
+    results_throttling_rate_limit  = 1
+  }
+}
+
+run "accepts_the_longest_names_the_longest_retention_and_the_most_clients" {
+  command = plan
+
+  variables {
+    name               = format("%060d", 0)
+    log_retention_days = 3653
+    clients            = { for number in range(40) : format("client-with-a-very-long-name-%03d", number) => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
+  }
+}
+
+run "rejects_limits_of_0_an_unknown_retention_and_required_keys_without_clients" {
+  command = plan
+
+  variables {
+    client_keys_required           = true
+    log_retention_days             = 2
+    name                           = format("%061d", 0)
+    results_throttling_burst_limit = 1.5
+    results_throttling_rate_limit  = 0
+    throttling_burst_limit         = 0
+    throttling_rate_limit          = 0
   }
 
-  expect_failures = [var.clients]
+  expect_failures = [
+    var.client_keys_required,
+    var.log_retention_days,
+    var.name,
+    var.results_throttling_burst_limit,
+    var.results_throttling_rate_limit,
+    var.throttling_burst_limit,
+    var.throttling_rate_limit,
+  ]
+}
+
+run "rejects_half_a_request_of_burst_and_a_client_that_may_do_nothing" {
+  command = plan
+
+  variables {
+    throttling_burst_limit = 1.5
+    clients                = { app = { throttling_rate_limit = 0, throttling_burst_limit = 1 } }
+  }
+
+  expect_failures = [var.throttling_burst_limit, var.clients]
 }
 
 run "rejects_half_a_request_a_day" {
   command = plan
-
-  variables {
-    clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 0.5 } }
-  }
-
+  variables { clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 0.5 } } }
   expect_failures = [var.clients]
-}
-
-run "rejects_required_keys_without_clients" {
-  command = plan
-
-  variables {
-    client_keys_required = true
-  }
-
-  expect_failures = [var.client_keys_required]
-}
-
-run "accepts_the_most_clients_with_the_longest_names" {
-  command = plan
-
-  variables {
-    clients = { for number in range(40) : format("client-with-a-very-long-name-%03d", number) => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
-  }
 }
 
 run "rejects_more_clients_than_the_parameter_holds" {
@@ -325,121 +430,12 @@ run "rejects_more_clients_than_the_parameter_holds" {
 
 run "rejects_a_client_name_of_33_characters" {
   command = plan
-
-  variables {
-    clients = { client-with-a-name-that-is-too-long = { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
-  }
-
+  variables { clients = { client-with-a-name-that-is-too-long = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
   expect_failures = [var.clients]
 }
 
 run "rejects_a_name_that_no_key_should_have" {
   command = plan
-
-  variables {
-    clients = { "The App" = { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
-  }
-
+  variables { clients = { "The App" = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
   expect_failures = [var.clients]
-}
-
-# The API's role: who may assume it, and its permissions.
-
-run "role_may_put_single_records_into_this_stream_and_nothing_else" {
-  command = plan
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [{
-      Sid      = "PutVotes"
-      Effect   = "Allow"
-      Action   = ["kinesis:PutRecord"]
-      Resource = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"
-    }]
-    error_message = "The front door writes one stream, one record at a time, and reads nothing."
-  }
-}
-
-run "only_api_gateway_for_this_account_may_assume_the_role" {
-  command = plan
-
-  assert {
-    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "apigateway.amazonaws.com" }
-    error_message = "API Gateway alone may assume the role."
-  }
-
-  assert {
-    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition == { StringEqualsIfExists = { "aws:SourceAccount" = "111122223333" } }
-    error_message = "If API Gateway sends the source account, it must be this account."
-  }
-}
-
-# For every rule: a value that just passes, and one that just fails.
-
-run "accepts_the_least_of_everything" {
-  command = plan
-
-  variables {
-    log_retention_days     = 1
-    throttling_burst_limit = 1
-    throttling_rate_limit  = 1
-  }
-}
-
-run "accepts_the_longest_name_and_retention" {
-  command = plan
-
-  variables {
-    name               = format("%060d", 0)
-    log_retention_days = 3653
-  }
-}
-
-run "rejects_a_name_that_makes_the_role_too_long" {
-  command = plan
-
-  variables {
-    name = format("%061d", 0)
-  }
-
-  expect_failures = [var.name]
-}
-
-run "rejects_a_rate_of_0" {
-  command = plan
-
-  variables {
-    throttling_rate_limit = 0
-  }
-
-  expect_failures = [var.throttling_rate_limit]
-}
-
-run "rejects_a_burst_of_0" {
-  command = plan
-
-  variables {
-    throttling_burst_limit = 0
-  }
-
-  expect_failures = [var.throttling_burst_limit]
-}
-
-run "rejects_half_a_request_of_burst" {
-  command = plan
-
-  variables {
-    throttling_burst_limit = 1.5
-  }
-
-  expect_failures = [var.throttling_burst_limit]
-}
-
-run "rejects_a_log_retention_that_cloudwatch_does_not_offer" {
-  command = plan
-
-  variables {
-    log_retention_days = 2
-  }
-
-  expect_failures = [var.log_retention_days]
 }

@@ -1,32 +1,7 @@
-# Plans only. Mocked ARNs have their real form, because the provider checks it. They are known at plan, so that tests can assert wiring.
+# Each door with its routes, permissions and limits. Nothing is created: the provider is mocked.
 mock_provider "aws" {
+  source          = "../../tests/mocks"
   override_during = plan
-
-  mock_data "aws_region" {
-    defaults = { id = "us-east-1" }
-  }
-
-  mock_resource "aws_apigatewayv2_api" {
-    defaults = {
-      id            = "abcdefghij"
-      execution_arn = "arn:aws:execute-api:us-east-1:111122223333:abcdefghij"
-    }
-  }
-
-  mock_resource "aws_apigatewayv2_stage" {
-    defaults = { invoke_url = "https://abcdefghij.execute-api.us-east-1.amazonaws.com/" }
-  }
-
-  mock_resource "aws_lambda_alias" {
-    defaults = {
-      arn        = "arn:aws:lambda:us-east-1:111122223333:function:votestream-test-ingress:live"
-      invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:votestream-test-ingress:live/invocations"
-    }
-  }
-
-  mock_resource "aws_lambda_function_url" {
-    defaults = { function_url = "https://abcdefghij.lambda-url.us-east-1.on.aws/" }
-  }
 }
 
 variables {
@@ -52,7 +27,7 @@ run "http_door_sends_votes_to_the_function_and_nothing_else" {
   }
 
   assert {
-    condition     = aws_lambda_permission.http_api[0].source_arn == "arn:aws:execute-api:us-east-1:111122223333:abcdefghij/*/POST/polls/*"
+    condition     = aws_lambda_permission.http_api[0].source_arn == "arn:aws:execute-api:eu-west-1:111122223333:httpapi000/*/POST/polls/*"
     error_message = "Only this API may call the function: another caller could invent the claims."
   }
 
@@ -62,7 +37,7 @@ run "http_door_sends_votes_to_the_function_and_nothing_else" {
   }
 
   assert {
-    condition     = output.votes_url == "https://abcdefghij.execute-api.us-east-1.amazonaws.com"
+    condition     = output.votes_url == "https://httpapi000.execute-api.eu-west-1.amazonaws.com"
     error_message = "votes_url has no slash at its end, because tools add the path."
   }
 
@@ -111,7 +86,7 @@ run "http_door_takes_signed_votes_and_batches" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.back_end[0].policy).Statement[0].Resource == ["arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes", "arn:aws:execute-api:us-east-1:111122223333:abcdefghij/$default/POST/polls/*/votes/batch"]
+    condition     = jsondecode(aws_iam_policy.back_end[0].policy).Statement[0].Resource == ["arn:aws:execute-api:eu-west-1:111122223333:httpapi000/$default/POST/polls/*/votes", "arn:aws:execute-api:eu-west-1:111122223333:httpapi000/$default/POST/polls/*/votes/batch"]
     error_message = "A back end may call the two routes and nothing else."
   }
 }
@@ -121,11 +96,11 @@ run "http_door_checks_tokens" {
 
   variables {
     voter_auth = "cognito"
-    sign_in    = { audiences = ["app"], issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc", token_scopes = ["votes/vote"] }
+    sign_in    = { audiences = ["app"], issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", token_scopes = ["votes/vote"] }
   }
 
   assert {
-    condition     = aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].issuer == "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_abc" && aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].audience == toset(["app"])
+    condition     = aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].issuer == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc" && aws_apigatewayv2_authorizer.voters[0].jwt_configuration[0].audience == toset(["app"])
     error_message = "Tokens must be the pool's and of one of its named clients."
   }
 
@@ -205,7 +180,7 @@ run "url_door_is_public_unless_requests_are_signed" {
   }
 
   assert {
-    condition     = output.votes_url == "https://abcdefghij.lambda-url.us-east-1.on.aws"
+    condition     = output.votes_url == "https://functionurl.lambda-url.eu-west-1.on.aws"
     error_message = "votes_url has no slash at its end, because tools add the path."
   }
 

@@ -1,16 +1,7 @@
-# CORS: the pages that may vote from a browser.
+# The pages that may vote from a browser (CORS), and your own domain in front of the API.
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
-
-run "no_page_may_unless_its_origin_is_named" {
-  command = plan
-
-  assert {
-    condition     = length(aws_api_gateway_method.preflight) == 0 && local.cors_template == "" && length(local.refusal_cors) == 0
-    error_message = "Without origins there must be no CORS."
-  }
 }
 
 run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
@@ -46,11 +37,16 @@ run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
   }
 }
 
-run "a_single_origin_is_named_everywhere" {
+run "a_single_origin_is_named_everywhere_and_a_domain_leads_to_the_stage" {
   command = plan
 
   variables {
     allowed_origins = ["https://vote.example.org"]
+    domain = {
+      certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234"
+      name            = "votes.example.org"
+      zone_id         = "Z0123456789ABC"
+    }
   }
 
   assert {
@@ -62,57 +58,72 @@ run "a_single_origin_is_named_everywhere" {
     condition     = aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Retry-After"] == "'4'" && aws_api_gateway_gateway_response.this["THROTTLED"].response_parameters["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
     error_message = "A page may read Retry-After."
   }
-}
 
-run "rejects_every_origin_at_once" {
-  command = plan
-
-  variables {
-    allowed_origins = ["*"]
+  assert {
+    condition     = output.invoke_url == "https://votes.example.org" && aws_api_gateway_base_path_mapping.this[0].stage_name == "v1"
+    error_message = "Tools and pages must use the name that the tfvars set."
   }
 
-  expect_failures = [var.allowed_origins]
-}
-
-run "rejects_every_port_of_a_host_on_the_internet" {
-  command = plan
-
-  variables {
-    allowed_origins = ["http://vote.example.org:*"]
+  assert {
+    condition     = aws_route53_record.this[0].zone_id == "Z0123456789ABC" && one(aws_route53_record.this[0].alias).name == output.domain_target
+    error_message = "The record must point to the API's regional host."
   }
-
-  expect_failures = [var.allowed_origins]
 }
 
-run "a_pattern_is_not_named_as_an_origin" {
+run "a_pattern_is_not_named_as_an_origin_and_without_a_zone_you_add_the_record" {
   command = plan
 
   variables {
     allowed_origins = ["http://localhost:*"]
+    domain          = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org" }
   }
 
   assert {
     condition     = alltrue([for response in aws_api_gateway_gateway_response.this : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"])
     error_message = "A browser compares the header with its page's origin letter by letter, so a pattern would allow no page."
   }
+
+  assert {
+    condition     = length(aws_route53_record.this) == 0 && output.domain_target != null
+    error_message = "The output names the target of the record."
+  }
 }
 
-run "rejects_an_origin_with_a_path" {
+run "rejects_every_origin_at_once_and_a_domain_with_a_path" {
+  command = plan
+
+  variables {
+    allowed_origins = ["*"]
+    domain          = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org/v1" }
+  }
+
+  expect_failures = [var.allowed_origins, var.domain]
+}
+
+run "rejects_every_port_of_a_host_on_the_internet_and_a_certificate_that_is_not_in_acm" {
+  command = plan
+
+  variables {
+    allowed_origins = ["http://vote.example.org:*"]
+    domain          = { certificate_arn = "arn:aws:iam::111122223333:server-certificate/votes", name = "votes.example.org" }
+  }
+
+  expect_failures = [var.allowed_origins, var.domain]
+}
+
+run "rejects_an_origin_with_a_path_and_a_zone_that_is_a_path" {
   command = plan
 
   variables {
     allowed_origins = ["https://vote.example.org/"]
+    domain          = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org", zone_id = "/hostedzone/Z1" }
   }
 
-  expect_failures = [var.allowed_origins]
+  expect_failures = [var.allowed_origins, var.domain]
 }
 
 run "rejects_an_origin_that_would_end_its_string_in_the_template" {
   command = plan
-
-  variables {
-    allowed_origins = ["https://vote.example.org', 'https://evil.example"]
-  }
-
+  variables { allowed_origins = ["https://vote.example.org', 'https://evil.example"] }
   expect_failures = [var.allowed_origins]
 }
