@@ -15,7 +15,7 @@ from scripts.bootstrap.layout import Layout
 
 # Runs whose plans are of use: of the platform, and of what `make bootstrap` makes.
 PLATFORM = ("infra", "observability", "alarms_and_dashboard_as_they_are_deployed")
-FOUNDATION = ("infra/bootstrap", "boundary", "makes_roles_within_the_boundary_only")
+FOUNDATION = ("infra/bootstrap", "roles", "roles_stay_within_the_boundary_and_their_own_names")
 ENVIRONMENT = "test"
 
 

@@ -1,7 +1,13 @@
-# The roles may manage the platform's resources, under its own names, and may not touch votes.
+# The roles may manage the platform's resources, under its own names and within the boundary, and may not touch votes. They
+# admit jobs of one repository. tests/contract takes what the first run plans, and holds every policy against AWS's
+# authorization reference.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
+}
+
+variables {
+  github_repository = "somebody/votes"
 }
 
 override_resource {
@@ -12,27 +18,33 @@ override_resource {
   }
 }
 
-variables {
-  github_repository = "somebody/votes"
-}
-
-run "policies_with_the_longest_names_fit_into_their_limit" {
+run "roles_stay_within_the_boundary_and_their_own_names" {
   command = plan
 
-  variables {
-    aws_region  = "ap-southeast-2"
-    environment = "production"
-    project     = "thirteen-long"
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.pipeline["identities"].policy).Statement :
+      try(statement.Condition.StringEquals["iam:PermissionsBoundary"], "") == "arn:aws:iam::111122223333:policy/pipeline/votestream-dev-boundary"
+      if length(setintersection(statement.Action, ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"])) > 0
+    ])
+    error_message = "A role without the boundary could be given anything, and be passed to a function."
   }
 
   assert {
-    condition     = alltrue([for policy in aws_iam_policy.pipeline : length(policy.policy) <= 6144]) && length(aws_iam_policy.boundary.policy) <= 6144
-    error_message = "A managed policy has at most 6,144 characters: split it."
+    condition = length(setintersection(
+      flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Action]]),
+      ["iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey", "iam:SetDefaultPolicyVersion"],
+    )) == 0
+    error_message = "The roles may not remove the boundary, or create an identity that outlives the job."
   }
-}
 
-run "stays_within_its_names_where_names_are_in_the_arns" {
-  command = plan
+  assert {
+    condition = alltrue([
+      for action in flatten([for statement in jsondecode(aws_iam_policy.boundary.policy).Statement : statement.Action]) :
+      !startswith(action, "iam:") && !startswith(action, "sts:") && action != "*"
+    ])
+    error_message = "The boundary must stop a function from extending its own rights."
+  }
 
   assert {
     condition = alltrue([
@@ -80,10 +92,6 @@ run "stays_within_its_names_where_names_are_in_the_arns" {
     ])
     error_message = "A * right behind the prefix takes in environments whose names begin alike."
   }
-}
-
-run "actions_without_a_name_need_a_condition_or_only_read" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -93,10 +101,6 @@ run "actions_without_a_name_need_a_condition_or_only_read" {
     ])
     error_message = "An action that changes resources of any name needs a condition."
   }
-}
-
-run "changes_no_other_environments_api_or_distribution" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -114,42 +118,11 @@ run "changes_no_other_environments_api_or_distribution" {
     } == { ApiTags = ["apigateway:POST", "apigateway:PUT"], ApiUntag = ["apigateway:DELETE"], CdnTags = ["cloudfront:TagResource"] }
     error_message = "Only a request that tags a new resource may come without the resource's tags."
   }
-}
-
-run "changes_records_of_the_named_zone_only" {
-  command = plan
-
-  variables {
-    zone_id = "Z0123456789ABC"
-  }
-
-  assert {
-    condition     = one([for statement in jsondecode(aws_iam_policy.pipeline["records"].policy).Statement : statement.Resource if statement.Sid == "Records"]) == ["arn:aws:route53:::hostedzone/Z0123456789ABC"]
-    error_message = "Other zones of the account must stay out of reach."
-  }
-}
-
-run "changes_no_record_without_a_zone" {
-  command = plan
 
   assert {
     condition     = !contains(keys(aws_iam_policy.pipeline), "records")
     error_message = "Without a zone, a pipeline needs no permission for records."
   }
-}
-
-run "refuses_a_zone_that_is_a_path" {
-  command = plan
-
-  variables {
-    zone_id = "/hostedzone/Z0123456789ABC"
-  }
-
-  expect_failures = [var.zone_id]
-}
-
-run "names_the_keys_of_packs_and_of_codes" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -161,10 +134,6 @@ run "names_the_keys_of_packs_and_of_codes" {
     ])
     error_message = "The deploying role gives each key its alias."
   }
-}
-
-run "the_smoke_test_writes_its_own_polls_only" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -224,5 +193,105 @@ run "cannot_read_votes" {
       ]
     }
     error_message = "Of the tallies a pipeline reads and makes the row of held lanes only: it must not see how a poll stands."
+  }
+}
+
+run "roles_admit_jobs_of_this_repository_only" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role.pipeline["deploy"].assume_role_policy).Statement == [{
+      Sid       = "AssumedByWorkflow"
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud"         = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:environment" = "dev"
+          "token.actions.githubusercontent.com:ref"         = "refs/heads/main"
+          "token.actions.githubusercontent.com:repository"  = "somebody/votes"
+        }
+        StringLike = { "token.actions.githubusercontent.com:sub" = "repo:somebody*/votes*:environment:dev" }
+      }
+    }]
+    error_message = "Only a job of this repository, in this environment and on main, may deploy."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.pipeline["plan"].assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud"        = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:repository" = "somebody/votes"
+      }
+      StringLike = {
+        "token.actions.githubusercontent.com:sub" = ["repo:somebody*/votes*:pull_request", "repo:somebody*/votes*:ref:refs/heads/main"]
+      }
+    }
+    error_message = "Only pull requests and main of this repository may plan."
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.pipeline : role.path == "/pipeline/" && role.max_session_duration == 3600])
+    error_message = "The deploying role may change roles named like the platform; its own must have another path."
+  }
+
+  assert {
+    condition     = [for key, attachment in aws_iam_role_policy_attachment.pipeline : key if startswith(key, "plan-")] == ["plan-read", "plan-read-front"]
+    error_message = "Code that nobody has reviewed runs with this role."
+  }
+
+  assert {
+    condition     = flatten([for statement in jsondecode(aws_iam_role_policy.state["plan"].policy).Statement : statement.Action]) == ["s3:ListBucket", "s3:GetObject"]
+    error_message = "A plan reads the state and neither writes nor locks it."
+  }
+
+  assert {
+    condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.state["deploy"].policy).Statement : statement.Resource])) == toset([
+      "arn:aws:s3:::tfstate-votestream-dev-111122223333",
+      "arn:aws:s3:::tfstate-votestream-dev-111122223333/votestream/dev/terraform.tfstate",
+      "arn:aws:s3:::tfstate-votestream-dev-111122223333/votestream/dev/terraform.tfstate.tflock",
+    ])
+    error_message = "The roles must not write the state of the roles, which is stored in the same bucket."
+  }
+}
+
+run "a_zone_a_repositorys_number_and_an_existing_connection_are_used" {
+  command = plan
+
+  variables {
+    zone_id              = "Z0123456789ABC"
+    github_repository_id = "4711"
+    owns_github_provider = false
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_policy.pipeline["records"].policy).Statement : statement.Resource if statement.Sid == "Records"]) == ["arn:aws:route53:::hostedzone/Z0123456789ABC"]
+    error_message = "Other zones of the account must stay out of reach."
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.pipeline : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:repository_id"] == "4711"])
+    error_message = "Another repository that takes the name over must not be let in."
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_role.pipeline) == 2
+    error_message = "An account has one connection to GitHub; a second environment uses it."
+  }
+}
+
+run "policies_with_the_longest_names_fit_into_their_limit" {
+  command = plan
+
+  variables {
+    aws_region  = "ap-southeast-2"
+    environment = "production"
+    project     = "thirteen-long"
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_policy.pipeline : length(policy.policy) <= 6144]) && length(aws_iam_policy.boundary.policy) <= 6144
+    error_message = "A managed policy has at most 6,144 characters: split it."
   }
 }
