@@ -1,4 +1,4 @@
-"""CloudWatch's alarms as far as ours go: enough to say which of them ring in a given course of minutes.
+"""Planned alarms and dashboard, and CloudWatch's evaluation of alarms: enough to say which ring after given minutes.
 
 From the user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Metric math
 syntax and functions": an expression has no value in a minute in which one of its metrics has none, or where it
@@ -7,14 +7,19 @@ What the guide leaves open (older datapoints instead of missing ones) does not o
 """
 
 import ast
+import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from contract.planned import expression_of, metrics_of_alarm
+from contract.everything import PLATFORM, resources_of
 
 # What CloudWatch has of a minute: the value of the statistic that alarms take, by metric name.
 type Minute = dict[str, float]
+
+# The environment of that run.
+ENVIRONMENT = "test"
 
 # An account starts with a thousand invocations at once.
 QUOTA = 1000.0
@@ -34,6 +39,81 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "LessThanThreshold": operator.lt,
 }
+
+
+class Metric(NamedTuple):
+    """A metric as an alarm or a widget names it."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, namespace: str, name: str, dimensions: dict[str, str]) -> "Metric":
+        return cls(namespace, name, frozenset(dimensions.items()))
+
+
+class Observed(NamedTuple):
+    """The alarms by their name behind the prefix, as planned, and the dashboard's body."""
+
+    alarms: dict[str, dict[str, Any]]
+    dashboard: dict[str, Any]
+
+
+@cache
+def observed() -> Observed:
+    """Return what module.observability plans to deploy."""
+    module = "module.observability."
+    resources = {
+        address.removeprefix(module): after
+        for address, after in resources_of(PLATFORM).items()
+        if address.startswith(module)
+    }
+    prefix = 'aws_cloudwatch_metric_alarm.this["'
+    return Observed(
+        alarms={
+            address.removeprefix(prefix).removesuffix('"]'): after
+            for address, after in resources.items()
+            if address.startswith(prefix)
+        },
+        dashboard=json.loads(resources["aws_cloudwatch_dashboard.this"]["dashboard_body"]),
+    )
+
+
+def metrics_of_alarm(alarm: dict[str, Any]) -> dict[str, Metric]:
+    """Return the metrics that an alarm reads, by their id in its expression; one without an id when it has none."""
+    if alarm["metric_name"]:
+        return {"": Metric.of(alarm["namespace"], alarm["metric_name"], alarm["dimensions"])}
+    return {
+        query["id"]: Metric.of(metric["namespace"], metric["metric_name"], metric["dimensions"])
+        for query in alarm["metric_query"]
+        for metric in query["metric"]
+    }
+
+
+def expression_of(alarm: dict[str, Any]) -> str | None:
+    """Return the expression whose value an alarm compares, or None when it compares a metric."""
+    returned = [query["expression"] for query in alarm["metric_query"] if query["return_data"]]
+    assert len(returned) <= 1
+    return returned[0] if returned else None
+
+
+def metrics_of_widget(widget: dict[str, Any]) -> dict[str, Metric]:
+    """Return the metrics that a widget shows, by their id, or by their number where they have none."""
+    found = {}
+    for number, entry in enumerate(widget["properties"].get("metrics", [])):
+        options = entry[-1] if isinstance(entry[-1], dict) else {}
+        names = [part for part in entry if not isinstance(part, dict)]
+        if names:
+            namespace, name, *dimensions = names
+            pairs = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+            found[options.get("id", str(number))] = Metric.of(namespace, name, pairs)
+    return found
+
+
+def expressions_of_widget(widget: dict[str, Any]) -> list[str]:
+    """Return the expressions that a widget shows."""
+    return [entry[0]["expression"] for entry in widget["properties"].get("metrics", []) if len(entry) == 1]
 
 
 def rings(alarm: dict[str, Any], minutes: Sequence[Minute]) -> bool:

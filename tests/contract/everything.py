@@ -9,13 +9,13 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contract.planned import data_of, kept, plans_of
+from contract.planned import kept, plans_of
 from contract.terraform_source import INFRA, PROJECT, parsed
 
 ENVIRONMENTS = tuple(sorted(file.stem for file in (INFRA / "environments").glob("*.tfvars")))
@@ -26,6 +26,12 @@ LONGEST = {"project": "votestream-abc", "environment": "production"}
 REGION = "ap-southeast-1"
 # As long as the longest name behind an ARN: "<project>-<environment>-vote-aggregator-failures-<account>".
 MOCKED_NAME = "m" * 63
+
+LONG_MOCKS = "long-mocks"
+
+# First runs of the folders' own tests, whose plans are of use: of the platform, and of what `make bootstrap` makes.
+OBSERVABILITY, PLATFORM = "observability", "alarms_and_dashboard_as_they_are_deployed"
+BOUNDARY = "roles_stay_within_the_boundary_and_their_own_names"
 
 _SCALED_TABLE = {
     "autoscaling": {"max_read_units": 1000, "max_write_units": 1000},
@@ -190,11 +196,22 @@ class Resource(NamedTuple):
 @cache
 def everything() -> tuple[Resource, ...]:
     """Return the resources of every environment with every set of features, and those of the foundation."""
-    return tuple(Resource(*fields) for fields in kept("everything", _planned_everything))
+    return tuple(resource for resource in _planned() if resource.run not in (PLATFORM, BOUNDARY))
 
 
-def _planned_everything() -> list[Resource]:
-    """Plan in three processes."""
+@cache
+def resources_of(run: str) -> dict[str, dict[str, Any]]:
+    """Return the resources that a run plans, by their address."""
+    return {resource.address: resource.values for resource in _planned() if resource.run == run}
+
+
+@cache
+def _planned() -> tuple[Resource, ...]:
+    return tuple(Resource(*fields) for fields in kept("plans", _plan))
+
+
+def _plan() -> list[Resource]:
+    """Plan in two processes."""
     runs = {
         f"{environment}_{features}": _merged(
             parsed(INFRA / "environments" / f"{environment}.tfvars"),
@@ -205,17 +222,20 @@ def _planned_everything() -> list[Resource]:
         for features, overlay in FEATURES.items()
         if environment == LARGEST or not overlay
     }
-    names = list(runs)
-    plans = [
-        ("infra", {name: runs[name] for name in names[::2]}),
-        ("infra", {name: runs[name] for name in names[1::2]}),
-        ("infra/bootstrap", {"foundation": FOUNDATION_VARIABLES}),
-    ]
-    for folder in ("infra", "infra/bootstrap"):
-        data_of(folder)  # two processes must not initialise it at once
-    with ThreadPoolExecutor() as executor:
-        found = executor.map(lambda plan: _planned(*plan), plans)
-        return [resource for part in found for resource in part]
+    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor() as executor:
+        copy = _copy(Path(temporary))
+        found = [
+            executor.submit(_planned_in, "infra", copy, OBSERVABILITY, _test_file(runs)),
+            executor.submit(
+                _planned_in,
+                "infra/bootstrap",
+                copy,
+                "roles",
+                FOUNDATION_MOCK
+                + _test_file({"foundation": FOUNDATION_VARIABLES}, aliases=(None,), tests="../tests"),
+            ),
+        ]
+        return [resource for part in found for resource in part.result()]
 
 
 @cache
@@ -244,20 +264,27 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _planned(folder: str, runs: Mapping[str, Mapping[str, Any]]) -> tuple[Resource, ...]:
-    """Plan a folder's configuration with each set of variables, in a copy whose mocks have long names."""
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = _copy(Path(temporary))
-        mocks = "tests/mocks" if folder == "infra" else "../tests/mocks"
-        test = "tests/everything.tftest.hcl"
-        (copy / folder / test).write_text(_test_file(mocks, runs), encoding="utf-8")
-        plans = plans_of(folder, test, copy)
+def _planned_in(folder: str, copy: Path, test: str, text: str) -> tuple[Resource, ...]:
+    """Plan the first run of one of a folder's own tests, and the runs of a test file with this text."""
+    files = {
+        f"tests/{test}.tftest.hcl": _first_run(
+            (INFRA.parent / folder / f"tests/{test}.tftest.hcl").read_text("utf-8")
+        ),
+        "tests/everything.tftest.hcl": text,
+    }
+    for name, content in files.items():
+        (copy / folder / name).write_text(content, encoding="utf-8")
     return tuple(
         Resource(run, change["address"], change["type"], change["change"]["after"])
-        for run, changes in plans.items()
+        for run, changes in plans_of(folder, files, copy).items()
         for change in changes
         if change["mode"] == "managed"
     )
+
+
+def _first_run(test: str) -> str:
+    before, run, *_ = re.split(r'^(?=run ")', test, flags=re.MULTILINE)
+    return before + run
 
 
 def _copy(home: Path) -> Path:
@@ -268,21 +295,25 @@ def _copy(home: Path) -> Path:
     for entry in PROJECT.iterdir():
         if entry.name != INFRA.name:
             (home / entry.name).symlink_to(entry)
-    ignored = shutil.ignore_patterns(".terraform", "*.tftest.hcl", "*.auto.tfvars", "checks.tf")
+    ignored = shutil.ignore_patterns(".terraform", "*.tftest.hcl", "checks.tf")
     shutil.copytree(INFRA, home / INFRA.name, ignore=ignored)
-    for mocks in (home / INFRA.name).rglob("*.tfmock.hcl"):
-        text = mocks.read_text(encoding="utf-8").replace("eu-west-1", REGION)
-        mocks.write_text(re.sub(r'(?<=[:/])mocked(?=[":/])', MOCKED_NAME, text), encoding="utf-8")
+    mocks = home / INFRA.name / "tests" / "mocks"
+    for file in shutil.copytree(mocks, mocks.with_name(LONG_MOCKS)).glob("*.tfmock.hcl"):
+        text = file.read_text(encoding="utf-8").replace("eu-west-1", REGION)
+        file.write_text(re.sub(r'(?<=[:/])mocked(?=[":/])', MOCKED_NAME, text), encoding="utf-8")
     return home
 
 
-def _test_file(mocks: str, runs: Mapping[str, Mapping[str, Any]]) -> str:
-    blocks = [FOUNDATION_MOCK] if mocks.startswith("..") else []
-    for alias in [None] if mocks.startswith("..") else [None, "us_east_1"]:
+def _test_file(
+    runs: Mapping[str, Mapping[str, Any]],
+    aliases: Iterable[str | None] = (None, "us_east_1"),
+    tests: str = "./tests",
+) -> str:
+    blocks = []
+    for alias in aliases:
         named = f"  alias           = {json.dumps(alias)}\n" if alias else ""
-        blocks.append(
-            f'mock_provider "aws" {{\n{named}  source          = "{mocks}"\n  override_during = plan\n}}\n'
-        )
+        source = f'  source          = "{tests}/{LONG_MOCKS}"\n'
+        blocks.append(f'mock_provider "aws" {{\n{named}{source}  override_during = plan\n}}\n')
     for name, variables in runs.items():
         assigned = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
         blocks.append(f'run "{name}" {{\n  command = plan\n\n  variables {{\n{assigned}\n  }}\n}}\n')

@@ -13,15 +13,18 @@ import tally.handler
 import unique_counter.handler
 import vote_aggregator.handler
 import vote_writer.handler
-from contract.cloudwatch import Minute, evaluate, names_in, rings
-from contract.planned import (
+from contract.cloudwatch import (
     ENVIRONMENT,
     Metric,
+    Minute,
+    evaluate,
     expression_of,
     expressions_of_widget,
     metrics_of_alarm,
     metrics_of_widget,
+    names_in,
     observed,
+    rings,
 )
 from voting.metrics import NAMESPACE, REJECTED
 from voting.metrics import Metric as OwnMetric

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from contract.everything import BOUNDARY, PLATFORM, resources_of
 from contract.iam_reference import complaints
-from contract.planned import FOUNDATION, PLATFORM, resources_of
 
 
 def policies(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -19,9 +19,9 @@ def policies(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("of", [PLATFORM, FOUNDATION], ids=lambda of: of[0])
-def test_every_action_is_one_and_takes_effect_where_it_is_granted(of: tuple[str, str, str]) -> None:
-    found = policies(resources_of(*of))
+@pytest.mark.parametrize("run", [PLATFORM, BOUNDARY])
+def test_every_action_is_one_and_takes_effect_where_it_is_granted(run: str) -> None:
+    found = policies(resources_of(run))
     assert found
     assert {address: lines for address, policy in found.items() if (lines := complaints(policy))} == {}
 

@@ -13,7 +13,7 @@ import typer
 from botocore import xform_name
 from typer.core import TyperGroup
 
-from contract.planned import observed
+from contract.cloudwatch import observed
 from contract.terraform_source import INFRA, PROJECT
 from loadtest.drills.drill import DRILLS
 from votectl.cli import app

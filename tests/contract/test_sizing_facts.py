@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from contract.planned import metrics_of_alarm, observed
+from contract.cloudwatch import metrics_of_alarm, observed
 from scripts.bootstrap.layout import HERE
 from votectl.sizing.facts import packaged
 from voting.metrics import REJECTED, Metric
