@@ -74,7 +74,7 @@ def test_a_program_that_does_not_exist_is_one_line(typed: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "program"), list(enumerate(PROGRAMS)), ids=PROGRAMS)
+@pytest.mark.parametrize(("number", "program"), list(enumerate(KINDS)), ids=KINDS)
 def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program: str) -> None:
     begun = time.monotonic()
     reading, writing = os.pipe()
@@ -95,7 +95,7 @@ def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        time.sleep((number % 4 + 1) / 5 * seconds)  # most of it is the time that modules take to load
+        time.sleep((number + 1) / 4 * seconds)  # most of it is the time that modules take to load
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     assert stderr == b""
@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_line(program: str, unbuffered: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8, 1.2, 1.6, 2, 2.5, 3, 4, 5])
+@pytest.mark.parametrize("seconds", [0.1, 0.8, 1.6, 3])
 def test_an_interrupt_while_locust_starts_leaves_no_traceback(seconds: float) -> None:
     """Locust is a process of its own. There is no master here that it could work for."""
     with subprocess.Popen(
