@@ -251,7 +251,7 @@ fuzz: need-number-FUZZ_REQUESTS $(VENV) $(LOCALCLOUD_VENV) ## Send FUZZ_REQUESTS
 
 .PHONY: soak
 soak: $(VENV) ## Run 10,000 hostile schedules against the functions (a few hundred are in `make test`)
-	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties/test_hostile_world.py tests/properties/test_closing_world.py $(ARGS)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties/test_random_schedules.py $(ARGS)
 
 .PHONY: explore
 explore: $(VENV) ## Run the functions through every schedule of small worlds (a short form is in `make test`)

@@ -9,7 +9,7 @@ from world.defects import DEFECTS, Defect
 from world.explorer.__main__ import explored, main, world_of
 from world.explorer.search import Broken, explore, replay
 from world.explorer.tallies import few_markers
-from world.explorer.worlds import FINDS, SHORT, UNFIT, WORLDS
+from world.explorer.worlds import FINDS, SHORT, UNFIT, WORLDS, explored_for
 from world.unique_defects import UNIQUE_DEFECTS
 
 ALL_DEFECTS = DEFECTS | CLOSING_DEFECTS | LOSS_DEFECTS | EXPLORED_DEFECTS | UNIQUE_DEFECTS
@@ -69,7 +69,7 @@ def test_every_defect_is_found_or_known_not_to_fit() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FINDS)
+@pytest.mark.parametrize("name", explored_for())
 def test_catches(
     name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
