@@ -1,10 +1,9 @@
-"""Fixtures for all tests: an environment without surprises, and factories of what consumers are given."""
+"""Fixtures for all tests: an environment without surprises."""
 
-import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,9 @@ from aws_lambda_powertools import Metrics
 
 import vote_aggregator.handler
 import vote_writer.handler
-from world.clock import START_MS
-from world.kinesis import USUAL_FIRST_NUMBER, StreamRecord, event_of
-from world.poison import vote_body
 
 TESTS = Path(__file__).parent
-EVENTS = TESTS / "events"
+FUNCTIONS = TESTS.parent / "functions"
 
 # The file that shows that the tests of a folder can run. `make prepare` makes all of them.
 PREPARED = {"contract": ".state/init/infra.stamp", "integration/localcloud": ".venv-localcloud/.installed"}
@@ -32,6 +28,20 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # Variables of a person's shell that reach into our code or into libraries that it uses.
 SURPRISING_PREFIXES = ("AWS_", "POWERTOOLS_", "VOTESTREAM_")
+
+
+# Coverage slows a test by half. It has a floor for the functions, and these tests alone reach it.
+COVERING = {
+    TESTS / "integration",
+    *(TESTS / "unit" / file.parent.name for file in FUNCTIONS.glob("*/__init__.py")),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage only where it is asked for."""
+    for item in items:
+        if COVERING.isdisjoint(item.path.parents):
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -103,41 +113,3 @@ def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def raw_event() -> Callable[[str], dict[str, Any]]:
-    """Load an event as AWS sends it, by its file's name in tests/events."""
-
-    def load(name: str) -> dict[str, Any]:
-        event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-        return event
-
-    return load
-
-
-@pytest.fixture
-def kinesis_event() -> Callable[..., dict[str, Any]]:
-    """Make the event for votes ``(voter, poll_id, option)``, or for ``records`` ``(partition key, data)``.
-
-    Records are numbered from ``first`` and arrive one a millisecond from ``arrived_at``.
-    """
-
-    def make(
-        votes: Iterable[tuple[str, str, str]] = (),
-        *,
-        records: Iterable[tuple[str, str]] = (),
-        shard_id: str = "shardId-000000000000",
-        first: int = USUAL_FIRST_NUMBER,
-        arrived_at: int = START_MS,
-    ) -> dict[str, Any]:
-        contents = [(voter, vote_body(poll_id, option)) for voter, poll_id, option in votes]
-        contents += records
-        return event_of(
-            [
-                StreamRecord(shard_id, str(first + position), key, data, arrived_at + position)
-                for position, (key, data) in enumerate(contents)
-            ]
-        )
-
-    return make

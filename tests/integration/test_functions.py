@@ -1,6 +1,6 @@
 """The functions from their entry points, with the client that they make themselves, on a real endpoint."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +10,9 @@ import vote_aggregator.handler
 import vote_writer.handler
 from integration.conftest import Store
 from world.clock import START_MS
+from world.events import kinesis_event
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.model import PollRow
-
-type MakeEvent = Callable[..., dict[str, Any]]
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 
@@ -67,7 +66,7 @@ def aggregator(functions: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     return functions
 
 
-def test_the_writer_stores_a_batch_of_several_calls_at_once(writer: Store, kinesis_event: MakeEvent) -> None:
+def test_the_writer_stores_a_batch_of_several_calls_at_once(writer: Store) -> None:
     event = kinesis_event([(f"voter-{n % 90}", "poll-1", f"choice-{'ab'[n // 90]}") for n in range(120)])
     for _ in range(2):
         assert vote_writer.handler.lambda_handler(event, CONTEXT) == {"batchItemFailures": []}
@@ -76,9 +75,7 @@ def test_the_writer_stores_a_batch_of_several_calls_at_once(writer: Store, kines
     assert sum(row["option"]["S"] == "choice-b" for row in stored) == 30
 
 
-def test_a_second_process_replaces_older_votes_and_leaves_newer_ones(
-    writer: Store, kinesis_event: MakeEvent
-) -> None:
+def test_a_second_process_replaces_older_votes_and_leaves_newer_ones(writer: Store) -> None:
     for first, option in [(20, "choice-b"), (10, "choice-a"), (30, "choice-a"), (25, "choice-b")]:
         vote_writer.handler.runtime.cache_clear()
         event = kinesis_event([("voter-1", "poll-1", option)], first=USUAL_FIRST_NUMBER + first)
@@ -87,9 +84,7 @@ def test_a_second_process_replaces_older_votes_and_leaves_newer_ones(
     assert (row["option"]["S"], row["version"]["S"]) == ("choice-a", str(USUAL_FIRST_NUMBER + 30))
 
 
-def test_the_aggregator_counts_a_batch_once_however_it_is_cut(
-    aggregator: Store, kinesis_event: MakeEvent
-) -> None:
+def test_the_aggregator_counts_a_batch_once_however_it_is_cut(aggregator: Store) -> None:
     votes = [(f"voter-{n}", "poll-1", "choice-a") for n in range(10)]
     for start, end in [(0, 6), (0, 6), (3, 10), (0, 10)]:
         event = kinesis_event(votes[start:end], first=USUAL_FIRST_NUMBER + start)

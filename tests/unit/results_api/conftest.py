@@ -14,6 +14,7 @@ from voting.polls import Poll
 from voting.settings import VoterAuth
 from voting.unique import UniqueCounts
 from world.containers import RecordingTelemetry
+from world.events import raw_event
 
 OPENS_AT, CLOSES_AT = 10_000, 20_000
 DURING, AFTER = OPENS_AT + 1, CLOSES_AT + 1
@@ -137,7 +138,7 @@ def tables() -> Tables:
 
 
 @pytest.fixture
-def request_event(raw_event: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def request_event() -> Callable[..., dict[str, Any]]:
     """Make a proxy event for ``GET`` on a resource (None: results)."""
 
     def make(

@@ -242,9 +242,6 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
-def state() -> Callable[..., TallyState]:
-    def make(**changes: Any) -> TallyState:
-        return TallyState(poll_id="poll", execution="arn:execution:1").then(**changes)
-
-    return make
+def state(**changes: Any) -> TallyState:
+    """Return a tally that has not begun."""
+    return TallyState(poll_id="poll", execution="arn:execution:1").then(**changes)

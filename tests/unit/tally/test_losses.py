@@ -1,7 +1,6 @@
 """What the writer's mapping has lost holds a certificate back, until it is known to be nothing or acknowledged."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +13,12 @@ from tally.errors import LanesChanged, NotDrained
 from tally.losses import MappingLanes, judge
 from tally.mapping import EventSourceMapping
 from tally.state import TallyState
-from unit.tally.conftest import METRICS_LAG_MS, POLL, SETTLE_MS, World
+from unit.tally.conftest import METRICS_LAG_MS, POLL, SETTLE_MS, World, state
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.final import Acknowledgement, Losses
 from voting.metrics import Metric
 from voting.tallies import FINAL
 
-States = Callable[..., TallyState]
 NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 DAY_MS = 86_400_000
@@ -41,9 +39,7 @@ def passed(world: World, state: TallyState) -> TallyState:
 
 
 @pytest.mark.parametrize("lost", [{"dropped": 3}, {"undelivered": 1}], ids=["dropped", "undelivered"])
-def test_lost_records_hold_the_certificate_back_and_name_the_poll(
-    world: World, state: States, lost: dict[str, int]
-) -> None:
+def test_lost_records_hold_the_certificate_back_and_name_the_poll(world: World, lost: dict[str, int]) -> None:
     for name, value in lost.items():
         setattr(world.mapping, name, value)
     checked = steps.check_drain(passed(world, state()), world.runtime)
@@ -55,7 +51,7 @@ def test_lost_records_hold_the_certificate_back_and_name_the_poll(
     assert world.rows.progress[-1]["losses_cleared"] == 0
 
 
-def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: World, state: States) -> None:
+def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: World) -> None:
     checked, told = passed(world, state()), []
     for dropped in (0, 3, 3, 4, 4):
         world.mapping.dropped, world.mapping.counted_until = dropped, 0  # no check finds the poll drained
@@ -64,15 +60,13 @@ def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: 
     assert told == [(False, 0), (True, 3), (False, 3), (True, 4), (False, 4)]
 
 
-def test_on_call_is_not_told_of_what_an_operator_has_acknowledged(world: World, state: States) -> None:
+def test_on_call_is_not_told_of_what_an_operator_has_acknowledged(world: World) -> None:
     world.mapping.dropped, world.mapping.undelivered = 3, 1
     world.rows.acknowledged = acknowledgement()
     assert not steps.check_drain(passed(world, state()), world.runtime).tells_on_call
 
 
-def test_a_count_of_no_losses_is_believed_when_it_reaches_beyond_the_last_marker(
-    world: World, state: States
-) -> None:
+def test_a_count_of_no_losses_is_believed_when_it_reaches_beyond_the_last_marker(world: World) -> None:
     checked = passed(world, state())
     assert checked.passed_at is not None
     world.mapping.counted_until = checked.passed_at + METRICS_LAG_MS - 1
@@ -82,7 +76,7 @@ def test_a_count_of_no_losses_is_believed_when_it_reaches_beyond_the_last_marker
     assert steps.check_drain(checked, world.runtime).drained
 
 
-def test_an_acknowledgement_is_in_the_certificate(world: World, state: States) -> None:
+def test_an_acknowledgement_is_in_the_certificate(world: World) -> None:
     world.stored(Counter(a=1))
     world.mapping.dropped, world.mapping.undelivered = 3, 1
     checked = passed(world, state())
@@ -99,9 +93,7 @@ def test_an_acknowledgement_is_in_the_certificate(world: World, state: States) -
     assert '"reason":"read again from the stream"' in world.rows.certificates[FINAL].certificate
 
 
-def test_records_that_are_lost_while_votes_are_counted_stop_the_certificate(
-    world: World, state: States
-) -> None:
+def test_records_that_are_lost_while_votes_are_counted_stop_the_certificate(world: World) -> None:
     checked = steps.check_drain(passed(world, state()), world.runtime)
     for group in checked.groups:
         steps.count(checked, group, world.runtime, lambda: 1_000_000)
@@ -136,7 +128,7 @@ def test_an_acknowledgement_covers_what_the_operator_saw_and_no_more(
 # lanes
 
 
-def test_markers_wait_until_the_mapping_has_the_lanes_of_the_deployment(world: World, state: States) -> None:
+def test_markers_wait_until_the_mapping_has_the_lanes_of_the_deployment(world: World) -> None:
     begun = steps.begin(state(), world.runtime)
     world.mapping.lanes_now = 2
     with pytest.raises(StoreUnavailable, match="parallelization factor"):
@@ -145,9 +137,7 @@ def test_markers_wait_until_the_mapping_has_the_lanes_of_the_deployment(world: W
 
 
 @pytest.mark.parametrize("step", ["check_drain", "certify"])
-def test_a_tally_during_which_the_lanes_change_certifies_nothing(
-    world: World, state: States, step: str
-) -> None:
+def test_a_tally_during_which_the_lanes_change_certifies_nothing(world: World, step: str) -> None:
     checked = passed(world, state())
     if step == "certify":
         checked = steps.check_drain(checked, world.runtime)
@@ -163,7 +153,7 @@ def test_a_tally_during_which_the_lanes_change_certifies_nothing(
     assert world.rows.certificates == {}
 
 
-def test_a_tally_that_an_older_release_began_knows_of_no_change(world: World, state: States) -> None:
+def test_a_tally_that_an_older_release_began_knows_of_no_change(world: World) -> None:
     checked = passed(world, state()).then(mapping_changed_at=0)
     assert steps.check_drain(checked, world.runtime).drained
 

@@ -1,5 +1,4 @@
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from tally.draining import DrainPlace
 from tally.errors import ImpossibleCount, NotDrained, PollChanged, UnknownPoll
 from tally.handler import handle
 from tally.state import TallyState
-from unit.tally.conftest import CLOSES_AT, POLL, READ_UNITS, RECOUNT_MS, SETTLE_MS, World
+from unit.tally.conftest import CLOSES_AT, POLL, READ_UNITS, RECOUNT_MS, SETTLE_MS, World, state
 from voting.errors import PollCancelled, StoreUnavailable
 from voting.live import LiveCounts
 from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER
@@ -18,7 +17,6 @@ from voting.metrics import Metric
 from voting.polls import Option
 from voting.tallies import FINAL
 
-States = Callable[..., TallyState]
 ENDLESS = 1_000_000
 
 
@@ -65,7 +63,7 @@ def counted(world: World, state: TallyState) -> TallyState:
     ],
 )
 def test_a_tally_waits_until_no_vote_can_have_arrived_in_time_any_more(
-    world: World, state: States, now: int, ready: bool
+    world: World, now: int, ready: bool
 ) -> None:
     world.now = now
     begun = advance(world, state(), "begin")
@@ -73,7 +71,7 @@ def test_a_tally_waits_until_no_vote_can_have_arrived_in_time_any_more(
     assert begun.not_before == "1970-01-01T00:16:42Z"  # closes_at + settle, in seconds
 
 
-def test_a_tally_follows_a_closing_time_that_moves(world: World, state: States) -> None:
+def test_a_tally_follows_a_closing_time_that_moves(world: World) -> None:
     begun = advance(world, state(), "begin")
     world.polls["poll"] = POLL.model_copy(update={"closes_at": CLOSES_AT + 60_000})
     moved = advance(world, begun, "begin")
@@ -82,14 +80,14 @@ def test_a_tally_follows_a_closing_time_that_moves(world: World, state: States) 
     assert moved.tally_id == begun.tally_id
 
 
-def test_a_poll_that_does_not_exist_is_named(world: World, state: States) -> None:
+def test_a_poll_that_does_not_exist_is_named(world: World) -> None:
     world.polls.clear()
     with pytest.raises(UnknownPoll, match="poll"):
         run(world, state(), "begin")
 
 
 @pytest.mark.parametrize("step", ["begin", "put_markers", "certify"])
-def test_a_cancellation_during_a_tally_ends_it(world: World, state: States, step: str) -> None:
+def test_a_cancellation_during_a_tally_ends_it(world: World, step: str) -> None:
     tally = counted(world, drained(world, state()))
     world.polls["poll"] = POLL.model_copy(update={"cancelled_at": CLOSES_AT - 1})
     with pytest.raises(PollCancelled):
@@ -97,13 +95,13 @@ def test_a_cancellation_during_a_tally_ends_it(world: World, state: States, step
     assert world.rows.certificates == {}
 
 
-def test_two_executions_are_two_tallies(world: World, state: States) -> None:
+def test_two_executions_are_two_tallies(world: World) -> None:
     one = advance(world, state(), "begin")
     other = advance(world, state(execution="arn:execution:2"), "begin")
     assert one.tally_id != other.tally_id
 
 
-def test_a_final_poll_is_tallied_again_only_on_request(world: World, state: States) -> None:
+def test_a_final_poll_is_tallied_again_only_on_request(world: World) -> None:
     world.stored(Counter(a=1))
     done = counted(world, drained(world, state()))
     run(world, done, "certify")
@@ -115,24 +113,20 @@ def test_a_final_poll_is_tallied_again_only_on_request(world: World, state: Stat
 
 
 @pytest.mark.parametrize(("now", "held"), [(CLOSES_AT - 1, {}), (CLOSES_AT, {"poll": 4})])
-def test_a_poll_holds_the_writers_lanes_from_its_end(
-    world: World, state: States, now: int, held: dict[str, int]
-) -> None:
+def test_a_poll_holds_the_writers_lanes_from_its_end(world: World, now: int, held: dict[str, int]) -> None:
     world.now, world.lanes = now, 4
     advance(world, state(), "begin")
     assert world.rows.held == held
 
 
-def test_a_poll_releases_the_lanes_with_its_final_result(world: World, state: States) -> None:
+def test_a_poll_releases_the_lanes_with_its_final_result(world: World) -> None:
     tally = counted(world, drained(world, state()))
     assert world.rows.held == {"poll": 1}
     run(world, tally, "certify")
     assert world.rows.held == {}
 
 
-def test_a_recount_neither_holds_lanes_nor_releases_those_of_another_tally(
-    world: World, state: States
-) -> None:
+def test_a_recount_neither_holds_lanes_nor_releases_those_of_another_tally(world: World) -> None:
     recount = counted(world, drained(world, state(recount=True)))
     assert world.rows.held == {}
     world.rows.held["poll"] = 1
@@ -140,7 +134,7 @@ def test_a_recount_neither_holds_lanes_nor_releases_those_of_another_tally(
     assert world.rows.held == {"poll": 1}
 
 
-def test_a_later_tally_releases_what_an_interrupted_one_held(world: World, state: States) -> None:
+def test_a_later_tally_releases_what_an_interrupted_one_held(world: World) -> None:
     tally = counted(world, drained(world, state()))
     run(world, tally, "certify")
     world.rows.held["poll"] = 1
@@ -150,9 +144,7 @@ def test_a_later_tally_releases_what_an_interrupted_one_held(world: World, state
 
 @pytest.mark.parametrize("cancelled", [False, True], ids=["deleted", "cancelled"])
 @pytest.mark.parametrize("step", ["begin", "put_markers", "certify"])
-def test_a_poll_that_gets_no_result_releases_the_lanes(
-    world: World, state: States, step: str, cancelled: bool
-) -> None:
+def test_a_poll_that_gets_no_result_releases_the_lanes(world: World, step: str, cancelled: bool) -> None:
     tally = counted(world, drained(world, state()))
     world.polls = {"poll": POLL.model_copy(update={"cancelled_at": CLOSES_AT - 1})} if cancelled else {}
     with pytest.raises(PollCancelled if cancelled else UnknownPoll):
@@ -161,7 +153,7 @@ def test_a_poll_that_gets_no_result_releases_the_lanes(
 
 
 def test_a_cancellation_that_failed_half_way_releases_the_lanes(
-    world: World, state: States, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tombstone(_poll_id: str, _entry: str) -> None:
         raise PollCancelled("it stands where the certificate would")
@@ -176,7 +168,7 @@ def test_a_cancellation_that_failed_half_way_releases_the_lanes(
 
 
 def test_a_tally_does_not_begin_before_its_lanes_are_held(
-    world: World, state: States, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unavailable(_poll_id: str, _lanes: int) -> None:
         raise StoreUnavailable("no")
@@ -189,7 +181,7 @@ def test_a_tally_does_not_begin_before_its_lanes_are_held(
 # put_markers
 
 
-def test_markers_follow_the_announcement_of_the_tally(world: World, state: States) -> None:
+def test_markers_follow_the_announcement_of_the_tally(world: World) -> None:
     closed = advance(world, advance(world, state(), "begin"), "put_markers")
     assert closed.shards == ("shard-1", "shard-2")
     assert set(world.rows.drain) == {
@@ -208,7 +200,7 @@ def test_markers_follow_the_announcement_of_the_tally(world: World, state: State
 )
 @pytest.mark.parametrize("step", ["put_markers", "certify"])
 def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
-    world: World, state: States, step: str, change: dict[str, Any]
+    world: World, step: str, change: dict[str, Any]
 ) -> None:
     tally = counted(world, drained(world, state()))
     world.polls["poll"] = POLL.model_copy(update=change)
@@ -216,12 +208,12 @@ def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
         run(world, tally, step)
 
 
-def test_a_tally_that_an_older_release_began_continues(world: World, state: States) -> None:
+def test_a_tally_that_an_older_release_began_continues(world: World) -> None:
     tally = counted(world, drained(world, state())).then(wording="")
     assert run(world, tally, "certify")["agrees"]
 
 
-def test_a_recount_with_other_labels_agrees_by_its_votes(world: World, state: States) -> None:
+def test_a_recount_with_other_labels_agrees_by_its_votes(world: World) -> None:
     """A final of an older release has no labels; a recount of it has."""
     run(world, counted(world, drained(world, state())), "certify")
     old = world.rows.certificates[FINAL]
@@ -231,7 +223,7 @@ def test_a_recount_with_other_labels_agrees_by_its_votes(world: World, state: St
     assert run(world, again, "certify")["agrees"]
 
 
-def test_a_poll_that_was_moved_after_all_is_not_closed(world: World, state: States) -> None:
+def test_a_poll_that_was_moved_after_all_is_not_closed(world: World) -> None:
     begun = advance(world, state(), "begin")
     world.polls["poll"] = POLL.model_copy(update={"closes_at": CLOSES_AT + 60_000})
     with pytest.raises(PollChanged, match="start it again"):
@@ -242,9 +234,7 @@ def test_a_poll_that_was_moved_after_all_is_not_closed(world: World, state: Stat
 
 
 @pytest.mark.parametrize("laggard", [VOTE_WRITER, VOTE_AGGREGATOR])
-def test_one_consumer_behind_in_one_shard_is_enough_to_wait(
-    world: World, state: States, laggard: str
-) -> None:
+def test_one_consumer_behind_in_one_shard_is_enough_to_wait(world: World, laggard: str) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
     world.rows.drain[DrainPlace(laggard, "shard-2")] = frozenset()
@@ -257,7 +247,7 @@ def test_one_consumer_behind_in_one_shard_is_enough_to_wait(
     assert world.telemetry.counts[Metric.FAILED_BATCHES_WAITING] == 0
 
 
-def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> None:
+def test_markers_of_another_tally_prove_nothing(world: World) -> None:
     other = advance(world, advance(world, state(execution="arn:execution:2"), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
     mine = advance(world, advance(world, state(), "begin"), "put_markers")
@@ -269,7 +259,7 @@ def test_markers_of_another_tally_prove_nothing(world: World, state: States) -> 
     assert TallyState.model_validate(run(world, other, "check_drain")).passed_at is not None
 
 
-def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World, state: States) -> None:
+def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
     world.failures.batches = 2
@@ -283,7 +273,7 @@ def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World, st
     assert TallyState.model_validate(run(world, state_, "check_drain")).drained
 
 
-def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World, state: States) -> None:
+def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World) -> None:
     """Lambda goes on to the next batch, and writes what it gave up on a moment later."""
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     world.rows.pass_all(world.stream)
@@ -295,7 +285,7 @@ def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World, state: Stat
 
 
 @pytest.mark.slow
-def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World, state: States) -> None:
+def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     waits = []
     while state_.checks < steps.MOST_CHECKS - 1:
@@ -313,9 +303,7 @@ def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World, state
 # count
 
 
-def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(
-    world: World, state: States
-) -> None:
+def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(world: World) -> None:
     world.votes.pages = {"poll#0": [Counter(a=2), Counter(b=1), Counter(a=1)]}
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     done, goes = False, 0
@@ -331,21 +319,21 @@ def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(
     assert [after for _, after in world.votes.reads] == [None, "1", "2"]
 
 
-def test_a_bucket_that_is_counted_is_not_read_again(world: World, state: States) -> None:
+def test_a_bucket_that_is_counted_is_not_read_again(world: World) -> None:
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert len(world.votes.reads) == 1
 
 
-def test_a_table_that_throttles_is_asked_more_slowly(world: World, state: States) -> None:
+def test_a_table_that_throttles_is_asked_more_slowly(world: World) -> None:
     world.votes.failures = 4
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert world.slept == [100, 200, 400, 800]
 
 
-def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World, state: States) -> None:
+def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World) -> None:
     world.votes.failures = 1
     state_ = advance(world, advance(world, state(), "begin"), "put_markers")
     assert not steps.count(state_, [0], world.runtime, lambda: 50)
@@ -355,7 +343,7 @@ def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World, state
 # certify
 
 
-def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World, state: States) -> None:
+def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World) -> None:
     world.stored(Counter(a=3), Counter(b=2), Counter(a=1))
     world.rows.counts = LiveCounts(
         received=9, total=8, options=Counter(a=5, b=3), rejected=Counter(closed=1), as_of=5
@@ -380,7 +368,7 @@ def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World, st
     assert world.rows.progress[-1]["step"] == "final"
 
 
-def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: World, state: States) -> None:
+def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: World) -> None:
     world.stored(Counter(a=3))
     done = counted(world, drained(world, state()))
     first = run(world, done, "certify")
@@ -390,7 +378,7 @@ def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: W
     assert world.telemetry.counts[Metric.RESULTS_CERTIFIED] == 1
 
 
-def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: World, state: States) -> None:
+def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: World) -> None:
     world.stored(Counter(a=3, b=1))
     run(world, counted(world, drained(world, state())), "certify")
     final = world.rows.certificates[FINAL]
@@ -408,7 +396,7 @@ def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: 
     assert world.telemetry.counts[Metric.VOTES_CONTRADICTING] == 1
 
 
-def test_a_final_result_is_counted_again_some_minutes_later(world: World, state: States) -> None:
+def test_a_final_result_is_counted_again_some_minutes_later(world: World) -> None:
     certified = run(world, counted(world, drained(world, state())), "certify")
     assert certified["recount_at"] == world.rows.certificates[FINAL].certified_at + RECOUNT_MS
     recount = state(execution="arn:execution:2", recount=True, recount_at=certified["recount_at"])
@@ -430,13 +418,13 @@ def test_a_final_result_is_counted_again_some_minutes_later(world: World, state:
     assert (answer["entry"], answer["agrees"], answer["recount_at"]) == ("final#1", True, 0)
 
 
-def test_a_deployment_without_recounts_starts_none(world: World, state: States) -> None:
+def test_a_deployment_without_recounts_starts_none(world: World) -> None:
     done = counted(world, drained(world, state()))
     runtime = replace(world.runtime, recount_ms=0)
     assert steps.certify(done, runtime).recount_at == 0
 
 
-def test_late_votes_are_reported_with_number_and_times(world: World, state: States) -> None:
+def test_late_votes_are_reported_with_number_and_times(world: World) -> None:
     """A new voter and a changed vote: both arrived in the last seconds, and were stored after the certificate."""
     end = CLOSES_AT // 1000
     world.stored(Counter(a=3, b=1))
@@ -463,7 +451,7 @@ def test_late_votes_are_reported_with_number_and_times(world: World, state: Stat
     ]
 
 
-def test_two_tallies_at_once_make_one_final_result(world: World, state: States) -> None:
+def test_two_tallies_at_once_make_one_final_result(world: World) -> None:
     """The schedule's and an operator's: who comes second finds the result and leaves it at that."""
     world.stored(Counter(a=3, b=1))
     one = counted(world, drained(world, state()))
@@ -487,7 +475,7 @@ def test_two_tallies_at_once_make_one_final_result(world: World, state: States) 
     ],
 )
 def test_impossible_numbers_are_never_certified(
-    world: World, state: States, stored: Counter[str], live: LiveCounts, complaint: str
+    world: World, stored: Counter[str], live: LiveCounts, complaint: str
 ) -> None:
     world.stored(stored)
     world.rows.counts = live
@@ -497,14 +485,14 @@ def test_impossible_numbers_are_never_certified(
     assert world.rows.certificates == {}
 
 
-def test_nothing_is_certified_with_a_bucket_missing(world: World, state: States) -> None:
+def test_nothing_is_certified_with_a_bucket_missing(world: World) -> None:
     done = drained(world, state())
     run(world, done, "count", buckets=[0, 2])
     with pytest.raises(ImpossibleCount, match="bucket 1 is not counted"):
         run(world, done, "certify")
 
 
-def test_nothing_is_certified_without_a_drain(world: World, state: States) -> None:
+def test_nothing_is_certified_without_a_drain(world: World) -> None:
     closed = advance(world, advance(world, state(), "begin"), "put_markers")
     counted(world, closed)
     with pytest.raises(NotDrained):
@@ -513,12 +501,12 @@ def test_nothing_is_certified_without_a_drain(world: World, state: States) -> No
         run(world, closed.then(drained=True), "certify")
 
 
-def test_an_unknown_step_is_a_wiring_mistake(world: World, state: States) -> None:
+def test_an_unknown_step_is_a_wiring_mistake(world: World) -> None:
     with pytest.raises(ValueError, match="no step 'sing'"):
         run(world, state(), "sing")
 
 
-def test_a_stream_that_is_resharded_all_the_time_is_tried_again_later(world: World, state: States) -> None:
+def test_a_stream_that_is_resharded_all_the_time_is_tried_again_later(world: World) -> None:
     numbers = iter(range(1_000))
 
     def reshard() -> None:

@@ -1,7 +1,6 @@
 """The vote aggregator as a whole, on the simulated tables; trouble is tests/properties' affair."""
 
 import json
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +15,11 @@ from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, AggregatorContainer
 from world.dynamodb import FakeDynamoDB
+from world.events import kinesis_event
 from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.model import PollRow
 from world.poison import SHAPES
-
-type MakeEvent = Callable[..., dict[str, Any]]
 
 ENVIRONMENT = {
     "VOTESTREAM_ENVIRONMENT": "test",
@@ -60,7 +58,7 @@ def received(database: FakeDynamoDB) -> dict[str, int]:
 
 
 def test_every_record_is_counted_a_voters_second_vote_too(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a"), ("voter-1", "poll-1", "choice-b")])
     assert handle(container, event) == {"batchItemFailures": []}
@@ -73,7 +71,7 @@ def test_every_record_is_counted_a_voters_second_vote_too(
 
 
 def test_poison_of_every_shape_is_counted_and_skipped(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")], records=SHAPES.values())
     assert handle(container, event) == {"batchItemFailures": []}
@@ -82,9 +80,7 @@ def test_poison_of_every_shape_is_counted_and_skipped(
     assert poll["received"] == {"N": "1"}
 
 
-def test_each_shard_has_a_row_of_its_own(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
-) -> None:
+def test_each_shard_has_a_row_of_its_own(container: AggregatorContainer, database: FakeDynamoDB) -> None:
     for shard_id in ("shardId-000000000000", "shardId-000000000001"):
         handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")], shard_id=shard_id))
     assert [row["entry"]["S"] for row in database.rows(TALLIES)] == [
@@ -93,7 +89,7 @@ def test_each_shard_has_a_row_of_its_own(
     ]
 
 
-def test_the_counts_of_a_batch_add_up(container: AggregatorContainer, kinesis_event: MakeEvent) -> None:
+def test_the_counts_of_a_batch_add_up(container: AggregatorContainer) -> None:
     votes = [
         ("voter-1", "poll-1", "choice-a"),
         ("voter-1", "poll-1", "choice-z"),
@@ -115,9 +111,7 @@ def test_the_counts_of_a_batch_add_up(container: AggregatorContainer, kinesis_ev
     }
 
 
-def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(
-    container: AggregatorContainer, kinesis_event: MakeEvent
-) -> None:
+def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(container: AggregatorContainer) -> None:
     """An alarm watches this sum; what a row holds already is not uncounted, even if the row failed."""
     votes = [
         ("voter-1", "poll-1", "choice-a"),
@@ -136,7 +130,7 @@ def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(
 
 
 def test_the_batch_is_retried_from_the_first_record_of_the_failed_row(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     votes = [
         ("voter-1", "poll-1", "choice-a"),
@@ -153,7 +147,7 @@ def test_the_batch_is_retried_from_the_first_record_of_the_failed_row(
 
 
 def test_without_polls_the_whole_batch_is_retried(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     answer = handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")] * 2), Fault.CALL_THROTTLED)
     assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
@@ -161,7 +155,7 @@ def test_without_polls_the_whole_batch_is_retried(
 
 
 def test_a_lost_permission_is_raised_and_the_batch_retried(
-    container: AggregatorContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])
     with pytest.raises(StoreRefused):
@@ -183,7 +177,7 @@ def entry_point(monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB) -> None
 
 @pytest.mark.usefixtures("entry_point")
 def test_the_entry_point_keeps_its_runtime_from_one_invocation_to_the_next(
-    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+    database: FakeDynamoDB, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 1)
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])
@@ -201,7 +195,7 @@ def test_the_entry_point_keeps_its_runtime_from_one_invocation_to_the_next(
 
 @pytest.mark.usefixtures("entry_point")
 def test_no_call_is_started_that_might_outlive_the_function(
-    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+    database: FakeDynamoDB, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS)
     answer = lambda_handler(kinesis_event([("voter-1", "poll-1", "choice-a")]), context)

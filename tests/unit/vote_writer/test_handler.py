@@ -1,7 +1,6 @@
 """The vote writer as a whole, on the simulated tables; what it does under trouble is tests/properties' affair."""
 
 import json
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +15,11 @@ from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, VOTES, WriterContainer
 from world.dynamodb import FakeDynamoDB
+from world.events import kinesis_event, raw_event
 from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.model import PollRow
 from world.poison import SHAPES
-
-type MakeEvent = Callable[..., dict[str, Any]]
 
 ENVIRONMENT = {
     "VOTESTREAM_ENVIRONMENT": "test",
@@ -63,9 +61,7 @@ def stored(database: FakeDynamoDB) -> dict[str, str]:
     return {row["voter"]["S"]: row["option"]["S"] for row in database.rows(VOTES)}
 
 
-def test_one_vote_per_voter_is_stored(
-    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
-) -> None:
+def test_one_vote_per_voter_is_stored(container: WriterContainer, database: FakeDynamoDB) -> None:
     event = kinesis_event(
         [
             ("voter-1", "poll-1", "choice-a"),
@@ -78,7 +74,7 @@ def test_one_vote_per_voter_is_stored(
 
 
 def test_poison_of_every_shape_is_skipped_in_one_batch_with_votes(
-    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")], records=SHAPES.values())
     assert handle(container, event) == {"batchItemFailures": []}
@@ -86,7 +82,7 @@ def test_poison_of_every_shape_is_skipped_in_one_batch_with_votes(
     assert container.telemetry.total(REJECTED[Reason.MALFORMED]) == len(SHAPES)
 
 
-def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event: MakeEvent) -> None:
+def test_the_counts_of_a_batch_add_up(container: WriterContainer) -> None:
     handle(container, kinesis_event([("voter-9", "poll-1", "choice-a")], first=1))
     container.telemetry.counts.clear()
     event = kinesis_event(
@@ -114,7 +110,7 @@ def test_the_counts_of_a_batch_add_up(container: WriterContainer, kinesis_event:
 
 
 def test_the_batch_is_retried_from_the_first_record_not_stored_in_time(
-    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in (1, 2, 3)])
     answer = handle(container, event, Fault.NONE, *[Fault.THROTTLES_ALL_BUT_FIRST] * 50, time_ms=100)
@@ -124,9 +120,7 @@ def test_the_batch_is_retried_from_the_first_record_not_stored_in_time(
     assert container.telemetry.total(Metric.RECORDS_REPORTED_FAILED) == 1
 
 
-def test_a_retry_includes_the_voters_earlier_vote_of_the_batch(
-    container: WriterContainer, kinesis_event: MakeEvent
-) -> None:
+def test_a_retry_includes_the_voters_earlier_vote_of_the_batch(container: WriterContainer) -> None:
     event = kinesis_event(
         [
             ("voter-1", "poll-1", "choice-a"),
@@ -140,16 +134,14 @@ def test_a_retry_includes_the_voters_earlier_vote_of_the_batch(
 
 @pytest.mark.parametrize("fault", [Fault.CALL_THROTTLED, Fault.THROTTLES_ALL, Fault.UNREACHABLE])
 def test_without_polls_the_whole_batch_is_retried(
-    fault: Fault, container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    fault: Fault, container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     answer = handle(container, kinesis_event([("voter-1", "poll-1", "choice-a")] * 2), fault)
     assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
     assert stored(database) == {}
 
 
-def test_a_lost_permission_is_raised_and_the_batch_retried(
-    container: WriterContainer, kinesis_event: MakeEvent
-) -> None:
+def test_a_lost_permission_is_raised_and_the_batch_retried(container: WriterContainer) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])
     with pytest.raises(StoreRefused):
         handle(container, event, Fault.NONE, Fault.PERMISSION_LOST)
@@ -157,7 +149,7 @@ def test_a_lost_permission_is_raised_and_the_batch_retried(
 
 
 def test_an_invalid_poll_row_stops_its_votes_until_it_is_repaired(
-    container: WriterContainer, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     row = database.tables[POLLS].rows["poll-1",]
     title = row.pop("title")
@@ -169,7 +161,7 @@ def test_an_invalid_poll_row_stops_its_votes_until_it_is_repaired(
 
 
 def test_redriven_batches_are_stored_by_the_same_code(
-    raw_event: Callable[[str], dict[str, Any]], container: WriterContainer, database: FakeDynamoDB
+    container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     arrival = 1_545_084_650_987
     row = PollRow("best-dish", ("soup", "salad"), 0, arrival, arrival + 100_000)
@@ -192,7 +184,7 @@ def entry_point(monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB) -> None
 
 @pytest.mark.usefixtures("entry_point")
 def test_the_entry_point_keeps_its_runtime_from_one_invocation_to_the_next(
-    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+    database: FakeDynamoDB, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 1)
     event = kinesis_event([(f"voter-{n}", "poll-1", "choice-a") for n in range(60)])
@@ -208,7 +200,7 @@ def test_the_entry_point_keeps_its_runtime_from_one_invocation_to_the_next(
 
 @pytest.mark.usefixtures("entry_point")
 def test_no_call_is_started_that_might_outlive_the_function(
-    database: FakeDynamoDB, kinesis_event: MakeEvent, capsys: pytest.CaptureFixture[str]
+    database: FakeDynamoDB, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS)
     answer = lambda_handler(kinesis_event([("voter-1", "poll-1", "choice-a")]), context)
@@ -219,7 +211,7 @@ def test_no_call_is_started_that_might_outlive_the_function(
 
 @pytest.mark.usefixtures("entry_point")
 def test_the_batch_is_retried_from_the_first_vote_paced_past_the_deadline(
-    database: FakeDynamoDB, kinesis_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+    database: FakeDynamoDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOTESTREAM_MAX_WRITES_PER_SECOND", "0.5")
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: SLOWEST_CALL_MS + 5_000)
@@ -243,7 +235,7 @@ def test_a_wrong_environment_stops_the_function_at_its_start(monkeypatch: pytest
 
 @pytest.mark.usefixtures("entry_point")
 def test_waiting_for_a_throttled_table_is_real(
-    monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB, kinesis_event: MakeEvent
+    monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("vote_writer.handler.time.sleep", slept.append)

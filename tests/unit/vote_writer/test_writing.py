@@ -1,7 +1,8 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
+from unit.vote_writer.conftest import ballot
 from vote_writer.folding import Ballot
 from vote_writer.writing import (
     FIRST_BACKOFF_MS,
@@ -15,8 +16,6 @@ from vote_writer.writing import (
     Written,
 )
 from voting.errors import StoreRefused
-
-type MakeBallot = Callable[..., Ballot]
 
 
 class ScriptedStore:
@@ -66,12 +65,12 @@ def write(ballots: list[Ballot], *script: WriteOutcome | StoreRefused) -> tuple[
     return writer(store, time).write(ballots, time.remaining), store, time
 
 
-def test_a_first_vote_is_one_insert(ballot: MakeBallot) -> None:
+def test_a_first_vote_is_one_insert() -> None:
     written, store, _time = write([ballot()], WriteOutcome.WRITTEN)
     assert (written.stored, store.operations) == (1, [WriteOperation.INSERT])
 
 
-def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause(ballot: MakeBallot) -> None:
+def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause() -> None:
     written, store, time = write([ballot()], WriteOutcome.DUPLICATE, WriteOutcome.WRITTEN)
     assert (written.stored, written.changed) == (0, 1)
     assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
@@ -79,20 +78,18 @@ def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause(ballot: MakeBal
 
 
 @pytest.mark.parametrize("refusal", [WriteOutcome.NOT_OLDER, WriteOutcome.REFUSED])
-def test_a_refused_write_after_a_seen_row_is_already_stored(
-    refusal: WriteOutcome, ballot: MakeBallot
-) -> None:
+def test_a_refused_write_after_a_seen_row_is_already_stored(refusal: WriteOutcome) -> None:
     written, store, _time = write([ballot()], WriteOutcome.DUPLICATE, refusal)
     assert (written.already_stored, written.unwritten) == (1, [])
     assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
-def test_an_insert_that_shows_a_newer_row_is_enough(ballot: MakeBallot) -> None:
+def test_an_insert_that_shows_a_newer_row_is_enough() -> None:
     written, store, _time = write([ballot()], WriteOutcome.NOT_OLDER)
     assert (written.already_stored, store.operations) == (1, [WriteOperation.INSERT])
 
 
-def test_ballots_go_in_calls_of_25(ballot: MakeBallot) -> None:
+def test_ballots_go_in_calls_of_25() -> None:
     written, store, _time = write([ballot(f"voter-{n}") for n in range(60)], WriteOutcome.WRITTEN)
     assert [len(call) for call in store.calls] == [STATEMENTS_PER_CALL, STATEMENTS_PER_CALL, 10]
     assert written.stored == 60
@@ -104,7 +101,7 @@ def test_no_ballots_need_no_call() -> None:
 
 
 @pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
-def test_waits_double_up_to_a_limit(trouble: WriteOutcome, ballot: MakeBallot) -> None:
+def test_waits_double_up_to_a_limit(trouble: WriteOutcome) -> None:
     written, _store, time = write([ballot()], *[trouble] * 8, WriteOutcome.WRITTEN)
     assert time.pauses == [min(FIRST_BACKOFF_MS * 2**n, LONGEST_BACKOFF_MS) for n in range(8)]
     assert written.stored == 1
@@ -112,34 +109,34 @@ def test_waits_double_up_to_a_limit(trouble: WriteOutcome, ballot: MakeBallot) -
     assert written.answered_statements == 1
 
 
-def test_waiting_is_spread_by_chance(ballot: MakeBallot) -> None:
+def test_waiting_is_spread_by_chance() -> None:
     store, time = ScriptedStore(WriteOutcome.THROTTLED, WriteOutcome.WRITTEN), Time()
     unlucky = BallotWriter(store, RecentVersions(time), map, time.sleep, jitter=lambda: 0.0)
     unlucky.write([ballot()], time.remaining)
     assert time.pauses == [FIRST_BACKOFF_MS / 2]
 
 
-def test_votes_still_throttled_at_the_end_are_returned_for_a_retry(ballot: MakeBallot) -> None:
+def test_votes_still_throttled_at_the_end_are_returned_for_a_retry() -> None:
     written, _store, time = write([ballot("voter-1"), ballot("voter-2")], WriteOutcome.THROTTLED)
     assert [one.voter for one in written.unwritten] == ["voter-1", "voter-2"]
     assert time.remaining() > 0, "it does not sleep through its own end"
 
 
-def test_no_call_is_started_without_time_for_it(ballot: MakeBallot) -> None:
+def test_no_call_is_started_without_time_for_it() -> None:
     store, time = ScriptedStore(WriteOutcome.WRITTEN), Time(limit_ms=0)
     written = writer(store, time).write([ballot()], time.remaining)
     assert store.calls == []
     assert len(written.unwritten) == 1
 
 
-def test_an_update_without_time_left_is_returned_for_a_retry(ballot: MakeBallot) -> None:
+def test_an_update_without_time_left_is_returned_for_a_retry() -> None:
     store, time = ScriptedStore(WriteOutcome.DUPLICATE), Time(limit_ms=1)
     remaining = iter([1, 0])
     written = writer(store, time).write([ballot()], lambda: next(remaining))
     assert (len(store.calls), len(written.unwritten)) == (1, 1)
 
 
-def test_only_what_was_throttled_is_sent_again(ballot: MakeBallot) -> None:
+def test_only_what_was_throttled_is_sent_again() -> None:
     class Choosy(ScriptedStore):
         def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
             super().execute(statements)
@@ -159,12 +156,12 @@ def test_only_what_was_throttled_is_sent_again(ballot: MakeBallot) -> None:
     ]
 
 
-def test_a_permanent_error_is_raised(ballot: MakeBallot) -> None:
+def test_a_permanent_error_is_raised() -> None:
     with pytest.raises(StoreRefused):
         write([ballot()], StoreRefused("INSERT was refused permanently: AccessDenied"))
 
 
-def test_every_ballot_is_accounted_for(ballot: MakeBallot) -> None:
+def test_every_ballot_is_accounted_for() -> None:
     class Mixed(ScriptedStore):
         def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
             by_voter = {
@@ -204,25 +201,21 @@ def rewrite(
     return writer(store, time, recent).write([ballot], time.remaining), store
 
 
-def test_a_change_of_mind_within_minutes_is_one_update(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
-) -> None:
+def test_a_change_of_mind_within_minutes_is_one_update(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     written, store = rewrite(recent, time, ballot(version=6), WriteOutcome.WRITTEN)
     assert (written.changed, store.operations) == (1, [WriteOperation.UPDATE])
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_a_redelivered_vote_costs_nothing(
-    version: int, recent: RecentVersions, time: Time, ballot: MakeBallot
-) -> None:
+def test_a_redelivered_vote_costs_nothing(version: int, recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     written, store = rewrite(recent, time, ballot(version=version), WriteOutcome.WRITTEN)
     assert (written.already_stored, store.calls) == (1, [])
 
 
 def test_a_row_found_newer_is_remembered_for_what_it_is_known_to_have_reached(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
+    recent: RecentVersions, time: Time
 ) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.NOT_OLDER)
     written, store = rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
@@ -231,22 +224,20 @@ def test_a_row_found_newer_is_remembered_for_what_it_is_known_to_have_reached(
 
 @pytest.mark.parametrize("trouble", [WriteOutcome.THROTTLED, WriteOutcome.UNAVAILABLE])
 def test_unsettled_votes_are_not_remembered(
-    trouble: WriteOutcome, recent: RecentVersions, time: Time, ballot: MakeBallot
+    trouble: WriteOutcome, recent: RecentVersions, time: Time
 ) -> None:
     rewrite(recent, time, ballot(version=5), trouble)
     assert recent.get(ballot(version=5)) is None
 
 
-def test_a_remembered_row_that_has_expired_is_inserted_again(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
-) -> None:
+def test_a_remembered_row_that_has_expired_is_inserted_again(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     written, store = rewrite(recent, time, ballot(version=6), WriteOutcome.REFUSED, WriteOutcome.WRITTEN)
     assert (written.stored, store.operations) == (1, [WriteOperation.UPDATE, WriteOperation.INSERT])
 
 
 def test_a_remembered_row_that_is_newer_by_now_is_left_alone_even_if_the_store_does_not_show_it(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
+    recent: RecentVersions, time: Time
 ) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     script = (WriteOutcome.REFUSED, WriteOutcome.DUPLICATE, WriteOutcome.REFUSED)
@@ -255,7 +246,7 @@ def test_a_remembered_row_that_is_newer_by_now_is_left_alone_even_if_the_store_d
     assert store.operations == [WriteOperation.UPDATE, WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
-def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time, ballot: MakeBallot) -> None:
+def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS - 1
     assert recent.get(ballot()) is not None
@@ -263,17 +254,13 @@ def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time, 
     assert recent.get(ballot()) is None
 
 
-def test_memory_is_not_trusted_when_the_clock_was_put_back(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
-) -> None:
+def test_memory_is_not_trusted_when_the_clock_was_put_back(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms -= 1
     assert recent.get(ballot()) is None
 
 
-def test_an_emptied_table_is_filled_again_by_a_replay(
-    recent: RecentVersions, time: Time, ballot: MakeBallot
-) -> None:
+def test_an_emptied_table_is_filled_again_by_a_replay(recent: RecentVersions, time: Time) -> None:
     """An expired version must not become valid again with the next written vote."""
     rewrite(recent, time, ballot(version=9), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS
@@ -284,7 +271,7 @@ def test_an_emptied_table_is_filled_again_by_a_replay(
 
 
 def test_memory_forgets_the_rows_seen_longest_ago(
-    recent: RecentVersions, ballot: MakeBallot, monkeypatch: pytest.MonkeyPatch
+    recent: RecentVersions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RecentVersions, "CAPACITY", 2)
     recent.remember([ballot("voter-1"), ballot("voter-2")])

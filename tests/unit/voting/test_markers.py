@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,12 +17,11 @@ from voting.tallies import PASSED, drain_entry
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, AggregatorContainer, Container, WriterContainer
 from world.dynamodb import FakeDynamoDB
+from world.events import kinesis_event
 from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER, base64_of
 from world.model import PollRow
 from world.poison import vote_body
-
-type MakeEvent = Callable[..., dict[str, Any]]
 
 SHARD = "shardId-000000000000"
 VOTE = ("voter-1", vote_body("poll-1", "choice-a"))
@@ -74,7 +73,7 @@ def passed(database: FakeDynamoDB, consumer: str, poll_id: str = "poll-1") -> li
 
 
 def test_a_marker_is_passed_once_however_often_it_comes(
-    container: Container, consumer: str, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event(records=[VOTE, marker(1), OTHER_VOTE, marker(2)])
     for _ in range(2):
@@ -83,16 +82,14 @@ def test_a_marker_is_passed_once_however_often_it_comes(
 
 
 def test_a_batch_of_markers_alone_needs_no_vote(
-    container: Container, consumer: str, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     assert handle(container, kinesis_event(records=[marker(1), marker(2, "poll-2")])) == []
     assert passed(database, consumer) == ["tally-1"]
     assert passed(database, consumer, "poll-2") == ["tally-2"]
 
 
-def test_markers_are_in_no_count(
-    container: Container, database: FakeDynamoDB, kinesis_event: MakeEvent
-) -> None:
+def test_markers_are_in_no_count(container: Container, database: FakeDynamoDB) -> None:
     handle(container, kinesis_event(records=[VOTE, marker(1)]))
     telemetry = container.telemetry
     assert telemetry.total(Metric.RECORDS_RECEIVED) == telemetry.total(Metric.VOTES_ACCEPTED) == 1
@@ -103,7 +100,7 @@ def test_markers_are_in_no_count(
 
 
 def test_an_unexpected_marker_is_ignored_and_makes_no_row(
-    container: Container, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: Container, database: FakeDynamoDB
 ) -> None:
     before = database.rows(TALLIES)
     assert handle(container, kinesis_event(records=[marker(1, "no-such-poll")])) == []
@@ -112,7 +109,7 @@ def test_an_unexpected_marker_is_ignored_and_makes_no_row(
 
 
 def test_no_marker_behind_an_undone_vote_is_passed(
-    container: Container, consumer: str, database: FakeDynamoDB, kinesis_event: MakeEvent
+    container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     """The table takes the first vote and not the second: of three markers, one is before that."""
     event = kinesis_event([("voter-1", "poll-1", "choice-a")])
@@ -124,7 +121,7 @@ def test_no_marker_behind_an_undone_vote_is_passed(
     assert passed(database, consumer) == ["tally-1", "tally-2", "tally-3"]
 
 
-def test_a_folded_vote_is_also_before_the_marker(database: FakeDynamoDB, kinesis_event: MakeEvent) -> None:
+def test_a_folded_vote_is_also_before_the_marker(database: FakeDynamoDB) -> None:
     container = WriterContainer(database, Clock().skewed(0))
     late = ("voter-1", vote_body("poll-1", "choice-b"))
     event = kinesis_event(records=[VOTE, marker(1), late])
@@ -137,7 +134,7 @@ def test_a_folded_vote_is_also_before_the_marker(database: FakeDynamoDB, kinesis
     "fault", [Fault.CALL_THROTTLED, Fault.CALL_FAILS, Fault.UNREACHABLE, Fault.RESPONSE_LOST]
 )
 def test_a_marker_that_could_not_be_recorded_is_retried(
-    fault: Fault, container: Container, consumer: str, database: FakeDynamoDB, kinesis_event: MakeEvent
+    fault: Fault, container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     handle(container, kinesis_event([("voter-9", "poll-1", "choice-a")], first=1))  # knows the poll now
     event = kinesis_event(records=[VOTE, OTHER_VOTE, marker(1)])
@@ -146,7 +143,7 @@ def test_a_marker_that_could_not_be_recorded_is_retried(
     assert passed(database, consumer) == ["tally-1"]
 
 
-def test_a_permanently_refused_marker_is_an_error(container: Container, kinesis_event: MakeEvent) -> None:
+def test_a_permanently_refused_marker_is_an_error(container: Container) -> None:
     with pytest.raises(StoreRefused, match="AccessDenied"):
         handle(container, kinesis_event(records=[marker(1)]), Fault.PERMISSION_LOST)
 

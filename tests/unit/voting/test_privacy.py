@@ -2,7 +2,6 @@
 
 import sys
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from voting_aws.telemetry import PowertoolsTelemetry
 from world.clock import Clock
 from world.containers import POLLS, TABLES, TALLIES, VOTES, AggregatorContainer, WriterContainer
 from world.dynamodb import FakeDynamoDB
+from world.events import kinesis_event
 from world.faults import Fault, FunctionStopped, script
 from world.kinesis import base64_of
 from world.model import PollRow
@@ -48,7 +48,7 @@ def database() -> FakeDynamoDB:
 
 
 @pytest.fixture
-def event(kinesis_event: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+def event() -> dict[str, Any]:
     """Votes of every kind by a marked voter, and poison that holds a marked choice."""
     poison = [(VOTER, base64_of(f"{OPTION} {name}".encode())) for name in DATA]
     poison += [(f"{VOTER} '", vote_body("poll-1", OPTION)), (VOTER, DATA["half-a-surrogate"])]

@@ -5,6 +5,7 @@ import pytest
 
 from voting.errors import InvalidVote
 from voting.records import Record, Vote, read_vote, records_in, sequence_of, shard_of, version_of
+from world.events import kinesis_event, raw_event
 from world.kinesis import USUAL_FIRST_NUMBER, base64_of
 from world.poison import SHAPES, vote_body
 
@@ -15,7 +16,7 @@ def record(data: str, voter: str = "voter-1", sequence: str = "17") -> Record:
     return Record(sequence, voter, data, 1_700_000_000_000)
 
 
-def test_a_record_is_taken_from_an_event_as_aws_sends_it(raw_event: RawEvent) -> None:
+def test_a_record_is_taken_from_an_event_as_aws_sends_it() -> None:
     first, second = records_in(raw_event("kinesis_votes"))
     assert first.sequence == "49590338271490256608559692538361571095921575989136588898"
     assert first.voter == "ada@example.org"
@@ -23,14 +24,12 @@ def test_a_record_is_taken_from_an_event_as_aws_sends_it(raw_event: RawEvent) ->
     assert second.arrived_at == 1_545_084_711_166
 
 
-def test_the_shard_is_taken_from_the_event(raw_event: RawEvent) -> None:
+def test_the_shard_is_taken_from_the_event() -> None:
     assert shard_of(raw_event("kinesis_votes")) == "shardId-000000000006"
 
 
 @pytest.mark.parametrize("arrived_at", [1_545_084_650_001, 1_700_000_000_999, 2_000_000_000_123])
-def test_an_arrival_in_seconds_loses_no_millisecond(
-    arrived_at: int, kinesis_event: Callable[..., Any]
-) -> None:
+def test_an_arrival_in_seconds_loses_no_millisecond(arrived_at: int) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")], arrived_at=arrived_at)
     assert next(records_in(event)).arrived_at == arrived_at
 
@@ -40,7 +39,7 @@ def test_an_event_of_another_service_is_a_wiring_mistake_and_no_bad_vote() -> No
         list(records_in({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}))
 
 
-def test_a_vote_is_read_with_its_arrival_and_version(raw_event: RawEvent) -> None:
+def test_a_vote_is_read_with_its_arrival_and_version() -> None:
     first = next(records_in(raw_event("kinesis_votes")))
     assert read_vote(first) == Vote("best-dish", "ada@example.org", "soup", first.arrived_at, first.sequence)
 
