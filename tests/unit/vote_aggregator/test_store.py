@@ -29,53 +29,6 @@ def add(database: FakeDynamoDB, what: Addition, seen: str | None = None, *faults
     return LiveRowTable(database.client(script(*faults)), TALLIES).add(what, seen)
 
 
-def test_a_new_row_is_made_by_the_first_update(database: FakeDynamoDB) -> None:
-    assert add(database, addition(1, 2, 3)) is None
-    assert database.rows(TALLIES) == [
-        {
-            "poll_id": {"S": "poll-1"},
-            "entry": {"S": f"live#{SHARD}"},
-            "last_version": {"S": v(3)},
-            "last_arrival": {"N": "1003"},
-            "received": {"N": "3"},
-            "total": {"N": "3"},
-            "option#choice-a": {"N": "1"},
-            "option#choice-b": {"N": "2"},
-        }
-    ]
-
-
-def test_numbers_are_added_to_what_is_there(database: FakeDynamoDB) -> None:
-    add(database, addition(1, 2, 3))
-    assert add(database, addition(4, 5)) is None
-    (row,) = database.rows(TALLIES)
-    assert (row["received"], row["option#choice-a"], row["last_version"]) == (
-        {"N": "5"},
-        {"N": "2"},
-        {"S": v(5)},
-    )
-
-
-@pytest.mark.parametrize("numbers", [(3, 4), (2, 3), (1, 2, 3, 4)])
-def test_a_row_that_does_not_end_before_the_addition_says_how_far_it_is(
-    numbers: tuple[int, ...], database: FakeDynamoDB
-) -> None:
-    add(database, addition(1, 2, 3))
-    assert add(database, addition(*numbers)) == v(3)
-    assert database.rows(TALLIES)[0]["received"] == {"N": "3"}
-
-
-def test_the_rest_is_added_where_the_row_has_not_moved(database: FakeDynamoDB) -> None:
-    add(database, addition(1, 2, 3))
-    assert add(database, addition(4), seen=v(3)) is None
-
-
-def test_the_rest_is_not_added_where_the_row_has_moved(database: FakeDynamoDB) -> None:
-    add(database, addition(1, 2, 3))
-    assert add(database, addition(4), seen=v(2)) == v(3)
-    assert database.rows(TALLIES)[0]["received"] == {"N": "3"}
-
-
 @pytest.mark.parametrize(
     ("fault", "rows"),
     [

@@ -1,7 +1,6 @@
-from collections.abc import Callable
-
 import pytest
 
+from unit.vote_writer.conftest import ballot
 from vote_writer.folding import Ballot
 from vote_writer.store import BallotTable
 from vote_writer.writing import Statement, WriteOperation, WriteOutcome
@@ -9,8 +8,6 @@ from voting.errors import StoreRefused
 from world.containers import TABLES, VOTES
 from world.dynamodb import FakeDynamoDB
 from world.faults import Fault, script
-
-type MakeBallot = Callable[..., Ballot]
 
 
 @pytest.fixture
@@ -32,48 +29,6 @@ def update(ballot: Ballot) -> Statement:
     return Statement(WriteOperation.UPDATE, ballot)
 
 
-@pytest.mark.parametrize("expires_at", [None, 1_700_172_800])
-def test_a_vote_is_inserted_with_all_its_attributes(
-    expires_at: int | None, database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
-    assert execute(database, insert(ballot(expires_at=expires_at))) == [WriteOutcome.WRITTEN]
-    assert database.rows(VOTES) == [
-        {
-            "poll_bucket": {"S": "poll-1#0"},
-            "voter": {"S": "voter-1"},
-            "option": {"S": "choice-a"},
-            "version": {"S": "0" * 55 + "5"},
-            "arrived_at": {"N": "1700000000000"},
-        }
-        | ({"expires_at": {"N": str(expires_at)}} if expires_at else {})
-    ]
-
-
-@pytest.mark.parametrize("expires_at", [None, 1_700_172_800])
-def test_a_newer_vote_replaces_an_older_one_in_every_attribute(
-    expires_at: int | None, database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
-    execute(database, insert(ballot(version=5, expires_at=expires_at and 1)))
-    newer = ballot(version=6, option="choice-b", expires_at=expires_at)._replace(arrived_at=7)
-    assert execute(database, update(newer)) == [WriteOutcome.WRITTEN]
-    (row,) = database.rows(VOTES)
-    assert (row["option"], row["version"], row["arrived_at"]) == (
-        {"S": "choice-b"},
-        {"S": "0" * 55 + "6"},
-        {"N": "7"},
-    )
-    assert row.get("expires_at") == ({"N": str(expires_at)} if expires_at else None)
-
-
-@pytest.mark.parametrize("version", [4, 5])
-def test_a_vote_that_is_not_newer_changes_nothing(
-    version: int, database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
-    execute(database, insert(ballot(version=5)))
-    assert execute(database, update(ballot(version=version, option="choice-b"))) == [WriteOutcome.NOT_OLDER]
-    assert database.rows(VOTES)[0]["option"] == {"S": "choice-a"}
-
-
 @pytest.mark.parametrize(
     ("stored", "shown", "outcome"),
     [
@@ -85,27 +40,20 @@ def test_a_vote_that_is_not_newer_changes_nothing(
     ],
 )
 def test_an_insert_where_a_row_is_asks_for_an_update_only_if_the_row_may_be_older(
-    stored: int, shown: bool, outcome: WriteOutcome, database: FakeDynamoDB, ballot: MakeBallot
+    stored: int, shown: bool, outcome: WriteOutcome, database: FakeDynamoDB
 ) -> None:
     execute(database, insert(ballot(version=stored)))
     database.shows_row_to_insert = shown
     assert execute(database, insert(ballot(version=5))) == [outcome]
 
 
-def test_an_update_of_a_row_that_the_store_does_not_show_is_refused(
-    database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
+def test_an_update_of_a_row_that_the_store_does_not_show_is_refused(database: FakeDynamoDB) -> None:
     execute(database, insert(ballot(version=6)))
     database.shows_row_to_update = False
     assert execute(database, update(ballot(version=5))) == [WriteOutcome.REFUSED]
 
 
-def test_an_update_of_no_row_is_refused(database: FakeDynamoDB, ballot: MakeBallot) -> None:
-    assert execute(database, update(ballot())) == [WriteOutcome.REFUSED]
-    assert database.rows(VOTES) == []
-
-
-def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB, ballot: MakeBallot) -> None:
+def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB) -> None:
     execute(database, insert(ballot("voter-2", version=5)))
     statements = [insert(ballot("voter-1")), update(ballot("voter-2")), insert(ballot("voter-3"))]
     outcomes = execute(database, *statements, faults=(Fault.THROTTLES_FIRST,))
@@ -122,23 +70,19 @@ def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB, bal
     ],
 )
 def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
-    fault: Fault, outcome: WriteOutcome, rows: int, database: FakeDynamoDB, ballot: MakeBallot
+    fault: Fault, outcome: WriteOutcome, rows: int, database: FakeDynamoDB
 ) -> None:
     statements = [insert(ballot("voter-1")), insert(ballot("voter-2"))]
     assert execute(database, *statements, faults=(fault,)) == [outcome] * 2
     assert len(database.rows(VOTES)) == rows
 
 
-def test_a_statement_that_no_retry_mends_is_raised_by_its_code_alone(
-    database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
+def test_a_statement_that_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match=r"^INSERT was refused permanently: AccessDenied$"):
         execute(database, insert(ballot()), faults=(Fault.PERMISSION_LOST,))
 
 
-def test_a_call_that_no_retry_mends_is_raised_by_its_code_alone(
-    database: FakeDynamoDB, ballot: MakeBallot
-) -> None:
+def test_a_call_that_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match=r"^votes can't be written: ValidationException$") as caught:
         execute(database, insert(ballot()), insert(ballot()))
     assert caught.value.__suppress_context__
