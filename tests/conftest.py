@@ -3,7 +3,9 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,19 @@ COVERING = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage only where it is asked for."""
-    for item in items:
-        if COVERING.isdisjoint(item.path.parents):
-            item.add_marker(pytest.mark.no_cover)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure coverage only where it has a floor. pytest-cov's marker for this does nothing in workers of xdist."""
+    if not COVERING.isdisjoint(item.path.parents):
+        return (yield)
+    of_process, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(of_process)
+        threading.settrace(of_threads)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
