@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import localcloud
-from contract.planned import Metric, metrics_of_widget
+from contract.cloudwatch import Metric, metrics_of_widget
 from e2e.observing import new_id, wait_for
 from votectl.deployment import PROJECT, Deployment
 from votectl.lifecycle import Schedules

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from integration.emulated import ministack as start_ministack
+from samples import a_deployment
 from votectl.deployment import Deployment
 from world.containers import POLLS, TABLES, TALLIES, VOTES
 from world.dynamodb import FakeDynamoDB
@@ -88,21 +89,15 @@ def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
     kinesis = boto3.client("kinesis")
     kinesis.create_stream(StreamName=stream, ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    used = {
-        "api_key_ids": {},
-        "voter_auth": "none",
-        "vote_door": "rest",
-        "votes_urls": {},
-        "votes_url": endpoint,
-        "environment": "test",
-        "region": "us-east-1",
-        "api_url": endpoint,
-        "stream_name": stream,
-        "polls_table": polls,
-        "votes_table": votes,
-        "tallies_table": tallies,
-        "vote_writer_failure_bucket": bucket,
-        "poll_cache_seconds": 1,
-        "vote_retention_days": 0,
-    }
-    return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | used)
+    return a_deployment(
+        votes_url=endpoint,
+        environment="test",
+        region="us-east-1",
+        api_url=endpoint,
+        stream_name=stream,
+        polls_table=polls,
+        votes_table=votes,
+        tallies_table=tallies,
+        vote_writer_failure_bucket=bucket,
+        poll_cache_seconds=1,
+    )

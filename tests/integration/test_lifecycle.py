@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from integration.conftest import Store
 from results_api.results import Status
+from samples import a_final
 from tally.store import TallyRowTable
 from votectl.auditing import audit
 from votectl.counts import CountReader
@@ -96,28 +97,8 @@ def world(deployment: Deployment, tables_in_ministack: Store) -> World:
     )
 
 
-def a_final(poll: Poll) -> Final:
-    return Final.model_validate(
-        {
-            "poll_id": poll.poll_id,
-            "title": poll.title,
-            "counts": tuple(
-                {"option": option.id, "label": option.label, "votes": 0} for option in poll.options
-            ),
-            "voters": 0,
-            "live": {"accepted": 0, "repeated": 0},
-            "rejected": {},
-            "proof": {
-                "tally_id": "t",
-                "shards": ("s",),
-                "markers": {"vote_writer": {"expected": 1, "passed": 1}},
-                "started_at": 1,
-                "drained_at": 2,
-                "counted_at": 3,
-            },
-            "certified_at": 4,
-        }
-    )
+def final_of(poll: Poll) -> Final:
+    return a_final(poll.poll_id, dict.fromkeys(sorted(poll.option_ids), 0))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +175,7 @@ def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:
     assert cancelled.cancelled_at is not None
     assert cancelled.ends_at < poll.closes_at
     assert world.schedules.there == {}
-    assert not world.tally_rows.certify(a_final(poll), "final")
+    assert not world.tally_rows.certify(final_of(poll), "final")
     with pytest.raises(PollCancelled):
         world.tally_rows.final("lunch", "final")
 
@@ -203,7 +184,7 @@ def test_an_id_that_had_a_result_or_was_cancelled_is_not_taken_again(
     world: World, tables_in_ministack: Store
 ) -> None:
     world.cancel(world.create("withdrawn"))
-    world.tally_rows.certify(a_final(world.create("certified")), "final")
+    world.tally_rows.certify(final_of(world.create("certified")), "final")
     for poll_id in ("withdrawn", "certified"):  # rows that somebody removed by hand
         tables_in_ministack.client.delete_item(
             TableName=world.deployment.polls_table, Key={"poll_id": {"S": poll_id}}
@@ -222,8 +203,8 @@ def test_a_list_says_which_polls_are_final(world: World, tables_in_ministack: St
     first = world.create("first")
     later = first.closes_at + 1
     polls = [first.model_copy(update={"poll_id": f"p-{number}"}) for number in range(MOST_KEYS + 2)]
-    world.tally_rows.certify(a_final(polls[0]), "final")
-    world.tally_rows.certify(a_final(polls[-1]), "final")
+    world.tally_rows.certify(final_of(polls[0]), "final")
+    world.tally_rows.certify(final_of(polls[-1]), "final")
     world.tallies.withdraw(polls[1].poll_id, 1)  # a cancellation that failed half-way
     polls.append(world.cancel(first))
 
@@ -237,7 +218,7 @@ def test_a_list_says_which_polls_are_final(world: World, tables_in_ministack: St
 
 def test_a_certified_poll_is_never_cancelled(world: World) -> None:
     poll = world.create()
-    assert world.tally_rows.certify(a_final(poll), "final")
+    assert world.tally_rows.certify(final_of(poll), "final")
     with pytest.raises(OperatorError, match="is final"):
         world.cancel(poll)
     assert world.desk.get("lunch").cancelled_at is None

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import vote_aggregator.folding
 import vote_writer.folding
+from samples import a_poll
 from vote_aggregator.counting import count
 from vote_aggregator.folding import Addition
 from voting.errors import InvalidVote
-from voting.polls import Option, Poll
 from voting.records import Record, Vote, read_vote, records_in, sequence_of, version_of
 from voting.rules import Accepted, Judged, Reason, Rejected
 from world.kinesis import StreamRecord, base64_of, event_of
@@ -21,14 +21,7 @@ from world.model import PollRow, expected
 
 SHARD = "shardId-000000000000"
 
-POLL = Poll(
-    poll_id="poll-1",
-    title="A poll",
-    options=(Option(id="choice-a", label="A"), Option(id="choice-b", label="B")),
-    announced_at=0,
-    opens_at=0,
-    closes_at=1,
-)
+POLL = a_poll()
 
 sequences = st.integers(0, 10**56 - 1)
 

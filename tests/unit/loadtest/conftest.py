@@ -11,10 +11,10 @@ from loadtest import voters
 from loadtest.answers import Answer
 from loadtest.scenario import Plan, RunPoll, Scenario, Shape
 from loadtest.verification import Observed, PollObserved
+from samples import a_final
 from votectl.traffic import Kind, Stored, VoteRequest
-from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
+from voting.final import Final
 from voting.live import LiveCounts
-from voting.markers import CONSUMERS
 from voting.records import version_of
 
 OPENS_AT = 1_800_000_000_000
@@ -128,20 +128,4 @@ def observed_of(poll_id: str, counted: Counted) -> PollObserved:
 
 
 def final_of(poll_id: str, counts: dict[str, int], accepted: int) -> Final:
-    voters, at = sum(counts.values()), ENDS[poll_id]
-    return Final(
-        poll_id=poll_id,
-        counts=tuple(OptionCount(option=option, votes=votes) for option, votes in counts.items()),
-        voters=voters,
-        live=LiveComparison(accepted=accepted, repeated=accepted - voters),
-        rejected={},
-        proof=Proof(
-            tally_id="t",
-            shards=("shard-0",),
-            markers={consumer: Markers(expected=1, passed=1) for consumer in CONSUMERS},
-            started_at=at,
-            drained_at=at,
-            counted_at=at,
-        ),
-        certified_at=at,
-    )
+    return a_final(poll_id, counts, accepted=accepted, at=ENDS[poll_id])

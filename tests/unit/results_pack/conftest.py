@@ -9,10 +9,11 @@ import pytest
 from results_pack import handler, verify_pack
 from results_pack.lines import StoredVote
 from results_pack.steps import PackRuntime, Spilled
+from samples import a_poll
 from unit.votectl.pack.packs import OPTIONS, POLL_KEY, SIGNER, final_of, votes
 from voting.errors import StoreUnavailable
 from voting.final import Final
-from voting.polls import Option, Poll, bucket_of, poll_bucket
+from voting.polls import bucket_of, poll_bucket
 
 VOTES = votes(300)
 
@@ -101,16 +102,7 @@ class World:
         return self.failing.call(lambda: name in self.files)
 
     def runtime(self) -> PackRuntime:
-        options = tuple(Option(id=option, label=option) for option in OPTIONS)
-        poll = Poll(
-            poll_id="finale",
-            title="Finale",
-            options=options,
-            announced_at=0,
-            opens_at=0,
-            closes_at=1,
-            bucket_count=self.bucket_count,
-        )
+        poll = a_poll("finale", OPTIONS, bucket_count=self.bucket_count)
 
         class Rows:
             def final(_self, _poll_id: str) -> Final | None:  # noqa: N805

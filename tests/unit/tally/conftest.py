@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from samples import a_poll
 from tally.closing import OpenShard
 from tally.draining import DrainPlace
 from tally.losses import MappingLanes
@@ -19,7 +20,7 @@ from voting.errors import StoreUnavailable
 from voting.final import Acknowledgement, Final, Losses
 from voting.live import LiveCounts
 from voting.markers import CONSUMERS
-from voting.polls import Option, Poll
+from voting.polls import Poll
 
 CLOSES_AT = 1_000_000
 SETTLE_MS = 2_000
@@ -28,15 +29,7 @@ RECOUNT_MS = 900_000
 FAR = 10**12  # later than anything here
 READ_UNITS = 200.0  # of each page
 
-POLL = Poll(
-    poll_id="poll",
-    title="A poll",
-    options=(Option(id="a", label="A"), Option(id="b", label="B")),
-    announced_at=0,
-    opens_at=0,
-    closes_at=CLOSES_AT,
-    bucket_count=3,
-)
+POLL = a_poll("poll", ("a", "b"), closes_at=CLOSES_AT, bucket_count=3)
 
 
 @dataclass

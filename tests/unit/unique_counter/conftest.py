@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import pytest
 
+from samples import a_poll
 from votectl.polls import to_row
-from voting.polls import Option, Poll, bucket_of, poll_bucket
+from voting.polls import bucket_of, poll_bucket
 from voting.unique import UniqueCounts
 from world.containers import TABLES, VOTES
 from world.dynamodb import FakeDynamoDB, Item
@@ -19,14 +20,8 @@ BUCKETS = 4
 CALL_MS = 5
 INVOCATION_MS = 290_000
 
-POLL = Poll(
-    poll_id="poll",
-    title="A poll",
-    options=(Option(id="a", label="A"), Option(id="b", label="B")),
-    announced_at=OPENS_AT,
-    opens_at=OPENS_AT,
-    closes_at=CLOSES_AT,
-    bucket_count=BUCKETS,
+POLL = a_poll(
+    "poll", ("a", "b"), announced_at=OPENS_AT, opens_at=OPENS_AT, closes_at=CLOSES_AT, bucket_count=BUCKETS
 )
 
 

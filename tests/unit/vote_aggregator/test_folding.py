@@ -1,18 +1,11 @@
+from samples import a_poll
 from vote_aggregator.folding import Addition, fold
-from voting.polls import Option, Poll
 from voting.records import Vote, version_of
 from voting.rules import Accepted, Judged, Reason, Rejected
 
 SHARD = "shardId-000000000007"
 
-POLL = Poll(
-    poll_id="poll-1",
-    title="A poll",
-    options=(Option(id="choice-a", label="A"), Option(id="choice-b", label="B")),
-    announced_at=0,
-    opens_at=0,
-    closes_at=1,
-)
+POLL = a_poll()
 
 
 def v(number: int) -> str:

@@ -2,8 +2,9 @@ import itertools
 
 import pytest
 
+from samples import a_poll
 from vote_writer.folding import fold
-from voting.polls import Option, Poll, bucket_of, poll_bucket
+from voting.polls import Poll, bucket_of, poll_bucket
 from voting.records import Vote, version_of
 from voting.rules import Accepted
 
@@ -11,15 +12,7 @@ ORDERS = list(itertools.permutations(range(3)))
 
 
 def poll(poll_id: str = "poll-1") -> Poll:
-    return Poll(
-        poll_id=poll_id,
-        title="A poll",
-        options=(Option(id="choice-a", label="A"), Option(id="choice-b", label="B")),
-        announced_at=0,
-        opens_at=1_000,
-        closes_at=1_700_000_000_999,
-        bucket_count=4,
-    )
+    return a_poll(poll_id, opens_at=1_000, closes_at=1_700_000_000_999, bucket_count=4)
 
 
 def accepted(

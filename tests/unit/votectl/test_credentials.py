@@ -1,40 +1,29 @@
 """What requests of the tools carry, by deployment."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import httpx
 import pytest
 from botocore.stub import Stubber
 
+from samples import a_deployment, a_poll
 from votectl.credentials import Credentials, WithKey, for_voters_of
 from votectl.demo import by_hand
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.signing import Signing
-from voting.polls import Option, Poll
 from voting.settings import VoterAuth
 
 pytestmark = pytest.mark.usefixtures("fake_credentials")
 
 KEY = "a-key-of-a-client-20-characters-long"
-POLL = Poll(
-    poll_id="lunch",
-    title="Lunch?",
-    options=(Option(id="pizza", label="Pizza"), Option(id="soup", label="Soup")),
-    announced_at=1,
-    opens_at=1,
-    closes_at=10,
-    bucket_count=1,
-)
+POLL = a_poll("lunch", ("pizza", "soup"), closes_at=10, bucket_count=1)
 
 
 def deployment_of(voter_auth: VoterAuth, **api_key_ids: str) -> Deployment:
-    given: dict[str, Any] = {"environment": "dev", "region": "eu-west-1", "api_url": "https://api.example/v1"}
-    given |= {"poll_cache_seconds": 5, "vote_retention_days": 0, "vote_door": "rest", "votes_urls": {}}
-    given |= {"voter_auth": voter_auth, "api_key_ids": api_key_ids}
-    return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | given)
+    place = {"environment": "dev", "region": "eu-west-1", "api_url": "https://api.example/v1"}
+    return a_deployment(voter_auth=voter_auth, api_key_ids=api_key_ids, **place)
 
 
 @pytest.fixture

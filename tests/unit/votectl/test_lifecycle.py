@@ -7,21 +7,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samples import a_deployment, a_poll
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, edit, lead_ms
 from votectl.polls import PollDesk
-from voting.polls import MS_PER_DAY, Option, Poll
+from voting.polls import MS_PER_DAY, Poll
 
 RETENTION_DAYS = 30
-POLL = Poll(
-    poll_id="finale",
-    title="The finale",
-    options=(Option(id="a", label="A"), Option(id="b", label="B")),
-    announced_at=0,
-    opens_at=0,
-    closes_at=1_700_000_000_001,
-)
+POLL = a_poll("finale", ("a", "b"), closes_at=1_700_000_000_001)
 
 
 class Conflict(ClientError):
@@ -58,25 +52,19 @@ class Scheduler:
         del self.schedules[GroupName, Name]
 
 
-def deployment_like() -> Deployment:
-    used = {
-        "voter_auth": "none",
-        "vote_door": "rest",
-        "votes_urls": {},
-        "api_key_ids": {},
-        "tally_state_machine_arn": "arn:the-tally",
-        "tally_schedule_group": "closings",
-        "unique_count_function_arn": "arn:the-counter",
-        "unique_count_schedule_group": "unique-counts",
-        "poll_cache_seconds": 5,
-        "vote_retention_days": RETENTION_DAYS,
-    }
-    return Deployment.model_validate(dict.fromkeys(Deployment.model_fields, "unused") | used)
-
-
 @pytest.fixture
 def deployment() -> Deployment:
     return deployment_like()
+
+
+def deployment_like() -> Deployment:
+    return a_deployment(
+        tally_state_machine_arn="arn:the-tally",
+        tally_schedule_group="closings",
+        unique_count_function_arn="arn:the-counter",
+        unique_count_schedule_group="unique-counts",
+        vote_retention_days=RETENTION_DAYS,
+    )
 
 
 class Desk:

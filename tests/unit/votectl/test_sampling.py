@@ -9,24 +9,16 @@ from typing import Any
 
 import pytest
 
+from samples import a_deployment, a_poll
 from unit.votectl.pack.packs import POLL_KEY
-from unit.votectl.pack.test_store import deployment
 from votectl.errors import OperatorError
 from votectl.sampling import SampleAudit, SampleReader, audit_sample, excluded_share, sampled_lines
-from voting.polls import Option, Poll, bucket_of
+from voting.polls import bucket_of
 from voting.records import version_of
 
 OPENS_AT = 1_000_000_000_000
 HOUR_MS = 3_600_000
-POLL = Poll(
-    poll_id="finale",
-    title="Finale",
-    options=(Option(id="ada", label="A"), Option(id="grace", label="G")),
-    announced_at=0,
-    opens_at=OPENS_AT,
-    closes_at=OPENS_AT + HOUR_MS,
-    bucket_count=8,
-)
+POLL = a_poll("finale", ("ada", "grace"), opens_at=OPENS_AT, closes_at=OPENS_AT + HOUR_MS, bucket_count=8)
 VOTERS = 400
 
 
@@ -117,7 +109,7 @@ class World:
         return [(row["voter"], row["version"], row["option"]) for row in self.rows.values()]
 
     def audit(self, size: int = 1_000, seed: str = "dice") -> SampleAudit:
-        reader = SampleReader(deployment(), self, self, lambda _seconds: None)  # type: ignore[arg-type]
+        reader = SampleReader(a_deployment(), self, self, lambda _seconds: None)  # type: ignore[arg-type]
         return audit_sample(POLL, [self.stored()], POLL_KEY, reader, seed, size, self.now_ms)
 
 

@@ -6,21 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
+from samples import a_poll
 from votectl.errors import OperatorError
 from votectl.smoke import FIRES_WITHIN_MS, VOTERS, Viewer, checks, is_final, requests, schedule_fires
 from votectl.traffic import Account, Kind, VoteRequest
-from voting.polls import Option, Poll
 from voting.settings import VoterAuth
 
-POLL = Poll(
-    poll_id="smoke-1",
-    title="Is anybody there?",
-    options=(Option(id="yes", label="Yes"), Option(id="no", label="No")),
-    announced_at=1,
-    opens_at=1,
-    closes_at=10,
-    bucket_count=1,
-)
+POLL = a_poll("smoke-1", ("yes", "no"), closes_at=10, bucket_count=1)
 
 
 class Clock:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from samples import a_deployment
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.tallying import Snapshot, Tallies, follow, what_now
@@ -55,17 +56,7 @@ class Tables:
 
 @pytest.fixture
 def deployment() -> Deployment:
-    return Deployment.model_validate(
-        dict.fromkeys(Deployment.model_fields, "unused")
-        | {
-            "poll_cache_seconds": 5,
-            "vote_retention_days": 0,
-            "voter_auth": "none",
-            "vote_door": "rest",
-            "votes_urls": {},
-            "api_key_ids": {},
-        }
-    )
+    return a_deployment()
 
 
 def tallies(deployment: Deployment, sfn: StepFunctions, tables: Tables | None = None) -> Tallies:

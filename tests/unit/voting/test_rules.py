@@ -2,22 +2,16 @@ from collections.abc import Mapping
 
 import pytest
 
+from samples import a_poll
 from voting.errors import StoreUnavailable
-from voting.polls import Option, Poll
+from voting.polls import Poll
 from voting.records import Record, Vote
 from voting.rules import Reason, judge, reason_to_reject
 from world.poison import vote_body
 
 ANNOUNCED, OPENS, CLOSES = 1_000, 2_000, 3_000
 
-POLL = Poll(
-    poll_id="poll-1",
-    title="A poll",
-    options=(Option(id="choice-a", label="A"), Option(id="choice-b", label="B")),
-    announced_at=ANNOUNCED,
-    opens_at=OPENS,
-    closes_at=CLOSES,
-)
+POLL = a_poll(announced_at=ANNOUNCED, opens_at=OPENS, closes_at=CLOSES)
 
 
 class Polls:

@@ -8,22 +8,21 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingress.tokens import keys_in, verified_claims
+from samples import a_poll
 from unit.ingress.conftest import jwks, power_of, private_key
 from votectl.codes.files import Render, csv_of
 from votectl.codes.issuing import BatchOrder
 from votectl.codes.minting import BatchTerms
 from votectl.codes.register import CodeBatch
-from voting.polls import Option, Poll
 
 NOW_MS = 1_790_000_000_123
 ISSUER = "votestream/votestream/dev"
 KEY_ID = "first"
 PAGE = "https://vote.example/vote"
-POLL = Poll(
-    poll_id="board",
+POLL = a_poll(
+    "board",
+    ("ann", "bo"),
     title="Who leads the board?",
-    options=(Option(id="ann", label="Ann"), Option(id="bo", label="Bo")),
-    announced_at=1,
     opens_at=NOW_MS - 1_000,
     closes_at=NOW_MS + 3_600_000,
 )

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from samples import a_poll
 from unit.votectl.doctor.conftest import DEPLOYMENT, LIMITS, PREFIX, WANTED, World, refused
 from votectl import cli
 from votectl.doctor import capacity, checks, consumers, here, service
@@ -19,7 +20,7 @@ from votectl.doctor.findings import Finding, Health, run, wrong
 from votectl.doctor.site import Site
 from votectl.errors import OperatorError
 from votectl.polls import to_row
-from voting.polls import Option, Poll
+from voting.polls import Poll
 
 type Check = Callable[[Site], Iterator[Finding]]
 
@@ -405,15 +406,7 @@ class TestService:
 
 
 def poll(**changes: Any) -> Poll:
-    values: dict[str, Any] = {
-        "poll_id": "p",
-        "title": "P",
-        "options": (Option(id="a", label="A"), Option(id="b", label="B")),
-        "announced_at": NOW_MS - 100 * 24 * HOUR_MS,
-        "opens_at": NOW_MS - 100 * 24 * HOUR_MS,
-        "closes_at": NOW_MS + HOUR_MS,
-    }
-    return Poll(**{**values, **changes})
+    return a_poll("p", **{"closes_at": NOW_MS + HOUR_MS} | changes)
 
 
 class TestCommand:

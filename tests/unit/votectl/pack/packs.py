@@ -21,8 +21,9 @@ from results_pack.verify_pack import (
     SIGNATURE,
     root_of,
 )
+from samples import a_final
 from votectl.pack.writing import write_pack
-from voting.final import Final, LiveComparison, Markers, OptionCount, Proof
+from voting.final import Final
 from voting.packs import salt_of
 
 # Of a key that nothing but these tests uses.
@@ -65,22 +66,7 @@ def votes(number: int) -> list[StoredVote]:
 
 def final_of(stored: Sequence[StoredVote], poll_id: str = "finale") -> Final:
     counts = Counter(option for _, _, option in stored)
-    return Final(
-        poll_id=poll_id,
-        counts=tuple(OptionCount(option=option, votes=counts[option]) for option in OPTIONS),
-        voters=len(stored),
-        live=LiveComparison(accepted=len(stored), repeated=0),
-        rejected={},
-        proof=Proof(
-            tally_id="tally",
-            shards=("shard-1",),
-            markers={"vote_writer": Markers(expected=1, passed=1)},
-            started_at=1,
-            drained_at=2,
-            counted_at=3,
-        ),
-        certified_at=4,
-    )
+    return a_final(poll_id, {option: counts[option] for option in OPTIONS})
 
 
 def pages_of(stored: Sequence[StoredVote], page: int = 700) -> Iterator[Sequence[StoredVote]]:

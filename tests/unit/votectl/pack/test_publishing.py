@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from unit.votectl.pack.test_store import deployment
+from samples import a_deployment
 from votectl.pack.publishing import Publication
 
 
@@ -25,12 +25,12 @@ class Bucket:
     ],
 )
 def test_a_pack_with_a_manifest_is_published(keys: list[str], *, missing: bool) -> None:
-    publication = Publication(deployment(pack_bucket="packs"), "finale", Bucket(*keys))  # type: ignore[arg-type]
+    publication = Publication(a_deployment(pack_bucket="packs"), "finale", Bucket(*keys))  # type: ignore[arg-type]
     assert publication.is_missing() is missing
     assert publication.sentence() == "results pack: aws s3 cp --recursive s3://packs/packs/finale/ ."
 
 
 def test_a_deployment_that_publishes_nothing_misses_nothing() -> None:
-    publication = Publication(deployment(pack_bucket=None), "finale")
+    publication = Publication(a_deployment(pack_bucket=None), "finale")
     assert not publication.is_missing()
     assert publication.sentence() is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from votectl.deployment import Deployment
+from samples import a_deployment
 from votectl.errors import OperatorError
 from votectl.pack.store import PackStore
 
@@ -63,16 +63,9 @@ class Keys:
         return {"Plaintext": number.encode().rjust(32)}
 
 
-def deployment(**changes: Any) -> Deployment:
-    texts = dict.fromkeys(Deployment.model_fields, "x")
-    numbers = {"poll_cache_seconds": 1, "vote_retention_days": 0, "api_key_ids": {}, "voter_auth": "none"}
-    numbers |= {"vote_door": "rest", "votes_urls": {}}
-    return Deployment.model_validate(texts | numbers | changes)
-
-
 def test_a_polls_key_is_made_once() -> None:
     rows, keys = Rows(), Keys()
-    found = {PackStore(deployment(), rows, keys).key_of("finale") for _ in range(3)}  # type: ignore[arg-type]
+    found = {PackStore(a_deployment(), rows, keys).key_of("finale") for _ in range(3)}  # type: ignore[arg-type]
     assert found == {b"1".rjust(32)}
     assert keys.made == 1
 
@@ -80,17 +73,17 @@ def test_a_polls_key_is_made_once() -> None:
 def test_the_key_of_a_faster_export_wins() -> None:
     rows, keys = Rows(), Keys()
     rows.faster = {"ciphertext": {"B": b"finale:77"}}
-    assert PackStore(deployment(), rows, keys).key_of("finale") == b"77".rjust(32)  # type: ignore[arg-type]
+    assert PackStore(a_deployment(), rows, keys).key_of("finale") == b"77".rjust(32)  # type: ignore[arg-type]
 
 
 def test_polls_have_keys_of_their_own() -> None:
     keys = Keys()
-    store, other = (PackStore(deployment(), Rows(), keys) for _ in range(2))  # type: ignore[arg-type]
+    store, other = (PackStore(a_deployment(), Rows(), keys) for _ in range(2))  # type: ignore[arg-type]
     assert store.key_of("finale") != other.key_of("encore")
 
 
 def test_a_deployment_without_keys_says_how_to_get_them() -> None:
     with pytest.raises(
-        OperatorError, match=r"set results_pack = \{\} in its tfvars and run `make apply ENV=x`"
+        OperatorError, match=r"set results_pack = \{\} in its tfvars and run `make apply ENV=unused`"
     ):
-        PackStore(deployment(pack_key_arn=None))
+        PackStore(a_deployment(pack_key_arn=None))
