@@ -40,230 +40,109 @@ OF_NO_ROLE = {
     "kms:ScheduleKeyDeletion",
 }
 
-# What making, reading and removing a resource takes; of one kind, or of all whose type begins so. From AWS's service
-# authorization reference and the calls that the provider makes.
-TAKES: dict[str, set[str]] = {
-    "aws_api_gateway_": {"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"},
-    "aws_apigatewayv2_": {"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"},
-    "aws_appautoscaling_": {
-        "application-autoscaling:RegisterScalableTarget",
-        "application-autoscaling:PutScalingPolicy",
-        "application-autoscaling:DescribeScalableTargets",
-        "application-autoscaling:DescribeScalingPolicies",
-        "application-autoscaling:DeregisterScalableTarget",
-        "application-autoscaling:DeleteScalingPolicy",
-        "iam:CreateServiceLinkedRole",
-    },
-    "aws_cloudfront_": {
-        "cloudfront:CreateDistribution",
-        "cloudfront:CreateFunction",
-        "cloudfront:CreateCachePolicy",
-        "cloudfront:PublishFunction",
-        "cloudfront:GetDistribution",
-        "cloudfront:DescribeFunction",
-        "cloudfront:UpdateDistribution",
-        "cloudfront:DeleteDistribution",
-    },
-    "aws_cloudwatch_dashboard": {
-        "cloudwatch:PutDashboard",
-        "cloudwatch:GetDashboard",
-        "cloudwatch:DeleteDashboards",
-    },
-    "aws_cloudwatch_log_group": {
-        "logs:CreateLogGroup",
-        "logs:DescribeLogGroups",
-        "logs:PutRetentionPolicy",
-        "logs:DeleteLogGroup",
-    },
-    "aws_cloudwatch_metric_alarm": {
-        "cloudwatch:PutMetricAlarm",
-        "cloudwatch:DescribeAlarms",
-        "cloudwatch:DeleteAlarms",
-    },
-    "aws_cognito_user_pool": {
-        "cognito-idp:CreateUserPool",
-        "cognito-idp:DescribeUserPool",
-        "cognito-idp:UpdateUserPool",
-        "cognito-idp:DeleteUserPool",
-        "cognito-idp:GetUserPoolMfaConfig",
-        "cognito-idp:CreateUserPoolClient",
-        "cognito-idp:DescribeUserPoolClient",
-        "cognito-idp:CreateUserPoolDomain",
-        "cognito-idp:DescribeUserPoolDomain",
-    },
-    "aws_dynamodb_table_item": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
-    "aws_dynamodb_table": {
-        "dynamodb:CreateTable",
-        "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive",
-        "dynamodb:DescribeContinuousBackups",
-        "dynamodb:UpdateTable",
-        "dynamodb:UpdateTimeToLive",
-        "dynamodb:UpdateContinuousBackups",
-        "dynamodb:DeleteTable",
-        "dynamodb:ListTagsOfResource",
-        "dynamodb:TagResource",
-    },
-    "aws_iam_policy": {
-        "iam:CreatePolicy",
-        "iam:GetPolicy",
-        "iam:GetPolicyVersion",
-        "iam:ListPolicyVersions",
-        "iam:DeletePolicy",
-    },
-    "aws_iam_role": {
-        "iam:CreateRole",
-        "iam:GetRole",
-        "iam:UpdateAssumeRolePolicy",
-        "iam:PutRolePermissionsBoundary",
-        "iam:ListInstanceProfilesForRole",
-        "iam:DeleteRole",
-        "iam:PassRole",
-    },
-    "aws_iam_role_policy": {"iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy"},
-    "aws_kinesis_stream": {
-        "kinesis:CreateStream",
-        "kinesis:DescribeStreamSummary",
-        "kinesis:UpdateShardCount",
-        "kinesis:UpdateStreamMode",
-        "kinesis:IncreaseStreamRetentionPeriod",
-        "kinesis:DecreaseStreamRetentionPeriod",
-        "kinesis:StartStreamEncryption",
-        "kinesis:EnableEnhancedMonitoring",
-        "kinesis:ListTagsForStream",
-        "kinesis:AddTagsToStream",
-        "kinesis:DeleteStream",
-    },
-    "aws_kinesis_stream_consumer": {
-        "kinesis:RegisterStreamConsumer",
-        "kinesis:DescribeStreamConsumer",
-        "kinesis:DeregisterStreamConsumer",
-    },
-    "aws_kms_alias": {"kms:CreateAlias", "kms:ListAliases", "kms:UpdateAlias", "kms:DeleteAlias"},
-    "aws_kms_key": {
-        "kms:CreateKey",
-        "kms:DescribeKey",
-        "kms:EnableKeyRotation",
-        "kms:GetKeyPolicy",
-        "kms:GetKeyRotationStatus",
-        "kms:ListResourceTags",
-        "kms:PutKeyPolicy",
-        "kms:ScheduleKeyDeletion",
-        "kms:TagResource",
-        "kms:UpdateKeyDescription",
-        # The rights that DynamoDB needs for an encrypted table, and CloudWatch Logs for a log group.
-        "kms:CreateGrant",
-        "logs:AssociateKmsKey",
-    },
-    "aws_lambda_alias": {
-        "lambda:CreateAlias",
-        "lambda:DeleteAlias",
-        "lambda:GetAlias",
-        "lambda:UpdateAlias",
-    },
-    "aws_lambda_event_source_mapping": {
-        "lambda:CreateEventSourceMapping",
-        "lambda:GetEventSourceMapping",
-        "lambda:UpdateEventSourceMapping",
-        "lambda:DeleteEventSourceMapping",
-    },
-    "aws_lambda_function": {
-        "lambda:CreateFunction",
-        "lambda:GetFunction",
-        "lambda:GetFunctionCodeSigningConfig",
-        "lambda:ListVersionsByFunction",
-        "lambda:UpdateFunctionCode",
-        "lambda:UpdateFunctionConfiguration",
-        "lambda:PutFunctionConcurrency",
-        "lambda:DeleteFunctionConcurrency",
-        "lambda:DeleteFunction",
-    },
-    "aws_lambda_function_url": {
-        "lambda:CreateFunctionUrlConfig",
-        "lambda:DeleteFunctionUrlConfig",
-        "lambda:GetFunctionUrlConfig",
-        "lambda:UpdateFunctionUrlConfig",
-    },
-    "aws_lambda_provisioned_concurrency_config": {
-        "lambda:DeleteProvisionedConcurrencyConfig",
-        "lambda:GetProvisionedConcurrencyConfig",
-        "lambda:PutProvisionedConcurrencyConfig",
-    },
-    "aws_lambda_function_event_invoke_config": {
-        "lambda:DeleteFunctionEventInvokeConfig",
-        "lambda:GetFunctionEventInvokeConfig",
-        "lambda:PutFunctionEventInvokeConfig",
-    },
-    "aws_lambda_permission": {"lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"},
-    "aws_route53_record": {
-        "route53:ChangeResourceRecordSets",
-        "route53:GetChange",
-        "route53:GetHostedZone",
-        "route53:ListResourceRecordSets",
-    },
-    "aws_s3_object": {
-        "s3:GetObject",
-        "s3:GetObjectTagging",
-        "s3:PutObject",
-        "s3:PutObjectTagging",
-        "s3:DeleteObject",
-        "s3:DeleteObjectVersion",
-        "s3:ListBucketVersions",
-    },
-    "aws_s3_bucket": {
-        "s3:CreateBucket",
-        "s3:ListBucket",
-        "s3:GetBucketPolicy",
-        "s3:PutBucketPolicy",
-        "s3:DeleteBucketPolicy",
-        "s3:PutBucketPublicAccessBlock",
-        "s3:PutEncryptionConfiguration",
-        "s3:GetEncryptionConfiguration",
-        "s3:PutLifecycleConfiguration",
-        "s3:GetLifecycleConfiguration",
-        "s3:PutBucketTagging",
-        "s3:DeleteBucket",
-    },
-    "aws_scheduler_schedule_group": {
-        "scheduler:CreateScheduleGroup",
-        "scheduler:GetScheduleGroup",
-        "scheduler:DeleteScheduleGroup",
-        "scheduler:ListTagsForResource",
-    },
-    "aws_sfn_state_machine": {
-        "states:CreateStateMachine",
-        "states:DescribeStateMachine",
-        "states:UpdateStateMachine",
-        "states:DeleteStateMachine",
-        "states:ValidateStateMachineDefinition",
-        "states:ListStateMachineVersions",
-    },
-    "aws_sns_topic": {
-        "sns:CreateTopic",
-        "sns:GetTopicAttributes",
-        "sns:SetTopicAttributes",
-        "sns:Subscribe",
-        "sns:DeleteTopic",
-    },
-    "aws_ssm_parameter": {
-        "ssm:PutParameter",
-        "ssm:GetParameter",
-        "ssm:DescribeParameters",
-        "ssm:DeleteParameter",
-    },
-    "aws_wafv2_web_acl": {
-        "wafv2:CreateWebACL",
-        "wafv2:GetWebACL",
-        "wafv2:UpdateWebACL",
-        "wafv2:DeleteWebACL",
-        "wafv2:AssociateWebACL",
-        "wafv2:GetWebACLForResource",
-        "wafv2:DisassociateWebACL",
-        "apigateway:SetWebACL",
-    },
+# What making, reading and removing a resource takes; of one kind, or of all whose type begins so. From AWS's
+# service authorization reference and the calls that the provider makes.
+TAKES: dict[str, str] = {
+    "aws_api_gateway_": "apigateway: GET POST PATCH DELETE",
+    "aws_apigatewayv2_": "apigateway: GET POST PATCH DELETE",
+    "aws_appautoscaling_": """
+        application-autoscaling: RegisterScalableTarget PutScalingPolicy DescribeScalableTargets
+        DescribeScalingPolicies DeregisterScalableTarget DeleteScalingPolicy iam: CreateServiceLinkedRole
+    """,
+    "aws_cloudfront_": """
+        cloudfront: CreateDistribution CreateFunction CreateCachePolicy PublishFunction GetDistribution
+        DescribeFunction UpdateDistribution DeleteDistribution
+    """,
+    "aws_cloudwatch_dashboard": "cloudwatch: PutDashboard GetDashboard DeleteDashboards",
+    "aws_cloudwatch_log_group": "logs: CreateLogGroup DescribeLogGroups PutRetentionPolicy DeleteLogGroup",
+    "aws_cloudwatch_metric_alarm": "cloudwatch: PutMetricAlarm DescribeAlarms DeleteAlarms",
+    "aws_cognito_user_pool": """
+        cognito-idp: CreateUserPool DescribeUserPool UpdateUserPool DeleteUserPool GetUserPoolMfaConfig
+        CreateUserPoolClient DescribeUserPoolClient CreateUserPoolDomain DescribeUserPoolDomain
+    """,
+    "aws_dynamodb_table_item": "dynamodb: DeleteItem GetItem PutItem",
+    "aws_dynamodb_table": """
+        dynamodb: CreateTable DescribeTable DescribeTimeToLive DescribeContinuousBackups UpdateTable
+        UpdateTimeToLive UpdateContinuousBackups DeleteTable ListTagsOfResource TagResource
+    """,
+    "aws_iam_policy": "iam: CreatePolicy GetPolicy GetPolicyVersion ListPolicyVersions DeletePolicy",
+    "aws_iam_role": """
+        iam: CreateRole GetRole UpdateAssumeRolePolicy PutRolePermissionsBoundary
+        ListInstanceProfilesForRole DeleteRole PassRole
+    """,
+    "aws_iam_role_policy": "iam: PutRolePolicy GetRolePolicy DeleteRolePolicy",
+    "aws_kinesis_stream": """
+        kinesis: CreateStream DescribeStreamSummary UpdateShardCount UpdateStreamMode
+        IncreaseStreamRetentionPeriod DecreaseStreamRetentionPeriod StartStreamEncryption
+        EnableEnhancedMonitoring ListTagsForStream AddTagsToStream DeleteStream
+    """,
+    "aws_kinesis_stream_consumer": """
+        kinesis: RegisterStreamConsumer DescribeStreamConsumer DeregisterStreamConsumer
+    """,
+    "aws_kms_alias": "kms: CreateAlias ListAliases UpdateAlias DeleteAlias",
+    # Grants: the rights that DynamoDB needs for an encrypted table. CloudWatch Logs needs its own call.
+    "aws_kms_key": """
+        kms: CreateKey DescribeKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus ListResourceTags
+        PutKeyPolicy ScheduleKeyDeletion TagResource UpdateKeyDescription CreateGrant logs: AssociateKmsKey
+    """,
+    "aws_lambda_alias": "lambda: CreateAlias DeleteAlias GetAlias UpdateAlias",
+    "aws_lambda_event_source_mapping": """
+        lambda: CreateEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping
+        DeleteEventSourceMapping
+    """,
+    "aws_lambda_function": """
+        lambda: CreateFunction GetFunction GetFunctionCodeSigningConfig ListVersionsByFunction
+        UpdateFunctionCode UpdateFunctionConfiguration PutFunctionConcurrency DeleteFunctionConcurrency
+        DeleteFunction
+    """,
+    "aws_lambda_function_url": """
+        lambda: CreateFunctionUrlConfig DeleteFunctionUrlConfig GetFunctionUrlConfig UpdateFunctionUrlConfig
+    """,
+    "aws_lambda_provisioned_concurrency_config": """
+        lambda: DeleteProvisionedConcurrencyConfig GetProvisionedConcurrencyConfig
+        PutProvisionedConcurrencyConfig
+    """,
+    "aws_lambda_function_event_invoke_config": """
+        lambda: DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig PutFunctionEventInvokeConfig
+    """,
+    "aws_lambda_permission": "lambda: AddPermission GetPolicy RemovePermission",
+    "aws_route53_record": "route53: ChangeResourceRecordSets GetChange GetHostedZone ListResourceRecordSets",
+    "aws_s3_object": """
+        s3: GetObject GetObjectTagging PutObject PutObjectTagging DeleteObject DeleteObjectVersion
+        ListBucketVersions
+    """,
+    "aws_s3_bucket": """
+        s3: CreateBucket ListBucket GetBucketPolicy PutBucketPolicy DeleteBucketPolicy
+        PutBucketPublicAccessBlock PutEncryptionConfiguration GetEncryptionConfiguration
+        PutLifecycleConfiguration GetLifecycleConfiguration PutBucketTagging DeleteBucket
+    """,
+    "aws_scheduler_schedule_group": """
+        scheduler: CreateScheduleGroup GetScheduleGroup DeleteScheduleGroup ListTagsForResource
+    """,
+    "aws_sfn_state_machine": """
+        states: CreateStateMachine DescribeStateMachine UpdateStateMachine DeleteStateMachine
+        ValidateStateMachineDefinition ListStateMachineVersions
+    """,
+    "aws_sns_topic": "sns: CreateTopic GetTopicAttributes SetTopicAttributes Subscribe DeleteTopic",
+    "aws_ssm_parameter": "ssm: PutParameter GetParameter DescribeParameters DeleteParameter",
+    "aws_wafv2_web_acl": """
+        wafv2: CreateWebACL GetWebACL UpdateWebACL DeleteWebACL AssociateWebACL GetWebACLForResource
+        DisassociateWebACL apigateway: SetWebACL
+    """,
     # It exists in the state only.
-    "terraform_data": set(),
+    "terraform_data": "",
 }
+
+
+def taken(kind: str) -> set[str]:
+    """Return the actions that TAKES has for a kind of resource."""
+    actions, service = set(), ""
+    for word in TAKES[kind].split():
+        if word.endswith(":"):
+            service = word
+        else:
+            actions.add(service + word)
+    return actions
 
 
 @cache
@@ -292,7 +171,7 @@ def kinds() -> set[str]:
 def test_the_deploying_role_may_make_whatever_the_platform_is_made_of(kind: str) -> None:
     known = max((prefix for prefix in TAKES if kind.startswith(prefix)), key=len, default=None)
     assert known, f"{kind} is new: say in TAKES what it takes, and allow it in infra/bootstrap/permissions.tf"
-    assert {action for action in TAKES[known] if not is_allowed(action, "statements")} == set()
+    assert {action for action in taken(known) if not is_allowed(action, "statements")} == set()
 
 
 def test_the_boundary_leaves_the_platform_what_it_needs() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from world.cloud import Cloud, Nature
-from world.hostile import OPTIONS, POLLS, HostileWorld, any_index, ballots, natures, skews
+from world.hostile import OPTIONS, POLLS, Ballots, HostileWorld, any_index, ballots, natures, skews
 from world.kinesis import Shard
 from world.tallying import SETTLE_MS
 
@@ -55,9 +55,7 @@ class ClosingWorld(HostileWorld):
         early=ballots,
         breaks_the_drain=st.sampled_from([False, False, False, True]),
     )
-    def a_world_begins(
-        self, nature: Nature, lasts_ms: int, early: list[tuple[str, str, str]], breaks_the_drain: bool
-    ) -> None:
+    def a_world_begins(self, nature: Nature, lasts_ms: int, early: Ballots, breaks_the_drain: bool) -> None:
         self.cloud = Cloud(nature)
         self.breaks_the_drain = breaks_the_drain
         for poll_id in POLLS[:2]:
@@ -68,7 +66,7 @@ class ClosingWorld(HostileWorld):
 
     @precondition(lambda self: self.cloud.polls)
     @rule(poll=any_index, ballots=ballots, off_by_ms=st.sampled_from([-50, -1, 0, 1, 50]))
-    def a_poll_is_closed_early(self, poll: int, ballots: list[tuple[str, str, str]], off_by_ms: int) -> None:
+    def a_poll_is_closed_early(self, poll: int, ballots: Ballots, off_by_ms: int) -> None:
         """And votes arrive around its end, stamped by several servers."""
         poll_id = list(self.cloud.polls)[poll % len(self.cloud.polls)]
         self.cloud.move_closing_time(poll_id, 0)
@@ -92,8 +90,8 @@ class ClosingWorld(HostileWorld):
         self,
         poll: int,
         scenario: str,
-        early: list[tuple[str, str, str]],
-        late: list[tuple[str, str, str]],
+        early: Ballots,
+        late: Ballots,
         lane_asleep: int,
         skew_ms: int,
         reshard: int | None,

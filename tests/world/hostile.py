@@ -4,6 +4,8 @@ A schedule is a sequence of rules. Hypothesis chooses it and, if a promise break
 faults end, the remaining work is done, and every result has to be the model's.
 """
 
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -34,37 +36,18 @@ FEW = 3  # of the races, those with few faults have none: most often the race it
 
 MOST_SHARDS = 5  # over a world's life: each more takes votes away from the others
 
+type Ballots = list[tuple[str, str, str]]  # voter, poll, option
+
 ballots = st.lists(st.sampled_from(BALLOTS), min_size=1, max_size=8)
 consumers = st.sampled_from(["writer", "aggregator"])
 faults = st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=6)
 throttles = st.lists(
-    st.sampled_from(
-        [
-            Fault.NONE,
-            Fault.CALL_THROTTLED,
-            Fault.THROTTLES_ALL,
-            Fault.THROTTLES_FIRST,
-            Fault.THROTTLES_ALL_BUT_FIRST,
-        ]
-    ),
+    st.sampled_from([Fault.NONE, *(fault for fault in Fault if "THROTTLE" in fault.name)]),
     min_size=1,
     max_size=6,
 )
-failures = st.lists(
-    st.sampled_from(
-        [
-            Fault.NONE,
-            Fault.CALL_FAILS,
-            Fault.UNREACHABLE,
-            Fault.SLOW,
-            Fault.FAILS_AFTERWARDS,
-            Fault.RESPONSE_LOST,
-            Fault.PERMISSION_LOST,
-        ]
-    ),
-    min_size=1,
-    max_size=4,
-)
+FAILURES = (Fault.CALL_FAILS, Fault.UNREACHABLE, Fault.SLOW, Fault.FAILS_AFTERWARDS, Fault.RESPONSE_LOST)
+failures = st.lists(st.sampled_from([Fault.NONE, *FAILURES, Fault.PERMISSION_LOST]), min_size=1, max_size=4)
 ends = st.sampled_from([Fault.FUNCTION_ENDS_BEFORE, Fault.FUNCTION_ENDS_AFTER])
 any_index = st.integers(0, 11)
 batch_sizes = st.sampled_from([1, 2, 3, 5, 100])
@@ -72,6 +55,12 @@ batch_sizes = st.sampled_from([1, 2, 3, 5, 100])
 STAMP_ERRORS_MS = [-20_000, -50, 0, 50, 20_000]
 few_calls = st.sampled_from([0, 0, 1, 2])
 containers = st.sampled_from([0, 0, 1, 2])
+deliveries: dict[str, Any] = {
+    "consumer": consumers,
+    "size": batch_sizes,
+    "container": containers,
+}
+cut_deliveries = deliveries | {"bisect_at": any_index, "only_writes": st.booleans()}
 skews = st.sampled_from([0, -500, 500])
 moments = st.sampled_from([-1, 0, 1])
 
@@ -110,7 +99,7 @@ class HostileWorld(RuleBasedStateMachine):
     # Votes and invalid records
 
     @rule(ballots=ballots, gap=st.integers(1, 3))
-    def votes_arrive(self, ballots: list[tuple[str, str, str]], gap: int) -> None:
+    def votes_arrive(self, ballots: Ballots, gap: int) -> None:
         for voter, poll_id, option in ballots:
             self.cloud.vote(voter, poll_id, option, gap)
 
@@ -121,9 +110,7 @@ class HostileWorld(RuleBasedStateMachine):
         edge=st.sampled_from(["announced_at", "opens_at", "closes_at"]),
         off_by_ms=moments,
     )
-    def votes_arrive_at_an_edge(
-        self, ballots: list[tuple[str, str, str]], poll: int, edge: str, off_by_ms: int
-    ) -> None:
+    def votes_arrive_at_an_edge(self, ballots: Ballots, poll: int, edge: str, off_by_ms: int) -> None:
         """Votes for one poll, the first of them a millisecond off an edge at most."""
         rows = list(self.cloud.polls.values())
         row = rows[poll % len(rows)]
@@ -135,16 +122,14 @@ class HostileWorld(RuleBasedStateMachine):
         self.cloud.record(*SHAPES[shape])
 
     @rule(ballots=ballots, errors_ms=st.lists(st.sampled_from(STAMP_ERRORS_MS), min_size=8, max_size=8))
-    def votes_are_stamped_by_other_servers(
-        self, ballots: list[tuple[str, str, str]], errors_ms: list[int]
-    ) -> None:
+    def votes_are_stamped_by_other_servers(self, ballots: Ballots, errors_ms: list[int]) -> None:
         """Arrivals are approximate: they may run backwards while sequence numbers grow."""
         for (voter, poll_id, option), error_ms in zip(ballots, errors_ms, strict=False):
             self.cloud.vote(voter, poll_id, option, stamp_error_ms=error_ms)
 
     @rule(ballot=st.sampled_from(BALLOTS), between=ballots, same_voter=st.booleans())
     def a_put_times_out_and_is_stored_later(
-        self, ballot: tuple[str, str, str], between: list[tuple[str, str, str]], same_voter: bool
+        self, ballot: tuple[str, str, str], between: Ballots, same_voter: bool
     ) -> None:
         """The front door's second try is stored first. Votes come in between, of the same voter too."""
         voter, poll_id, option = ballot
@@ -178,8 +163,8 @@ class HostileWorld(RuleBasedStateMachine):
     )
     def a_poll_is_created_while_votes_for_it_flow(
         self,
-        early: list[tuple[str, str, str]],
-        late: list[tuple[str, str, str]],
+        early: Ballots,
+        late: Ballots,
         opens_after_ms: int,
         lasts_ms: int,
         pause_ms: int,
@@ -203,7 +188,7 @@ class HostileWorld(RuleBasedStateMachine):
     def a_closing_time_is_moved(
         self,
         poll: int,
-        ballots: list[tuple[str, str, str]],
+        ballots: Ballots,
         ahead_ms: int,
         to_the_old_one: bool,
         off_by_ms: int,
@@ -218,7 +203,7 @@ class HostileWorld(RuleBasedStateMachine):
         self._go_near(row.closes_at + off_by_ms)
         self._vote_for(poll_id, ballots)
 
-    def _vote_for(self, poll_id: str, ballots: list[tuple[str, str, str]]) -> None:
+    def _vote_for(self, poll_id: str, ballots: Ballots) -> None:
         for voter, _poll_id, option in ballots[:3]:
             self.cloud.vote(voter, poll_id, option)
 
@@ -259,67 +244,25 @@ class HostileWorld(RuleBasedStateMachine):
         for consumer in self.cloud.mappings:
             self._deliver_all(consumer, size, [])
 
-    @rule(
-        consumer=consumers,
-        size=batch_sizes,
-        faults=throttles,
-        container=containers,
-        bisect_at=any_index,
-        only_writes=st.booleans(),
-    )
-    def tables_throttle(
-        self,
-        consumer: str,
-        size: int,
-        faults: list[Fault],
-        container: int,
-        bisect_at: int,
-        only_writes: bool,
-    ) -> None:
+    @rule(**cut_deliveries, faults=throttles)
+    def tables_throttle(self, **delivery: Any) -> None:
         """Whole calls, all statements of a batch, or some."""
-        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at, only_writes=only_writes)
+        self._deliver_all(**delivery)
 
-    @rule(
-        consumer=consumers,
-        size=batch_sizes,
-        faults=failures,
-        container=containers,
-        bisect_at=any_index,
-        only_writes=st.booleans(),
-    )
-    def calls_fail(
-        self,
-        consumer: str,
-        size: int,
-        faults: list[Fault],
-        container: int,
-        bisect_at: int,
-        only_writes: bool,
-    ) -> None:
+    @rule(**cut_deliveries, faults=failures)
+    def calls_fail(self, **delivery: Any) -> None:
         """Before or after their execution, for a moment or until an operator restores a permission."""
-        self._deliver_all(consumer, size, faults, container, bisect_at=bisect_at, only_writes=only_writes)
+        self._deliver_all(**delivery)
 
-    @rule(
-        consumer=consumers,
-        size=batch_sizes,
-        calls=few_calls,
-        end=ends,
-        container=containers,
-        only_writes=st.booleans(),
-    )
-    def functions_time_out(
-        self, consumer: str, size: int, calls: int, end: Fault, container: int, only_writes: bool
-    ) -> None:
+    @rule(**deliveries, calls=few_calls, end=ends, only_writes=st.booleans())
+    def functions_time_out(self, calls: int, end: Fault, **delivery: Any) -> None:
         """At any call: before it is carried out, or after it."""
-        faults = [Fault.NONE] * calls + [end]
-        self._deliver_all(consumer, size, faults, container, only_writes=only_writes)
+        self._deliver_all(**delivery, faults=[Fault.NONE] * calls + [end])
 
-    @rule(consumer=consumers, size=batch_sizes, faults=faults, container=containers, skew_ms=skews)
-    def everything_goes_wrong(
-        self, consumer: str, size: int, faults: list[Fault], container: int, skew_ms: int
-    ) -> None:
+    @rule(**deliveries, faults=faults, skew_ms=skews)
+    def everything_goes_wrong(self, **delivery: Any) -> None:
         """Several different faults in one invocation, in a container whose clock is wrong."""
-        self._deliver_all(consumer, size, faults, container, skew_ms)
+        self._deliver_all(**delivery)
 
     def _deliver_all(
         self,
