@@ -15,7 +15,7 @@ from contract.openapi_document import answer_problems
 from results_api.handler import handle, lambda_handler, runtime
 from results_api.results import RECOUNTED_WITHIN_MS
 from unit.results_api.conftest import AFTER, DURING, Tables, a_contradiction, a_final, a_poll
-from voting.errors import InvalidSettings, StoreUnavailable
+from voting.errors import StoreUnavailable
 from voting.live import LiveCounts
 from voting.metrics import Metric
 from voting.polls import Visibility
@@ -312,12 +312,6 @@ def test_the_entry_point_answers_from_the_tables_that_the_environment_names(
     (first, second) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert first["RequestsRefused"] == second["RequestsRefused"] == [1.0]
     assert (first["service"], first["environment"]) == ("results_api", "test")
-
-
-def test_a_wrong_environment_stops_the_function_at_its_start() -> None:
-    runtime.cache_clear()
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_TALLIES_TABLE"):
-        runtime()
 
 
 def test_the_clock_is_looked_at_for_every_request(ask: Ask, tables: Tables) -> None:

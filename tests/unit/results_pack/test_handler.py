@@ -6,7 +6,6 @@ import pytest
 import results_pack.handler
 from results_pack.handler import GROUPS_PER_INVOCATION, lambda_handler, runtime
 from unit.results_pack.conftest import World
-from voting.errors import InvalidSettings
 from voting_aws.clients import SLOWEST_CALL_MS
 
 ENVIRONMENT = {
@@ -34,14 +33,6 @@ def test_a_container_is_built_from_its_environment_once(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     assert runtime() is runtime()
     assert runtime().groups == 8 * GROUPS_PER_INVOCATION
-
-
-def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("VOTESTREAM_PACK_BUCKET")
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_PACK_BUCKET: Field required"):
-        runtime()
 
 
 def test_no_call_is_started_that_might_outlive_the_function(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from results_pack import steps
 from results_pack.sealing import OtherVotes
-from results_pack.steps import NoFinal, OtherPack
+from results_pack.steps import NoFinal, OtherPack, PackRuntime, PackState
 from results_pack.verify_pack import verify
 from unit.results_pack.conftest import VOTES, Failing, World
 from unit.votectl.pack.packs import SIGNER, content_of, final_of, make
@@ -15,6 +15,15 @@ from unit.votectl.pack.packs import SIGNER, content_of, final_of, make
 def exported(tmp_path: Path) -> dict[str, bytes]:
     """The pack that `votectl export` writes."""
     return content_of(make(tmp_path / "pack", VOTES))
+
+
+def spilled(world: World, execution: str = "execution") -> tuple[PackRuntime, PackState]:
+    """Read all votes."""
+    runtime = world.runtime()
+    state = steps.plan("finale", execution, runtime)
+    for group in state.groups:
+        assert steps.spill(state, group, runtime, lambda: 1_000)
+    return runtime, state
 
 
 def test_a_published_pack_has_the_bytes_of_an_exported_one(
@@ -100,11 +109,8 @@ def test_the_manifest_is_written_last() -> None:
 
 def test_two_executions_at_once_write_one_pack(exported: dict[str, bytes]) -> None:
     world = World()
-    runtime = world.runtime()
-    one, other = (steps.plan("finale", name, runtime) for name in ("one", "other"))
+    (runtime, one), (_, other) = spilled(world, "one"), spilled(world, "other")
     for state in (one, other):
-        for group in state.groups:
-            steps.spill(state, group, runtime, lambda: 1_000)
         steps.check(state, runtime)
     for group in one.part_groups:
         steps.write(other, group, runtime)
@@ -142,10 +148,7 @@ def test_other_votes_than_the_certificates_publish_nothing(
 
 def test_a_lost_work_file_is_noticed() -> None:
     world = World()
-    runtime = world.runtime()
-    state = steps.plan("finale", "execution", runtime)
-    for group in state.groups:
-        steps.spill(state, group, runtime, lambda: 1_000)
+    runtime, state = spilled(world)
     lost = sorted(name for name in world.files if "/part-" in name)[0]
     del world.files[lost]
     for group in state.part_groups:
@@ -167,10 +170,7 @@ def test_a_bucket_that_was_not_read_to_its_end_is_noticed() -> None:
 
 def test_a_vote_that_was_read_twice_is_noticed() -> None:
     world = World()
-    runtime = world.runtime()
-    state = steps.plan("finale", "execution", runtime)
-    for group in state.groups:
-        steps.spill(state, group, runtime, lambda: 1_000)
+    runtime, state = spilled(world)
     twice = sorted(name for name in world.files if "/part-0000/" in name)[0]
     world.files[twice + "-again"] = world.files[twice]
     with pytest.raises(OtherVotes, match="read twice in part 0"):

@@ -5,7 +5,6 @@ import pytest
 
 import tally.handler
 from tally.handler import GROUPS_PER_INVOCATION, lambda_handler, runtime
-from voting.errors import InvalidSettings
 from voting_aws.clients import SLOWEST_CALL_MS
 
 ENVIRONMENT = {
@@ -33,14 +32,6 @@ def test_a_container_is_built_from_its_environment_once(monkeypatch: pytest.Monk
     built = runtime()
     assert built is runtime()
     assert (built.lanes, built.settle_ms, built.groups) == (4, 5_000, 8 * GROUPS_PER_INVOCATION)
-
-
-def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("VOTESTREAM_STREAM")
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_STREAM: Field required"):
-        runtime()
 
 
 def test_no_call_is_started_that_might_outlive_the_function(monkeypatch: pytest.MonkeyPatch) -> None:

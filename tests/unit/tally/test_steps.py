@@ -33,8 +33,12 @@ def advance(world: World, state: TallyState, step: str) -> TallyState:
     return TallyState.model_validate(first)
 
 
+def closed(world: World, state: TallyState) -> TallyState:
+    return advance(world, advance(world, state, "begin"), "put_markers")
+
+
 def drained(world: World, state: TallyState) -> TallyState:
-    state = advance(world, advance(world, state, "begin"), "put_markers")
+    state = closed(world, state)
     world.rows.pass_all(world.stream)
     state = TallyState.model_validate(run(world, state, "check_drain"))
     assert not state.drained
@@ -182,10 +186,10 @@ def test_a_tally_does_not_begin_before_its_lanes_are_held(
 
 
 def test_markers_follow_the_announcement_of_the_tally(world: World) -> None:
-    closed = advance(world, advance(world, state(), "begin"), "put_markers")
-    assert closed.shards == ("shard-1", "shard-2")
+    tally = closed(world, state())
+    assert tally.shards == ("shard-1", "shard-2")
     assert set(world.rows.drain) == {
-        DrainPlace(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in closed.shards
+        DrainPlace(consumer, shard) for consumer in (VOTE_WRITER, VOTE_AGGREGATOR) for shard in tally.shards
     }
 
 
@@ -235,7 +239,7 @@ def test_a_poll_that_was_moved_after_all_is_not_closed(world: World) -> None:
 
 @pytest.mark.parametrize("laggard", [VOTE_WRITER, VOTE_AGGREGATOR])
 def test_one_consumer_behind_in_one_shard_is_enough_to_wait(world: World, laggard: str) -> None:
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     world.rows.pass_all(world.stream)
     world.rows.drain[DrainPlace(laggard, "shard-2")] = frozenset()
     for _ in range(3):
@@ -248,9 +252,9 @@ def test_one_consumer_behind_in_one_shard_is_enough_to_wait(world: World, laggar
 
 
 def test_markers_of_another_tally_prove_nothing(world: World) -> None:
-    other = advance(world, advance(world, state(execution="arn:execution:2"), "begin"), "put_markers")
+    other = closed(world, state(execution="arn:execution:2"))
     world.rows.pass_all(world.stream)
-    mine = advance(world, advance(world, state(), "begin"), "put_markers")
+    mine = closed(world, state())
     world.now += SETTLE_MS
     for _ in range(3):
         mine = TallyState.model_validate(run(world, mine, "check_drain"))
@@ -260,7 +264,7 @@ def test_markers_of_another_tally_prove_nothing(world: World) -> None:
 
 
 def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World) -> None:
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     world.rows.pass_all(world.stream)
     world.failures.batches = 2
     for _ in range(3):
@@ -275,7 +279,7 @@ def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World) ->
 
 def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World) -> None:
     """Lambda goes on to the next batch, and writes what it gave up on a moment later."""
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     world.rows.pass_all(world.stream)
     state_ = TallyState.model_validate(run(world, state_, "check_drain"))
     assert not state_.drained
@@ -286,7 +290,7 @@ def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World) -> None:
 
 @pytest.mark.slow
 def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World) -> None:
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     waits = []
     while state_.checks < steps.MOST_CHECKS - 1:
         state_ = TallyState.model_validate(run(world, state_, "check_drain"))
@@ -305,7 +309,7 @@ def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World) -> No
 
 def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(world: World) -> None:
     world.votes.pages = {"poll#0": [Counter(a=2), Counter(b=1), Counter(a=1)]}
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     done, goes = False, 0
     while not done:
         time_left = iter([1, 0])
@@ -320,7 +324,7 @@ def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(world:
 
 
 def test_a_bucket_that_is_counted_is_not_read_again(world: World) -> None:
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert len(world.votes.reads) == 1
@@ -328,14 +332,14 @@ def test_a_bucket_that_is_counted_is_not_read_again(world: World) -> None:
 
 def test_a_table_that_throttles_is_asked_more_slowly(world: World) -> None:
     world.votes.failures = 4
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert world.slept == [100, 200, 400, 800]
 
 
 def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World) -> None:
     world.votes.failures = 1
-    state_ = advance(world, advance(world, state(), "begin"), "put_markers")
+    state_ = closed(world, state())
     assert not steps.count(state_, [0], world.runtime, lambda: 50)
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
 
@@ -493,12 +497,12 @@ def test_nothing_is_certified_with_a_bucket_missing(world: World) -> None:
 
 
 def test_nothing_is_certified_without_a_drain(world: World) -> None:
-    closed = advance(world, advance(world, state(), "begin"), "put_markers")
-    counted(world, closed)
+    tally = closed(world, state())
+    counted(world, tally)
     with pytest.raises(NotDrained):
-        run(world, closed, "certify")
+        run(world, tally, "certify")
     with pytest.raises(NotDrained):
-        run(world, closed.then(drained=True), "certify")
+        run(world, tally.then(drained=True), "certify")
 
 
 def test_an_unknown_step_is_a_wiring_mistake(world: World) -> None:

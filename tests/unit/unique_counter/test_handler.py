@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 import unique_counter.handler
 from unique_counter.store import CountSchedules
 from unit.unique_counter.conftest import Scene
-from voting.errors import InvalidSettings, StoreRefused, StoreUnavailable
+from voting.errors import StoreRefused, StoreUnavailable
 from world.dynamodb import FakeClient
 
 ENVIRONMENT = {
@@ -54,15 +54,6 @@ def test_an_invocation_builds_its_runtime_once_and_counts(
     assert scene.counts.options == {"a": 1, "b": 1}
     assert unique_counter.handler.runtime() is unique_counter.handler.runtime()
     unique_counter.handler.runtime.cache_clear()
-
-
-def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("VOTESTREAM_SCHEDULE_GROUP")
-    unique_counter.handler.runtime.cache_clear()
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_SCHEDULE_GROUP"):
-        unique_counter.handler.runtime()
 
 
 def test_a_schedule_is_deleted_and_may_be_gone_already(scheduler: Stubber) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import vote_aggregator.handler
 from vote_aggregator.handler import lambda_handler, runtime
-from voting.errors import InvalidSettings, StoreRefused
+from voting.errors import StoreRefused
 from voting.metrics import REJECTED, Metric
 from voting.rules import Reason
 from voting_aws.clients import SLOWEST_CALL_MS
@@ -202,9 +202,3 @@ def test_no_call_is_started_that_might_outlive_the_function(
     assert answer == {"batchItemFailures": [{"itemIdentifier": str(USUAL_FIRST_NUMBER)}]}
     assert database.rows(TALLIES) == []
     assert "the invocation's time is up" in capsys.readouterr().out
-
-
-def test_a_wrong_environment_stops_the_function_at_its_start() -> None:
-    runtime.cache_clear()
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_TALLIES_TABLE"):
-        runtime()

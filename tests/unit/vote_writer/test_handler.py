@@ -8,7 +8,7 @@ import pytest
 
 import vote_writer.handler
 from vote_writer.handler import lambda_handler, runtime
-from voting.errors import InvalidPoll, InvalidSettings, StoreRefused
+from voting.errors import InvalidPoll, StoreRefused
 from voting.metrics import REJECTED, Metric
 from voting.rules import Reason
 from voting_aws.clients import SLOWEST_CALL_MS
@@ -224,13 +224,6 @@ def test_the_batch_is_retried_from_the_first_vote_paced_past_the_deadline(
         "batchItemFailures": [{"itemIdentifier": event["Records"][25]["kinesis"]["sequenceNumber"]}]
     }
     assert len(stored(database)) == database.tables[VOTES].write_units == 25
-
-
-def test_a_wrong_environment_stops_the_function_at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime.cache_clear()
-    monkeypatch.setenv("VOTESTREAM_ENVIRONMENT", "test")
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_VOTES_TABLE"):
-        runtime()
 
 
 @pytest.mark.usefixtures("entry_point")
