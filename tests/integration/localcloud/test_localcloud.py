@@ -11,10 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -412,31 +410,6 @@ def test_a_stream_throttles_each_record_of_a_call_by_itself(cloud: Cloud) -> Non
     ]
 
 
-def test_a_function_killed_in_a_batch_gets_that_batch_again(pipeline: Callable[..., Pipeline]) -> None:
-    votes = pipeline(environment={"SLEEP": "0.5"})
-    votes.put(*map(str, range(50)))
-    log = votes.cloud.directory / f"logs/functions/{votes.name}.log"
-    # In the batch, and not while it is still importing its handler.
-    assert wait_until(lambda: log.exists() and "START" in log.read_text(), 20, 0.05)
-    for pid in votes.cloud.function_pids(votes.name):
-        os.kill(pid, signal.SIGKILL)
-    votes.wait_for(50)
-    assert "Runtime exited with error: signal: SIGKILL" in log.read_text()
-
-
-def test_a_function_that_runs_out_of_time_is_tried_again_until_it_does_not(
-    pipeline: Callable[..., Pipeline],
-) -> None:
-    votes = pipeline(timeout=1, environment={"SLEEP": "30"})
-    votes.put("vote")
-    log = votes.cloud.directory / f"logs/functions/{votes.name}.log"
-    assert wait_until(lambda: log.exists() and "Task timed out after 1.00 seconds" in log.read_text(), 20)
-    votes.cloud.client("lambda").update_function_configuration(
-        FunctionName=votes.name, Environment={"Variables": {"TABLE": votes.name}}
-    )
-    votes.wait_for(1)
-
-
 def test_poison_that_outlives_its_retries_is_kept_whole_in_the_destination(
     cloud: Cloud, pipeline: Callable[..., Pipeline]
 ) -> None:
@@ -481,43 +454,6 @@ def counted(pipeline: Pipeline, metric: MappingMetric) -> float:
     return total
 
 
-def test_lanes_keep_the_order_of_each_key(pipeline: Callable[..., Pipeline]) -> None:
-    votes = pipeline(ParallelizationFactor=3, BatchSize=10)
-    expected = {
-        f"voter-{number}": votes.put(*map(str, range(20)), key=f"voter-{number}") for number in range(10)
-    }
-    votes.wait_for(200)
-    stored = defaultdict(list)
-    for item in votes.stored():
-        stored[item["key"]].append(item["sequence"])
-    assert stored == expected
-    assert len(votes.cloud.function_pids(votes.name)) == 3
-
-
-def test_a_mapping_that_was_disabled_continues_where_it_stopped(pipeline: Callable[..., Pipeline]) -> None:
-    votes = pipeline()
-    functions = votes.cloud.client("lambda")
-
-    def switch(*, on: bool) -> None:
-        functions.update_event_source_mapping(UUID=votes.mapping, Enabled=on)
-        state = "Enabled" if on else "Disabled"
-        assert wait_until(
-            lambda: functions.get_event_source_mapping(UUID=votes.mapping)["State"] == state, 20
-        )
-
-    votes.put("before")
-    votes.wait_for(1)
-    first = votes.stored()[0]["stored_at"]
-    switch(on=False)
-    time.sleep(1)
-    votes.put("meanwhile")
-    time.sleep(1)
-    assert len(votes.stored()) == 1
-    switch(on=True)
-    votes.wait_for(2)
-    assert votes.stored()[0]["stored_at"] == first, "a record that was done came again"
-
-
 def test_a_resized_mapping_says_so_and_continues_where_it_was(
     pipeline: Callable[..., Pipeline],
 ) -> None:
@@ -546,37 +482,6 @@ def test_a_resized_mapping_says_so_and_continues_where_it_was(
     assert set(states) <= {"Updating", "Disabling", "Enabling", "Enabled"}
     assert functions.get_event_source_mapping(UUID=votes.mapping)["BatchSize"] == 2
     assert sorted(item["sequence"] for item in votes.stored()) == sorted(numbers)
-
-
-def test_votes_keep_their_order_over_a_reshard(pipeline: Callable[..., Pipeline]) -> None:
-    votes = pipeline(shards=1)
-    kinesis = votes.cloud.client("kinesis")
-    over = threading.Event()
-    acknowledged: dict[str, list[str]] = {f"voter-{number}": [] for number in range(4)}
-
-    def vote(key: str) -> None:
-        while not over.is_set():
-            acknowledged[key] += votes.put(str(len(acknowledged[key])), key=key)
-
-    with ThreadPoolExecutor(4) as pool:
-        voters = [pool.submit(vote, key) for key in acknowledged]
-        for target in (2, 1):
-            time.sleep(1)
-            kinesis.update_shard_count(
-                StreamName=votes.name, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
-            )
-        time.sleep(1)
-        over.set()
-        for voter in voters:
-            voter.result()
-    votes.wait_for(sum(map(len, acknowledged.values())))
-    stored = defaultdict(list)
-    for item in votes.stored():
-        stored[item["key"]].append(item["sequence"])
-    assert stored == acknowledged
-    for numbers in stored.values():
-        assert numbers == sorted(numbers, key=int)
-    assert {item["shard"][-1] for item in votes.stored()} == {"0", "1", "2", "3"}
 
 
 def test_functions_end_with_the_local_cloud_however_it_ends(pipeline: Callable[..., Pipeline]) -> None:
