@@ -1,4 +1,4 @@
-# The deployment parameter tells tools everything they need to know of a deployment. Its name has project and environment in it.
+# What tools need to know about a deployment. The parameter's name contains project and environment.
 resource "aws_ssm_parameter" "deployment" {
   name        = "/${var.project}/${var.environment}/deployment"
   description = "Facts about this deployment, for votectl and the tests"

@@ -47,7 +47,7 @@ module "api" {
   voter_auth                     = var.voter_auth.mode
 }
 
-# The doors that cost less than a REST API: a function that runs for a few milliseconds, behind an HTTP API or a function URL.
+# Doors that cost less than a REST API: a function that runs for a few milliseconds, behind an HTTP API or a function URL.
 module "ingress" {
   source   = "./modules/function"
   for_each = local.vote_doors
@@ -86,7 +86,7 @@ module "ingress" {
         resources = [module.stream.stream_arn]
       }
     },
-    # The batches of codes and whether they are void: nothing else of a poll.
+    # The batches of codes and whether they are void, and nothing else of a poll.
     var.voter_auth.mode != "codes" ? {} : {
       ReadBatchesOfCodes = {
         actions   = ["dynamodb:GetItem"]

@@ -33,7 +33,7 @@ variable "api" {
     throttling_rate_limit: requests per second; an account starts with 10,000 over all its APIs.
     throttling_burst_limit: burst above the rate, in requests; an account starts with 5,000.
     vote_door: the door that clients use for votes: "rest" (the REST API, which has firewall and client keys), "http" (an HTTP API and a function, about half the price) or "url" (a function URL, about a quarter), see docs/doors.md. Results and receipts stay on the REST API.
-    kept_vote_doors: further doors ("http", "url") that stay open, for clients that know their address. The REST API always stays open.
+    kept_vote_doors: other doors ("http", "url") that stay open for clients that use their addresses. The REST API always stays open.
   EOT
   default     = {}
   nullable    = false
@@ -121,7 +121,7 @@ variable "environment" {
 
 variable "failure_retention_days" {
   type        = number
-  description = "How long the failure buckets keep batches that were given up, in days; until then they can be redriven. 0 means for ever. They hold votes, so they should not stay."
+  description = "How long the failure buckets keep batches that were given up, in days; until then they can be redriven. 0 means for ever. They hold votes, so do not keep them longer than you need."
   default     = 30
   nullable    = false
 
@@ -156,10 +156,10 @@ variable "ingress" {
   })
   description = <<-EOT
     The function behind api.vote_door = "http" or "url".
-    memory_mb: memory of the function, and with it CPU.
-    provisioned_concurrency: containers that Lambda always keeps ready, which costs money at any time; null means none.
-    reserved_concurrency: most votes in progress at once, taken from the account's quota; null means no limit of its own. A function URL has no other throttle: Lambda answers ten requests a second for each, so set a tenth of the rate.
-    timeout_seconds: longest time for one answer.
+    memory_mb: memory of the function; its CPU grows with it.
+    provisioned_concurrency: containers that Lambda always keeps ready, which also costs money when nobody votes; null means none.
+    reserved_concurrency: maximum number of votes in progress, taken from the account's quota; null means no separate limit. A function URL has no other throttle: Lambda answers ten requests a second for each, so set a tenth of the rate.
+    timeout_seconds: time limit of one answer.
   EOT
   default     = {}
   nullable    = false
@@ -194,7 +194,7 @@ variable "lambda_architecture" {
 
 variable "log_level" {
   type        = string
-  description = "Least severity that the functions log. No level logs a voter or a choice."
+  description = "Minimum severity that the functions log. No level logs a voter or a choice."
   default     = "INFO"
   nullable    = false
 
@@ -311,12 +311,12 @@ variable "results_api" {
   description = <<-EOT
     What viewers read: polls, results, receipts.
     cdn_domain: your own domains for CloudFront, with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them). Links use the first name.
-    cdn_enabled: CloudFront in front of polls and results, which then cost the API about a request a second each, and of the pages (web).
-    cdn_origin_shield_region: region of the one cache that asks the API; null means aws_region. Not every region has one.
-    memory_mb: memory of the function, and with it CPU.
-    reserved_concurrency: most requests answered at once, taken from the account's quota; null means no limit of its own.
-    throttling_rate_limit, throttling_burst_limit: requests per second and at once for each of the three, beside the limits of api.
-    timeout_seconds: longest time for one answer.
+    cdn_enabled: put CloudFront in front of the pages (web), and of polls and results. The API then answers about one request per second for each of these.
+    cdn_origin_shield_region: region of the cache in front of the API (Origin Shield); null means aws_region. Not every region has one.
+    memory_mb: memory of the function; its CPU grows with it.
+    reserved_concurrency: maximum number of requests in progress, taken from the account's quota; null means no separate limit.
+    throttling_rate_limit, throttling_burst_limit: requests per second and burst for each of the three, in addition to the limits of api.
+    timeout_seconds: time limit of one answer.
   EOT
   default     = {}
   nullable    = false
@@ -359,9 +359,9 @@ variable "stream" {
     The stream.
     mode: PROVISIONED (shard_count shards of 1,000 records/s and 1 MiB/s) or ON_DEMAND.
     shard_count: required for PROVISIONED, not allowed for ON_DEMAND; one change may at most double or halve it.
-    retention_hours: 24 to 8760; the time to repair a consumer before votes are lost.
+    retention_hours: 24 to 8760; how long you have to repair a consumer before votes are lost.
     encryption_enabled: at rest, with Kinesis' own key or the key of encryption.
-    shard_level_metrics: metrics per shard, to find a hot shard; each is paid.
+    shard_level_metrics: metrics per shard, to find a hot shard; each is charged.
   EOT
   nullable    = false
 }
@@ -407,7 +407,7 @@ variable "tally" {
     publish_pack: {} publishes the results pack of each final poll in a bucket, after another count; it needs results_pack. public lets anyone read packs. object_lock protects their files from deletion for some days; in mode COMPLIANCE even from the account's owner. Setting or removing object_lock replaces the bucket.
     metrics_lag_seconds: how far CloudWatch's counts of vote_writer's mapping must reach beyond the last closing marker before the tally trusts a count of no lost records. Lambda publishes them every minute, and later after a long invocation.
     recount_seconds: time from the final result to the recount, which finds votes that came too late for the certificate. 0 means no recount.
-    settle_seconds: time from a poll's end to its tally, because arrival times are approximate and AWS promises no accuracy. For as long the writer's failure bucket must stay empty after the last marker.
+    settle_seconds: time from a poll's end to its tally, because AWS promises no accuracy of arrival times. The writer's failure bucket must stay empty for the same time after the last marker.
     memory_mb, timeout_seconds: of the function that runs the steps. A bucket that takes longer is counted in several invocations.
   EOT
   default     = {}
@@ -451,8 +451,8 @@ variable "unique_count" {
   })
   description = <<-EOT
     Counts each voter once while a poll is open. The live counts beside it contain repeated votes. Null counts votes only.
-    memory_mb: memory of the function, and with it CPU.
-    refresh_seconds: how old the number may become. Each refresh reads all stored votes of the open poll: about 37,000 read units per million.
+    memory_mb: memory of the function; its CPU grows with it.
+    refresh_seconds: maximum age of the number. Each refresh reads all stored votes of the open poll: about 37,000 read units per million.
   EOT
   default     = null
 
@@ -595,7 +595,7 @@ variable "voter_auth" {
     voter_claim: with oidc, the claim that names the voter: a text of 1-128 of A-Z a-z 0-9 _ . : @ | + = / -. Choose one that voters cannot change: one name is one vote.
     user_pool_arn: with cognito, the pool whose users vote; null creates one.
     client_ids: with user_pool_arn and api.vote_door "http" or "url", the pool's clients whose tokens are accepted.
-    token_scopes: with cognito, none means that voters send ID tokens; otherwise access tokens that have one of these scopes.
+    token_scopes: with cognito, the scopes of the access tokens that voters send, one of which each token must have; empty means that voters send ID tokens.
     callback_urls, email_sender, logout_urls, sign_up_enabled, token_validity_minutes, user_pool_tier: settings of the created pool, see modules/voters/README.md.
   EOT
   default     = {}

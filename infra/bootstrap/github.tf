@@ -3,7 +3,7 @@
 locals {
   provider_host = "token.actions.githubusercontent.com"
   provider_arn  = "arn:${local.partition}:iam::${local.account_id}:oidc-provider/${local.provider_host}"
-  # A path of their own, because the deploy role may change the platform's roles.
+  # They have a separate path, because the deploy role may change the platform's roles.
   path = "/pipeline/"
 
   owner_and_name = split("/", coalesce(var.github_repository, "/"))

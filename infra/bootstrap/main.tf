@@ -10,7 +10,7 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 # `make bootstrap` creates the bucket with a single call, so that even this state can be stored in it. Terraform then imports it.
-# Nothing has to be migrated, and a second run on any machine finds the state.
+# So no state has to be migrated, and a second run on any machine finds it.
 import {
   to = aws_s3_bucket.state
   id = var.state_bucket
@@ -80,7 +80,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
     }
   }
 
-  # "Noncurrent version expiration" needs versions.
+  # S3 expires old versions only where versioning is on.
   depends_on = [aws_s3_bucket_versioning.state]
 }
 

@@ -86,7 +86,7 @@ locals {
       Policies   = [["iam:GetPolicy*", "iam:ListPolicyTags", "iam:ListPolicyVersions"], [local.platform_policies]]
       Streams    = [["kinesis:Describe*", "kinesis:ListShards", "kinesis:ListTags*"], concat(local.streams, ["${local.streams[0]}/consumer/*"])]
       Tables     = [["dynamodb:Describe*", "dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource"], [local.tables]]
-      # Which polls hold the writer's lanes: a plan refuses other ones. The row has no counts.
+      # The polls that hold the writer's lanes, for which a plan refuses other lanes. The row has no counts.
       Lanes    = [["dynamodb:GetItem"], [local.tallies], local.held_lanes]
       LanesKey = [["kms:Decrypt"], [local.any_keys], { StringEquals = { "kms:ViaService" = "dynamodb.${var.aws_region}.amazonaws.com" } }]
     }
@@ -98,11 +98,11 @@ locals {
       Pools   = [["cognito-idp:Describe*", "cognito-idp:Get*", "cognito-idp:ListTagsForResource"], [local.pools], local.tagged]
       Topics  = [["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [local.topics]]
       WebAcls = [["wafv2:Get*", "wafv2:ListTagsForResource"], concat(local.web_acl, local.edge_acl, [local.stages])]
-      # To see what a plan would change in them; everything in that bucket is public.
+      # To plan changes to them; everything in that bucket is public.
       Pages = [["s3:GetObject", "s3:GetObjectTagging", "s3:ListBucketVersions"], local.pages]
     }
 
-    # Services that people see: API, firewall, sign-in, CDN, alarms.
+    # Services at the front: API, firewall, sign-in, CDN, alarms.
     front = {
       # An API's parts have the tags of the API, so another environment's API in the same account is out of reach.
       NewApis  = [["apigateway:POST"], local.api_collections, local.to_be_tagged]
@@ -113,13 +113,13 @@ locals {
       WebAcls  = [["wafv2:AssociateWebACL", "wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:DisassociateWebACL", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"], concat(local.web_acl, local.edge_acl, [local.stages])]
       NewPools = [["cognito-idp:CreateUserPool"], ["*"], local.to_be_tagged]
       Pools    = [["cognito-idp:*UserPoolClient", "cognito-idp:*UserPoolDomain", "cognito-idp:DeleteUserPool", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:TagResource", "cognito-idp:UntagResource", "cognito-idp:UpdateUserPool"], [local.pools], local.tagged]
-      # CloudFront asks for these without naming a resource: a statement that names one allows nothing.
+      # CloudFront asks IAM for these without a resource, so a statement that names one allows nothing.
       NewCdn      = [["cloudfront:CreateDistribution", "cloudfront:CreateFunction"], ["*"], local.to_be_tagged]
       NewPolicies = [["cloudfront:CreateCachePolicy", "cloudfront:CreateOriginAccessControl", "cloudfront:CreateResponseHeadersPolicy"], ["*"]]
       Cdn         = [["cloudfront:DeleteDistribution", "cloudfront:UntagResource", "cloudfront:UpdateDistribution"], [local.distributions], local.tagged]
       CdnTags     = [["cloudfront:TagResource"], concat([local.distributions], local.cdn_functions), local.tagged_if_it_is]
       CdnParts    = [["cloudfront:DeleteFunction", "cloudfront:PublishFunction", "cloudfront:UntagResource", "cloudfront:UpdateFunction"], local.cdn_functions]
-      # These have neither names nor tags in what CloudFront asks: docs/security.md says what that means.
+      # CloudFront passes neither names nor tags of these: docs/security.md says what that means.
       CdnPolicies = [["cloudfront:DeleteCachePolicy", "cloudfront:DeleteOriginAccessControl", "cloudfront:DeleteResponseHeadersPolicy", "cloudfront:UpdateCachePolicy", "cloudfront:UpdateOriginAccessControl", "cloudfront:UpdateResponseHeadersPolicy"], local.cdn_policies]
       # The pages, and their settings. Everything in that bucket is public.
       Pages  = [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject", "s3:PutObjectTagging"], [local.pages[1]]]
@@ -127,7 +127,7 @@ locals {
       Topics = [["sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"], [local.topics]]
     }
 
-    # Records for a domain of your own, in the one zone that bootstrap was given.
+    # Records for your own domain, in the zone that bootstrap was given.
     records = {
       for sid, statement in {
         Records = [["route53:ChangeResourceRecordSets", "route53:GetHostedZone", "route53:ListResourceRecordSets"], ["arn:${local.partition}:route53:::hostedzone/${coalesce(var.zone_id, "none")}"]]
@@ -135,7 +135,7 @@ locals {
       } : sid => statement if var.zone_id != null
     }
 
-    # Services that take in, store and count votes.
+    # Services that receive, store and count votes.
     back = {
       Streams = [
         ["kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "kinesis:DeregisterStreamConsumer", "kinesis:IncreaseStreamRetentionPeriod", "kinesis:RegisterStreamConsumer", "kinesis:RemoveTagsFromStream", "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:TagResource", "kinesis:UntagResource"],
@@ -193,7 +193,7 @@ locals {
         [local.platform_roles],
         { StringEquals = { "iam:PassedToService" = ["apigateway.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"] } },
       ]
-      # AWS's own, once in an account: API Gateway's domain, DynamoDB's autoscaling, Cognito's e-mail, the firewall's logs.
+      # AWS's own roles, one per account: API Gateway's domain, DynamoDB's autoscaling, Cognito's e-mail, the firewall's logs.
       ServiceRoles = [
         ["iam:CreateServiceLinkedRole"],
         ["${local.iam_arn}role/aws-service-role/*"],

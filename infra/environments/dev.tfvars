@@ -7,7 +7,7 @@ log_retention_days   = 7
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 30
 
-# Nobody is on call for it. The dashboard exists anyway.
+# No alarms, because nobody is on call. The dashboard exists anyway.
 observability = {
   alarms_enabled = false
 }

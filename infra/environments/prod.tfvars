@@ -1,5 +1,5 @@
-# A show: 9,400 votes/s let in, everything stored within minutes of the peak, live results two seconds behind.
-# Only this file is edited to resize; every change here is made in place while votes flow (README, "Resizing").
+# A show: up to 9,400 votes/s, all stored within minutes of the peak, live results two seconds behind.
+# To resize, edit only this file. Every change here is made in place while votes flow (README, "Resizing").
 
 environment          = "prod"
 deletion_protection  = true
@@ -7,13 +7,13 @@ log_retention_days   = 90
 permissions_boundary = true # made by `make bootstrap`
 vote_retention_days  = 365
 
-# Voters sign in. Your staff makes accounts for them and knows that they are different people; with
-# sign_up_enabled = true everybody makes their own, and as many as they have addresses.
+# Voters sign in. Your staff creates their accounts and knows that they are different people; with
+# sign_up_enabled = true people create their own, one for each e-mail address.
 voter_auth = {
   mode = "cognito"
 }
 
-# Enough for a campus or a mobile carrier's gateway, too little for a machine that tries accounts.
+# Enough for a campus or a mobile carrier's gateway, too few for a program that tries accounts.
 firewall = {
   requests_per_client = 10000
   window_seconds      = 300
@@ -44,7 +44,7 @@ polls_table = {
 }
 
 # One write unit per voter and poll. On demand serves 4,000 writes/s on a new table and twice the previous
-# peak after that; the stream holds the rest. For a certain 10,000/s from the first second set
+# peak after that; the stream holds the rest. To serve 10,000/s from the first second, set
 # billing_mode = "PROVISIONED" with read_units and write_units = 10000 for the day ($6.50 an hour).
 votes_table = {
   max_read_units  = 20000 # the final count reads every vote once
@@ -57,7 +57,7 @@ tallies_table = {
   max_write_units = 2000
 }
 
-# 15 shards x 2 = 30 invocations at once, each with 4 x 25 votes under way.
+# 15 shards x 2 = 30 concurrent invocations, each with 4 x 25 votes in progress.
 vote_writer = {
   batch_size                 = 500
   batching_window_seconds    = 1
@@ -74,7 +74,7 @@ vote_aggregator = {
 
 # A tally begins 30 seconds after the end. Kinesis stamps a vote's arrival and promises no accuracy for it; clocks were
 # never seen more than a few seconds apart, so 30 are a wide margin. The failure bucket has to stay
-# empty for as long. The recount, a quarter of an hour after the final, finds votes that come even later.
+# empty for the same time. The recount, 15 minutes after the final result, finds votes that come even later.
 # CloudWatch's counts of lost records come every minute; they have to reach two minutes beyond the last marker.
 tally = {
   metrics_lag_seconds = 120
@@ -93,7 +93,7 @@ results_api = {
 }
 
 # Alarms: add the addresses of on-call (each confirms once) or the topic of your paging service. Live results are on
-# television, so 30 seconds are late. A peak has to be stored within ten minutes.
+# television, so 30 seconds is late. A peak has to be stored within ten minutes.
 observability = {
   live_lag_seconds    = 30
   storing_lag_seconds = 600
@@ -107,5 +107,5 @@ unique_count = {
   refresh_seconds = 30
 }
 
-# Pages to vote on and to watch. docs/run-a-show.md: a name of your own (results_api.cdn_domain), title, colour and logo.
+# Pages to vote on and to watch. docs/run-a-show.md: your own domain (results_api.cdn_domain), title, colour and logo.
 web = {}

@@ -1,7 +1,7 @@
 # Many votes in one request, for back ends that vouch for their voters: a request costs the same with one vote or 500.
 # Always signed (AWS_IAM), whatever voter_auth says about single votes.
 locals {
-  # PutRecords takes 500 records; a template's #foreach goes round 1,000 times.
+  # PutRecords takes 500 records, and a template's #foreach at most 1,000 items.
   batch_size = 500
 
   put_records_template = join("", [local.content_type_template, templatefile("${path.module}/templates/put_records.vtl", {

@@ -1,5 +1,5 @@
-# Keys for known clients, each with limits of its own. A key does not protect votes, because it is in every copy of an app.
-# It says which client a request is counted for.
+# Keys for known clients, each with its own limits. A key does not protect votes, because it is in every copy of an app.
+# It only tells which client's limits apply to a request.
 #
 # A usage plan needs the stage, so a new deployment of the API reaches voters before new keys work. So keys are created in
 # one apply and required in a later one.

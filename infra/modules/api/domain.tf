@@ -1,4 +1,4 @@
-# The API under a name of your own. The certificate is in ACM, in the API's region.
+# The API under your own host name. The certificate is in ACM, in the API's region.
 resource "aws_api_gateway_domain_name" "this" {
   count = var.domain == null ? 0 : 1
 

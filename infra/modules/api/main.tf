@@ -11,7 +11,7 @@ locals {
   # (OkHttp, older axios) write the charset behind it, in one of these ways. Without these entries they would always get 415.
   json_types = toset(concat(["application/json"], formatlist("application/json;%s", ["charset=utf-8", "charset=UTF-8", " charset=utf-8", " charset=UTF-8"])))
 
-  # API Gateway's own answers cannot compute, so their Retry-After is one number: the middle of what templates answer.
+  # API Gateway's own answers cannot compute a value, so their Retry-After is the middle of the range that templates use.
   retry_after_seconds = 4
 
   # A browser sends a Blob without a type to another origin without asking, and API Gateway takes it as JSON. So the
@@ -209,7 +209,7 @@ resource "aws_api_gateway_deployment" "this" {
   }
 
   lifecycle {
-    # "Active stages pointing to this deployment must be moved or deleted" otherwise.
+    # Otherwise: "Active stages pointing to this deployment must be moved or deleted".
     create_before_destroy = true
   }
 

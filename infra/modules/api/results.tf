@@ -1,7 +1,7 @@
 # Polls, results and receipts come from a function behind the same API. The function validates requests itself, so that
 # its messages can say what is wrong.
 locals {
-  # Method by the path it is under.
+  # The methods by their paths.
   all_reads = {
     poll    = { resource = aws_api_gateway_resource.poll, operation = "GetPoll" }
     results = { resource = aws_api_gateway_resource.results, operation = "GetResults" }

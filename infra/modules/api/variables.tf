@@ -42,7 +42,7 @@ variable "clients" {
     throttling_burst_limit = number
     throttling_rate_limit  = number
   }))
-  description = "Known clients, by name: each gets a key and limits of its own. They count once client_keys_required is true. Empty: no keys. Changes in place."
+  description = "Known clients by name; each gets its own key and limits. The limits apply once client_keys_required is true. Empty means no keys. Changes in place."
   default     = {}
   nullable    = false
 
@@ -54,7 +54,7 @@ variable "clients" {
   # Each takes at most 48 bytes of the deployment's parameter, which holds 4 KB (../../deployment.tf).
   validation {
     condition     = length(var.clients) <= 40
-    error_message = "api.clients has ${length(var.clients)} clients: at most 40 fit into the deployment's parameter. Give clients that need no limits of their own a common key."
+    error_message = "api.clients has ${length(var.clients)} clients: at most 40 fit into the deployment's parameter. Let clients that need no separate limits share a key."
   }
 
   validation {
@@ -75,7 +75,7 @@ variable "domain" {
     zone_id         = optional(string)
   })
   description = <<-EOT
-    Name of your own for the API; null means the one that API Gateway gives. A new name replaces the old one, and callers of the old one fail.
+    Your own host name for the API; null means API Gateway's. A new name replaces the old one, and callers of the old one fail.
     certificate_arn: an issued ACM certificate for the name, in the API's region.
     zone_id: Route 53 zone that gets the record; null means that you add it elsewhere.
   EOT
@@ -99,7 +99,7 @@ variable "domain" {
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key that the stream and the access log are encrypted with; null means the services' own. Changes in place."
+  description = "Key that encrypts the stream and the access log; null means the services' own keys. Changes in place."
   default     = null
 }
 
@@ -145,7 +145,7 @@ variable "results_invoke_arn" {
 
 variable "results_throttling_burst_limit" {
   type        = number
-  description = "Reads of one kind that may come at once on top of the rate. Changes in place."
+  description = "Burst above that rate, in requests. Changes in place."
   nullable    = false
 
   validation {
@@ -179,7 +179,7 @@ variable "stream_name" {
 
 variable "throttling_burst_limit" {
   type        = number
-  description = "Requests that may come at once on top of the rate (size of the token bucket). Changes in place."
+  description = "Burst above the rate, in requests (size of the token bucket). Changes in place."
   nullable    = false
 
   validation {
@@ -201,7 +201,7 @@ variable "throttling_rate_limit" {
 
 variable "token_scopes" {
   type        = list(string)
-  description = "With voter_auth cognito: none means that voters send ID tokens; otherwise access tokens that have one of these scopes. Changes in place."
+  description = "With voter_auth cognito: scopes of the access tokens that voters send, one of which each token must have. Empty means that voters send ID tokens. Changes in place."
   default     = []
   nullable    = false
 
@@ -218,7 +218,7 @@ variable "user_pool_arn" {
 
   validation {
     condition     = (var.voter_auth == "cognito") == (var.user_pool_arn != null)
-    error_message = "user_pool_arn goes with voter_auth \"cognito\" and with no other: without a pool there are no tokens to check."
+    error_message = "user_pool_arn must be set with voter_auth \"cognito\", and only then: without a pool there are no tokens to check."
   }
 }
 

@@ -1,4 +1,4 @@
-# The one address for browsers: pages from their bucket, polls and results from a cache, votes and receipts straight from
+# One address for browsers: pages from their bucket, polls and results from a cache, votes and receipts straight from
 # the API. The origin says with Cache-Control how long an answer may be kept: a second while a poll runs. Origin Shield
 # puts one cache in front of the API, for all of CloudFront's edge locations. The cache key is the path, `Accept`
 # and `Accept-Encoding`, which CloudFront normalises, so the API is asked about once a second for each form of an answer.
@@ -30,7 +30,7 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
-  # No shield: nothing is cached here, and a detour would only take time.
+  # No shield, because nothing is cached here and a detour takes time.
   dynamic "origin" {
     for_each = var.votes_origin[*]
 
@@ -87,7 +87,7 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
-  # The first pattern that fits decides, so votes and receipts come before everything else of a poll.
+  # The first matching pattern decides, so votes and receipts come before the rest of a poll's paths.
   dynamic "ordered_cache_behavior" {
     for_each = var.votes_origin == null ? {} : { votes = "/polls/*/votes", api = "/polls/*/votes/me" }
 

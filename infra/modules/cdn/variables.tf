@@ -16,7 +16,7 @@ variable "domain" {
     names           = list(string)
     zone_id         = optional(string)
   })
-  description = "Names of your own, their certificate, and the Route 53 zone that gets their records (null means that you add them). Changes in place."
+  description = "Your own host names, their certificate, and the Route 53 zone that gets their records (null means that you add them). Changes in place."
   default     = null
 
   validation {
@@ -37,7 +37,7 @@ variable "domain" {
 
 variable "edge_secret" {
   type        = object({ value = string })
-  description = "Value of the header X-Votestream-Edge on votes, by which the API's firewall knows them; null without a firewall. Changes in place."
+  description = "Value of the header X-Votestream-Edge, by which the API's firewall recognises votes from CloudFront; null without a firewall. Changes in place."
   default     = null
   sensitive   = true
 }

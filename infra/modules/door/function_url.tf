@@ -28,7 +28,7 @@ resource "aws_lambda_function_url" "this" {
 
 # URLs made since October 2025 need both permissions. The second one should hold for calls through the URL only
 # (lambda:InvokedViaFunctionUrl), but provider 5.100 cannot say so. So any account may also invoke the function
-# directly, with an event of its own making. It gains nothing by that: see docs/security.md.
+# directly, with an invented event. It gains nothing by that: see docs/security.md.
 resource "aws_lambda_permission" "public_url" {
   count = local.is_url && !local.signs ? 1 : 0
 

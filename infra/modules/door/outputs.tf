@@ -26,7 +26,7 @@ output "votes_url" {
   description = "Address for votes: <votes_url>/polls/{poll_id}/votes."
   value       = local.votes_url
 
-  # Whatever names this address does so once the door answers.
+  # A resource that uses this address waits until the door answers.
   depends_on = [
     aws_apigatewayv2_route.votes,
     aws_lambda_permission.http_api,

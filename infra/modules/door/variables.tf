@@ -73,7 +73,7 @@ variable "sign_in" {
     With voter_auth cognito or oidc: whose tokens are accepted. Changes in place.
     audiences: the audiences that a token may have: clients of the pool, or audiences of the issuer.
     issuer: the issuer, as in its tokens.
-    token_scopes: with cognito, none means ID tokens; otherwise access tokens that have one of these scopes.
+    token_scopes: with cognito, the scopes of access tokens, one of which each token must have; empty means ID tokens.
   EOT
   default     = { audiences = [], issuer = "", token_scopes = [] }
   nullable    = false
@@ -98,7 +98,7 @@ variable "sign_in" {
 
 variable "throttling_burst_limit" {
   type        = number
-  description = "Requests that may come at once on top of the rate; a function URL has no such limit. Changes in place."
+  description = "Burst above the rate, in requests; a function URL has no such limit. Changes in place."
   nullable    = false
 }
 

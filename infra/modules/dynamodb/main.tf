@@ -11,7 +11,7 @@ locals {
   autoscaled  = var.settings.autoscaling != null
 
   # Autoscaling changes the units outside Terraform, and ignore_changes cannot depend on a variable.
-  # So an autoscaled table is planned with its present units, within the bounds of the settings:
+  # So an autoscaled table is planned with its current units, within the bounds of the settings:
   # an apply during a show keeps the units that autoscaling has added.
   read_units = local.autoscaled ? min(
     max(var.settings.read_units, values(data.aws_dynamodb_table.scaled)[*].read_capacity...),
@@ -23,7 +23,7 @@ locals {
   ) : var.settings.write_units
 }
 
-# Tells whether there is a table to read units from: the first apply has none.
+# Whether there is a table to read units from: before the first apply there is none.
 data "aws_dynamodb_tables" "existing" {}
 
 data "aws_dynamodb_table" "scaled" {
@@ -56,7 +56,7 @@ resource "aws_dynamodb_table" "this" {
     for_each = var.settings.max_read_units == null && var.settings.max_write_units == null ? [] : [var.settings]
 
     content {
-      # -1 is DynamoDB's word for "no ceiling"; without it a ceiling set earlier would stay.
+      # -1 means "no ceiling" in DynamoDB; without it, an earlier ceiling would stay.
       max_read_request_units  = coalesce(on_demand_throughput.value.max_read_units, -1)
       max_write_request_units = coalesce(on_demand_throughput.value.max_write_units, -1)
     }

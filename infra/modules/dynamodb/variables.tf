@@ -1,6 +1,6 @@
 variable "deletion_protection_enabled" {
   type        = bool
-  description = "Let DynamoDB refuse to delete the table. Changes in place: switch it off in one apply before a destroy."
+  description = "Refuse to delete the table. Changes in place: switch it off in one apply before a destroy."
   default     = true
   nullable    = false
 }
@@ -38,10 +38,10 @@ variable "settings" {
   })
   description = <<-EOT
     Capacity and backup; all of it changes in place.
-    billing_mode: PROVISIONED (read_units and write_units a second, paid by the hour) or PAY_PER_REQUEST.
-    read_units, write_units: units a second, and the floor when autoscaling is set. Only for PROVISIONED.
-    autoscaling: between those units and max_*_units, aiming at target_percent of use. Only for PROVISIONED; null means fixed units.
-    max_read_units, max_write_units: ceilings a second. Only for PAY_PER_REQUEST; null means none, -1 lifts one that was set before.
+    billing_mode: PROVISIONED (read_units and write_units per second, paid by the hour) or PAY_PER_REQUEST.
+    read_units, write_units: units per second, and the minimum with autoscaling. Only for PROVISIONED.
+    autoscaling: scale between those units and max_*_units, to keep utilization at target_percent. Only for PROVISIONED; null means fixed units.
+    max_read_units, max_write_units: ceilings per second. Only for PAY_PER_REQUEST; null means no ceiling, -1 removes an earlier one.
     point_in_time_recovery: continuous backup of the last 35 days, billed by size.
   EOT
   default     = {}

@@ -188,7 +188,7 @@ resource "aws_wafv2_web_acl" "this" {
               }
             }
 
-            # Counted by the firewall of CloudFront already, by its viewers' addresses.
+            # CloudFront's firewall has already counted these, by the viewers' addresses.
             dynamic "statement" {
               for_each = nonsensitive(var.edge_secret == null) ? [] : [1]
 

@@ -15,7 +15,7 @@ data "aws_caller_identity" "current" {}
 
 data "aws_region" "current" {}
 
-# Created here so that it has a retention. Lambda would create one that keeps every line for ever.
+# Created here so that it has a retention. Lambda would create one that keeps all lines.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.log_retention_days

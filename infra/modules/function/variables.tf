@@ -23,7 +23,7 @@ variable "description" {
 
 variable "environment_variables" {
   type        = map(string)
-  description = "Complete environment of the function. Its code refuses to start without a variable that it needs."
+  description = "Complete environment of the function. Its code does not start without a variable that it needs."
   nullable    = false
 }
 
@@ -124,10 +124,10 @@ variable "settings" {
     timeout_seconds      = number
   })
   description = <<-EOT
-    How much function there is; all of it changes in place.
-    memory_mb: memory, and with it CPU: 1,769 MB are one vCPU.
-    reserved_concurrency: most invocations at once, taken from the account's quota; null means no limit of its own.
-    timeout_seconds: longest run of one invocation.
+    Size and limits of the function; all of it changes in place.
+    memory_mb: memory; CPU grows with it, and 1,769 MB are one vCPU.
+    reserved_concurrency: maximum number of concurrent invocations, taken from the account's quota; null means no separate limit.
+    timeout_seconds: time limit of one invocation.
   EOT
   nullable    = false
 

@@ -25,7 +25,7 @@ variable "mode" {
 
 variable "name" {
   type        = string
-  description = "Name of the stream. Changing it replaces the stream, and with it every vote that is not consumed yet."
+  description = "Name of the stream. Changing it replaces the stream and deletes every vote that is not consumed yet."
   nullable    = false
 
   validation {
@@ -36,7 +36,7 @@ variable "name" {
 
 variable "retention_hours" {
   type        = number
-  description = "How long the stream keeps a record, in hours. 24 is included in the shard price; up to 168 and beyond cost extra. Changes in place; lowering it deletes older records immediately."
+  description = "How long the stream keeps a record, in hours. 24 is included in the shard price; more costs extra. Changes in place; lowering it deletes older records immediately."
   default     = 24
   nullable    = false
 

@@ -1,6 +1,6 @@
 variable "deletion_protection_enabled" {
   type        = bool
-  description = "Whether the key policy forbids to schedule the deletion of the key. Changes in place."
+  description = "Make the key policy refuse to delete the key. Changes in place."
   nullable    = false
 }
 
@@ -30,7 +30,7 @@ variable "name" {
 
 variable "signing_spec" {
   type        = string
-  description = "RSA_2048 or RSA_3072 for a key pair that signs; null for a key that encrypts. Changing it replaces the key: what the old one has signed can no longer be verified, and what it has encrypted can no longer be read."
+  description = "RSA_2048 or RSA_3072 for a key pair that signs; null for a key that encrypts. Changing it replaces the key: its signatures can no longer be verified, and its ciphertexts can no longer be decrypted."
   default     = null
 
   validation {

@@ -242,10 +242,10 @@ locals {
       threshold  = var.settings.rejected_percent
       datapoints = 3
       periods    = 3
-      # A few bad records at night must not ring.
+      # A few bad records at night must not page on-call.
       expressions = { share = { expression = "IF(received >= 100, 100 * (rejected - closed) / received, 0)", label = "rejected, percent" } }
     }
-    # After a show votes are late for a minute or two. Ten minutes mean that the poll was closed too early.
+    # For a minute or two after a show, votes are late. Late votes for ten minutes mean that the poll was closed too early.
     votes-late = {
       section     = "votes-late"
       means       = "For ten minutes most votes have come after their poll's end: it closed too early, or a front end still offers it."

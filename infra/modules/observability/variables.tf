@@ -8,8 +8,8 @@ variable "api" {
   })
   description = <<-EOT
     The front door.
-    name, stage_name: as CloudWatch knows it.
-    throttling_rate_limit: requests per second that it lets in.
+    name, stage_name: its name and stage in CloudWatch.
+    throttling_rate_limit: requests per second that it accepts.
     votes_path, results_path: resources that take votes (POST) and show results (GET).
   EOT
   nullable    = false
@@ -23,10 +23,10 @@ variable "consumers" {
     maximum_record_age_seconds = number
   }))
   description = <<-EOT
-    What reads the stream, by its name in the tfvars; both have a function of the same name in var.functions.
+    Consumers of the stream, by their name in the tfvars; each has a function of the same name in var.functions.
     event_source_mapping_id: UUID of the mapping, which has to publish its event counts.
-    failure_bucket_name: bucket of batches that Lambda gave up.
-    maximum_record_age_seconds: age at which Lambda gives up a batch; -1 means at the stream's retention.
+    failure_bucket_name: bucket for batches that Lambda gave up.
+    maximum_record_age_seconds: age at which Lambda gives up a batch; -1 means the stream's retention.
   EOT
   nullable    = false
 
@@ -93,7 +93,7 @@ variable "kms_key" {
 
 variable "name_prefix" {
   type        = string
-  description = "Prefix of every physical name. Changing it replaces topic, dashboard and alarms; nothing is lost but alarm history."
+  description = "Prefix of every physical name. Changing it replaces topic, dashboard and alarms; only the alarms' history is lost."
   nullable    = false
 }
 
@@ -119,16 +119,16 @@ variable "settings" {
     alarms_enabled: whether alarms exist; each costs $0.10 a month.
     concurrency_percent: concurrent invocations, in percent of the account's quota.
     emails: addresses that get each alarm; each has to confirm once.
-    front_door_percent: votes posted, in percent of the rate that the front door lets in.
-    live_lag_seconds: how old a vote may be when it is counted live.
+    front_door_percent: votes posted, in percent of the rate that the front door accepts.
+    live_lag_seconds: maximum age of a vote when it is counted live.
     refused_percent: votes posted that are answered with 4xx, in percent.
     rejected_percent: records in the stream that are not valid votes, in percent; late votes are left out.
-    risk_percent: age of a record, in percent of the age at which Lambda gives it up or the stream deletes it.
+    risk_percent: maximum age of a record, in percent of the age at which Lambda gives it up or the stream deletes it.
     runbook_url: where people read docs/runbook.md; the alarm's section is appended as #section.
-    storing_lag_seconds: how old a vote may be when it is stored. The stream buffers peaks, so this is minutes.
-    tally_minutes: how long a tally may wait for its drain.
+    storing_lag_seconds: maximum age of a vote when it is stored. The stream buffers peaks, so allow minutes.
+    tally_minutes: how long a tally may wait until the stream is drained.
     throttled_percent: records that the stream refuses, in percent.
-    topic_arn: SNS topic for alarms; null means one of its own.
+    topic_arn: existing SNS topic for alarms; null creates one.
     unavailable_percent: requests answered with 5xx, in percent.
   EOT
   nullable    = false

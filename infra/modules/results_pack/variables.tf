@@ -1,6 +1,6 @@
 variable "deletion_protection_enabled" {
   type        = bool
-  description = "Whether a destroy refuses to delete a bucket that is not empty. Changes in place."
+  description = "Refuse to delete a bucket that is not empty. Changes in place."
   default     = true
   nullable    = false
 }

@@ -59,7 +59,7 @@ resource "aws_lambda_event_source_mapping" "this" {
     }
   }
 
-  # "The provided execution role does not have permissions to call" the stream or the bucket otherwise.
+  # Otherwise: "The provided execution role does not have permissions to call" the stream or the bucket.
   depends_on = [module.function]
 
   lifecycle {

@@ -12,20 +12,20 @@ variable "artifact_directory" {
 
 variable "deletion_protection_enabled" {
   type        = bool
-  description = "Let a destroy fail while the failure bucket still holds batches. Changes in place."
+  description = "Refuse to delete the failure bucket while it holds batches. Changes in place."
   default     = true
   nullable    = false
 }
 
 variable "environment_variables" {
   type        = map(string)
-  description = "Environment of the function. Its code refuses to start without a name that it needs, and ignores unknown names."
+  description = "Environment of the function. Its code does not start without a variable that it needs, and ignores unknown ones."
   nullable    = false
 }
 
 variable "failure_retention_days" {
   type        = number
-  description = "How long the failure bucket keeps a batch that was given up, in days; 0 means for ever. The batches hold votes, so they should not stay. Changes in place; lowering it deletes older batches within a day or two."
+  description = "How long the failure bucket keeps a batch that was given up, in days; 0 means for ever. The batches hold votes, so do not keep them longer than you need. Changes in place; lowering it deletes older batches within a day or two."
   nullable    = false
 
   validation {
@@ -42,7 +42,7 @@ variable "handler" {
 
 variable "held_lanes" {
   type        = map(number)
-  description = "Polls that are counted with a parallelization factor, and the factor of each: while there is one, no other factor is applied."
+  description = "Polls that are being counted, and the parallelization factor of each. Terraform refuses another factor until they are final."
   default     = {}
   nullable    = false
 }
@@ -56,7 +56,7 @@ variable "key_uses" {
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the failure bucket and the log, and the one that the stream is encrypted with; null means the services' own. Changes in place; existing objects keep their key."
+  description = "Key that encrypts the stream, the failure bucket and the log; null means the services' own keys. Changes in place; existing objects keep their key."
   default     = null
 }
 
@@ -85,7 +85,7 @@ variable "name_prefix" {
 
 variable "order_required" {
   type        = bool
-  description = "True for a consumer whose result depends on the order of records within a shard. It may not process a shard in parallel, nor skip a batch."
+  description = "Whether the consumer's result depends on the order of records within a shard. Such a consumer may not process a shard in parallel or skip a batch."
   default     = false
   nullable    = false
 }
@@ -119,17 +119,17 @@ variable "settings" {
     timeout_seconds                = number
   })
   description = <<-EOT
-    How the stream is read and how much function there is; all of it changes in place except enhanced_fan_out.
-    batch_size: most records of one invocation; Lambda also cuts a batch at 6 MB, about 8,200 votes.
+    How the consumer reads the stream, and the size and limits of its function; all of it changes in place except enhanced_fan_out.
+    batch_size: maximum number of records in one invocation; Lambda also limits a batch to 6 MB, about 8,200 votes.
     batching_window_seconds: how long Lambda gathers records for a batch; at least 1 when batch_size is above 10.
     bisect_batch_on_function_error: split a failed batch in two before a retry; a split does not count as a retry.
     enhanced_fan_out: 2 MB/s of each shard for this consumer alone, instead of sharing them; paid by shard and hour. Changing it replaces the mapping, which starts again at the oldest record.
-    maximum_record_age_seconds: give up records older than this; -1 means at the stream's retention only.
-    maximum_retry_attempts: give up a batch after this many retries; -1 means never.
-    memory_mb: memory, and with it CPU: 1,769 MB are one vCPU.
-    parallelization_factor: batches of one shard handled in parallel; the order is kept for each voter, not for the shard.
-    reserved_concurrency: most invocations at once, taken from the account's quota; null means no limit of its own.
-    timeout_seconds: longest run of one invocation, 15 at least: the last 9 are kept for calls that hang.
+    maximum_record_age_seconds: age at which Lambda gives up a record; -1 means the stream's retention.
+    maximum_retry_attempts: retries after which Lambda gives up a batch; -1 means no limit.
+    memory_mb: memory; CPU grows with it, and 1,769 MB are one vCPU.
+    parallelization_factor: batches of one shard that Lambda processes in parallel; each voter's votes stay in order, the shard's do not.
+    reserved_concurrency: maximum number of concurrent invocations, taken from the account's quota; null means no separate limit.
+    timeout_seconds: time limit of one invocation, at least 15; the last 9 are kept for calls that hang.
   EOT
   nullable    = false
 

@@ -22,7 +22,7 @@ locals {
     })
   }
 
-  # Not the resource's ARN, which exists only after its role and policy.
+  # By name, because the resource's ARN exists only after its role and policy.
   state_machine_arn = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:${local.state_machine_name}"
 
   state_machine_policy = jsonencode({

@@ -27,7 +27,7 @@ variable "function_arn" {
 
 variable "name_prefix" {
   type        = string
-  description = "Prefix of every physical name. Changing it replaces every resource, and with the schedule group the schedules of all polls."
+  description = "Prefix of every physical name. Changing it replaces every resource, including the schedule group with the schedules of all polls."
   nullable    = false
 
   validation {

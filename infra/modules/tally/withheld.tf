@@ -1,7 +1,7 @@
 # A message to on-call that names the poll, when a tally begins to wait because records were lost, and when more are lost.
 # The alarm certificate-withheld rings too. It watches a metric without the poll: a metric for each poll would be paid for.
 locals {
-  # The function of an older release does not say it.
+  # The function of an older release does not set it.
   is_withheld = [for topic in var.alarms_topic[*] : {
     And  = [{ Variable = "$.tells_on_call", IsPresent = true }, { Variable = "$.tells_on_call", BooleanEquals = true }]
     Next = "TellOnCall"
@@ -23,7 +23,7 @@ locals {
     }
     ResultPath = null
     Retry      = [merge(local.retry[0], { ErrorEquals = ["States.ALL"], MaxAttempts = 5 })]
-    # The alarm rings all the same.
+    # The alarm rings in any case.
     Catch = [{ ErrorEquals = ["States.ALL"], ResultPath = null, Next = "WaitForDrain" }]
     Next  = "WaitForDrain"
   } }

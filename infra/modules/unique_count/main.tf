@@ -7,7 +7,7 @@ resource "aws_scheduler_schedule_group" "this" {
   name = var.name
 }
 
-# The next minute starts an invocation of its own: an old event that waits would only add to it.
+# Each minute starts its own invocation, so an old event would only add to it.
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = var.function_name
   maximum_event_age_in_seconds = 60

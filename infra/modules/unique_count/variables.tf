@@ -12,7 +12,7 @@ variable "function_name" {
 
 variable "name" {
   type        = string
-  description = "Name of the schedule group and of the schedules' role. Changing it replaces both, and with the group the schedules of all polls."
+  description = "Name of the schedule group and of the schedules' role. Changing it replaces both, including the schedules of all polls in the group."
   nullable    = false
 
   validation {

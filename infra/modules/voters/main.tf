@@ -56,7 +56,7 @@ resource "aws_cognito_user_pool" "this" {
   }
 }
 
-# For pages and apps. It has no secret, because a browser cannot keep one. Passwords never cross the wire (SRP), or stay
+# For pages and apps. It has no secret, because a browser cannot keep one. Passwords are never sent (SRP), or stay
 # on Cognito's own pages (authorization code with PKCE, if there are callback URLs).
 resource "aws_cognito_user_pool_client" "browser" {
   name         = "${var.name}-browser"
