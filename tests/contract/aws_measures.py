@@ -1,45 +1,66 @@
-"""What is measured for each limit of aws_limits.json: a function per limit, named for it.
+"""What is measured for each limit of aws_limits.json.
 
-Each takes the resources of one run and yields pairs of a subject and a number, which must not exceed the limit.
+A measure takes the resources of one run and yields pairs of a subject and a number, which must not exceed the limit.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from contract.everything import Resource, default_tags
 
-Measures = Iterator[tuple[str, float]]
+type Measures = Iterator[tuple[str, float]]
+type Measure = Callable[[Iterable[Resource]], Measures]
 
 
-def alarm_metrics(run: Iterable[Resource]) -> Measures:
-    for alarm in _of(run, "aws_cloudwatch_metric_alarm"):
-        queries = alarm.values["metric_query"] or []
-        yield alarm.address, sum(bool(query["metric"]) for query in queries) or 1
+def each(kind: str, number: Callable[[Mapping[str, Any]], float]) -> Measure:
+    """Measure each resource of a kind by its planned values."""
+
+    def measure(run: Iterable[Resource]) -> Measures:
+        for resource in _of(run, kind):
+            yield resource.address, number(resource.values)
+
+    return measure
 
 
-def api_authorizers(run: Iterable[Resource]) -> Measures:
-    yield from _per_api(run, "aws_api_gateway_authorizer")
+def tagged(number: Callable[[dict[str, str]], float]) -> Measure:
+    """Measure the tags of each resource that has some."""
+
+    def measure(run: Iterable[Resource]) -> Measures:
+        for resource in run:
+            if "tags_all" in resource.values:
+                yield resource.address, number(default_tags() | (resource.values["tags"] or {}))
+
+    return measure
 
 
-def api_integration_timeout(run: Iterable[Resource]) -> Measures:
-    for integration in _of(run, "aws_api_gateway_integration"):
-        yield integration.address, integration.values["timeout_milliseconds"] or 29000  # the default
+def dashboards(number: Callable[[list[dict[str, Any]]], float]) -> Measure:
+    """Measure the widgets of each dashboard."""
+    return each(
+        "aws_cloudwatch_dashboard", lambda planned: number(json.loads(planned["dashboard_body"])["widgets"])
+    )
 
 
-def api_model(run: Iterable[Resource]) -> Measures:
-    for model in _of(run, "aws_api_gateway_model"):
-        yield model.address, _bytes(model.values["schema"])
+def per_api(kind: str) -> Measure:
+    """Count the resources of a kind that each API has."""
+
+    def measure(run: Iterable[Resource]) -> Measures:
+        found: defaultdict[str, int] = defaultdict(int)
+        for resource in _of(run, kind):
+            found[resource.values["rest_api_id"]] += 1
+        yield from found.items()
+
+    return measure
 
 
-def api_policy(run: Iterable[Resource]) -> Measures:
-    for api in _of(run, "aws_api_gateway_rest_api"):
-        yield api.address, _bytes(api.values["policy"] or "")
+def in_all(subject: str, kind: str) -> Measure:
+    """Count the resources of a kind."""
+    return lambda run: iter([(subject, len(list(_of(run, kind))))])
 
 
-def api_resources(run: Iterable[Resource]) -> Measures:
-    yield from _per_api(run, "aws_api_gateway_resource")
+def _shown(widget: dict[str, Any]) -> int:
+    return len(widget["properties"].get("metrics", []))
 
 
 def api_template(run: Iterable[Resource]) -> Measures:
@@ -50,35 +71,6 @@ def api_template(run: Iterable[Resource]) -> Measures:
                 yield resource.address, _bytes(template)
 
 
-def api_usage_plans(run: Iterable[Resource]) -> Measures:
-    yield "the account", len(list(_of(run, "aws_api_gateway_usage_plan")))
-
-
-def bucket_lifecycle_rules(run: Iterable[Resource]) -> Measures:
-    for configuration in _of(run, "aws_s3_bucket_lifecycle_configuration"):
-        yield configuration.address, len(configuration.values["rule"])
-
-
-def bucket_name(run: Iterable[Resource]) -> Measures:
-    for bucket in _of(run, "aws_s3_bucket"):
-        yield bucket.address, len(bucket.values["bucket"])
-
-
-def bucket_policy(run: Iterable[Resource]) -> Measures:
-    for policy in _of(run, "aws_s3_bucket_policy"):
-        yield policy.address, _bytes(policy.values["policy"])
-
-
-def cloudfront_aliases(run: Iterable[Resource]) -> Measures:
-    for distribution in _of(run, "aws_cloudfront_distribution"):
-        yield distribution.address, len(distribution.values["aliases"] or [])
-
-
-def cloudfront_behaviors(run: Iterable[Resource]) -> Measures:
-    for distribution in _of(run, "aws_cloudfront_distribution"):
-        yield distribution.address, 1 + len(distribution.values["ordered_cache_behavior"] or [])
-
-
 def cloudfront_cache_key(run: Iterable[Resource]) -> Measures:
     for policy in _of(run, "aws_cloudfront_cache_policy"):
         (key,) = policy.values["parameters_in_cache_key_and_forwarded_to_origin"]
@@ -87,74 +79,17 @@ def cloudfront_cache_key(run: Iterable[Resource]) -> Measures:
             yield f"{policy.address}: {part}", sum(len(named["items"]) for named in config[part] or [])
 
 
-def cloudfront_comment(run: Iterable[Resource]) -> Measures:
-    for distribution in _of(run, "aws_cloudfront_distribution"):
-        yield distribution.address, len(distribution.values["comment"] or "")
-
-
-def cloudfront_function(run: Iterable[Resource]) -> Measures:
-    for function in _of(run, "aws_cloudfront_function"):
-        yield function.address, _bytes(function.values["code"])
-
-
 def cloudfront_header_value(run: Iterable[Resource]) -> Measures:
     for policy in _of(run, "aws_cloudfront_response_headers_policy"):
         (security,) = policy.values["security_headers_config"]
         (content,) = security["content_security_policy"]
         yield f"{policy.address}: Content-Security-Policy", len(content["content_security_policy"])
-        for header in _custom_headers(policy):
+        for header in _custom_headers(policy.values):
             yield f"{policy.address}: {header['header']}", len(header["value"])
 
 
-def cloudfront_headers(run: Iterable[Resource]) -> Measures:
-    for policy in _of(run, "aws_cloudfront_response_headers_policy"):
-        yield policy.address, len(_custom_headers(policy))
-
-
-def _custom_headers(policy: Resource) -> list[dict[str, Any]]:
-    return [header for config in policy.values["custom_headers_config"] or [] for header in config["items"]]
-
-
-def cloudfront_origins(run: Iterable[Resource]) -> Measures:
-    for distribution in _of(run, "aws_cloudfront_distribution"):
-        yield distribution.address, len(distribution.values["origin"])
-
-
-def dashboard_metrics(run: Iterable[Resource]) -> Measures:
-    for address, widgets in _dashboards(run):
-        yield address, sum(len(widget["properties"].get("metrics", [])) for widget in widgets)
-
-
-def dashboard_widget_metrics(run: Iterable[Resource]) -> Measures:
-    for address, widgets in _dashboards(run):
-        yield address, max(len(widget["properties"].get("metrics", [])) for widget in widgets)
-
-
-def dashboard_widgets(run: Iterable[Resource]) -> Measures:
-    for address, widgets in _dashboards(run):
-        yield address, len(widgets)
-
-
-def kms_policy(run: Iterable[Resource]) -> Measures:
-    for key in _of(run, "aws_kms_key"):
-        yield key.address, _bytes(key.values["policy"])
-
-
-def lambda_batch_without_window(run: Iterable[Resource]) -> Measures:
-    for mapping in _of(run, "aws_lambda_event_source_mapping"):
-        window = mapping.values["maximum_batching_window_in_seconds"]
-        yield mapping.address, 0 if window else mapping.values["batch_size"]
-
-
-def lambda_environment(run: Iterable[Resource]) -> Measures:
-    for function in _of(run, "aws_lambda_function"):
-        for environment in function.values["environment"]:
-            yield function.address, sum(_bytes(k) + _bytes(v) for k, v in environment["variables"].items())
-
-
-def lambda_name(run: Iterable[Resource]) -> Measures:
-    for function in _of(run, "aws_lambda_function"):
-        yield function.address, len(function.values["function_name"])
+def _custom_headers(planned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [header for config in planned["custom_headers_config"] or [] for header in config["items"]]
 
 
 def lambda_permissions(run: Iterable[Resource]) -> Measures:
@@ -162,16 +97,6 @@ def lambda_permissions(run: Iterable[Resource]) -> Measures:
     for permission in _of(run, "aws_lambda_permission"):
         sizes[permission.values["function_name"]] += _bytes(json.dumps(permission.values))
     yield from sizes.items()
-
-
-def managed_policy(run: Iterable[Resource]) -> Measures:
-    for policy in _of(run, "aws_iam_policy"):
-        yield policy.address, _visible(policy.values["policy"])
-
-
-def parameter_value(run: Iterable[Resource]) -> Measures:
-    for parameter in _of(run, "aws_ssm_parameter"):
-        yield parameter.address, len(parameter.values["value"])
 
 
 def role_inline_policies(run: Iterable[Resource]) -> Measures:
@@ -189,59 +114,10 @@ def role_managed_policies(run: Iterable[Resource]) -> Measures:
     yield from attached.items()
 
 
-def role_trust_policy(run: Iterable[Resource]) -> Measures:
-    for role in _of(run, "aws_iam_role"):
-        yield role.address, _visible(role.values["assume_role_policy"])
-
-
-def stream_consumers(run: Iterable[Resource]) -> Measures:
-    yield "the stream", len(list(_of(run, "aws_kinesis_stream_consumer")))
-
-
-def stream_retention(run: Iterable[Resource]) -> Measures:
-    for stream in _of(run, "aws_kinesis_stream"):
-        yield stream.address, stream.values["retention_period"]
-
-
-def table_name(run: Iterable[Resource]) -> Measures:
-    for table in _of(run, "aws_dynamodb_table"):
-        yield table.address, len(table.values["name"])
-
-
-def tag_key(run: Iterable[Resource]) -> Measures:
-    for resource, found in _tagged(run):
-        yield resource.address, max(map(len, found))
-
-
-def tag_value(run: Iterable[Resource]) -> Measures:
-    for resource, found in _tagged(run):
-        yield resource.address, max(map(len, found.values()))
-
-
-def tags(run: Iterable[Resource]) -> Measures:
-    for resource, found in _tagged(run):
-        yield resource.address, len(found)
-
-
-def topic_name(run: Iterable[Resource]) -> Measures:
-    for topic in _of(run, "aws_sns_topic"):
-        yield topic.address, len(topic.values["name"])
-
-
-def topic_policy(run: Iterable[Resource]) -> Measures:
-    for policy in _of(run, "aws_sns_topic_policy"):
-        yield policy.address, _bytes(policy.values["policy"])
-
-
 def waf_body(run: Iterable[Resource]) -> Measures:
     for acl in _of(run, "aws_wafv2_web_acl"):
         for body in acl.values["custom_response_body"]:
             yield f"{acl.address}: {body['key']}", _bytes(body["content"])
-
-
-def waf_capacity(run: Iterable[Resource]) -> Measures:
-    for acl in _of(run, "aws_wafv2_web_acl"):
-        yield acl.address, sum(_capacity(rule["statement"]) for rule in acl.values["rule"])
 
 
 def waf_headers(run: Iterable[Resource]) -> Measures:
@@ -287,24 +163,6 @@ def _of(run: Iterable[Resource], kind: str) -> Iterator[Resource]:
     return (resource for resource in run if resource.type == kind)
 
 
-def _per_api(run: Iterable[Resource], kind: str) -> Measures:
-    found: defaultdict[str, int] = defaultdict(int)
-    for resource in _of(run, kind):
-        found[resource.values["rest_api_id"]] += 1
-    yield from found.items()
-
-
-def _tagged(run: Iterable[Resource]) -> Iterator[tuple[Resource, dict[str, str]]]:
-    for resource in run:
-        if "tags_all" in resource.values:
-            yield resource, default_tags() | (resource.values["tags"] or {})
-
-
-def _dashboards(run: Iterable[Resource]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for dashboard in _of(run, "aws_cloudwatch_dashboard"):
-        yield dashboard.address, json.loads(dashboard.values["dashboard_body"])["widgets"]
-
-
 def _blocks(found: Any, name: str) -> Iterator[dict[str, Any]]:
     """Yield the blocks of a name at any depth."""
     if isinstance(found, list):
@@ -324,3 +182,76 @@ def _bytes(text: str) -> int:
 
 def _visible(text: str) -> int:
     return len("".join(text.split()))
+
+
+ALARM, DISTRIBUTION = "aws_cloudwatch_metric_alarm", "aws_cloudfront_distribution"
+FUNCTION, MAPPING = "aws_lambda_function", "aws_lambda_event_source_mapping"
+
+MEASURES: Mapping[str, Measure] = {
+    "alarm-metrics": each(
+        ALARM, lambda alarm: sum(bool(q["metric"]) for q in alarm["metric_query"] or []) or 1
+    ),
+    "api-authorizers": per_api("aws_api_gateway_authorizer"),
+    "api-integration-timeout": each(
+        "aws_api_gateway_integration",
+        lambda planned: planned["timeout_milliseconds"] or 29000,  # the default
+    ),
+    "api-model": each("aws_api_gateway_model", lambda model: _bytes(model["schema"])),
+    "api-policy": each("aws_api_gateway_rest_api", lambda api: _bytes(api["policy"] or "")),
+    "api-resources": per_api("aws_api_gateway_resource"),
+    "api-template": api_template,
+    "api-usage-plans": in_all("the account", "aws_api_gateway_usage_plan"),
+    "bucket-lifecycle-rules": each(
+        "aws_s3_bucket_lifecycle_configuration", lambda planned: len(planned["rule"])
+    ),
+    "bucket-name": each("aws_s3_bucket", lambda bucket: len(bucket["bucket"])),
+    "bucket-policy": each("aws_s3_bucket_policy", lambda planned: _bytes(planned["policy"])),
+    "cloudfront-aliases": each(DISTRIBUTION, lambda planned: len(planned["aliases"] or [])),
+    "cloudfront-behaviors": each(
+        DISTRIBUTION, lambda planned: 1 + len(planned["ordered_cache_behavior"] or [])
+    ),
+    "cloudfront-cache-key": cloudfront_cache_key,
+    "cloudfront-comment": each(DISTRIBUTION, lambda planned: len(planned["comment"] or "")),
+    "cloudfront-function": each("aws_cloudfront_function", lambda function: _bytes(function["code"])),
+    "cloudfront-header-value": cloudfront_header_value,
+    "cloudfront-headers": each(
+        "aws_cloudfront_response_headers_policy", lambda planned: len(_custom_headers(planned))
+    ),
+    "cloudfront-origins": each(DISTRIBUTION, lambda planned: len(planned["origin"])),
+    "dashboard-metrics": dashboards(lambda widgets: sum(map(_shown, widgets))),
+    "dashboard-widget-metrics": dashboards(lambda widgets: max(map(_shown, widgets))),
+    "dashboard-widgets": dashboards(len),
+    "kms-policy": each("aws_kms_key", lambda key: _bytes(key["policy"])),
+    "lambda-batch-without-window": each(
+        MAPPING,
+        lambda planned: 0 if planned["maximum_batching_window_in_seconds"] else planned["batch_size"],
+    ),
+    "lambda-environment": each(
+        FUNCTION,
+        lambda function: sum(
+            _bytes(name) + _bytes(value)
+            for environment in function["environment"]
+            for name, value in environment["variables"].items()
+        ),
+    ),
+    "lambda-name": each(FUNCTION, lambda function: len(function["function_name"])),
+    "lambda-permissions": lambda_permissions,
+    "managed-policy": each("aws_iam_policy", lambda planned: _visible(planned["policy"])),
+    "parameter-value": each("aws_ssm_parameter", lambda parameter: len(parameter["value"])),
+    "role-inline-policies": role_inline_policies,
+    "role-managed-policies": role_managed_policies,
+    "role-trust-policy": each("aws_iam_role", lambda role: _visible(role["assume_role_policy"])),
+    "stream-consumers": in_all("the stream", "aws_kinesis_stream_consumer"),
+    "stream-retention": each("aws_kinesis_stream", lambda stream: stream["retention_period"]),
+    "table-name": each("aws_dynamodb_table", lambda table: len(table["name"])),
+    "tag-key": tagged(lambda tags: max(map(len, tags))),
+    "tag-value": tagged(lambda tags: max(map(len, tags.values()))),
+    "tags": tagged(len),
+    "topic-name": each("aws_sns_topic", lambda topic: len(topic["name"])),
+    "topic-policy": each("aws_sns_topic_policy", lambda planned: _bytes(planned["policy"])),
+    "waf-body": waf_body,
+    "waf-capacity": each(
+        "aws_wafv2_web_acl", lambda acl: sum(_capacity(rule["statement"]) for rule in acl["rule"])
+    ),
+    "waf-headers": waf_headers,
+}

@@ -2,13 +2,14 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
 
-from contract import aws_measures, rule_book
+from contract import rule_book
+from contract.aws_measures import MEASURES
 from contract.everything import Resource, everything
 from contract.rule_book import BOOK
 from contract.terraform_source import INFRA, parsed
@@ -36,10 +37,6 @@ def runs() -> dict[str, list[Resource]]:
     for resource in everything():
         found[resource.run].append(resource)
     return dict(found)
-
-
-def measure(limit: str, run: Iterable[Resource]) -> aws_measures.Measures:
-    yield from getattr(aws_measures, limit.replace("-", "_"))(run)
 
 
 def test_each_resource_in_the_source_is_planned_somewhere() -> None:
@@ -94,17 +91,13 @@ def test_a_resource_keeps_the_constraints_of_the_operation_that_creates_it(kind:
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_each_run_keeps_a_limit_that_no_service_model_states(limit: str) -> None:
-    measured = [(name, *pair) for name, run in runs().items() for pair in measure(limit, run)]
+    measured = [(name, *pair) for name, run in runs().items() for pair in MEASURES[limit](run)]
     assert measured, "nothing is measured for this limit"
     assert [found for found in measured if found[-1] > LIMITS[limit]["most"]] == []
 
 
 def test_each_measure_belongs_to_a_limit_with_a_source() -> None:
-    measures = {
-        name for name in vars(aws_measures) if name[0].islower() and callable(vars(aws_measures)[name])
-    }
-    imported = {"defaultdict", "default_tags"}
-    assert measures - imported == {limit.replace("-", "_") for limit in LIMITS}
+    assert MEASURES.keys() == LIMITS.keys()
     assert all(entry["source"].startswith("https://docs.aws.amazon.com/") for entry in LIMITS.values())
 
 
