@@ -4,19 +4,18 @@ import base64
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import boto3
 import pytest
 
-from vote_writer.handler import WriterRuntime, build
+from vote_writer.handler import build
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.ledger import take
 from votectl.polls import PollDesk, to_row
-from votectl.redrive import DONE_PREFIX, FailureDestination, Warnings, redrive, replay
+from votectl.redrive import DONE_PREFIX, FailureDestination, Redriven, Warnings, redrive, replay
 from voting.polls import Option, Poll
 from voting.records import version_of
 from voting.settings import WriterSettings
@@ -36,149 +35,132 @@ def poll(deployment: Deployment) -> Poll:
     return poll
 
 
-@pytest.fixture
-def writer(deployment: Deployment) -> WriterRuntime:
-    settings = WriterSettings(
-        environment="test",
-        log_level="INFO",
-        max_writes_per_second=0,
-        poll_cache_seconds=1,
-        polls_table=deployment.polls_table,
-        votes_table=deployment.votes_table,
-        tallies_table=deployment.tallies_table,
-        vote_retention_days=0,
-        write_concurrency=2,
-    )
-    return build(settings, Warnings())
+class Failures:
+    """The writer's failure bucket, and the real writer to bring batches back with."""
+
+    def __init__(self, deployment: Deployment, poll: Poll) -> None:
+        self.deployment, self.poll = deployment, poll
+        self.bucket = deployment.vote_writer_failure_bucket
+        self.destination = FailureDestination(self.bucket)
+        settings = WriterSettings(
+            environment="test",
+            log_level="INFO",
+            max_writes_per_second=0,
+            poll_cache_seconds=1,
+            polls_table=deployment.polls_table,
+            votes_table=deployment.votes_table,
+            tallies_table=deployment.tallies_table,
+            vote_retention_days=0,
+            write_concurrency=2,
+        )
+        self.writer = build(settings, Warnings())
+
+    def record(self, sequence: int | str, voter: str, option: str) -> dict[str, Any]:
+        data = json.dumps({"poll_id": self.poll.poll_id, "option": option}).encode()
+        return {
+            "eventID": f"{SHARD}:{sequence}",
+            "kinesis": {
+                "partitionKey": voter,
+                "sequenceNumber": str(sequence),
+                "data": base64.b64encode(data).decode(),
+                "approximateArrivalTimestamp": (self.poll.opens_at + 1000) / 1000,
+            },
+        }
+
+    def add(self, key: str, *records: dict[str, Any], payload: object = "as on AWS") -> None:
+        """Put a failure record, as Lambda does, into the bucket."""
+        failure = {
+            "KinesisBatchInfo": {
+                "shardId": SHARD,
+                "startSequenceNumber": records[0]["kinesis"]["sequenceNumber"],
+                "endSequenceNumber": records[-1]["kinesis"]["sequenceNumber"],
+                "batchSize": len(records),
+                "streamArn": f"arn:aws:kinesis:us-east-1:000000000000:stream/{self.deployment.stream_name}",
+                "approximateArrivalOfFirstRecord": "2026-11-23T12:00:00Z",
+                "approximateArrivalOfLastRecord": "2026-11-23T12:00:01Z",
+            },
+            "payload": json.dumps({"Records": records}) if payload == "as on AWS" else payload,
+        }
+        boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=json.dumps(failure).encode())
+
+    def redrive(self) -> Redriven:
+        return redrive(self.destination, self.destination.batches(), self.writer)
+
+    def stored(self) -> Counter[str]:
+        return CountReader(self.deployment).stored(self.poll)
+
+    def put(self, voter: str, option: str) -> str:
+        """Put a vote into the stream; return its sequence number."""
+        data = json.dumps({"poll_id": self.poll.poll_id, "option": option}).encode()
+        kinesis, stream = boto3.client("kinesis"), self.deployment.stream_name
+        return kinesis.put_record(StreamName=stream, PartitionKey=voter, Data=data)["SequenceNumber"]
 
 
 @pytest.fixture
-def destination(deployment: Deployment) -> FailureDestination:
-    return FailureDestination(deployment.vote_writer_failure_bucket)
+def failures(deployment: Deployment, poll: Poll) -> Failures:
+    return Failures(deployment, poll)
 
 
-def record(poll: Poll, sequence: int | str, voter: str, option: str) -> dict[str, Any]:
-    data = json.dumps({"poll_id": poll.poll_id, "option": option}).encode()
-    return {
-        "eventID": f"{SHARD}:{sequence}",
-        "kinesis": {
-            "partitionKey": voter,
-            "sequenceNumber": str(sequence),
-            "data": base64.b64encode(data).decode(),
-            "approximateArrivalTimestamp": (poll.opens_at + 1000) / 1000,
-        },
-    }
-
-
-def fail(
-    deployment: Deployment, key: str, records: Sequence[dict[str, Any]], *, payload: object = "as on AWS"
-) -> None:
-    """Put a failure record, as Lambda does, into the writer's bucket."""
-    event = {"Records": list(records)}
-    failure = {
-        "KinesisBatchInfo": {
-            "shardId": SHARD,
-            "startSequenceNumber": records[0]["kinesis"]["sequenceNumber"],
-            "endSequenceNumber": records[-1]["kinesis"]["sequenceNumber"],
-            "batchSize": len(records),
-            "streamArn": f"arn:aws:kinesis:us-east-1:000000000000:stream/{deployment.stream_name}",
-            "approximateArrivalOfFirstRecord": "2026-11-23T12:00:00Z",
-            "approximateArrivalOfLastRecord": "2026-11-23T12:00:01Z",
-        },
-        "payload": json.dumps(event) if payload == "as on AWS" else payload,
-    }
-    body = json.dumps(failure).encode()
-    boto3.client("s3").put_object(Bucket=deployment.vote_writer_failure_bucket, Key=key, Body=body)
-
-
-def test_a_batch_comes_back_whether_its_payload_is_text_or_json(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    fail(deployment, "one", [record(poll, 1, "v1", "a")])
-    fail(deployment, "two", [record(poll, 2, "v2", "b")], payload={"Records": [record(poll, 2, "v2", "b")]})
-    done = redrive(destination, destination.batches(), writer)
+def test_a_batch_comes_back_whether_its_payload_is_text_or_json(failures: Failures) -> None:
+    failures.add("one", failures.record(1, "v1", "a"))
+    second = failures.record(2, "v2", "b")
+    failures.add("two", second, payload={"Records": [second]})
+    done = failures.redrive()
     assert (done.batches, done.records, done.waiting, done.lost) == (2, 2, [], [])
-    assert CountReader(deployment).stored(poll) == Counter(a=1, b=1)
+    assert failures.stored() == Counter(a=1, b=1)
 
 
-def test_redriving_twice_and_long_after_newer_votes_changes_nothing(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    fail(deployment, "newer", [record(poll, 20, "v", "b")])
-    redrive(destination, destination.batches(), writer)
+def test_redriving_twice_and_long_after_newer_votes_changes_nothing(failures: Failures) -> None:
+    failures.add("newer", failures.record(20, "v", "b"))
+    failures.redrive()
     for _ in range(2):
-        fail(deployment, "older", [record(poll, 10, "v", "a")])
-        assert redrive(destination, destination.batches(), writer).batches == 1
-    assert CountReader(deployment).stored(poll) == Counter(b=1)
-    assert list(destination.batches()) == []
+        failures.add("older", failures.record(10, "v", "a"))
+        assert failures.redrive().batches == 1
+    assert failures.stored() == Counter(b=1)
+    assert list(failures.destination.batches()) == []
 
 
-def test_a_settled_batch_stays_readable_out_of_the_way(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    fail(deployment, "one", [record(poll, 1, "v1", "a")])
-    redrive(destination, destination.batches(), writer)
-    listed = boto3.client("s3").list_objects_v2(Bucket=deployment.vote_writer_failure_bucket)["Contents"]
+def test_a_settled_batch_stays_readable_out_of_the_way(failures: Failures) -> None:
+    failures.add("one", failures.record(1, "v1", "a"))
+    failures.redrive()
+    listed = boto3.client("s3").list_objects_v2(Bucket=failures.bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == [DONE_PREFIX + "one"]
 
 
-def test_without_payload_the_records_come_from_the_stream(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    kinesis = boto3.client("kinesis")
-    sequences = [
-        kinesis.put_record(
-            StreamName=deployment.stream_name,
-            PartitionKey=voter,
-            Data=json.dumps({"poll_id": poll.poll_id, "option": "a"}).encode(),
-        )["SequenceNumber"]
-        for voter in ("before", "v1", "v2", "after")
-    ]
-    failed = [record(poll, sequence, "unused", "a") for sequence in sequences[1:3]]
-    fail(deployment, "one", failed, payload=None)
-    done = redrive(destination, destination.batches(), writer)
+def test_without_payload_the_records_come_from_the_stream(failures: Failures) -> None:
+    sequences = [failures.put(voter, "a") for voter in ("before", "v1", "v2", "after")]
+    failed = [failures.record(sequence, "unused", "a") for sequence in sequences[1:3]]
+    failures.add("one", *failed, payload=None)
+    done = failures.redrive()
     assert (done.batches, done.records, done.lost) == (1, 2, [])
 
 
-def test_expired_records_are_reported_with_shard_and_range(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    fail(deployment, "one", [record(poll, 1, "v1", "a"), record(poll, 2, "v2", "a")], payload=None)
-    done = redrive(destination, destination.batches(), writer)
+def test_expired_records_are_reported_with_shard_and_range(failures: Failures) -> None:
+    failures.add("one", failures.record(1, "v1", "a"), failures.record(2, "v2", "a"), payload=None)
+    done = failures.redrive()
     assert done.batches == 0
     assert [batch.info.place.split(", arrived")[0] for batch in done.lost] == [f"{SHARD} 1 to 2"]
-    assert len(list(destination.batches())) == 1
+    assert len(list(failures.destination.batches())) == 1
 
 
 def test_a_batch_that_the_table_cannot_take_yet_waits_for_another_time(
-    deployment: Deployment,
-    poll: Poll,
-    writer: WriterRuntime,
-    destination: FailureDestination,
-    monkeypatch: pytest.MonkeyPatch,
+    failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("votectl.redrive.PATIENCE_SECONDS", 0)  # no time to write anything
-    fail(deployment, "one", [record(poll, 1, "v1", "a")])
-    assert len(redrive(destination, destination.batches(), writer).waiting) == 1
-    monkeypatch.undo()
+    failures.add("one", failures.record(1, "v1", "a"))
+    assert len(failures.redrive().waiting) == 1
 
 
-def test_a_foreign_object_in_the_bucket_is_named_not_skipped(
-    deployment: Deployment, destination: FailureDestination
-) -> None:
-    boto3.client("s3").put_object(
-        Bucket=deployment.vote_writer_failure_bucket, Key="holiday.jpg", Body=b"\xff\xd8"
-    )
+def test_a_foreign_object_in_the_bucket_is_named_not_skipped(failures: Failures) -> None:
+    boto3.client("s3").put_object(Bucket=failures.bucket, Key="holiday.jpg", Body=b"\xff\xd8")
     with pytest.raises(OperatorError, match=r"holiday\.jpg is not a failure record"):
-        list(destination.batches())
+        list(failures.destination.batches())
 
 
-def test_the_ledger_calls_a_poll_with_more_voters_than_accepted_records_broken(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime, destination: FailureDestination
-) -> None:
-    fail(deployment, "one", [record(poll, 1, "v1", "a")])
-    redrive(destination, destination.batches(), writer)
-    entry = take(poll, CountReader(deployment))
+def test_the_ledger_calls_a_poll_with_more_voters_than_accepted_records_broken(failures: Failures) -> None:
+    failures.add("one", failures.record(1, "v1", "a"))
+    failures.redrive()
+    entry = take(failures.poll, CountReader(failures.deployment))
     assert (entry.voters, entry.accepted, entry.conserved) == (1, 0, False)
 
 
@@ -204,14 +186,11 @@ def test_the_ledger_of_a_conserved_poll_explains_every_record(deployment: Deploy
 
 
 def test_the_whole_stream_goes_through_the_writer_again_and_changes_nothing_that_is_stored(
-    deployment: Deployment, poll: Poll, writer: WriterRuntime
+    failures: Failures,
 ) -> None:
-    kinesis, reader = boto3.client("kinesis"), CountReader(deployment)
-    time.sleep(max(0, poll.opens_at / 1000 - time.time()) + 0.1)
+    time.sleep(max(0, failures.poll.opens_at / 1000 - time.time()) + 0.1)
     for voter, option in (("one", "a"), ("two", "a"), ("one", "b")):
-        data = json.dumps({"poll_id": poll.poll_id, "option": option}).encode()
-        kinesis.put_record(StreamName=deployment.stream_name, PartitionKey=voter, Data=data)
-    assert replay(deployment.stream_name, writer) == 3
-    assert reader.stored(poll) == Counter(a=1, b=1)
-    assert replay(deployment.stream_name, writer) == 3
-    assert reader.stored(poll) == Counter(a=1, b=1)
+        failures.put(voter, option)
+    for _ in range(2):
+        assert replay(failures.deployment.stream_name, failures.writer) == 3
+        assert failures.stored() == Counter(a=1, b=1)

@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from integration.conftest import Store
+from samples import a_poll
 from tally.closing import OpenShard
 from tally.handler import handle
 from tally.losses import MappingLanes
@@ -18,7 +19,7 @@ from tally.steps import TallyRuntime
 from tally.store import REDRIVEN_PREFIX, TallyRowTable, VoteStream, WriterFailures
 from vote_aggregator.folding import Addition
 from vote_aggregator.store import LiveRowTable
-from votectl.auditing import audit
+from votectl.auditing import Audit, audit
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
@@ -63,10 +64,8 @@ class UntroubledMapping:
 @pytest.fixture
 def poll(deployment: Deployment, tables_in_ministack: Store) -> Poll:
     now = time.time_ns() // 1_000_000
-    poll = Poll(
-        poll_id="poll-1",
-        title="A poll",
-        options=(Option(id="a", label="A"), Option(id="b", label="B")),
+    poll = a_poll(
+        options=("a", "b"),
         announced_at=now - 5_000,
         opens_at=now - 5_000,
         closes_at=now - 1_000,
@@ -105,31 +104,62 @@ def runtime(deployment: Deployment, tables_in_ministack: Store) -> TallyRuntime:
     )
 
 
+class Tallying:
+    """A poll, its tables and the tally's steps."""
+
+    def __init__(self, deployment: Deployment, store: Store, runtime: TallyRuntime, poll: Poll) -> None:
+        self.deployment, self.store, self.runtime, self.poll = deployment, store, runtime, poll
+        self.tallies = Tallies(deployment, sfn=object(), dynamodb=store.client)  # type: ignore[arg-type]
+
+    def step(self, name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return handle({"step": name, "state": state, **more}, lambda: ENDLESS, self.runtime)
+
+    def vote(self, bucket: int, voter: str, option: str) -> None:
+        row = {
+            "poll_bucket": {"S": poll_bucket("poll-1", bucket)},
+            "voter": {"S": voter},
+            "option": {"S": option},
+            "arrived_at": {"N": str(ARRIVED_AT)},
+            "pad": PAD,
+        }
+        self.store.client.put_item(TableName=self.store.votes, Item=row)
+
+    def accept(self, options: Counter[str]) -> None:
+        """Count votes live, as the aggregator does."""
+        names = [option for option, votes in options.items() for _ in range(votes)]
+        records = {f"{number:056}": (f"option#{name}", number) for number, name in enumerate(names)}
+        rows = LiveRowTable(self.store.client, self.store.tallies)
+        assert rows.add(Addition("poll-1", SHARD, records), None) is None
+
+    def pass_markers(self) -> None:
+        ids = [marker.marker_id for marker in markers_in_stream(self.deployment)]
+        for consumer in CONSUMERS:
+            rows = DrainTable(self.store.client, self.deployment.tallies_table, consumer)
+            assert rows.passed("poll-1", SHARD, ids)
+            assert rows.passed("poll-1", SHARD, ids[:1])  # once more changes nothing
+
+    def counted(self, execution: str = "execution:1", **more: Any) -> dict[str, Any]:
+        """Take all steps before the last one."""
+        state = self.step("begin", {"poll_id": "poll-1", "execution": execution, **more})
+        assert state["ready"]
+        state = self.step("put_markers", state)
+        assert state["shards"] == [SHARD]
+        self.pass_markers()
+        state = self.step("check_drain", state)
+        assert state["drained"]
+        for group in state["groups"]:
+            assert self.step("count", state, buckets=group) == {"done": True}
+        return state
+
+    def audit(self) -> Audit:
+        return audit(self.poll, CountReader(self.deployment, self.store.client), self.tallies)
+
+
 @pytest.fixture
-def tallies(deployment: Deployment, tables_in_ministack: Store) -> Tallies:
-    return Tallies(deployment, sfn=object(), dynamodb=tables_in_ministack.client)  # type: ignore[arg-type]
-
-
-def step(runtime: TallyRuntime, name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return handle({"step": name, "state": state, **more}, lambda: ENDLESS, runtime)
-
-
-def vote(store: Store, bucket: int, voter: str, option: str) -> None:
-    row = {
-        "poll_bucket": {"S": poll_bucket("poll-1", bucket)},
-        "voter": {"S": voter},
-        "option": {"S": option},
-        "arrived_at": {"N": str(ARRIVED_AT)},
-        "pad": PAD,
-    }
-    store.client.put_item(TableName=store.votes, Item=row)
-
-
-def accept(store: Store, options: Counter[str]) -> None:
-    """Count votes live, as the aggregator does."""
-    names = [option for option, votes in options.items() for _ in range(votes)]
-    records = {f"{number:056}": (f"option#{name}", number) for number, name in enumerate(names)}
-    assert LiveRowTable(store.client, store.tallies).add(Addition("poll-1", SHARD, records), None) is None
+def tallying(
+    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll
+) -> Tallying:
+    return Tallying(deployment, tables_in_ministack, runtime, poll)
 
 
 def markers_in_stream(deployment: Deployment) -> list[Marker]:
@@ -139,65 +169,28 @@ def markers_in_stream(deployment: Deployment) -> list[Marker]:
         StreamName=deployment.stream_name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
     records = kinesis.get_records(ShardIterator=iterator)["Records"]
-    assert len({record["PartitionKey"] for record in records}) == len(
-        records
-    )  # so that they reach every lane
-    read = [
-        read_marker(
-            Record(
-                record["SequenceNumber"],
-                record["PartitionKey"],
-                base64.b64encode(record["Data"]).decode(),
-                0,
-            )
-        )
-        for record in records
-    ]
+    keys = {record["PartitionKey"] for record in records}
+    assert len(keys) == len(records)  # so that they reach every lane
+    read = []
+    for record in records:
+        data = base64.b64encode(record["Data"]).decode()
+        read.append(read_marker(Record(record["SequenceNumber"], record["PartitionKey"], data, 0)))
     return [marker for marker in read if marker is not None]
 
 
-def pass_markers(deployment: Deployment, store: Store) -> None:
-    ids = [marker.marker_id for marker in markers_in_stream(deployment)]
-    for consumer in CONSUMERS:
-        rows = DrainTable(store.client, deployment.tallies_table, consumer)
-        assert rows.passed("poll-1", SHARD, ids)
-        assert rows.passed("poll-1", SHARD, ids[:1])  # once more changes nothing
-
-
-def drained(
-    deployment: Deployment, store: Store, runtime: TallyRuntime, execution: str = "execution:1", **more: Any
-) -> dict[str, Any]:
-    state = step(runtime, "begin", {"poll_id": "poll-1", "execution": execution, **more})
-    assert state["ready"]
-    state = step(runtime, "put_markers", state)
-    assert state["shards"] == [SHARD]
-    pass_markers(deployment, store)
-    state = step(runtime, "check_drain", state)
-    assert state["drained"]
-    return state
-
-
-def counted(runtime: TallyRuntime, state: dict[str, Any]) -> dict[str, Any]:
-    for group in state["groups"]:
-        assert step(runtime, "count", state, buckets=group) == {"done": True}
-    return state
-
-
-def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
-    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
-) -> None:
-    store = tables_in_ministack
+def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(tallying: Tallying) -> None:
     for number in range(250):
-        vote(store, number % 2, f"voter-{number}", "a" if number % 5 else "b")
-    accept(store, Counter(a=220, b=60))
+        tallying.vote(number % 2, f"voter-{number}", "a" if number % 5 else "b")
+    tallying.accept(Counter(a=220, b=60))
 
-    state = counted(runtime, drained(deployment, store, runtime))
-    partials = TallyRowTable(store.client, store.tallies).partials("poll-1", state["tally_id"])
+    state = tallying.counted()
+    rows = TallyRowTable(tallying.store.client, tallying.store.tallies)
+    partials = rows.partials("poll-1", state["tally_id"])
     assert [partial.pages for _, partial in sorted(partials.items())] == [2, 2]
-    answer = step(runtime, "certify", state)
-    assert step(runtime, "certify", state) == answer
+    answer = tallying.step("certify", state)
+    assert tallying.step("certify", state) == answer
 
-    final = tallies.final("poll-1")
+    final = tallying.tallies.final("poll-1")
     assert final is not None
     assert {count.option: count.votes for count in final.counts} == {"a": 200, "b": 50}
     assert (final.voters, final.live.accepted, final.live.repeated) == (250, 280, 30)
@@ -209,45 +202,37 @@ def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(
         "agrees": True,
         "recount_at": 0,
     }
-    assert step(runtime, "begin", {"poll_id": "poll-1", "execution": "execution:2"})["already_final"]
-    found = audit(poll, CountReader(deployment, store.client), tallies)
+    assert tallying.step("begin", {"poll_id": "poll-1", "execution": "execution:2"})["already_final"]
+    found = tallying.audit()
     assert found.clean, found.findings
 
 
-def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(
-    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
-) -> None:
-    store = tables_in_ministack
-    vote(store, 0, "voter-1", "a")
-    accept(store, Counter(a=2, b=1))
-    first = step(runtime, "certify", counted(runtime, drained(deployment, store, runtime)))
-    vote(store, 1, "voter-2", "b")  # nobody who tells the truth could write this now
-    state = counted(runtime, drained(deployment, store, runtime, "execution:2", recount=True))
-    recount = step(runtime, "certify", state)
+def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(tallying: Tallying) -> None:
+    tallying.vote(0, "voter-1", "a")
+    tallying.accept(Counter(a=2, b=1))
+    first = tallying.step("certify", tallying.counted())
+    tallying.vote(1, "voter-2", "b")  # nobody who tells the truth could write this now
+    recount = tallying.step("certify", tallying.counted("execution:2", recount=True))
     assert (first["entry"], recount["entry"], recount["agrees"]) == (FINAL, "final#1", False)
-    final = tallies.final("poll-1")
+    final = tallying.tallies.final("poll-1")
     assert final is not None
     assert final.digest == first["digest"]
-    (contradicting,) = tallies.recounts("poll-1")
+    (contradicting,) = tallying.tallies.recounts("poll-1")
     assert contradicting.contradicts is not None
     assert contradicting.contradicts.digest == final.digest
     assert contradicting.contradicts.votes == 1
     assert [tuple(late.model_dump().values()) for late in contradicting.contradicts.arrivals] == [
         (ARRIVED_AT, 1)
     ]
-    found = audit(poll, CountReader(deployment, store.client), tallies)
-    assert [finding.what for finding in found.findings if not finding.holds] == [
+    assert [finding.what for finding in tallying.audit().findings if not finding.holds] == [
         "the final result equals the stored votes",
         "recounts agree with the final",
     ]
 
 
-def test_a_certificate_that_was_changed_is_refused(
-    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll, tallies: Tallies
-) -> None:
-    store = tables_in_ministack
-    step(runtime, "certify", counted(runtime, drained(deployment, store, runtime)))
-    final = tallies.final("poll-1")
+def test_a_certificate_that_was_changed_is_refused(tallying: Tallying) -> None:
+    tallying.step("certify", tallying.counted())
+    final = tallying.tallies.final("poll-1")
     assert final is not None
     row = final.to_row()
     row["certificate"]["S"] = (
@@ -255,26 +240,24 @@ def test_a_certificate_that_was_changed_is_refused(
         .replace('"accepted":0', '"accepted":1')
         .replace('"repeated":0', '"repeated":1')
     )
-    store.client.put_item(TableName=store.tallies, Item=row)
+    tallying.store.client.put_item(TableName=tallying.store.tallies, Item=row)
     with pytest.raises(InvalidFinal, match="digest"):
-        tallies.final("poll-1")
-    assert not audit(poll, CountReader(deployment, store.client), tallies).clean
+        tallying.tallies.final("poll-1")
+    assert not tallying.audit().clean
 
 
-def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(
-    deployment: Deployment, tables_in_ministack: Store, runtime: TallyRuntime, poll: Poll
-) -> None:
-    s3, bucket = boto3.client("s3"), deployment.vote_writer_failure_bucket
+def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(tallying: Tallying) -> None:
+    s3, bucket = boto3.client("s3"), tallying.deployment.vote_writer_failure_bucket
     assert REDRIVEN_PREFIX == DONE_PREFIX
-    state = step(runtime, "begin", {"poll_id": poll.poll_id, "execution": "execution:1"})
-    state = step(runtime, "put_markers", state)
-    assert not step(runtime, "check_drain", state)["drained"]  # nobody has passed anything yet
-    pass_markers(deployment, tables_in_ministack)
+    state = tallying.step("begin", {"poll_id": "poll-1", "execution": "execution:1"})
+    state = tallying.step("put_markers", state)
+    assert not tallying.step("check_drain", state)["drained"]  # nobody has passed anything yet
+    tallying.pass_markers()
     s3.put_object(Bucket=bucket, Key="aws/lambda/one", Body=b"{}")
-    assert not step(runtime, "check_drain", state)["drained"]
+    assert not tallying.step("check_drain", state)["drained"]
     s3.put_object(Bucket=bucket, Key=REDRIVEN_PREFIX + "aws/lambda/one", Body=b"{}")
     s3.delete_object(Bucket=bucket, Key="aws/lambda/one")
-    assert step(runtime, "check_drain", state)["drained"]
+    assert tallying.step("check_drain", state)["drained"]
 
 
 def test_a_marker_that_no_tally_expects_leaves_no_trace(
@@ -375,6 +358,6 @@ def test_a_closing_time_moves_only_while_every_consumer_can_still_learn_of_it(
         assert desk.get("poll-2") == poll
 
 
-def test_a_state_that_no_step_made_is_refused(runtime: TallyRuntime) -> None:
+def test_a_state_that_no_step_made_is_refused(tallying: Tallying) -> None:
     with pytest.raises(ValueError, match="choice"):
-        step(runtime, "begin", TallyState(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})
+        tallying.step("begin", TallyState(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})
