@@ -2,26 +2,24 @@
 
 import ast
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import makefile
 from contract.terraform_source import PROJECT
+from contract.typed import votectl_refuses
 from loadtest.cli import refuse_bad_host
 from localcloud.environment import environment
 from localcloud.errors import LocalCloudError
 from localcloud.settings import CloudSettings
 from scripts.bootstrap.console import UserError
 from scripts.build_zip import target_named
-from votectl.cli import app
 from votectl.commands.poll import parse_label
 from votectl.errors import command
 from votectl.settings import tfvars
@@ -226,24 +224,6 @@ def literals() -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in documented | inside:
                 yield f"{path.relative_to(PROJECT)}:{node.lineno}", words(node)
-
-
-def votectl_refuses(typed: str) -> str | None:
-    """Return why votectl would not take a command, without running it. A command's name alone is a mention of it."""
-    command = typer.main.get_command(app)
-    arguments = shlex.split(typed)
-    context = command.make_context("votectl", [], resilient_parsing=True)
-    try:
-        while hasattr(command, "commands"):
-            command = command.commands[arguments.pop(0)]
-        if not arguments:
-            return None
-        command.make_context("votectl", arguments, parent=context)
-    except KeyError as error:
-        return f"there is no command {error}"
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 def test_each_printed_command_is_accepted() -> None:

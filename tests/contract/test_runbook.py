@@ -9,17 +9,15 @@ from typing import Any
 
 import botocore.session
 import pytest
-import typer
 from botocore import xform_name
-from typer.core import TyperGroup
 
+from contract import makefile
 from contract.cloudwatch import observed
 from contract.terraform_source import INFRA, PROJECT
+from contract.typed import votectl_refuses
 from loadtest.drills.drill import DRILLS
-from votectl.cli import app
 
 RUNBOOK = (PROJECT / "docs/runbook.md").read_text(encoding="utf-8")
-MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 
 # What the AWS CLI makes up besides the services' own operations.
 AWS_EXTRAS = {("logs", "tail"): {"filter-pattern", "since"}}
@@ -93,7 +91,7 @@ def test_every_command_exists(command: str) -> None:
     tool, *arguments = shlex.split(placeholders_filled(command))
     match tool:
         case "votectl":
-            check_votectl(arguments)
+            assert votectl_refuses(shlex.join(arguments), bare=False) is None
         case "make":
             check_make(arguments)
         case "aws":
@@ -126,25 +124,14 @@ def placeholders_filled(command: str) -> str:
     return re.sub(r"<[a-z ]+>", "anything", command)
 
 
-def check_votectl(arguments: list[str]) -> None:
-    """Parse the arguments as votectl would, and run nothing."""
-    command: Any = typer.main.get_command(app)
-    context = None
-    try:
-        while isinstance(command, TyperGroup):
-            context = command.make_context(command.name, list(arguments), parent=context)
-            _, command, arguments = command.resolve_command(context, arguments)
-        command.make_context(command.name, arguments, parent=context)
-    except Exception as error:  # typer carries its own click, whose errors have no public name
-        pytest.fail(f"votectl would refuse: {error}")
-
-
 def check_make(arguments: list[str]) -> None:
     """Hold a target and its variables against the Makefile."""
     target, *variables = arguments
-    assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE), f"`make help` names no {target!r}"
+    assert target in makefile.commands()
     for variable in variables:
-        assert re.search(rf"^{variable.partition('=')[0]} \?=", MAKEFILE, re.MULTILINE), variable
+        assert re.search(rf"^(export )?{variable.partition('=')[0]} \?=", makefile.text(), re.MULTILINE), (
+            variable
+        )
 
 
 @cache
