@@ -168,7 +168,7 @@ def kinds() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
-def test_the_deploying_role_may_make_whatever_the_platform_is_made_of(kind: str) -> None:
+def test_the_deploying_role_may_make_each_kind_of_resource(kind: str) -> None:
     known = max((prefix for prefix in TAKES if kind.startswith(prefix)), key=len, default=None)
     assert known, f"{kind} is new: say in TAKES what it takes, and allow it in infra/bootstrap/permissions.tf"
     assert {action for action in taken(known) if not is_allowed(action, "statements")} == set()

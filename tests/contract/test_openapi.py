@@ -279,19 +279,19 @@ def test_there_is_a_test_for_every_read() -> None:
 @pytest.mark.usefixtures("not_in_vain")
 @schema.include(path=Route.POLL).parametrize()
 @inventing
-def test_whatever_is_asked_of_a_poll_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
+def test_each_request_for_a_poll_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
     answered_as_described(case)
 
 
 @pytest.mark.usefixtures("not_in_vain")
 @schema.include(path=Route.RESULTS).parametrize()
 @inventing
-def test_whatever_is_asked_of_results_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
+def test_each_request_for_results_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
     answered_as_described(case)
 
 
 @pytest.mark.usefixtures("not_in_vain")
 @schema.include(path=Route.RECEIPT).parametrize()
 @inventing
-def test_whatever_is_asked_about_a_receipt_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
+def test_each_request_about_a_receipt_is_answered_as_described(case: "schemathesis.Case[Any]") -> None:
     answered_as_described(case)

@@ -72,7 +72,7 @@ def test_batches_change_no_version_so_that_no_edit_is_in_their_way(desk: Desk) -
     assert desk.polls.get("board").version == poll.version + 1
 
 
-def test_void_is_for_good_and_keeps_its_first_time(desk: Desk) -> None:
+def test_a_void_batch_stays_void_and_keeps_its_first_time(desk: Desk) -> None:
     desk.create()
     desk.register.add("board", "bbbbbbbb", desk.batch())
     desk.register.add("board", "cccccccc", desk.batch())

@@ -101,7 +101,7 @@ def failures(deployment: Deployment, poll: Poll) -> Failures:
     return Failures(deployment, poll)
 
 
-def test_a_batch_comes_back_whether_its_payload_is_text_or_json(failures: Failures) -> None:
+def test_a_batch_is_redriven_with_its_payload_as_text_or_json(failures: Failures) -> None:
     failures.add("one", failures.record(1, "v1", "a"))
     second = failures.record(2, "v2", "b")
     failures.add("two", second, payload={"Records": [second]})
@@ -151,7 +151,7 @@ def test_a_batch_that_the_table_cannot_take_yet_waits_for_another_time(
     assert len(failures.redrive().waiting) == 1
 
 
-def test_a_foreign_object_in_the_bucket_is_named_not_skipped(failures: Failures) -> None:
+def test_an_unknown_object_in_the_bucket_is_an_error_with_its_name(failures: Failures) -> None:
     boto3.client("s3").put_object(Bucket=failures.bucket, Key="holiday.jpg", Body=b"\xff\xd8")
     with pytest.raises(OperatorError, match=r"holiday\.jpg is not a failure record"):
         list(failures.destination.batches())

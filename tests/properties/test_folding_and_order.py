@@ -43,7 +43,7 @@ def test_an_arrival_survives_the_event_to_the_millisecond(arrived_at: int) -> No
 
 
 @given(st.binary(), st.text())
-def test_no_bytes_and_no_partition_key_do_more_than_be_no_vote(data: bytes, voter: str) -> None:
+def test_any_bytes_and_partition_key_are_a_vote_or_an_invalid_vote(data: bytes, voter: str) -> None:
     with suppress(InvalidVote):
         read_vote(Record("17", voter, base64_of(data), 0))
 
@@ -93,7 +93,7 @@ votes = st.lists(
 
 
 @given(votes, st.randoms(use_true_random=False))
-def test_the_writers_fold_knows_no_order(accepted: list[Accepted], random: Random) -> None:
+def test_the_writers_fold_does_not_depend_on_order(accepted: list[Accepted], random: Random) -> None:
     shuffled = random.sample(accepted, len(accepted))
     assert sorted(vote_writer.folding.fold(accepted, 0)) == sorted(vote_writer.folding.fold(shuffled, 0))
 

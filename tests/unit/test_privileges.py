@@ -88,7 +88,7 @@ def test_similar_actions_are_not_granted(call: Call) -> None:
     assert len(not_granted(granted(), [call])) == 1
 
 
-def test_a_condition_that_nobody_taught_it_is_no_yes() -> None:
+def test_an_unknown_condition_does_not_match() -> None:
     grant = Grant("api", "Sid", "s3:PutObject", "arn:b/*", {"StringLike": {"s3:prefix": ["x"]}})
     with pytest.raises(NotImplementedError, match="StringLike"):
         grant.allows(Call("api", "s3:PutObject", "arn:b/k"))

@@ -113,7 +113,7 @@ def test_no_opening_if_openings_are_off(final: Tables) -> None:
 
 
 @pytest.mark.parametrize("opening", [["yes"], ["true", "true"], [""], ["1"]])
-def test_any_other_wish_is_malformed(final: Tables, opening: list[str]) -> None:
+def test_an_unknown_parameter_is_malformed(final: Tables, opening: list[str]) -> None:
     assert ask(final, opening=opening)["status"] == 400
 
 

@@ -122,7 +122,7 @@ def test_a_uv_on_the_path_serves_where_there_is_no_pip(layout: Layout, program: 
     assert uv.ensure(layout) == path
 
 
-def test_uv_is_told_of_pips_index_and_certificate(
+def test_uv_uses_pips_index_and_certificate(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     certificate = tmp_path / "company.pem"

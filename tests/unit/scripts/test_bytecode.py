@@ -47,7 +47,7 @@ def test_modules_that_no_handler_loads_stay_source() -> None:
     assert bytecode.with_bytecode(sources, TAG) == sources
 
 
-def test_python_takes_it_for_its_source_whatever_the_date(
+def test_python_loads_the_bytecode_with_any_date_of_the_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "pycache_prefix", None)  # as on Lambda; `make check` sets one

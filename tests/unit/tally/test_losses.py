@@ -51,7 +51,7 @@ def test_lost_records_hold_the_certificate_back_and_name_the_poll(world: World, 
     assert world.rows.progress[-1]["losses_cleared"] == 0
 
 
-def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: World) -> None:
+def test_on_call_is_paged_once_for_lost_records_and_again_if_more_are_lost(world: World) -> None:
     checked, told = passed(world, state()), []
     for dropped in (0, 3, 3, 4, 4):
         world.mapping.dropped, world.mapping.counted_until = dropped, 0  # no check finds the poll drained
@@ -60,7 +60,7 @@ def test_on_call_is_told_once_of_what_was_lost_and_again_if_more_is_lost(world: 
     assert told == [(False, 0), (True, 3), (False, 3), (True, 4), (False, 4)]
 
 
-def test_on_call_is_not_told_of_what_an_operator_has_acknowledged(world: World) -> None:
+def test_on_call_is_not_paged_for_acknowledged_losses(world: World) -> None:
     world.mapping.dropped, world.mapping.undelivered = 3, 1
     world.rows.acknowledged = acknowledgement()
     assert not steps.check_drain(passed(world, state()), world.runtime).tells_on_call

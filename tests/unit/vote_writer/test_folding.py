@@ -23,7 +23,7 @@ def accepted(
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_of_several_votes_of_one_voter_the_last_is_kept_whatever_the_order(order: tuple[int, ...]) -> None:
+def test_the_last_of_a_voters_votes_is_kept_in_any_order(order: tuple[int, ...]) -> None:
     votes = [accepted(9, option="choice-a"), accepted(10, option="choice-b"), accepted(11, option="choice-a")]
     (ballot,) = fold([votes[position] for position in order], retention_days=0)
     assert (ballot.version, ballot.option, ballot.arrived_at) == (version_of("11"), "choice-a", 1_011)
@@ -51,6 +51,6 @@ def test_a_vote_expires_in_whole_seconds_some_days_after_its_poll_closes() -> No
     assert ballot.expires_at == 1_700_000_000 + 2 * 86_400
 
 
-def test_a_vote_is_kept_for_good_without_a_retention_time() -> None:
+def test_a_vote_never_expires_without_a_retention_time() -> None:
     (ballot,) = fold([accepted(1)], retention_days=0)
     assert ballot.expires_at is None

@@ -69,7 +69,7 @@ def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB) -> 
         pytest.param(Fault.RESPONSE_LOST, WriteOutcome.UNAVAILABLE, 2, id="answer-lost"),
     ],
 )
-def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
+def test_a_transient_error_of_a_call_leaves_all_its_statements_open(
     fault: Fault, outcome: WriteOutcome, rows: int, database: FakeDynamoDB
 ) -> None:
     statements = [insert(ballot("voter-1")), insert(ballot("voter-2"))]
@@ -77,12 +77,12 @@ def test_a_call_that_failed_in_passing_leaves_all_its_statements_open(
     assert len(database.rows(VOTES)) == rows
 
 
-def test_a_statement_that_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
+def test_a_permanent_error_of_a_statement_is_raised_with_its_code_only(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match=r"^INSERT was refused permanently: AccessDenied$"):
         execute(database, insert(ballot()), faults=(Fault.PERMISSION_LOST,))
 
 
-def test_a_call_that_no_retry_mends_is_raised_by_its_code_alone(database: FakeDynamoDB) -> None:
+def test_a_permanent_error_of_a_call_is_raised_with_its_code_only(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match=r"^votes can't be written: ValidationException$") as caught:
         execute(database, insert(ballot()), insert(ballot()))
     assert caught.value.__suppress_context__

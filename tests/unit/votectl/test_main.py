@@ -60,7 +60,7 @@ def test_every_command_is_where_the_list_says(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_missing_region_is_said_in_our_own_words(tmp_path: Path) -> None:
+def test_a_missing_region_is_reported_in_one_line(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     done = votectl("-e", "dev", "poll", "list", stdout=subprocess.DEVNULL, env=environment)

@@ -56,7 +56,7 @@ def test_both_numbers_are_drawn_with_plain_labels_and_shares_are_the_voters(tabl
     ("visibility", "until"),
     [(Visibility.NEVER, "until it is final"), (Visibility.AFTER_CLOSE, "until it has closed")],
 )
-def test_operators_are_told_which_counts_viewers_do_not_see(
+def test_operators_see_which_counts_are_hidden_from_viewers(
     visibility: Visibility, until: str, tables: Tables
 ) -> None:
     picture = drawn(result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True))

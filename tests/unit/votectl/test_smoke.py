@@ -69,7 +69,7 @@ def test_every_kind_of_answer_is_asked_for() -> None:
     }
 
 
-def test_a_platform_that_answers_as_it_should_passes() -> None:
+def test_a_working_platform_passes() -> None:
     assert [check.name for check in checks(POLL, account_of_all(), LIVE, FINAL) if not check.agrees] == []
 
 

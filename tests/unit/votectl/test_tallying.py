@@ -126,7 +126,7 @@ def test_a_recount_is_always_a_new_one(deployment: Deployment) -> None:
     assert started["name"].startswith("finale-")
 
 
-def test_a_name_fits_whatever_the_poll_is_called(deployment: Deployment) -> None:
+def test_a_name_fits_for_any_poll_id(deployment: Deployment) -> None:
     sfn = StepFunctions()
     tallies(deployment, sfn).start("p" * 64)
     assert len(sfn.started[0]["name"]) <= 80  # Step Functions' limit

@@ -29,7 +29,7 @@ def test_every_kind_of_request_is_sent() -> None:
     assert kinds == set(Kind)
 
 
-def test_the_last_vote_is_the_one_with_the_highest_sequence_whatever_the_order_of_answers() -> None:
+def test_the_last_vote_has_the_highest_sequence_in_any_order_of_answers() -> None:
     account = Account()
     account.note(vote(Kind.CHANGE, "b"), accepted(100))
     account.note(vote(Kind.FIRST, "a"), accepted(99))

@@ -40,7 +40,7 @@ def a_final(**other: Any) -> Final:
     return Final.model_validate(FIELDS | other)
 
 
-def test_a_final_comes_back_from_its_row_as_it_went_in() -> None:
+def test_a_final_read_from_its_row_equals_the_one_written() -> None:
     assert Final.from_row(a_final().to_row()) == a_final()
 
 

@@ -157,9 +157,7 @@ def test_an_unknown_poll_is_remembered_for_votes_from_before_the_look_up(
     assert ids(table.asked) == ["poll-9"]
 
 
-def test_an_unknown_poll_stays_unknown_for_those_votes_for_good(
-    cache: PollCache, table: Table, clock: Clock
-) -> None:
+def test_an_unknown_poll_stays_unknown_for_those_votes(cache: PollCache, table: Table, clock: Clock) -> None:
     """It could only be announced for later arrivals. A flood of invented ids must not be read for ever."""
     arrival = clock.now_ms - PollCache.CLOCK_SKEW_MS - 1
     cache.polls_for({"poll-9": arrival})

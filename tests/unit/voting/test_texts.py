@@ -83,5 +83,5 @@ def test_taken_text_leaves_the_direction_of_what_follows_alone(text: str) -> Non
 
 
 @given(st.text(min_size=1, max_size=MAX_LENGTH))
-def test_a_stored_text_is_read_whatever_it_holds(text: str) -> None:
+def test_any_stored_text_can_be_read(text: str) -> None:
     assert TEXT.validate_python(text, context=STORED) == text

@@ -68,7 +68,7 @@ def test_the_same_call_may_succeed_later_after(error: Exception) -> None:
         pytest.param(KeyError("bug"), id="bug"),
     ],
 )
-def test_no_retry_mends(error: Exception) -> None:
+def test_a_permanent_error_is_not_retried(error: Exception) -> None:
     assert not is_transient(error)
 
 

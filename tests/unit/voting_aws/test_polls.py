@@ -54,7 +54,7 @@ def test_a_transient_error_asks_for_a_retry(fault: Fault, database: FakeDynamoDB
         load(database, ["poll-1"], fault)
 
 
-def test_what_no_retry_mends_says_so(database: FakeDynamoDB) -> None:
+def test_a_permanent_error_is_raised_with_its_code(database: FakeDynamoDB) -> None:
     with pytest.raises(StoreRefused, match="polls can't be read: AccessDeniedException"):
         load(database, ["poll-1"], Fault.PERMISSION_LOST)
 

@@ -299,7 +299,7 @@ def test_an_endpoint_that_is_set_gets_its_state_bucket(runs: Path, monkeypatch: 
     assert "endpoint=http://127.0.0.1:9999" in run_of(runs, "apply")
 
 
-def test_an_endpoint_that_does_not_answer_is_said_in_one_line(
+def test_an_endpoint_that_does_not_answer_is_reported_in_one_line(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {

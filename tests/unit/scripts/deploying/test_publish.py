@@ -122,7 +122,9 @@ def test_an_old_version_stays_for_a_day_after_the_next_one_came(
     assert (old in bucket.versions()) == kept
 
 
-def test_a_version_that_comes_back_is_not_deleted_with_its_old_age(bucket: Any, tmp_path: Path) -> None:
+def test_a_version_that_is_published_again_is_not_deleted_by_its_first_date(
+    bucket: Any, tmp_path: Path
+) -> None:
     first = publish(bucket, "b", site(tmp_path, "1"), NOW)
     bucket.now += timedelta(hours=20)
     publish(bucket, "b", site(tmp_path, "2"), bucket.now)

@@ -76,7 +76,7 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["codes.csv", "codes.pdf"])
-def test_nothing_is_overwritten_or_registered_where_a_file_is_in_the_way(tmp_path: Path, name: str) -> None:
+def test_nothing_is_overwritten_or_registered_if_a_file_exists(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     register = Register()
     with pytest.raises(OperatorError, match=r"exists already: move it away.*--out"):
@@ -213,7 +213,7 @@ def test_deployment_of_another_mode_is_refused_with_the_setting_to_change() -> N
         issuer_of(target, Kms())
 
 
-def test_links_lead_to_the_deployments_page_or_to_a_page_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_lead_to_the_deployments_page_or_to_the_given_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     target = deployment_of(VoterAuth.CODES).model_copy(update={"pages_url": "https://vote.example"})
     assert page_of(target) == "https://vote.example/vote"

@@ -123,7 +123,7 @@ def test_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 @pytest.mark.slow
-def test_font_of_ones_own_is_used_and_dejavu_fills_in() -> None:
+def test_given_font_is_used_and_dejavu_has_the_characters_that_it_lacks() -> None:
     import matplotlib as mpl
 
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"

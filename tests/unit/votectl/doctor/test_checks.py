@@ -114,7 +114,7 @@ class TestCapacity:
         assert "shard_count is 3, and should be 4" in found.detail
         assert "make apply ENV=test" in found.remedy
 
-    def test_a_stream_that_goes_away(self, world: World) -> None:
+    def test_a_stream_that_is_being_deleted(self, world: World) -> None:
         site = self.change_stream(world, StreamStatus="DELETING")
         assert one(capacity.stream, site, "stream").health is Health.WRONG
 
@@ -346,7 +346,7 @@ class TestService:
         site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": []})
         assert one(service.alarms, site, "alarms").health is Health.WARNING
 
-    def test_a_state_machine_that_goes_away(self, world: World) -> None:
+    def test_a_state_machine_that_is_being_deleted(self, world: World) -> None:
         site = world.lets("stepfunctions", describe_state_machine={"status": "DELETING"})
         assert one(service.tally, site, "state machine").health is Health.WRONG
 

@@ -120,7 +120,7 @@ INSIDE = (_double_line, _drop_line, _reverse, _other_certificate)
 
 
 @pytest.mark.slow
-def test_both_verifiers_refuse_whatever_is_tampered_with(tmp_path: Path) -> None:
+def test_both_verifiers_refuse_each_change(tmp_path: Path) -> None:
     chance = random.Random(18)
     packs: list[Path] = []
     good = make(tmp_path / "good", votes(1_000))
