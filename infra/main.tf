@@ -52,19 +52,14 @@ module "ingress" {
   source   = "./modules/function"
   for_each = local.vote_doors
 
-  name                     = "ingress"
-  name_prefix              = "${local.name_prefix}-${each.key}"
-  description              = "Puts votes into the stream, behind the ${each.key} door"
-  handler                  = "ingress.handler.lambda_handler"
-  architecture             = var.lambda_architecture
-  artifact_directory       = local.artifact_directory
-  settings                 = var.ingress
-  kms_key                  = local.kms_key
-  key_uses                 = merge({ kinesis = ["kms:GenerateDataKey"] }, var.voter_auth.mode == "codes" ? { dynamodb = ["kms:Decrypt"] } : {})
-  log_retention_days       = var.log_retention_days
-  log_warnings_only        = true
-  permissions_boundary_arn = local.permissions_boundary_arn
-  versions_published       = true
+  name               = "ingress"
+  deployment         = merge(local.deployment, { name_prefix = "${local.name_prefix}-${each.key}" })
+  description        = "Puts votes into the stream, behind the ${each.key} door"
+  handler            = "ingress.handler.lambda_handler"
+  settings           = var.ingress
+  key_uses           = merge({ kinesis = ["kms:GenerateDataKey"] }, var.voter_auth.mode == "codes" ? { dynamodb = ["kms:Decrypt"] } : {})
+  log_warnings_only  = true
+  versions_published = true
 
   environment_variables = {
     VOTESTREAM_AUDIENCES     = join(" ", local.sign_in.audiences)
@@ -170,18 +165,13 @@ module "vote_writer" {
   source = "./modules/stream_consumer"
 
   name                        = "vote_writer"
-  name_prefix                 = local.name_prefix
+  deployment                  = local.deployment
   handler                     = "vote_writer.handler.lambda_handler"
-  architecture                = var.lambda_architecture
-  artifact_directory          = local.artifact_directory
   settings                    = var.vote_writer
   held_lanes                  = module.tally.held_lanes
-  kms_key                     = local.kms_key
   key_uses                    = { dynamodb = ["kms:Decrypt"] }
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
-  log_retention_days          = var.log_retention_days
-  permissions_boundary_arn    = local.permissions_boundary_arn
   failure_retention_days      = var.failure_retention_days
   deletion_protection_enabled = var.deletion_protection
 
@@ -227,18 +217,13 @@ module "vote_aggregator" {
   source = "./modules/stream_consumer"
 
   name                        = "vote_aggregator"
-  name_prefix                 = local.name_prefix
+  deployment                  = local.deployment
   handler                     = "vote_aggregator.handler.lambda_handler"
-  architecture                = var.lambda_architecture
-  artifact_directory          = local.artifact_directory
   settings                    = var.vote_aggregator
-  kms_key                     = local.kms_key
   key_uses                    = { dynamodb = ["kms:Decrypt"] }
   order_required              = true
   stream_arn                  = module.stream.stream_arn
   stream_retention_hours      = var.stream.retention_hours
-  log_retention_days          = var.log_retention_days
-  permissions_boundary_arn    = local.permissions_boundary_arn
   failure_retention_days      = var.failure_retention_days
   deletion_protection_enabled = var.deletion_protection
 
@@ -276,16 +261,11 @@ module "tallies_table" {
 module "tally_function" {
   source = "./modules/function"
 
-  name                     = "tally"
-  name_prefix              = local.name_prefix
-  description              = "Takes the steps that make a poll's result final"
-  handler                  = "tally.handler.lambda_handler"
-  architecture             = var.lambda_architecture
-  artifact_directory       = local.artifact_directory
-  kms_key                  = local.kms_key
-  key_uses                 = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
-  log_retention_days       = var.log_retention_days
-  permissions_boundary_arn = local.permissions_boundary_arn
+  name        = "tally"
+  deployment  = local.deployment
+  description = "Takes the steps that make a poll's result final"
+  handler     = "tally.handler.lambda_handler"
+  key_uses    = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
 
   settings = {
     memory_mb       = var.tally.memory_mb
@@ -359,17 +339,12 @@ module "unique_counter" {
   source = "./modules/function"
   count  = length(local.unique_counter)
 
-  name                     = "unique_counter"
-  name_prefix              = local.name_prefix
-  description              = "Counts each voter of an open poll once"
-  handler                  = "unique_counter.handler.lambda_handler"
-  architecture             = var.lambda_architecture
-  artifact_directory       = local.artifact_directory
-  settings                 = local.unique_counter[count.index]
-  kms_key                  = local.kms_key
-  key_uses                 = { dynamodb = ["kms:Decrypt"] }
-  log_retention_days       = var.log_retention_days
-  permissions_boundary_arn = local.permissions_boundary_arn
+  name        = "unique_counter"
+  deployment  = local.deployment
+  description = "Counts each voter of an open poll once"
+  handler     = "unique_counter.handler.lambda_handler"
+  settings    = local.unique_counter[count.index]
+  key_uses    = { dynamodb = ["kms:Decrypt"] }
 
   environment_variables = {
     VOTESTREAM_ENVIRONMENT          = var.environment
@@ -417,17 +392,12 @@ module "unique_count" {
 module "results_api" {
   source = "./modules/function"
 
-  name                     = "results_api"
-  name_prefix              = local.name_prefix
-  description              = "Answers viewers' requests: polls, results, receipts"
-  handler                  = "results_api.handler.lambda_handler"
-  architecture             = var.lambda_architecture
-  artifact_directory       = local.artifact_directory
-  settings                 = var.results_api
-  kms_key                  = local.kms_key
-  key_uses                 = { dynamodb = ["kms:Decrypt"] }
-  log_retention_days       = var.log_retention_days
-  permissions_boundary_arn = local.permissions_boundary_arn
+  name        = "results_api"
+  deployment  = local.deployment
+  description = "Answers viewers' requests: polls, results, receipts"
+  handler     = "results_api.handler.lambda_handler"
+  settings    = var.results_api
+  key_uses    = { dynamodb = ["kms:Decrypt"] }
 
   environment_variables = {
     VOTESTREAM_ENVIRONMENT         = var.environment
@@ -570,16 +540,11 @@ module "results_pack_function" {
   source = "./modules/function"
   count  = var.tally.publish_pack == null ? 0 : 1
 
-  name                     = "results_pack"
-  name_prefix              = local.name_prefix
-  description              = "Takes the steps that publish a final poll's results pack"
-  handler                  = "results_pack.handler.lambda_handler"
-  architecture             = var.lambda_architecture
-  artifact_directory       = local.artifact_directory
-  kms_key                  = local.kms_key
-  key_uses                 = { dynamodb = ["kms:Decrypt"] }
-  log_retention_days       = var.log_retention_days
-  permissions_boundary_arn = local.permissions_boundary_arn
+  name        = "results_pack"
+  deployment  = local.deployment
+  description = "Takes the steps that publish a final poll's results pack"
+  handler     = "results_pack.handler.lambda_handler"
+  key_uses    = { dynamodb = ["kms:Decrypt"] }
 
   # A part is sorted in memory: 360,000 lines take some 150 MB.
   settings = {

@@ -5,6 +5,16 @@ locals {
     "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/pipeline/${local.name_prefix}-boundary"
   )
 
+  # What all functions have in common.
+  deployment = {
+    architecture             = var.lambda_architecture
+    artifact_directory       = local.artifact_directory
+    kms_key                  = local.kms_key
+    log_retention_days       = var.log_retention_days
+    name_prefix              = local.name_prefix
+    permissions_boundary_arn = local.permissions_boundary_arn
+  }
+
   consumers = { vote_aggregator = module.vote_aggregator, vote_writer = module.vote_writer }
   function_names = merge(
     {

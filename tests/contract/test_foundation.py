@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.terraform_source import INFRA, blocks, resources, root_modules
+from contract.terraform_source import INFRA, blocks, parsed, resources, root_modules
 
 PERMISSIONS = (INFRA / "bootstrap" / "permissions.tf").read_text(encoding="utf-8")
 ACTION = re.compile(r'"([a-z0-9-]+:[A-Za-z*]+)"')
@@ -188,13 +188,21 @@ def test_the_boundary_leaves_the_platform_what_it_needs() -> None:
 def test_every_role_is_held_within_the_boundary(module: Path) -> None:
     for file in module.glob("*.tf"):
         for name, role in resources(file, "aws_iam_role").items():
-            assert role.get("permissions_boundary") == "${var.permissions_boundary_arn}", (
-                f"{file.name}: {name}"
-            )
+            assert role.get("permissions_boundary") in (
+                "${var.permissions_boundary_arn}",
+                "${var.deployment.permissions_boundary_arn}",
+            ), f"{file.name}: {name}"
 
 
 def test_the_boundary_is_handed_to_every_module_that_has_a_role() -> None:
+    boundary = "${local.permissions_boundary_arn}"
+    (wiring,) = parsed(INFRA / "wiring.tf")["locals"]
+    assert wiring["deployment"]["permissions_boundary_arn"] == boundary
     for name, call in root_modules().items():
         variables = blocks(INFRA / call["source"] / "variables.tf", "variable")
         if "permissions_boundary_arn" in variables:
-            assert call.get("permissions_boundary_arn") == "${local.permissions_boundary_arn}", name
+            assert call.get("permissions_boundary_arn") == boundary, name
+        if "deployment" in variables:
+            assert re.match(r"\$\{(merge\()?local\.deployment\b(?!.*boundary)", call["deployment"]), name
+    consumer = blocks(INFRA / "modules/stream_consumer/main.tf", "module")["function"]
+    assert consumer["deployment"] == "${var.deployment}"

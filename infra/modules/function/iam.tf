@@ -32,11 +32,11 @@ locals {
         { for key, condition in { Condition = permission.condition } : key => condition if condition != null },
       )],
       # Never directly: only through a service that the function may already call.
-      [for service, actions in var.kms_key == null ? {} : var.key_uses : {
+      [for service, actions in var.deployment.kms_key == null ? {} : var.key_uses : {
         Sid       = "UseKeyThrough${title(service)}"
         Effect    = "Allow"
         Action    = actions
-        Resource  = [var.kms_key.arn]
+        Resource  = [var.deployment.kms_key.arn]
         Condition = { StringEquals = { "kms:ViaService" = "${service}.${data.aws_region.current.id}.amazonaws.com" } }
       }],
     )
@@ -47,7 +47,7 @@ resource "aws_iam_role" "this" {
   name                 = local.function_name
   description          = "Execution role of ${local.function_name}"
   assume_role_policy   = local.trust_policy
-  permissions_boundary = var.permissions_boundary_arn
+  permissions_boundary = var.deployment.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -1,14 +1,14 @@
 locals {
-  function_name = "${var.name_prefix}-${replace(var.name, "_", "-")}"
+  function_name = "${var.deployment.name_prefix}-${replace(var.name, "_", "-")}"
 
   # Read so that a missing or broken artifact ends in the messages of the preconditions below, and not in
   # the error of a function that could not open a file.
-  zip           = "${var.artifact_directory}/${var.name}.zip"
+  zip           = "${var.deployment.artifact_directory}/${var.name}.zip"
   zip_hash      = try(filebase64sha256(local.zip), null)
-  manifest_path = "${var.artifact_directory}/manifest.json"
+  manifest_path = "${var.deployment.artifact_directory}/manifest.json"
   manifest      = try(jsondecode(file(local.manifest_path)), null)
   artifact      = try(local.manifest.functions[var.name], null)
-  make_package  = var.architecture == "arm64" ? "make package" : "make package ARCH=${var.architecture}"
+  make_package  = var.deployment.architecture == "arm64" ? "make package" : "make package ARCH=${var.deployment.architecture}"
 }
 
 data "aws_caller_identity" "current" {}
@@ -18,8 +18,8 @@ data "aws_region" "current" {}
 # Created here so that it has a retention. Lambda would create one that keeps all lines.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
-  retention_in_days = var.log_retention_days
-  kms_key_id        = try(var.kms_key.arn, null)
+  retention_in_days = var.deployment.log_retention_days
+  kms_key_id        = try(var.deployment.kms_key.arn, null)
 
   # checkov:skip=CKV_AWS_338: the tables hold the proof of a result; the tfvars set the retention of logs
 }
@@ -29,7 +29,7 @@ resource "aws_lambda_function" "this" {
   description                    = var.description
   role                           = aws_iam_role.this.arn
   runtime                        = "python3.13"
-  architectures                  = [var.architecture]
+  architectures                  = [var.deployment.architecture]
   handler                        = var.handler
   filename                       = local.zip
   source_code_hash               = try(local.artifact.code_sha256_base64, null)
@@ -58,8 +58,8 @@ resource "aws_lambda_function" "this" {
     }
 
     precondition {
-      condition     = !fileexists(local.manifest_path) || try(local.manifest.architecture == var.architecture, false)
-      error_message = "The artifact in ${var.artifact_directory} is built for ${try(local.manifest.architecture, "an unknown architecture")}, but lambda_architecture is ${var.architecture}: it would not start. Build it with `${local.make_package}`, or change lambda_architecture."
+      condition     = !fileexists(local.manifest_path) || try(local.manifest.architecture == var.deployment.architecture, false)
+      error_message = "The artifact in ${var.deployment.artifact_directory} is built for ${try(local.manifest.architecture, "an unknown architecture")}, but lambda_architecture is ${var.deployment.architecture}: it would not start. Build it with `${local.make_package}`, or change lambda_architecture."
     }
 
     precondition {

@@ -1,18 +1,37 @@
-variable "architecture" {
-  type        = string
-  description = "Instruction set of the function: arm64 or x86_64. The artifact must be built for it. Changes in place, together with the code."
+variable "deployment" {
+  type = object({
+    architecture             = string
+    artifact_directory       = string
+    kms_key                  = optional(object({ arn = string }))
+    log_retention_days       = number
+    name_prefix              = string
+    permissions_boundary_arn = optional(string)
+  })
+  description = <<-EOT
+    What the functions of a deployment share.
+    architecture: instruction set, arm64 or x86_64. The artifact must be built for it. Changes in place, together with the code.
+    artifact_directory: directory that holds `<name>.zip` and `manifest.json`, as `make package` leaves them.
+    kms_key: key for the log; null means CloudWatch's own. The key's policy must allow it. Changes in place: existing lines keep their encryption.
+    log_retention_days: how long CloudWatch keeps the log, in days. Changes in place.
+    name_prefix: prefix of every physical name. Changing it replaces every resource.
+    permissions_boundary_arn: permissions boundary of the role (../../bootstrap creates it); null sets none. Changes in place.
+  EOT
   nullable    = false
 
   validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "lambda_architecture is \"${var.architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
+    condition     = contains(["arm64", "x86_64"], var.deployment.architecture)
+    error_message = "lambda_architecture is \"${var.deployment.architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
   }
-}
 
-variable "artifact_directory" {
-  type        = string
-  description = "Directory that holds `<name>.zip` and `manifest.json`, as `make package` leaves them."
-  nullable    = false
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.deployment.log_retention_days)
+    error_message = "log_retention_days is ${var.deployment.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+
+  validation {
+    condition     = length("${var.deployment.name_prefix}-${var.name}") <= 64
+    error_message = "\"${var.deployment.name_prefix}-${var.name}\" is too long for a function and a role, which have at most 64 characters: shorten project or environment."
+  }
 }
 
 variable "description" {
@@ -45,23 +64,6 @@ variable "key_uses" {
   }
 }
 
-variable "kms_key" {
-  type        = object({ arn = string })
-  description = "Key for the function's log; null means CloudWatch's own. The key's policy must allow it. Changes in place: existing lines keep their encryption."
-  default     = null
-}
-
-variable "log_retention_days" {
-  type        = number
-  description = "How long CloudWatch keeps the function's log, in days. Changes in place."
-  nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days is ${var.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
-  }
-}
-
 variable "log_warnings_only" {
   type        = bool
   description = "Log JSON lines from level WARN up, without Lambda's lines for each invocation. For a function that emits no metrics. Changes in place."
@@ -77,17 +79,6 @@ variable "name" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9_]*$", var.name))
     error_message = "name is \"${var.name}\": it must be lower-case letters, digits and underscores, because the artifact is <name>.zip."
-  }
-}
-
-variable "name_prefix" {
-  type        = string
-  description = "Prefix of every physical name. Changing it replaces every resource."
-  nullable    = false
-
-  validation {
-    condition     = length("${var.name_prefix}-${var.name}") <= 64
-    error_message = "\"${var.name_prefix}-${var.name}\" is too long for a function and a role, which have at most 64 characters: shorten project or environment."
   }
 }
 
@@ -109,12 +100,6 @@ variable "permissions" {
     condition     = alltrue([for action in flatten(values(var.permissions)[*].actions) : !strcontains(action, "*")])
     error_message = "permissions must name each action: a wildcard would grant actions that nobody has reviewed."
   }
-}
-
-variable "permissions_boundary_arn" {
-  type        = string
-  description = "Permissions boundary of the role (../../bootstrap creates it). null sets no boundary. Changes in place."
-  default     = null
 }
 
 variable "settings" {

@@ -23,12 +23,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "failures" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm     = var.kms_key == null ? "AES256" : "aws:kms"
-      kms_master_key_id = try(var.kms_key.arn, null)
+      sse_algorithm     = var.deployment.kms_key == null ? "AES256" : "aws:kms"
+      kms_master_key_id = try(var.deployment.kms_key.arn, null)
     }
 
     # One key for the bucket instead of one for each object: fewer requests to KMS.
-    bucket_key_enabled = var.kms_key != null
+    bucket_key_enabled = var.deployment.kms_key != null
   }
 }
 

@@ -1,5 +1,5 @@
 locals {
-  consumer_name = "${var.name_prefix}-${replace(var.name, "_", "-")}"
+  consumer_name = "${var.deployment.name_prefix}-${replace(var.name, "_", "-")}"
   bucket_name   = "${local.consumer_name}-failures-${data.aws_caller_identity.current.account_id}"
 
   polls_with_other_lanes = { for poll, factor in var.held_lanes : poll => factor if factor != var.settings.parallelization_factor }
@@ -12,19 +12,14 @@ data "aws_caller_identity" "current" {}
 module "function" {
   source = "../function"
 
-  name                     = var.name
-  name_prefix              = var.name_prefix
-  description              = "Consumes votes from the stream: ${var.name}"
-  handler                  = var.handler
-  architecture             = var.architecture
-  artifact_directory       = var.artifact_directory
-  environment_variables    = var.environment_variables
-  kms_key                  = var.kms_key
-  key_uses                 = merge(var.key_uses, local.consumer_key_uses)
-  log_retention_days       = var.log_retention_days
-  permissions_boundary_arn = var.permissions_boundary_arn
-  permissions              = merge(var.permissions, local.consumer_permissions)
-  settings                 = var.settings
+  name                  = var.name
+  deployment            = var.deployment
+  description           = "Consumes votes from the stream: ${var.name}"
+  handler               = var.handler
+  environment_variables = var.environment_variables
+  key_uses              = merge(var.key_uses, local.consumer_key_uses)
+  permissions           = merge(var.permissions, local.consumer_permissions)
+  settings              = var.settings
 }
 
 resource "aws_kinesis_stream_consumer" "this" {

@@ -1,20 +1,29 @@
-variable "architecture" {
-  type        = string
-  description = "Instruction set of the function: arm64 or x86_64. The artifact must be built for it. Changes in place, together with the code."
-  nullable    = false
-}
-
-variable "artifact_directory" {
-  type        = string
-  description = "Directory that holds `<name>.zip` and `manifest.json`, as `make package` leaves them."
-  nullable    = false
-}
-
 variable "deletion_protection_enabled" {
   type        = bool
   description = "Refuse to delete the failure bucket while it holds batches. Changes in place."
   default     = true
   nullable    = false
+}
+
+variable "deployment" {
+  type = object({
+    architecture             = string
+    artifact_directory       = string
+    kms_key                  = optional(object({ arn = string }))
+    log_retention_days       = number
+    name_prefix              = string
+    permissions_boundary_arn = optional(string)
+  })
+  description = <<-EOT
+    What the functions of a deployment share, as in modules/function. A new name_prefix also replaces the failure bucket.
+    kms_key: also the key of the stream and of the failure bucket; null means the services' own keys. Existing objects keep their key.
+  EOT
+  nullable    = false
+
+  validation {
+    condition     = length("${var.deployment.name_prefix}-${var.name}-failures-") + 12 <= 63 && can(regex("^[a-z0-9][a-z0-9-]*$", var.deployment.name_prefix))
+    error_message = "\"${var.deployment.name_prefix}-${var.name}-failures-<account id>\" is not a legal bucket name: S3 allows 63 lower-case letters, digits and hyphens. Shorten project or environment."
+  }
 }
 
 variable "environment_variables" {
@@ -54,33 +63,10 @@ variable "key_uses" {
   nullable    = false
 }
 
-variable "kms_key" {
-  type        = object({ arn = string })
-  description = "Key that encrypts the stream, the failure bucket and the log; null means the services' own keys. Changes in place; existing objects keep their key."
-  default     = null
-}
-
-variable "log_retention_days" {
-  type        = number
-  description = "How long CloudWatch keeps the function's log, in days. Changes in place."
-  nullable    = false
-}
-
 variable "name" {
   type        = string
   description = "Name of the consumer as in the tfvars, such as vote_writer. Artifact and messages use it, and every resource with hyphens. Changing it replaces them all, the failure bucket included."
   nullable    = false
-}
-
-variable "name_prefix" {
-  type        = string
-  description = "Prefix of every physical name. Changing it replaces every resource, the failure bucket included."
-  nullable    = false
-
-  validation {
-    condition     = length("${var.name_prefix}-${var.name}-failures-") + 12 <= 63 && can(regex("^[a-z0-9][a-z0-9-]*$", var.name_prefix))
-    error_message = "\"${var.name_prefix}-${var.name}-failures-<account id>\" is not a legal bucket name: S3 allows 63 lower-case letters, digits and hyphens. Shorten project or environment."
-  }
 }
 
 variable "order_required" {
@@ -97,12 +83,6 @@ variable "permissions" {
   }))
   description = "Permissions of the function besides reading the stream, logging and reporting failures: one statement per purpose, by its Sid, as in modules/function."
   nullable    = false
-}
-
-variable "permissions_boundary_arn" {
-  type        = string
-  description = "Permissions boundary of the function's role (../../bootstrap creates it). null sets no boundary. Changes in place."
-  default     = null
 }
 
 variable "settings" {

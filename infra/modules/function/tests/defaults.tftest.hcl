@@ -59,6 +59,7 @@ run "role_may_write_its_log_and_use_its_permissions_within_its_boundary" {
   command = plan
 
   variables {
+    deployment = merge(var.deployment, { permissions_boundary_arn = "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary" })
     permissions = {
       StoreVotes = { actions = ["dynamodb:PartiQLInsert"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"] }
       ReadVersions = {
@@ -67,8 +68,7 @@ run "role_may_write_its_log_and_use_its_permissions_within_its_boundary" {
         condition = { "ForAllValues:StringEquals" = { "dynamodb:Attributes" = ["version"] } }
       }
     }
-    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/pipeline/votestream-test-boundary"
-    settings                 = merge(var.settings, { reserved_concurrency = 40 })
+    settings = merge(var.settings, { reserved_concurrency = 40 })
   }
 
   assert {
@@ -111,8 +111,8 @@ run "a_key_encrypts_the_log_and_is_used_through_named_services_only" {
   command = plan
 
   variables {
-    key_uses = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
-    kms_key  = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
+    deployment = merge(var.deployment, { kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" } })
+    key_uses   = { dynamodb = ["kms:Decrypt"], kinesis = ["kms:GenerateDataKey"] }
   }
 
   assert {
@@ -147,26 +147,25 @@ run "accepts_the_other_architecture_with_its_artifact" {
   command = plan
 
   variables {
-    architecture       = "x86_64"
-    artifact_directory = "../../tests/fixtures/artifacts/x86_64"
+    deployment = merge(var.deployment, { architecture = "x86_64", artifact_directory = "../../tests/fixtures/artifacts/x86_64" })
   }
 }
 
 run "refuses_to_plan_without_an_artifact" {
   command = plan
-  variables { artifact_directory = "../../tests/fixtures/artifacts/nowhere" }
+  variables { deployment = merge(var.deployment, { artifact_directory = "../../tests/fixtures/artifacts/nowhere" }) }
   expect_failures = [aws_lambda_function.this]
 }
 
 run "refuses_an_artifact_of_another_architecture" {
   command = plan
-  variables { artifact_directory = "../../tests/fixtures/artifacts/x86_64" }
+  variables { deployment = merge(var.deployment, { artifact_directory = "../../tests/fixtures/artifacts/x86_64" }) }
   expect_failures = [aws_lambda_function.this]
 }
 
 run "refuses_an_artifact_left_from_another_build" {
   command = plan
-  variables { artifact_directory = "../../tests/fixtures/artifacts/stale" }
+  variables { deployment = merge(var.deployment, { artifact_directory = "../../tests/fixtures/artifacts/stale" }) }
   expect_failures = [aws_lambda_function.this]
 }
 
@@ -176,8 +175,8 @@ run "accepts_the_least_of_everything" {
   command = plan
 
   variables {
-    log_retention_days = 1
-    settings           = { memory_mb = 128, reserved_concurrency = 1, timeout_seconds = 1 }
+    deployment = merge(var.deployment, { log_retention_days = 1 })
+    settings   = { memory_mb = 128, reserved_concurrency = 1, timeout_seconds = 1 }
   }
 }
 
@@ -185,9 +184,8 @@ run "accepts_the_most_of_everything" {
   command = plan
 
   variables {
-    name_prefix        = "votestream-${join("", [for _ in range(41) : "x"])}"
-    log_retention_days = 3653
-    settings           = { memory_mb = 10240, reserved_concurrency = 1000, timeout_seconds = 900 }
+    deployment = merge(var.deployment, { log_retention_days = 3653, name_prefix = "votestream-${join("", [for _ in range(41) : "x"])}" })
+    settings   = { memory_mb = 10240, reserved_concurrency = 1000, timeout_seconds = 900 }
   }
 }
 
@@ -195,32 +193,41 @@ run "rejects_what_the_function_could_not_have" {
   command = plan
 
   variables {
-    architecture       = "arm"
-    key_uses           = { dynamodb = ["kms:*"] }
-    log_retention_days = 10
-    name               = "vote-writer"
-    permissions        = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
+    deployment  = merge(var.deployment, { architecture = "arm" })
+    key_uses    = { dynamodb = ["kms:*"] }
+    permissions = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
   }
 
-  expect_failures = [var.architecture, var.key_uses, var.log_retention_days, var.name, var.permissions]
+  expect_failures = [var.deployment, var.key_uses, var.permissions]
 }
 
 run "rejects_too_long_a_name_too_much_memory_and_a_permission_without_resources" {
   command = plan
 
   variables {
-    name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}"
+    deployment  = merge(var.deployment, { name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}" })
     permissions = { Nothing = { actions = ["dynamodb:GetItem"], resources = [] } }
     settings    = merge(var.settings, { memory_mb = 10241 })
   }
 
-  expect_failures = [var.name_prefix, var.permissions, var.settings]
+  expect_failures = [var.deployment, var.permissions, var.settings]
 }
 
-run "rejects_127_mb_of_memory" {
+run "rejects_127_mb_of_memory_and_a_log_retention_that_cloudwatch_does_not_offer" {
   command = plan
-  variables { settings = merge(var.settings, { memory_mb = 127 }) }
-  expect_failures = [var.settings]
+
+  variables {
+    deployment = merge(var.deployment, { log_retention_days = 10 })
+    settings   = merge(var.settings, { memory_mb = 127 })
+  }
+
+  expect_failures = [var.deployment, var.settings]
+}
+
+run "rejects_a_name_with_a_capital_or_hyphen" {
+  command = plan
+  variables { name = "vote-writer" }
+  expect_failures = [var.name]
 }
 
 run "rejects_reserving_no_concurrency_at_all" {

@@ -1,12 +1,14 @@
 # Used by each test in this folder, unless the test sets another value.
-architecture           = "arm64"
-artifact_directory     = "../../tests/fixtures/artifacts/arm64"
+deployment = {
+  architecture       = "arm64"
+  artifact_directory = "../../tests/fixtures/artifacts/arm64"
+  log_retention_days = 30
+  name_prefix        = "votestream-test"
+}
 environment_variables  = { VOTESTREAM_ENVIRONMENT = "test" }
 failure_retention_days = 30
 handler                = "vote_writer.handler.lambda_handler"
-log_retention_days     = 30
 name                   = "vote_writer"
-name_prefix            = "votestream-test"
 permissions            = {}
 settings = {
   batch_size                     = 500

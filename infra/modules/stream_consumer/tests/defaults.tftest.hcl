@@ -119,10 +119,10 @@ run "with_a_key_and_without_deletion_protection" {
   command = plan
 
   variables {
+    deployment                  = merge(var.deployment, { kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" } })
     deletion_protection_enabled = false
     failure_retention_days      = 0
     key_uses                    = { dynamodb = ["kms:Decrypt"] }
-    kms_key                     = { arn = "arn:aws:kms:eu-west-1:111122223333:key/own" }
   }
 
   assert {
@@ -234,8 +234,8 @@ run "accepts_the_least_of_everything" {
   command = plan
 
   variables {
+    deployment             = merge(var.deployment, { log_retention_days = 1 })
     failure_retention_days = 0
-    log_retention_days     = 1
     stream_retention_hours = 24
     settings               = merge(var.settings, { batch_size = 1, batching_window_seconds = 0, maximum_record_age_seconds = 60, maximum_retry_attempts = 0, memory_mb = 128, reserved_concurrency = 1, timeout_seconds = 15 })
   }
@@ -245,9 +245,8 @@ run "accepts_the_most_of_everything" {
   command = plan
 
   variables {
-    name_prefix            = "votestream-twelve-more-123456"
+    deployment             = merge(var.deployment, { log_retention_days = 3653, name_prefix = "votestream-twelve-more-123456" })
     failure_retention_days = 3650
-    log_retention_days     = 3653
     stream_retention_hours = 168
     settings               = merge(var.settings, { batch_size = 10000, batching_window_seconds = 300, maximum_record_age_seconds = 604800, maximum_retry_attempts = 10000, memory_mb = 10240, parallelization_factor = 10, reserved_concurrency = 1000, timeout_seconds = 900 })
   }
@@ -267,23 +266,23 @@ run "rejects_a_batch_of_0_records_and_a_prefix_that_no_bucket_may_have" {
   command = plan
 
   variables {
+    deployment             = merge(var.deployment, { name_prefix = "Votestream-test" })
     failure_retention_days = -1
-    name_prefix            = "Votestream-test"
     settings               = merge(var.settings, { batch_size = 0 })
   }
 
-  expect_failures = [var.failure_retention_days, var.name_prefix, var.settings]
+  expect_failures = [var.failure_retention_days, var.deployment, var.settings]
 }
 
 run "rejects_a_batch_of_10001_records_and_a_prefix_that_makes_the_bucket_name_too_long" {
   command = plan
 
   variables {
-    name_prefix = "votestream-twelve-more-1234567"
-    settings    = merge(var.settings, { batch_size = 10001 })
+    deployment = merge(var.deployment, { name_prefix = "votestream-twelve-more-1234567" })
+    settings   = merge(var.settings, { batch_size = 10001 })
   }
 
-  expect_failures = [var.name_prefix, var.settings]
+  expect_failures = [var.deployment, var.settings]
 }
 
 run "rejects_a_batch_of_2_and_a_half_records" {
