@@ -24,7 +24,7 @@ from votectl.commands.poll import parse_label
 from votectl.errors import command
 from votectl.settings import tfvars
 from votectl.sizing import commands as sizing
-from votectl.sizing.quantities import amount, seconds
+from votectl.sizing.inputs import amount, seconds
 from votectl.times import parse_duration, parse_moment
 from voting.polls import END_OF_TIME_MS
 

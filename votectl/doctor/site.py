@@ -102,7 +102,7 @@ def site_of(deployment: Deployment) -> Site:
     except BadFile as error:
         why = str(error)
     wanted = needed.wanted if needed else None
-    architecture = wanted.lambda_architecture.value if wanted else None
+    architecture = wanted.lambda_architecture if wanted else None
     if deployment.environment == LOCAL:
         # Its functions run on this machine, and `make` builds for it.
         return Site(deployment, wanted, why, needed, artifacts=HERE.root / "dist" / "host")

@@ -1,10 +1,7 @@
-"""The settings that capacity and cost depend on, under the names of Terraform's variables.
-
-The models repeat the root module's variables and defaults (``infra/variables.tf``). A test compares the two.
-"""
+"""The settings that capacity and cost depend on. A test compares them with ``infra/variables.tf``."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,7 +13,7 @@ Window = Annotated[int, Field(ge=0, le=300)]  # s
 
 
 class SettingsModel(BaseModel):
-    """Base of the models here. An object without settings here is there, or null."""
+    """Base of the models here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,13 +58,6 @@ class UserPoolTier(StrEnum):
     PLUS = "PLUS"
 
 
-class Architecture(StrEnum):
-    """The functions' instruction set."""
-
-    ARM64 = "arm64"
-    X86_64 = "x86_64"
-
-
 class Api(SettingsModel):
     """The front door: its throttle (requests per second, and a bucket), its batch endpoint and its access log."""
 
@@ -100,16 +90,8 @@ class Encryption(SettingsModel):
     customer_managed_key: bool = False
 
 
-class Firewall(SettingsModel):
-    """AWS WAF in front of the REST API. Its limits don't change its price."""
-
-
-class ResultsPack(SettingsModel):
-    """The two keys of results packs."""
-
-
-class Web(SettingsModel):
-    """The pages. With CloudFront their votes come through it, too."""
+class Present(SettingsModel):
+    """An object whose presence alone has a price: AWS WAF, keys of results packs, or pages."""
 
 
 class Tally(SettingsModel):
@@ -182,15 +164,14 @@ class Consumer(SettingsModel):
 
 
 class Writer(Consumer):
-    """The vote writer.
-
-    ``write_concurrency``: calls to the votes table under way in one invocation. ``write_share``: all lanes
-    together write no faster than this share of the table's write units; None: as fast as they can.
-    """
+    """The vote writer."""
 
     batch_size: BatchSize = 500
     batching_window_seconds: Window = 1
-    write_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    write_concurrency: Annotated[int, Field(ge=1, le=64)] = (
+        4  # calls to the table under way in one invocation
+    )
+    # All lanes together write no faster than this share of the table's write units; None: as fast as they can.
     write_share: Annotated[float | None, Field(gt=0, le=1)] = None
 
 
@@ -231,11 +212,11 @@ class DeploymentSettings(SettingsModel):
     ingress: Ingress = Ingress()
     voter_auth: VoterAuthSettings = VoterAuthSettings()
     encryption: Encryption = Encryption()
-    firewall: Firewall | None = None
-    results_pack: ResultsPack | None = None
-    web: Web | None = None
+    firewall: Present | None = None
+    results_pack: Present | None = None
+    web: Present | None = None
     tally: Tally = Tally()
-    lambda_architecture: Architecture = Architecture.ARM64
+    lambda_architecture: Literal["arm64", "x86_64"] = "arm64"
     poll_cache_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 
     @property

@@ -13,11 +13,7 @@ class BadFile(OperatorError):
 
 
 def text_of(path: Path, what: str) -> str:
-    """Return a file's text, without a byte order mark.
-
-    Raises:
-        BadFile: the file can't be read, or is not UTF-8.
-    """
+    """Return a file's text, without a byte order mark. Raises BadFile: it can't be read, or is not UTF-8."""
     try:
         return path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except OSError as error:
@@ -27,15 +23,9 @@ def text_of(path: Path, what: str) -> str:
 
 
 def load[Model: BaseModel](model: type[Model], path: Path, what: str) -> Model:
-    """Return the model that a JSON file holds.
+    """Return the model that a JSON file holds. ``what`` is the option that names the file, for messages.
 
-    Args:
-        model: the expected model.
-        path: the file.
-        what: the option that names the file, for messages.
-
-    Raises:
-        BadFile: the file can't be read, or does not fit the model; the first wrong field is named.
+    Raises BadFile: the file can't be read, or does not fit the model; the first wrong field is named.
     """
     try:
         return model.model_validate_json(text_of(path, what))
@@ -45,22 +35,20 @@ def load[Model: BaseModel](model: type[Model], path: Path, what: str) -> Model:
 
 def problems(error: ValidationError) -> list[str]:
     """Return one line for each invalid field: its name, what is wrong, and the value."""
-    return [_problem(".".join(map(str, found["loc"])), dict(found)) for found in error.errors()]
-
-
-def _problem(where: str, found: dict[str, object]) -> str:
-    kind, message = str(found["type"]), str(found["msg"]).removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        message = "unknown field; is it misspelt?"
-    elif kind == "missing":
-        message = "is missing"
-    elif message.startswith("Input should be "):
-        message = f"must be {message.removeprefix('Input should be ')}, not {_shown(found['input'])}"
-    elif kind == "string_pattern_mismatch":
-        message = f"{message.replace('String should', 'must')}, not {_shown(found['input'])}"
-    return f"{where}: {message}" if where else message
-
-
-def _shown(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    found = []
+    for problem in error.errors():
+        kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+        value = problem["input"]
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+        if kind == "extra_forbidden":
+            message = "unknown field; is it misspelt?"
+        elif kind == "missing":
+            message = "is missing"
+        elif message.startswith("Input should be "):
+            message = f"must be {message.removeprefix('Input should be ')}, not {shown}"
+        elif kind == "string_pattern_mismatch":
+            message = f"{message.replace('String should', 'must')}, not {shown}"
+        where = ".".join(map(str, problem["loc"]))
+        found.append(f"{where}: {message}" if where else message)
+    return found

@@ -44,22 +44,15 @@ _ERROR = re.compile(r"^Error: (.+?)(?=^Error: |^Warning: |^!!!!|\Z)", re.MULTILI
 
 @dataclass(frozen=True)
 class TfvarsFile:
-    """A file's variables: as it gives them, and as Terraform converts them.
-
-    ``given`` has unknown settings; ``converted`` has the defaults of attributes instead. ``declared`` are the names
-    of all variables.
-    """
+    """A file's variables as it gives them, as Terraform converts them (with defaults), and all variables' names."""
 
     given: Mapping[str, Any]
     converted: Mapping[str, Any]
     declared: Sequence[str]
 
-    def unknown(self) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-        """Yield the path of each unknown setting, and the names that are known there."""
-        yield from _unknown(dict(self.given), {name: self.converted.get(name) for name in self.declared}, ())
-
 
 def _unknown(given: Any, known: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Yield the path of each unknown setting, and the names that are known there."""
     if isinstance(given, dict) and isinstance(known, dict):
         for name, value in given.items():
             if name in known:
@@ -72,11 +65,7 @@ def _unknown(given: Any, known: Any, path: tuple[str, ...]) -> Iterator[tuple[tu
 
 
 def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
-    """Return the variables of a file. A Terraform file declares them.
-
-    Raises:
-        BadFile: the file can't be read, or Terraform refuses it; the message is Terraform's.
-    """
+    """Return the variables of a file, which a Terraform file declares. Raises BadFile: Terraform refuses it."""
     text, declarations = text_of(path, "tfvars"), variables.read_text("utf-8")
     declared = set(_DECLARED.findall(declarations))
     names, undeclared = set(declared), set[str]()
@@ -96,11 +85,11 @@ def parse(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
 def known(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
     """Return a file's variables, none of which is misspelt: Terraform ignores what no variable has.
 
-    Raises:
-        BadFile: Terraform refuses the file, or it sets something unknown; the message suggests the nearest name.
+    Raises BadFile: Terraform refuses the file, or it sets something unknown; the message suggests the nearest name.
     """
     file, lines, examples = parse(path, variables), [], []
-    for setting, names in file.unknown():
+    declared = {name: file.converted.get(name) for name in file.declared}
+    for setting, names in _unknown(dict(file.given), declared, ()):
         near = difflib.get_close_matches(setting[-1], names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
         lines.append(f"  {'.'.join(setting)}: {hint}")
@@ -115,11 +104,7 @@ def known(path: Path, variables: Path = VARIABLES) -> TfvarsFile:
 
 
 def read(path: Path) -> DeploymentSettings:
-    """Return the deployment that a tfvars file describes, with the defaults of the root module.
-
-    Raises:
-        BadFile: Terraform refuses the file, it sets something unknown, or no such deployment is possible.
-    """
+    """Return the deployment that a tfvars file describes, with the root module's defaults. Raises BadFile."""
     values = known(path).converted
     fields = {name: values[name] for name in DeploymentSettings.model_fields if values.get(name) is not None}
     for name in fields.keys() & OBJECTS.keys():
@@ -184,23 +169,18 @@ def _console(
 def literal(value: Any) -> str:
     """Return a value as a Terraform literal."""
     match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:g}" if value < 1e5 else f"{value:.0f}"
-        case int() | Decimal():
-            return str(value)
+        case dict():
+            inner = ", ".join(f"{literal(key)} = {literal(item)}" for key, item in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
         case list():
             return f"[{', '.join(map(literal, value))}]"
-        case dict():
-            inner = ", ".join(f"{_text(key)} = {literal(item)}" for key, item in value.items())
-            return f"{{ {inner} }}" if inner else "{}"
-    return _text(str(value))
-
-
-def _text(text: str) -> str:
-    """Return a quoted string; templates and control characters are escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${").replace("%{", "%%{")
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
+        case str():  # templates and control characters are escaped
+            escaped = (
+                value.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${").replace("%{", "%%{")
+            )
+            return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
+        case float():
+            return f"{value:g}" if value < 1e5 else f"{value:.0f}"
+        case Decimal():
+            return str(value)
+    return json.dumps(value)

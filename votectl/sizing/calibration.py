@@ -1,8 +1,4 @@
-"""Function times: measure them on a deployment, keep them in a file, and fit a line.
-
-The functions are invoked directly with events like the mapping's, for a poll of its own. An invocation takes
-base + slope * votes, fitted to the medians of each batch size. A plan keeps the memory that was measured.
-"""
+"""Function times: invoke a deployment's functions, keep the times in a file, and fit a line for one memory size."""
 
 import base64
 import json
@@ -104,10 +100,7 @@ class Calibration(BaseModel):
 def events(
     poll_id: str, option: str, run: str, batch_size: int, arrived_at: float
 ) -> Iterator[dict[str, Any]]:
-    """Yield events like the mapping's, each with first votes of new voters.
-
-    ``run`` is a word unique to this run, so that all voters are new. The poll is open at ``arrived_at``.
-    """
+    """Yield events like the mapping's, each with first votes of new voters. ``run`` is a word unique to this run."""
     data = base64.b64encode(json.dumps({"poll_id": poll_id, "option": option}).encode()).decode()
     numbers, shard = count(_FIRST_SEQUENCE), f"shardId-calibration-{run}-{batch_size}"
 
@@ -138,11 +131,7 @@ def measure(
     repeats: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> FunctionMeasurement:
-    """Invoke a function ``repeats`` times per batch size, after one invocation that is ignored.
-
-    ``clock`` is used where the cloud reports no duration. Raises OperatorError: the function failed, or returned
-    failed records.
-    """
+    """Invoke a function ``repeats`` times per batch size, after a first one. Raises OperatorError: it failed."""
     memory, reported = client.get_function_configuration(FunctionName=function)["MemorySize"], True
     samples = []
     for size in batch_sizes:

@@ -8,10 +8,9 @@ from math import floor, log
 import numpy as np
 
 from votectl.settings.deployment import BillingMode, Table, Writer
-from votectl.sizing.choices import Preference
 from votectl.sizing.consumer import whole
-from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum
+from votectl.sizing.inputs import LimitExceeded, Preference
 from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, Planner
 from votectl.sizing.predict import longest
 from votectl.sizing.scenario import EventScenario, count_units
@@ -55,10 +54,7 @@ class _Candidate:
 
 
 def choose(planner: Planner) -> int:
-    """Put the cheapest writer that stores everything in time into the draft, and its table; return a poll's buckets.
-
-    Where speed is preferred, the writer keeps up with the peak. Raises LimitExceeded: no setting does.
-    """
+    """Settle the cheapest writer and votes table that store everything in time; return the buckets of a poll."""
     facts, scenario = planner.facts, planner.scenario()
     modes = _modes(planner, _time_left(planner, scenario))
     units, partition = scenario.units_per_vote, facts["dynamodb.partition_write_units"]
@@ -181,7 +177,7 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
 def _price_of(planner: Planner, memory_mb: int, batches: float, seconds: float) -> float:
     """Return the approximate cost of the writer's invocations: enough to rank candidates."""
     value = planner.facts.value
-    price = value(f"lambda.{planner.draft.lambda_architecture.value}.gb_second.tier_1")
+    price = value(f"lambda.{planner.draft.lambda_architecture}.gb_second.tier_1")
     line = value("lambda.log_bytes_per_invocation") + value("votestream.vote_writer_metrics_bytes")
     requests, logged = batches / 1e6 * value("lambda.requests"), batches * line / 1024**3
     return requests + seconds * memory_mb / 1024 * price + logged * value("logs.ingest_per_gb")
@@ -226,11 +222,7 @@ def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candida
 
 
 def _timeout(planner: Planner, writer: Writer, scenario: EventScenario) -> Figure:
-    """Return the writer's timeout, long enough for a paced batch (as infra/variables.tf requires).
-
-    Every vote may be a change, which takes two writes, and an earlier call of 25 may still be running. The writer
-    stops some seconds before its timeout.
-    """
+    """Return a timeout for a paced batch (infra/variables.tf): each vote takes two writes, after a call of 25."""
     name, unpaced = "vote_writer: timeout_seconds", "timeout of an unpaced writer"
     if scenario.pace is None:
         return planner.timeout(name, scenario.writer)

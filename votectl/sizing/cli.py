@@ -1,7 +1,4 @@
-"""The sizing commands as they are typed. Their logic is in ``commands``.
-
-It is imported when one of them runs, because numpy and boto3 take a second.
-"""
+"""The sizing commands as they are typed. ``commands`` has their logic, and takes a second to import."""
 
 import functools
 from collections.abc import Callable
@@ -13,7 +10,7 @@ import typer
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, reported
 from votectl.commands.common import app as new_app
 from votectl.settings.deployment import Door, UserPoolTier, VoterIdentity
-from votectl.sizing.choices import Preference, RateShape
+from votectl.sizing.inputs import Preference, RateShape
 from votectl.terminal import Output
 
 app = new_app("Size, price and simulate an event.")

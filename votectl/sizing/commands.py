@@ -1,7 +1,4 @@
-"""What the commands do: read the options, call the model, show the result.
-
-Each takes the options of its command line by name, as ``cli`` declares them.
-"""
+"""What the commands do: each takes the options of its command line by name, as ``cli`` declares them."""
 
 import json
 import re
@@ -25,14 +22,13 @@ from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.doors import PAID_BEFORE
-from votectl.sizing.errors import InvalidInput
 from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
 from votectl.sizing.facts import Facts
+from votectl.sizing.inputs import InvalidInput, amount, seconds, spoken
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.plan import plan as make_plan
 from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.predict import flow
-from votectl.sizing.quantities import amount, seconds, spoken
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate as play
 from votectl.terminal import Output, console, visible, write

@@ -94,10 +94,7 @@ def vcpu(memory_mb: int, facts: Facts) -> Figure:
 
 
 def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> FunctionTime:
-    """Return the vote writer's time from measured CPU times and an assumed latency.
-
-    CPU time and waiting are added. That is an upper bound, because they overlap within a round.
-    """
+    """Return the vote writer's time: measured CPU times and an assumed latency, as if they never overlapped."""
     each = 1 + event.repeats  # the INSERT of a repeated vote is refused, and an UPDATE follows
     statements = given("statements per vote", each, "", "1 + share of repeated votes")
     read_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]

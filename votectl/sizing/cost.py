@@ -17,7 +17,7 @@ from votectl.settings.deployment import (
 from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
-from votectl.sizing.explain import Expression, Figure, Operand, computed, derived, given, maximum, minimum
+from votectl.sizing.explain import Figure, Operand, computed, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
 from votectl.sizing.scenario import answer_units, asked_per_second, count_units, unique_units
 
@@ -53,10 +53,7 @@ def itemise(
     facts: Facts,
     count_reads: Figure | None = None,
 ) -> list[BillItem]:
-    """Return the bill, without items that cost nothing.
-
-    ``count_reads``: read units that the votes table gets for the count alone; None: it keeps its own.
-    """
+    """Return the bill without zeros. ``count_reads``: read units that the votes table gets for the count alone."""
     bill = _Bill(usage, event, deployment, facts)
     bill.front_door()
     bill.signing_in()
@@ -96,7 +93,7 @@ class _Bill:
         self.items: list[BillItem] = []
         self._usage, self._event, self._deployment, self._facts = usage, event, deployment, facts
         self._door, self._by_cdn = deployment.api.vote_door, deployment.votes_by_cdn
-        self._gb_second = f"lambda.{deployment.lambda_architecture.value}.gb_second.tier_"
+        self._gb_second = f"lambda.{deployment.lambda_architecture}.gb_second.tier_"
         self._month = given("hours in a month", _MONTH_HOURS, "h", "8,760 h / 12")
         self._duration = given("duration", event.duration_seconds, "s")
         self._polls = given("polls", event.polls)
@@ -120,7 +117,7 @@ class _Bill:
     def _log(self, what: str, lines: Figure, size: Operand) -> None:
         self.add("CloudWatch Logs", what, lines * size / _GB * self._facts["logs.ingest_per_gb"])
 
-    def _tiered(self, prefix: str, amount: Figure, steps: int) -> Expression:
+    def _tiered(self, prefix: str, amount: Figure, steps: int) -> Figure:
         """Return the cost of an amount whose price falls in steps as a month's use grows."""
         prices = [self._facts[f"{prefix}{step}"] for step in range(1, steps + 1)]
         ends = [self._facts[f"{prefix}{step}_ends"] for step in range(1, steps)]
@@ -258,10 +255,7 @@ class _Bill:
         return derived("poll look-ups", "units", running * self._polls * self._hours * 3600 / cache)
 
     def unique_counts(self) -> None:
-        """The unique counts' reads, their two writes per bucket, and the function, which waits between close passes.
-
-        A provisioned table has units for the reads, paid by the hour.
-        """
+        """The unique counts' reads (a provisioned table has units for them), two writes per bucket, the function."""
         counted, facts, event = self._deployment.unique_count, self._facts, self._event
         if counted is None:
             return
@@ -335,11 +329,7 @@ class _Bill:
         self.add("DynamoDB", "results reads", units / 1e6 * facts["dynamodb.read_request_units"])
 
     def protection(self) -> None:
-        """The firewalls, and keys of one's own.
-
-        One stands before the API. A second one stands before the distribution where votes come through it, and
-        looks at every viewer's request.
-        """
+        """The firewalls, and keys of one's own. CloudFront's firewall looks at every viewer's request, too."""
         facts, deployment = self._facts, self._deployment
         if deployment.firewall is not None:
             rules = facts["votestream.firewall_rules"] * facts["waf.rule_month"]

@@ -201,10 +201,7 @@ class Usage:
 
     @classmethod
     def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
-        """Return the usage up to a time (s from the event's beginning), or of the whole course.
-
-        The whole course is charged in begun hours; a part of it in fractions.
-        """
+        """Return the usage of the whole course, in begun hours, or until a time (s), in fractions."""
         now = float(course.times[-1]) if until is None else until
         hours = keeping.before + now / 3600
         names = ["accepted", "vote_units", "live_units", "cold_starts"]

@@ -9,9 +9,9 @@ from votectl.settings.deployment import BillingMode, Door, Ingress, VoterIdentit
 from votectl.sizing.consumer import expected_answer, ingress_seconds, whole
 from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Usage
-from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, Operand, ceil, computed, derived, given, maximum
+from votectl.sizing.inputs import InvalidInput, LimitExceeded
 from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.scenario import EventScenario, asked_per_second
 
@@ -132,12 +132,7 @@ def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door
 
 
 def choose(offers: Mapping[Door, DoorOffer], wanted: Door | None) -> tuple[Door, str]:
-    """Return the door and the reason: the first that costs at most a per cent more than the cheapest.
-
-    Raises:
-        InvalidInput: the wanted door does not hold the event.
-        LimitExceeded: no door does.
-    """
+    """Return the door and the reason: the first that costs at most a per cent more than the cheapest."""
     if wanted is not None:
         if refused := offers[wanted].refusal:
             raise InvalidInput(f"door: {wanted} does not hold this event: {refused}")
@@ -171,10 +166,7 @@ def _beforehand(planner: Planner, scenario: EventScenario) -> list[BillItem]:
 
 
 def prewarming(planner: Planner, scenario: EventScenario) -> Figure | None:
-    """Return the cost of making an on-demand votes table large enough, or None where a new one is.
-
-    A provisioned table keeps its size when it becomes on-demand.
-    """
+    """Return the cost of making an on-demand votes table large enough; None: a new one is, or it is provisioned."""
     level, facts = planner.decisions[PEAK_UNITS], planner.facts
     enough = level.value <= facts.value("dynamodb.on_demand.initial_write_units")
     if scenario.deployment.votes_table.billing_mode is BillingMode.PROVISIONED or enough:

@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from votectl.settings.deployment import UserPoolTier, VoterIdentity
 from votectl.settings.files import problems
-from votectl.sizing.choices import CURVES, Points, Preference, RateShape
-from votectl.sizing.errors import InvalidInput
 from votectl.sizing.explain import Figure, derived, given
+from votectl.sizing.inputs import InvalidInput, Points, Preference, RateShape
 
 type Array = npt.NDArray[np.float64]
 
@@ -95,16 +94,13 @@ class VotingEvent(BaseModel):
         return self
 
     def _bounds_of_repeats(self) -> tuple[float, float]:
-        """Return the smallest and the largest possible share of repeated votes.
-
-        A voter with v votes has between one and ``polls`` first votes.
-        """
+        """Return the bounds of repeats' share: a voter with v votes has between one and ``polls`` first votes."""
         return max(0.0, 1 - self.polls / self.votes_each), 1 - 1 / self.votes_each
 
     @property
     def curve(self) -> Points:
         """The rate's points: (share of the duration, share of the peak)."""
-        return CURVES[self.shape] if isinstance(self.shape, RateShape) else self.shape
+        return self.shape.curve if isinstance(self.shape, RateShape) else self.shape
 
     @property
     def shape_name(self) -> str:
@@ -212,11 +208,7 @@ def _check_points(points: Points) -> None:
 def event(
     *, votes: float | None = None, peak: float | None = None, duration: float | None = None, **rest: object
 ) -> VotingEvent:
-    """Return an event from two of its votes, peak rate and duration.
-
-    Raises:
-        InvalidInput: one message that names each invalid field, or the contradiction.
-    """
+    """Return an event from two of its votes, peak rate and duration. Raises InvalidInput: all wrong fields."""
     for name, value in (("votes", votes), ("peak", peak), ("duration", duration)):
         if value is not None and not value > 0:
             raise InvalidInput(f"{name}: {value:g} is not positive")

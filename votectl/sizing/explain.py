@@ -7,7 +7,7 @@ So the formula that ``--explain`` prints is the formula that was computed.
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -26,20 +26,34 @@ class Origin(StrEnum):
 
 def _operator(
     sign: str, binding: int, compute: Callable[[float, float], float], *, swapped: bool = False
-) -> "Callable[[Any, Operand], Expression]":
+) -> "Callable[[Any, Operand], Figure]":
     """Return a method that computes, and records the formula."""
 
-    def combine(one: "Operand", other: "Operand") -> "Expression":
-        a, b = map(_expression, (other, one) if swapped else (one, other))
-        before = f"({a.text})" if a.binding < binding else a.text
-        after = f"({b.text})" if b.binding <= binding else b.text
-        return Expression(compute(a.value, b.value), f"{before} {sign} {after}", binding, _joined(a, b))
+    def combine(one: "Operand", other: "Operand") -> "Figure":
+        a, b = map(_part, (other, one) if swapped else (one, other))
+        before = f"({a.how})" if a.binding < binding else a.how
+        after = f"({b.how})" if b.binding <= binding else b.how
+        value, how = compute(a.value, b.value), f"{before} {sign} {after}"
+        return Figure("", value, how=how, inputs=_joined(a, b), binding=binding)
 
     return combine
 
 
-class _Arithmetic:
-    """Operators that record what they compute."""
+@dataclass(frozen=True)
+class Figure:
+    """One number. ``how`` is its formula or describes its procedure; leaves have a ``source``.
+
+    A figure without a name is a part of a formula; ``binding`` says how tightly its operator binds.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    origin: Origin = Origin.FORMULA
+    how: str = ""
+    source: str = ""
+    inputs: Mapping[str, "Figure"] = field(default_factory=dict)
+    binding: int = _ATOM
 
     __add__ = _operator("+", _SUM, operator.add)
     __radd__ = _operator("+", _SUM, operator.add, swapped=True)
@@ -51,48 +65,21 @@ class _Arithmetic:
     __rtruediv__ = _operator("/", _PRODUCT, operator.truediv, swapped=True)
 
 
-@dataclass(frozen=True)
-class Expression(_Arithmetic):
-    """A value, the formula that gave it, and the figures in the formula by name."""
-
-    value: float
-    text: str
-    binding: int
-    inputs: Mapping[str, "Figure"]
+type Operand = Figure | float
 
 
-@dataclass(frozen=True)
-class Figure(_Arithmetic):
-    """One number. ``how`` is its formula or describes its procedure; leaves have a ``source``."""
-
-    name: str
-    value: float
-    unit: str
-    origin: Origin
-    how: str = ""
-    source: str = ""
-    inputs: Mapping[str, "Figure"] = field(default_factory=dict)
-
-    def walk(self) -> Iterator["Figure"]:
-        """Yield this figure and all its inputs, depth first."""
-        yield self
-        for figure in self.inputs.values():
-            yield from figure.walk()
+def _part(operand: Operand) -> Figure:
+    if not isinstance(operand, Figure):
+        short = f"{operand:.10g}"
+        return Figure("", operand, how=short if float(short) == operand else repr(operand))
+    return (
+        Figure("", operand.value, how=operand.name, inputs={operand.name: operand})
+        if operand.name
+        else operand
+    )
 
 
-type Operand = Figure | Expression | float
-
-
-def _expression(operand: Operand) -> Expression:
-    if isinstance(operand, Expression):
-        return operand
-    if isinstance(operand, Figure):
-        return Expression(operand.value, operand.name, _ATOM, {operand.name: operand})
-    short = f"{operand:.10g}"
-    return Expression(operand, short if float(short) == operand else repr(operand), _ATOM, {})
-
-
-def _joined(*parts: Expression) -> dict[str, Figure]:
+def _joined(*parts: Figure) -> dict[str, Figure]:
     inputs: dict[str, Figure] = {}
     for part in parts:
         for name, figure in part.inputs.items():
@@ -101,13 +88,13 @@ def _joined(*parts: Expression) -> dict[str, Figure]:
     return inputs
 
 
-def _function(name: str, compute: Callable[..., float]) -> Callable[..., Expression]:
+def _function(name: str, compute: Callable[..., float]) -> Callable[..., Figure]:
     """Return a function of figures that records its call."""
 
-    def call(*operands: Operand) -> Expression:
-        parts = [_expression(operand) for operand in operands]
-        text = f"{name}({', '.join(part.text for part in parts)})"
-        return Expression(compute(*(part.value for part in parts)), text, _ATOM, _joined(*parts))
+    def call(*operands: Operand) -> Figure:
+        parts = [_part(operand) for operand in operands]
+        how = f"{name}({', '.join(part.how for part in parts)})"
+        return Figure("", compute(*(part.value for part in parts)), how=how, inputs=_joined(*parts))
 
     return call
 
@@ -129,8 +116,7 @@ def assumed(name: str, value: float, unit: str, why: str) -> Figure:
 
 def derived(name: str, unit: str, formula: Operand) -> Figure:
     """Return a formula's value under a name."""
-    found = _expression(formula)
-    return Figure(name, found.value, unit, Origin.FORMULA, how=found.text, inputs=found.inputs)
+    return replace(_part(formula), name=name, unit=unit, binding=_ATOM)
 
 
 def computed(name: str, value: float, unit: str, how: str, *inputs: Figure) -> Figure:
@@ -148,10 +134,7 @@ def number(value: float) -> str:
 
 
 def lines(figure: Figure, depth: int = 0, seen: set[tuple[object, ...]] | None = None) -> Iterator[str]:
-    """Yield a figure's explanation, one line each, indented by depth.
-
-    A figure that was explained before is only named.
-    """
+    """Yield a figure's explanation, indented by depth. A figure that was explained before is only named."""
     seen, indent = set() if seen is None else seen, "  " * depth
     head = f"{indent}{figure.name} = {number(figure.value)} {figure.unit}".rstrip()
     same = (figure.name, figure.value, figure.how)

@@ -43,23 +43,12 @@ class Fact(BaseModel):
     note: str = ""
 
 
-class About(BaseModel):
-    """The region and date of the prices."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    region: str
-    currency: str
-    compiled: str
-    note: str = ""
-
-
 class Facts(BaseModel):
-    """All entries, by key (``service.what``)."""
+    """All entries, by key (``service.what``), and the region and date of the prices."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    about: About
+    about: Mapping[str, str]
     facts: Mapping[str, Fact]
 
     def __getitem__(self, key: str) -> Figure:
@@ -82,16 +71,14 @@ def packaged() -> Facts:
 
 
 def load(path: Path) -> Facts:
-    """Return the facts of a replacement file.
-
-    Raises:
-        BadFile: the file can't be read, or an entry is invalid, missing, unknown or in another unit.
-    """
+    """Return the facts of a replacement file. Raises BadFile: an entry is invalid, missing, or in another unit."""
     found, ours = load_file(Facts, path, "prices"), packaged().facts
-    if missing := sorted(ours.keys() - found.facts.keys()):
-        raise BadFile(f"prices: {path} lacks {', '.join(missing)}")
-    if unknown := sorted(found.facts.keys() - ours.keys()):
-        raise BadFile(f"prices: {path} has unknown entries: {', '.join(unknown)}")
+    for wrong, keys in (
+        ("lacks", ours.keys() - found.facts.keys()),
+        ("has unknown entries:", found.facts.keys() - ours.keys()),
+    ):
+        if keys:
+            raise BadFile(f"prices: {path} {wrong} {', '.join(sorted(keys))}")
     for key, fact in found.facts.items():
         if fact.unit != ours[key].unit:
             raise BadFile(f"prices: {path}: {key} is in {fact.unit!r}, expected {ours[key].unit!r}")

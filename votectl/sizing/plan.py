@@ -1,8 +1,4 @@
-"""From an event and its goals to a deployment, with its predictions, cost, quotas and steps.
-
-Shards follow from the peak, the aggregator's window from the goal for live results. The writer is the cheapest
-of a few hundred settings that write everything in time. If no setting does, the error names the binding limit.
-"""
+"""From an event and its goals to a deployment, with its predictions, cost, quotas and steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +9,11 @@ import numpy as np
 from votectl.settings.deployment import (
     DeploymentSettings,
     Door,
-    Firewall,
+    Present,
     Surroundings,
     UniqueCount,
     VoterAuthSettings,
     VoterIdentity,
-    Web,
 )
 from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
@@ -26,13 +21,12 @@ from votectl.sizing.consumer import FunctionTime, FunctionTimes, ingress_start, 
 from votectl.sizing.cost import BillItem, figures_of
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.course import figures as course_figures
-from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts
+from votectl.sizing.inputs import InvalidInput, LimitExceeded, spoken
 from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.predict import flow, longest
-from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario, count_units, unique_units
 
 LONGEST_RECORD_AGE = 604_800  # s: Lambda's
@@ -128,8 +122,8 @@ def plan(
     planner.settle(
         stream=choosing.stream(planner, shard_level_metrics),
         voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
-        firewall=Firewall() if doors.needs_firewall(event) else None,
-        web=None if pages_by_cdn is None else Web(),
+        firewall=Present() if doors.needs_firewall(event) else None,
+        web=None if pages_by_cdn is None else Present(),
     )
     level, on_demand = planner.decisions[PEAK_UNITS].value, planner.draft.votes_table.provisioned is None
     grows = on_demand and level > facts.value("dynamodb.on_demand.initial_write_units")
@@ -173,11 +167,7 @@ def plan(
 
 
 def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
-    """Put the shortest refresh that costs little into the draft, and return what to say about it.
-
-    ``bill``: the cost of the event without unique counts. A table's reads for them are a quota's, or half of a new
-    on-demand table's.
-    """
+    """Put the shortest refresh that costs little of the bill into the draft, and return what to say about it."""
     event, facts, table = planner.event, planner.facts, planner.draft.votes_table
     why = "they are an addition to the live counts"
     share = assumed("share of the bill for unique counts", 0.02, "", why)

@@ -26,11 +26,7 @@ _FOLLOWING = ("autoscaling", "maximum_record_age_seconds", "kept_vote_doors")
 
 
 def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> str:
-    """Return the variables that a plan decides, as the text of a file.
-
-    ``command`` is the command line, for the header. ``kept`` is an environment's file; attributes of its objects
-    that a plan does not decide are repeated.
-    """
+    """Return a plan's tfvars. Attributes of ``kept``'s objects that a plan does not decide are repeated."""
     deployment, event = plan.deployment, plan.event
     objects: dict[str, dict[str, Any]] = {}
     for name, names in DECIDED.items():

@@ -1,7 +1,4 @@
-"""The planner's margins and decisions, and what the peak and the goal for live results decide.
-
-The front door, the stream, the aggregator and the tallies table are chosen here, the writer in ``choose_writer``.
-"""
+"""The planner's margins and decisions, and what the peak and the goal for live results decide."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -18,10 +15,8 @@ from votectl.settings.deployment import (
     StreamSettings,
     Table,
 )
-from votectl.sizing.choices import Preference
 from votectl.sizing.consumer import ConsumerLane, FunctionTime, FunctionTimes, whole
 from votectl.sizing.course import Keeping
-from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.explain import (
     Figure,
@@ -37,6 +32,7 @@ from votectl.sizing.explain import (
     sqrt,
 )
 from votectl.sizing.facts import Facts
+from votectl.sizing.inputs import LimitExceeded, Preference
 from votectl.sizing.predict import longest
 from votectl.sizing.scenario import EventScenario, answer_units, asked_per_second
 
@@ -48,10 +44,7 @@ _LONGEST_TIMEOUT = 900  # s: Lambda's
 
 
 class Planner:
-    """The inputs of decisions, and the decisions. Each is a figure with an explanation.
-
-    ``draft`` has the settings that are decided so far. An on-demand stream has its first shards there.
-    """
+    """The inputs of decisions, the decisions as figures, and a draft of the deployment with what is decided so far."""
 
     def __init__(
         self, event: VotingEvent, goals: Goals, facts: Facts, keeping: Keeping, times: FunctionTimes
@@ -125,10 +118,7 @@ class Planner:
 
 
 def choose_stream_and_aggregator(planner: Planner) -> None:
-    """Put the stream and the aggregator into the draft. Its lanes may need more shards than the peak does.
-
-    Raises LimitExceeded: one voter exceeds a shard, a stream can't have so many, or live results can't be as fresh.
-    """
+    """Put stream and aggregator into the draft. Raises LimitExceeded: live results can't be as fresh, for example."""
     needed, refused = _shards(planner), ""
     memories = planner.memories(planner.times.aggregator, AGGREGATOR_MEMORIES_MB)
     for fan_out, memory in product((False, True), memories):

@@ -118,10 +118,7 @@ class _Integration(Play):
         queues.backlogs.append(queues.backlog)
 
     def _spread(self, lane: ConsumerLane, hot: float, rest: float) -> tuple[Array, Array]:
-        """Return the lanes of each group, and the votes that arrive there.
-
-        Voters spread over lanes by chance: the largest of L counts of mean m is near m + sqrt(2 m ln L).
-        """
+        """Return the lanes of each group, and their votes: the largest of L counts of mean m is m + sqrt(2 m ln L)."""
         event, total = self._scenario.event, self._shards * lane.per_shard
         hot_lanes, in_lane, fullest = float(event.hot_voter_share > 0), rest / total, 0.0
         some = float(total - hot_lanes >= 2)  # whether there are other lanes, one of which is the fullest
@@ -214,9 +211,6 @@ def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
 
 
 def longest(lane: ConsumerLane, rate: float) -> float:
-    """Return the longest time (s) of a vote at this rate, and just after the rate has fallen.
-
-    At a high rate a batch may be full before its window ends, and at a lower rate it is not.
-    """
+    """Return the longest time (s) of a vote at this rate, and after it has fallen: then batches are no longer full."""
     unfilled = lane.limit / (lane.window + 2 * lane.full_seconds)
     return max(float(settling(lane, np.asarray(each))[1]) for each in (rate, min(rate, unfilled)))

@@ -14,9 +14,9 @@ from votectl.sizing.cost import BillItem, figures_of, total
 from votectl.sizing.course import CourseSummary, unit_of
 from votectl.sizing.course import figures as course_figures
 from votectl.sizing.explain import Figure, lines, number
+from votectl.sizing.inputs import spoken
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import PlayedExperiments
-from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
 from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table
@@ -254,10 +254,7 @@ def calibration(found: Calibration) -> SizingReport:
 
 
 def explanation(figures: Mapping[str, Figure], names: Sequence[str]) -> str:
-    """Return where the named figures come from, or all of them; a name matches by its beginning.
-
-    Raises KeyError: no figure begins with one of the names.
-    """
+    """Return where figures come from. A name matches by its beginning. Raises KeyError: it matches none."""
     chosen: dict[str, Figure] = {}
     for wanted in names or ("",):
         matching = {name: figure for name, figure in figures.items() if name.startswith(wanted)}

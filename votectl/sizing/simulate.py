@@ -19,10 +19,9 @@ import numpy as np
 from votectl.sizing.capacity import WriteMeter
 from votectl.sizing.consumer import ConsumerLane, LiveRowModel, whole
 from votectl.sizing.course import ConsumerWork, Course, Play
-from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Array
+from votectl.sizing.inputs import InvalidInput, LimitExceeded, spoken
 from votectl.sizing.predict import age, flow
-from votectl.sizing.quantities import spoken
 from votectl.sizing.scenario import EventScenario
 
 _STEPS_A_SECOND = (10, 5, 4, 2, 1)  # whole, so that polls and samples fall on steps
@@ -39,14 +38,7 @@ def step_seconds(seconds: float) -> float:
 
 
 def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) -> Course:
-    """Return one course of an event; the same seed gives the same course.
-
-    A whole number of steps (s) must make a second. None chooses by how long it will take.
-
-    Raises:
-        LimitExceeded: the queues would not be empty within a week of the event's end.
-        InvalidInput: it would take minutes, because there are too many steps.
-    """
+    """Return one course of an event; ``step`` (s) divides a second. Raises LimitExceeded or InvalidInput: too long."""
     expected = float(flow(scenario).times[-1])
     if expected > scenario.event.duration_seconds + _LONGEST_DRAIN_SECONDS:
         raise LimitExceeded(
@@ -63,11 +55,7 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
 
 
 def thin(counts: Array, share: float | Array, offset: float) -> Array:
-    """Return a share of each count, in whole numbers.
-
-    The running sum along the last axis is rounded down, not each count. So the parts add up.
-    ``offset`` in [0, 1) decides where the fractions fall.
-    """
+    """Return a share of each count in whole numbers that add up. ``offset`` in [0, 1) says where fractions fall."""
     sums = np.floor(np.cumsum(counts * share, axis=-1) + offset)
     return np.minimum(np.diff(sums, axis=-1, prepend=0.0), counts)
 
@@ -141,10 +129,7 @@ class Lanes(ConsumerWork):
         self.running = np.where(self.free_at > end, under_way, 0.0)
 
     def _form(self, fresh: Array, now: float, end: float, offset: float) -> tuple[Array, Array, Array]:
-        """Start the batches that can start before ``end``.
-
-        Return per lane: votes taken, invocations started, and votes in the last one.
-        """
+        """Start batches before ``end``. Return per lane: votes taken, invocations started, votes in the last one."""
         full, small = self._full_batches(fresh, now, end)
         limit, taken = self.lane.limit, full * self.lane.limit
         ready = np.maximum(self.waiting_since, self.free_at) + self.lane.window
@@ -202,10 +187,7 @@ class Lanes(ConsumerWork):
 
 
 class CountingLanes(Lanes):
-    """The aggregator's lanes: an invocation writes its live rows in sequence.
-
-    The same invocation retries a row that the table refuses, so it ends later. Votes don't go back to the queue.
-    """
+    """The aggregator's lanes: an invocation retries a row that the table refuses, and so ends later."""
 
     def __init__(
         self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator

@@ -17,10 +17,10 @@ from votectl.settings.deployment import (
     Table,
     Writer,
 )
-from votectl.sizing.choices import RateShape
 from votectl.sizing.course import Course
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.facts import packaged
+from votectl.sizing.inputs import RateShape
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate, thin
 

@@ -9,13 +9,12 @@ from math import sqrt
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from votectl.sizing.choices import Points, Preference, RateShape
 from votectl.sizing.consumer import live_row_units
 from votectl.sizing.cost import itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
-from votectl.sizing.errors import LimitExceeded
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.facts import packaged
+from votectl.sizing.inputs import LimitExceeded, Points, Preference, RateShape
 from votectl.sizing.plan import plan
 from votectl.sizing.predict import flow
 from votectl.sizing.scenario import EventScenario

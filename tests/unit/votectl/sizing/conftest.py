@@ -3,7 +3,7 @@
 import fcntl
 import os
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -15,9 +15,17 @@ from votectl.settings.deployment import DeploymentSettings, StreamSettings
 from votectl.sizing import published
 from votectl.sizing.cli import app
 from votectl.sizing.event import VotingEvent
+from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts, packaged
 from votectl.sizing.published import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
+
+
+def walk(figure: Figure) -> Iterator[Figure]:
+    """Yield a figure and all its inputs, depth first."""
+    yield figure
+    for part in figure.inputs.values():
+        yield from walk(part)
 
 
 @pytest.fixture(scope="session")

@@ -9,17 +9,15 @@ from votectl.settings.deployment import (
     DeploymentSettings,
     Door,
     Encryption,
-    Firewall,
     Ingress,
     Observability,
+    Present,
     ResultsApi,
-    ResultsPack,
     StreamMode,
     StreamSettings,
     Table,
     UniqueCount,
     VoterAuthSettings,
-    Web,
     Writer,
 )
 from votectl.sizing.cost import BillItem, idle_month, itemise, total
@@ -198,8 +196,8 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
     changes = {
         "stream": StreamSettings(shard_count=2, retention_hours=48, shard_level_metrics=("IncomingRecords",)),
         "votes_table": Table(billing_mode=BillingMode.PROVISIONED, write_units=10, read_units=10),
-        "firewall": Firewall(),
-        "results_pack": ResultsPack(),
+        "firewall": Present(),
+        "results_pack": Present(),
         "encryption": Encryption(customer_managed_key=True),
         "ingress": Ingress(provisioned_concurrency=10),
         "api": Api(vote_door=Door.HTTP),
@@ -222,12 +220,12 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
 
 
 def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
-    behind = ON_DEMAND.model_copy(update={"firewall": Firewall()})
+    behind = ON_DEMAND.model_copy(update={"firewall": Present()})
     assert bill(itemise(USED, FLAT, behind, facts))["requests"] == pytest.approx(0.60)
 
 
 PAGES = ON_DEMAND.model_copy(
-    update={"web": Web(), "firewall": Firewall(), "voter_auth": VoterAuthSettings(mode="none")}
+    update={"web": Present(), "firewall": Present(), "voter_auth": VoterAuthSettings(mode="none")}
 )
 
 

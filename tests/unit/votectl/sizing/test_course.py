@@ -18,7 +18,7 @@ from votectl.settings.deployment import (
 from votectl.sizing.capacity import Bucket, GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import ConsumerLane
 from votectl.sizing.course import Course, CourseSummary
-from votectl.sizing.errors import LimitExceeded
+from votectl.sizing.inputs import LimitExceeded
 from votectl.sizing.predict import flow, settling
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate, step_seconds, thin

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from votectl.sizing.choices import RateShape
-from votectl.sizing.errors import InvalidInput
 from votectl.sizing.event import VotingEvent, event
-from votectl.sizing.quantities import amount, seconds, spoken
+from votectl.sizing.inputs import InvalidInput, RateShape, amount, seconds, spoken
 
 
 @pytest.mark.parametrize(

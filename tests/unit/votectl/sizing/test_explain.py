@@ -7,9 +7,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from unit.votectl.sizing.conftest import walk
 from votectl.settings import tfvars
 from votectl.sizing import plan_file
-from votectl.sizing.choices import Preference
 from votectl.sizing.event import Goals, event
 from votectl.sizing.explain import (
     Figure,
@@ -25,13 +25,14 @@ from votectl.sizing.explain import (
     number,
 )
 from votectl.sizing.facts import Facts
+from votectl.sizing.inputs import Preference
 from votectl.sizing.plan import plan
 
 
 @pytest.fixture(scope="module")
 def figures(facts: Facts) -> list[Figure]:
     told = event(votes=200_000, peak=500, shape="spike", viewers=1_000, batch_endpoint_share=0.5)
-    return [part for figure in plan(told, Goals(), facts).figures().values() for part in figure.walk()]
+    return [part for figure in plan(told, Goals(), facts).figures().values() for part in walk(figure)]
 
 
 def test_every_number_of_a_plan_ends_in_sources(figures: list[Figure]) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from unit.votectl.sizing.conftest import walk
 from votectl.settings.deployment import BillingMode, Door, StreamMode, Surroundings
 from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
-from votectl.sizing.choices import Preference
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.doors import PROVISIONED
-from votectl.sizing.errors import InvalidInput, LimitExceeded
 from votectl.sizing.event import Goals, event
 from votectl.sizing.facts import Facts
+from votectl.sizing.inputs import InvalidInput, LimitExceeded, Preference
 from votectl.sizing.plan import CapacityPlan, plan
 from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.predict import flow
@@ -261,7 +261,7 @@ def test_every_item_of_a_tv_final_is_explained(final: CapacityPlan) -> None:
     assert sum(item.cost.value for item in final.items) == pytest.approx(final.predictions["cost"].value)
     for item in final.items:
         assert item.cost.how
-        assert all(part.how or part.source for part in item.cost.walk())
+        assert all(part.how or part.source for part in walk(item.cost))
 
 
 @pytest.mark.parametrize(
