@@ -10,10 +10,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from votectl.errors import OperatorError
-from votectl.sizing.consumer import FunctionTime, FunctionTimes, measured
+from votectl.settings.deployment import SettingsModel
+from votectl.sizing.consumer import FunctionTimes, measured
 from votectl.sizing.explain import Figure
 
 if TYPE_CHECKING:
@@ -25,19 +26,15 @@ _REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
 _FIRST_SEQUENCE = 10**50  # not above the sequence numbers that Kinesis gives today
 
 
-class TimingSample(BaseModel):
+class TimingSample(SettingsModel):
     """Invocations with one batch size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)]
     milliseconds: Annotated[tuple[Milliseconds, ...], Field(min_length=1)]
 
 
-class FunctionMeasurement(BaseModel):
+class FunctionMeasurement(SettingsModel):
     """One function's times. ``clock``: what measured them, for the reader of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     memory_mb: Annotated[int, Field(ge=128, le=10_240)]
     clock: str
@@ -61,10 +58,8 @@ class FunctionMeasurement(BaseModel):
         return float(base), float(slope), float(np.max(np.abs(times / (base + slope * sizes) - 1)))
 
 
-class Calibration(BaseModel):
+class Calibration(SettingsModel):
     """The file that ``votectl calibrate`` writes; ``plan`` and ``simulate`` read it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     environment: str
     measured_at: str
@@ -73,28 +68,22 @@ class Calibration(BaseModel):
 
     def function_times(self) -> FunctionTimes:
         """Return the times to plan with."""
-        return FunctionTimes(
-            self._time("writer", self.vote_writer), self._time("aggregator", self.vote_aggregator)
-        )
+        times = {}
+        for name, measurement in (("writer", self.vote_writer), ("aggregator", self.vote_aggregator)):
+            if measurement is not None:
+                *line, deviation = measurement.line()
+                sizes = ", ".join(str(sample.batch_size) for sample in measurement.samples)
+                source = (
+                    f"batches of {sizes} at {measurement.memory_mb} MB in {self.environment!r}, {self.measured_at}, "
+                    f"{measurement.clock}; medians within {deviation:.0%} of the line"
+                )
+                times[f"{name}_time"] = measured(name, line, source, measurement.memory_mb)
+        return times
 
     def figures(self) -> dict[str, Figure]:
         """Return base and slope of each function."""
-        times = self.function_times()
-        lines = [
-            line for time in (times.writer, times.aggregator) if time for line in (time.base, time.per_vote)
-        ]
+        lines = [line for time in self.function_times().values() for line in (time.base, time.per_vote)]
         return {line.name: line for line in lines}
-
-    def _time(self, name: str, measurement: FunctionMeasurement | None) -> FunctionTime | None:
-        if measurement is None:
-            return None
-        base, slope, deviation = measurement.line()
-        source = (
-            f"batches of {', '.join(str(sample.batch_size) for sample in measurement.samples)} at "
-            f"{measurement.memory_mb} MB in {self.environment!r}, {self.measured_at}, {measurement.clock}; "
-            f"medians within {deviation:.0%} of the line"
-        )
-        return measured(name, (base, slope), source, measurement.memory_mb)
 
 
 def events(

@@ -147,7 +147,7 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
     headroom, share = planner.headroom.value, planner.write_share.value
     hot = event.peak_votes_per_second * event.hot_voter_share * headroom
     slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
-    for batch, memory in product(BATCH_SIZES, planner.memories(planner.times.writer, MEMORIES_MB)):
+    for batch, memory in product(BATCH_SIZES, planner.memories("writer_time", MEMORIES_MB)):
         window = 0 if batch <= planner.facts.value("mapping.batch_size_without_window") else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
         played = planner.scenario(vote_writer=writer)

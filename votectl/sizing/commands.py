@@ -137,7 +137,7 @@ def _facts(options: Options) -> Facts:
 
 def _times(options: Options) -> FunctionTimes:
     path = options["calibration"]
-    return load(calibration.Calibration, path, "calibration").function_times() if path else FunctionTimes()
+    return load(calibration.Calibration, path, "calibration").function_times() if path else {}
 
 
 def _step(options: Options) -> float | None:
@@ -258,9 +258,7 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
         beforehand = [item for item in found.items if item.what in PAID_BEFORE]
     else:
         settings, beforehand, count_reads = tfvars.read(options["tfvars"]), [], None
-        scenario = EventScenario.expected(
-            played, settings, prices, writer_time=times.writer, aggregator_time=times.aggregator
-        )
+        scenario = EventScenario.expected(played, settings, prices, **times)
     course = play(scenario, options["seed"], _step(options))
     usage = Usage.of(course, keeping, "simulated course")
     items = itemise(usage, played, scenario.deployment, prices, count_reads) + beforehand

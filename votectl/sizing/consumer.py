@@ -9,6 +9,7 @@ store, so it takes one call's latency. The writer's rounds grow with its stateme
 polls in its batch. Measured times have no rounds, only a base and a slope.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil as round_up
@@ -73,18 +74,18 @@ class FunctionTime:
             time = time + self.per_round * minimum(most, ceil(votes * statements / per_round))
         return derived(name, "s", time)
 
+    def with_slow_calls(self) -> "FunctionTime":
+        """Return the time if every call to the store takes twice as long."""
+        return replace(self, per_round=derived("per round, twice as long", "s", 2 * self.per_round))
+
     @cached_property
     def fixed(self) -> float:
         """The seconds that do not grow with the batch, in small batches."""
         return max(self.of(1.0) - self.slope, 0.0)
 
 
-@dataclass(frozen=True)
-class FunctionTimes:
-    """Measured times that replace the expected ones."""
-
-    writer: FunctionTime | None = None
-    aggregator: FunctionTime | None = None
+# Measured times that replace the expected ones: "writer_time" and "aggregator_time".
+type FunctionTimes = Mapping[str, FunctionTime]
 
 
 def vcpu(memory_mb: int, facts: Facts) -> Figure:
@@ -141,7 +142,7 @@ def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
     return derived("ingress: time of a cold start", "s", cpu_ms / 1000)
 
 
-def measured(name: str, line: tuple[float, float], source: str, memory_mb: int) -> FunctionTime:
+def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> FunctionTime:
     """Return a straight line through measured times: base and slope in seconds."""
     how = f"least squares over {source}"
     return FunctionTime(

@@ -189,8 +189,8 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
     """Return the account's quotas that the deployment uses, and its needs."""
     event, facts, deployment, decisions = planner.event, planner.facts, scenario.deployment, planner.decisions
     door, by_cdn = deployment.api.vote_door, deployment.results_api.cdn_enabled
-    asked, rate = asked_per_second(event, facts, by_cdn=by_cdn), decisions["api: throttling_rate_limit"]
-    requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else rate + asked)
+    asked, votes = asked_per_second(event, facts, by_cdn=by_cdn), decisions["api: throttling_rate_limit"]
+    requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else votes + asked)
     running = concurrency(scenario)
     if door is not Door.REST:
         more = running + reserved_concurrency(planner)
@@ -201,12 +201,17 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
     viewed: Figure | None = None
     if (event.viewers and by_cdn) or deployment.votes_by_cdn:
         browsers: Operand = asked_per_second(event, facts, by_cdn=False) if by_cdn else 0
-        browsers = browsers + rate if deployment.votes_by_cdn else browsers
+        browsers = browsers + votes if deployment.votes_by_cdn else browsers
         viewed = derived("requests of browsers", "requests/s", browsers)
     signing = mailed = None
     if event.identity is VoterIdentity.COGNITO:
-        signing = _sign_ins(planner)
-        mailed = derived("e-mails", "", planner.demand["voters"] * given("new_accounts", event.new_accounts))
+        voters = planner.demand["voters"]
+        each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
+        rate = planner.demand["peak"] / each  # with the first votes, or evenly over the time before the event
+        if event.sign_in_seconds is not None:
+            rate = voters / given("sign_in_time", event.sign_in_seconds, "s")
+        signing = derived("sign-ins", "requests/s", rate)
+        mailed = derived("e-mails", "", voters * given("new_accounts", event.new_accounts))
     needs = (
         ("API Gateway requests per second, account", requests, "api.account_requests_per_second"),
         ("Lambda concurrent executions, account", running, "lambda.account_concurrency"),
@@ -219,13 +224,3 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
         ("Cognito e-mails a day, without an SES sender", mailed, "cognito.emails_per_day"),
     )
     return [QuotaNeed(name, needed, facts[key]) for name, needed, key in needs if needed is not None]
-
-
-def _sign_ins(planner: Planner) -> Figure:
-    """Return the highest rate of sign-ins: with the first votes, or evenly over the time before the event."""
-    event, demand = planner.event, planner.demand
-    each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
-    rate = demand["peak"] / each
-    if event.sign_in_seconds is not None:
-        rate = demand["voters"] / given("sign_in_time", event.sign_in_seconds, "s")
-    return derived("sign-ins", "requests/s", rate)

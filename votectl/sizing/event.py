@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from votectl.settings.deployment import UserPoolTier, VoterIdentity
+from votectl.settings.deployment import SettingsModel, UserPoolTier, VoterIdentity
 from votectl.settings.files import problems
 from votectl.sizing.explain import Figure, derived, given
 from votectl.sizing.inputs import InvalidInput, Points, Preference, RateShape
@@ -24,20 +24,16 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class Goals(BaseModel):
+class Goals(SettingsModel):
     """Goals for the results, in seconds: from the event's end to the proved result, and for live results."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     final_deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = 900.0
     live_lag_seconds: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 10.0
     prefer: Preference = Preference.COST
 
 
-class VotingEvent(BaseModel):
+class VotingEvent(SettingsModel):
     """One event. Rates are votes per second; times are seconds from its beginning. docs/sizing.md has the options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "event"
     peak_votes_per_second: Positive
@@ -177,9 +173,7 @@ class VotingEvent(BaseModel):
         per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
         votes = derived("votes", "votes", peak * duration * fill)
         batched = given("share through the batch endpoint", self.batch_endpoint_share)
-        requests = (
-            1 - batched + batched / given("votes per batch request", self.votes_per_batch_request, "votes")
-        )
+        each = given("votes per batch request", self.votes_per_batch_request, "votes")
         poll, option = (
             given("poll id", self.poll_id_bytes, "bytes"),
             given("option id", self.option_bytes, "bytes"),
@@ -191,7 +185,7 @@ class VotingEvent(BaseModel):
             "votes": votes,
             "voters": derived("voters", "voters", votes / per_voter),
             "repeats": given("share of repeated votes", self.repeats, "", sources),
-            "requests_per_vote": derived("requests per vote", "requests", requests),
+            "requests_per_vote": derived("requests per vote", "requests", 1 - batched + batched / each),
             "data_bytes": derived("record data", "bytes", 26 + poll + option),
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
         }

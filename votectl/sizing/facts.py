@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from votectl.settings.deployment import SettingsModel
 from votectl.settings.files import BadFile
 from votectl.settings.files import load as load_file
 from votectl.sizing.explain import Figure, Origin
@@ -43,10 +44,8 @@ class Fact(BaseModel):
     note: str = ""
 
 
-class Facts(BaseModel):
+class Facts(SettingsModel):
     """All entries, by key (``service.what``), and the region and date of the prices."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     about: Mapping[str, str]
     facts: Mapping[str, Fact]

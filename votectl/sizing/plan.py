@@ -17,7 +17,7 @@ from votectl.settings.deployment import (
 )
 from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
-from votectl.sizing.consumer import FunctionTime, FunctionTimes, ingress_start, whole
+from votectl.sizing.consumer import FunctionTimes, ingress_start, whole
 from votectl.sizing.cost import BillItem, figures_of
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.course import figures as course_figures
@@ -114,7 +114,7 @@ def plan(
     most = facts.value("kinesis.shards_per_stream")
     if current_shards is not None and not 1 <= current_shards <= most:
         raise InvalidInput(f"current_shards: must be from 1 to {most:,.0f}, not {current_shards}")
-    planner = Planner(event, goals, facts, keeping or Keeping(), times or FunctionTimes())
+    planner = Planner(event, goals, facts, keeping or Keeping(), times or {})
     choosing.choose_stream_and_aggregator(planner)
     buckets = choose_writer.choose(planner)
     planner.settle(results_api=choosing.results_api(planner, pages_by_cdn), api=choosing.api(planner))
@@ -246,7 +246,10 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     told["live_lag_peak"] = replace(told["live_lag_peak"], how=f"{_HOW}: poll + window + invocation")
     figures = [replace(told[name], name=shown) for shown, name in _PREDICTED.items()]
     figures.insert(1, computed("refused votes", refused, "votes", _HOW, *storing))
-    slow = _with_slow_calls(scenario)
+    times = ("writer_time", "aggregator_time")
+    slow = CourseSummary(
+        flow(replace(scenario, **{name: getattr(scenario, name).with_slow_calls() for name in times}))
+    )
     slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
     slow_final = final.value - max(drained.value, settle.value) + slow_drained
     name = "final result if calls to the store take twice as long"
@@ -271,16 +274,6 @@ def _counting(planner: Planner, scenario: EventScenario) -> Figure:
     partitions = derived("units that the buckets give", "units/s", give)
     units = count_units(planner.event.votes, planner.event, facts)
     return derived("count", "s", units / minimum(rate, partitions))
-
-
-def _with_slow_calls(scenario: EventScenario) -> CourseSummary:
-    """Return the course if every call to the store takes twice as long."""
-
-    def twice(time: FunctionTime) -> FunctionTime:
-        return replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
-
-    writer_time, aggregator_time = twice(scenario.writer_time), twice(scenario.aggregator_time)
-    return CourseSummary(flow(replace(scenario, writer_time=writer_time, aggregator_time=aggregator_time)))
 
 
 def _steps(

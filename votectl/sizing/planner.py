@@ -15,7 +15,7 @@ from votectl.settings.deployment import (
     StreamSettings,
     Table,
 )
-from votectl.sizing.consumer import ConsumerLane, FunctionTime, FunctionTimes, whole
+from votectl.sizing.consumer import ConsumerLane, FunctionTimes, whole
 from votectl.sizing.course import Keeping
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.explain import (
@@ -95,9 +95,10 @@ class Planner:
         """Return the hours that capacity is up for so many seconds of votes."""
         return self.keeping.before + seconds / 3600 + self.keeping.after
 
-    def memories(self, measured: FunctionTime | None, usual: Sequence[int]) -> Sequence[int]:
+    def memories(self, time: str, usual: Sequence[int]) -> Sequence[int]:
         """Return the memory sizes to try: a measured time is one size's."""
-        return usual if measured is None or measured.memory_mb is None else (measured.memory_mb,)
+        measured = self.times[time].memory_mb if time in self.times else None
+        return usual if measured is None else (measured,)
 
     def settle(self, **decided: object) -> None:
         """Put settings into the draft."""
@@ -105,10 +106,8 @@ class Planner:
 
     def scenario(self, **changed: object) -> EventScenario:
         """Return the event on the draft with some changes, with the measured function times, if any."""
-        deployment, times = self.draft.model_copy(update=changed), self.times
-        return EventScenario.expected(
-            self.event, deployment, self.facts, writer_time=times.writer, aggregator_time=times.aggregator
-        )
+        deployment = self.draft.model_copy(update=changed)
+        return EventScenario.expected(self.event, deployment, self.facts, **self.times)
 
     def on_shards(self, aggregator: Aggregator, shards: Figure) -> EventScenario:
         """Return the event with such an aggregator on so many shards."""
@@ -120,7 +119,7 @@ class Planner:
 def choose_stream_and_aggregator(planner: Planner) -> None:
     """Put stream and aggregator into the draft. Raises LimitExceeded: live results can't be as fresh, for example."""
     needed, refused = _shards(planner), ""
-    memories = planner.memories(planner.times.aggregator, AGGREGATOR_MEMORIES_MB)
+    memories = planner.memories("aggregator_time", AGGREGATOR_MEMORIES_MB)
     for fan_out, memory in product((False, True), memories):
         # Lambda's largest batch, so that the window ends it.
         candidate = Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -37,27 +38,17 @@ class EventScenario:
 
     @classmethod
     def expected(
-        cls,
-        event: VotingEvent,
-        deployment: DeploymentSettings,
-        facts: Facts,
-        *,
-        surroundings: Surroundings | None = None,
-        writing: Writing | None = None,
-        writer_time: FunctionTime | None = None,
-        aggregator_time: FunctionTime | None = None,
+        cls, event: VotingEvent, deployment: DeploymentSettings, facts: Facts, **known: Any
     ) -> "EventScenario":
-        """Return a scenario; the defaults are our functions, new tables and raised quotas."""
-        writer, aggregator = deployment.vote_writer, deployment.vote_aggregator
-        return cls(
-            event=event,
-            deployment=deployment,
-            facts=facts,
-            surroundings=surroundings or Surroundings(),
-            writing=writing or our_writing(facts),
-            writer_time=writer_time or consumers.expected_writer(writer, event, facts),
-            aggregator_time=aggregator_time or consumers.expected_aggregator(aggregator, event, facts),
-        )
+        """Return a scenario. What is not known of it is as expected: our functions, new tables and raised quotas."""
+        expected: dict[str, Any] = {
+            "surroundings": Surroundings(),
+            "writing": our_writing(facts),
+            "writer_time": consumers.expected_writer(deployment.vote_writer, event, facts),
+            "aggregator_time": consumers.expected_aggregator(deployment.vote_aggregator, event, facts),
+        }
+        told = {name: value for name, value in known.items() if value is not None}
+        return cls(event, deployment, facts, **expected | told)
 
     def front_door(self) -> FrontDoor:
         """Return the door that votes come through, as it is when the event begins."""

@@ -178,6 +178,10 @@ class Lanes(ConsumerWork):
         """Accepted votes that are not processed yet, per shard."""
         return np.asarray((self.unpolled + self.queue + self.running).sum(axis=1))
 
+    def busy(self, now: float) -> bool:
+        """Return whether there are votes, or invocations under way."""
+        return bool(self.waiting.any() or (self.free_at > now).any())
+
     def spread_to(self, shards: int) -> None:
         """Add lanes for new shards of a growing stream."""
         more = ((0, shards - len(self.queue)), (0, 0))
@@ -254,7 +258,7 @@ class _Simulation(Play):
         means = np.diff(self._scenario.event.sent(edges))
         self._sample(0.0)
         index = 0
-        while index < self._steps or self._busy(index * self._step):
+        while index < self._steps or any(lanes.busy(index * self._step) for lanes in self._consumers):
             self._advance(index, float(means[index]) if index < self._steps else 0.0)
             index += 1
             if index % self._sample_every == 0:
@@ -262,9 +266,6 @@ class _Simulation(Play):
         if index % self._sample_every:
             self._sample(index * self._step)
         return self._course()
-
-    def _busy(self, now: float) -> bool:
-        return any(lanes.waiting.any() or (lanes.free_at > now).any() for lanes in self._consumers)
 
     def _advance(self, index: int, mean: float) -> None:
         now, end = index * self._step, (index + 1) * self._step
