@@ -1,5 +1,6 @@
 """Fixtures for all tests: an environment without surprises."""
 
+import gc
 import logging
 import os
 import socket
@@ -37,6 +38,12 @@ COVERING = {
     TESTS / "integration",
     *(TESTS / "unit" / file.parent.name for file in FUNCTIONS.glob("*/__init__.py")),
 }
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: else it looks through all collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
