@@ -188,14 +188,8 @@ module "vote_writer" {
   }
 
   permissions = {
-    PassMarkers = {
-      actions   = ["dynamodb:UpdateItem"]
-      resources = [module.tallies_table.table_arn]
-    }
-    ReadPolls = {
-      actions   = ["dynamodb:BatchGetItem"]
-      resources = [module.polls_table.table_arn]
-    }
+    PassMarkers = { actions = ["dynamodb:UpdateItem"], resources = [module.tallies_table.table_arn] }
+    ReadPolls   = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
     StoreVotes = {
       actions   = ["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"]
       resources = [module.votes_table.table_arn]
@@ -236,14 +230,8 @@ module "vote_aggregator" {
   }
 
   permissions = {
-    CountVotes = {
-      actions   = ["dynamodb:UpdateItem"]
-      resources = [module.tallies_table.table_arn]
-    }
-    ReadPolls = {
-      actions   = ["dynamodb:BatchGetItem"]
-      resources = [module.polls_table.table_arn]
-    }
+    CountVotes = { actions = ["dynamodb:UpdateItem"], resources = [module.tallies_table.table_arn] }
+    ReadPolls  = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
   }
 }
 
@@ -290,35 +278,17 @@ module "tally_function" {
   }
 
   permissions = {
-    CountVotes = {
-      actions   = ["dynamodb:Query"]
-      resources = [module.votes_table.table_arn]
-    }
+    CountVotes = { actions = ["dynamodb:Query"], resources = [module.votes_table.table_arn] }
     # CloudWatch does not support resources for this action.
-    CountLosses = {
-      actions   = ["cloudwatch:GetMetricData"]
-      resources = ["*"]
-    }
-    FindFailedBatches = {
-      actions   = ["s3:ListBucket"]
-      resources = [module.vote_writer.failure_bucket_arn]
-    }
+    CountLosses       = { actions = ["cloudwatch:GetMetricData"], resources = ["*"] }
+    FindFailedBatches = { actions = ["s3:ListBucket"], resources = [module.vote_writer.failure_bucket_arn] }
     KeepResults = {
       actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       resources = [module.tallies_table.table_arn]
     }
-    PutMarkers = {
-      actions   = ["kinesis:ListShards", "kinesis:PutRecords"]
-      resources = [module.stream.stream_arn]
-    }
-    ReadMapping = {
-      actions   = ["lambda:GetEventSourceMapping"]
-      resources = [module.vote_writer.event_source_mapping_arn]
-    }
-    ReadPolls = {
-      actions   = ["dynamodb:BatchGetItem"]
-      resources = [module.polls_table.table_arn]
-    }
+    PutMarkers  = { actions = ["kinesis:ListShards", "kinesis:PutRecords"], resources = [module.stream.stream_arn] }
+    ReadMapping = { actions = ["lambda:GetEventSourceMapping"], resources = [module.vote_writer.event_source_mapping_arn] }
+    ReadPolls   = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
   }
 }
 
@@ -358,22 +328,13 @@ module "unique_counter" {
   }
 
   permissions = {
-    CountVotes = {
-      actions   = ["dynamodb:Query"]
-      resources = [module.votes_table.table_arn]
-    }
-    EndSchedules = {
-      actions   = ["scheduler:DeleteSchedule"]
-      resources = [local.unique_count_schedules]
-    }
+    CountVotes   = { actions = ["dynamodb:Query"], resources = [module.votes_table.table_arn] }
+    EndSchedules = { actions = ["scheduler:DeleteSchedule"], resources = [local.unique_count_schedules] }
     KeepCounts = {
       actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       resources = [module.tallies_table.table_arn]
     }
-    ReadPolls = {
-      actions   = ["dynamodb:BatchGetItem"]
-      resources = [module.polls_table.table_arn]
-    }
+    ReadPolls = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
   }
 }
 
@@ -411,14 +372,8 @@ module "results_api" {
   }
 
   permissions = merge({
-    ReadPolls = {
-      actions   = ["dynamodb:BatchGetItem"]
-      resources = [module.polls_table.table_arn]
-    }
-    ReadTallies = {
-      actions   = ["dynamodb:GetItem", "dynamodb:Query"]
-      resources = [module.tallies_table.table_arn]
-    }
+    ReadPolls   = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
+    ReadTallies = { actions = ["dynamodb:GetItem", "dynamodb:Query"], resources = [module.tallies_table.table_arn] }
     # The version of a voter's stored vote, but not the choice: IAM denies requests for that attribute or for all
     # attributes.
     ReadVersions = {
@@ -432,10 +387,7 @@ module "results_api" {
     },
     # With a poll's key and a voter's version it makes the voter's opening. It may not create a key.
     local.openings_key == null ? {} : {
-      ReadPollKeys = {
-        actions   = ["kms:Decrypt"]
-        resources = [local.openings_key]
-      }
+      ReadPollKeys = { actions = ["kms:Decrypt"], resources = [local.openings_key] }
     },
   )
 }
@@ -572,36 +524,18 @@ module "results_pack_function" {
         actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
         resources = [module.tallies_table.table_arn]
       }
-      ListFiles = {
-        actions   = ["s3:ListBucket"]
-        resources = [module.results_pack[0].bucket_arn]
-      }
-      MakePollKeys = {
-        actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        resources = [module.pack_key[0].key_arn]
-      }
-      ReadPolls = {
-        actions   = ["dynamodb:BatchGetItem"]
-        resources = [module.polls_table.table_arn]
-      }
-      ReadVotes = {
-        actions   = ["dynamodb:Query"]
-        resources = [module.votes_table.table_arn]
-      }
-      Sign = {
-        actions   = ["kms:GetPublicKey", "kms:Sign"]
-        resources = [module.pack_signing_key[0].key_arn]
-      }
+      ListFiles    = { actions = ["s3:ListBucket"], resources = [module.results_pack[0].bucket_arn] }
+      MakePollKeys = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.pack_key[0].key_arn] }
+      ReadPolls    = { actions = ["dynamodb:BatchGetItem"], resources = [module.polls_table.table_arn] }
+      ReadVotes    = { actions = ["dynamodb:Query"], resources = [module.votes_table.table_arn] }
+      Sign         = { actions = ["kms:GetPublicKey", "kms:Sign"], resources = [module.pack_signing_key[0].key_arn] }
       WriteFiles = {
         actions   = ["s3:GetObject", "s3:PutObject"]
         resources = [for prefix in ["packs", "work"] : "${module.results_pack[0].bucket_arn}/${prefix}/*"]
       }
     },
     try(var.tally.publish_pack.object_lock, null) == null ? {} : {
-      LockPacks = {
-        actions   = ["s3:PutObjectRetention"]
-        resources = ["${module.results_pack[0].bucket_arn}/packs/*"]
-      }
+      LockPacks = { actions = ["s3:PutObjectRetention"], resources = ["${module.results_pack[0].bucket_arn}/packs/*"] }
     },
   )
 }

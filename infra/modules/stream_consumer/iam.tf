@@ -2,14 +2,8 @@ locals {
   # Every consumer may do this.
   consumer_permissions = merge(
     {
-      FindFailureBucket = {
-        actions   = ["s3:ListBucket"]
-        resources = [aws_s3_bucket.failures.arn]
-      }
-      KeepFailedBatches = {
-        actions   = ["s3:PutObject"]
-        resources = ["${aws_s3_bucket.failures.arn}/*"]
-      }
+      FindFailureBucket = { actions = ["s3:ListBucket"], resources = [aws_s3_bucket.failures.arn] }
+      KeepFailedBatches = { actions = ["s3:PutObject"], resources = ["${aws_s3_bucket.failures.arn}/*"] }
       ReadStream = {
         actions = [
           "kinesis:DescribeStream",
