@@ -34,7 +34,7 @@ locals {
   callback_urls = distinct(concat(local.own_pages_url, var.voter_auth.callback_urls))
   logout_urls   = distinct(concat(local.own_pages_url, var.voter_auth.logout_urls))
 
-  # An invocation starts each minute and works for up to five, so a poll has at most five of them.
+  # An invocation starts each minute and works for up to five, so a poll has at most five at once.
   unique_counter = [for settings in var.unique_count[*] : { memory_mb = settings.memory_mb, timeout_seconds = 300 }]
 
   # By name, because the group and the function that deletes its schedules refer to each other.

@@ -92,7 +92,7 @@ run "a_deployment_with_no_option_set" {
   # No role has a permissions boundary.
   assert {
     condition     = local.permissions_boundary_arn == null
-    error_message = "The local cloud has none, and needs none."
+    error_message = "By default, roles must have no permissions boundary."
   }
 
   # The aggregator gets exactly its settings.
@@ -104,7 +104,7 @@ run "a_deployment_with_no_option_set" {
       VOTESTREAM_POLLS_TABLE        = "votestream-test-polls"
       VOTESTREAM_TALLIES_TABLE      = "votestream-test-tallies"
     })
-    error_message = "The function refuses to start with a variable missing or left over."
+    error_message = "The function must get exactly the variables that it reads."
   }
 
   # The writer may read polls and store votes, and nothing else.
@@ -239,7 +239,7 @@ run "a_deployment_with_no_option_set" {
 
   assert {
     condition     = local.alarms_kms_key == null
-    error_message = "SNS' own key would keep CloudWatch out."
+    error_message = "CloudWatch may not use SNS' own key."
   }
 
   assert {
@@ -288,7 +288,7 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
       VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
       VOTESTREAM_WRITE_CONCURRENCY     = "8"
     })
-    error_message = "The function refuses to start with a variable missing or left over."
+    error_message = "The function must get exactly the variables that it reads."
   }
 
   assert {
@@ -308,7 +308,7 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
       VOTESTREAM_WRITER_LANES          = "4"
       VOTESTREAM_WRITER_MAPPING        = "writer-mapping"
     })
-    error_message = "The function refuses to start with a variable missing or left over; with too few lanes a marker would miss one."
+    error_message = "The function must get exactly the variables that it reads. With too few lanes, a marker would miss one."
   }
 
   assert {
@@ -322,7 +322,7 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
       VOTESTREAM_VOTER_AUTH          = "iam"
       VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
     })
-    error_message = "The function refuses to start with a variable missing or left over."
+    error_message = "The function must get exactly the variables that it reads."
   }
 
   assert {
@@ -336,7 +336,7 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
       VOTESTREAM_TALLIES_TABLE        = "votestream-test-tallies"
       VOTESTREAM_VOTES_TABLE          = "votestream-test-votes"
     })
-    error_message = "The function refuses to start with a variable missing or left over."
+    error_message = "The function must get exactly the variables that it reads."
   }
 
   assert {

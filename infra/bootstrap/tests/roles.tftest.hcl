@@ -90,7 +90,7 @@ run "roles_stay_within_the_boundary_and_their_own_names" {
       for resource in flatten([for policy in aws_iam_policy.pipeline : [for statement in jsondecode(policy.policy).Statement : statement.Resource]]) :
       !can(regex("votestream-dev\\*", resource))
     ])
-    error_message = "A * right behind the prefix takes in environments whose names begin alike."
+    error_message = "A * right after the prefix would also match environments whose names begin with it."
   }
 
   assert {
@@ -108,7 +108,7 @@ run "roles_stay_within_the_boundary_and_their_own_names" {
       try(statement.Condition.StringEquals["aws:ResourceTag/Environment"], statement.Condition.StringEqualsIfExists["aws:ResourceTag/Environment"], statement.Condition.StringEquals["aws:RequestTag/Environment"], "") == "dev"
       if length([for resource in statement.Resource : resource if can(regex("restapis|/apis|apikeys|usageplans|/tags/|distribution/", resource))]) > 0 && statement.Sid != "WebAcls"
     ])
-    error_message = "Ids say nothing about the environment, so the tags must."
+    error_message = "Ids do not name the environment, so the roles must be bound to its tags."
   }
 
   assert {
@@ -192,7 +192,7 @@ run "cannot_read_votes" {
         { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["_lanes"] } },
       ]
     }
-    error_message = "Of the tallies a pipeline reads and makes the row of held lanes only: it must not see how a poll stands."
+    error_message = "A pipeline may read and create only the row of held lanes: it must not see live counts."
   }
 }
 
@@ -233,12 +233,12 @@ run "roles_admit_jobs_of_this_repository_only" {
 
   assert {
     condition     = alltrue([for role in aws_iam_role.pipeline : role.path == "/pipeline/" && role.max_session_duration == 3600])
-    error_message = "The deploying role may change roles named like the platform; its own must have another path."
+    error_message = "The deploying role may change the platform's roles, so its own role must have another path."
   }
 
   assert {
     condition     = [for key, attachment in aws_iam_role_policy_attachment.pipeline : key if startswith(key, "plan-")] == ["plan-read", "plan-read-front"]
-    error_message = "Code that nobody has reviewed runs with this role."
+    error_message = "Code that is not reviewed yet runs with this role, so it must not write."
   }
 
   assert {
@@ -272,7 +272,7 @@ run "a_zone_a_repositorys_number_and_an_existing_connection_are_used" {
 
   assert {
     condition     = alltrue([for role in aws_iam_role.pipeline : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:repository_id"] == "4711"])
-    error_message = "Another repository that takes the name over must not be let in."
+    error_message = "A repository that takes over the name must not be trusted."
   }
 
   assert {

@@ -28,7 +28,7 @@ run "the_state_is_kept_private_and_no_role_exists_without_a_repository" {
 
   assert {
     condition     = aws_s3_bucket_public_access_block.state.block_public_acls && aws_s3_bucket_public_access_block.state.block_public_policy && aws_s3_bucket_public_access_block.state.ignore_public_acls && aws_s3_bucket_public_access_block.state.restrict_public_buckets
-    error_message = "Nothing may make the state public."
+    error_message = "No setting may make the state public."
   }
 
   assert {
@@ -50,7 +50,7 @@ run "the_state_is_kept_private_and_no_role_exists_without_a_repository" {
 
   assert {
     condition     = length(aws_iam_role.pipeline) == 0 && length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_policy.pipeline) == 0
-    error_message = "People who deploy by hand need no role, and nobody else may get one."
+    error_message = "People who deploy by hand need no role, so there must be none."
   }
 
   assert {

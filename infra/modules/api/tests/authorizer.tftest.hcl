@@ -84,7 +84,7 @@ run "signed_in_voters_vote_as_themselves" {
 
   assert {
     condition     = alltrue([for read in ["poll", "results"] : aws_api_gateway_method.read[read].authorization == "NONE" && aws_api_gateway_method.read[read].authorizer_id == null])
-    error_message = "Viewers do not sign in."
+    error_message = "Viewers must not need to sign in."
   }
 
   assert {
@@ -164,7 +164,7 @@ run "batches_need_a_signature_and_are_checked_vote_by_vote" {
 
   assert {
     condition     = [for status in ["429", "503", "207"] : strcontains(local.stored_batch_template, "#set($context.responseOverride.status = ${status})")] == [true, true, true]
-    error_message = "Kinesis always answers 200: the template has to tell none, some and all stored records apart."
+    error_message = "Kinesis always answers 200, so the template must check whether it has stored no, some or all records."
   }
 
   assert {
@@ -188,7 +188,7 @@ run "it_takes_no_votes_where_it_cannot_check_codes" {
 
   assert {
     condition     = length(aws_api_gateway_method.cast_vote) + length(aws_api_gateway_integration.put_record) == 0
-    error_message = "At this door a request could name any voter."
+    error_message = "At this door a request could name any voter, so it must take no votes."
   }
 
   assert {

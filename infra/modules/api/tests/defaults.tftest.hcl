@@ -65,7 +65,7 @@ run "a_vote_goes_straight_into_the_stream_and_nothing_else_does" {
       option = ["string", 64, "^[A-Za-z0-9_.-]{1,64}(?![\\s\\S])"]
       voter  = ["string", 128, "^[A-Za-z0-9_.:@|+=/-]{1,128}(?![\\s\\S])"]
     }
-    error_message = "Option and voter are bounded strings of the design's characters, up to their very end."
+    error_message = "Option and voter are bounded strings of the design's characters, without a trailing newline."
   }
 
   assert {
@@ -105,7 +105,7 @@ run "a_vote_goes_straight_into_the_stream_and_nothing_else_does" {
 
   assert {
     condition     = [aws_api_gateway_integration_response.refused[0].status_code, aws_api_gateway_integration_response.refused[0].selection_pattern] == ["400", "4\\d{2}"]
-    error_message = "A template must tell the stream's throttling from bad requests."
+    error_message = "A template must distinguish the stream's throttling from bad requests."
   }
 
   assert {
@@ -258,7 +258,7 @@ run "nothing_is_logged_opened_or_handed_out_unless_asked_for" {
 
   assert {
     condition     = [aws_lambda_permission.read.principal, aws_lambda_permission.read.source_arn, aws_lambda_permission.read.function_name] == ["apigateway.amazonaws.com", "arn:aws:execute-api:eu-west-1:111122223333:abcdef1234/*/GET/polls/*", "votestream-test-results-api"]
-    error_message = "Only this API, only by GET, only below /polls."
+    error_message = "Only this API may call the function, only by GET and below /polls."
   }
 
   assert {
@@ -287,7 +287,7 @@ run "the_access_log_tells_nothing_about_a_voter_and_is_encrypted_with_the_key" {
 
   assert {
     condition     = sort(values(jsondecode(one(aws_api_gateway_stage.this.access_log_settings).format))) == sort(["$context.requestId", "$context.requestTime", "$context.httpMethod", "$context.resourcePath", "$context.status", "$context.error.responseType", "$context.responseLatency", "$context.integration.latency", "$context.integration.status"])
-    error_message = "Neither body, voter nor address is logged."
+    error_message = "Body, voter and address must not be logged."
   }
 
   assert {
@@ -344,7 +344,7 @@ run "each_client_has_a_key_and_its_own_limits" {
       app     = [5000, 2500, null]
       website = [1, 1, "1 a DAY"]
     }
-    error_message = "One client can't use up another's."
+    error_message = "One client must not use up another's limits."
   }
 
   assert {

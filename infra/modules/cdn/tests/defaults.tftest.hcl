@@ -42,7 +42,7 @@ run "one_origin_request_serves_all_viewers" {
 
   assert {
     condition     = one(one(aws_cloudfront_distribution.this.default_cache_behavior).function_association).event_type == "viewer-request"
-    error_message = "The format is reduced before the cache is asked."
+    error_message = "The function must reduce Accept before CloudFront looks into its cache."
   }
 
   assert {

@@ -69,7 +69,7 @@ run "each_path_has_its_origin_its_cache_and_its_name" {
       one(aws_cloudfront_distribution.this.default_cache_behavior).cache_policy_id,
       one(aws_cloudfront_distribution.this.default_cache_behavior).response_headers_policy_id,
     ] == ["pages", "pages", "headers"]
-    error_message = "Everything else is a page, with its security headers."
+    error_message = "All other paths are pages, with their security headers."
   }
 
   assert {
@@ -94,7 +94,7 @@ run "each_path_has_its_origin_its_cache_and_its_name" {
 
   assert {
     condition     = [aws_cloudfront_cache_policy.pages[0].min_ttl, aws_cloudfront_cache_policy.pages[0].max_ttl] == [0, 31536000]
-    error_message = "A file keeps its own Cache-Control, up to the year of a hashed one."
+    error_message = "Each file's own Cache-Control decides, up to a year for hashed files."
   }
 
   assert {
@@ -151,6 +151,6 @@ run "without_votes_nothing_is_posted" {
 
   assert {
     condition     = [for rule in aws_cloudfront_distribution.this.ordered_cache_behavior : rule.path_pattern] == ["/polls/*"]
-    error_message = "If back ends sign votes, only the board comes through CloudFront."
+    error_message = "If back ends sign votes, only results come through CloudFront."
   }
 }

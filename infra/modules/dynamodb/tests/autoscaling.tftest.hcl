@@ -32,7 +32,7 @@ run "starts_at_the_floor" {
 
   assert {
     condition     = { for key, policy in aws_appautoscaling_policy.this : key => one(one(policy.target_tracking_scaling_policy_configuration).predefined_metric_specification).predefined_metric_type } == { read = "DynamoDBReadCapacityUtilization", write = "DynamoDBWriteCapacityUtilization" }
-    error_message = "Each dimension is steered by its own use."
+    error_message = "Each dimension must scale by its own utilization."
   }
 }
 

@@ -24,7 +24,7 @@ run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
 
   assert {
     condition     = one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this.ttl).enabled
-    error_message = "DynamoDB deletes a vote with an expires_at after that time."
+    error_message = "DynamoDB must delete a vote after its expires_at."
   }
 
   assert {
@@ -62,7 +62,7 @@ run "tallies_have_entries_and_never_expire" {
 
   assert {
     condition     = length(aws_dynamodb_table.this.ttl) == 0
-    error_message = "Counts are never deleted by the clock."
+    error_message = "Counts must never expire."
   }
 }
 
@@ -99,7 +99,7 @@ run "provisioned_units_reach_the_table_and_a_key_encrypts_it" {
 
   assert {
     condition     = [for encryption in aws_dynamodb_table.this.server_side_encryption : [encryption.enabled, encryption.kms_key_arn]] == [[true, "arn:aws:kms:eu-west-1:111122223333:key/own"]]
-    error_message = "The key takes the place of DynamoDB's own."
+    error_message = "The table must be encrypted with the key."
   }
 }
 
@@ -112,7 +112,7 @@ run "one_ceiling_leaves_the_other_open" {
 
   assert {
     condition     = one(aws_dynamodb_table.this.on_demand_throughput).max_write_request_units == 5000 && one(aws_dynamodb_table.this.on_demand_throughput).max_read_request_units == -1
-    error_message = "A ceiling that is not asked for is -1, which also lifts one from before."
+    error_message = "A ceiling that is not set is -1, which also removes an earlier one."
   }
 }
 

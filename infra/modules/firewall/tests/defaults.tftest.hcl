@@ -88,7 +88,7 @@ run "behind_a_proxy_or_cloudfront_a_clients_own_address_counts" {
       for statement in one(one(one(one(one([for rule in aws_wafv2_web_acl.this.rule : rule if rule.name == "too-many-votes"]).statement).rate_based_statement).scope_down_statement).and_statement).statement :
       statement if length(statement.not_statement) > 0 && try(one(one(one(one(statement.not_statement).statement).byte_match_statement).field_to_match).single_header[0].name, "") == "x-votestream-edge"
     ]) == 1
-    error_message = "All of them come from CloudFront's few addresses."
+    error_message = "Votes from CloudFront's few addresses must not be counted twice."
   }
 
   assert {

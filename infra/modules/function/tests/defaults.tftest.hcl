@@ -117,7 +117,7 @@ run "a_key_encrypts_the_log_and_is_used_through_named_services_only" {
 
   assert {
     condition     = aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
-    error_message = "The key takes the place of CloudWatch's own."
+    error_message = "The log must be encrypted with the key."
   }
 
   assert {

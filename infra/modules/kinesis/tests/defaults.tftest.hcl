@@ -38,7 +38,7 @@ run "on_demand_plans_without_shards_and_with_a_key" {
 
   assert {
     condition     = aws_kinesis_stream.this.encryption_type == "KMS" && aws_kinesis_stream.this.kms_key_id == "arn:aws:kms:eu-west-1:111122223333:key/own"
-    error_message = "The key takes the place of Kinesis' own."
+    error_message = "Records must be encrypted with the key."
   }
 }
 

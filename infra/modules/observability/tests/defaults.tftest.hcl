@@ -83,7 +83,7 @@ run "every_alarm_reaches_on_call_with_its_meaning_and_a_threshold_that_fits" {
       for name, alarm in aws_cloudwatch_metric_alarm.this :
       can(regex("^.+\nFirst: .+\nRunbook: https://example.org/runbook.md#[a-z-]+$", alarm.alarm_description)) && length(alarm.alarm_description) <= 1024
     ])
-    error_message = "On-call reads nothing but this text."
+    error_message = "On-call sees only this text, so it must say what to do."
   }
 
   assert {

@@ -127,7 +127,7 @@ run "with_a_key_and_without_deletion_protection" {
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.failures.rule).apply_server_side_encryption_by_default) == { sse_algorithm = "aws:kms", kms_master_key_id = "arn:aws:kms:eu-west-1:111122223333:key/own" }
-    error_message = "The key takes the place of S3's own."
+    error_message = "Failed batches must be encrypted with the key."
   }
 
   assert {

@@ -216,7 +216,7 @@ run "a_pack_is_published_after_the_certificate_and_its_manifest_last" {
 
   assert {
     condition     = !strcontains(output.state_machine_policy_json, "kms:")
-    error_message = "No permission without a use."
+    error_message = "Without a key, the role must have no permission for one."
   }
 }
 
@@ -236,7 +236,7 @@ run "a_tally_that_waits_for_lost_records_names_its_poll_and_goes_on_waiting" {
       { Variable = "$.tells_on_call", IsPresent = true },
       { Variable = "$.tells_on_call", BooleanEquals = true },
     ]
-    error_message = "The function decides when an alarm pages on-call; one of an older release does not."
+    error_message = "The function decides when to page on-call; an older release of it never does."
   }
 
   assert {
@@ -253,7 +253,7 @@ run "a_tally_that_waits_for_lost_records_names_its_poll_and_goes_on_waiting" {
     condition = jsondecode(aws_sfn_state_machine.this.definition).States.TellOnCall.Next == "WaitForDrain" && [
       for catch in jsondecode(aws_sfn_state_machine.this.definition).States.TellOnCall.Catch : [catch.ErrorEquals[0], catch.Next]
     ] == [["States.ALL", "WaitForDrain"]] && jsondecode(aws_sfn_state_machine.this.definition).States.TellOnCall.ResultPath == null
-    error_message = "A message that nobody takes must not end the tally."
+    error_message = "A message that cannot be sent must not end the tally."
   }
 
   assert {
