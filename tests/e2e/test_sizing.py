@@ -77,8 +77,8 @@ def test_a_real_run_is_as_it_was_simulated(
         points += [(float(time / sent[-1]), float(level)) for time in (begins, ends * (1 - 1e-6))]
     rows = len({voter for tick in ticks for voter in tick})
     event = VotingEvent(
-        peak_votes_per_second=float(counts.max() / (sent[-1] / len(counts))),
-        duration_seconds=sent[-1],
+        peak=float(counts.max() / (sent[-1] / len(counts))),
+        duration=sent[-1],
         shape=(*points[:-1], (1.0, points[-1][1])),
         polls=2,
         changed_minds=1 - rows / votes,

@@ -74,7 +74,7 @@ def choose(planner: Planner) -> int:
     if not candidates:
         raise LimitExceeded(
             f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
-            f"{late} of {planner.goals.final_deadline_seconds:g} s, and no batch size, memory and "
+            f"{late} of {planner.goals.deadline:g} s, and no batch size, memory and "
             f"parallelization factor does that on {scenario.shards:,.0f} shards. A later deadline helps.",
         )
     return _settle(planner, scenario, min(candidates, key=_Candidate.rank), len(candidates))
@@ -82,11 +82,11 @@ def choose(planner: Planner) -> int:
 
 def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     """Return the time for draining and counting: the deadline less the drain proof."""
-    most = longest(scenario.aggregator, planner.event.peak_votes_per_second / scenario.shards)
+    most = longest(scenario.aggregator, planner.event.peak / scenario.shards)
     how = "twice a vote's longest time through the aggregator at the peak: the last vote, then the markers"
     inputs = (planner.demand["peak"], planner.shards, *scenario.aggregator_inputs())
     proof = computed("proof", 2 * most, "s", how, *inputs)
-    deadline = given("final_deadline_seconds", planner.goals.final_deadline_seconds, "s")
+    deadline = given("deadline", planner.goals.deadline, "s")
     left = derived("time to drain and count", "s", deadline - proof - 2 * scenario.settling)
     if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
         raise LimitExceeded(
@@ -130,8 +130,8 @@ def _needed_rate(planner: Planner, time_to_drain: Figure) -> Figure:
     event, demand, name = planner.event, planner.demand, "rate to be written"
     if planner.goals.prefer is Preference.SPEED:
         return derived(name, "votes/s", demand["peak"])
-    times = np.linspace(0, event.duration_seconds, 2_000)
-    rates = (event.votes - event.sent(times)) / (event.duration_seconds + time_to_drain.value - times)
+    times = np.linspace(0, event.duration, 2_000)
+    rates = (event.votes - event.sent(times)) / (event.duration + time_to_drain.value - times)
     how = "largest (votes from s on) / (duration + time to drain - s) over s in the event"
     inputs = (demand["votes"], demand["duration"], time_to_drain)
     return computed(name, float(np.max(rates)), "votes/s", how, *inputs)
@@ -145,8 +145,8 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
     """
     event, shards, units = planner.event, scenario.shards, scenario.units_per_vote.value
     headroom, share = planner.headroom.value, planner.write_share.value
-    hot = event.peak_votes_per_second * event.hot_voter_share * headroom
-    slow = min(mode.needed.value * planner.spare_units.value, event.peak_votes_per_second)
+    hot = event.peak * event.hot_voter_share * headroom
+    slow = min(mode.needed.value * planner.spare_units.value, event.peak)
     for batch, memory in product(BATCH_SIZES, planner.memories("writer_time", MEMORIES_MB)):
         window = 0 if batch <= planner.facts.value("mapping.batch_size_without_window") else 1
         writer = Writer(batch_size=batch, batching_window_seconds=window, memory_mb=memory)
@@ -157,11 +157,9 @@ def _candidates(planner: Planner, scenario: EventScenario, mode: _Candidate) -> 
         if lane_rate < hot or factor is None:
             continue
         writer, lanes = writer.model_copy(update={"parallelization_factor": factor}), factor * shards
-        level = min(lane_rate * factor * shards, event.peak_votes_per_second)
-        mean_rate = np.asarray(event.votes / event.duration_seconds / shards / factor)
-        batches = (
-            float(played.writer.batches_per_second(mean_rate)) * factor * shards * event.duration_seconds
-        )
+        level = min(lane_rate * factor * shards, event.peak)
+        mean_rate = np.asarray(event.votes / event.duration / shards / factor)
+        batches = float(played.writer.batches_per_second(mean_rate)) * factor * shards * event.duration
         running = _price_of(planner, memory, batches, batches * played.writer_time.of(event.votes / batches))
         cost = running + _table_cost(planner, level, units, on_demand=mode.on_demand)
         yield replace(mode, writer=writer, level=level, cost=cost)
@@ -188,8 +186,8 @@ def _table_cost(planner: Planner, level: float, units: float, *, on_demand: bool
     event, value = planner.event, planner.facts.value
     hourly = level * units * value("dynamodb.write_unit_hour")
     if not on_demand:
-        votes_behind = max(0.0, event.votes - level * event.duration_seconds)
-        return hourly * whole(planner.hours(event.duration_seconds + votes_behind / level))
+        votes_behind = max(0.0, event.votes - level * event.duration)
+        return hourly * whole(planner.hours(event.duration + votes_behind / level))
     cost = event.votes * units / 1e6 * value("dynamodb.write_request_units")
     return cost + hourly if level * units > value("dynamodb.on_demand.initial_write_units") else cost
 
@@ -242,7 +240,7 @@ def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
     planner.choose(f"{name}: write_units", "units/s", ceil(writes))
     count = count_units(planner.event.votes, planner.event, planner.facts)
     reads = maximum(1, ceil(count / best.time_to_count))
-    short = planner.hours(planner.event.duration_seconds) < _WORTH_RAISING_HOURS
+    short = planner.hours(planner.event.duration) < _WORTH_RAISING_HOURS
     if short or reads.value <= _READS_MEANWHILE:
         planner.choose(f"{name}: read_units", "units/s", reads)
     else:

@@ -1,7 +1,6 @@
 """What the commands do: each takes the options of its command line by name, as ``cli`` declares them."""
 
 import json
-import re
 import shlex
 import sys
 import tomllib
@@ -37,24 +36,7 @@ type Options = Mapping[str, Any]
 
 ENVIRONMENTS = HERE.root / "infra" / "environments"
 
-# Options that are not called like the field that they set.
-_FIELDS = {
-    "options": "options_per_poll",
-    "batch_share": "batch_endpoint_share",
-    "votes_per_request": "votes_per_batch_request",
-    "viewer_time": "viewer_seconds",
-    "viewer_refresh": "viewer_refresh_seconds",
-    "cdn": "results_by_cdn",
-    "sign_in_time": "sign_in_seconds",
-}
-# The same for error messages, where ``event`` and ``Goals`` set the field.
-_TYPED = _FIELDS | {
-    "peak": "peak_votes_per_second",
-    "duration": "duration_seconds",
-    "deadline": "final_deadline_seconds",
-    "live_lag": "live_lag_seconds",
-}
-_OF_EVENT = {"votes", "peak", "duration", *_FIELDS, *VotingEvent.model_fields}
+_OF_EVENT = {"votes", *VotingEvent.model_fields}
 _READERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("votes", "peak", "viewers"), amount),
     **dict.fromkeys(("duration", "viewer_time", "viewer_refresh", "sign_in_time"), seconds),
@@ -72,10 +54,7 @@ def event_of(options: Options) -> VotingEvent:
             raise InvalidInput(f"{key}: {told[key]!r} is not a number")
     if (told.get("viewers") or 0) > WORLD_POPULATION:
         raise InvalidInput(f"viewers: {told['viewers']:.3g} are more than there are people")
-    try:
-        return event(**{_FIELDS.get(key, key): value for key, value in told.items()})
-    except InvalidInput as error:
-        raise InvalidInput(_as_typed(str(error))) from None
+    return event(**told)
 
 
 def _told_event(options: Options) -> dict[str, Any]:
@@ -87,13 +66,6 @@ def _read(reader: Callable[[str], float], name: str, text: str) -> float:
         return reader(text)
     except InvalidInput as error:
         raise InvalidInput(f"{name}: {error}", error.examples) from error
-
-
-def _as_typed(message: str) -> str:
-    """Return a message with the options' names of fields."""
-    for typed, field in _TYPED.items():
-        message = re.sub(rf"\b{field}\b", typed, message)
-    return message
 
 
 def _event_file(path: Path) -> dict[str, Any]:
@@ -116,11 +88,11 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _goals(options: Options) -> Goals:
-    fields = {_TYPED[name]: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
+    told = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
     try:
-        return Goals.model_validate({**fields, "prefer": options["prefer"]})
+        return Goals.model_validate({**told, "prefer": options["prefer"]})
     except ValidationError as error:
-        raise InvalidInput(_as_typed("; ".join(problems(error)))) from None
+        raise InvalidInput("; ".join(problems(error))) from None
 
 
 def _keeping(options: Options) -> Keeping:

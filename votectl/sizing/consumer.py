@@ -251,7 +251,7 @@ class LiveRowModel:
 
     def __init__(self, event: VotingEvent, writing: Writing) -> None:
         """Take how votes fall on polls, and whether each option has its own row."""
-        self._rows_per_share = float(event.options_per_poll) if writing.row_per_option else 1.0
+        self._rows_per_share = float(event.options) if writing.row_per_option else 1.0
         shares = np.array(event.poll_shares) / self._rows_per_share
         # At most two different shares, whatever the number of polls.
         kinds, self._numbers = np.unique(np.round(shares, 12), return_counts=True)
@@ -266,7 +266,7 @@ class LiveRowModel:
 def live_row_bytes(event: VotingEvent, facts: Facts) -> Figure:
     """Return a live row's bytes: it grows with its poll's options."""
     each = facts["votestream.live_row_bytes_per_option"] + given("option id", event.option_bytes, "bytes")
-    options = given("options per poll", event.options_per_poll)
+    options = given("options per poll", event.options)
     return derived("live row", "bytes", facts["votestream.live_row_bytes"] + options * each)
 
 

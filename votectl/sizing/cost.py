@@ -81,7 +81,7 @@ def idle_month(deployment: DeploymentSettings, facts: Facts) -> list[BillItem]:
     """Return the bill of a month in which nobody votes."""
     shards = float(deployment.stream.shard_count or 0)
     usage = Usage(hours=_MONTH_HOURS, shards=shards, source="settings")
-    return itemise(usage, VotingEvent(peak_votes_per_second=1, duration_seconds=1), deployment, facts)
+    return itemise(usage, VotingEvent(peak=1, duration=1), deployment, facts)
 
 
 class _Bill:
@@ -95,12 +95,12 @@ class _Bill:
         self._door, self._by_cdn = deployment.api.vote_door, deployment.votes_by_cdn
         self._gb_second = f"lambda.{deployment.lambda_architecture}.gb_second.tier_"
         self._month = given("hours in a month", _MONTH_HOURS, "h", "8,760 h / 12")
-        self._duration = given("duration", event.duration_seconds, "s")
+        self._duration = given("duration", event.duration, "s")
         self._polls = given("polls", event.polls)
         self._hours = self._used("hours that capacity is paid", usage.hours, "h")
         self._share = self._used("share of the event", usage.event_share)
         self._shards = self._used("shards", usage.shards, "shards")
-        batched, each = usage.votes * event.batch_endpoint_share, event.votes_per_batch_request
+        batched, each = usage.votes * event.batch_share, event.votes_per_request
         self._single = self._used("single requests", usage.votes - batched, "requests")
         self._batched = self._used("batch requests", batched / each, "requests")
         self._voting = derived("requests", "requests", self._single + self._batched)
@@ -150,7 +150,7 @@ class _Bill:
             self.add("API Gateway", "batch endpoint", self._rest_requests(self._voting, "all") - alone)
         else:
             self._ingress()
-        votes_each = given("votes per batch request", self._event.votes_per_batch_request, "votes")
+        votes_each = given("votes per batch request", self._event.votes_per_request, "votes")
         entries = batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
         service = "Lambda" if self._door is Door.URL else "API Gateway"
         if self._by_cdn:
@@ -302,8 +302,8 @@ class _Bill:
 
     def _viewed(self) -> Figure:
         event = self._event
-        watching = given("viewer_seconds", event.viewer_seconds or event.duration_seconds, "s")
-        refresh = given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s")
+        watching = given("viewer_time", event.viewer_time or event.duration, "s")
+        refresh = given("viewer_refresh", event.viewer_refresh, "s")
         viewed = given("viewers", event.viewers) * watching * self._share / refresh
         return derived("requests of viewers", "requests", viewed)
 

@@ -66,7 +66,7 @@ def _refusal(planner: Planner, door: Door) -> str:
         return "no firewall"
     if event.client_keys:
         return "no client keys"
-    if door is Door.URL and event.batch_endpoint_share and event.identity is not VoterIdentity.IAM:
+    if door is Door.URL and event.batch_share and event.identity is not VoterIdentity.IAM:
         return "batches with identity iam only"
     concurrency = reserved_concurrency(planner).value
     if concurrency > most.value:
@@ -93,8 +93,8 @@ def ready_concurrency(planner: Planner) -> Figure | None:
     Lambda starts 1,000 containers at once and 100 more a second. Containers that are there stay for the event.
     """
     event, burst = planner.event, planner.facts["lambda.scaling_per_10_seconds"]
-    crest = planner.crest.value / event.peak_votes_per_second  # chance is in the throttle's rate, too
-    times = np.concatenate([[-1e-3], np.linspace(0, event.duration_seconds, 1_000)])
+    crest = planner.crest.value / event.peak  # chance is in the throttle's rate, too
+    times = np.concatenate([[-1e-3], np.linspace(0, event.duration, 1_000)])
     each = _concurrency(planner, given("one request a second", 1)).value * event.requests_per_vote
     needed = np.maximum.accumulate(event.rate(times) * crest * each)
     beyond = needed - burst.value * times / 10
@@ -208,8 +208,8 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
         voters = planner.demand["voters"]
         each = given("votes per voter", event.votes_each, "votes", "votes_per_voter, changed_minds")
         rate = planner.demand["peak"] / each  # with the first votes, or evenly over the time before the event
-        if event.sign_in_seconds is not None:
-            rate = voters / given("sign_in_time", event.sign_in_seconds, "s")
+        if event.sign_in_time is not None:
+            rate = voters / given("sign_in_time", event.sign_in_time, "s")
         signing = derived("sign-ins", "requests/s", rate)
         mailed = derived("e-mails", "", voters * given("new_accounts", event.new_accounts))
     needs = (

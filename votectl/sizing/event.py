@@ -27,8 +27,8 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class Goals(SettingsModel):
     """Goals for the results, in seconds: from the event's end to the proved result, and for live results."""
 
-    final_deadline_seconds: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = 900.0
-    live_lag_seconds: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 10.0
+    deadline: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = 900.0
+    live_lag: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 10.0
     prefer: Preference = Preference.COST
 
 
@@ -36,37 +36,37 @@ class VotingEvent(SettingsModel):
     """One event. Rates are votes per second; times are seconds from its beginning. docs/sizing.md has the options."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "event"
-    peak_votes_per_second: Positive
-    duration_seconds: Positive
+    peak: Positive
+    duration: Positive
     shape: RateShape | Points = RateShape.FLAT
     polls: Annotated[int, Field(ge=1, le=10_000)] = 1
-    options_per_poll: Annotated[int, Field(ge=2, le=200)] = 2
+    options: Annotated[int, Field(ge=2, le=200)] = 2
     busiest_poll_share: Annotated[float | None, Field(gt=0, le=1)] = None  # None: all polls get the same
     # Votes of one voter over all polls, and the share of votes whose voter has voted in the same poll before.
     # None: the fewest that the other allows.
     votes_per_voter: Annotated[float | None, Field(ge=1, le=MOST_VOTES_PER_VOTER, allow_inf_nan=False)] = None
     changed_minds: Annotated[float | None, Field(ge=0, lt=1, allow_inf_nan=False)] = None
     hot_voter_share: Share = 0.0  # it is one partition key, so one shard takes them all
-    batch_endpoint_share: Share = 0.0
-    votes_per_batch_request: Annotated[int, Field(ge=1, le=500)] = 500
+    batch_share: Share = 0.0
+    votes_per_request: Annotated[int, Field(ge=1, le=500)] = 500
     poll_id_bytes: Annotated[int, Field(ge=1, le=64)] = 16
     option_bytes: Annotated[int, Field(ge=1, le=64)] = 8
     voter_bytes: Annotated[int, Field(ge=1, le=128)] = 36
     viewers: Annotated[int, Field(ge=0, le=8_300_000_000)] = 0
-    viewer_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None  # None: the whole event
-    viewer_refresh_seconds: Positive = 5.0
-    results_by_cdn: bool = True
+    viewer_time: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None  # None: the whole event
+    viewer_refresh: Positive = 5.0
+    cdn: bool = True
     identity: VoterIdentity = VoterIdentity.IAM
     firewall: bool | None = None  # None: where the identity is "none"
     client_keys: bool = False
     user_pool_tier: UserPoolTier = UserPoolTier.LITE
     new_accounts: Share = 1.0
     # How long voters sign in before the event. None: each signs in with the first vote.
-    sign_in_seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    sign_in_time: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if self.duration_seconds > LONGEST_EVENT_SECONDS:
+        if self.duration > LONGEST_EVENT_SECONDS:
             raise ValueError("duration: longer than 30 days; size its busiest part instead")
         if not isinstance(self.shape, RateShape):
             _check_points(self.shape)
@@ -74,8 +74,8 @@ class VotingEvent(SettingsModel):
             raise ValueError(
                 f"busiest_poll_share: the busiest of {self.polls} polls has at least 1/{self.polls} of the votes"
             )
-        if self.viewer_seconds is not None and self.viewer_seconds > self.duration_seconds:
-            raise ValueError("viewer_seconds: longer than the event")
+        if self.viewer_time is not None and self.viewer_time > self.duration:
+            raise ValueError("viewer_time: longer than the event")
         if self.voters > WORLD_POPULATION:
             raise ValueError(
                 f"votes: {self.voters:.3g} voters are more than there are people; "
@@ -112,7 +112,7 @@ class VotingEvent(SettingsModel):
     @property
     def votes(self) -> float:
         """All votes sent."""
-        return self.peak_votes_per_second * self.duration_seconds * self.fill
+        return self.peak * self.duration * self.fill
 
     @property
     def votes_each(self) -> float:
@@ -140,7 +140,7 @@ class VotingEvent(SettingsModel):
     @property
     def requests_per_vote(self) -> float:
         """Requests to the front door per vote."""
-        return 1 - self.batch_endpoint_share + self.batch_endpoint_share / self.votes_per_batch_request
+        return 1 - self.batch_share + self.batch_share / self.votes_per_request
 
     @property
     def data_bytes(self) -> int:
@@ -150,16 +150,16 @@ class VotingEvent(SettingsModel):
     def rate(self, seconds: Array) -> Array:
         """Return the rate at each time."""
         times, levels = np.array(self.curve).T
-        rates = np.interp(seconds, times * self.duration_seconds, levels * self.peak_votes_per_second)
-        return np.where((seconds < 0) | (seconds > self.duration_seconds), 0.0, rates)
+        rates = np.interp(seconds, times * self.duration, levels * self.peak)
+        return np.where((seconds < 0) | (seconds > self.duration), 0.0, rates)
 
     def sent(self, seconds: Array) -> Array:
         """Return the votes sent up to each time."""
         times, levels = np.array(self.curve).T
-        times, rates = times * self.duration_seconds, levels * self.peak_votes_per_second
+        times, rates = times * self.duration, levels * self.peak
         # The integral of straight lines: the area up to the last point passed, and a trapezoid.
         areas = np.concatenate([[0.0], np.cumsum(np.diff(times) * (rates[1:] + rates[:-1]) / 2)])
-        inside = np.clip(seconds, 0.0, self.duration_seconds)
+        inside = np.clip(seconds, 0.0, self.duration)
         passed = np.clip(np.searchsorted(times, inside, side="right") - 1, 0, len(times) - 1)
         begun = inside - times[passed]
         return np.asarray(areas[passed] + begun * (rates[passed] + self.rate(inside)) / 2)
@@ -167,13 +167,13 @@ class VotingEvent(SettingsModel):
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """The event's numbers as inputs of formulas."""
-        peak = given("peak rate", self.peak_votes_per_second, "votes/s")
-        duration = given("duration", self.duration_seconds, "s")
+        peak = given("peak rate", self.peak, "votes/s")
+        duration = given("duration", self.duration, "s")
         fill = given("mean share of the peak", self.fill, "", f"area under the shape {self.shape_name}")
         per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
         votes = derived("votes", "votes", peak * duration * fill)
-        batched = given("share through the batch endpoint", self.batch_endpoint_share)
-        each = given("votes per batch request", self.votes_per_batch_request, "votes")
+        batched = given("share through the batch endpoint", self.batch_share)
+        each = given("votes per batch request", self.votes_per_request, "votes")
         poll, option = (
             given("poll id", self.poll_id_bytes, "bytes"),
             given("option id", self.option_bytes, "bytes"),
@@ -209,7 +209,7 @@ def event(
     if votes is not None and votes < 1:
         raise InvalidInput(f"votes: {votes:g} is less than one vote")
     shape = {"shape": rest["shape"]} if "shape" in rest else {}
-    fill = _validated(peak_votes_per_second=1.0, duration_seconds=1.0, **shape).fill
+    fill = _validated(peak=1.0, duration=1.0, **shape).fill
     if [votes, peak, duration].count(None) > 1:
         raise InvalidInput("give two of votes, peak (votes per second) and duration")
     if votes is not None and peak is not None and duration is not None:
@@ -223,7 +223,7 @@ def event(
         duration = votes / (peak * fill)
     elif votes is not None and duration is not None:
         peak = votes / (duration * fill)
-    return _validated(peak_votes_per_second=peak, duration_seconds=duration, **rest)
+    return _validated(peak=peak, duration=duration, **rest)
 
 
 def _validated(**fields: object) -> VotingEvent:

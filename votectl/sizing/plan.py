@@ -171,7 +171,7 @@ def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
     event, facts, table = planner.event, planner.facts, planner.draft.votes_table
     why = "they are an addition to the live counts"
     share = assumed("share of the bill for unique counts", 0.02, "", why)
-    allowed, hours = max(_LITTLE, bill.value * share.value), whole(planner.hours(event.duration_seconds))
+    allowed, hours = max(_LITTLE, bill.value * share.value), whole(planner.hours(event.duration))
     half = facts.value("dynamodb.on_demand.initial_read_units") / 2
     most = assumed("read units/s for unique counts", half, "units/s", "half of a new on-demand table's")
     if table.provisioned is not None:
@@ -223,7 +223,7 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     """Return the predictions by name."""
     arrivals = (planner.demand["peak"], planner.demand["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
-    last_rate = float(planner.event.rate(np.array(planner.event.duration_seconds)))
+    last_rate = float(planner.event.rate(np.array(planner.event.duration)))
     last = max(summary.storing_drain, summary.live_drain)
     how = f"{_HOW}: when the slower consumer has processed the last vote"
     drained = computed("drained", last, "s", how, *(*storing, counting[2]))
@@ -233,7 +233,7 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     proof = computed("proof", seconds, "s", how, *counting)
     proved = maximum(drained, settle) + proof + settle + count
     final = derived("final result after the event", "s", proved)
-    deadline = planner.goals.final_deadline_seconds
+    deadline = planner.goals.deadline
     if final.value > deadline:
         raise LimitExceeded(
             "read units of the votes table, and the drain before them",

@@ -53,9 +53,9 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
         del objects["results_api"]
     besides = "goes back to its default" if kept is None else "is repeated here"
     header = [
-        f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak_votes_per_second:,.0f} a second, in "
-        f"{event.duration_seconds:,.0f} s; final result within {plan.goals.final_deadline_seconds:,.0f} s,",
-        f"# live results within {plan.goals.live_lag_seconds:g} s. Written by",
+        f"# {event.name}: {event.votes:,.0f} votes, at most {event.peak:,.0f} a second, in "
+        f"{event.duration:,.0f} s; final result within {plan.goals.deadline:,.0f} s,",
+        f"# live results within {plan.goals.live_lag:g} s. Written by",
         f"#   {command}",
         "# Give it after the environment's own file, which would win otherwise:",
         "#   terraform plan -var-file=environments/<env>.tfvars -var-file=<this file>",

@@ -133,7 +133,7 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
     raise LimitExceeded(
         "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the "
         "invocation",
-        f"live results can't be as fresh as {planner.goals.live_lag_seconds:g} s. {refused}",
+        f"live results can't be as fresh as {planner.goals.live_lag:g} s. {refused}",
     )
 
 
@@ -164,7 +164,7 @@ def _possible(planner: Planner, needed: Figure) -> Figure:
     if needed.value > most.value:
         raise LimitExceeded(
             f"{most.value:,.0f} shards per stream (Kinesis UpdateShardCount)",
-            f"{planner.event.peak_votes_per_second:,.0f} votes/s need {needed.value:,.0f} shards. "
+            f"{planner.event.peak:,.0f} votes/s need {needed.value:,.0f} shards. "
             "Split the poll over several deployments.",
         )
     return needed
@@ -174,7 +174,7 @@ def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figu
     """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
     played, share = planner.on_shards(candidate, needed), planner.event.hot_voter_share
     rate = played.lane_rate(played.aggregator)
-    busiest = planner.event.peak_votes_per_second * (share + (1 - share) / needed.value)
+    busiest = planner.event.peak * (share + (1 - share) / needed.value)
     if rate.value >= busiest * planner.headroom.value:
         return needed
     more = ceil(planner.demand["peak"] * planner.headroom / rate)
@@ -183,8 +183,8 @@ def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figu
 
 def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[Aggregator | None, str]:
     """Return the aggregator with the longest window that meets the goal, or None and the reason."""
-    facts, goal = planner.facts, planner.goals.live_lag_seconds
-    rate = planner.event.peak_votes_per_second / shards.value
+    facts, goal = planner.facts, planner.goals.live_lag
+    rate = planner.event.peak / shards.value
     units = planner.on_shards(candidate, shards).live_row_units
     key_units = facts.value("dynamodb.partition_write_units")
     # All shards write to one poll's rows, which share a partition key.
@@ -208,7 +208,7 @@ def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tup
 
 def _decided(planner: Planner, found: Aggregator) -> Aggregator:
     name, lane = "vote_aggregator", planner.scenario(vote_aggregator=found).aggregator
-    goal = given("live_lag_seconds", planner.goals.live_lag_seconds, "s")
+    goal = given("live_lag", planner.goals.live_lag, "s")
     how = "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag"
     inputs, window = (goal, lane.propagation, lane.poll, lane.full_time), found.batching_window_seconds
     planner.decide(computed(f"{name}: batching_window_seconds", window, "s", how, *inputs))
@@ -239,7 +239,7 @@ def api(planner: Planner) -> Api:
     requests = ceil(votes * planner.demand["requests_per_vote"])
     rate = planner.choose("api: throttling_rate_limit", "requests/s", requests)
     planner.choose("api: throttling_burst_limit", "requests", minimum(maximum(rate, 100), most))
-    return planner.built(Api, "api", batch_enabled=planner.event.batch_endpoint_share > 0)
+    return planner.built(Api, "api", batch_enabled=planner.event.batch_share > 0)
 
 
 def results_api(planner: Planner, pages_by_cdn: bool | None) -> ResultsApi:
@@ -247,7 +247,7 @@ def results_api(planner: Planner, pages_by_cdn: bool | None) -> ResultsApi:
     event, usual, most = planner.event, ResultsApi(), planner.facts["api.account_burst"]
     if not event.viewers:
         return ResultsApi(cdn_enabled=bool(pages_by_cdn))
-    asked = asked_per_second(event, planner.facts, by_cdn=event.results_by_cdn)
+    asked = asked_per_second(event, planner.facts, by_cdn=event.cdn)
     spare = assumed("spare rate of viewers", 1.25, "", "they do not ask evenly")
     default = given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf")
     needed = maximum(default, ceil(asked * spare))
@@ -255,7 +255,7 @@ def results_api(planner: Planner, pages_by_cdn: bool | None) -> ResultsApi:
     default = given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf")
     burst = maximum(default, minimum(rate, most))
     planner.choose("results_api: throttling_burst_limit", "requests", burst)
-    return planner.built(ResultsApi, "results_api", cdn_enabled=event.results_by_cdn)
+    return planner.built(ResultsApi, "results_api", cdn_enabled=event.cdn)
 
 
 def tallies_table(planner: Planner) -> Table:
@@ -275,7 +275,7 @@ def tallies_table(planner: Planner) -> Table:
         planner.choose(f"{name}: max_write_units", "units/s", shards * polls * units + 100)
         return planner.built(Table, name)
     planner.choose(f"{name}: write_units", "units/s", ceil(level * planner.spare_units))
-    asked = asked_per_second(planner.event, planner.facts, by_cdn=planner.event.results_by_cdn)
+    asked = asked_per_second(planner.event, planner.facts, by_cdn=planner.event.cdn)
     answer = answer_units(planner.event, shards, planner.facts)
     reads = maximum(100, ceil(asked * answer * planner.spare_units))
     planner.choose(f"{name}: read_units", "units/s", reads)

@@ -26,11 +26,11 @@ _LAST_BATCH = 1e-6  # the share of votes that is done only at the very end
 def flow(scenario: EventScenario) -> Course:
     """Return the expected course of an event."""
     event, integration = scenario.event, _Integration(scenario)
-    points = [time * event.duration_seconds for time, _ in event.curve]
-    times = np.unique(np.concatenate([np.linspace(0, event.duration_seconds, _POINTS), points]))
+    points = [time * event.duration for time, _ in event.curve]
+    times = np.unique(np.concatenate([np.linspace(0, event.duration, _POINTS), points]))
     for start, end, volume in zip(times, times[1:], np.diff(event.sent(times)), strict=False):
         integration.step(float(start), float(end - start), float(volume))
-    now = event.duration_seconds
+    now = event.duration
     for seconds in integration.draining():
         integration.step(now, seconds, 0.0)
         now += seconds
@@ -153,20 +153,20 @@ class _Integration(Play):
             counted=live,
             storing_lag=storing_lag,
             live_lag=live_lag,
-            event_seconds=self._scenario.event.duration_seconds,
+            event_seconds=self._scenario.event.duration,
         )
 
     def _done(self, queues: _Queues, times: Array, shards: Array) -> tuple[Array, Array, Array]:
         """Return when votes are processed (after their queue, and the time through a lane), how many, and the lag."""
         event, lane = self._scenario.event, queues.lane
         volumes, backlogs = np.array(queues.volumes), np.array(queues.backlogs)
-        lane_rates = event.rate(np.minimum(times, event.duration_seconds)) / shards / lane.per_shard
+        lane_rates = event.rate(np.minimum(times, event.duration)) / shards / lane.per_shard
         mean, most = settling(lane, np.minimum(lane_rates, queues.lane_rate))
         waits = backlogs.sum(axis=1) >= _EMPTY
-        last = int(np.flatnonzero((times <= event.duration_seconds) | waits)[-1])
+        last = int(np.flatnonzero((times <= event.duration) | waits)[-1])
         emptied = min(last + 1, len(times) - 1) if waits[last] else last
         # The last vote passes a lane that keeps up, or is the end of its backlog, whichever takes longer.
-        settled = event.duration_seconds + longest(lane, min(float(lane_rates[emptied]), queues.lane_rate))
+        settled = event.duration + longest(lane, min(float(lane_rates[emptied]), queues.lane_rate))
         end = max(settled, float(times[emptied]) + lane.window + lane.on_its_way)
         served = (volumes - backlogs).sum(axis=1)
         # A lane's queue rises and falls with every batch. Many lanes are rarely at their peaks together.

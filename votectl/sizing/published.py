@@ -77,7 +77,7 @@ def _scenario(told: dict[str, Any], run: dict[str, Any], writing: Writing, facts
     """Return one run of the sample. A run says how it differs from the known one."""
     usual: dict[str, Any] = {"arrivals": "ramp", "batch_size": 25, "window": 5, "slope": 0.5}
     run = usual | run
-    event = {"name": "published", "polls": 4, "options_per_poll": 2, **told["arrivals"][run["arrivals"]]}
+    event = {"name": "published", "polls": 4, "options": 2, **told["arrivals"][run["arrivals"]]}
     settings = told["deployment"]
     writer = settings["vote_writer"] | {"batch_size": run["batch_size"]}
     aggregator = settings["vote_aggregator"] | {"batching_window_seconds": run["window"]}

@@ -150,8 +150,8 @@ def _main_numbers(found: CapacityPlan) -> Table:
             rows.append(("quota to raise", f"{quota.name}: {number(quota.needed.value)} {default}"))
     rows += [(step.when, step.what) for step in found.steps]
     title = (
-        f"{event.name}: {event.votes:,.0f} votes in {spoken(event.duration_seconds)}, at most "
-        f"{number(event.peak_votes_per_second)} a second ({event.shape_name})"
+        f"{event.name}: {event.votes:,.0f} votes in {spoken(event.duration)}, at most "
+        f"{number(event.peak)} a second ({event.shape_name})"
     )
     return _table(title, ("", ""), rows, header=False)
 

@@ -241,7 +241,7 @@ def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure
 
 def unique_units(votes_stored: float, event: VotingEvent, refresh_seconds: int, facts: Facts) -> Figure:
     """Return the read units of all unique counts: every row stored so far in each refresh, and once at the end."""
-    times = np.arange(refresh_seconds, event.duration_seconds, refresh_seconds)
+    times = np.arange(refresh_seconds, event.duration, refresh_seconds)
     passes = given("refreshes", len(times), "", "duration / refresh_seconds")
     mean = float(np.mean(event.sent(times)) / event.votes) if len(times) else 0.0
     share = given("mean share of the rows", mean, "", "the arrival curve")
@@ -251,7 +251,7 @@ def unique_units(votes_stored: float, event: VotingEvent, refresh_seconds: int, 
 
 def asked_per_second(event: VotingEvent, facts: Facts, *, by_cdn: bool) -> Figure:
     """Return the requests for results that reach the API: a CDN keeps each answer for a second."""
-    refresh = given("viewer_refresh_seconds", event.viewer_refresh_seconds, "s")
+    refresh = given("viewer_refresh", event.viewer_refresh, "s")
     asked = given("viewers", event.viewers) / refresh
     if by_cdn:
         asked = minimum(asked, given("polls", event.polls) / facts["votestream.result_fresh_seconds"])

@@ -40,7 +40,7 @@ def step_seconds(seconds: float) -> float:
 def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) -> Course:
     """Return one course of an event; ``step`` (s) divides a second. Raises LimitExceeded or InvalidInput: too long."""
     expected = float(flow(scenario).times[-1])
-    if expected > scenario.event.duration_seconds + _LONGEST_DRAIN_SECONDS:
+    if expected > scenario.event.duration + _LONGEST_DRAIN_SECONDS:
         raise LimitExceeded(
             "the consumers' rate, or their tables' write units",
             "the last vote would be stored more than a week after the event.",
@@ -236,7 +236,7 @@ class _Simulation(Play):
     def __init__(self, scenario: EventScenario, seed: int, step: float) -> None:
         super().__init__(scenario)
         self._step, self._random = step, np.random.default_rng(seed)
-        duration = scenario.event.duration_seconds
+        duration = scenario.event.duration
         self._steps = whole(duration / step)
         # Samples fall on whole seconds, and there are not too many of them.
         self._sample_every = max(1, round(1 / step)) * max(1, floor(duration / _SAMPLES_AIMED_AT))
@@ -362,4 +362,4 @@ class _Simulation(Play):
             done = np.interp(times, known, np.append(column[unfinished], column[-1]))
             # Between two samples, a vote can't be processed before it was accepted.
             found[name] = np.minimum(done, accepted)
-        return Course(times=times, event_seconds=self._scenario.event.duration_seconds, **found)
+        return Course(times=times, event_seconds=self._scenario.event.duration, **found)

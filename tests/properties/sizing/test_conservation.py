@@ -40,13 +40,13 @@ CUMULATIVE = (
 
 events = st.builds(
     VotingEvent,
-    peak_votes_per_second=st.floats(1, 20_000),
-    duration_seconds=st.floats(5, 40),
+    peak=st.floats(1, 20_000),
+    duration=st.floats(5, 40),
     shape=st.sampled_from(RateShape),
     polls=st.integers(1, 20),
     changed_minds=st.sampled_from([None, 0.1, 0.5]),
     hot_voter_share=st.sampled_from([0.0, 0.05, 0.9]),
-    batch_endpoint_share=st.sampled_from([0.0, 0.7]),
+    batch_share=st.sampled_from([0.0, 0.7]),
 )
 streams = st.one_of(
     st.builds(StreamSettings, shard_count=st.integers(1, 30)),

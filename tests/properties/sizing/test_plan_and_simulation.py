@@ -36,23 +36,23 @@ POINTS: Points = ((0.0, 0.3), (0.5, 0.1), (0.6, 1.0), (1.0, 0.0))
 
 events = st.builds(
     VotingEvent,
-    peak_votes_per_second=orders(-1, 5),
-    duration_seconds=orders(1.3, 3.5),
+    peak=orders(-1, 5),
+    duration=orders(1.3, 3.5),
     shape=st.sampled_from([*RateShape, POINTS]),
     polls=st.sampled_from([1, 2, 4, 20, 100]),
-    options_per_poll=st.sampled_from([2, 5, 50, 200]),
+    options=st.sampled_from([2, 5, 50, 200]),
     busiest_poll_share=st.sampled_from([None, 1.0]),
     changed_minds=st.sampled_from([None, 0.05, 0.5]),
     hot_voter_share=st.sampled_from([0.0, 0.001, 0.01, 0.2]),
-    batch_endpoint_share=st.sampled_from([0.0, 0.5]),
+    batch_share=st.sampled_from([0.0, 0.5]),
     voter_bytes=st.sampled_from([36, 128]),
     viewers=st.sampled_from([0, 1_000_000]),
-    results_by_cdn=st.booleans(),
+    cdn=st.booleans(),
 )
 goals = st.builds(
     Goals,
-    final_deadline_seconds=st.sampled_from([60.0, 90.0, 300.0, 900.0, 1_800.0, 7_200.0]),
-    live_lag_seconds=st.sampled_from([3.0, 5.0, 10.0, 20.0, 60.0]),
+    deadline=st.sampled_from([60.0, 90.0, 300.0, 900.0, 1_800.0, 7_200.0]),
+    live_lag=st.sampled_from([3.0, 5.0, 10.0, 20.0, 60.0]),
     prefer=st.sampled_from(Preference),
 )
 
@@ -61,14 +61,14 @@ def grain(scenario: EventScenario, expected: CourseSummary) -> dict[str, float]:
     """How far a number may be off for reasons that have nothing to do with the model."""
     event, writer, aggregator = scenario.event, scenario.writer, scenario.aggregator
     by_chance = 4 * sqrt(event.votes) + 5
-    in_a_second = 4 * sqrt(event.peak_votes_per_second) + 5
+    in_a_second = 4 * sqrt(event.peak) + 5
     # Whether a batch falls into the seconds of the peak or just beside them.
-    in_a_batch = event.peak_votes_per_second * (writer.window + STEP) / (event.duration_seconds / 5)
+    in_a_batch = event.peak * (writer.window + STEP) / (event.duration / 5)
     units = scenario.units_per_vote.value
     row = live_row_units(event, scenario.writing, scenario.facts).value
     lanes = scenario.shards * writer.per_shard
     # "At most" is not reached by a few votes, nor by an event that is over before two windows are.
-    few = event.votes < 200 * lanes or event.duration_seconds < 2 * aggregator.window
+    few = event.votes < 200 * lanes or event.duration < 2 * aggregator.window
     return {
         "votes_sent": by_chance,
         "votes_refused_by_api": by_chance,
@@ -79,7 +79,7 @@ def grain(scenario: EventScenario, expected: CourseSummary) -> dict[str, float]:
         "live_units": row * (4 * scenario.shards * event.polls + 4 * sqrt(expected.live_units / row)),
         "writer_batches": 4 * lanes + 4 * sqrt(expected.writer_batches),
         "aggregator_batches": 4 * scenario.shards + 4 * sqrt(expected.aggregator_batches),
-        "backlog_peak": 2 * event.peak_votes_per_second + in_a_second,
+        "backlog_peak": 2 * event.peak + in_a_second,
         "storing_lag_peak": 2 + writer.window,
         "storing_drain": 2 + writer.window,
         "live_lag_peak": 2 + aggregator.window * few,

@@ -44,7 +44,7 @@ def scenario(facts: Facts) -> Callable[..., EventScenario]:
         deployment: Mapping[str, Any] | None = None,
         **surroundings: Any,
     ) -> EventScenario:
-        of_event = {"peak_votes_per_second": 1_000.0, "duration_seconds": 60.0, **(event or {})}
+        of_event = {"peak": 1_000.0, "duration": 60.0, **(event or {})}
         settings = {"stream": StreamSettings(shard_count=4), **(deployment or {})}
         return EventScenario.expected(
             VotingEvent.model_validate(of_event),

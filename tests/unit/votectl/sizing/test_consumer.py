@@ -117,7 +117,7 @@ def test_pushed_votes_gather_while_the_function_runs(scenario: Callable[..., Eve
 
 
 def test_a_batch_touches_one_live_row_per_poll(facts: Facts) -> None:
-    told = event(peak=1, duration=1, polls=4, options_per_poll=2)
+    told = event(peak=1, duration=1, polls=4, options=2)
     ours, samples = LiveRowModel(told, our_writing(facts)), LiveRowModel(told, SAMPLES)
     assert float(ours.in_batch(np.array(3_000.0))) == pytest.approx(4)
     assert float(samples.in_batch(np.array(3_000.0))) == pytest.approx(8)
@@ -134,7 +134,7 @@ def test_rows_of_a_batch_are_what_chance_makes(facts: Facts) -> None:
 
 
 def test_a_live_row_grows_with_its_options(facts: Facts) -> None:
-    few, many = (event(peak=1, duration=1, options_per_poll=options) for options in (2, 200))
+    few, many = (event(peak=1, duration=1, options=options) for options in (2, 200))
     assert live_row_units(few, our_writing(facts), facts).value == 1
     assert live_row_units(many, our_writing(facts), facts).value == 6
     assert live_row_units(many, SAMPLES, facts).value == 1

@@ -49,7 +49,7 @@ ON_DEMAND = DeploymentSettings(
     vote_aggregator=Aggregator(memory_mb=512),
     results_api=ResultsApi(cdn_enabled=True),
 )
-FLAT = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
+FLAT = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500)
 
 
 def bill(items: list[BillItem]) -> dict[str, float]:
@@ -130,7 +130,7 @@ def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:
 
 
 def test_the_batch_endpoint_is_up_to_500_times_cheaper(facts: Facts) -> None:
-    batched = event(votes=1e6, peak=1_000, batch_endpoint_share=1.0)
+    batched = event(votes=1e6, peak=1_000, batch_share=1.0)
     found = bill(itemise(USED, batched, ON_DEMAND, facts))
     assert found["batch endpoint"] == pytest.approx(3.50 / 500)
     assert "single votes" not in found
@@ -144,7 +144,7 @@ def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
 
 
 def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
-    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500, results_by_cdn=False)
+    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500, cdn=False)
     items = itemise(USED, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts)
     assert "CloudFront" not in {item.service for item in items}
     found = bill(items)
@@ -156,7 +156,7 @@ def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
 
 def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
     """They are what a month's tiers make of them there, not what the first million costs."""
-    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_seconds=500)
+    direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500)
     many = Usage(**{**vars(USED), "votes": 333e6})
     found = bill(itemise(many, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts))
     assert found["results requests"] == pytest.approx(2.80)
@@ -170,7 +170,7 @@ def test_an_answer_reads_every_live_row(facts: Facts) -> None:
 
 
 def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
-    batched = event(votes=1e6, peak=1_000, batch_endpoint_share=1.0)
+    batched = event(votes=1e6, peak=1_000, batch_share=1.0)
     found = bill(itemise(USED, batched, ON_DEMAND, facts))
     assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
 

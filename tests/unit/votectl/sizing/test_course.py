@@ -142,9 +142,7 @@ def test_votes_come_by_chance_around_the_rate(scenario: Callable[..., EventScena
 
 def test_a_step_costs_the_same_however_many_votes_come(scenario: Callable[..., EventScenario]) -> None:
     def processor_seconds(peak: float) -> float:
-        played = scenario(
-            event={"peak_votes_per_second": peak}, deployment={"stream": StreamSettings(shard_count=300)}
-        )
+        played = scenario(event={"peak": peak}, deployment={"stream": StreamSettings(shard_count=300)})
         began = process_time()
         simulate(played, 1, 0.5)
         return process_time() - began
@@ -161,13 +159,13 @@ def test_the_front_door_refuses_what_is_above_its_rate(scenario: Callable[..., E
 
 
 def test_a_shard_refuses_what_is_above_its_limit(scenario: Callable[..., EventScenario]) -> None:
-    found = outcome(scenario(event={"peak_votes_per_second": 6_000.0}))
+    found = outcome(scenario(event={"peak": 6_000.0}))
     assert found.votes_stored == pytest.approx(4_000 * 60, rel=0.02)
     assert found.votes_refused_by_api == 0
 
 
 def test_a_hot_voter_fills_one_shard_only(scenario: Callable[..., EventScenario]) -> None:
-    found = outcome(scenario(event={"peak_votes_per_second": 2_400.0, "hot_voter_share": 0.5}))
+    found = outcome(scenario(event={"peak": 2_400.0, "hot_voter_share": 0.5}))
     in_hot_shard = 1_200 + 300
     assert found.votes_refused_by_stream == pytest.approx((in_hot_shard - 1_000) * 60, rel=0.05)
 
@@ -178,7 +176,7 @@ def test_an_on_demand_stream_doubles_after_a_quarter_of_an_hour(
 ) -> None:
     course = simulate(
         scenario(
-            event={"peak_votes_per_second": 6_000.0, "duration_seconds": 1_200.0},
+            event={"peak": 6_000.0, "duration": 1_200.0},
             deployment={"stream": StreamSettings(mode=StreamMode.ON_DEMAND)},
         ),
         step=1.0,
@@ -200,7 +198,7 @@ def test_a_small_table_makes_a_flat_line_and_a_backlog(
     scenario: Callable[..., EventScenario], played_by: Callable[[EventScenario], Course]
 ) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=400, read_units=1)
-    course = played_by(scenario(event={"duration_seconds": 600.0}, deployment={"votes_table": table}))
+    course = played_by(scenario(event={"duration": 600.0}, deployment={"votes_table": table}))
     found = CourseSummary(course)
     burst = 300 * 400 / (1_000 - 400)  # s until what was kept is used up
     units = np.interp([burst + 30, burst + 330], course.times, course.vote_units)
@@ -229,7 +227,7 @@ def test_a_paced_writer_makes_a_flat_line_without_throttles(
 def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., EventScenario]) -> None:
     found = outcome(
         scenario(
-            event={"peak_votes_per_second": 8_000.0},
+            event={"peak": 8_000.0},
             deployment={
                 "stream": StreamSettings(shard_count=12),
                 "vote_writer": Writer(parallelization_factor=4),
@@ -244,7 +242,7 @@ def test_a_new_on_demand_table_takes_4000_units(scenario: Callable[..., EventSce
 def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
     scenario: Callable[..., EventScenario],
 ) -> None:
-    event = {"polls": 10, "options_per_poll": 200, "duration_seconds": 300.0}
+    event = {"polls": 10, "options": 200, "duration": 300.0}
 
     def counted(units: int) -> tuple[CourseSummary, float]:
         table = Table(billing_mode=BillingMode.PROVISIONED, write_units=units, read_units=1)
@@ -264,7 +262,7 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
 def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
     scenario: Callable[..., EventScenario],
 ) -> None:
-    event = {"peak_votes_per_second": 2_000.0, "duration_seconds": 120.0, "voter_bytes": 128}
+    event = {"peak": 2_000.0, "duration": 120.0, "voter_bytes": 128}
     aggregator = Aggregator(batch_size=10_000, batching_window_seconds=60)
     played = scenario(event=event, deployment={"vote_aggregator": aggregator})
     lane = played.aggregator
@@ -294,7 +292,7 @@ def test_a_drain_without_end_is_refused(scenario: Callable[..., EventScenario]) 
     with pytest.raises(LimitExceeded, match="write units"):
         simulate(
             scenario(
-                event={"peak_votes_per_second": 3_000.0, "duration_seconds": 600.0},
+                event={"peak": 3_000.0, "duration": 600.0},
                 deployment={"votes_table": table},
             )
         )
@@ -361,7 +359,7 @@ def test_both_form_the_batches_of_one_lane(
     scenario: Callable[..., EventScenario], deployment: dict[str, Writer | Table], rate: float
 ) -> None:
     played = scenario(
-        event={"peak_votes_per_second": rate, "duration_seconds": SECONDS},
+        event={"peak": rate, "duration": SECONDS},
         deployment={"stream": StreamSettings(shard_count=1), **deployment},
     )
     exact = batches_vote_by_vote(played.writer, rate)

@@ -100,7 +100,7 @@ def test_nothing_comes_outside_the_event() -> None:
 )
 def test_two_of_votes_peak_and_duration_are_enough(known: dict[str, float]) -> None:
     told = event(**known)
-    assert (told.votes, told.peak_votes_per_second, told.duration_seconds) == pytest.approx((1_000, 100, 10))
+    assert (told.votes, told.peak, told.duration) == pytest.approx((1_000, 100, 10))
 
 
 def test_a_changed_mind_is_an_additional_vote() -> None:
@@ -115,7 +115,7 @@ def test_votes_beyond_the_polls_repeat() -> None:
 
 
 def test_a_batch_request_carries_many_votes() -> None:
-    told = event(votes=1_000, peak=100, batch_endpoint_share=0.5, votes_per_batch_request=500)
+    told = event(votes=1_000, peak=100, batch_share=0.5, votes_per_request=500)
     assert told.requests_per_vote == pytest.approx(0.501)
 
 
@@ -137,7 +137,7 @@ def test_the_busiest_poll_takes_its_share() -> None:
         pytest.param({"peak": 1e9, "duration": 60}, "more than there are people", id="absurd-rate"),
         pytest.param({"peak": 1, "duration": 1e9}, "longer than 30 days", id="absurd-duration"),
         pytest.param({"peak": 1, "duration": 1, "polls": 0}, "polls", id="no-polls"),
-        pytest.param({"peak": 1, "duration": 1, "options_per_poll": 1}, "options_per_poll", id="one-option"),
+        pytest.param({"peak": 1, "duration": 1, "options": 1}, "options", id="one-option"),
         pytest.param({"peak": 1, "duration": 1, "hot_voter_share": 1.1}, "hot_voter_share", id="over-all"),
         pytest.param(
             {"peak": 1, "duration": 1, "votes_per_voter": 1, "changed_minds": 0.1},
@@ -152,7 +152,7 @@ def test_the_busiest_poll_takes_its_share() -> None:
         pytest.param(
             {"peak": 1, "duration": 1, "polls": 2, "busiest_poll_share": 0.4}, "at least 1/2", id="busiest"
         ),
-        pytest.param({"peak": 1, "duration": 1, "viewer_seconds": 2}, "longer than the event", id="viewers"),
+        pytest.param({"peak": 1, "duration": 1, "viewer_time": 2}, "longer than the event", id="viewers"),
         pytest.param({"peak": 1, "duration": 1, "shape": ((0, 1), (0.5, 1))}, "from 0 to 1", id="half-shape"),
         pytest.param(
             {"peak": 1, "duration": 1, "shape": ((0, 0), (1, 0.5))}, "one of them is 1", id="no-peak"

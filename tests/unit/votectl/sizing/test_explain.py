@@ -31,7 +31,7 @@ from votectl.sizing.plan import plan
 
 @pytest.fixture(scope="module")
 def figures(facts: Facts) -> list[Figure]:
-    told = event(votes=200_000, peak=500, shape="spike", viewers=1_000, batch_endpoint_share=0.5)
+    told = event(votes=200_000, peak=500, shape="spike", viewers=1_000, batch_share=0.5)
     return [part for figure in plan(told, Goals(), facts).figures().values() for part in walk(figure)]
 
 
@@ -50,9 +50,7 @@ def test_every_number_of_a_plan_ends_in_sources(figures: list[Figure]) -> None:
     [
         pytest.param({"votes": 30, "duration": 120}, id="classroom"),
         pytest.param({"votes": 1e7, "peak": 20_000, "shape": "show", "viewers": 1_000_000}, id="paced"),
-        pytest.param(
-            {"peak": 50_000, "duration": 600, "polls": 100, "options_per_poll": 200}, id="many-rows"
-        ),
+        pytest.param({"peak": 50_000, "duration": 600, "polls": 100, "options": 200}, id="many-rows"),
     ],
 )
 @pytest.mark.parametrize("prefer", Preference)

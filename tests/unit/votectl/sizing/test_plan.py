@@ -54,31 +54,31 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
         ),
         pytest.param(
             {"peak": 1_000, "duration": 60},
-            {"live_lag_seconds": 1},
+            {"live_lag": 1},
             "batching window of at least 1 s",
             id="too-fresh",
         ),
         pytest.param(
             {"peak": 1_000, "duration": 60},
-            {"final_deadline_seconds": 5},
+            {"deadline": 5},
             "aggregator's window",
             id="too-soon",
         ),
         pytest.param(
             MILLION,
-            {"final_deadline_seconds": 120},
+            {"deadline": 120},
             "1,000 buckets per poll of 1,000 write units",
             id="one-poll",
         ),
         pytest.param(
             {"peak": 1e6, "duration": 3_600},
-            {"final_deadline_seconds": 900, "prefer": Preference.HANDS_OFF},
+            {"deadline": 900, "prefer": Preference.HANDS_OFF},
             "12,000 read units/s of a new on-demand table",
             id="count-takes-too-long",
         ),
         pytest.param(
-            {"peak": 3e6, "duration": 60, "options_per_poll": 200},
-            {"live_lag_seconds": 4},
+            {"peak": 3e6, "duration": 60, "options": 200},
+            {"live_lag": 4},
             "plus the poll and the invocation",
             id="live-rows-share-a-key",
         ),
@@ -94,7 +94,7 @@ def test_the_impossible_is_refused_with_the_limit_that_binds(
 
 @pytest.mark.slow
 def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
-    found = planned(facts, MILLION, final_deadline_seconds=3_600)
+    found = planned(facts, MILLION, deadline=3_600)
     raised = {quota.name: quota.default.value for quota in found.quotas if quota.raise_it}
     assert raised["API Gateway requests per second, account"] == 10_000
     assert raised["Lambda concurrent executions, account"] == 1_000
@@ -107,20 +107,20 @@ def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
 @pytest.mark.slow
 def test_a_later_deadline_is_not_dearer(facts: Facts) -> None:
     told = {"peak": 20_000, "duration": 600}
-    soon, late = (planned(facts, told, final_deadline_seconds=deadline) for deadline in (120, 7_200))
+    soon, late = (planned(facts, told, deadline=deadline) for deadline in (120, 7_200))
     assert late.predictions["cost"].value <= soon.predictions["cost"].value
     assert late.predictions["final result after the event"].value <= 7_200
 
 
 @pytest.mark.parametrize("prefer", list(Preference))
 def test_the_plan_keeps_its_promises_in_the_simulation(facts: Facts, prefer: Preference) -> None:
-    goals = Goals(final_deadline_seconds=120, live_lag_seconds=8, prefer=prefer)
+    goals = Goals(deadline=120, live_lag=8, prefer=prefer)
     found = plan(event(peak=2_000, duration=120, changed_minds=0.1), goals, facts)
     outcome = CourseSummary(simulate(found.scenario, 3, 0.5))
     assert outcome.votes_refused_by_api == outcome.votes_refused_by_stream == 0
     assert outcome.vote_units_throttled == 0
-    assert outcome.live_lag_peak <= goals.live_lag_seconds
-    assert max(outcome.storing_drain, outcome.live_drain) < goals.final_deadline_seconds
+    assert outcome.live_lag_peak <= goals.live_lag
+    assert max(outcome.storing_drain, outcome.live_drain) < goals.deadline
     assert outcome.votes_stored == outcome.votes_sent
 
 
@@ -140,8 +140,8 @@ def test_hands_off_leaves_sizing_to_aws(facts: Facts) -> None:
 
 def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> None:
     """One shard would do for 316 votes/s, but four are there, and their rows have to fit under the ceiling."""
-    told = {"peak": 316, "duration": 100, "polls": 20, "options_per_poll": 200}
-    found = planned(facts, told, prefer=Preference.HANDS_OFF, live_lag_seconds=3)
+    told = {"peak": 316, "duration": 100, "polls": 20, "options": 200}
+    found = planned(facts, told, prefer=Preference.HANDS_OFF, live_lag=3)
     assert found.deployment.stream.mode is StreamMode.ON_DEMAND
     played = simulate(found.scenario, 1, 0.5)
     assert played.live_units_throttled[-1] == 0
@@ -155,7 +155,7 @@ def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
 
 
 def test_a_poll_too_large_for_its_buckets_is_written_at_a_pace(facts: Facts) -> None:
-    found = planned(facts, MILLION, final_deadline_seconds=3_600)
+    found = planned(facts, MILLION, deadline=3_600)
     writer, table = found.deployment.vote_writer, found.deployment.votes_table
     assert writer.write_share == 0.8
     assert table.provisioned is not None
@@ -168,7 +168,7 @@ def test_a_poll_too_large_for_its_buckets_is_written_at_a_pace(facts: Facts) -> 
 
 
 def test_resizing_a_stream_takes_doublings_and_days(facts: Facts) -> None:
-    found = planned(facts, MILLION, final_deadline_seconds=3_600, how={"current_shards": 1})
+    found = planned(facts, MILLION, deadline=3_600, how={"current_shards": 1})
     assert any("11 step(s)" in step.what and step.when == "2 day(s) before" for step in found.steps)
     with pytest.raises(InvalidInput, match="current_shards"):
         planned(facts, MILLION, how={"current_shards": 0})
@@ -181,7 +181,7 @@ def test_a_poll_gets_buckets_for_its_writes(facts: Facts) -> None:
 
 
 def test_votes_that_wait_long_are_kept_longer(facts: Facts) -> None:
-    found = planned(facts, {"peak": 2_000, "duration": 86_400}, final_deadline_seconds=7 * 86_400)
+    found = planned(facts, {"peak": 2_000, "duration": 86_400}, deadline=7 * 86_400)
     lag = found.predictions["oldest unstored vote"].value
     assert found.deployment.stream.retention_hours >= 4 * lag / 3600
 
@@ -210,8 +210,8 @@ def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts
     few, many = (
         planned(
             facts,
-            {"peak": 50_000, "duration": 60, "polls": polls, "options_per_poll": 50},
-            live_lag_seconds=5,
+            {"peak": 50_000, "duration": 60, "polls": polls, "options": 50},
+            live_lag=5,
         )
         for polls in (1, 100)
     )
@@ -229,7 +229,7 @@ def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts
 def test_viewers_have_limits_and_invocations_of_their_own(
     facts: Facts, cdn: bool, rate: float, invocations: float
 ) -> None:
-    told = {"peak": 500, "duration": 300, "viewers": 1_000_000, "results_by_cdn": cdn}
+    told = {"peak": 500, "duration": 300, "viewers": 1_000_000, "cdn": cdn}
     found = planned(facts, told)
     assert found.deployment.results_api.cdn_enabled is cdn
     assert found.deployment.results_api.throttling_rate_limit == rate
@@ -238,7 +238,7 @@ def test_viewers_have_limits_and_invocations_of_their_own(
 
 
 FINAL: dict[str, float] = {"votes": 1.5e9, "peak": 50_000}
-HALF_AN_HOUR = Goals(final_deadline_seconds=1_800)
+HALF_AN_HOUR = Goals(deadline=1_800)
 API, FUNCTIONS = "API Gateway requests per second, account", "Lambda concurrent executions, account"
 
 
@@ -272,7 +272,7 @@ def test_every_item_of_a_tv_final_is_explained(final: CapacityPlan) -> None:
         pytest.param({"identity": "none", "firewall": False}, Door.URL, "cheapest", id="by-choice"),
         pytest.param({"client_keys": True}, Door.REST, "http: no client keys", id="client-keys"),
         pytest.param(
-            {"identity": "oidc", "batch_endpoint_share": 0.5},
+            {"identity": "oidc", "batch_share": 0.5},
             Door.HTTP,
             "url: batches with identity iam only",
             id="batches",
@@ -354,7 +354,7 @@ def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
     assert bills["ESSENTIALS"]["monthly active users, ESSENTIALS"] == pytest.approx(500_000 * 0.015)
     assert bills["PLUS"]["monthly active users, PLUS"] == pytest.approx(500_000 * 0.02)
     assert bills["LITE"]["e-mails to new accounts"] == pytest.approx(500 * 0.1)
-    found = plan(event(**told, new_accounts=0, sign_in_seconds=5_000), Goals(), facts)
+    found = plan(event(**told, new_accounts=0, sign_in_time=5_000), Goals(), facts)
     needed = {quota.name: quota for quota in found.quotas}
     assert needed["Cognito sign-ins per second, account"].needed.value == pytest.approx(100)
     assert not needed["Cognito sign-ins per second, account"].raise_it

@@ -23,15 +23,11 @@ from votectl.sizing.plan import plan
 INFRA = Path(__file__).parents[4] / "infra"
 PLANS = [
     pytest.param({"votes": 30, "duration": 120}, {}, id="classroom"),
-    pytest.param(
-        {"votes": 1.5e9, "peak": 50_000, "shape": "show"}, {"final_deadline_seconds": 1_800}, id="tv-final"
-    ),
+    pytest.param({"votes": 1.5e9, "peak": 50_000, "shape": "show"}, {"deadline": 1_800}, id="tv-final"),
     pytest.param({"peak": 1_000, "duration": 60}, {"prefer": Preference.HANDS_OFF}, id="hands-off"),
-    pytest.param({"peak": 5_000, "duration": 60}, {"live_lag_seconds": 2}, id="fan-out"),
-    pytest.param(
-        {"peak": 5_000, "duration": 60, "batch_endpoint_share": 0.5, "viewers": 10_000}, {}, id="batches"
-    ),
-    pytest.param({"peak": 1e6, "duration": 600}, {"final_deadline_seconds": 3_600}, id="paced"),
+    pytest.param({"peak": 5_000, "duration": 60}, {"live_lag": 2}, id="fan-out"),
+    pytest.param({"peak": 5_000, "duration": 60, "batch_share": 0.5, "viewers": 10_000}, {}, id="batches"),
+    pytest.param({"peak": 1e6, "duration": 600}, {"deadline": 3_600}, id="paced"),
 ]
 
 
@@ -186,7 +182,7 @@ def test_an_environments_doors_stay_open(
 def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
     """As infra/variables.tf requires, however low the pace."""
     shape = ((0, 0.3), (0.6, 1), (1, 0))
-    found = plan(event(peak=20_000, duration=30, shape=shape), Goals(final_deadline_seconds=7_200), facts)
+    found = plan(event(peak=20_000, duration=30, shape=shape), Goals(deadline=7_200), facts)
     settings = found.deployment
     writer, table, shards = settings.vote_writer, settings.votes_table, settings.stream.shard_count
     assert writer.write_share is not None
