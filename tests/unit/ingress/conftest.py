@@ -49,20 +49,29 @@ _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 class PrivateKey(NamedTuple):
     """An RSA key that can sign."""
 
-    modulus: int
+    primes: tuple[int, int]
     exponent: int
     public_pem: bytes
+
+    @property
+    def modulus(self) -> int:
+        return self.primes[0] * self.primes[1]
 
 
 def private_key(name: str) -> PrivateKey:
     """Return one of the keys "first", "second" and "third"."""
     key = _MADE["keys"][name]
-    return PrivateKey(int(key["modulus"], 16), int(key["private_exponent"], 16), key["public_pem"].encode())
+    one, other = (int(prime, 16) for prime in key["primes"])
+    return PrivateKey((one, other), int(key["private_exponent"], 16), key["public_pem"].encode())
 
 
 def power_of(block: bytes, key: PrivateKey) -> bytes:
     """Return what becomes this block when the public key is applied to it."""
-    return pow(int.from_bytes(block), key.exponent, key.modulus).to_bytes(256)
+    number, (one, other) = int.from_bytes(block), key.primes
+    # By the Chinese remainder theorem: two powers of half the length take a quarter of the time of one.
+    first = pow(number, key.exponent % (one - 1), one)
+    second = pow(number, key.exponent % (other - 1), other)
+    return (second + (first - second) * pow(other, -1, one) % one * other).to_bytes(256)
 
 
 def padded(message: bytes, algorithm: str = "sha256") -> bytes:
