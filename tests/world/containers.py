@@ -60,8 +60,8 @@ class Container(Protocol):
         ...
 
 
-class _Doors:
-    """The calls of a container's runtime, with the state that changes per invocation."""
+class _CurrentInvocation:
+    """What changes with each invocation: the faults of its calls, and how it sleeps."""
 
     def __init__(self) -> None:
         self.gate: Gate = faults.script()
@@ -100,10 +100,10 @@ class WriterContainer:
         *,
         backwards: bool = False,
     ) -> None:
-        self._doors = _Doors()
+        self._current = _CurrentInvocation()
         self._backwards = backwards
         self.telemetry = RecordingTelemetry()
-        client = database.client(self._doors.pass_gate)
+        client = database.client(self._current.pass_gate)
         self.runtime = vote_writer.handler.WriterRuntime(
             settings=WriterSettings(
                 environment="test",
@@ -121,9 +121,9 @@ class WriterContainer:
                 BallotTable(client, VOTES),
                 RecentVersions(now_ms),
                 self._map_calls,
-                self._doors.sleep,
+                self._current.sleep,
                 jitter=lambda: 1.0,
-                pace=Pace(writes_per_second, now_ms, self._doors.sleep),
+                pace=Pace(writes_per_second, now_ms, self._current.sleep),
             ),
             drain=DrainTable(client, TALLIES, VOTE_WRITER),
             telemetry=self.telemetry,
@@ -152,7 +152,7 @@ class WriterContainer:
         sleep_ms: Callable[[float], None],
     ) -> BatchResponse:
         """Run the vote writer on an event."""
-        self._doors.gate, self._doors.sleep_ms = gate, sleep_ms
+        self._current.gate, self._current.sleep_ms = gate, sleep_ms
         return vote_writer.handler.handle(event, remaining_ms, self.runtime)
 
 
@@ -162,9 +162,9 @@ class AggregatorContainer:
     def __init__(
         self, database: FakeDynamoDB, now_ms: Callable[[], int], poll_cache_seconds: int = 5
     ) -> None:
-        self._doors = _Doors()
+        self._current = _CurrentInvocation()
         self.telemetry = RecordingTelemetry()
-        client = database.client(self._doors.pass_gate)
+        client = database.client(self._current.pass_gate)
         self.runtime = vote_aggregator.handler.AggregatorRuntime(
             polls=PollCache(PollTable(client, POLLS).load, now_ms, poll_cache_seconds * 1000),
             rows=LiveRowTable(client, TALLIES),
@@ -180,5 +180,5 @@ class AggregatorContainer:
         sleep_ms: Callable[[float], None],
     ) -> BatchResponse:
         """Run the vote aggregator on an event."""
-        self._doors.gate, self._doors.sleep_ms = gate, sleep_ms
+        self._current.gate, self._current.sleep_ms = gate, sleep_ms
         return vote_aggregator.handler.handle(event, remaining_ms, self.runtime)
