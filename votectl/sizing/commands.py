@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
+from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
 from votectl.sizing import calibration, facts, plan_file, published, report
@@ -64,7 +65,7 @@ def _told_event(options: Options) -> dict[str, Any]:
 def _read(reader: Callable[[str], float], name: str, text: str) -> float:
     try:
         return reader(text)
-    except InvalidInput as error:
+    except OperatorError as error:
         raise InvalidInput(f"{name}: {error}", error.examples) from error
 
 

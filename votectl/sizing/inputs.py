@@ -5,6 +5,7 @@ import re
 from enum import StrEnum
 
 from votectl.errors import OperatorError
+from votectl.times import parse_duration
 
 # (share of the duration, share of the peak); straight lines between them.
 type Points = tuple[tuple[float, float], ...]
@@ -13,9 +14,6 @@ _AMOUNT = re.compile(
     r"([+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?(?:e\+?[0-9]+)?)([kMB]?)"
 )
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
-_NUMBER = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-_DURATION = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in "dhms"))
-_SECONDS = (86_400.0, 3_600.0, 60.0, 1.0)
 
 
 class InvalidInput(OperatorError):
@@ -76,16 +74,8 @@ def amount(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Return a duration in seconds. Raises InvalidInput: the text is not a duration, or lacks a unit."""
-    stripped = text.strip()
-    found = _DURATION.fullmatch(stripped)
-    if found is not None and any(found.groups()):
-        return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part)
-    if _DURATION.fullmatch(example := f"{stripped}s"):
-        problem = f"has no unit at its end; write for example {example}"
-        raise InvalidInput(f"{text!r} {problem}", examples=[example])
-    problem = "is not a duration; write for example 90s, 10m, 1h30m or 2d"
-    raise InvalidInput(f"{text!r} {problem}", examples=["90s", "10m", "1h30m", "2d"])
+    """Return a duration in seconds. Raises OperatorError: the text is not a duration."""
+    return parse_duration(text.strip()) / 1000
 
 
 def spoken(value: float) -> str:
