@@ -204,3 +204,10 @@ def test_throttled_reads_wait_as_long_as_there_is_time() -> None:
     world = World(failing=Failing(before=set(range(3, 9))))
     world.publishing()
     assert "manifest.json" in world.pack
+
+
+def test_an_unknown_step_is_refused() -> None:
+    world = World()
+    state = world.step({"step": "plan", "poll_id": "finale", "execution": "e"})
+    with pytest.raises(ValueError, match="there is no step 'print'"):
+        world.step({"step": "print", "state": state})

@@ -1,5 +1,3 @@
-from importlib import import_module
-
 import pytest
 
 from voting.errors import InvalidSettings
@@ -71,14 +69,3 @@ def test_everything_wrong_is_named_at_once() -> None:
     with pytest.raises(InvalidSettings) as caught:
         WriterSettings.from_env({})
     assert all(name in str(caught.value) for name in WRITER)
-
-
-@pytest.mark.parametrize(
-    "function",
-    ["results_api", "results_pack", "tally", "unique_counter", "vote_aggregator", "vote_writer"],
-)
-def test_a_wrong_environment_stops_a_function_at_its_start(function: str) -> None:
-    runtime = import_module(f"{function}.handler").runtime
-    runtime.cache_clear()
-    with pytest.raises(InvalidSettings, match="VOTESTREAM_POLLS_TABLE: Field required"):
-        runtime()
