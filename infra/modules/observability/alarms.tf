@@ -61,7 +61,6 @@ locals {
 
   front_door_alarms = {
     front-door-failing = {
-      section     = "front-door-failing"
       means       = "More than ${var.settings.unavailable_percent} % of the votes posted are answered with 5xx: they may not be stored."
       first       = "See whether the stream answers: aws kinesis describe-stream-summary --stream-name ${var.stream.name}"
       metrics     = local.shares["failed"].metrics
@@ -71,7 +70,6 @@ locals {
       expressions = local.shares["failed"].expressions
     }
     results-failing = {
-      section    = "results-failing"
       means      = "More than ${var.settings.unavailable_percent} % of the requests for results are answered with 5xx. Votes are not touched."
       first      = "Look into the log of ${var.functions["results_api"].function_name}."
       metrics    = { share = { namespace = "AWS/ApiGateway", name = "5XXError", dimensions = local.results_method, stat = "Average" } }
@@ -81,7 +79,6 @@ locals {
     }
     # API Gateway counts no 429 of its own: 4XXError holds them together with malformed requests.
     front-door-refusing = {
-      section     = "front-door-refusing"
       means       = "More than ${var.settings.refused_percent} % of the votes posted are answered with 4xx: throttled (429) or malformed (400, 415)."
       first       = "Tell the two apart: with front-door-full or stream-throttling beside it, it is throttling."
       metrics     = local.shares["refused"].metrics
@@ -92,7 +89,6 @@ locals {
     }
     # A minute's sum: the limit is per second, so front-door-refusing shows the losses of a burst first.
     front-door-full = {
-      section    = "front-door-full"
       means      = "Votes are posted at more than ${var.settings.front_door_percent} % of the ${local.front_door_rate}/s that the front door lets in; above that voters get 429."
       first      = "Raise ${local.url_concurrency == null ? "api.throttling_rate_limit" : "ingress.reserved_concurrency"}, and stream.shard_count with it, and apply."
       metrics    = { posted = local.door_metrics["posted"] }
@@ -104,9 +100,8 @@ locals {
 
   stream_alarms = {
     stream-throttling = {
-      section = "stream-throttling"
-      means   = "The stream refuses more than ${var.settings.throttled_percent} % of the records: voters get 429 and have to send again."
-      first   = "Raise stream.shard_count (at most double it in one step) and apply."
+      means = "The stream refuses more than ${var.settings.throttled_percent} % of the records: voters get 429 and have to send again."
+      first = "Raise stream.shard_count (at most double it in one step) and apply."
       metrics = {
         refused = { namespace = "AWS/Kinesis", name = "WriteProvisionedThroughputExceeded", dimensions = { StreamName = var.stream.name }, stat = "Sum" }
         taken   = { namespace = "AWS/Kinesis", name = "IncomingRecords", dimensions = { StreamName = var.stream.name }, stat = "Sum" }
@@ -208,9 +203,8 @@ locals {
 
   account_alarms = {
     concurrency-near-quota = {
-      section = "concurrency-near-quota"
-      means   = "The account runs more than ${var.settings.concurrency_percent} % of the invocations that it may run at once, all its functions together."
-      first   = "Ask for a higher quota (Lambda, concurrent executions), and find out what else runs in the account."
+      means = "The account runs more than ${var.settings.concurrency_percent} % of the invocations that it may run at once, all its functions together."
+      first = "Ask for a higher quota (Lambda, concurrent executions), and find out what else runs in the account."
       metrics = {
         running = { namespace = "AWS/Usage", name = "ResourceCount", dimensions = { Class = "None", Resource = "ConcurrentExecutions", Service = "Lambda", Type = "Resource" }, stat = "Maximum" }
       }
@@ -235,7 +229,6 @@ locals {
 
   counting_alarms = {
     votes-rejected = {
-      section    = "votes-rejected"
       means      = "More than ${var.settings.rejected_percent} % of the records in the stream are not valid votes. Late votes are not included."
       first      = "See on the dashboard which reason it is. unknown_option and unknown_poll: a client's front end is wrong."
       metrics    = { for id in ["closed", "received", "rejected"] : id => local.own_metrics["vote_aggregator"][id] }
@@ -247,7 +240,6 @@ locals {
     }
     # For a minute or two after a show, votes are late. Late votes for ten minutes mean that the poll was closed too early.
     votes-late = {
-      section     = "votes-late"
       means       = "For ten minutes most votes have come after their poll's end: it closed too early, or a front end still offers it."
       first       = "votectl poll list --environment ${var.environment}"
       metrics     = { for id in ["closed", "received"] : id => local.own_metrics["vote_aggregator"][id] }
@@ -276,20 +268,17 @@ locals {
 
   tally_alarms = {
     tally-not-started = {
-      section = "tally-not-started"
       means   = "A schedule could not start the tally of a poll that has closed."
       first   = "votectl tally <poll> --environment ${var.environment}"
       metrics = { dropped = { namespace = "AWS/Scheduler", name = "InvocationDroppedCount", dimensions = { ScheduleGroup = var.schedule_group_name }, stat = "Sum" } }
     }
     tally-failed = {
-      section = "tally-failed"
       means   = "A tally ended without a result, or without its results pack. Nothing is lost: it can be started again."
       first   = "votectl tally <poll> --environment ${var.environment}"
       metrics = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
     }
     # A tally looks at least once a minute, and a look may slip into the next minute: hence two thirds.
     tally-waiting = {
-      section    = "tally-waiting"
       means      = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
       first      = "votectl tally <poll> --environment ${var.environment}: it names who is behind."
       metrics    = { markers = { namespace = local.own_namespace, name = "MarkersAwaited", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
@@ -297,7 +286,6 @@ locals {
       periods    = var.settings.tally_minutes
     }
     tally-blocked = {
-      section    = "tally-blocked"
       means      = "A tally waits, because batches that vote_writer gave up on have not been redriven."
       first      = "votectl redrive --environment ${var.environment}"
       metrics    = { batches = { namespace = local.own_namespace, name = "FailedBatchesWaiting", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
@@ -307,7 +295,6 @@ locals {
     # The alarm watches a metric without the poll, because a metric for each poll would cost money. Its message holds the
     # command that prints the poll.
     certificate-withheld = {
-      section = "certificate-withheld"
       means   = "A tally waits, because vote_writer lost records since its poll was announced."
       first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m --filter-pattern '\"certificate withheld\"': poll_id in its line is the poll."
       metrics = { records = { namespace = local.own_namespace, name = "RecordsLost", dimensions = local.own_dimensions["tally"], stat = "Maximum" } }
@@ -315,7 +302,6 @@ locals {
     # The metric's value is the number of votes, which the alarm's reason shows. One minute is enough, because a recount
     # reports it once.
     certificate-contradicted = {
-      section = "certificate-contradicted"
       means   = "A recount has other counts than the final result: votes came too late for the certificate, or stored votes were changed."
       first   = "aws logs tail /aws/lambda/${var.functions["tally"].function_name} --since 15m --filter-pattern '\"certificate contradicted\"': its line has the poll (poll_id), and number and times of the votes."
       metrics = { votes = { namespace = local.own_namespace, name = "VotesContradicting", dimensions = local.own_dimensions["tally"], stat = "Sum" } }
@@ -345,7 +331,7 @@ locals {
     }
   ]...)
 
-  # Defaults: any value above zero in a minute rings, and missing data does not.
+  # Defaults: any value above zero in a minute rings, and missing data does not. The runbook's section has the alarm's name.
   alarm_defaults = {
     threshold   = 0
     operator    = "GreaterThanThreshold"
@@ -357,7 +343,7 @@ locals {
   alarms = { for name, alarm in merge(
     local.front_door_alarms, local.stream_alarms, local.table_alarms, local.consumer_alarms, local.function_alarms,
     local.account_alarms, local.counting_alarms, local.tally_alarms, local.unique_count_alarms,
-  ) : name => merge(local.alarm_defaults, alarm) }
+  ) : name => merge(local.alarm_defaults, { section = name }, alarm) }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
