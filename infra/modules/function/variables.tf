@@ -19,16 +19,6 @@ variable "deployment" {
   nullable    = false
 
   validation {
-    condition     = contains(["arm64", "x86_64"], var.deployment.architecture)
-    error_message = "lambda_architecture is \"${var.deployment.architecture}\": it must be \"arm64\" or \"x86_64\", the two that Lambda runs."
-  }
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.deployment.log_retention_days)
-    error_message = "log_retention_days is ${var.deployment.log_retention_days}, which CloudWatch does not offer: choose 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
-  }
-
-  validation {
     condition     = length("${var.deployment.name_prefix}-${var.name}") <= 64
     error_message = "\"${var.deployment.name_prefix}-${var.name}\" is too long for a function and a role, which have at most 64 characters: shorten project or environment."
   }

@@ -36,11 +36,6 @@ variable "failure_retention_days" {
   type        = number
   description = "How long the failure bucket keeps a batch that was given up, in days; 0 means for ever. The batches hold votes, so do not keep them longer than you need. Changes in place; lowering it deletes older batches within a day or two."
   nullable    = false
-
-  validation {
-    condition     = var.failure_retention_days >= 0 && floor(var.failure_retention_days) == var.failure_retention_days
-    error_message = "failure_retention_days is ${var.failure_retention_days}: it must be a whole number of days from 1 up, because S3 expires objects by the day, or 0 to keep them for ever."
-  }
 }
 
 variable "handler" {

@@ -377,12 +377,11 @@ run "accepts_the_longest_names_the_longest_retention_and_the_most_clients" {
   }
 }
 
-run "rejects_limits_of_0_an_unknown_retention_and_required_keys_without_clients" {
+run "rejects_limits_of_0_too_long_a_name_and_required_keys_without_clients" {
   command = plan
 
   variables {
     client_keys_required           = true
-    log_retention_days             = 2
     name                           = format("%061d", 0)
     results_throttling_burst_limit = 1.5
     results_throttling_rate_limit  = 0
@@ -392,7 +391,6 @@ run "rejects_limits_of_0_an_unknown_retention_and_required_keys_without_clients"
 
   expect_failures = [
     var.client_keys_required,
-    var.log_retention_days,
     var.name,
     var.results_throttling_burst_limit,
     var.results_throttling_rate_limit,

@@ -266,12 +266,11 @@ run "rejects_a_batch_of_0_records_and_a_prefix_that_no_bucket_may_have" {
   command = plan
 
   variables {
-    deployment             = merge(var.deployment, { name_prefix = "Votestream-test" })
-    failure_retention_days = -1
-    settings               = merge(var.settings, { batch_size = 0 })
+    deployment = merge(var.deployment, { name_prefix = "Votestream-test" })
+    settings   = merge(var.settings, { batch_size = 0 })
   }
 
-  expect_failures = [var.failure_retention_days, var.deployment, var.settings]
+  expect_failures = [var.deployment, var.settings]
 }
 
 run "rejects_a_batch_of_10001_records_and_a_prefix_that_makes_the_bucket_name_too_long" {
