@@ -36,14 +36,7 @@ variable "settings" {
     read_units             = optional(number)
     write_units            = optional(number)
   })
-  description = <<-EOT
-    Capacity and backup; all of it changes in place.
-    billing_mode: PROVISIONED (read_units and write_units per second, paid by the hour) or PAY_PER_REQUEST.
-    read_units, write_units: units per second, and the minimum with autoscaling. Only for PROVISIONED.
-    autoscaling: scale between those units and max_*_units, to keep utilization at target_percent. Only for PROVISIONED; null means fixed units.
-    max_read_units, max_write_units: ceilings per second. Only for PAY_PER_REQUEST; null means no ceiling, -1 removes an earlier one.
-    point_in_time_recovery: continuous backup of the last 35 days, billed by size.
-  EOT
+  description = "Capacity and backup; README.md explains each attribute. All of it changes in place."
   default     = {}
   nullable    = false
 

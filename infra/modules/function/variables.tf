@@ -98,12 +98,7 @@ variable "settings" {
     reserved_concurrency = optional(number)
     timeout_seconds      = number
   })
-  description = <<-EOT
-    Size and limits of the function; all of it changes in place.
-    memory_mb: memory; CPU grows with it, and 1,769 MB are one vCPU.
-    reserved_concurrency: maximum number of concurrent invocations, taken from the account's quota; null means no separate limit.
-    timeout_seconds: time limit of one invocation.
-  EOT
+  description = "Size and limits of the function; README.md explains each attribute. All of it changes in place."
   nullable    = false
 
   validation {

@@ -114,23 +114,7 @@ variable "settings" {
     topic_arn           = optional(string)
     unavailable_percent = number
   })
-  description = <<-EOT
-    Who gets the alarms, and their thresholds. All of it changes in place.
-    alarms_enabled: whether alarms exist; each costs $0.10 a month.
-    concurrency_percent: concurrent invocations, in percent of the account's quota.
-    emails: addresses that get each alarm; each has to confirm once.
-    front_door_percent: votes posted, in percent of the rate that the front door accepts.
-    live_lag_seconds: maximum age of a vote when it is counted live.
-    refused_percent: votes posted that are answered with 4xx, in percent.
-    rejected_percent: records in the stream that are not valid votes, in percent; late votes are left out.
-    risk_percent: maximum age of a record, in percent of the age at which Lambda gives it up or the stream deletes it.
-    runbook_url: where people read docs/runbook.md; the alarm's section is appended as #section.
-    storing_lag_seconds: maximum age of a vote when it is stored. The stream buffers peaks, so allow minutes.
-    tally_minutes: how long a tally may wait until the stream is drained.
-    throttled_percent: records that the stream refuses, in percent.
-    topic_arn: existing SNS topic for alarms; null creates one.
-    unavailable_percent: requests answered with 5xx, in percent.
-  EOT
+  description = "Who gets the alarms, and their thresholds; README.md explains each attribute. All of it changes in place."
   nullable    = false
 
   validation {

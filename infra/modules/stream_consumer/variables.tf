@@ -93,19 +93,7 @@ variable "settings" {
     reserved_concurrency           = optional(number)
     timeout_seconds                = number
   })
-  description = <<-EOT
-    How the consumer reads the stream, and the size and limits of its function; all of it changes in place except enhanced_fan_out.
-    batch_size: maximum number of records in one invocation; Lambda also limits a batch to 6 MB, about 8,200 votes.
-    batching_window_seconds: how long Lambda gathers records for a batch; at least 1 when batch_size is above 10.
-    bisect_batch_on_function_error: split a failed batch in two before a retry; a split does not count as a retry.
-    enhanced_fan_out: 2 MB/s of each shard for this consumer alone, instead of sharing them; paid by shard and hour. Changing it replaces the mapping, which starts again at the oldest record.
-    maximum_record_age_seconds: age at which Lambda gives up a record; -1 means the stream's retention.
-    maximum_retry_attempts: retries after which Lambda gives up a batch; -1 means no limit.
-    memory_mb: memory; CPU grows with it, and 1,769 MB are one vCPU.
-    parallelization_factor: batches of one shard that Lambda processes in parallel; each voter's votes stay in order, the shard's do not.
-    reserved_concurrency: maximum number of concurrent invocations, taken from the account's quota; null means no separate limit.
-    timeout_seconds: time limit of one invocation, at least 15; the last 9 are kept for calls that hang.
-  EOT
+  description = "How the consumer reads the stream, and the size and limits of its function; README.md explains each attribute. All of it changes in place except enhanced_fan_out, which replaces the mapping."
   nullable    = false
 
   validation {
