@@ -1,14 +1,10 @@
 """The drills, and their phases: healthy, broken, repaired, accounted for."""
 
-import asyncio
-import itertools
 import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import boto3
 from botocore.config import Config
@@ -17,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.drills import faults
+from loadtest.drills.crowd import Crowd
 from tally.mapping import EventSourceMapping
 from votectl import demo
 from votectl.counts import CountReader
@@ -27,21 +24,17 @@ from votectl.polls import PollDesk
 from votectl.redrive import FailureDestination, Warnings, redrive, replay, writer_like
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
-from votectl.traffic import Account, conversations, send
+from votectl.traffic import Account
 from voting.polls import Option, Poll
 from voting.rules import Reason
 
 HOUR_MS = 3_600_000
-VOTERS_PER_ROUND = 20
-SENDERS = 4
 # How long people vote before anything breaks.
 WELL_SECONDS = 4.0
 # How long everything may take to be stored and counted after the repair.
 PATIENCE_SECONDS = 180.0
 # Double counts come late.
 SETTLE_SECONDS = 2.0
-
-THROTTLED = 429
 
 # Records that the front door refuses, as another producer might write them.
 POISON = (b"not json", b"{}", b'{"poll_id": "UPPER", "option": "a"}', b"\xff\xfe\x00", b"x" * 10_000)
@@ -232,20 +225,8 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
         f"runbook: docs/runbook.md#{drill.alarm}\nalso: votectl results {poll_id} --watch\n"
     )
     wait_for(lambda: desk.now_ms() > poll.opens_at, 30)
-    observation, account = demo.Observation(reader, [poll]), Account()
-    watch = Watch(deployment, poll, account)
-    over, auth = threading.Event(), for_voters_of(deployment).find()
-
-    def keep_voting() -> None:
-        for number in itertools.count(1):
-            if over.is_set():
-                return
-            talks = list(
-                conversations({poll_id: [option.id for option in options]}, VOTERS_PER_ROUND, number)
-            )
-            asyncio.run(send(deployment.votes_door, talks, account, SENDERS, auth=auth))
-
-    voting = threading.Thread(target=keep_voting)
+    crowd = Crowd(reader, [poll], deployment.votes_door, auth=for_voters_of(deployment).find())
+    watch = Watch(deployment, poll, crowd.account)
     with LivePicture(console=console, auto_refresh=False) as screen:
 
         def show(phase: str, seconds: float) -> None:
@@ -254,32 +235,21 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
                 screen.update(watch.picture(phase), refresh=True)
                 time.sleep(0.5)
 
-        voting.start()
-        try:
+        with crowd.voting():
             show("all is well", WELL_SECONDS)
-            with drill.fault(deployment, account):
+            with drill.fault(deployment, crowd.account):
                 show(f"broken: {drill.breaks}", drill.seconds if seconds is None else seconds)
             show("repaired, and people still vote", WELL_SECONDS)
-        finally:
-            over.set()
-            voting.join()
         redriven = 0
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             show("repaired, and nobody votes any more", SETTLE_SECONDS)
             redriven += drill.afterwards(deployment) if drill.afterwards else 0
-            found = outcome(account, observation, poll)
-            if all(check.agrees for check in found) or time.monotonic() > deadline:
+            if not crowd.disagreements() or time.monotonic() > deadline:
                 break
         show("the end", SETTLE_SECONDS)
-    found = outcome(account, observation, poll)
+    found = crowd.checks()
     if drill.afterwards:
         found.append(demo.Check("", "batches were given up, and redriven", True, redriven > 0))
     console.print(demo.checks_table(found))
     return all(check.agrees for check in found)
-
-
-def outcome(account: Account, observation: demo.Observation, poll: Poll) -> list[demo.Check]:
-    """Compare all counts and stored votes with the account; 429 is a correct answer here."""
-    refused = Counter({key: n for key, n in account.refused.items() if key[1] != THROTTLED})
-    return demo.checks(replace(account, refused=refused), observation, [poll])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 
+from loadtest.drills.crowd import Crowd
 from votectl.deployment import Deployment
 
 type Place = tuple[str, str]
@@ -27,6 +28,13 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"did not happen within {seconds} s")
         time.sleep(0.2)
+
+
+def assert_counted_once(crowd: Crowd) -> None:
+    """Wait until all counts and stored votes are as the crowd sent them, and stay so."""
+    wait_for(lambda: not crowd.disagreements(), 120)
+    time.sleep(3)  # what is counted twice comes late
+    assert crowd.disagreements() == []
 
 
 class NewRecords:

@@ -1,65 +1,23 @@
 """Another door while people vote: the old one stays until the new one answers, and no vote is lost."""
 
-import asyncio
-import itertools
 import json
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from e2e.conftest import ENVIRONMENT
 from e2e.deploying import apply
-from e2e.observing import wait_for
+from e2e.observing import assert_counted_once, wait_for
+from loadtest.drills.crowd import Crowd
 from scripts.bootstrap.layout import HERE
 from scripts.deploying import deploy
-from votectl import demo, deployment
+from votectl import deployment
 from votectl.counts import CountReader
 from votectl.settings import tfvars
-from votectl.traffic import Account, Kind, conversations, send
 from voting.polls import Poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.local_cloud]
-
-VOTERS_PER_ROUND = 10
-
-
-class Clients:
-    """Clients that vote all the time at the addresses that they know, a round at each in turn."""
-
-    def __init__(self, polls: dict[str, list[str]], *addresses: str) -> None:
-        """Take the polls, and the addresses that clients know at first."""
-        self._polls = polls
-        self.addresses = list(addresses)
-        self.account = Account()
-        self.rounds: Counter[str] = Counter()
-
-    def keep_voting(self, over: threading.Event) -> None:
-        """Vote until the event is set."""
-        for number in itertools.count(1):
-            known = self.addresses
-            address = known[number % len(known)]
-            talks = list(conversations(self._polls, VOTERS_PER_ROUND, seed=number))
-            asyncio.run(send(address, talks, self.account, 4))
-            self.rounds[address] += 1
-            if over.is_set():
-                return
-
-    @contextmanager
-    def voting(self) -> Iterator[None]:
-        """Let them vote until the block ends."""
-        over = threading.Event()
-        voting = threading.Thread(target=self.keep_voting, args=(over,))
-        voting.start()
-        try:
-            yield
-        finally:
-            over.set()
-            voting.join()
 
 
 def settings(folder: Path, door: str, *kept: str) -> str:
@@ -78,9 +36,8 @@ def test_another_door_is_an_apply_without_a_lost_vote(
     record_property: Callable[[str, object], None],
 ) -> None:
     poll = open_poll("ada", "grace", "linus")
-    observation = demo.Observation(reader, [poll])
     rest = deployment.find(ENVIRONMENT).front_door
-    clients = Clients({poll.poll_id: [option.id for option in poll.options]}, rest)
+    clients = Crowd(reader, [poll], rest, voters=10, pause=0.3)
 
     def reached(door: str) -> str:
         """Return the address that the deployment's parameter names now, once votes have gone through it."""
@@ -106,9 +63,5 @@ def test_another_door_is_an_apply_without_a_lost_vote(
             apply()
     record_property("acknowledged while doors changed", clients.account.acknowledged.total())
 
-    account = clients.account
-    assert account.unknown.total() == 0
-    assert {kind for kind, _ in account.refused} <= {Kind.MALFORMED}
-    wait_for(lambda: all(check.agrees for check in demo.checks(account, observation, [poll])), 120)
-    time.sleep(3)  # what is counted twice comes late
-    assert [check for check in demo.checks(account, observation, [poll]) if not check.agrees] == []
+    assert not clients.account.throttled
+    assert_counted_once(clients)

@@ -1,7 +1,6 @@
 """The platform while its parts fail: what was acknowledged counts once, whatever happens."""
 
 import asyncio
-import itertools
 import os
 import threading
 import time
@@ -14,13 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from e2e import faults
-from e2e.observing import wait_for
-from votectl import demo
+from e2e.observing import assert_counted_once, wait_for
+from loadtest.drills.crowd import Crowd
 from votectl.cli import app
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.redrive import FailureDestination
-from votectl.traffic import Account, Kind, VoteRequest, conversations, send
+from votectl.traffic import Account, Kind, VoteRequest, send
 from voting.polls import Poll
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
@@ -37,41 +36,16 @@ def test_outside_count_equals_inside_count_after_chaos(
     record_property: Callable[[str, object], None],
 ) -> None:
     polls = [open_poll("ada", "grace", "linus"), open_poll("yes", "no")]
-    options = {poll.poll_id: [option.id for option in poll.options] for poll in polls}
-    observation, account = demo.Observation(reader, polls), Account()
-    over = threading.Event()
-
-    def keep_voting() -> None:
-        for round_number in itertools.count(1):
-            if over.is_set():
-                return
-            talks = list(conversations(options, VOTERS_PER_ROUND, seed=round_number))
-            asyncio.run(send(deployment.front_door, talks, account, 4))
-
-    voting = threading.Thread(target=keep_voting)
-    voting.start()
-    try:
+    crowd = Crowd(reader, polls, deployment.front_door, voters=50, pause=0.3)
+    with crowd.voting():
         time.sleep(2)  # so that the first fault finds batches under way
         with faults.kinesis_throttles(0.05):
             happened = faults.chaos(deployment, CHAOS_SECONDS, seed=1, wait_for=wait_for)
-    finally:
-        over.set()
-        voting.join()
 
     record_property("chaos", happened)
-    record_property("acknowledged", account.acknowledged.total())
+    record_property("acknowledged", crowd.account.acknowledged.total())
     assert all(happened.values())
-    assert account.unknown.total() == 0
-    # Refused votes are known to their sender, and only the throttled ones are refused at all.
-    assert {status for kind, status in account.refused if kind is not Kind.MALFORMED} <= {429}
-    account.refused = Counter({key: n for key, n in account.refused.items() if key[0] is Kind.MALFORMED})
-
-    def agrees() -> bool:
-        return all(check.agrees for check in demo.checks(account, observation, polls))
-
-    wait_for(agrees, 120)
-    time.sleep(3)  # what is counted twice comes late
-    assert [check for check in demo.checks(account, observation, polls) if not check.agrees] == []
+    assert_counted_once(crowd)
 
 
 def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(

@@ -1,13 +1,9 @@
 """Resizing by tfvars while votes flow: everything changes in place, there and back, and no vote is lost."""
 
-import asyncio
-import itertools
 import re
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +11,13 @@ import boto3
 import pytest
 
 from e2e.deploying import apply, deploy
-from e2e.observing import new_id, wait_for
-from votectl import demo
+from e2e.observing import assert_counted_once, new_id, wait_for
+from loadtest.drills.crowd import Crowd
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, cancel, close
 from votectl.polls import PollDesk
 from votectl.tallying import Tallies
-from votectl.traffic import Account, Kind, conversations, send
 from voting.polls import Poll
 
 pytestmark = [
@@ -43,7 +38,6 @@ vote_writer = {
 }
 vote_aggregator = { batch_size = 1000, batching_window_seconds = 2, memory_mb = 1024, timeout_seconds = 30 }
 """
-VOTERS_PER_ROUND = 20
 
 
 @pytest.fixture
@@ -86,27 +80,6 @@ def sizes(deployment: Deployment) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def votes_flowing(deployment: Deployment, polls: dict[str, list[str]], account: Account) -> Iterator[None]:
-    """Let voters vote, one round after the other, until the block ends."""
-    over = threading.Event()
-
-    def keep_voting() -> None:
-        for round_number in itertools.count(1):
-            if over.is_set():
-                return
-            talks = list(conversations(polls, VOTERS_PER_ROUND, seed=round_number))
-            asyncio.run(send(deployment.front_door, talks, account, 4))
-
-    voting = threading.Thread(target=keep_voting)
-    voting.start()
-    try:
-        yield
-    finally:
-        over.set()
-        voting.join()
-
-
 def assert_in_place(said: str) -> None:
     planned = re.findall(r"Plan: (\d+) to add, (\d+) to change, (\d+) to destroy", said)
     assert planned, said
@@ -124,15 +97,15 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
     record_property: Callable[[str, object], None],
 ) -> None:
     poll = open_poll("ada", "grace", "linus")
-    observation, account = demo.Observation(reader, [poll]), Account()
+    crowd = Crowd(reader, [poll], deployment.front_door, pause=0.3)
     before, began = sizes(deployment), time.monotonic()
     try:
-        with votes_flowing(deployment, {poll.poll_id: [o.id for o in poll.options]}, account):
+        with crowd.voting():
             wait_for(lambda: reader.live(poll.poll_id).total > 0, 30)
             assert_in_place(apply(f"-var-file={resized}"))
             larger = sizes(deployment)
-            at_most = account.sent.total()
-            wait_for(lambda: account.sent.total() > at_most + 2 * VOTERS_PER_ROUND, 60)
+            settled = crowd.rounds.total() + 2
+            wait_for(lambda: crowd.rounds.total() > settled, 60)
             assert_in_place(apply())
     finally:
         back = sizes(deployment)
@@ -147,16 +120,9 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
         f"{deployment.vote_aggregator_function} lanes",
     }
     record_property("seconds", round(time.monotonic() - began))
-    record_property("acknowledged while resizing", account.acknowledged.total())
-
-    assert account.unknown.total() == 0
+    record_property("acknowledged while resizing", crowd.account.acknowledged.total())
     # A stream that is being resharded may throttle; such a vote's sender knows that it is not stored.
-    assert {status for kind, status in account.refused if kind is not Kind.MALFORMED} <= {429}
-    account.refused = Counter({key: n for key, n in account.refused.items() if key[0] is Kind.MALFORMED})
-
-    wait_for(lambda: all(check.agrees for check in demo.checks(account, observation, [poll])), 120)
-    time.sleep(3)  # what is counted twice comes late
-    assert [check for check in demo.checks(account, observation, [poll]) if not check.agrees] == []
+    assert_counted_once(crowd)
 
     tallies = Tallies(deployment)
     close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
@@ -166,7 +132,9 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
     wait_for(lambda: tallies.final(poll.poll_id) is not None, 120)
     final = tallies.final(poll.poll_id)
     assert final is not None
-    assert Counter({count.option: count.votes for count in final.counts}) == account.stored(poll.poll_id)
+    assert Counter({count.option: count.votes for count in final.counts}) == crowd.account.stored(
+        poll.poll_id
+    )
 
     assert deploy("plan", "-detailed-exitcode", "-compact-warnings").returncode == 0
 
