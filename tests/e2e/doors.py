@@ -204,13 +204,15 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
         variables["issuer"] = json.dumps(issuer.ADDRESS._asdict())
     given = [f"-var={variable}={value}" for variable, value in variables.items()]
     try:
-        # Tests of several files run side by side, and each file's process asks for the doors.
+        # Tests of several files run side by side: the first process that asks for the doors applies them for all.
         with (data / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            infra.init(
-                HERE, tool, FOLDER, data, ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"]
-            )
-            _terraform(tool, data, "apply", "-auto-approve", *given)
+            applied, run = data / "applied-by-run", os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+            if not run or not applied.exists() or applied.read_text() != run:
+                backend = ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"]
+                infra.init(HERE, tool, FOLDER, data, backend)
+                _terraform(tool, data, "apply", "-auto-approve", *given)
+                applied.write_text(run)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
         apis = {
             name: Deployment.model_validate(deployment.model_dump() | api)
