@@ -64,6 +64,8 @@ INFRA_TESTS := $(MODULES:%=test-infra/%)
 # Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 SUBMAKE := $(MAKE) --no-print-directory
+# -j for a make inside, unless the one outside shares its jobs.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(1))
 
 ##@ Start here
 
@@ -77,18 +79,20 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
-# One after the other: in parallel, end-to-end tests miss their time limits on two cores. The later checks run after a
-# failure, too.
+# The end-to-end tests that run alone wait most of the time, so the offline tests run beside them, with a lower priority:
+# end-to-end tests have time limits. Each part runs after a failure of another one, too.
 .PHONY: test
-test: prepare ## Run every check, from lint to the end-to-end tests (about half an hour)
+test: prepare ## Run every check, from lint to the end-to-end tests (about a quarter of an hour)
 	@$(SUBMAKE) lint
 	@$(SUBMAKE) typecheck
 	@$(SUBMAKE) package ARCH=host
-	@result=0; $(SUBMAKE) test-offline || result=$$?; $(SUBMAKE) test-e2e || result=$$?; exit $$result
+	@$(call with_local_cloud,$(SUBMAKE) local-up; first=0; $(SUBMAKE) test-e2e-together || first=$$?; \
+		$(SUBMAKE) -k -j3 test-e2e-alone test-offline && (exit $$first))
 
 .PHONY: test-offline
 test-offline: prepare ## Run every test that needs no cloud
-	@result=0; for part in scan test-infra test-python test-web; do $(SUBMAKE) $$part || result=$$?; done; exit $$result
+	+@result=0; for part in scan test-infra test-python test-web; do \
+		nice $(SUBMAKE) $(TOGETHER) $$part || result=$$?; done; exit $$result
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget its deployment
@@ -102,7 +106,7 @@ install: $(VENV) $(LOCALCLOUD_VENV) $(SCAN_VENV) ## Create the virtual environme
 # The downloads of a first run, in parallel.
 .PHONY: prepare
 prepare: $(UV) ## Install everything: tools, environments, provider
-	@$(SUBMAKE) -s -j3 $(TOGETHER) $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp
+	+@$(SUBMAKE) -s $(call JOBS,3) $(TOGETHER) $(VENV) $(LOCALCLOUD_VENV) .state/init/infra.stamp
 
 .PHONY: lock
 lock: ## Lock requirements/*.in by hash into *.txt (ARGS=--upgrade takes newer versions)
@@ -183,7 +187,7 @@ test-web: $(VENV) ## Test every page in a real browser, and write screenshots to
 
 .PHONY: test-infra
 test-infra: ## Validate and test the Terraform root and each module, without a cloud
-	@$(SUBMAKE) -s -j2 $(TOGETHER) $(INFRA_TESTS)
+	+@$(SUBMAKE) -s $(call JOBS,2) $(TOGETHER) $(INFRA_TESTS)
 
 .PHONY: $(INFRA_TESTS)
 $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
@@ -206,13 +210,19 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
 
-# Tests marked `alone` break the cloud, or count everything that happens on it. The others run side by side before.
-E2E_TESTS = $(BIN)/pytest tests/e2e -n 4 --dist loadfile --no-loadscope-reorder -m "not alone" && \
-	$(BIN)/pytest tests/e2e -m alone --others-have-run
-
 .PHONY: test-e2e
 test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside (ARGS=<pytest's> chooses tests)
-	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && $(if $(ARGS),$(BIN)/pytest tests/e2e $(ARGS),$(E2E_TESTS)))
+	@$(if $(ARGS),$(call on_local_cloud,$(BIN)/pytest tests/e2e $(ARGS)),\
+		$(call with_local_cloud,$(SUBMAKE) local-up && $(SUBMAKE) test-e2e-together && $(SUBMAKE) test-e2e-alone))
+
+.PHONY: test-e2e-together
+test-e2e-together: $(VENV) $(LOCALCLOUD_VENV) ## The part of test-e2e that deploys, and tests side by side
+	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && \
+		$(BIN)/pytest tests/e2e -n 4 --dist loadfile --no-loadscope-reorder -m "not alone")
+
+.PHONY: test-e2e-alone
+test-e2e-alone: $(VENV) ## The part of test-e2e that breaks the deployment, or counts everything that happens on it
+	@$(BIN)/pytest tests/e2e -m alone --others-have-run
 
 .PHONY: plan-is-empty
 plan-is-empty: ## Fail if a plan after an apply to the local cloud is not empty
