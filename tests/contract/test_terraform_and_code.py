@@ -3,12 +3,15 @@
 import importlib
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.terraform_source import INFRA, blocks, parsed, root_modules, root_variables
+from scripts.bootstrap import infra, terraform
+from scripts.bootstrap.layout import HERE
 from votectl.deployment import PROJECT, Deployment
 from votectl.settings import tfvars
 from voting.records import OptionId, PollId, Voter
@@ -122,3 +125,17 @@ def test_each_table_has_the_type_of_its_module(table: str) -> None:
     module = blocks(INFRA / "modules" / "dynamodb" / "variables.tf", "variable")
 
     assert root_variables()[table]["type"] == module["settings"]["type"]
+
+
+def test_configuration_of_the_end_to_end_tests_is_valid() -> None:
+    """It calls modules of infra/, whose own tests do not see it."""
+    folder = "tests/e2e/front_doors"
+    infra.init_for_tests(HERE, folder)
+    done = subprocess.run(
+        [terraform.ensure(HERE, for_tests=True), f"-chdir={HERE.root / folder}", "validate", "-no-color"],
+        capture_output=True,
+        text=True,
+        env=terraform.environment(TF_DATA_DIR=str(infra.data_dir(HERE, "test-tests-e2e-front_doors"))),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -50,6 +50,12 @@ variable "user_pools" {
 
 locals {
   deployment = jsondecode(nonsensitive(data.aws_ssm_parameter.deployment.value))
+  functions = {
+    architecture       = var.architecture
+    artifact_directory = var.artifact_directory
+    log_retention_days = 1
+    name_prefix        = var.name_prefix
+  }
   table_arns = {
     for table in ["polls_table", "tallies_table", "votes_table"] :
     table => "arn:aws:dynamodb:${local.deployment.region}:${data.aws_caller_identity.current.account_id}:table/${local.deployment[table]}"
@@ -78,14 +84,11 @@ module "voters" {
 module "receipts" {
   source = "../../../infra/modules/function"
 
-  name               = "results_api"
-  name_prefix        = var.name_prefix
-  description        = "Answers what viewers and signed-in voters ask"
-  handler            = "results_api.handler.lambda_handler"
-  architecture       = var.architecture
-  artifact_directory = var.artifact_directory
-  log_retention_days = 1
-  settings           = { memory_mb = 512, timeout_seconds = 28 }
+  name        = "results_api"
+  deployment  = local.functions
+  description = "Answers what viewers and signed-in voters ask"
+  handler     = "results_api.handler.lambda_handler"
+  settings    = { memory_mb = 512, timeout_seconds = 28 }
 
   environment_variables = {
     VOTESTREAM_ENVIRONMENT         = "e2e"
@@ -212,12 +215,9 @@ module "ingress" {
   for_each = local.vote_doors
 
   name               = "ingress"
-  name_prefix        = "${var.name_prefix}-${each.key}"
+  deployment         = merge(local.functions, { name_prefix = "${var.name_prefix}-${each.key}" })
   description        = "Puts votes into the stream, behind one of the doors under test"
   handler            = "ingress.handler.lambda_handler"
-  architecture       = var.architecture
-  artifact_directory = var.artifact_directory
-  log_retention_days = 1
   log_warnings_only  = true
   settings           = { memory_mb = 256, timeout_seconds = 10 }
   versions_published = true
