@@ -21,7 +21,7 @@ from e2e.observing import wait_for
 from localcloud.parts import POLL_INTERVAL_SECONDS
 from scripts.bootstrap.layout import HERE
 from votectl.counts import CountReader
-from votectl.deployment import Deployment
+from votectl.deployment import LOCAL, Deployment
 from votectl.polls import PollDesk
 from votectl.settings import tfvars
 from votectl.settings.deployment import Surroundings, Writing
@@ -87,9 +87,11 @@ def test_a_real_run_is_as_it_was_simulated(
     # A repeated vote costs one unit while the writer remembers its voter, and two otherwise.
     courses = []
     for seed, (overhead, units) in product(range(5), ((0.0, 1.0), (0.1, 2.0))):
-        around = Surroundings(
-            mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS, mapping_overhead_seconds=overhead
-        )
+        around = Surroundings()
+        if ENVIRONMENT == LOCAL:
+            around = Surroundings(
+                mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS, mapping_overhead_seconds=overhead
+            )
         played = EventScenario.expected(
             event,
             settings,
