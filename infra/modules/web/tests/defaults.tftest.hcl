@@ -185,3 +185,9 @@ run "rejects_an_unencrypted_privacy_page" {
   variables { settings = { privacy_url = "http://www.example.org" } }
   expect_failures = [var.settings]
 }
+
+run "rejects_a_title_of_61_characters" {
+  command = plan
+  variables { settings = { title = format("%061d", 0) } }
+  expect_failures = [var.settings]
+}
