@@ -330,3 +330,14 @@ run "rejects_an_invalid_address_and_the_aws_key_that_cloudwatch_may_not_use" {
 
   expect_failures = [var.settings, var.kms_key]
 }
+
+run "rejects_a_missing_consumer_and_a_missing_function" {
+  command = plan
+
+  variables {
+    consumers = { vote_writer = var.consumers.vote_writer }
+    functions = { tally = var.functions.tally }
+  }
+
+  expect_failures = [var.consumers, var.functions]
+}
