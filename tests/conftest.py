@@ -36,6 +36,7 @@ SURPRISING_PREFIXES = ("AWS_", "POWERTOOLS_", "VOTESTREAM_")
 # Coverage slows a test by half. It has a floor for the functions, and these tests alone reach it.
 COVERING = {
     TESTS / "integration",
+    TESTS / "unit" / "votectl" / "pack",  # functions/results_pack/verify_pack.py
     *(TESTS / "unit" / file.parent.name for file in FUNCTIONS.glob("*/__init__.py")),
 }
 
