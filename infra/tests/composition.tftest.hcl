@@ -532,7 +532,7 @@ run "votes_go_to_the_http_api_and_an_existing_key_is_used" {
     api             = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
     encryption      = { kms_key_arn = "arn:aws:kms:eu-west-1:444455556666:key/theirs" }
     vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true, reserved_concurrency = 4 }
-    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true, reserved_concurrency = 4 }
+    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true, reserved_concurrency = 4, write_share = 0.8 }
     votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
   }
 
@@ -575,6 +575,11 @@ run "votes_go_to_the_http_api_and_an_existing_key_is_used" {
   assert {
     condition     = local.alarms_kms_key == null
     error_message = "Alarms must not use an existing key: if its policy does not admit CloudWatch, alarms reach nobody."
+  }
+
+  assert {
+    condition     = module.vote_writer.environment_variables["VOTESTREAM_MAX_WRITES_PER_SECOND"] == "3600"
+    error_message = "18,000 units x 0.8 over 4 shards are 3,600 writes/s for each lane."
   }
 }
 
