@@ -83,9 +83,7 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 # end-to-end tests have time limits. Each part runs after a failure of another one, too.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (about a quarter of an hour)
-	@$(SUBMAKE) lint
-	@$(SUBMAKE) typecheck
-	@$(SUBMAKE) package ARCH=host
+	+@$(SUBMAKE) $(call JOBS,3) $(TOGETHER) lint typecheck package ARCH=host
 	@$(call with_local_cloud,$(SUBMAKE) local-up; first=0; $(SUBMAKE) test-e2e-together || first=$$?; \
 		$(SUBMAKE) -k -j3 test-e2e-alone test-offline && (exit $$first))
 
@@ -153,7 +151,7 @@ lint: $(VENV) ## Check style, likely bugs and import layers of Python, Terraform
 	@$(BIN)/ruff format --check .
 	@terraform="$$($(BOOTSTRAP) terraform)" && "$$terraform" fmt -check -diff -recursive infra
 	@$(LAYERS)
-	@$(SUBMAKE) -s lint-workflows
+	+@$(SUBMAKE) -s lint-workflows
 
 .PHONY: lint-workflows
 lint-workflows: $(VENV) ## Check the GitHub workflows: syntax, weaknesses, schema
