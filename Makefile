@@ -64,6 +64,8 @@ INFRA_TESTS := $(MODULES:%=test-infra/%)
 # Keeps the output of recipes that run side by side together, where make can (4.0 and newer).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 SUBMAKE := $(MAKE) --no-print-directory
+# A make inside that shares no jobs with the one outside. Variables of the command line still reach it.
+OWN_MAKE := MAKEFLAGS= $(SUBMAKE)
 # -j for a make inside, unless the one outside shares its jobs.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(1))
 
@@ -79,13 +81,12 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 	@$(SUBMAKE) apply ENV=local ARGS=
 	@$(BIN)/votectl demo $(ARGS)
 
-# The end-to-end tests that run alone wait most of the time, so the offline tests run beside them, with a lower priority:
-# end-to-end tests have time limits. Each part runs after a failure of another one, too.
+# The end-to-end tests wait most of the time, so the tests without a cloud run beside them, with a lower priority:
+# end-to-end tests have time limits. Each lane goes on after a failure.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (about a quarter of an hour)
 	+@$(SUBMAKE) $(call JOBS,3) $(TOGETHER) lint typecheck package ARCH=host
-	@$(call with_local_cloud,$(SUBMAKE) local-up; first=0; $(SUBMAKE) test-e2e-together || first=$$?; \
-		$(SUBMAKE) -k -j3 test-e2e-alone test-offline && (exit $$first))
+	+@$(SUBMAKE) -k -j3 test-e2e test-offline
 
 .PHONY: test-offline
 test-offline: prepare ## Run every test that needs no cloud
@@ -208,19 +209,13 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
 
+# Tests marked `alone` break the cloud, or count everything that happens on it. The others run side by side before.
+E2E_TESTS = $(BIN)/pytest tests/e2e -n 6 --dist loadgroup --no-loadscope-reorder -m "not alone" && \
+	$(BIN)/pytest tests/e2e -m alone --others-have-run
+
 .PHONY: test-e2e
 test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside (ARGS=<pytest's> chooses tests)
-	@$(if $(ARGS),$(call on_local_cloud,$(BIN)/pytest tests/e2e $(ARGS)),\
-		$(call with_local_cloud,$(SUBMAKE) local-up && $(SUBMAKE) test-e2e-together && $(SUBMAKE) test-e2e-alone))
-
-.PHONY: test-e2e-together
-test-e2e-together: $(VENV) $(LOCALCLOUD_VENV) ## The part of test-e2e that deploys, and tests side by side
-	@$(call on_local_cloud,$(SUBMAKE) plan-is-empty && \
-		$(BIN)/pytest tests/e2e -n 4 --dist loadfile --no-loadscope-reorder -m "not alone")
-
-.PHONY: test-e2e-alone
-test-e2e-alone: $(VENV) ## The part of test-e2e that breaks the deployment, or counts everything that happens on it
-	@$(BIN)/pytest tests/e2e -m alone --others-have-run
+	@$(call on_local_cloud,$(OWN_MAKE) plan-is-empty && $(if $(ARGS),$(BIN)/pytest tests/e2e $(ARGS),$(E2E_TESTS)))
 
 .PHONY: plan-is-empty
 plan-is-empty: ## Fail if a plan after an apply to the local cloud is not empty
@@ -286,9 +281,9 @@ bench-pack: $(VENV) ## Measure the CPU and memory of exporting and verifying a m
 define with_local_cloud
 started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
 result=0; { $(1); } || result=$$?; \
-[ -z "$$started" ] || $(SUBMAKE) down >/dev/null; exit $$result
+[ -z "$$started" ] || $(OWN_MAKE) down >/dev/null; exit $$result
 endef
-on_local_cloud = $(call with_local_cloud,$(SUBMAKE) apply ENV=local ARGS= && $(1))
+on_local_cloud = $(call with_local_cloud,$(OWN_MAKE) apply ENV=local ARGS= && $(1))
 
 ##@ Build and deploy
 
