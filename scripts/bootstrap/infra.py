@@ -21,6 +21,9 @@ PLUGIN_DIR_VARIABLE = "TERRAFORM_PLUGIN_DIR"
 PROVIDER = Path("registry.terraform.io/hashicorp/aws")
 
 # Messages of Terraform and OpenTofu if they cannot reach the provider's registry.
+# How long a provider may take to stop. It never does by itself if the shell that started us ignores interrupts.
+STOP_SECONDS = 10.0
+
 _NO_REGISTRY = re.compile(
     r"failed to query available provider packages|failed to install provider|could not connect to registry"
     r"|failed to retrieve (the list of|cryptographic)|inconsistent dependency lock",
@@ -182,6 +185,10 @@ def shared_provider(data: Path) -> Iterator[dict[str, str]]:
             yield {found.group(1): found.group(2)}
         finally:
             provider.send_signal(signal.SIGINT)  # it then removes its socket
+            try:
+                provider.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                provider.kill()
 
 
 def _test_data(layout: Layout, module: str) -> Path:

@@ -1,5 +1,6 @@
 """`terraform init` and the module tests, with a program that plays Terraform."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,15 +146,24 @@ def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> Non
         infra.test(layout, "infra")
 
 
+# Prints as a provider does how to attach to it, and runs until it is stopped.
+RUNNING = """
+print("Starting", *sys.argv[1:])
+print("  TF_REATTACH_PROVIDERS='{at: 1}'", flush=True)
+while True:
+    time.sleep(0.01)
+"""
+
+
 @pytest.fixture
 def provider(layout: Layout) -> Callable[[str], Path]:
-    """Makes a provider for the root's tests whose behaviour is the given shell code."""
+    """Makes a provider for the root's tests whose behaviour is the given Python code."""
 
     def make(code: str) -> Path:
         version = layout.root / ".state/terraform/test-infra/providers" / infra.PROVIDER / "5.100.0"
         program = version / "linux_amd64" / "terraform-provider-aws_v5.100.0_x5"
         program.parent.mkdir(parents=True)
-        program.write_text(f"#!/bin/sh\n{code}")
+        program.write_text(f"#!{sys.executable}\nimport pathlib, signal, sys, time\n{code}")
         program.chmod(0o755)
         return program
 
@@ -164,8 +174,8 @@ def test_all_runs_of_a_module_use_one_provider_that_stops_after_them(
     layout: Layout, play: Play, provider: Callable[[str], Path]
 ) -> None:
     program = provider(
-        "trap 'touch $0.stopped; exit' INT\necho Starting $*\n"
-        "echo \"  TF_REATTACH_PROVIDERS='{at: 1}'\"\nwhile :; do sleep 0.01; done"
+        "def stop(*_):\n    pathlib.Path(sys.argv[0] + '.stopped').touch()\n    sys.exit()\n"
+        f"signal.signal(signal.SIGINT, stop){RUNNING}"
     )
     play(f'test "$TF_REATTACH_PROVIDERS" = "{{at: 1}}" -a ! -e {program}.stopped && echo "Success! 2 passed"')
 
@@ -173,10 +183,20 @@ def test_all_runs_of_a_module_use_one_provider_that_stops_after_them(
     assert program.with_name(program.name + ".stopped").exists()
 
 
+def test_a_provider_that_ignores_interrupts_is_killed(
+    layout: Layout, play: Play, provider: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra, "STOP_SECONDS", 0.1)
+    provider(f"signal.signal(signal.SIGINT, signal.SIG_IGN){RUNNING}")
+    play('echo "Success! 2 passed"')
+
+    assert infra.test(layout, "infra") == "infra: valid, 2 tests passed"
+
+
 def test_a_provider_that_does_not_start_is_named(
     layout: Layout, play: Play, provider: Callable[[str], Path]
 ) -> None:
-    program = provider("exit 1")
+    program = provider("sys.exit(1)")
     play("")
 
     with pytest.raises(UserError, match=rf"{program} does not start: run it with -debug to see why"):
