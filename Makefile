@@ -210,7 +210,7 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@mkdir -p $(@D) && touch $@
 
 # Tests marked `alone` break the cloud, or count everything that happens on it. The others run side by side before.
-E2E_TESTS = $(BIN)/pytest tests/e2e -n 6 --dist loadgroup --no-loadscope-reorder -m "not alone" && \
+E2E_TESTS = $(BIN)/pytest tests/e2e -n 6 --dist loadfile --no-loadscope-reorder -m "not alone" && \
 	$(BIN)/pytest tests/e2e -m alone --others-have-run
 
 .PHONY: test-e2e

@@ -26,10 +26,14 @@ LAST = "test_privileges.py"
 ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
 
 # What takes longest starts first, so that the workers end at about the same time.
-LONGEST_FIRST = ("test_sizing.py", "test_tally.py", "test_smoke.py", "test_voters.py", "test_results_api.py")
-
-# The tests of these files wait for one poll each, in any process.
-SPREAD = ("test_tally.py", "test_results_api.py")
+LONGEST_FIRST = (
+    "test_tally.py",
+    "test_own_issuer.py",
+    "test_unique_count.py",
+    "test_sizing.py",
+    "test_voters.py",
+    "test_results_api.py",
+)
 
 
 class Door(NamedTuple):
@@ -50,13 +54,10 @@ def pytest_collection_modifyitems(
 ) -> Generator[None, object, object]:
     """Order the tests before pytest selects by marks.
 
-    A file's tests share a process (`--dist loadgroup`), so that only one of them applies Terraform to a state at a
-    time: the plans of test_sizing.py. The front doors have a lock.
+    A file's tests share a process (`--dist loadfile`), so that only one of them applies Terraform to a state at a time:
+    the plans of test_sizing.py. The front doors have a lock.
     """
     items.sort(key=_position)
-    for item in items:
-        if item.path.name not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
     untested = capabilities.left_out(items, ENVIRONMENT)
     _report_untested(config, untested)
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in untested])
