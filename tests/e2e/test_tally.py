@@ -27,7 +27,7 @@ from voting.markers import CONSUMERS
 from voting.polls import Option, Poll
 from voting.tallies import DRAIN_PREFIX, FINAL
 
-VOTERS = 3_000
+VOTERS = 1_000
 # From a poll's end to its final result, on a machine that is busy with other things, too.
 FINAL_WITHIN_SECONDS = 120
 
