@@ -34,6 +34,7 @@ COMMANDS = {
     "idle": Lazy("votectl.sizing.cli", "Price a month of an environment in which nobody votes."),
     "simulate": Lazy("votectl.sizing.cli", "Take an event through a deployment that is not built."),
     "calibrate": Lazy("votectl.sizing.cli", "Measure how long the functions take, batch size by batch size."),
+    "rehearse": Lazy("votectl.sizing.cli", "Send a small event, and compare the run with its simulation."),
 }
 
 app = typer.Typer(

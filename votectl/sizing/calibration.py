@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # Lambda's log line of an invocation: its time without the network.
-_REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
+REPORT = re.compile(r"^REPORT .*?\bDuration: ([\d.]+) ms", re.MULTILINE)
 _FIRST_SEQUENCE = 10**50  # not above the sequence numbers that Kinesis gives today
 
 
@@ -134,7 +134,7 @@ def measure(
             if json.loads(result).get("batchItemFailures"):
                 why = "throttled, or the poll is not open"
                 raise OperatorError(f"{function} returned a batch of {size} as failed: {why}")
-            line = _REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
+            line = REPORT.search(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
             times.append(elapsed if line is None else float(line[1]))
             reported = line is not None
         samples.append(TimingSample(batch_size=size, milliseconds=tuple(times[1:])))

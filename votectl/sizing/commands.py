@@ -17,7 +17,7 @@ from votectl import deployment as deployments
 from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
-from votectl.sizing import calibration, facts, plan_file, published, report
+from votectl.sizing import calibration, facts, plan_file, published, real_run, rehearsal, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
@@ -201,18 +201,22 @@ def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
 
 
 def simulate(options: Options) -> None:
-    """Play an event, or the published runs."""
-    of_sample = options["published"]
+    """Play an event, the published runs, or a real run again."""
+    of_sample, compare, plot = options["published"], options["compare"], options["plot"]
     of_event = _told_event(options) or options["event_file"] or options["tfvars"]
-    message = "--published plays known runs; leave out options of an event or a deployment"
+    known = "--published" if of_sample else "--compare" if compare else None
     _refuse(
-        (of_sample and of_event, message),
+        (of_sample and compare, "give one of --published and --compare; each plays its own runs"),
+        (known and of_event, f"{known} plays known runs; leave out options of an event or a deployment"),
+        (compare and plot, "--plot shows one course, and --compare plays several; leave one of them out"),
         (options["doubled_writes"] and not of_sample, "--doubled-writes belongs to --published"),
     )
     # An error of the event comes first, as for `plan`.
-    played = None if of_sample else event_of(options)
+    played = None if known else event_of(options)
     _check_shown(options)
-    if played is None:
+    if compare:
+        _compare(load(real_run.RealRun, compare, "run"), options)
+    elif played is None:
         _simulate_published(options)
     else:
         _simulate_event(played, options)
@@ -256,13 +260,36 @@ def _simulate_published(options: Options) -> None:
     _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 
+def _compare(run: real_run.RealRun, options: Options, description: str = "") -> None:
+    """Compare a run with its simulations. Raises OperatorError: they differ."""
+    played = run.simulations(_facts(options), _times(options), options["seed"], _step(options))
+    rows = real_run.compare(run, played)
+    _show(options, report.compared(rows, description))
+    if differing := [row.real.name for row in rows if not row.agrees]:
+        raise OperatorError(f"run and simulation differ in {', '.join(differing)}")
+
+
+def rehearse(options: Options) -> None:
+    """Send an event's votes through a deployment, and compare the run with its simulations."""
+    sent, out, environment = event_of(options), options["out"], options["environment"]
+    rehearsal.check(sent)
+    _check_place(out)
+    settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
+    deployments.aim(environment)
+    target = deployments.find(environment)
+    with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration)}"):
+        run = rehearsal.rehearse(target, sent, settings, options["seed"])
+    if out is not None:
+        _write(out, run)
+    _compare(run, options, run.description)
+
+
 def calibrate(options: Options) -> None:
     """Measure both functions of a deployment and write their times."""
     sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
-    if not (out := options["out"]).parent.is_dir() or out.is_dir():  # before minutes of work for it
-        raise BadFile(f"{out} can't be written: its directory does not exist, or it is a directory")
+    _check_place(options["out"])
     now, environment = datetime.now(UTC), options["environment"]
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
@@ -284,8 +311,14 @@ def calibrate(options: Options) -> None:
         vote_writer=writer,
         vote_aggregator=aggregator,
     )
-    _write(out, found)
+    _write(options["out"], found)
     _show(options, report.calibration(found))
+
+
+def _check_place(path: Path | None) -> None:
+    """Refuse a file that can't be written, before minutes of work for it."""
+    if path is not None and (not path.parent.is_dir() or path.is_dir()):
+        raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
 
 
 def _write(path: Path, content: str | BaseModel) -> None:

@@ -17,6 +17,7 @@ from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.inputs import spoken
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.published import PlayedExperiments
+from votectl.sizing.real_run import ComparedNumber
 from votectl.sizing.scenario import EventScenario
 from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table
@@ -245,6 +246,26 @@ def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> S
         ).items()
     }
     return SizingReport(picture, document, figures)
+
+
+def compared(rows: Sequence[ComparedNumber], description: str = "") -> SizingReport:
+    """Return a real run beside its simulations."""
+    verdicts: dict[bool, RenderableType] = {True: "agrees", False: Text("differs", style="bold red")}
+    shown = [
+        (
+            *(row.real.name, number(row.real.value), f"{number(row.low.value)} to {number(row.high.value)}"),
+            *(f"{row.deviation:+.1%}" if row.deviation else "within", verdicts[row.agrees]),
+        )
+        for row in rows
+    ]
+    document = [
+        {"quantity": row.real.name, **{end: figure.value for end, figure in row._asdict().items()}}
+        | {"deviation": row.deviation, "agrees": row.agrees}
+        for row in rows
+    ]
+    table = _table("real run and simulations", ("", ">real", ">simulated", ">deviation", ""), shown)
+    figures = {figure.name: figure for row in rows for figure in row}
+    return SizingReport([description, table] if description else [table], document, figures)
 
 
 def calibration(found: Calibration) -> SizingReport:

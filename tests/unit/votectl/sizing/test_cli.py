@@ -170,6 +170,14 @@ def test_the_published_runs_are_shown_with_either_writes(votectl: Typed, tmp_pat
         pytest.param(["plan", *CITY, "--calibration", "none.json"], "calibration", id="no-calibration"),
         pytest.param(["plan", "--event", "none.toml"], "event: none.toml can't be read", id="no-event"),
         pytest.param(["simulate", *CITY, "--plot", "x.jpg"], "must end in .png or .svg", id="plot-ending"),
+        pytest.param(["simulate", "--compare", "none.json"], "run: none.json can't be read", id="no-run"),
+        pytest.param(["simulate", "--compare", "x", "--plot", "x.png"], "leave one", id="plot-of-several"),
+        pytest.param(
+            ["simulate", "--published", "--compare", "x"], "give one of --published and", id="two-sources"
+        ),
+        pytest.param(
+            ["simulate", *CITY, "--compare", "x"], "--compare plays known runs; leave out", id="event-compare"
+        ),
         pytest.param(["simulate", "--published", "--plot", __file__], "needs a directory", id="plot-file"),
         pytest.param(
             ["calibrate", "--poll", "p", "--option", "o", "--out", "none/x.json"],

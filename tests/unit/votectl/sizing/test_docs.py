@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.rewrite_outputs import ROOT, TABLE, door_table, identity_table
+from votectl.sizing.real_run import RealRun
 
 DOCS = ROOT / "docs"
 PAGES = ("sizing.md", "experiments.md")
@@ -82,6 +83,11 @@ def test_the_event_file_is_one(votectl: Callable[..., tuple[int, str]], tmp_path
     code, output = votectl(["plan", "--event", str(path), "--deadline", "30m", "--brief"])
     assert code == 0, output
     assert "1,500,000,000 votes" in output
+
+
+def test_the_run_file_is_one() -> None:
+    (block,) = blocks("json")
+    assert RealRun.model_validate_json(block).measured.votes_accepted == 5_000
 
 
 @pytest.mark.parametrize("page", PAGES)

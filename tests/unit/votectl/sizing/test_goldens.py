@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from scripts.bootstrap.layout import HERE
 from votectl.sizing.published import PlayedExperiments
 
 FILE = Path(__file__).with_name("goldens.json")
+RUN = "run.json"  # that docs/sizing.md shows
 COMMANDS: tuple[Any, ...] = (
     "plan --votes 200k --peak 500",
     "plan --votes 30 --duration 2m --deadline 2m",
@@ -44,6 +46,7 @@ TEXTS = [
     "plan --votes 1B --duration 1h --deadline 40s",
     *(f"idle {environment} {form}" for environment in ("dev", "prod") for form in ("-o csv", "--explain")),
     *(f"simulate --peak 300 --duration 60s --seed 3 {form}" for form in ("", "-o csv", "--explain")),
+    f"simulate --compare {RUN} --explain",
 ]
 
 
@@ -80,7 +83,12 @@ def test_an_answer_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], co
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", TEXTS)
-def test_a_text_is_the_frozen_one(votectl: Callable[..., tuple[int, str]], command: str) -> None:
+def test_a_text_is_the_frozen_one(
+    votectl: Callable[..., tuple[int, str]], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (HERE.root / "docs" / "sizing.md").read_text()
+    Path(RUN).write_text(re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0])
     code, output = votectl(shlex.split(command), columns=200)
     # The last digits differ between processors.
     text = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda found: f"{float(found[0]):.4g}", output)

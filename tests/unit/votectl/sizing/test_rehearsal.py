@@ -1,0 +1,223 @@
+import json
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from localcloud.parts import POLL_INTERVAL_SECONDS
+from votectl import deployment
+from votectl.settings.files import load
+from votectl.sizing import rehearsal
+from votectl.sizing.event import event
+from votectl.sizing.real_run import RealRun
+from votectl.sizing.rehearsal import LoggedWork, SentVotes
+from voting.metrics import Metric
+from voting.polls import Option, Poll
+from voting.records import read_vote, records_in
+from world.kinesis import StreamRecord, event_of
+
+EVENT = ["--peak", "40", "--duration", "20s", "--polls", "2", "--changed-minds", "0.05"]
+
+
+class FakeCloud:
+    """A deployment that stores, counts and logs votes at once, in batches of half a second: one a shard and window."""
+
+    def __init__(
+        self, shards: int = 2, refused: int = 0, others: int = 0, lost: int = 0, environment: str = "dev"
+    ) -> None:
+        self.target = SimpleNamespace(
+            environment=environment, stream_name="votes", polls_table="polls",
+            vote_writer_function="writer", vote_aggregator_function="aggregator",
+        )  # fmt: skip
+        self.seconds, self.records = 0.0, list[tuple[float, str, dict[str, Any]]]()
+        self._open_at = 0
+        self._shards, self._refused, self._others, self._lost = shards, refused, others, lost
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def now_ms(self) -> int:
+        self.seconds += 0.1
+        return (int(self.seconds) + 1) * 1000
+
+    def create(
+        self, poll_id: str, title: str, options: Sequence[Option], opens_at: None, closes_at: int
+    ) -> Poll:
+        assert opens_at is None
+        self._open_at = opens = self.now_ms() + 5_000
+        fields = {"announced_at": opens, "opens_at": opens, "closes_at": closes_at, "bucket_count": 64}
+        return Poll.model_validate({"poll_id": poll_id, "title": title, "options": tuple(options), **fields})
+
+    def describe_stream_summary(self, **_: str) -> dict[str, Any]:
+        return {"StreamDescriptionSummary": {"OpenShardCount": self._shards}}
+
+    def put_records(self, **request: Any) -> dict[str, Any]:
+        assert len(request["Records"]) <= 500
+        told = [(each["PartitionKey"], json.loads(each["Data"])) for each in request["Records"]]
+        if self.seconds * 1000 >= self._open_at:
+            self.records += [(self.seconds * 1000, *each) for each in told]
+        return {"FailedRecordCount": self._refused}
+
+    def live(self, poll_id: str) -> SimpleNamespace:
+        return SimpleNamespace(total=sum(vote["poll_id"] == poll_id for _, _, vote in self.records))
+
+    def stored(self, poll: Poll) -> Counter[str]:
+        voters = {voter for _, voter, vote in self.records if vote["poll_id"] == poll.poll_id}
+        return Counter(dict.fromkeys(voters, 1))
+
+    def get_paginator(self, _: str) -> "FakeCloud":
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        since = [sent for sent, *_ in self.records if sent >= request["startTime"]]
+        for number in Counter(int(sent // 500) for sent in since).values():
+            votes = number + self._others - self._lost
+            metrics = {"RecordsReceived": number, "VotesAccepted": votes, "StatementsAnswered": number}
+            line = json.dumps({"_aws": {}, **metrics, "LiveRowsWritten": [2]})
+            report = "REPORT RequestId: x\tDuration: 20.00 ms\tBilled Duration: 21 ms\n"
+            yield {"events": [{"message": line}, {"message": report}]}
+
+
+@pytest.fixture
+def rehearse(
+    votectl: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[int, str]]:
+    """Type `votectl rehearse` with an event on a fake cloud."""
+
+    def run(cloud: FakeCloud, *more: str) -> tuple[int, str]:
+        (settings := tmp_path / "x.tfvars").write_text(
+            "stream = { shard_count = 2 }\nvote_aggregator = { batching_window_seconds = 1 }\n"
+        )
+        monkeypatch.setattr(deployment, "aim", lambda _: None)
+        monkeypatch.setattr(deployment, "find", lambda _: cloud.target)
+        monkeypatch.setattr("boto3.client", lambda _: cloud)
+        monkeypatch.setattr(rehearsal, "time", cloud)
+        for name in ("PollDesk", "CountReader"):
+            monkeypatch.setattr(rehearsal, name, lambda _: cloud)
+        return votectl(["rehearse", *EVENT, "--tfvars", str(settings), *more])
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ["dev", "local"])
+def test_a_run_is_measured_written_and_compared(
+    rehearse: Callable[..., tuple[int, str]], tmp_path: Path, environment: str
+) -> None:
+    cloud, path = FakeCloud(environment=environment), tmp_path / "run.json"
+    code, output = rehearse(cloud, "--out", str(path))
+    run, votes = load(RealRun, path, "run"), len(cloud.records) - 40  # of which warmed up
+    assert f"{votes} votes in 20 s through '{environment}'" in output
+    assert (code, output.count("agrees")) == (0, 4), output
+    measured, batches = run.measured, run.measured.writer_batches
+    assert votes == measured.votes_accepted == measured.vote_write_units == pytest.approx(800, rel=0.15)
+    assert measured.live_rows_written == 2 * batches == pytest.approx(80, abs=2)
+    assert measured.aggregator_seconds == pytest.approx(batches * 0.02)
+    assert run.event.votes == pytest.approx(votes)
+    around = [
+        (each.mapping_poll_interval_seconds, each.mapping_overhead_seconds) for each in run.surroundings
+    ]
+    emulated = [(POLL_INTERVAL_SECONDS, 0.0), (POLL_INTERVAL_SECONDS, 0.1)]
+    assert around == (emulated if environment == "local" else [(None, None)])
+
+
+@pytest.mark.parametrize(
+    ("cloud", "message"),
+    [
+        pytest.param(
+            FakeCloud(shards=3), "the settings say 2, and the stream has 3 open shards", id="shards"
+        ),
+        pytest.param(FakeCloud(refused=1), "refused 1 of 40 votes: rehearse a lower rate", id="throttled"),
+        pytest.param(FakeCloud(others=1), "were sent: others vote, or batches", id="others"),
+        pytest.param(FakeCloud(lost=1), "stored, counted and logged within 120 s", id="patience"),
+    ],
+)
+def test_a_deployment_that_is_not_idle_or_not_as_applied_ends_the_rehearsal(
+    rehearse: Callable[..., tuple[int, str]], cloud: FakeCloud, message: str
+) -> None:
+    code, output = rehearse(cloud)
+    assert (code, message in output) == (1, True), output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--peak", "10k", "--duration", "60s"], "at most 100,000 votes in 600 s", id="many"),
+        pytest.param(["--peak", "1", "--duration", "700s"], "at most 100,000 votes in 600 s", id="long"),
+        pytest.param(["--peak", "9", "--duration", "11s"], "needs at least 100 votes, not 99", id="few"),
+        pytest.param([*EVENT, "--out", "none/x.json"], "can't be written", id="nowhere-to-write"),
+    ],
+)
+def test_an_unsuitable_event_is_refused(
+    votectl: Callable[..., tuple[int, str]], arguments: list[str], message: str
+) -> None:
+    code, output = votectl(["rehearse", *arguments])
+    assert (code, message in output) == (1, True), output
+
+
+def test_votes_come_as_the_event_says() -> None:
+    told = event(
+        peak=200, duration=60, polls=2, busiest_poll_share=0.75, changed_minds=0.2, hot_voter_share=0.1
+    )
+    ticks = list(rehearsal.random_votes(told, ["a", "b"], seed=3))
+    votes = [vote for tick in ticks for vote in tick]
+    assert len(ticks) == 600
+    assert len(votes) == pytest.approx(12_000, rel=0.04)
+    others = [vote for vote in votes if not vote[2].endswith("-hot")]
+    assert len(others) / len(votes) == pytest.approx(0.9, rel=0.03)
+    assert len({(poll, voter) for poll, _, voter in others}) / len(others) == pytest.approx(0.8, rel=0.03)
+    assert sum(poll == "a" for poll, *_ in votes) / len(votes) == pytest.approx(0.75, rel=0.03)
+    assert {option for _, option, _ in votes} == {"option-0", "option-1"}
+    assert ticks == list(rehearsal.random_votes(told, ["a", "b"], seed=3))
+    assert ticks != list(rehearsal.random_votes(told, ["a", "b"], seed=4))
+
+
+def test_records_that_are_put_are_votes_for_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = FakeCloud()
+    monkeypatch.setattr("boto3.client", lambda _: cloud)
+    sent = rehearsal.send("votes", rehearsal.random_votes(event(peak=700, duration=0.2), ["poll"], seed=1))
+    assert len(sent.times) == sent.rows == len(cloud.records) > 0
+    records = [
+        StreamRecord("shardId-0", str(10**50), voter, b64encode(json.dumps(vote).encode()).decode(), 5)
+        for _, voter, vote in cloud.records
+    ]
+    votes = [read_vote(record) for record in records_in(event_of(records))]
+    assert {(vote.poll_id, vote.option) for vote in votes} == {("poll", "option-0"), ("poll", "option-1")}
+
+
+def test_a_burst_of_a_busy_machine_is_simulated_as_a_burst() -> None:
+    asked = event(peak=40, duration=20, votes_per_voter=1.25, name="asked")
+    stalled = [float(second) for second in range(20) if not 5 <= second < 8 for _ in range(40)]
+    told = rehearsal.as_sent(asked, SentVotes(rows=600, seconds=20.0, times=[*stalled, *(120 * [8.2])]))
+    assert told.votes == pytest.approx(800, rel=1e-3)
+    came = np.diff(told.sent(np.arange(21.0)))
+    assert came == pytest.approx([40] * 5 + [0] * 3 + [160] + [40] * 11, abs=0.01)
+    assert told.repeats == pytest.approx(1 - 600 / 800)
+    assert told.name == "asked"
+
+
+def test_work_is_what_a_log_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "START RequestId: x Version: $LATEST\n",
+        json.dumps({"RecordsReceived": [5], "VotesAccepted": [4], "StatementsAnswered": [6]}),
+        "REPORT RequestId: x\tDuration: 250.00 ms\tBilled Duration: 251 ms\n",
+        json.dumps({"RecordsReceived": 0, "MarkersPassed": 1}),  # closing markers alone
+        '{"level": "INFO", "message": "something else"}',
+        json.dumps({"RecordsReceived": [2], "VotesAccepted": [2], "StatementsAnswered": [2]}),
+        "REPORT RequestId: y\tDuration: 50.00 ms\n",
+    ]
+    cloud = FakeCloud()
+    monkeypatch.setattr("boto3.client", lambda _: cloud)
+    monkeypatch.setattr(cloud, "paginate", lambda **_: [{"events": [{"message": line}]} for line in lines])
+    work = LoggedWork.of("writer", 0)
+    assert (work.batches, work.invocations) == (2, 2)
+    assert work.seconds == pytest.approx(0.3)
+    assert (work.counts[Metric.VOTES_ACCEPTED], work.counts[Metric.STATEMENTS_ANSWERED]) == (6, 8)
