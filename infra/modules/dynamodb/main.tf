@@ -23,7 +23,7 @@ locals {
   ) : var.settings.write_units
 }
 
-# Whether there is a table to read units from: before the first apply there is none.
+# The units come from an existing table. Before the first apply, the table does not exist.
 data "aws_dynamodb_tables" "existing" {}
 
 data "aws_dynamodb_table" "scaled" {
