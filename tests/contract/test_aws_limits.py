@@ -52,7 +52,7 @@ def test_each_resource_in_the_source_is_planned_somewhere() -> None:
     assert declared <= planned, "switch the feature on in everything.FEATURES"
 
 
-def test_deletion_protection_keeps_every_key() -> None:
+def test_deletion_protection_denies_the_deletion_of_every_key() -> None:
     """A deleted key takes along what it encrypts or signs."""
     kept: dict[str, bool] = {}
     for resource in resources_by_type()["aws_kms_key"]:
@@ -67,7 +67,7 @@ def test_deletion_protection_keeps_every_key() -> None:
     assert any(kept.values())
 
 
-def test_archives_are_held_against_lambdas_limits_when_they_are_built() -> None:
+def test_builds_check_archives_against_lambdas_limits() -> None:
     limits = BOOK["checked_elsewhere"]
     assert limits["lambda-archive"]["most"] == build_zip.MOST_ARCHIVE_BYTES
     assert limits["lambda-unzipped"]["most"] == build_zip.MOST_UNZIPPED_BYTES
@@ -90,7 +90,7 @@ def test_a_resource_keeps_the_constraints_of_the_operation_that_creates_it(kind:
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_each_run_keeps_a_limit_that_no_service_model_states(limit: str) -> None:
+def test_each_run_keeps_each_limit_that_no_service_model_states(limit: str) -> None:
     measured = [(name, *pair) for name, run in runs().items() for pair in MEASURES[limit](run)]
     assert measured, "nothing is measured for this limit"
     assert [found for found in measured if found[-1] > LIMITS[limit]["most"]] == []
@@ -139,7 +139,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("poll_id", ["p", "p" * 64, "-" * 64], ids=["shortest", "longest", "hyphens"])
-def test_names_that_are_chosen_at_run_time_keep_the_constraints(poll_id: str) -> None:
+def test_names_chosen_at_run_time_keep_the_constraints(poll_id: str) -> None:
     """A poll's id becomes the name of its schedule, and part of its executions' names."""
     (parameter, *_) = resources_by_type()["aws_ssm_parameter"]
     deployment = Deployment.model_validate_json(parameter.values["value"])

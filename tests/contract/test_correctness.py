@@ -40,7 +40,7 @@ def test_a_defect_on_the_page_is_built_into_a_world(defect: str) -> None:
 
 
 @pytest.mark.parametrize("fault", named("faults"))
-def test_a_fault_on_the_page_is_one_of_a_world(fault: str) -> None:
+def test_a_fault_on_the_page_belongs_to_a_world(fault: str) -> None:
     assert fault in Fault.__members__ or hasattr(ClosingWorld, fault) or fault in DRILLS
 
 
@@ -51,7 +51,7 @@ def test_a_world_on_the_page_is_explored_or_can_be_started(world: str) -> None:
     assert world in WORLDS or world.removeprefix("make ") in makefile.commands()
 
 
-def test_the_page_tells_of_every_small_world_of_writer_aggregator_and_tally() -> None:
+def test_the_page_lists_every_small_world_of_writer_aggregator_and_tally() -> None:
     assert [world for world in WORLDS if not world.startswith("counter") and f"| {world} |" not in PAGE] == []
 
 
@@ -66,7 +66,7 @@ def test_a_target_on_the_page_exists(target: str) -> None:
     assert target in makefile.commands()
 
 
-def test_every_promise_has_its_section_and_says_what_is_left_to_trust() -> None:
+def test_every_promise_has_a_section_that_names_its_assumptions() -> None:
     promises = re.findall(r"^(\d+)\. \*\*", DESIGN.partition("## Promises")[2], re.MULTILINE)
     assert list(sections()) == [int(number) for number in promises]
     for number, text in sections().items():

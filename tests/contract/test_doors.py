@@ -17,12 +17,12 @@ from voting import fields
 API = INFRA / "modules/api"
 
 
-def test_field_patterns_of_the_rest_door_are_those_of_the_code() -> None:
+def test_the_rest_door_and_the_code_have_the_same_field_patterns() -> None:
     patterns = parsed(API / "main.tf")["locals"][0]["patterns"]
     assert patterns == {"poll_id": fields.POLL_ID, "option": fields.OPTION, "voter": fields.VOTER}
 
 
-def test_ingress_takes_the_content_types_that_the_rest_door_has_models_for() -> None:
+def test_ingress_accepts_the_content_types_that_the_rest_door_has_models_for() -> None:
     source = (API / "main.tf").read_text()
     types = re.search(
         r'json_types = .*\["application/json"\].*formatlist\("application/json;%s", (.*?)\)', source
@@ -50,7 +50,7 @@ def test_ingress_takes_the_content_types_that_the_rest_door_has_models_for() -> 
     ],
     ids=lambda refusal: refusal.error,
 )
-def test_ingress_refuses_in_the_words_of_the_rest_door(refusal: refusals.DoorRefusal) -> None:
+def test_ingress_and_the_rest_door_have_the_same_error_messages(refusal: refusals.DoorRefusal) -> None:
     source = (API / "answers.tf").read_text().replace("${local.batch_size}", str(requests.BATCH_SIZE))
     texts = {text.replace('\\"', '"') for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source)}
     assert str(refusal.status) in texts
@@ -72,7 +72,7 @@ def test_ingress_refuses_in_the_words_of_the_rest_door(refusal: refusals.DoorRef
     ("region", "host"),
     [("us-east-1", "kinesis.us-east-1.amazonaws.com"), ("eu-central-1", "localhost:4566")],
 )
-def test_our_signature_is_botocores(
+def test_our_signature_equals_botocores(
     token: str, service: Service, action: str, region: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = b'{"StreamName":"votes","PartitionKey":"ann"}'

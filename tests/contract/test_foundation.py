@@ -168,13 +168,13 @@ def kinds() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
-def test_the_deploying_role_may_make_each_kind_of_resource(kind: str) -> None:
+def test_the_deploying_role_may_create_each_kind_of_resource(kind: str) -> None:
     known = max((prefix for prefix in TAKES if kind.startswith(prefix)), key=len, default=None)
     assert known, f"{kind} is new: say in TAKES what it takes, and allow it in infra/bootstrap/permissions.tf"
     assert {action for action in taken(known) if not is_allowed(action, "statements")} == set()
 
 
-def test_the_boundary_leaves_the_platform_what_it_needs() -> None:
+def test_the_boundary_allows_what_the_platform_needs() -> None:
     granted = set()
     for file in [INFRA / "main.tf", *INFRA.glob("modules/*/*.tf")]:
         # What resource policies deny or allow to others is no permission of a role.
@@ -185,7 +185,7 @@ def test_the_boundary_leaves_the_platform_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
-def test_every_role_is_held_within_the_boundary(module: Path) -> None:
+def test_every_role_has_the_boundary(module: Path) -> None:
     for file in module.glob("*.tf"):
         for name, role in resources(file, "aws_iam_role").items():
             assert role.get("permissions_boundary") in (
@@ -194,7 +194,7 @@ def test_every_role_is_held_within_the_boundary(module: Path) -> None:
             ), f"{file.name}: {name}"
 
 
-def test_the_boundary_is_handed_to_every_module_that_has_a_role() -> None:
+def test_every_module_with_a_role_gets_the_boundary() -> None:
     boundary = "${local.permissions_boundary_arn}"
     (wiring,) = parsed(INFRA / "wiring.tf")["locals"]
     assert wiring["deployment"]["permissions_boundary_arn"] == boundary

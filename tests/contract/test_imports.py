@@ -66,7 +66,7 @@ def test_a_handler_loads_no_expensive_module_and_no_tool(handler: str) -> None:
     assert loaded.intersection(TOOLS) == set()
 
 
-def test_modules_that_decide_load_no_aws() -> None:
+def test_modules_without_access_to_aws_load_no_aws_library() -> None:
     modules = [*CORE, *DECIDING]
     loaded = dict(zip(modules, loaded_by(modules, FUNCTIONS), strict=True))
     assert next((module for module, found in loaded.items() if found.intersection(AWS)), None) is None

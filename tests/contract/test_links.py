@@ -90,7 +90,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
         pytest.param("### `make help` names [all](x.md)", "make-help-names-all", id="code-and-link"),
     ],
 )
-def test_anchors_are_those_of_github(tmp_path: Path, heading: str, anchor: str) -> None:
+def test_anchors_equal_githubs(tmp_path: Path, heading: str, anchor: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n\n{heading}\n\n```\n# no heading\n```\n")
 

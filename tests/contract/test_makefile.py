@@ -9,13 +9,13 @@ from contract.makefile import commands, phony, text
 from contract.terraform_source import PROJECT
 
 
-def test_every_target_that_a_person_may_type_has_a_line_of_help() -> None:
+def test_every_target_for_people_has_a_line_of_help() -> None:
     # need-… is what other targets ask for, and no command.
     missing = {name for name in phony() - commands().keys() if not name.startswith("need-")}
     assert missing == set()
 
 
-def test_every_command_is_declared_as_one() -> None:
+def test_every_command_is_phony() -> None:
     assert commands().keys() - phony() == set()
 
 

@@ -85,7 +85,7 @@ def test_every_widget_is_about_metrics_that_exist() -> None:
     assert [(title, metric) for title, metric in shown if not exists(metric)] == []
 
 
-def test_an_alarms_name_and_metric_name_the_same_part() -> None:
+def test_an_alarms_name_and_its_metric_name_the_same_part() -> None:
     subjects = {
         "vote-writer": {"writer-mapping", "votestream-test-vote-writer", "vote_writer"},
         "vote-aggregator": {"aggregator-mapping", "votestream-test-vote-aggregator", "vote_aggregator"},

@@ -67,13 +67,13 @@ def terraform_routes() -> dict[tuple[str, str], str]:
     return routes
 
 
-def test_every_route_of_terraform_is_described_and_no_other() -> None:
+def test_the_description_has_exactly_terraforms_routes() -> None:
     assert terraform_routes() == {
         route: operation["operationId"] for route, operation in operations().items()
     }
 
 
-def test_identifiers_are_described_as_the_front_door_checks_them() -> None:
+def test_identifiers_have_the_patterns_of_the_front_door() -> None:
     patterns = parsed(API / "main.tf")["locals"][0]["patterns"]
     described = {"poll_id": "PollId", "option": "OptionId", "voter": "Voter"}
     assert {name: SCHEMAS[described[name]]["pattern"] for name in patterns} == {
@@ -94,13 +94,13 @@ def test_a_body_has_exactly_its_fields(schema: str, fields: set[str]) -> None:
     assert set(described["required"]) == set(described["properties"]) == fields
 
 
-def test_a_batch_is_described_as_large_as_the_front_door_takes_it() -> None:
+def test_a_batchs_described_size_is_the_limit_of_the_front_door() -> None:
     described = SCHEMAS["VoteBatch"]["properties"]["votes"]
     assert described["maxItems"] == parsed(API / "batch.tf")["locals"][0]["batch_size"]
 
 
 @pytest.mark.parametrize("route", operations(), ids=" ".join)
-def test_what_asks_for_credentials_says_so(route: tuple[str, str]) -> None:
+def test_operations_that_need_credentials_say_so(route: tuple[str, str]) -> None:
     security = operations()[route].get("security", [{}])
     expected: dict[str, list[dict[str, list[str]]]] = {
         "CastVote": [{}, {"backEnd": []}, {"voter": []}],
@@ -110,7 +110,7 @@ def test_what_asks_for_credentials_says_so(route: tuple[str, str]) -> None:
     assert security == expected.get(operations()[route]["operationId"], [{}])
 
 
-def test_every_code_of_a_refusal_is_described() -> None:
+def test_every_error_code_is_described() -> None:
     of_the_front_door = parsed(API / "answers.tf")["locals"][0]["refusals"]
     of_the_function = {refusal.error for refusal in REFUSALS}
     assert set(SCHEMAS["Error"]["properties"]["error"]["enum"]) == {*of_the_front_door, *of_the_function}
@@ -150,7 +150,7 @@ def terraform_refusals() -> Mapping[str, Any]:
         ("Sequence", Sequence),
     ],
 )
-def test_identifiers_are_described_as_the_code_takes_them(schema: str, type_: Any) -> None:
+def test_identifiers_have_the_patterns_of_the_code(schema: str, type_: Any) -> None:
     (constraints,) = type_.__metadata__
     assert SCHEMAS[schema]["pattern"] == constraints.pattern
 
@@ -169,7 +169,7 @@ def test_every_value_is_described(described: dict[str, Any], enum: type[StrEnum]
     assert set(described["enum"]) == set(enum)
 
 
-def test_how_long_answers_are_kept_is_described() -> None:
+def test_cache_lifetimes_are_described() -> None:
     described = document()["components"]["headers"]["Cache-Control"]["schema"]["enum"]
     assert set(described) == {answers.FRESH_FOR_A_SECOND, answers.LASTING, answers.NOT_KEPT}
 
@@ -198,7 +198,7 @@ def examples() -> list[Any]:
 
 
 @pytest.mark.parametrize(("schema", "example"), examples())
-def test_every_example_is_one(schema: dict[str, Any], example: Any) -> None:
+def test_every_example_matches_its_schema(schema: dict[str, Any], example: Any) -> None:
     assert problems(schema, example) == []
 
 
@@ -272,7 +272,7 @@ inventing = hypothesis.settings(
 # A test for each: operations of one test share their name, and of tests with one name pytest-xdist runs one.
 
 
-def test_there_is_a_test_for_every_read() -> None:
+def test_every_read_has_a_test() -> None:
     assert {path for method, path in operations() if method == "GET"} == set(Route)
 
 

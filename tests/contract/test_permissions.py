@@ -20,7 +20,7 @@ def policies(planned: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("run", [PLATFORM, BOUNDARY])
-def test_every_action_is_one_and_takes_effect_where_it_is_granted(run: str) -> None:
+def test_every_granted_action_exists_and_applies_to_its_resource(run: str) -> None:
     found = policies(resources_of(run))
     assert found
     assert {address: lines for address, policy in found.items() if (lines := complaints(policy))} == {}
@@ -52,6 +52,6 @@ def statement(**changed: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_allows_nothing_is_named(changed: dict[str, Any], complaint: str | None) -> None:
+def test_grants_without_effect_are_named(changed: dict[str, Any], complaint: str | None) -> None:
     lines = complaints(statement(**changed))
     assert (lines == []) if complaint is None else any(complaint in line for line in lines), lines

@@ -67,7 +67,7 @@ def test_a_programs_module_can_be_run_by_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("typed", ["scripts", "scripts nothing", "scripts bootstrap", "scripts api-page"])
-def test_a_program_that_does_not_exist_is_one_line(typed: str) -> None:
+def test_an_unknown_program_gets_a_one_line_error(typed: str) -> None:
     done = run(typed, subprocess.PIPE)
     assert done.returncode == 2
     assert re.fullmatch(rb"usage: python -m scripts NAME; NAME is one of api_page, .+\n", done.stderr)
@@ -106,7 +106,7 @@ def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("program", KINDS)
-def test_a_full_disk_is_one_line(program: str, unbuffered: str) -> None:
+def test_a_full_disk_gets_a_one_line_error(program: str, unbuffered: str) -> None:
     """Argparse passes over an error of its write, which an unbuffered stream raises there."""
     with Path("/dev/full").open("wb") as full:
         done = run(program, full.fileno(), "--help", PYTHONUNBUFFERED=unbuffered)
@@ -146,7 +146,7 @@ def test_every_encoding_is_written_as_utf_8(program: str, code: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", KINDS)
-def test_closed_streams_are_no_error(program: str) -> None:
+def test_closed_streams_cause_no_error(program: str) -> None:
     command = f'"{sys.executable}" -m {program} --help >&- 2>&-'
     assert subprocess.run(["sh", "-c", command], cwd=PROJECT, check=False).returncode == 0
 
@@ -184,7 +184,7 @@ def test_a_number_out_of_range_is_refused_with_the_range(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["fuzz FUZZ_REQUESTS=many", "fuzz FUZZ_REQUESTS=", "chaos CHAOS_SECONDS=-5"]
 )
-def test_make_refuses_what_is_no_number_before_anything_starts(typed: str) -> None:
+def test_make_refuses_invalid_numbers_before_anything_starts(typed: str) -> None:
     done = subprocess.run(["make", *typed.split()], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "is not a whole number" in done.stderr

@@ -24,7 +24,7 @@ def row_of(variable: str) -> str:
 
 
 @pytest.mark.parametrize("variable", root_variables())
-def test_every_knob_is_explained_in_its_row(variable: str) -> None:
+def test_every_variable_is_explained_in_its_row(variable: str) -> None:
     explained = row_of(variable)
     if "the same without" in explained:
         explained += row_of("vote_writer")
@@ -38,7 +38,7 @@ def test_every_metric_is_explained(metric: str) -> None:
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_each_reason_to_reject_is_in_the_design_on_the_api_page_and_in_the_runbook(reason: Reason) -> None:
+def test_each_rejection_reason_is_documented_in_design_api_page_and_runbook(reason: Reason) -> None:
     assert f"`{reason}`" in API
     assert f"`{reason}`" in DESIGN
     assert f"`{REJECTED[reason].removeprefix('Rejected')}`" in RUNBOOK

@@ -52,7 +52,7 @@ def first_steps() -> Iterator[str]:
             yield command.rstrip(". ")
 
 
-def test_every_alarm_has_its_section_and_every_section_its_alarm() -> None:
+def test_alarms_and_sections_correspond() -> None:
     named = {description.rpartition("#")[2] for description in alarm_descriptions()}
     found = headings(section(RUNBOOK, "Alarms"), 3)
     assert set(found) == named
@@ -79,7 +79,7 @@ def test_every_setting_in_the_runbook_exists() -> None:
         assert re.search(rf"\b{attribute}\s+=", block), f"{setting} is no setting"
 
 
-def test_every_command_that_an_alarm_says_exists() -> None:
+def test_every_command_in_an_alarms_text_exists() -> None:
     steps = list(first_steps())
     assert len(steps) > 10
     for command in steps:
@@ -100,7 +100,7 @@ def test_every_command_exists(command: str) -> None:
             pytest.fail(f"nobody checks what {tool} takes: teach it here")
 
 
-def test_there_are_commands_of_every_kind() -> None:
+def test_commands_of_every_kind_are_found() -> None:
     assert {command.split()[0] for command in commands(RUNBOOK)} == {"votectl", "make", "aws"}
 
 
@@ -108,13 +108,13 @@ def test_there_are_commands_of_every_kind() -> None:
     "command",
     ["votectl dance", "votectl tally", "votectl tally p --quickly", "make dinner", "make apply WHO=me"],
 )
-def test_a_command_that_does_not_exist_is_found_out(command: str) -> None:
+def test_an_unknown_command_is_found(command: str) -> None:
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         test_every_command_exists(command)
 
 
 @pytest.mark.parametrize("command", ["aws kinesis split-hair", "aws kinesis list-shards --shard-name s"])
-def test_a_call_to_aws_that_does_not_exist_is_found_out(command: str) -> None:
+def test_an_unknown_call_to_aws_is_found(command: str) -> None:
     with pytest.raises(AssertionError):
         test_every_command_exists(command)
 
@@ -153,7 +153,7 @@ def check_aws(arguments: list[str]) -> None:
     assert options <= members, f"{operation} takes {sorted(members)}"
 
 
-def test_every_drill_is_in_the_runbook_and_is_about_an_alarm() -> None:
+def test_every_drill_is_in_the_runbook_and_belongs_to_an_alarm() -> None:
     rows = re.findall(
         r"^\| `([a-z-]+)` \| (.+?) \| .+\| \[([a-z-]+)\]\(#.+\) \|$", section(RUNBOOK, "Drills"), re.M
     )
@@ -161,7 +161,7 @@ def test_every_drill_is_in_the_runbook_and_is_about_an_alarm() -> None:
     assert {alarm for _, _, alarm in rows} <= set(headings(section(RUNBOOK, "Alarms"), 3))
 
 
-def test_names_in_the_runbook_are_those_of_prod() -> None:
+def test_the_runbook_uses_the_names_of_prod() -> None:
     """They are made as Terraform makes them: project, environment, part."""
     parts = set(re.findall(r"votestream-prod-([a-z-]+[a-z])", RUNBOOK))
     known = set(observed().alarms) | {

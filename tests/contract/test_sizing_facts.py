@@ -25,7 +25,7 @@ def emitted(service: str) -> set[str]:
     return {*(Metric[name] for name in names), *reasons}
 
 
-def test_every_metric_of_every_alarm_is_paid() -> None:
+def test_the_bill_has_every_metric_of_every_alarm() -> None:
     alarms = observed().alarms
     unique = {
         name: alarm
@@ -39,7 +39,7 @@ def test_every_metric_of_every_alarm_is_paid() -> None:
         assert fact.value == sum(len(metrics_of_alarm(alarm)) for alarm in group.values())
 
 
-def test_every_method_and_every_firewall_rule_is_paid() -> None:
+def test_the_bill_has_every_method_and_every_firewall_rule() -> None:
     api = HERE.root / "infra" / "modules" / "api"
     reads = re.search(r"reads = \{(.*?)^  \}", (api / "results.tf").read_text(), re.MULTILINE | re.DOTALL)
     assert reads is not None
@@ -51,7 +51,7 @@ def test_every_method_and_every_firewall_rule_is_paid() -> None:
     )
 
 
-def test_every_metric_of_every_function_is_paid() -> None:
+def test_the_bill_has_every_metric_of_every_function() -> None:
     found = {service: emitted(service) for service in SERVICES}
     assert set().union(*found.values()) == {*Metric, *REJECTED.values()}
     unique = found.pop("unique_counter")
@@ -60,7 +60,7 @@ def test_every_metric_of_every_function_is_paid() -> None:
 
 
 @pytest.mark.parametrize("service", [*CONSUMERS, "results_api"])
-def test_a_line_of_metrics_is_as_long_as_the_bill_says(
+def test_the_bill_has_the_real_length_of_a_metrics_line(
     service: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Each request for results is counted by one metric; a failed batch has a line of its own.

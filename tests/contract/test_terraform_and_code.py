@@ -50,20 +50,20 @@ def test_terraform_sets_exactly_the_variables_that_a_function_reads(
 
 
 @pytest.mark.parametrize("function", RELEASED)
-def test_new_code_runs_with_the_variables_of_the_last_release(function: str) -> None:
+def test_new_code_runs_with_the_last_releases_variables(function: str) -> None:
     """Lambda changes the code after the variables, or for a moment before them."""
     settings = FUNCTIONS[function].from_env(RELEASED[function])
     assert settings.environment == "test"
 
 
 @pytest.mark.parametrize("function", RELEASED)
-def test_code_of_the_last_release_runs_with_the_variables_of_today(function: str) -> None:
+def test_the_last_releases_code_runs_with_todays_variables(function: str) -> None:
     """Old code ignores new variables. It needs all of its own until the next release."""
     assert set(root_modules()[function]["environment_variables"]) >= set(RELEASED[function])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_handler_that_terraform_names_is_there(function: str) -> None:
+def test_the_handler_that_terraform_names_exists(function: str) -> None:
     module, _, name = root_modules()[function]["handler"].rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
@@ -79,14 +79,14 @@ def test_the_deployment_parameter_holds_exactly_what_tools_read() -> None:
 @pytest.mark.parametrize(
     ("name", "type_"), [("poll_id", PollId), ("option", OptionId), ("voter", Voter)], ids=str
 )
-def test_the_front_door_lets_in_exactly_what_the_consumers_take(name: str, type_: Any) -> None:
+def test_the_front_door_and_the_consumers_accept_the_same_votes(name: str, type_: Any) -> None:
     (constraints,) = type_.__metadata__
     patterns = parsed(INFRA / "modules/api/main.tf")["locals"][0]["patterns"]
     assert constraints.pattern == f"^{patterns[name]}$"
 
 
 @pytest.mark.parametrize("environment", ["local", "dev", "prod"])
-def test_every_environment_has_its_settings_and_its_state(environment: str) -> None:
+def test_every_environment_has_settings_and_state(environment: str) -> None:
     folder = INFRA / "environments"
     settings = parsed(folder / f"{environment}.tfvars")
     assert settings["environment"] == environment
@@ -98,7 +98,7 @@ def test_every_environment_has_its_settings_and_its_state(environment: str) -> N
 @pytest.mark.parametrize(
     "file", sorted((INFRA / "environments").glob("*.tfvars")), ids=lambda file: file.stem
 )
-def test_an_environment_sets_nothing_that_terraform_would_pass_over(file: Path) -> None:
+def test_environments_set_only_variables_that_terraform_knows(file: Path) -> None:
     tfvars.known(file, INFRA / "variables.tf")
 
 

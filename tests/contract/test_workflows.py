@@ -37,7 +37,7 @@ def named(path: Path) -> str:
     return str(path.relative_to(FOLDER))
 
 
-def test_there_are_pipelines() -> None:
+def test_every_pipeline_is_found() -> None:
     assert {path.stem for path in WORKFLOWS} >= {
         "pull-request",
         "deploy",
@@ -48,7 +48,7 @@ def test_there_are_pipelines() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_every_command_is_one_make_target_that_exists(path: Path) -> None:
+def test_every_command_is_one_existing_make_target(path: Path) -> None:
     for step in steps(path):
         if "run" in step:
             found = re.fullmatch(r"make ([a-z][a-z0-9-]*)", step["run"])
@@ -57,7 +57,7 @@ def test_every_command_is_one_make_target_that_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_and_names_its_version(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         if (uses := re.search(r"\buses: (\S+)(.*)", line)) and not uses[1].startswith("./"):
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", uses[1]), line
@@ -75,7 +75,7 @@ def test_one_version_of_an_action_is_used_everywhere() -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
-def test_a_job_may_do_only_what_it_says(path: Path) -> None:
+def test_every_job_lists_its_permissions(path: Path) -> None:
     assert workflow(path)["permissions"] == {}
     for name, job in jobs(path).items():
         assert set(job["permissions"].values()) <= {"read", "write"}, name
@@ -84,7 +84,7 @@ def test_a_job_may_do_only_what_it_says(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
-def test_no_key_that_lasts_is_used(path: Path) -> None:
+def test_no_long_lived_key_is_used(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "secrets." not in text
     assert "secrets: inherit" not in text
@@ -92,12 +92,12 @@ def test_no_key_that_lasts_is_used(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
-def test_every_job_ends(path: Path) -> None:
+def test_every_job_has_a_time_limit(path: Path) -> None:
     for name, job in jobs(path).items():
         assert "uses" in job or job["timeout-minutes"] <= 60, name
 
 
-def test_a_deployment_is_never_stopped_half_way_nor_overtaken() -> None:
+def test_deployments_are_neither_cancelled_nor_concurrent() -> None:
     (job,) = jobs(FOLDER / "workflows" / "deploy-environment.yml").values()
 
     assert job["environment"] == "${{ inputs.environment }}"
@@ -124,7 +124,7 @@ def test_the_deploy_workflow_builds_one_release() -> None:
     assert step["env"]["RELEASE"] == "${{ inputs.release }}"
 
 
-def test_prod_comes_after_dev_and_gets_the_plan_that_was_reviewed() -> None:
+def test_prod_follows_dev_and_gets_the_reviewed_plan() -> None:
     deploy = jobs(FOLDER / "workflows" / "deploy.yml")
 
     assert {"test", "release"} <= set(deploy["dev"]["needs"])
@@ -134,7 +134,7 @@ def test_prod_comes_after_dev_and_gets_the_plan_that_was_reviewed() -> None:
 
 
 @pytest.mark.parametrize(("name", "job"), [("pull-request", "plan"), ("drift", "drift")])
-def test_every_environment_is_planned_and_watched(name: str, job: str) -> None:
+def test_every_environment_is_planned_and_checked_for_drift(name: str, job: str) -> None:
     matrix = jobs(FOLDER / "workflows" / f"{name}.yml")[job]["strategy"]["matrix"]["include"]
 
     assert {entry["environment"] for entry in matrix} == ENVIRONMENTS
