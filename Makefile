@@ -262,7 +262,7 @@ explore: $(VENV) ## Run the functions through every schedule of small worlds (a 
 
 .PHONY: defects
 defects: $(VENV) ## Print which built-in defect the random schedules find, and which the explorer
-	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties -k test_catches $(ARGS)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n auto --dist worksteal tests/properties -k test_each_defect_is_caught $(ARGS)
 
 .PHONY: soak-sizing
 soak-sizing: $(VENV) ## Compare plan and simulation over 400 random events (a dozen are in `make test`)

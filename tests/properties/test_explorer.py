@@ -43,7 +43,7 @@ def test_equal_states_are_merged_and_paths_counted() -> None:
     assert (found.schedules, found.states, found.transitions, found.depth) == (2, 4, 4, 2)
 
 
-def test_the_schedule_to_a_broken_promise_can_be_replayed() -> None:
+def test_the_schedule_of_a_broken_promise_can_be_replayed() -> None:
     finding = explore(Diamond(bad=2)).finding
     assert finding is not None
     assert finding.schedule == ("to 2",)
@@ -62,7 +62,7 @@ def test_every_schedule_of_a_small_world_keeps_every_promise(
     assert found.schedules > 0
 
 
-def test_every_defect_is_found_or_known_not_to_fit() -> None:
+def test_every_defect_is_found_or_listed_as_one_that_does_not_fit() -> None:
     assert FINDS.keys() | UNFIT.keys() == ALL_DEFECTS.keys()
     assert not FINDS.keys() & UNFIT.keys()
     assert {name for name, _ in FINDS.values()} <= WORLDS.keys()
@@ -70,7 +70,7 @@ def test_every_defect_is_found_or_known_not_to_fit() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", explored_for())
-def test_catches(
+def test_each_defect_is_caught(
     name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     """Its shortest schedule breaks a promise again when it is replayed."""

@@ -27,7 +27,7 @@ sequences = st.integers(0, 10**56 - 1)
 
 
 @given(sequences)
-def test_a_version_leads_back_to_its_sequence_number(sequence: int) -> None:
+def test_a_version_contains_its_sequence_number(sequence: int) -> None:
     assert sequence_of(version_of(str(sequence))) == str(sequence)
 
 
@@ -37,13 +37,13 @@ def test_versions_order_as_text_like_sequence_numbers(one: int, other: int) -> N
 
 
 @given(st.integers(0, 4_000_000_000_000))
-def test_an_arrival_survives_the_event_to_the_millisecond(arrived_at: int) -> None:
+def test_an_events_arrival_is_exact_to_the_millisecond(arrived_at: int) -> None:
     event = event_of([StreamRecord(SHARD, "1", "voter-1", "", arrived_at)])
     assert next(records_in(event)).arrived_at == arrived_at
 
 
 @given(st.binary(), st.text())
-def test_any_bytes_and_partition_key_are_a_vote_or_an_invalid_vote(data: bytes, voter: str) -> None:
+def test_any_bytes_and_partition_key_give_a_vote_or_an_invalid_vote(data: bytes, voter: str) -> None:
     with suppress(InvalidVote):
         read_vote(Record("17", voter, base64_of(data), 0))
 
@@ -99,7 +99,7 @@ def test_the_writers_fold_does_not_depend_on_order(accepted: list[Accepted], ran
 
 
 @given(votes, st.integers(0, 40))
-def test_the_writers_fold_can_be_cut_anywhere(accepted: list[Accepted], cut: int) -> None:
+def test_the_writers_fold_does_not_depend_on_batch_boundaries(accepted: list[Accepted], cut: int) -> None:
     """What a voter's row ends up as does not depend on where the batches were cut."""
     whole = {ballot.key: ballot.version for ballot in vote_writer.folding.fold(accepted, 0)}
     parts: dict[tuple[str, str], str] = {}
@@ -141,7 +141,7 @@ records = st.lists(
 
 
 @given(records, st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=10))
-def test_live_counts_are_exact_however_often_a_batch_comes_and_however_it_is_cut(
+def test_live_counts_are_exact_with_any_redelivery_and_batch_boundaries(
     rejected: list[Rejected], deliveries: list[tuple[int, int]]
 ) -> None:
     """Batches come in order or again, never ahead of what has been delivered: that is Lambda's promise."""

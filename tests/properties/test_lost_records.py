@@ -89,7 +89,7 @@ skews = st.sampled_from([-400, 0, 400])
 
 
 @given(factor=factors, choice=st.integers(0, 7), skew_ms=skews, early=st.booleans(), loses=st.booleans())
-def test_no_certificate_lacks_votes_that_were_lost(
+def test_no_certificate_omits_lost_votes(
     factor: int, choice: int, skew_ms: int, early: bool, loses: bool
 ) -> None:
     cloud = world_with_a_poll(factor)
@@ -104,7 +104,7 @@ def test_no_certificate_lacks_votes_that_were_lost(
 
 
 @given(factor=factors, choice=st.integers(0, 7))
-def test_an_acknowledged_loss_is_certified_with_the_operators_word(factor: int, choice: int) -> None:
+def test_the_certificate_names_an_acknowledged_loss_and_its_operator(factor: int, choice: int) -> None:
     cloud = world_with_a_poll(factor)
     lose(cloud, choice)
     ((_, records),) = cloud.mappings["writer"].losses
@@ -130,7 +130,7 @@ def test_an_acknowledged_loss_is_certified_with_the_operators_word(factor: int, 
 
 
 @pytest.mark.parametrize("name", LOSS_DEFECTS)
-def test_catches(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_defect_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loss that nobody asks about, or whose count is believed too early, makes a certificate without its votes."""
     LOSS_DEFECTS[name](monkeypatch)
     cloud = world_with_a_poll(1)

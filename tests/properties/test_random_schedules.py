@@ -113,7 +113,7 @@ def test_no_schedule_of_faults_breaks_a_promise(
     ("world", "name"),
     [pytest.param(world, name, id=name) for world in WORLDS.values() for name in searched(world.defects)],
 )
-def test_catches(
+def test_each_defect_is_caught(
     world: World, name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     """Each defect breaks a promise where its world can see it."""

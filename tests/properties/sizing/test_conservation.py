@@ -96,7 +96,7 @@ def played(event: VotingEvent, deployment: DeploymentSettings, around: Surroundi
 
 @settings(max_examples=40)
 @given(events, deployments, surroundings, st.integers(0, 2**32))
-def test_what_arrived_is_refused_or_waits_or_is_stored(
+def test_each_arrived_vote_is_refused_waiting_or_stored(
     event: VotingEvent, deployment: DeploymentSettings, around: Surroundings, seed: int
 ) -> None:
     course = played(event, deployment, around, seed)

@@ -89,7 +89,7 @@ def grain(scenario: EventScenario, expected: CourseSummary) -> dict[str, float]:
 
 @settings(max_examples=EXAMPLES)
 @given(events, goals, st.integers(0, 2**32))
-def test_the_plans_numbers_are_the_simulations(event: VotingEvent, wanted: Goals, seed: int) -> None:
+def test_plan_and_simulation_give_the_same_numbers(event: VotingEvent, wanted: Goals, seed: int) -> None:
     try:
         found = plan(event, wanted, packaged())
     except LimitExceeded:
