@@ -95,7 +95,7 @@ def assume(monkeypatch: pytest.MonkeyPatch, role: str, shown: str) -> None:
     boto3.DEFAULT_SESSION = None
 
 
-def test_the_pipelines_roles_are_enough_from_nothing_to_a_platform_and_back(
+def test_the_pipelines_roles_can_create_change_and_destroy_the_platform(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert foundation.lay(layout, ENVIRONMENT, ["-auto-approve"]) == 0

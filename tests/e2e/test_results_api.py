@@ -188,7 +188,7 @@ def test_an_up_to_date_client_gets_304(open_poll: Callable[..., Poll], read: Rea
     assert again.headers["etag"] == etag
 
 
-def test_results_can_be_had_as_a_table(short_poll: Callable[..., Poll], read: Read) -> None:
+def test_results_are_available_as_csv(short_poll: Callable[..., Poll], read: Read) -> None:
     poll = short_poll(60_000)
     answer = read(poll.poll_id, headers={"Accept": "text/csv"})
     rows = list(csv.DictReader(answer.text.splitlines()))

@@ -83,7 +83,7 @@ def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
 
 
 @pytest.mark.scheduler
-def test_a_cancelled_poll_is_not_counted_any_more(deployment: Deployment, desk: PollDesk) -> None:
+def test_a_cancelled_poll_is_no_longer_counted(deployment: Deployment, desk: PollDesk) -> None:
     poll = a_poll(deployment, desk, "unique-cancelled")
     assert is_scheduled(deployment, poll)
     cancel(desk, Schedules(deployment), Tallies(deployment), deployment, desk.get(poll.poll_id))

@@ -47,7 +47,7 @@ def desk(tables_in_ministack: Store) -> Desk:
     return Desk(tables_in_ministack)
 
 
-def test_batches_are_listed_the_oldest_first_and_survive_every_edit_of_the_poll(desk: Desk) -> None:
+def test_batches_are_listed_oldest_first_and_survive_edits_of_the_poll(desk: Desk) -> None:
     poll = desk.create()
     second, first = desk.batch(created_at=desk.now_ms + 1), desk.batch(note="hall B")
     desk.register.add("board", "bbbbbbbb", second)
@@ -65,7 +65,7 @@ def test_batches_are_listed_the_oldest_first_and_survive_every_edit_of_the_poll(
     assert (read.title, read.version) == ("Who leads now?", edited.version + 1)
 
 
-def test_batches_change_no_version_so_that_no_edit_is_in_their_way(desk: Desk) -> None:
+def test_a_new_batch_does_not_change_the_polls_version(desk: Desk) -> None:
     poll = desk.create()
     desk.register.add("board", "bbbbbbbb", desk.batch())
     desk.polls.change(poll, title="Edited from before the batch")
@@ -82,7 +82,7 @@ def test_a_void_batch_stays_void_and_keeps_its_first_time(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("poll_id", "batch_id"), [("board", "dddddddd"), ("other", "bbbbbbbb")])
-def test_void_of_an_unknown_batch_creates_nothing(desk: Desk, poll_id: str, batch_id: str) -> None:
+def test_voiding_an_unknown_batch_creates_nothing(desk: Desk, poll_id: str, batch_id: str) -> None:
     desk.create()
     desk.register.add("board", "bbbbbbbb", desk.batch())
     with pytest.raises(OperatorError, match=f"`votectl codes list {poll_id}` shows them all"):
@@ -96,7 +96,7 @@ def test_poll_without_batches_has_none(desk: Desk) -> None:
     assert desk.register.batches("board") == desk.register.batches("unknown") == {}
 
 
-def test_lost_answer_counts_as_registered_and_an_id_is_never_given_twice(desk: Desk) -> None:
+def test_repeated_registration_is_accepted_and_another_batch_under_its_id_is_refused(desk: Desk) -> None:
     desk.create()
     desk.register.add("board", "bbbbbbbb", desk.batch())
     desk.register.add("board", "bbbbbbbb", desk.batch())  # boto3 sent it again
@@ -105,7 +105,7 @@ def test_lost_answer_counts_as_registered_and_an_id_is_never_given_twice(desk: D
     assert desk.register.batches("board") == {"bbbbbbbb": desk.batch()}
 
 
-def test_no_batch_for_a_poll_that_ended_meanwhile(desk: Desk) -> None:
+def test_poll_that_has_ended_gets_no_batch(desk: Desk) -> None:
     desk.create("closed")
     with pytest.raises(OperatorError, match="closed in the meantime, so no codes were made"):
         desk.register.add("closed", "bbbbbbbb", desk.batch(created_at=desk.now_ms + 2 * HOUR_MS))
@@ -179,7 +179,7 @@ def votectl(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Vote
 CREATE = ("create", "board", "--count", "3", "--page", "https://vote.example/vote")
 
 
-def test_create_list_and_void_as_they_are_typed(desk: Desk, votectl: Votectl, tmp_path: Path) -> None:
+def test_create_list_and_void_work_as_typed(desk: Desk, votectl: Votectl, tmp_path: Path) -> None:
     created = votectl(*CREATE, "--note", "hall B", "-o", "json")
     assert created.exit_code == 0, created.output
     fields = json.loads(created.stdout)
@@ -214,7 +214,7 @@ def test_void_asks_unless_yes_is_given(desk: Desk, votectl: Votectl) -> None:
     assert desk.register.batches("board")[batch_id].voided_at is None
 
 
-def test_no_sheet_writes_the_list_alone_in_the_folder_that_is_named(votectl: Votectl, tmp_path: Path) -> None:
+def test_no_sheet_writes_only_the_list_into_the_named_folder(votectl: Votectl, tmp_path: Path) -> None:
     created = votectl(*CREATE, "--no-sheet", "--out", "for/print")
     assert created.exit_code == 0
     assert "Keep these files like passwords" in created.stdout
@@ -246,7 +246,7 @@ def test_refused_command_says_why_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_later_end_warns_of_codes_that_expire_before_it(desk: Desk, votectl: Votectl) -> None:
+def test_later_end_warns_of_codes_that_expire_earlier(desk: Desk, votectl: Votectl) -> None:
     batch_id = json.loads(votectl(*CREATE, "--no-sheet", "-o", "json").stdout)["batch"]
     within_the_day = votectl("poll", "edit", "board", "--closes", "+20h")
     assert (within_the_day.exit_code, within_the_day.stderr) == (0, "")

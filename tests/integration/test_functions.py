@@ -84,7 +84,7 @@ def test_a_second_process_replaces_older_votes_and_leaves_newer_ones(writer: Sto
     assert (row["option"]["S"], row["version"]["S"]) == ("choice-a", str(USUAL_FIRST_NUMBER + 30))
 
 
-def test_the_aggregator_counts_a_batch_once_however_it_is_cut(aggregator: Store) -> None:
+def test_the_aggregator_counts_each_record_once_with_any_batch_boundaries(aggregator: Store) -> None:
     votes = [(f"voter-{n}", "poll-1", "choice-a") for n in range(10)]
     for start, end in [(0, 6), (0, 6), (3, 10), (0, 10)]:
         event = kinesis_event(votes[start:end], first=USUAL_FIRST_NUMBER + start)

@@ -124,7 +124,7 @@ def test_title_and_options_freeze_in_the_table_when_a_poll_closes(
     assert world.desk.get("lunch") == poll
 
 
-def test_texts_freeze_so_early_that_the_write_is_done_before_the_end(world: World) -> None:
+def test_texts_freeze_early_enough_to_write_them_before_the_end(world: World) -> None:
     poll = world.create()
     world.desk.ahead_ms = 2 * HOUR_MS - 3_000
     with pytest.raises(OperatorError, match="closes in a moment"):
@@ -158,7 +158,7 @@ def test_a_poll_of_an_older_release_with_a_bad_title_can_still_be_closed(world: 
         edit(world.desk, world.schedules, world.deployment, moved, title="three\nlines")
 
 
-def test_a_cancelled_poll_holds_no_lanes_any_more(world: World) -> None:
+def test_a_cancelled_poll_releases_its_lanes(world: World) -> None:
     poll, table = world.create(), world.deployment.tallies_table
     world.tally_rows._client.put_item(TableName=table, Item={**HELD_LANES, HOLDERS: {"M": {}}})
     world.tally_rows.hold_lanes(poll.poll_id, 2)
@@ -180,7 +180,7 @@ def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:
         world.tally_rows.final("lunch", "final")
 
 
-def test_an_id_that_had_a_result_or_was_cancelled_is_not_taken_again(
+def test_ids_of_final_and_cancelled_polls_cannot_be_used_again(
     world: World, tables_in_ministack: Store
 ) -> None:
     world.cancel(world.create("withdrawn"))
@@ -216,7 +216,7 @@ def test_a_list_says_which_polls_are_final(world: World, tables_in_ministack: St
     assert set(reader.statuses(polls[:-1], first.opens_at)) == {Status.OPEN}
 
 
-def test_a_certified_poll_is_never_cancelled(world: World) -> None:
+def test_a_certified_poll_cannot_be_cancelled(world: World) -> None:
     poll = world.create()
     assert world.tally_rows.certify(final_of(poll), "final")
     with pytest.raises(OperatorError, match="is final"):
@@ -235,7 +235,7 @@ def test_a_cancellation_that_failed_half_way_can_be_repeated(world: World) -> No
     assert world.schedules.there == {}
 
 
-def test_a_cancelled_poll_is_not_edited_any_more(world: World) -> None:
+def test_a_cancelled_poll_cannot_be_edited(world: World) -> None:
     poll = world.create()
     cancelled = world.cancel(poll)
     for seen in (poll, cancelled):
@@ -243,7 +243,7 @@ def test_a_cancelled_poll_is_not_edited_any_more(world: World) -> None:
             world.desk.change(seen, title="Dinner")
 
 
-def test_a_poll_is_deleted_with_its_schedule_before_it_opens(world: World) -> None:
+def test_a_poll_can_be_deleted_with_its_schedule_before_it_opens(world: World) -> None:
     poll = world.create(opens_in_ms=HOUR_MS)
     world.delete(poll)
     assert world.desk.find("lunch") is None
@@ -251,7 +251,7 @@ def test_a_poll_is_deleted_with_its_schedule_before_it_opens(world: World) -> No
     assert world.create().poll_id == "lunch"  # its id is free again
 
 
-def test_a_poll_that_opens_is_not_deleted(world: World) -> None:
+def test_an_open_poll_cannot_be_deleted(world: World) -> None:
     poll = world.create(opens_in_ms=HOUR_MS)
     world.desk.ahead_ms = HOUR_MS
     with pytest.raises(OperatorError, match=r"only before it opens.*poll cancel lunch"):
@@ -261,7 +261,7 @@ def test_a_poll_that_opens_is_not_deleted(world: World) -> None:
     assert world.desk.get("lunch") == poll
 
 
-def test_a_poll_that_has_votes_too_early_is_not_deleted(world: World, tables_in_ministack: Store) -> None:
+def test_a_poll_with_early_votes_cannot_be_deleted(world: World, tables_in_ministack: Store) -> None:
     poll = world.create(opens_in_ms=HOUR_MS)
     tables_in_ministack.client.put_item(
         TableName=tables_in_ministack.tallies,
@@ -279,7 +279,7 @@ def test_a_poll_that_has_votes_too_early_is_not_deleted(world: World, tables_in_
         world.delete(poll)
 
 
-def test_nothing_is_stored_when_the_schedule_fails(world: World) -> None:
+def test_no_poll_is_stored_if_its_schedule_fails(world: World) -> None:
     world.schedules.failing = True
     with pytest.raises(OperatorError, match="schedule"):
         world.create()
@@ -288,7 +288,9 @@ def test_nothing_is_stored_when_the_schedule_fails(world: World) -> None:
     assert world.create() == world.desk.get("lunch")
 
 
-def test_no_schedule_stays_when_the_poll_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_is_deleted_if_its_poll_cannot_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_draft: Poll) -> Poll:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
 
@@ -344,7 +346,7 @@ def test_an_edit_that_failed_to_schedule_can_be_repeated(world: World) -> None:
         pytest.param({"options": {"L": [{"M": {"id": {"S": "a"}}}]}}, id="half-an-option"),
     ],
 )
-def test_a_row_that_is_not_a_poll_hides_no_other(
+def test_an_invalid_row_does_not_hide_the_other_polls(
     world: World, tables_in_ministack: Store, row: dict[str, Any]
 ) -> None:
     poll = world.create()
@@ -358,7 +360,7 @@ def test_a_row_that_is_not_a_poll_hides_no_other(
         world.desk.get("bad")
 
 
-def test_a_schedule_that_is_gone_is_no_error(deployment: Deployment) -> None:
+def test_a_missing_schedule_is_no_error(deployment: Deployment) -> None:
     class Gone:
         class exceptions:  # noqa: N801 - boto3's name
             class ResourceNotFoundException(Exception): ...

@@ -35,7 +35,7 @@ def test_a_created_poll_is_the_one_that_the_consumers_load(deployment: Deploymen
     }
 
 
-def test_a_poll_is_announced_after_it_was_written_and_opens_no_earlier(desk: PollDesk) -> None:
+def test_a_poll_is_announced_ahead_of_now_and_opens_no_earlier(desk: PollDesk) -> None:
     before = desk.now_ms()
     poll = create(desk, "p")
     assert before + ANNOUNCE_LEAD_MS <= poll.announced_at == poll.opens_at
@@ -59,7 +59,7 @@ def test_a_second_poll_of_the_same_id_does_not_replace_the_first(desk: PollDesk)
         pytest.param({"bucket_count": 0}, "bucket_count", id="no-buckets"),
     ],
 )
-def test_an_impossible_poll_is_refused_with_the_reason(
+def test_an_invalid_poll_is_refused_with_the_reason(
     desk: PollDesk, changes: dict[str, object], advice: str
 ) -> None:
     with pytest.raises(OperatorError, match=advice):
@@ -67,19 +67,19 @@ def test_an_impossible_poll_is_refused_with_the_reason(
     assert desk.list() == []
 
 
-def test_an_id_that_is_no_slug_is_refused(desk: PollDesk) -> None:
+def test_an_id_that_is_not_a_slug_is_refused(desk: PollDesk) -> None:
     with pytest.raises(OperatorError, match="the poll's id: 'No Slug' is not valid"):
         create(desk, "No Slug")
 
 
-def test_polls_are_listed_with_the_one_that_closes_last_first(desk: PollDesk) -> None:
+def test_polls_are_listed_by_closing_time_latest_first(desk: PollDesk) -> None:
     now = desk.now_ms()
     for poll_id, hours in (("early", 1), ("late", 3), ("middle", 2)):
         create(desk, poll_id, closes_at=now + hours * HOUR_MS)
     assert [poll.poll_id for poll in desk.list()] == ["late", "middle", "early"]
 
 
-def test_a_missing_poll_is_an_error_that_says_where_to_look(desk: PollDesk) -> None:
+def test_the_error_about_a_missing_poll_says_where_to_look(desk: PollDesk) -> None:
     with pytest.raises(OperatorError, match="votectl poll list"):
         desk.get("nowhere")
 
@@ -87,7 +87,7 @@ def test_a_missing_poll_is_an_error_that_says_where_to_look(desk: PollDesk) -> N
 @pytest.mark.parametrize(
     "label", ["", " ", "\u200b", "\x1b[31mred", "two\nlines", "\u202eabc", "x" * 300, "\ud800"], ids=ascii
 )
-def test_an_impossible_text_is_refused_in_an_edit_and_the_poll_stays_readable(
+def test_an_edit_with_an_invalid_text_is_refused_and_the_poll_stays_readable(
     desk: PollDesk, label: str
 ) -> None:
     """A copy of an option is not validated by itself: `--label a=` was stored, and nobody could read the poll."""

@@ -110,7 +110,7 @@ def test_a_batch_is_redriven_with_its_payload_as_text_or_json(failures: Failures
     assert failures.stored() == Counter(a=1, b=1)
 
 
-def test_redriving_twice_and_long_after_newer_votes_changes_nothing(failures: Failures) -> None:
+def test_redriving_again_after_newer_votes_changes_nothing(failures: Failures) -> None:
     failures.add("newer", failures.record(20, "v", "b"))
     failures.redrive()
     for _ in range(2):
@@ -120,14 +120,14 @@ def test_redriving_twice_and_long_after_newer_votes_changes_nothing(failures: Fa
     assert list(failures.destination.batches()) == []
 
 
-def test_a_settled_batch_stays_readable_out_of_the_way(failures: Failures) -> None:
+def test_a_redriven_batch_is_kept_under_another_prefix(failures: Failures) -> None:
     failures.add("one", failures.record(1, "v1", "a"))
     failures.redrive()
     listed = boto3.client("s3").list_objects_v2(Bucket=failures.bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == [DONE_PREFIX + "one"]
 
 
-def test_without_payload_the_records_come_from_the_stream(failures: Failures) -> None:
+def test_without_payload_records_are_read_from_the_stream(failures: Failures) -> None:
     sequences = [failures.put(voter, "a") for voter in ("before", "v1", "v2", "after")]
     failed = [failures.record(sequence, "unused", "a") for sequence in sequences[1:3]]
     failures.add("one", *failed, payload=None)
@@ -143,7 +143,7 @@ def test_expired_records_are_reported_with_shard_and_range(failures: Failures) -
     assert len(list(failures.destination.batches())) == 1
 
 
-def test_a_batch_that_the_table_cannot_take_yet_waits_for_another_time(
+def test_a_batch_that_cannot_be_written_yet_stays_waiting(
     failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("votectl.redrive.PATIENCE_SECONDS", 0)  # no time to write anything
@@ -157,7 +157,7 @@ def test_an_unknown_object_in_the_bucket_is_an_error_with_its_name(failures: Fai
         list(failures.destination.batches())
 
 
-def test_the_ledger_calls_a_poll_with_more_voters_than_accepted_records_broken(failures: Failures) -> None:
+def test_the_ledger_reports_more_voters_than_accepted_records(failures: Failures) -> None:
     failures.add("one", failures.record(1, "v1", "a"))
     failures.redrive()
     entry = take(failures.poll, CountReader(failures.deployment))
@@ -185,7 +185,7 @@ def test_the_ledger_of_a_conserved_poll_explains_every_record(deployment: Deploy
     assert entry.conserved
 
 
-def test_the_whole_stream_goes_through_the_writer_again_and_changes_nothing_that_is_stored(
+def test_replaying_the_whole_stream_changes_no_stored_vote(
     failures: Failures,
 ) -> None:
     time.sleep(max(0, failures.poll.opens_at / 1000 - time.time()) + 0.1)

@@ -98,7 +98,7 @@ def test_both_ways_to_send_a_batch_leave_the_same_rows(
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_702_592_000])
-def test_an_insert_makes_a_row(store: Store, expires_at: int | None) -> None:
+def test_an_insert_creates_a_row(store: Store, expires_at: int | None) -> None:
     assert answers(store, insert(expires_at=expires_at)) == [(None, None)]
     (row,) = votes(store)
     assert row == {
@@ -110,7 +110,7 @@ def test_an_insert_makes_a_row(store: Store, expires_at: int | None) -> None:
     } | ({"expires_at": {"N": str(expires_at)}} if expires_at else {})
 
 
-def test_an_insert_where_a_row_is_fails_and_changes_nothing(store: Store) -> None:
+def test_an_insert_over_a_row_fails_and_changes_nothing(store: Store) -> None:
     execute(store, insert(version=5))
     assert answers(store, insert(version=6, option="choice-b")) == [("DuplicateItem", None)]
     assert votes(store)[0]["version"] == {"S": v(5)}
@@ -129,7 +129,7 @@ def test_an_update_of_an_older_row_changes_it(store: Store, expires_at: int | No
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_an_update_of_a_row_that_is_not_older_fails_shows_it_and_changes_nothing(
+def test_an_update_of_a_row_that_is_not_older_fails_and_returns_the_unchanged_row(
     store: Store, version: int
 ) -> None:
     execute(store, insert(version=5))
@@ -138,19 +138,19 @@ def test_an_update_of_a_row_that_is_not_older_fails_shows_it_and_changes_nothing
     assert votes(store) == [row]
 
 
-def test_an_update_of_no_row_fails_and_makes_none(store: Store) -> None:
+def test_an_update_of_a_missing_row_fails_and_creates_no_row(store: Store) -> None:
     assert answers(store, update()) == [("ConditionalCheckFailed", None)]
     assert votes(store) == []
 
 
-def test_every_statement_of_a_call_succeeds_or_fails_on_its_own_and_in_its_place(store: Store) -> None:
+def test_statements_of_a_call_succeed_or_fail_independently_in_order(store: Store) -> None:
     execute(store, insert("voter-2", version=5))
     codes = [code for code, _item in answers(store, update("voter-1"), insert("voter-2"), insert("voter-3"))]
     assert codes == ["ConditionalCheckFailed", "DuplicateItem", None]
     assert [row["voter"]["S"] for row in votes(store)] == ["voter-2", "voter-3"]
 
 
-def test_one_call_takes_25_statements_and_no_more(store: Store) -> None:
+def test_one_call_accepts_25_statements_at_most(store: Store) -> None:
     assert execute(store, *(insert(f"voter-{n}") for n in range(25))) == [WriteOutcome.WRITTEN] * 25
     too_many = requests(store, [insert(f"voter-{n}") for n in range(26)])
     with pytest.raises(ClientError, match="ValidationException"):
@@ -194,7 +194,7 @@ calls = st.lists(
 
 @given(calls=calls, poll_bucket=st.uuids())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_calls_are_answered_alike_and_leave_the_same_rows(
+def test_any_calls_get_the_same_answers_and_leave_the_same_rows(
     calls: list[list[Statement]], poll_bucket: object, tables_in_the_fake: Store, tables_in_ministack: Store
 ) -> None:
     """What no example above thinks of. Every history has rows of its own."""
@@ -227,7 +227,7 @@ def live_row(store: Store) -> Any:
     return row
 
 
-def test_a_live_row_is_made_and_added_to(store: Store) -> None:
+def test_a_live_row_is_created_and_added_to(store: Store) -> None:
     assert add(store, addition(9, 10, 11)) is None
     assert add(store, addition(12)) is None
     assert live_row(store) == {
@@ -243,7 +243,7 @@ def test_a_live_row_is_made_and_added_to(store: Store) -> None:
 
 
 @pytest.mark.parametrize("first", [8, 9, 11])
-def test_a_live_row_that_has_come_further_is_shown_and_left_alone(store: Store, first: int) -> None:
+def test_a_newer_live_row_is_returned_unchanged(store: Store, first: int) -> None:
     add(store, addition(9, 10, 11))
     before = live_row(store)
     assert add(store, addition(first, 12)) == v(11)
@@ -251,9 +251,7 @@ def test_a_live_row_that_has_come_further_is_shown_and_left_alone(store: Store, 
 
 
 @pytest.mark.parametrize(("seen", "reached"), [(11, None), (10, 11), (12, 11)])
-def test_the_rest_is_added_only_where_the_row_stands_as_seen(
-    store: Store, seen: int, reached: int | None
-) -> None:
+def test_the_rest_is_added_only_to_an_unchanged_row(store: Store, seen: int, reached: int | None) -> None:
     add(store, addition(9, 10, 11))
     assert add(store, addition(12), seen=v(seen)) == (None if reached is None else v(reached))
     assert live_row(store)["received"] == {"N": "4" if reached is None else "3"}
@@ -298,7 +296,7 @@ def test_polls_hold_and_release_the_writers_lanes_in_terraforms_row(store: Store
 # Polls
 
 
-def test_polls_are_found_and_missed(store: Store) -> None:
+def test_loading_returns_polls_and_none_for_unknown_ids(store: Store) -> None:
     for poll_id in ("poll-1", "poll-2"):
         row = PollRow(poll_id, ("choice-a", "choice-b"), announced_at=1, opens_at=2, closes_at=3)
         store.client.put_item(TableName=store.polls, Item=row.as_item())

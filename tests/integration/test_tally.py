@@ -178,7 +178,7 @@ def markers_in_stream(deployment: Deployment) -> list[Marker]:
     return [marker for marker in read if marker is not None]
 
 
-def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(tallying: Tallying) -> None:
+def test_a_tally_counts_stored_votes_page_by_page_and_certifies_once(tallying: Tallying) -> None:
     for number in range(250):
         tallying.vote(number % 2, f"voter-{number}", "a" if number % 5 else "b")
     tallying.accept(Counter(a=220, b=60))
@@ -207,7 +207,7 @@ def test_a_tally_counts_what_is_stored_page_by_page_and_certifies_it_once(tallyi
     assert found.clean, found.findings
 
 
-def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(tallying: Tallying) -> None:
+def test_a_recount_is_stored_beside_the_final_and_an_audit_reports_a_difference(tallying: Tallying) -> None:
     tallying.vote(0, "voter-1", "a")
     tallying.accept(Counter(a=2, b=1))
     first = tallying.step("certify", tallying.counted())
@@ -230,7 +230,7 @@ def test_a_recount_lies_beside_the_final_and_an_audit_sees_a_difference(tallying
     ]
 
 
-def test_a_certificate_that_was_changed_is_refused(tallying: Tallying) -> None:
+def test_a_changed_certificate_is_refused(tallying: Tallying) -> None:
     tallying.step("certify", tallying.counted())
     final = tallying.tallies.final("poll-1")
     assert final is not None
@@ -246,7 +246,7 @@ def test_a_certificate_that_was_changed_is_refused(tallying: Tallying) -> None:
     assert not tallying.audit().clean
 
 
-def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(tallying: Tallying) -> None:
+def test_failed_batches_stop_the_tally_until_they_are_redriven(tallying: Tallying) -> None:
     s3, bucket = boto3.client("s3"), tallying.deployment.vote_writer_failure_bucket
     assert REDRIVEN_PREFIX == DONE_PREFIX
     state = tallying.step("begin", {"poll_id": "poll-1", "execution": "execution:1"})
@@ -260,15 +260,13 @@ def test_batches_that_were_given_up_hold_the_tally_until_they_are_redriven(tally
     assert tallying.step("check_drain", state)["drained"]
 
 
-def test_a_marker_that_no_tally_expects_leaves_no_trace(
-    deployment: Deployment, tables_in_ministack: Store
-) -> None:
+def test_an_unexpected_marker_is_not_recorded(deployment: Deployment, tables_in_ministack: Store) -> None:
     rows = DrainTable(tables_in_ministack.client, deployment.tallies_table, VOTE_WRITER)
     assert not rows.passed("invented", SHARD, ["1"])
     assert tables_in_ministack.client.scan(TableName=deployment.tallies_table)["Count"] == 0
 
 
-def test_a_marker_is_in_the_shard_that_it_was_aimed_at(deployment: Deployment, runtime: TallyRuntime) -> None:
+def test_a_marker_arrives_in_its_target_shard(deployment: Deployment, runtime: TallyRuntime) -> None:
     (shard,) = runtime.stream.open_shards()
     assert shard == OpenShard(SHARD, "0")
     assert runtime.stream.put_markers("poll-1", [f"m-{n}" for n in range(700)], shard.hash_key) == {SHARD}
@@ -301,7 +299,7 @@ class Scheduled:
         self.polls.append(poll)
 
 
-def test_only_what_was_edited_is_written_and_only_over_what_was_seen(
+def test_an_edit_writes_only_its_fields_and_only_over_the_version_it_read(
     deployment: Deployment, tables_in_ministack: Store, running_poll: Callable[[int], Poll]
 ) -> None:
     client = tables_in_ministack.client
@@ -358,6 +356,6 @@ def test_a_closing_time_moves_only_while_every_consumer_can_still_learn_of_it(
         assert desk.get("poll-2") == poll
 
 
-def test_a_state_that_no_step_made_is_refused(tallying: Tallying) -> None:
+def test_an_invalid_state_is_refused(tallying: Tallying) -> None:
     with pytest.raises(ValueError, match="choice"):
         tallying.step("begin", TallyState(poll_id="poll-1", execution="e").model_dump() | {"choice": "a"})

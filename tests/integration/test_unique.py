@@ -78,7 +78,7 @@ class ShortLived:
         return next(self._left, 0)
 
 
-def test_an_invocation_counts_what_is_stored(
+def test_an_invocation_counts_the_stored_votes(
     deployment: Deployment, tables_in_ministack: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function as Lambda runs it: settings, clients and handler."""

@@ -81,11 +81,11 @@ def ballots(poll: Poll, version: int, option: str = "choice-a") -> list[Ballot]:
     return fold((Accepted(Vote("poll-1", voter, option, 5, versions[voter]), poll) for voter in VOTERS), 30)
 
 
-def test_a_first_vote_costs_exactly_one(poll: Poll, processes: Iterator[Process]) -> None:
+def test_a_first_vote_costs_exactly_one_unit(poll: Poll, processes: Iterator[Process]) -> None:
     assert next(processes).units_for(ballots(poll, 1)) == len(VOTERS)
 
 
-def test_several_votes_of_a_voter_in_a_batch_cost_one_together(
+def test_several_votes_of_a_voter_in_a_batch_cost_one_unit_together(
     poll: Poll, processes: Iterator[Process]
 ) -> None:
     accepted = [
@@ -94,17 +94,17 @@ def test_several_votes_of_a_voter_in_a_batch_cost_one_together(
     assert next(processes).units_for(fold(accepted, 0)) == 1
 
 
-def test_a_repeated_vote_costs_at_most_one_more(poll: Poll, processes: Iterator[Process]) -> None:
+def test_a_repeated_vote_costs_at_most_one_more_unit(poll: Poll, processes: Iterator[Process]) -> None:
     next(processes).units_for(ballots(poll, 1))
     assert next(processes).units_for(ballots(poll, 2, "choice-b")) <= 2 * len(VOTERS)
 
 
-def test_the_same_version_again_costs_at_most_one_more(poll: Poll, processes: Iterator[Process]) -> None:
+def test_the_same_version_again_costs_at_most_one_more_unit(poll: Poll, processes: Iterator[Process]) -> None:
     next(processes).units_for(ballots(poll, 1))
     assert next(processes).units_for(ballots(poll, 1)) <= 2 * len(VOTERS)
 
 
-def test_a_change_of_mind_of_a_voter_whom_the_process_remembers_costs_one(
+def test_a_change_of_mind_of_a_remembered_voter_costs_one_unit(
     poll: Poll, processes: Iterator[Process]
 ) -> None:
     process = next(processes)
@@ -119,14 +119,14 @@ def test_a_vote_remembered_as_stored_costs_nothing(poll: Poll, processes: Iterat
     assert process.units_for(ballots(poll, 1)) == 0
 
 
-def test_the_writer_knows_what_it_cost(poll: Poll, processes: Iterator[Process]) -> None:
+def test_the_writer_reports_the_consumed_units(poll: Poll, processes: Iterator[Process]) -> None:
     first, other = next(processes), next(processes)
     units = first.units_for(ballots(poll, 1)) + first.units_for(ballots(poll, 2))
     assert first.answered_statements == units
     assert other.units_for(ballots(poll, 3)) == other.answered_statements
 
 
-def test_writing_every_vote_twice_would_be_noticed(
+def test_writing_every_vote_twice_is_noticed(
     store: Store, meter: Meter, poll: Poll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The published sample does: its every vote costs two."""

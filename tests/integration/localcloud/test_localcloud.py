@@ -220,12 +220,12 @@ def pipeline(cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Pipe
     return make
 
 
-def test_it_is_up_already_when_it_is_up(cloud: Cloud) -> None:
+def test_starting_it_twice_says_that_it_is_up_already(cloud: Cloud) -> None:
     assert "up already" in cloud.command("up").stdout
     assert cloud.command("status").returncode == 0
 
 
-def test_it_listens_to_this_machine_only(cloud: Cloud) -> None:
+def test_it_listens_on_loopback_only(cloud: Cloud) -> None:
     try:
         address = socket.gethostbyname(socket.gethostname())
     except OSError:
@@ -287,7 +287,7 @@ def refused(call: Callable[..., object], **arguments: object) -> bool:
     return False
 
 
-def test_a_role_may_do_what_its_policies_say_in_the_words_of_aws(cloud: Cloud) -> None:
+def test_roles_are_allowed_what_their_policies_say_with_awss_error_messages(cloud: Cloud) -> None:
     iam, account = cloud.client("iam"), "000000000000"
     host = "token.actions.githubusercontent.com"
     trust = {
@@ -410,7 +410,7 @@ def test_a_stream_throttles_each_record_of_a_call_by_itself(cloud: Cloud) -> Non
     ]
 
 
-def test_poison_that_outlives_its_retries_is_kept_whole_in_the_destination(
+def test_the_destination_keeps_the_whole_batch_after_the_last_retry(
     cloud: Cloud, pipeline: Callable[..., Pipeline]
 ) -> None:
     s3 = cloud.client("s3")
@@ -454,7 +454,7 @@ def counted(pipeline: Pipeline, metric: MappingMetric) -> float:
     return total
 
 
-def test_a_resized_mapping_says_so_and_continues_where_it_was(
+def test_a_resized_mapping_reports_it_and_continues_at_its_position(
     pipeline: Callable[..., Pipeline],
 ) -> None:
     # Its function takes longer than the new mapping takes to be enabled: the old one ends after that.

@@ -187,7 +187,7 @@ def test_with_sign_in_the_token_names_the_voter(outcomes: dict[str, Outcome]) ->
     assert record_of(outcomes["signed-in"][0]) == (SUB["sub"], {"poll_id": "lunch", "option": "pizza"})
 
 
-def test_a_batch_becomes_a_record_for_each_vote_in_order(outcomes: dict[str, Outcome]) -> None:
+def test_each_vote_of_a_batch_becomes_a_record_in_order(outcomes: dict[str, Outcome]) -> None:
     request = outcomes["batch"][0]
     assert [record_of(entry) for entry in request["Records"]] == [
         ("somebody", {"poll_id": "lunch", "option": "pizza"}),
@@ -204,12 +204,12 @@ def test_an_invalid_vote_becomes_a_request_without_a_record(case: str, outcomes:
     assert outcomes[case][0] == {"StreamName": STREAM}
 
 
-def test_a_batch_that_is_stored_answers_with_a_receipt_for_each_vote(outcomes: dict[str, Outcome]) -> None:
+def test_a_stored_batch_is_answered_with_a_receipt_for_each_vote(outcomes: dict[str, Outcome]) -> None:
     receipt = {"shard": "shardId-000000000001", "sequence": "4960"}
     assert outcomes["all"] == ({"votes": [{"status": 202, "receipt": receipt}] * 2}, 0, {})
 
 
-def test_a_batch_that_is_stored_in_part_says_which_to_send_again(outcomes: dict[str, Outcome]) -> None:
+def test_a_partly_stored_batch_names_the_votes_to_send_again(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["some"] == (
         {
             "votes": [
@@ -225,13 +225,13 @@ def test_a_batch_that_is_stored_in_part_says_which_to_send_again(outcomes: dict[
     assert problems({"$ref": "#/components/schemas/BatchAnswer"}, entries) == []
 
 
-def test_a_batch_of_which_nothing_is_stored_is_refused_as_a_whole(outcomes: dict[str, Outcome]) -> None:
+def test_a_batch_without_a_stored_vote_is_refused(outcomes: dict[str, Outcome]) -> None:
     retry = {"Retry-After": "1"}
     assert outcomes["none-throttled"] == (json.loads(THROTTLED), 429, retry)
     assert outcomes["none-for-two-reasons"] == (json.loads(UNAVAILABLE), 503, retry)
 
 
-def test_a_request_without_content_type_becomes_no_record(outcomes: dict[str, Outcome]) -> None:
+def test_a_request_without_content_type_stores_no_record(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["put-without-type"][0] == {"StreamName": STREAM}
     assert outcomes["put-batch-without-type"][0] == {"StreamName": STREAM}
     assert outcomes["lower-case-type"][0]["PartitionKey"] == "somebody"
