@@ -73,7 +73,7 @@ def test_held_result_is_shown_by_a_key(visitor: Visitor) -> None:
     visitor.see("Winner")
 
 
-def test_overlay_is_transparent_and_has_only_the_bars(visitor: Visitor) -> None:
+def test_overlay_is_transparent_and_shows_only_the_bars(visitor: Visitor) -> None:
     page = visitor.open("board", query="?overlay")
     visitor.see("16,250 votes")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
@@ -96,7 +96,7 @@ def test_screen_readers_hear_at_most_one_result_in_ten_seconds(visitor: Visitor)
     assert all(later - earlier >= 10_000 for earlier, later in pairwise(heard))
 
 
-def test_bars_move_only_where_motion_is_welcome(visitor: Visitor) -> None:
+def test_bars_move_only_without_reduced_motion(visitor: Visitor) -> None:
     page = visitor.open("board")
     visitor.see("16,250 votes")
     bar = page.locator("tbody tr").first

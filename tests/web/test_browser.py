@@ -56,32 +56,32 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return machine
 
 
-def test_a_named_browser_is_taken(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_browser_is_used(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.programs = {"chromium"}
     monkeypatch.setenv("VOTESTREAM_BROWSER", "/opt/chrome")
     assert browser.find(machine.playwright) == "/opt/chrome"
 
 
 @pytest.mark.parametrize("name", ["chromium", "google-chrome", "msedge"])
-def test_an_installed_browser_is_taken_and_nothing_is_installed(machine: Machine, name: str) -> None:
+def test_an_installed_browser_is_used_and_nothing_is_installed(machine: Machine, name: str) -> None:
     machine.programs = {name}
     machine.has_own()
     assert browser.find(machine.playwright) == f"/usr/bin/{name}"
     assert machine.ran == []
 
 
-def test_the_browser_without_a_window_comes_first(machine: Machine) -> None:
+def test_the_headless_browser_is_preferred(machine: Machine) -> None:
     machine.programs = {"chromium", "chromium-headless-shell"}
     assert browser.find(machine.playwright) == "/usr/bin/chromium-headless-shell"
 
 
-def test_playwrights_own_browser_is_taken_if_it_is_there(machine: Machine) -> None:
+def test_playwrights_own_browser_is_used_if_it_is_installed(machine: Machine) -> None:
     machine.has_own()
     assert browser.find(machine.playwright) == str(machine.own)
     assert machine.ran == []
 
 
-def test_playwright_brings_its_own_browser(machine: Machine) -> None:
+def test_playwright_installs_its_own_browser(machine: Machine) -> None:
     machine.brings = {"playwright": "own", "apt-get": "chromium"}
     assert browser.find(machine.playwright) == str(machine.own)
     assert machine.ran == ["playwright install"]
@@ -89,7 +89,7 @@ def test_playwright_brings_its_own_browser(machine: Machine) -> None:
 
 @pytest.mark.parametrize("playwright", [None, "hangs"], ids=["fails", "hangs"])
 @pytest.mark.parametrize(("package", "attempts"), [("chromium-headless-shell", 1), ("chromium", 2)])
-def test_debian_brings_one_where_playwright_cannot(
+def test_debians_browser_is_installed_if_playwright_cannot(
     machine: Machine, package: str, attempts: int, playwright: str | None
 ) -> None:
     machine.brings = {"apt-get": package} | ({"playwright": playwright} if playwright else {})
@@ -97,7 +97,7 @@ def test_debian_brings_one_where_playwright_cannot(
     assert machine.ran == ["playwright install", "apt-get update", *["apt-get install"] * attempts]
 
 
-def test_without_any_one_line_says_what_to_install(machine: Machine) -> None:
+def test_without_a_browser_one_line_says_what_to_install(machine: Machine) -> None:
     with pytest.raises(browser.NoBrowserError, match="install Chromium or Chrome") as raised:
         browser.find(machine.playwright)
     assert "\n" not in str(raised.value)

@@ -47,20 +47,20 @@ def check(reader: Visitor, file: Path) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
 
 
-def test_the_api_page_is_for_everybody(reader: Visitor, tmp_path: Path) -> None:
+def test_the_api_page_is_accessible(reader: Visitor, tmp_path: Path) -> None:
     file = tmp_path / "api.html"
     document = yaml.safe_load((HERE.root / "openapi.yaml").read_text("utf-8"))
     file.write_text(api_page.page(document), "utf-8")
     check(reader, file)
 
 
-def test_the_load_report_is_for_everybody(reader: Visitor, report: Report, tmp_path: Path) -> None:
+def test_the_load_report_is_accessible(reader: Visitor, report: Report, tmp_path: Path) -> None:
     file = tmp_path / "load-report.html"
     write_page(report, file)
     check(reader, file)
 
 
-def test_a_report_of_lost_votes_is_for_everybody(
+def test_a_report_of_lost_votes_is_accessible(
     reader: Visitor,
     scenario: Scenario,
     answers: list[Answer],

@@ -24,9 +24,7 @@ def site(context: BrowserContext) -> Iterator[Page]:
     page.close()
 
 
-def test_a_site_that_may_embed_the_page_takes_votes_in_its_frame(
-    site: Page, platform: Platform, elsewhere: str
-) -> None:
+def test_an_allowed_site_takes_votes_in_a_frame(site: Page, platform: Platform, elsewhere: str) -> None:
     platform.embedded_in = elsewhere
     site.goto(f"{elsewhere}/site")
     frame = site.frame_locator("iframe")
@@ -45,7 +43,7 @@ def test_another_site_shows_nothing_of_the_page(site: Page, platform: Platform, 
     assert not platform.asked(f"/polls/{POLL}")
 
 
-def test_overlay_lets_the_broadcast_through_where_there_are_no_bars(visitor: Visitor) -> None:
+def test_overlay_is_transparent_outside_the_bars(visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 1920, "height": 1080})
     page = visitor.open("board", query="?overlay")
     visitor.see("16,250 votes")

@@ -43,7 +43,7 @@ def test_page_is_small_in_every_language(
     assert 5_000 < loaded(visitor) <= limit * 1024
 
 
-def test_first_options_need_two_rounds_of_requests(visitor: Visitor) -> None:
+def test_first_options_need_two_round_trips(visitor: Visitor) -> None:
     visitor.open()
     visitor.see("Choose one")
     data = [

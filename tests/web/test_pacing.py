@@ -21,7 +21,7 @@ def run(visitor: Visitor, code: str, chance: float = 0.5) -> Any:
     return visitor.page.evaluate(f"async chance => {{ {LOAD} {CLOCK} {code} }}", chance)
 
 
-def test_random_part_of_a_wait_doubles_up_to_a_minute(visitor: Visitor) -> None:
+def test_jitter_of_a_wait_doubles_up_to_a_minute(visitor: Visitor) -> None:
     code = "return [0, 1, 2, 3, 4, 5, 6, 40].map(n => p.retryDelay(n, 3, chance))"
     assert run(visitor, code, chance=1) == [1000 * (3 + part) for part in (2, 4, 8, 16, 32, 60, 60, 60)]
     assert run(visitor, code, chance=0) == [3000] * 8
@@ -43,7 +43,7 @@ def test_nothing_is_sent_after_the_end(visitor: Visitor) -> None:
     assert run(visitor, code, chance=0) == [None, 3, 18_000]
 
 
-def test_wait_goes_on_where_an_earlier_page_stopped(visitor: Visitor) -> None:
+def test_wait_continues_from_an_earlier_page(visitor: Visitor) -> None:
     code = (
         "const at = []; const send = async () => { at.push(time); return { again: at.length < 2, retryAfter: 0 }; };"
         "await p.persist(send, { clock, until: 1e6, plan: { attempt: 3, at: 5000 } }); return at"
@@ -60,7 +60,7 @@ def test_reads_are_spread_and_failures_back_off(visitor: Visitor) -> None:
     assert run(visitor, code, chance=1) == [5000, 6000, 4000, 6000]
 
 
-def test_intervals_follow_what_can_be_seen(visitor: Visitor) -> None:
+def test_intervals_depend_on_visibility(visitor: Visitor) -> None:
     code = (
         "const all = {}; for (const s of ['scheduled', 'open', 'closing', 'counting', 'final', 'cancelled']) "
         "all[s] = [[false, false], [true, false], [false, true], [true, true]]"

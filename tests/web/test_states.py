@@ -220,7 +220,7 @@ def settle(visitor: Visitor, state: State, page: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "page", "mode"), cases())
-def test_state_says_where_the_poll_is_and_is_accessible_at_320_px(
+def test_each_state_is_shown_and_accessible_at_320_px(
     visitor: Visitor, state: State, page: str, mode: str
 ) -> None:
     visitor.page.set_viewport_size({"width": 320, "height": 640})
@@ -232,7 +232,7 @@ def test_state_says_where_the_poll_is_and_is_accessible_at_320_px(
 
 @pytest.mark.parametrize("language", ["de", "es", "fr", "ar"])
 @pytest.mark.parametrize("page", ["vote", "board", "check"])
-def test_page_speaks_every_language_completely(visitor: Visitor, language: str, page: str) -> None:
+def test_page_is_complete_in_every_language(visitor: Visitor, language: str, page: str) -> None:
     visitor.platform.set_poll(closes_in=-60)
     visitor.platform.status = "final"
     visitor.page.set_viewport_size({"width": 320, "height": 640})

@@ -89,7 +89,7 @@ def test_second_tab_supersedes_the_first(visitor: Visitor, another: Visitor) -> 
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_refused_for_now_waits_as_long_as_the_server_asks(visitor: Visitor, status: int) -> None:
+def test_throttled_vote_waits_as_long_as_the_server_asks(visitor: Visitor, status: int) -> None:
     # The page's clock also runs by itself: a loaded machine may add seconds to each wait.
     visitor.platform.failures = [(status, {"Retry-After": "30"}, {}), (status, {"Retry-After": "60"}, {})]
     visitor.page.clock.install()
@@ -110,7 +110,7 @@ def test_refused_for_now_waits_as_long_as_the_server_asks(visitor: Visitor, stat
 
 
 @pytest.mark.parametrize("path", [f"/{POLL}", "/results", "/votes", "/votes/me"])
-def test_answer_that_is_cut_off_is_asked_for_again(visitor: Visitor, path: str) -> None:
+def test_interrupted_answer_is_requested_again(visitor: Visitor, path: str) -> None:
     visitor.platform.cut_off = path
     visitor.open()
     visitor.vote("Grace")
@@ -122,7 +122,7 @@ def test_answer_that_is_cut_off_is_asked_for_again(visitor: Visitor, path: str) 
     assert {post.vote["option"] for post in visitor.platform.posts()} == {"o1"}
 
 
-def test_vote_goes_on_after_the_network_comes_back(visitor: Visitor) -> None:
+def test_vote_continues_when_the_network_returns(visitor: Visitor) -> None:
     visitor.page.clock.install()
     visitor.open()
     visitor.see("Choose one")
@@ -136,7 +136,7 @@ def test_vote_goes_on_after_the_network_comes_back(visitor: Visitor) -> None:
     visitor.see("Received")
 
 
-def test_reload_in_the_middle_goes_on_and_keeps_the_wait(visitor: Visitor) -> None:
+def test_reload_continues_the_vote_and_keeps_the_wait(visitor: Visitor) -> None:
     visitor.platform.failures = [(429, {"Retry-After": "2"}, {})]
     visitor.open()
     visitor.vote()
@@ -151,7 +151,7 @@ def test_reload_in_the_middle_goes_on_and_keeps_the_wait(visitor: Visitor) -> No
     assert visitor.page.evaluate("sessionStorage.length") == 0
 
 
-def test_too_late_says_that_the_vote_did_not_arrive(visitor: Visitor) -> None:
+def test_late_vote_is_reported_as_not_arrived(visitor: Visitor) -> None:
     visitor.platform.set_poll(closes_in=20)
     visitor.platform.failures = [(429, {"Retry-After": "60"}, {})]
     visitor.page.clock.install()
@@ -185,7 +185,7 @@ def test_form_appears_at_the_opening_time_without_a_request(visitor: Visitor) ->
     assert len(visitor.platform.requests) == asked
 
 
-def test_phone_asks_every_five_seconds_and_never_while_hidden_or_final(visitor: Visitor) -> None:
+def test_phone_reads_every_five_seconds_and_never_while_hidden_or_final(visitor: Visitor) -> None:
     visitor.page.clock.install()
     visitor.open()
     visitor.see("Choose one")
@@ -198,7 +198,7 @@ def test_phone_asks_every_five_seconds_and_never_while_hidden_or_final(visitor: 
     assert len(visitor.platform.asked("/results")) == asked
 
 
-def test_keyboard_alone_is_enough(visitor: Visitor) -> None:
+def test_vote_works_with_the_keyboard_alone(visitor: Visitor) -> None:
     page = visitor.open()
     visitor.see("Choose one")
     page.keyboard.press("Tab")
@@ -269,7 +269,7 @@ def test_answer_to_another_sign_in_is_refused(visitor: Visitor, platform: Platfo
         pytest.param({"names": {"issuer": "https://evil.example"}}, id="issuer-of-the-document"),
     ],
 )
-def test_answer_that_is_not_of_this_sign_in_is_refused(
+def test_forged_sign_in_answer_is_refused(
     visitor: Visitor, platform: Platform, wrong: dict[str, dict[str, str]]
 ) -> None:
     platform.config["identity"] = {
@@ -287,7 +287,7 @@ def test_answer_that_is_not_of_this_sign_in_is_refused(
     assert "c0de" not in page.url
 
 
-def test_vote_survives_an_ended_sign_in(visitor: Visitor) -> None:
+def test_vote_survives_an_expired_sign_in(visitor: Visitor) -> None:
     platform = visitor.platform
     platform.config["identity"] = {
         "mode": "oidc",
@@ -341,7 +341,7 @@ def test_code_leaves_the_address_votes_changes_and_finds_its_receipt(visitor: Vi
         (403, "This code is not valid any more. Ask the organiser for a new one."),
     ],
 )
-def test_refused_code_is_forgotten_and_nothing_is_sent_with_the_next_one_by_itself(
+def test_refused_code_is_forgotten_and_the_next_one_sends_nothing_by_itself(
     visitor: Visitor, status: int, sentence: str
 ) -> None:
     platform = visitor.platform
@@ -365,7 +365,7 @@ def test_refused_code_is_forgotten_and_nothing_is_sent_with_the_next_one_by_itse
     assert platform.posts()[-1].headers["Authorization"] == f"Bearer {another}"
 
 
-def test_code_that_can_not_vote_is_never_sent(visitor: Visitor) -> None:
+def test_code_that_cannot_vote_is_never_sent(visitor: Visitor) -> None:
     visitor.platform.config["identity"] = {"mode": "codes"}
     for wrong in (code(poll="other"), code(exp=1_000), "odd", "a.b.c"):
         visitor.page.goto("about:blank")
@@ -394,14 +394,16 @@ def test_throttled_code_waits_like_any_vote(visitor: Visitor) -> None:
         ("ar", "انتهت صلاحية هذا الرمز."),
     ],
 )
-def test_code_problems_are_said_in_every_language(visitor: Visitor, language: str, sentence: str) -> None:
+def test_code_problems_are_explained_in_every_language(
+    visitor: Visitor, language: str, sentence: str
+) -> None:
     visitor.platform.config["identity"] = {"mode": "codes"}
     visitor.open(query=f"?lang={language}", more=f"&code={code(exp=1_000)}")
     visitor.see(sentence)
     visitor.accessible()
 
 
-def test_receipt_of_another_issuers_voter_is_kept_and_not_asked_about(visitor: Visitor) -> None:
+def test_receipt_of_another_issuers_voter_is_kept_and_not_checked(visitor: Visitor) -> None:
     visitor.platform.config["identity"] = {"mode": "oidc", "authority": f"{visitor.platform.origin}/issuer"}
     receipt = {
         "shard": "shardId-000000000001",
