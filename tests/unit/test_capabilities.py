@@ -33,7 +33,7 @@ def test_everything_runs_on_the_local_cloud() -> None:
     assert capabilities.left_out(ITEMS, "local") == {}
 
 
-def test_tests_that_need_what_an_endpoint_lacks_are_left_out_with_the_reason(
+def test_tests_that_an_endpoint_cannot_run_are_skipped_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Nothing listens there: it has no user pools, and no health page that names LocalStack.
@@ -48,7 +48,7 @@ def test_tests_that_need_what_an_endpoint_lacks_are_left_out_with_the_reason(
     }
 
 
-def test_localstack_is_known_by_its_health_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localstack_is_recognised_by_its_health_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def health(url: str, timeout: float) -> Any:
         assert (url, timeout > 0) == ("http://127.0.0.1:9/_localstack/health", True)
         return SimpleNamespace(json=lambda: {"edition": "community"})

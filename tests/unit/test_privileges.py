@@ -46,19 +46,19 @@ def without(action: str) -> Iterable[Grant]:
     return [grant for grant in granted() if grant.action != action]
 
 
-def test_what_is_done_as_granted_is_fine_both_ways() -> None:
+def test_calls_that_equal_the_grants_pass() -> None:
     assert not_granted(granted(), CALLS) == []
     assert not_used(granted(), CALLS) == []
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.action)
-def test_a_permission_that_is_missing_is_named(call: Call) -> None:
+def test_a_missing_permission_is_named(call: Call) -> None:
     (line,) = not_granted(without(call.action), CALLS)
     assert line.startswith(f"api: {call.action} on {call.resource}")
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.action)
-def test_a_permission_that_nothing_uses_is_named(call: Call) -> None:
+def test_an_unused_permission_is_named(call: Call) -> None:
     (line,) = not_used(granted(), [other for other in CALLS if other != call])
     assert call.action in line
 

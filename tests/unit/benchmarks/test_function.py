@@ -41,16 +41,14 @@ def function(tmp_path: Path, runtime_folder: Path) -> Iterator[MeasuredFunction]
         pytest.param(b'{"exit": true}', id="ended"),
     ],
 )
-def test_a_function_that_does_not_do_all_its_work_ends_the_benchmark(
-    function: MeasuredFunction, event: bytes
-) -> None:
+def test_unfinished_work_ends_the_benchmark(function: MeasuredFunction, event: bytes) -> None:
     function.run([b"{}"])
 
     with pytest.raises(BenchmarkAborted):
         function.run([b"{}", event])
 
 
-def test_working_counts_and_waiting_does_not(function: MeasuredFunction) -> None:
+def test_cpu_time_excludes_waiting(function: MeasuredFunction) -> None:
     burnt = function.run([b'{"burn": 0.1}'])
     slept = function.run([b'{"sleep": 0.1}'])
 
@@ -67,5 +65,5 @@ def test_a_function_that_does_not_start_ends_the_benchmark(tmp_path: Path, runti
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0:00.52", 0.52), ("1:02.03", 62.03), ("02:03:04", 7384)], ids=str
 )
-def test_the_cpu_time_of_ps_is_read_on_other_systems(text: str, seconds: float) -> None:
+def test_cpu_time_is_read_from_ps_on_other_systems(text: str, seconds: float) -> None:
     assert _cpu_ns_of_ps(text) == pytest.approx(seconds * 1e9)

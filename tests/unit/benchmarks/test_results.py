@@ -67,7 +67,7 @@ def target_about(results: Results, words: str) -> Promise:
     return found
 
 
-def test_results_come_back_as_they_were_kept(results: Results, tmp_path: Path) -> None:
+def test_saved_results_are_read_back_unchanged(results: Results, tmp_path: Path) -> None:
     results.save(tmp_path / "results.json", versions={"boto3": "1.2.3"})
 
     assert Results.load(tmp_path / "results.json") == results
@@ -123,7 +123,7 @@ def test_the_report_shows_ratios(results: Results) -> None:
     assert start.split("|")[2].strip() == "2", "460 of 230"
 
 
-def test_the_cost_of_another_poll_is_given_in_votes(results: Results) -> None:
+def test_the_cost_of_another_poll_is_reported_in_votes(results: Results) -> None:
     (line,) = [line for line in report(results).splitlines() if line.startswith("| 100 polls in a batch")]
     assert line.split("|")[2].strip() == "101", "99 polls more take the time of 10,000 votes"
 
@@ -149,7 +149,7 @@ def test_the_same_results_draw_the_same_picture(results: Results, tmp_path: Path
         assert label in (tmp_path / "one.svg").read_bytes()
 
 
-def test_the_kept_report_is_that_of_the_kept_results() -> None:
+def test_the_committed_report_matches_the_committed_results() -> None:
     assert (RESULTS / "report.md").read_text() == kept_report(Results.load(RESULTS / "results.json"))
     for name in ("cpu_per_vote.svg", "drain.svg"):
         assert (RESULTS / name).stat().st_size < 100_000

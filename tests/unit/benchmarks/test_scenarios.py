@@ -33,7 +33,7 @@ def test_first_votes_cost_one_unit_each_and_a_batch_of_ten_one_request(bench: Be
     assert all(row.cpu_us_per_vote[0] > 0 for row in results)
 
 
-def test_a_changed_vote_costs_two_units_where_its_row_is_news_and_one_where_it_is_not(
+def test_a_changed_vote_costs_one_unit_if_its_row_is_remembered_and_two_otherwise(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenarios, "BATCH_SIZE", 30)
@@ -89,7 +89,7 @@ def test_a_function_takes_longer_to_start_than_boto3_alone(bench: Bench) -> None
     assert all(start.runtime_cpu_ms[0] > 0 for start in functions)
 
 
-def test_the_largest_event_is_as_large_as_lambda_takes(bench: Bench) -> None:
+def test_the_largest_event_has_lambdas_maximum_size(bench: Bench) -> None:
     writer, aggregator = scenarios.memory(bench)
 
     assert writer.batch_size == 1_000
@@ -97,7 +97,7 @@ def test_the_largest_event_is_as_large_as_lambda_takes(bench: Bench) -> None:
     assert aggregator.peak_bytes > aggregator.event_bytes
 
 
-def test_a_pace_keeps_lanes_below_what_a_table_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pace_keeps_lanes_below_the_tables_capacity(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenarios, "BATCH_SIZE", 30)
     monkeypatch.setattr(scenarios, "_TABLE_WRITE_UNITS", 200)
 

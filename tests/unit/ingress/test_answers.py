@@ -96,5 +96,5 @@ def test_refused_clients_return_within_one_to_eight_seconds() -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"requestContext": {"timeEpoch": "7"}}])
-def test_invented_time_does_no_harm(event: dict[str, object]) -> None:
+def test_forged_time_gives_the_shortest_wait(event: dict[str, object]) -> None:
     assert retry_after(event) == "1"

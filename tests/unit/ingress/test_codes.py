@@ -161,7 +161,7 @@ def test_code_shared_by_a_thousand_people_is_one_voter_and_one_read(
         pytest.param("", 401, id="no-code"),
     ],
 )
-def test_what_is_no_code_for_this_poll_is_refused(
+def test_token_that_is_no_valid_code_for_this_poll_is_refused(
     token: str, status: int, vote: Callable[..., int], cloud: Cloud
 ) -> None:
     assert vote(token) == status
@@ -184,7 +184,7 @@ def test_guessed_sub_is_refused(vote: Callable[..., int], cloud: Cloud) -> None:
     assert cloud.records == []
 
 
-def test_invented_event_gains_nothing(vote: Callable[..., int], cloud: Cloud) -> None:
+def test_forged_event_gains_nothing(vote: Callable[..., int], cloud: Cloud) -> None:
     """A caller of the function itself can write anything into the event but a signature."""
     for authorizer in (
         {"jwt": {"claims": CLAIMS}},
@@ -195,7 +195,7 @@ def test_invented_event_gains_nothing(vote: Callable[..., int], cloud: Cloud) ->
     assert cloud.reads == cloud.records == []
 
 
-def test_batch_of_votes_is_not_offered(cloud: Cloud) -> None:
+def test_batch_of_votes_is_refused(cloud: Cloud) -> None:
     event = request({"votes": [{"option": "a", "voter": SUB}]}, path="/polls/lunch/votes/batch")
     assert handle(event, cloud.runtime())["statusCode"] == 404
     assert cloud.records == []
@@ -227,7 +227,7 @@ def test_unknown_batch_causes_one_read_a_second(vote: Callable[..., int], cloud:
 
 
 @pytest.mark.slow
-def test_strangers_cause_no_reads(vote: Callable[..., int], cloud: Cloud) -> None:
+def test_invalid_codes_cause_no_reads(vote: Callable[..., int], cloud: Cloud) -> None:
     """The signature is checked first, and the code must be for the poll of the path."""
     for poll in ("lunch", *(f"p{number}" for number in range(10))):
         vote(signed({**CLAIMS, "poll": poll}, "second", {"alg": "RS256", "kid": "first"}), poll)
@@ -236,7 +236,9 @@ def test_strangers_cause_no_reads(vote: Callable[..., int], cloud: Cloud) -> Non
     assert cloud.reads == []
 
 
-def test_last_known_list_serves_while_the_table_is_away(vote: Callable[..., int], cloud: Cloud) -> None:
+def test_last_known_list_is_used_while_the_table_is_unavailable(
+    vote: Callable[..., int], cloud: Cloud
+) -> None:
     assert vote(code()) == 202
     cloud.away = True
     cloud.now += 31
@@ -244,7 +246,7 @@ def test_last_known_list_serves_while_the_table_is_away(vote: Callable[..., int]
     assert len(cloud.reads) == 2
 
 
-def test_list_that_was_never_read_is_unavailable(vote: Callable[..., int], cloud: Cloud) -> None:
+def test_vote_gets_503_if_the_list_was_never_read(vote: Callable[..., int], cloud: Cloud) -> None:
     cloud.away = True
     assert [vote(code()), vote(code())] == [503, 503]
     assert len(cloud.reads) == 1
@@ -264,7 +266,9 @@ def test_list_that_was_never_read_is_unavailable(vote: Callable[..., int], cloud
     ],
     ids=str,
 )
-def test_answer_that_is_no_row_is_unavailable(answer: Reply, vote: Callable[..., int], cloud: Cloud) -> None:
+def test_vote_gets_503_if_the_table_answers_without_a_row(
+    answer: Reply, vote: Callable[..., int], cloud: Cloud
+) -> None:
     cloud.answer = answer
     assert vote(code()) == 503
     assert cloud.records == []
@@ -274,7 +278,7 @@ def test_poll_without_batches_refuses(vote: Callable[..., int]) -> None:
     assert vote(code(poll="p1"), "p1") == 403
 
 
-def test_reading_asks_for_the_batches_alone(vote: Callable[..., int], cloud: Cloud) -> None:
+def test_only_the_batches_attribute_is_read(vote: Callable[..., int], cloud: Cloud) -> None:
     vote(code())
     assert cloud.reads == [
         {
@@ -298,13 +302,13 @@ def test_container_remembers_a_bounded_number_of_polls(cloud: Cloud, monkeypatch
     assert [read["Key"]["poll_id"]["S"] for read in cloud.reads] == ["lunch", "p1", "p2", "p1"]
 
 
-def test_key_is_read_as_kms_gives_it() -> None:
+def test_key_is_read_in_the_format_of_kms() -> None:
     key_id, key = code_key(key_setting("second"))
     assert (key_id, key.modulus, key.exponent) == ("second", private_key("second").modulus, EXPONENT)
     assert jwk("second")["n"] == encoded(key.modulus.to_bytes(256))
 
 
-def test_changed_key_is_refused_or_another_key() -> None:
+def test_changed_key_setting_never_gives_the_same_key() -> None:
     """No byte of the setting can be changed without a message or another key."""
     der = base64.b64decode(key_setting().partition(":")[2])
     good = code_key(key_setting())
@@ -329,7 +333,7 @@ def test_changed_key_is_refused_or_another_key() -> None:
         "first:MAA=",
     ],
 )
-def test_setting_that_is_no_key_is_refused(setting: str) -> None:
+def test_invalid_key_setting_is_refused(setting: str) -> None:
     with pytest.raises(InvalidSettings, match="VOTESTREAM_CODE_KEY"):
         code_key(setting)
 

@@ -78,7 +78,7 @@ def test_many_votes_take_one_connection_and_one_call_each(stub: Stub, connection
     assert stub.requests == [("Kinesis_20131202.PutRecord", b"%d" % number) for number in range(5)]
 
 
-def test_call_over_a_kept_connection_that_was_closed_is_made_once_more(
+def test_call_over_a_kept_connection_that_was_closed_is_repeated_once(
     stub: Stub, connection: AwsConnection
 ) -> None:
     stub.hang_up_after = {1}
@@ -88,7 +88,7 @@ def test_call_over_a_kept_connection_that_was_closed_is_made_once_more(
     assert [body for _, body in stub.requests] == [b"1", b"2"]
 
 
-def test_call_that_is_dropped_twice_is_not_made_a_third_time(stub: Stub, connection: AwsConnection) -> None:
+def test_dropped_call_is_not_repeated_twice(stub: Stub, connection: AwsConnection) -> None:
     stub.hang_up_before = {2, 3}
     connection.call("PutRecord", b"1")
     with pytest.raises(StoreUnavailable):
@@ -104,7 +104,7 @@ def test_call_over_a_new_connection_is_not_repeated(stub: Stub, connection: AwsC
     assert len(stub.requests) == 1
 
 
-def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
+def test_late_answer_is_never_taken_for_the_next_votes_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.05)
@@ -119,7 +119,7 @@ def test_late_answer_to_one_vote_is_never_the_answer_to_the_next(
             assert not opened.is_open
 
 
-def test_a_refused_connection_is_unavailable() -> None:
+def test_refused_connection_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     opened = AwsConnection(
@@ -148,7 +148,7 @@ def test_a_refused_connection_is_unavailable() -> None:
         ),
     ],
 )
-def test_endpoint_is_the_regions_or_the_one_that_aws_variables_name(
+def test_endpoint_is_the_regions_unless_an_aws_variable_names_another(
     environ: dict[str, str], endpoint: tuple[str, int | None, bool]
 ) -> None:
     assert endpoint_from_env(environ, KINESIS) == endpoint
@@ -163,6 +163,6 @@ def test_each_service_has_its_own_endpoint() -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:4566", "ftp://x", "http://", "http://x:y"])
-def test_endpoint_that_is_no_url_is_refused(url: str) -> None:
+def test_endpoint_that_is_not_a_url_is_refused(url: str) -> None:
     with pytest.raises(StoreUnavailable, match="AWS_ENDPOINT_URL"):
         endpoint_from_env({"AWS_REGION": "r", "AWS_ENDPOINT_URL": url}, KINESIS)

@@ -45,7 +45,7 @@ def test_base64_body_is_read_as_its_bytes() -> None:
 
 
 @pytest.mark.parametrize("type_", sorted(JSON_TYPES))
-def test_json_content_types_are_let_in(type_: str) -> None:
+def test_json_content_types_are_accepted(type_: str) -> None:
     assert read_call(request(headers={"content-type": type_}), OPEN).votes == 1
 
 
@@ -92,7 +92,7 @@ def test_other_content_types_get_415(type_: str) -> None:
         pytest.param('{"option":"pizza","voter":' + "9" * 900 + "}", id="big-number"),
     ],
 )
-def test_body_that_is_no_vote_gets_400(body: object) -> None:
+def test_body_without_a_valid_vote_gets_400(body: object) -> None:
     assert refused(request(body)) == 400
 
 
@@ -101,12 +101,12 @@ def test_broken_base64_or_utf8_gets_400(body: str) -> None:
     assert refused(request(body, isBase64Encoded=True)) == 400
 
 
-def test_largest_fields_are_let_in() -> None:
+def test_largest_fields_are_accepted() -> None:
     call = read_call(request({"option": "x" * 64, "voter": "y" * 128}, path=f"/polls/{'z' * 64}/votes"), OPEN)
     assert records(call.body) == [("y" * 128, {"poll_id": "z" * 64, "option": "x" * 64})]
 
 
-def test_padded_body_is_let_in_up_to_the_limit_and_gets_413_above() -> None:
+def test_padded_body_is_accepted_up_to_the_limit_and_gets_413_above() -> None:
     vote = '{"option":"pizza","voter":"ann"}'
     assert read_call(request(vote.ljust(1024)), OPEN).votes == 1
     assert refused(request(vote.ljust(1025))) == 413
@@ -137,7 +137,7 @@ def test_other_path_or_method_gets_404(path: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"rawPath": None, "requestContext": {}}])
-def test_invented_event_without_a_request_gets_404(event: dict[str, Any]) -> None:
+def test_forged_event_without_a_request_gets_404(event: dict[str, Any]) -> None:
     assert refused(event) == 404
 
 
@@ -149,7 +149,7 @@ def test_vote_that_must_be_signed_gets_403_without_an_iam_identity(authorizer: A
     assert refused(request(authorizer=authorizer), signed_votes=True) == 403
 
 
-def test_signed_vote_is_under_the_voter_whom_the_back_end_names() -> None:
+def test_signed_vote_has_the_voter_whom_the_back_end_names() -> None:
     call = read_call(request(authorizer=SIGNED), OPEN._replace(signed_votes=True))
     assert records(call.body)[0][0] == "ann"
 
@@ -181,7 +181,7 @@ def test_batch_becomes_one_call_in_its_order() -> None:
     ]
 
 
-def test_batch_takes_500_votes_and_refuses_501() -> None:
+def test_batch_of_500_votes_is_accepted_and_501_refused() -> None:
     votes = [{"option": "a", "voter": f"v{number}"} for number in range(BATCH_SIZE + 1)]
     assert read_call(batch(*votes[:-1]), OPEN).votes == BATCH_SIZE
     assert refused(batch(*votes)) == 400
@@ -200,7 +200,7 @@ def test_wrong_batch_gets_400_as_a_whole(votes: list[object]) -> None:
     assert refused(batch(*votes)) == 400
 
 
-def test_batch_with_a_field_more_gets_400() -> None:
+def test_batch_with_an_extra_field_gets_400() -> None:
     document = {"votes": [{"option": "a", "voter": "ann"}], "more": 1}
     assert refused(request(document, path=BATCH, authorizer=SIGNED)) == 400
 

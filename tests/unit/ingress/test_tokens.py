@@ -32,15 +32,15 @@ def refused(token: str, now: float = NOW) -> None:
 
 
 @pytest.mark.parametrize("key", ["first", "second"])
-def test_token_of_each_key_is_taken(key: str) -> None:
+def test_token_of_each_listed_key_is_accepted(key: str) -> None:
     assert verified_claims(signed(CLAIMS, key), KEYS, ISSUER, NOW) == CLAIMS
 
 
-def test_token_that_openssl_has_signed_is_taken() -> None:
+def test_token_signed_by_openssl_is_accepted() -> None:
     assert verified_claims(SIGNED_BY_OPENSSL, KEYS, ISSUER, NOW)["sub"] == "openssl"
 
 
-def test_token_is_in_force_from_nbf_until_exp() -> None:
+def test_token_is_valid_from_nbf_until_exp() -> None:
     token = signed({**CLAIMS, "nbf": NOW, "exp": NOW + 60})
     assert verified_claims(token, KEYS, ISSUER, NOW)
     assert verified_claims(token, KEYS, ISSUER, NOW + 59.9)
@@ -141,11 +141,11 @@ def test_signature_over_another_hash_is_refused() -> None:
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "a.b", "é.é.é", "." * 9000, "a" * 9000, "a.b.c.d"])
-def test_text_that_is_no_token_is_refused(token: str) -> None:
+def test_text_that_is_not_a_token_is_refused(token: str) -> None:
     refused(token)
 
 
-def test_an_unknown_key_is_distinguished() -> None:
+def test_unknown_key_raises_its_own_error() -> None:
     with pytest.raises(UnknownKey):
         verified_claims(signed(CLAIMS, "third"), KEYS, ISSUER, NOW)
 
@@ -162,12 +162,12 @@ def test_an_unknown_key_is_distinguished() -> None:
     ],
     ids=str,
 )
-def test_weak_or_foreign_keys_are_left_out(changes: dict[str, str]) -> None:
+def test_weak_or_foreign_keys_are_ignored(changes: dict[str, str]) -> None:
     assert keys_in(json.dumps({"keys": [jwk("first", **changes)]}).encode()) == {}
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": [1]}', b"\xff"])
-def test_document_that_is_no_jwks_is_refused(document: bytes) -> None:
+def test_document_that_is_not_a_jwks_is_refused(document: bytes) -> None:
     with pytest.raises(InvalidToken):
         keys_in(document)
 

@@ -78,7 +78,7 @@ def test_url_door_takes_the_voter_from_a_verified_token(prefix: str, url_voter: 
         {"claims": CLAIMS},
     ],
 )
-def test_url_door_ignores_claims_of_an_invented_event(authorizer: dict[str, Any], url_voter: VoterOf) -> None:
+def test_url_door_ignores_claims_in_a_forged_event(authorizer: dict[str, Any], url_voter: VoterOf) -> None:
     for headers in (
         {},
         {"authorization": ""},
@@ -108,7 +108,7 @@ def test_http_door_takes_the_voter_from_the_gateways_claims(clock: Callable[[], 
         {"jwt": {"claims": {**CLAIMS, "token_use": "access"}}},
     ],
 )
-def test_http_door_gives_401_without_fitting_claims(authorizer: Any, clock: Callable[[], float]) -> None:
+def test_http_door_gives_401_without_valid_claims(authorizer: Any, clock: Callable[[], float]) -> None:
     source = voter_source(SETTINGS._replace(vote_door="http"), clock, no_table)
     assert source is not None
     with pytest.raises(DoorRefused) as raised:
@@ -143,7 +143,7 @@ def test_withdrawn_key_is_refused_after_an_hour() -> None:
         keys.claims(token, ISSUER)
 
 
-def test_made_up_key_ids_do_not_reach_the_issuer_each_time() -> None:
+def test_made_up_key_ids_rarely_cause_a_request_to_the_issuer() -> None:
     issuer = Issuer("first")
     keys = IssuerKeys(issuer.fetch, lambda: issuer.now)
     for _ in range(10):
@@ -152,7 +152,7 @@ def test_made_up_key_ids_do_not_reach_the_issuer_each_time() -> None:
     assert issuer.asked == 1
 
 
-def test_known_keys_serve_while_the_issuer_is_away() -> None:
+def test_known_keys_are_used_while_the_issuer_is_unavailable() -> None:
     issuer = Issuer("first")
     keys = IssuerKeys(issuer.fetch, lambda: issuer.now)
     token = signed({**CLAIMS, "exp": NOW + 9999})
@@ -162,7 +162,7 @@ def test_known_keys_serve_while_the_issuer_is_away() -> None:
     assert keys.claims(token, ISSUER)["sub"] == "sub-1"
 
 
-def test_issuer_that_was_never_reached_is_unavailable() -> None:
+def test_vote_gets_503_if_the_issuer_was_never_reached() -> None:
     issuer = Issuer("first")
     issuer.away = True
     keys = IssuerKeys(issuer.fetch, lambda: issuer.now)
@@ -304,7 +304,7 @@ def test_url_door_checks_tokens_of_the_own_issuer(
 
 
 @pytest.mark.usefixtures("site")
-def test_token_without_an_audience_is_taken_for_its_client(clock: Callable[[], float]) -> None:
+def test_token_without_an_audience_is_accepted_for_its_client(clock: Callable[[], float]) -> None:
     """API Gateway does the same."""
     claims = {name: value for name, value in OWN_CLAIMS.items() if name != "aud"}
     source = voter_source(OIDC, clock, no_table)
@@ -335,6 +335,6 @@ def test_http_door_checks_the_gateways_claims_again(
 
 
 @pytest.mark.usefixtures("site")
-def test_invented_claims_of_the_own_issuer_gain_nothing(clock: Callable[[], float]) -> None:
+def test_forged_claims_of_the_own_issuer_gain_nothing(clock: Callable[[], float]) -> None:
     source = voter_source(OIDC, clock, no_table)
     assert status_of(source, request(authorizer={"jwt": {"claims": {**OWN_CLAIMS, "sub": "victim"}}})) == 401

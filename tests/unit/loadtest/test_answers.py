@@ -15,7 +15,7 @@ ENTRIES: list[Entry] = [
 ]
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_entries_are_read_back(tmp_path: Path) -> None:
     journal = tmp_path / "journal.csv"
     journal.write_text("".join(map(to_line, ENTRIES)), "ascii")
     assert list(read_journal(journal)) == ENTRIES
@@ -25,12 +25,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["", "vote,1,2\n", "vote,a,0,0,0,202,s,1\n", "read,1,2,200\n", to_line(ENTRIES[0]).rstrip("\n")]
 )
-def test_half_a_line_is_no_entry(line: str) -> None:
+def test_an_incomplete_line_is_not_an_entry(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - int's own or ours
         from_line(line)
 
 
-def test_a_journal_that_was_cut_off_says_where(tmp_path: Path) -> None:
+def test_a_truncated_journal_is_reported_with_its_line(tmp_path: Path) -> None:
     journal = tmp_path / "journal.csv"
     journal.write_text(to_line(ENTRIES[0]) + to_line(ENTRIES[1])[:20], "ascii")
     with pytest.raises(OperatorError, match=r"line 2, is not an entry"):

@@ -13,7 +13,7 @@ def books() -> Books:
     return books
 
 
-def test_a_report_on_its_way_keeps_them_open(books: Books) -> None:
+def test_a_missing_report_keeps_the_books_open(books: Books) -> None:
     assert books.missing == 2
     assert not books.are_closed(["w1", "w2"], since=0)
     books.report("w1", begun=10, entered=2, now=3)
@@ -21,7 +21,7 @@ def test_a_report_on_its_way_keeps_them_open(books: Books) -> None:
     assert books.are_closed(["w1", "w2"], since=0)
 
 
-def test_a_report_from_before_the_last_user_left_does_not_close_them(books: Books) -> None:
+def test_a_report_from_before_the_last_users_end_keeps_the_books_open(books: Books) -> None:
     """What it lacks is only what nobody had begun when it was written."""
     books.report("w1", begun=10, entered=2, now=3)
     assert not books.are_closed(["w1", "w2"], since=2.5)
@@ -29,7 +29,7 @@ def test_a_report_from_before_the_last_user_left_does_not_close_them(books: Book
     assert books.are_closed(["w1", "w2"], since=2.5)
 
 
-def test_a_worker_that_never_reported_keeps_them_open(books: Books) -> None:
+def test_a_worker_without_a_report_keeps_the_books_open(books: Books) -> None:
     books.report("w1", begun=10, entered=2, now=3)
     assert not books.are_closed(["w1", "w2", "w3"], since=0)
 

@@ -9,7 +9,7 @@ from votectl.signing import Signing
 URL = "https://api.example/v1/polls/p/votes"
 
 
-def test_where_nothing_is_asked_for_a_request_says_what_it_is() -> None:
+def test_a_request_without_credentials_has_only_its_content_type() -> None:
     assert Headers(None).of("POST", URL, b"{}", "application/json") == {"Content-Type": "application/json"}
 
 

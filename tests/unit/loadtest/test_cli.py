@@ -42,7 +42,7 @@ def test_an_impossible_run_is_refused_before_anything_is_sent(arguments: tuple[s
 
 
 @pytest.mark.parametrize("seconds", ["nan", "-5", "inf", "1e9", "soon"])
-def test_a_drill_of_no_possible_length_is_refused(
+def test_an_invalid_length_of_a_drill_is_refused(
     seconds: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["drills", "poison", f"--seconds={seconds}"])
@@ -53,7 +53,7 @@ def test_a_drill_of_no_possible_length_is_refused(
 
 
 @pytest.mark.parametrize("written", ["{", "[]", "{}", '{"plan": 1}', "\ufeff{}"])
-def test_a_damaged_run_is_one_line(written: str, tmp_path: Path) -> None:
+def test_a_damaged_run_gets_a_one_line_error(written: str, tmp_path: Path) -> None:
     (tmp_path / "scenario.json").write_text(written, "utf-8")
     with pytest.raises(OperatorError, match="damaged or of another version") as raised:
         Files(tmp_path).scenario()

@@ -32,12 +32,12 @@ def test_the_lag_is_the_age_of_the_oldest_record_that_is_not_counted() -> None:
     assert lag_of(answers, []) is None
 
 
-def test_more_counted_than_answered_is_no_lag() -> None:
+def test_counting_more_than_was_answered_is_no_lag() -> None:
     """A record may be counted before its answer has come."""
     assert lags_of([acknowledged(1_000)], [Sample(1_050, 1)]) == pytest.approx([0])
 
 
-def test_drained_is_the_first_sample_that_has_all() -> None:
+def test_the_stream_is_drained_at_the_first_complete_sample() -> None:
     answers = [acknowledged(1_000), acknowledged(2_000)]
     assert drained_after(answers, [Sample(1_500, 1), Sample(3_100, 2), Sample(9_000, 2)]) == pytest.approx(
         1.0

@@ -77,7 +77,7 @@ def test_the_document_holds_every_number(report: Report, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
+def test_the_page_is_self_contained(report: Report, tmp_path: Path) -> None:
     write_page(report, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "<svg" in page
@@ -86,7 +86,7 @@ def test_the_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_marks_what_is_wrong(
+def test_the_page_marks_wrong_numbers(
     scenario: Scenario, answers: list[Answer], platform: Callable[[list[Answer]], Observed], tmp_path: Path
 ) -> None:
     write_page(report_on(scenario, answers, tampered(platform(answers))), tmp_path / "report.html")

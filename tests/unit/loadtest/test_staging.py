@@ -14,6 +14,6 @@ from loadtest.staging import cloud_ahead_ms
         pytest.param(None, 0, id="not-told"),
     ],
 )
-def test_the_date_of_an_answer_tells_how_far_the_cloud_is_ahead(date: str | None, ahead_ms: float) -> None:
+def test_the_date_header_gives_the_clocks_difference(date: str | None, ahead_ms: float) -> None:
     eight = 1_799_827_200_000
     assert cloud_ahead_ms(date, eight + 450, eight + 550) == pytest.approx(ahead_ms, abs=500)

@@ -41,7 +41,7 @@ def test_calls_of_a_killed_user_are_finished(ended: list[str], after: float) -> 
     assert ended == ["first answered", "second answered"]
 
 
-def test_calls_that_never_end_are_cut_off_and_say_so(ended: list[str]) -> None:
+def test_calls_that_never_end_are_cut_off_with_a_message(ended: list[str]) -> None:
     user = gevent.spawn(all_at_once, calls(ended, seconds=60), SOON)
     gevent.sleep(SOON / 2)
     user.kill()

@@ -117,24 +117,24 @@ def test_a_run_without_a_fault_is_exact(run: Run) -> None:
     assert found.unknown == 0
 
 
-def test_voters_that_were_counted_live_and_are_not_in_the_final_are_found(run: Run) -> None:
+def test_voters_counted_live_but_missing_in_the_final_are_found(run: Run) -> None:
     assert run.finale.final is not None
     for more, verdict in ((0, Verdict.EXACT), (1, Verdict.WRONG)):
         unique = UniqueCounts(Counter(run.finale.final.votes) + Counter(ada=more), 1)
         assert run.verify_changed(unique=unique).verdict is verdict
 
 
-def test_the_order_in_which_answers_were_noted_does_not_matter(run: Run) -> None:
+def test_the_order_of_the_journal_does_not_matter(run: Run) -> None:
     assert run.verify(answers=run.answers[::-1]).verdict is Verdict.EXACT
 
 
-def test_of_votes_sent_at_once_the_receipt_says_which_is_the_last(run: Run) -> None:
+def test_the_receipts_order_votes_sent_at_once(run: Run) -> None:
     voter = run.voter_with(Kind.CHANGE)
     first = requests_of(run.scenario, voter)[0]  # sent first, and stored last (see `answers_of`)
     assert run.finale.stored[voter_name(7, voter)].option == first.body["option"]
 
 
-def test_throttled_votes_are_neither_lost_nor_wanted(run: Run) -> None:
+def test_throttled_votes_are_neither_lost_nor_expected(run: Run) -> None:
     answers = refused(run.answers, 429, *range(3, 1_000, 10))
     found = run.verify(run.platform(answers), answers)
     assert found.verdict is Verdict.EXACT
@@ -253,7 +253,7 @@ class TestUnknown:
         lost = last._replace(status=NO_ANSWER, shard="", sequence="")
         return [lost if answer == last else answer for answer in run.answers]
 
-    def test_it_was_stored(self, run: Run, unanswered: list[Answer]) -> None:
+    def test_it_may_be_stored(self, run: Run, unanswered: list[Answer]) -> None:
         found = run.verify(answers=unanswered)
         assert found.verdict is Verdict.UNDECIDED
         assert found.differences == Differences()
@@ -263,16 +263,16 @@ class TestUnknown:
     def not_stored(self, run: Run, unanswered: list[Answer]) -> Run:
         return Run(run.scenario, unanswered, run.platform)
 
-    def test_it_was_not_stored(self, not_stored: Run) -> None:
+    def test_it_may_not_be_stored(self, not_stored: Run) -> None:
         assert not_stored.verify().verdict is Verdict.UNDECIDED
 
-    def test_it_leaves_no_room_for_the_vote_of_another(self, not_stored: Run, voter: int) -> None:
+    def test_it_does_not_hide_a_missing_vote_of_another_voter(self, not_stored: Run, voter: int) -> None:
         other = next(name for name in not_stored.finale.stored if name != voter_name(7, voter))
         found = not_stored.verify_rows({other: None})
         assert found.verdict is Verdict.WRONG
         assert found.differences.lost == 1
 
-    def test_nor_for_an_option_that_its_voter_never_sent(self, not_stored: Run, voter: int) -> None:
+    def test_it_does_not_hide_an_option_that_its_voter_never_sent(self, not_stored: Run, voter: int) -> None:
         requests = requests_of(not_stored.scenario, voter)
         sent = {request.body["option"] for request in requests if request.poll_id == "finale"}
         never = next(option for option in ("ada", "grace", "linus") if option not in sent)
@@ -286,7 +286,7 @@ class TestUnknown:
 
 
 @pytest.mark.parametrize("arrives", ["before", "after"])
-def test_a_vote_under_way_at_a_polls_end_may_be_on_either_side(run: Run, arrives: str) -> None:
+def test_a_vote_under_way_at_a_polls_end_may_count_or_not(run: Run, arrives: str) -> None:
     """The platform takes the middle between sending and answer for the arrival."""
     voter = next(
         n
@@ -317,7 +317,7 @@ def test_a_poll_that_never_became_final_is_wrong(run: Run) -> None:
         ),
     ],
 )
-def test_a_front_door_that_answers_wrongly_is_found(
+def test_a_wrong_answer_of_the_front_door_is_found(
     run: Run, kind: Kind, status: int, receipt: tuple[str, str], what: str
 ) -> None:
     wrong = next(a for a in run.answers if requests_of(run.scenario, a.voter)[a.number].kind is kind)
@@ -328,14 +328,14 @@ def test_a_front_door_that_answers_wrongly_is_found(
     assert found.verdict is Verdict.WRONG
 
 
-def test_counts_that_went_back_are_reported(run: Run) -> None:
+def test_counts_that_fell_are_reported(run: Run) -> None:
     readings = [Reading(1, 1, 200, went_back=False), Reading(2, 1, 200, went_back=True)]
     found = verify(expect(run.scenario, run.answers), run.observed, readings)
     assert found.verdict is Verdict.WRONG
 
 
 @pytest.mark.parametrize("missing", [3, None])
-def test_a_journal_that_is_not_complete_proves_nothing(run: Run, missing: int | None) -> None:
+def test_an_incomplete_journal_proves_nothing(run: Run, missing: int | None) -> None:
     found = verify(expect(run.scenario, run.answers), run.observed, missing=missing)
     assert found.verdict is Verdict.WRONG
     assert failed(found) == ["every started request has an entry"]
@@ -345,6 +345,6 @@ def test_a_run_that_sent_nothing_proves_nothing(run: Run) -> None:
     assert run.verify(run.platform([]), []).verdict is Verdict.WRONG
 
 
-def test_a_range_says_what_it_allows() -> None:
+def test_a_range_is_shown_by_its_ends() -> None:
     assert str(Range(1_000, 1_000)) == "1,000"
     assert str(Range(3, 5)) == "3 to 5"

@@ -13,7 +13,7 @@ from votectl.traffic import Kind
 
 
 @pytest.mark.slow
-def test_a_voter_sends_the_same_in_another_process(scenario: Scenario) -> None:
+def test_a_voter_sends_the_same_votes_in_another_process(scenario: Scenario) -> None:
     code = (
         "import sys; from loadtest.scenario import Scenario; from loadtest.voters import conversation; "
         "scenario = Scenario.model_validate_json(sys.stdin.read()); "
@@ -45,7 +45,7 @@ def test_all_kinds_of_votes_are_sent_and_some_of_them_at_once(scenario: Scenario
     assert all(len({request.body["option"] for request in step}) == 2 for step in at_once)
 
 
-def test_a_change_of_mind_is_one(scenario: Scenario) -> None:
+def test_a_change_chooses_another_option_and_a_repeat_the_same(scenario: Scenario) -> None:
     for index in range(500):
         by_poll: dict[str, list[tuple[Kind, str]]] = {}
         for request in requests_of(scenario, index):

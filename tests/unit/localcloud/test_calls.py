@@ -71,7 +71,7 @@ def test_a_read_of_whole_items_says_so() -> None:
     assert call.conditions["dynamodb:Select"] == ["ALL_ATTRIBUTES"]
 
 
-def test_other_services_are_noted_with_what_was_asked_for() -> None:
+def test_calls_of_other_services_are_noted_with_their_resource() -> None:
     stream = "arn:aws:kinesis:eu-west-1:111122223333:stream/votes"
     key = "arn:aws:kms:eu-west-1:111122223333:key/1"
     assert asked("kms", "Sign", KeyId=key) == [RecordedCall("kms:Sign", key, {})]
@@ -91,7 +91,7 @@ def test_an_unknown_resource_is_logged_as_one_that_no_policy_names() -> None:
 
 
 @pytest.mark.slow
-def test_every_client_of_the_process_is_noted_once_and_without_a_voter(
+def test_every_clients_calls_are_noted_once_and_without_a_voter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", list(handlers.BUILTIN_HANDLERS))

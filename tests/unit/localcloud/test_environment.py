@@ -132,7 +132,7 @@ def test_functions_run_in_containers_everywhere_but_on_localemu(here: dict[str, 
     assert runs_functions_in_containers({**here, "AWS_ENDPOINT_URL": "http://192.0.2.7:4566"})
 
 
-def test_keys_that_a_person_has_set_are_not_repeated(here: dict[str, str]) -> None:
+def test_existing_keys_of_the_user_are_not_printed(here: dict[str, str]) -> None:
     given = {
         **here,
         "AWS_ENDPOINT_URL": "http://192.0.2.7",
@@ -148,7 +148,7 @@ def test_a_shell_that_was_aimed_at_the_local_cloud_still_controls_it(here: dict[
     assert environment(aimed) == environment(here)
 
 
-def test_the_lines_are_safe_to_evaluate() -> None:
+def test_the_printed_lines_are_safe_to_evaluate() -> None:
     lines = shell_lines({"A": "it's $HOME; echo"}, clear=True)
     done = subprocess.run(
         ["sh", "-c", "\n".join([*lines, 'printf %s "$A-${AWS_PROFILE-unset}"'])],
@@ -169,16 +169,16 @@ def test_the_lines_are_safe_to_evaluate() -> None:
         pytest.param("LOCALCLOUD_DYNAMODB_PORT", "65536", id="port-too-high"),
     ],
 )
-def test_a_senseless_setting_is_refused_by_its_name(name: str, value: str) -> None:
+def test_an_invalid_setting_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{name} is '{value}': "):
         CloudSettings.from_environment({name: value})
 
 
-def test_an_empty_setting_counts_as_not_set() -> None:
+def test_an_empty_setting_counts_as_unset() -> None:
     assert CloudSettings.from_environment({"EMULATOR": "", "LOCALCLOUD_PORT": ""}) == CloudSettings()
 
 
-def test_the_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_the_state_file_is_read_back_unchanged(tmp_path: Path) -> None:
     state = CloudState(Emulator.LOCALEMU, 1, 2, "r", {"localemu": Identity(7, "then")}, container=None)
     state.save(tmp_path)
     assert CloudState.load(tmp_path) == state

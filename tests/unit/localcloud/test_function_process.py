@@ -89,7 +89,7 @@ def test_a_warm_process_answers_again(function: Callable[..., FunctionProcess], 
     assert str(first["cwd"]).endswith("/code")
 
 
-def test_it_sees_its_archive_and_lambdas_runtime_and_nothing_else(
+def test_it_sees_only_its_archive_and_lambdas_runtime(
     function: Callable[..., FunctionProcess],
 ) -> None:
     process = function()
@@ -175,7 +175,9 @@ def test_output_reaches_the_log_in_whole_lines_before_the_answer(
     assert (folders.logs / "writer.log").read_text().splitlines() == logs
 
 
-def test_it_ends_with_its_parent_process(function: Callable[..., FunctionProcess], folders: Folders) -> None:
+def test_a_process_ends_with_its_parent_process(
+    function: Callable[..., FunctionProcess], folders: Folders
+) -> None:
     process = function()
     process.start()
     pid = pids(folders)[0]
@@ -188,7 +190,7 @@ def test_it_ends_with_its_parent_process(function: Callable[..., FunctionProcess
     assert wait_until(lambda: not pids(folders), seconds=5)
 
 
-def test_a_stopped_one_does_not_start_again(
+def test_a_stopped_function_does_not_start_again(
     function: Callable[..., FunctionProcess], folders: Folders
 ) -> None:
     process = function()

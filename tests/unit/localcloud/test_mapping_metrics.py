@@ -33,7 +33,7 @@ def counts() -> EventCounts:
         pytest.param({}, False, id="left-out"),
     ],
 )
-def test_a_mapping_counts_when_it_is_asked_to(mapping: dict[str, object], wanted: bool) -> None:
+def test_events_are_counted_only_on_request(mapping: dict[str, object], wanted: bool) -> None:
     assert wants_event_counts(mapping) is wanted
 
 
@@ -64,7 +64,7 @@ def test_a_failed_delivery_is_a_metric_of_the_function(counts: EventCounts) -> N
     assert datum["Dimensions"] == [{"Name": "FunctionName", "Value": "a-function"}]
 
 
-def test_counts_that_were_taken_are_not_published_again(counts: EventCounts) -> None:
+def test_published_counts_are_not_published_again(counts: EventCounts) -> None:
     counts.add(MappingMetric.POLLED, 1)
     assert counts.take()
     assert counts.take() == []
@@ -104,7 +104,9 @@ class TestPublisher:
         publisher.stop()
 
     @pytest.mark.usefixtures("publisher")
-    def test_it_continues_without_an_answer(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
+    def test_a_missing_answer_does_not_stop_publishing(
+        self, counts: EventCounts, cloudwatch: CloudWatch
+    ) -> None:
         cloudwatch.faults = 1
         counts.add(MappingMetric.POLLED, 0)
         assert wait_until(lambda: cloudwatch.calls == 1, 5)
@@ -113,14 +115,12 @@ class TestPublisher:
         assert threading.current_thread() not in cloudwatch.threads
 
     @pytest.mark.usefixtures("publisher")
-    def test_nothing_counted_is_nothing_published(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
+    def test_nothing_is_published_without_counts(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
         counts.add(MappingMetric.POLLED, 0)
         assert wait_until(lambda: cloudwatch.samples == 1, 5)
         assert cloudwatch.calls == 1
 
-    def test_the_last_counts_are_published_when_it_stops(
-        self, counts: EventCounts, cloudwatch: CloudWatch
-    ) -> None:
+    def test_stopping_publishes_the_last_counts(self, counts: EventCounts, cloudwatch: CloudWatch) -> None:
         slow = Publisher(counts, cloudwatch.put, every_seconds=3600)
         slow.start()
         counts.add(MappingMetric.POLLED, 4)

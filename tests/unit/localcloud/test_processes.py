@@ -51,11 +51,11 @@ def test_a_process_is_recognised_again() -> None:
     assert processes.commands_of([os.getpid()])[os.getpid()]
 
 
-def test_a_pid_that_was_given_to_another_process_is_not_recognised() -> None:
+def test_a_reused_pid_is_not_recognised() -> None:
     assert not processes.is_running(Identity(os.getpid(), started="another time"))
 
 
-def test_a_process_that_ended_is_not_running_even_as_a_zombie(
+def test_a_zombie_process_is_not_running(
     child: Callable[[str], subprocess.Popen[bytes]],
 ) -> None:
     process = child("import time; time.sleep(60)")
@@ -65,13 +65,15 @@ def test_a_process_that_ended_is_not_running_even_as_a_zombie(
     assert processes.wait_until(lambda: not processes.is_running(identity), seconds=5)
 
 
-def test_a_stranger_with_the_same_pid_is_left_alone(child: Callable[[str], subprocess.Popen[bytes]]) -> None:
+def test_another_process_with_the_same_pid_is_not_ended(
+    child: Callable[[str], subprocess.Popen[bytes]],
+) -> None:
     process = child("import time; time.sleep(60)")
     processes.end([Identity(process.pid, started="another time")], patience_seconds=0.1)
     assert process.poll() is None
 
 
-def test_a_process_that_ignores_the_request_to_end_is_killed_in_time(
+def test_a_process_that_ignores_sigterm_is_killed_in_time(
     child: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     process = child(STUBBORN)
@@ -90,7 +92,7 @@ def test_a_paused_process_is_ended_too(child: Callable[[str], subprocess.Popen[b
     assert process.wait(5) < 0
 
 
-def test_a_taken_port_is_noticed_and_its_holder_named() -> None:
+def test_a_port_in_use_is_reported_with_its_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert not processes.is_port_free(port)

@@ -79,7 +79,7 @@ def test_an_error_of_the_handler_is_an_outcome(api: RuntimeApi, process: ModuleT
     thread.join()
 
 
-def test_it_is_ready_once_the_process_asks_for_work(api: RuntimeApi, process: ModuleType) -> None:
+def test_a_function_is_ready_once_its_process_asks_for_work(api: RuntimeApi, process: ModuleType) -> None:
     with pytest.raises(InvocationTimeoutError):
         api.wait_until_ready(0.01)
     thread = answering(process, None, "1")
@@ -95,7 +95,7 @@ def test_a_handler_that_cant_be_imported_says_why(api: RuntimeApi) -> None:
     assert caught.value.payload == b'{"errorType": "ImportError"}'
 
 
-def test_silence_is_a_timeout(api: RuntimeApi) -> None:
+def test_a_missing_answer_is_a_timeout(api: RuntimeApi) -> None:
     with pytest.raises(InvocationTimeoutError):
         api.invoke(EVENT, timeout_seconds=0.01)
 

@@ -167,7 +167,7 @@ def test_a_failed_batch_is_tried_again_before_anything_later(read: Callable[...,
     assert consumer.given_up == []
 
 
-def test_a_reported_record_is_where_the_next_attempt_starts(read: Callable[..., ShardReader]) -> None:
+def test_the_next_attempt_starts_at_the_reported_record(read: Callable[..., ShardReader]) -> None:
     def report(sequences: Sequence[str]) -> None:
         if sequences[0] != "4" and "4" in sequences:
             raise BatchFailedError({}, first_failed="4")
@@ -189,7 +189,7 @@ def test_an_unknown_reported_record_fails_the_whole_batch(read: Callable[..., Sh
     assert consumer.batches == [numbers(1, 5), numbers(1, 5)]
 
 
-def test_a_batch_without_retries_left_is_given_up_and_the_next_ones_continue(
+def test_a_batch_without_retries_left_is_given_up_and_the_next_ones_are_delivered(
     read: Callable[..., ShardReader],
 ) -> None:
     consumer = Consumer(fail_on("3"))
@@ -207,7 +207,7 @@ def test_bisection_gives_up_the_poison_only(read: Callable[..., ShardReader]) ->
     assert consumer.stored == [*numbers(1, 4), *numbers(6, 7)]
 
 
-def test_a_report_is_the_cut_of_a_bisection_and_no_attempt(read: Callable[..., ShardReader]) -> None:
+def test_a_bisection_cuts_at_the_reported_record_and_is_no_attempt(read: Callable[..., ShardReader]) -> None:
     def one_at_a_time(sequences: Sequence[str]) -> None:
         if len(sequences) > 1:
             raise BatchFailedError({}, first_failed=sequences[1])
@@ -219,7 +219,7 @@ def test_a_report_is_the_cut_of_a_bisection_and_no_attempt(read: Callable[..., S
     assert [batch[0] for batch in consumer.batches] == numbers(1, 7)
 
 
-def test_a_function_that_is_not_reached_costs_no_attempt(read: Callable[..., ShardReader]) -> None:
+def test_an_unreachable_function_costs_no_attempt(read: Callable[..., ShardReader]) -> None:
     throttles = iter(range(5))
 
     def throttle(_: Sequence[str]) -> None:
@@ -259,14 +259,14 @@ def test_a_destination_that_fails_keeps_the_records_where_they_are(read: Callabl
     assert consumer.stored == ["2"]
 
 
-def test_a_batch_stays_below_what_an_invocation_carries(read: Callable[..., ShardReader]) -> None:
+def test_a_batch_fits_into_the_payload_of_an_invocation(read: Callable[..., ShardReader]) -> None:
     consumer = Consumer()
     size = lane.PAYLOAD_LIMIT_BYTES // 3
     finish(read(Shard([record(n, size=size) for n in range(1, 8)]), consumer))
     assert [len(batch) for batch in consumer.batches] == [3, 3, 1]
 
 
-def test_a_window_gathers_what_trickles_in(read: Callable[..., ShardReader]) -> None:
+def test_a_window_collects_the_records_that_arrive_in_it(read: Callable[..., ShardReader]) -> None:
     consumer = Consumer()
     shard = Shard([record(1)], closed=False)
     read(shard, consumer, replace(POLICY, batching_window_seconds=0.3))
@@ -275,7 +275,7 @@ def test_a_window_gathers_what_trickles_in(read: Callable[..., ShardReader]) -> 
     assert consumer.batches == [["1", "2"]]
 
 
-def test_a_window_counts_from_its_first_records_arrival(read: Callable[..., ShardReader]) -> None:
+def test_a_window_starts_at_its_first_records_arrival(read: Callable[..., ShardReader]) -> None:
     consumer = Consumer()
     read(
         Shard([record(1, arrival=NOW - 300)], closed=False),
@@ -285,7 +285,7 @@ def test_a_window_counts_from_its_first_records_arrival(read: Callable[..., Shar
     assert wait_until(lambda: consumer.stored == ["1"], seconds=5)
 
 
-def test_a_window_counts_from_the_end_of_the_delivery_before(read: Callable[..., ShardReader]) -> None:
+def test_a_window_starts_at_the_end_of_the_previous_delivery(read: Callable[..., ShardReader]) -> None:
     consumer = Consumer()
     shard = Shard([record(n, arrival=NOW - 1) for n in range(1, 12)], closed=False)
     read(shard, consumer, replace(POLICY, batching_window_seconds=1))
@@ -308,7 +308,7 @@ def test_the_end_of_a_shard_does_not_wait_for_the_window(read: Callable[..., Sha
     assert consumer.stored == ["1"]
 
 
-def test_a_fault_while_reading_loses_and_repeats_nothing(read: Callable[..., ShardReader]) -> None:
+def test_a_failed_read_neither_loses_nor_repeats_records(read: Callable[..., ShardReader]) -> None:
     consumer = Consumer()
     shard = Shard([record(n) for n in range(1, 31)])
     shard.faults = 3

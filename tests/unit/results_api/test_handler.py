@@ -43,7 +43,7 @@ def ask(tables: Tables, request_event: MakeEvent) -> Ask:
     return ask
 
 
-def test_a_poll_is_described_to_everybody(ask: Ask) -> None:
+def test_everybody_can_read_a_poll(ask: Ask) -> None:
     answer = ask(POLL)
     assert answer["statusCode"] == 200
     assert answer["json"] == {
@@ -99,7 +99,7 @@ def test_one_vote_per_voter_is_hidden_as_counts_are(visibility: Visibility, ask:
     assert [line[-2:] for line in lines[1:]] == [["", ""], ["", ""]]
 
 
-def test_of_a_final_result_the_certificates_numbers_are_the_unique_ones(ask: Ask, tables: Tables) -> None:
+def test_a_final_results_unique_counts_are_the_certificates(ask: Ask, tables: Tables) -> None:
     tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
     tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)  # what the last pass left
     document = ask()["json"]
@@ -108,7 +108,7 @@ def test_of_a_final_result_the_certificates_numbers_are_the_unique_ones(ask: Ask
     assert document["unique"]["counted_at"] == document["final"]["certificate"]["proof"]["counted_at"]
 
 
-def test_before_the_first_vote_every_option_has_none(ask: Ask, tables: Tables) -> None:
+def test_every_option_has_0_votes_before_the_first_vote(ask: Ask, tables: Tables) -> None:
     tables.live_rows.clear()
     document = ask()["json"]
     assert (document["total"], document["as_of"]) == (0, None)
@@ -129,7 +129,7 @@ def test_a_final_result_comes_with_its_proof(ask: Ask, tables: Tables) -> None:
     assert document["final"]["recounts"] == []
 
 
-def test_recounts_lie_beside_the_final_result(ask: Ask, tables: Tables) -> None:
+def test_recounts_are_stored_beside_the_final_result(ask: Ask, tables: Tables) -> None:
     tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
     tables.recounted["poll-1"] = [a_final(certified_at=30_000), a_contradiction()]
     same, other = ask()["json"]["final"]["recounts"]
@@ -141,7 +141,7 @@ def test_recounts_lie_beside_the_final_result(ask: Ask, tables: Tables) -> None:
     assert ask()["json"]["final"]["digest"] == a_final().digest
 
 
-def test_hidden_counts_are_null_and_nothing_gives_them_away(ask: Ask, tables: Tables) -> None:
+def test_hidden_counts_are_null_and_no_other_field_reveals_them(ask: Ask, tables: Tables) -> None:
     tables.polls["poll-1"] = a_poll(visibility=Visibility.NEVER)
     before = ask()
     tables.live_rows["poll-1"] = LiveCounts(received=9, total=9, as_of=13_000)
@@ -171,7 +171,7 @@ def test_hidden_counts_are_null_and_nothing_gives_them_away(ask: Ask, tables: Ta
     ],
     ids=["shown", "hidden"],
 )
-def test_results_can_be_had_as_a_table(
+def test_results_are_available_as_csv(
     visibility: Visibility, rows: list[list[str]], ask: Ask, tables: Tables
 ) -> None:
     tables.polls["poll-1"] = a_poll(visibility=visibility)
@@ -191,12 +191,12 @@ def test_an_unchanged_answer_is_304(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("tag", ["*", "weak"])
-def test_any_tag_and_a_weak_one_will_do(tag: str, ask: Ask) -> None:
+def test_any_listed_tag_and_a_weak_tag_match(tag: str, ask: Ask) -> None:
     known = "*" if tag == "*" else f"W/{ask()['headers']['ETag']}"
     assert ask(headers={"If-None-Match": known})["statusCode"] == 304
 
 
-def test_another_vote_makes_another_tag(ask: Ask, tables: Tables) -> None:
+def test_a_new_vote_changes_the_tag(ask: Ask, tables: Tables) -> None:
     first = ask()
     tables.live_rows["poll-1"].options["choice-a"] += 1
     answer = ask(headers={"If-None-Match": first["headers"]["ETag"]})
@@ -204,7 +204,7 @@ def test_another_vote_makes_another_tag(ask: Ask, tables: Tables) -> None:
     assert answer["headers"]["ETag"] != first["headers"]["ETag"]
 
 
-def test_the_table_has_a_tag_of_its_own(ask: Ask) -> None:
+def test_csv_and_json_have_different_tags(ask: Ask) -> None:
     assert ask()["headers"]["ETag"] != ask(headers={"Accept": "text/csv"})["headers"]["ETag"]
 
 
@@ -220,7 +220,7 @@ def test_changing_results_are_cached_for_a_second_and_final_ones_long(ask: Ask, 
     assert ask(POLL)["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"
 
 
-def test_a_receipt_is_checked_and_neither_kept_nor_shared(ask: Ask, tables: Tables) -> None:
+def test_the_answer_about_a_receipt_is_never_cached(ask: Ask, tables: Tables) -> None:
     tables.versions["poll-1", "voter-1"] = version_of("4960")
     answer = ask(RECEIPT, query=QUERY)
     assert answer["statusCode"] == 200
@@ -241,19 +241,19 @@ def test_a_receipt_is_checked_and_neither_kept_nor_shared(ask: Ask, tables: Tabl
         pytest.param({"resource": RECEIPT, "query": {}}, 400, "malformed", id="no-receipt"),
     ],
 )
-def test_a_refusal_says_why(given: dict[str, Any], status: int, error: str, ask: Ask) -> None:
+def test_a_refusal_gives_the_reason(given: dict[str, Any], status: int, error: str, ask: Ask) -> None:
     answer = ask(**given)
     assert (answer["statusCode"], answer["json"]["error"]) == (status, error)
     assert set(answer["json"]) == {"error", "message"}
 
 
-def test_an_unknown_poll_is_asked_for_once_a_second_at_most(ask: Ask) -> None:
+def test_an_unknown_poll_is_read_once_a_second_at_most(ask: Ask) -> None:
     assert ask(poll_id="poll-2")["headers"]["Cache-Control"] == "public, max-age=1, s-maxage=1"
     assert ask(poll_id="POLL")["headers"]["Cache-Control"] == "private, no-store"
 
 
 @pytest.mark.parametrize("resource", [POLL, RESULTS, RECEIPT])
-def test_tables_that_do_not_answer_are_503_and_a_warning(resource: str, ask: Ask, tables: Tables) -> None:
+def test_unavailable_tables_give_503_and_a_warning(resource: str, ask: Ask, tables: Tables) -> None:
     tables.trouble = StoreUnavailable("tallies can't be read: ThrottlingException")
     answer = ask(resource, query=QUERY)
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "1")
@@ -262,7 +262,7 @@ def test_tables_that_do_not_answer_are_503_and_a_warning(resource: str, ask: Ask
     assert json.loads(warning)["cause"] == "tallies can't be read: ThrottlingException"
 
 
-def test_every_request_is_counted_once_under_what_came_of_it(ask: Ask, tables: Tables) -> None:
+def test_every_request_is_counted_once_by_its_outcome(ask: Ask, tables: Tables) -> None:
     tag = ask()["headers"]["ETag"]
     ask(headers={"If-None-Match": tag})
     ask(poll_id="poll-2")
@@ -276,7 +276,7 @@ def test_every_request_is_counted_once_under_what_came_of_it(ask: Ask, tables: T
     ]
 
 
-def test_nothing_of_a_receipt_question_is_logged(ask: Ask, tables: Tables) -> None:
+def test_receipt_requests_are_not_logged(ask: Ask, tables: Tables) -> None:
     tables.trouble = StoreUnavailable("votes can't be read: ThrottlingException")
     ask(RECEIPT, query=QUERY)
     assert "voter-1" not in str(tables.telemetry.warnings)
@@ -297,7 +297,7 @@ ENVIRONMENT = {
 
 
 @pytest.mark.usefixtures("fake_credentials")
-def test_the_entry_point_answers_from_the_tables_that_the_environment_names(
+def test_the_entry_point_reads_the_tables_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch, request_event: MakeEvent, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in ENVIRONMENT.items():
@@ -314,7 +314,7 @@ def test_the_entry_point_answers_from_the_tables_that_the_environment_names(
     assert (first["service"], first["environment"]) == ("results_api", "test")
 
 
-def test_the_clock_is_looked_at_for_every_request(ask: Ask, tables: Tables) -> None:
+def test_every_request_reads_the_clock(ask: Ask, tables: Tables) -> None:
     assert ask(POLL)["json"]["status"] == "open"
     tables.now_ms = AFTER
     assert ask(POLL)["json"]["status"] == "closing"

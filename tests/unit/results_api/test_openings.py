@@ -58,7 +58,7 @@ def test_a_trusted_back_end_asks_for_its_voter(final: Tables) -> None:
     assert ask(final, "nobody", voter=["ann"])["opening"]["voter"] == "ann"
 
 
-def test_an_opening_is_given_only_where_it_is_asked_for(final: Tables) -> None:
+def test_an_opening_is_given_only_on_request(final: Tables) -> None:
     assert "opening" not in ask(final, opening=["false"])
     assert final.telemetry.warnings == []
 
@@ -117,7 +117,7 @@ def test_an_unknown_parameter_is_malformed(final: Tables, opening: list[str]) ->
     assert ask(final, opening=opening)["status"] == 400
 
 
-def test_a_key_that_cannot_be_read_now_is_asked_for_again_later(final: Tables) -> None:
+def test_an_unreadable_key_is_read_again_later(final: Tables) -> None:
     def fail(what: str) -> None:
         if what == "key":
             raise StoreUnavailable("a poll's key can't be read: ThrottlingException")
@@ -178,12 +178,12 @@ def key_store(error: str | None = None) -> PollKeyStore:
     return PollKeyStore(PollKeys(stores, stores, "tallies", "key"))  # type: ignore[arg-type]
 
 
-def test_a_polls_key_is_found_and_never_made() -> None:
+def test_a_polls_key_is_read_and_never_created() -> None:
     assert key_store().find("poll-1") == KEY
     assert key_store().find("poll-2") is None
 
 
-def test_a_key_that_was_destroyed_gives_no_opening() -> None:
+def test_a_destroyed_key_gives_no_opening() -> None:
     assert key_store("KMSInvalidStateException").find("poll-1") is None
 
 

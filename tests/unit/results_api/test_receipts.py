@@ -26,7 +26,7 @@ def ask(tables: Tables, *, stored: str | None, now_ms: int = DURING, retention_d
         pytest.param(None, State.PENDING, id="no-vote"),
     ],
 )
-def test_the_stored_version_says_what_became_of_a_vote(
+def test_the_stored_version_gives_a_votes_state(
     stored: str | None, state: State, now_ms: int, tables: Tables
 ) -> None:
     assert ask(tables, stored=stored, now_ms=now_ms) is state
@@ -50,7 +50,7 @@ def test_no_vote_of_a_cancelled_poll_counts(stored: str | None, now_ms: int, tab
     assert state_of(RECEIPT, "voter-1", poll, tables, tables, now_ms, 0) is State.CANCELLED
 
 
-def test_a_vote_that_is_stored_while_the_poll_becomes_final_is_never_called_refused(tables: Tables) -> None:
+def test_a_vote_stored_while_the_poll_becomes_final_is_never_reported_as_refused(tables: Tables) -> None:
     def store_and_certify(what: str) -> None:
         if what == "version":  # after the look for a final, before the look for the vote
             tables.finals["poll-1"] = a_final()
@@ -71,14 +71,14 @@ def test_a_deleted_vote_is_not_reported_as_refused(now_ms: int, state: State, ta
     assert ask(tables, stored=None, now_ms=now_ms, retention_days=2) is state
 
 
-def test_nor_if_it_was_stored_when_the_poll_was_to_close_earlier(tables: Tables) -> None:
+def test_a_deleted_vote_is_not_reported_as_refused_after_the_end_was_moved_later(tables: Tables) -> None:
     tables.finals["poll-1"] = a_final()
     poll = a_poll().model_copy(update={"earliest_closes_at": CLOSES_AT - MS_PER_DAY})
     now_ms = CLOSES_AT + MS_PER_DAY  # two days after that end, one after the poll's
     assert state_of(RECEIPT, "voter-1", poll, tables, tables, now_ms, 2) is State.EXPIRED
 
 
-def test_a_vote_that_has_outlived_its_time_is_still_found(tables: Tables) -> None:
+def test_an_expired_vote_that_is_still_stored_is_found(tables: Tables) -> None:
     tables.finals["poll-1"] = a_final()
     now_ms = CLOSES_AT + 3 * MS_PER_DAY
     assert ask(tables, stored=SEQUENCE, now_ms=now_ms, retention_days=2) is State.STORED

@@ -57,7 +57,7 @@ def refusal_of(event: dict[str, Any], read: Callable[[dict[str, Any]], object] =
         pytest.param(";;,=,/", JSON, id="punctuation"),
     ],
 )
-def test_what_is_accepted_decides_the_format(accept: str | None, media_type: str | None) -> None:
+def test_the_accept_header_selects_the_format(accept: str | None, media_type: str | None) -> None:
     assert negotiate(accept, (JSON, CSV)) == media_type
 
 
@@ -81,18 +81,18 @@ def test_what_is_accepted_decides_the_format(accept: str | None, media_type: str
         pytest.param(",;, ,", id="punctuation"),
     ],
 )
-def test_headers_of_widespread_clients_get_json(accept: str) -> None:
+def test_common_clients_get_json(accept: str) -> None:
     assert negotiate(accept, (JSON, CSV)) == JSON
 
 
 @given(st.text(alphabet='acijnopst/*+;=,q.019 "\\\t-', max_size=60))
-def test_an_unreadable_part_of_accept_changes_nothing(noise: str) -> None:
+def test_an_invalid_part_of_accept_is_ignored(noise: str) -> None:
     """Only a range that could be read may lead to a refusal."""
     assert negotiate(f"{JSON}, {noise.replace('/', '')}", (JSON, CSV)) == JSON
 
 
 @pytest.mark.parametrize("resource", ["/polls/{poll_id}", "/polls/{poll_id}/votes/me"])
-def test_only_results_can_be_had_as_csv(resource: str, request_event: MakeEvent) -> None:
+def test_only_results_are_available_as_csv(resource: str, request_event: MakeEvent) -> None:
     event = request_event(resource, headers={"accept": "text/csv"})
     assert refusal_of(event) is NOT_ACCEPTABLE
 
@@ -101,7 +101,7 @@ def test_header_names_are_compared_without_case(request_event: MakeEvent) -> Non
     assert read_request(request_event(headers={"ACCEPT": "text/csv"})).media_type == CSV
 
 
-def test_tags_that_the_asker_has_are_read_one_by_one_weak_or_strong(request_event: MakeEvent) -> None:
+def test_weak_and_strong_tags_are_read_from_if_none_match(request_event: MakeEvent) -> None:
     event = request_event(headers={"If-None-Match": '"a", W/"b" ,"c"'})
     assert read_request(event).known_etags == {'"a"', '"b"', '"c"'}
 
@@ -158,7 +158,7 @@ OWN_QUERY = {name: values for name, values in QUERY.items() if name != "voter"}
 CLAIMS = {"sub": "8f1c0f3e-3c0b-4a53-9a63-2f8e7f1f6f11", "email": "somebody@example.org"}
 
 
-def test_a_back_end_names_the_voter_that_it_vouches_for(request_event: MakeEvent) -> None:
+def test_a_back_end_names_the_voter(request_event: MakeEvent) -> None:
     assert read_receipt_question(request_event(query=QUERY), VoterAuth.IAM).voter == "auth0|a+b/c=@x"
 
 
@@ -179,7 +179,7 @@ def test_an_invalid_receipt_is_refused_to_a_signed_in_voter(request_event: MakeE
 
 
 @pytest.mark.parametrize("claims", [None, {}], ids=["no-authorizer", "no-subject"])
-def test_without_a_verified_token_there_is_no_answer(
+def test_a_request_without_a_verified_token_is_refused(
     claims: dict[str, str] | None, request_event: MakeEvent
 ) -> None:
     with pytest.raises(KeyError):

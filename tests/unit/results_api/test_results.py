@@ -18,11 +18,11 @@ from voting.polls import Visibility
         pytest.param(CLOSES_AT, Status.CLOSING, id="when-it-closes"),
     ],
 )
-def test_the_clock_says_how_far_a_poll_is(now_ms: int, status: Status, tables: Tables) -> None:
+def test_the_clock_gives_a_polls_state(now_ms: int, status: Status, tables: Tables) -> None:
     assert stage_of(a_poll(), tables, now_ms) == (status, None)
 
 
-def test_markers_on_their_way_mean_counting(tables: Tables) -> None:
+def test_a_poll_with_closing_markers_is_counting(tables: Tables) -> None:
     tables.draining.add("poll-1")
     assert stage_of(a_poll(), tables, AFTER).status is Status.COUNTING
 
@@ -76,7 +76,7 @@ def test_live_counts_are_the_sum_of_all_shards_in_the_polls_order(tables: Tables
     assert (counts.total, counts.as_of) == (5, 12_000)
 
 
-def test_the_final_replaces_live_counts_and_is_never_mixed_with_them(tables: Tables) -> None:
+def test_the_final_replaces_live_counts_and_is_never_mixed_with_live_counts(tables: Tables) -> None:
     """Certified between two looks at the tables: the answer is one of both, whole."""
 
     def certify(what: str) -> None:

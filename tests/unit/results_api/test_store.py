@@ -67,7 +67,7 @@ def test_a_final_that_was_changed_is_not_shown(client: "DynamoDBClient", stub: S
         TallyTable(client, "tallies").final("poll-1")
 
 
-def test_one_drain_row_is_enough_to_know(client: "DynamoDBClient", stub: Stubber) -> None:
+def test_one_drain_row_shows_that_a_poll_is_draining(client: "DynamoDBClient", stub: Stubber) -> None:
     tallies = TallyTable(client, "tallies")
     request = entries_query("drain#", Limit=1)
     stub.add_response("query", {"Items": [{"entry": {"S": "drain#vote_writer#1"}}]}, request)
@@ -93,7 +93,7 @@ def test_live_rows_are_summed_over_all_pages(client: "DynamoDBClient", stub: Stu
     )
 
 
-def test_unique_rows_are_read_with_the_live_ones_and_distinguished(
+def test_unique_and_live_rows_are_read_together_and_distinguished(
     client: "DynamoDBClient", stub: Stubber
 ) -> None:
     counted = [

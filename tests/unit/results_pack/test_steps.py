@@ -75,7 +75,7 @@ def test_the_bytes_do_not_depend_on_many_failures(exported: dict[str, bytes]) ->
         assert world.pack == exported
 
 
-def test_every_invocation_gets_on_however_little_time_it_has(exported: dict[str, bytes]) -> None:
+def test_every_invocation_makes_progress_in_any_remaining_time(exported: dict[str, bytes]) -> None:
     world = World(remaining_ms=0)
     world.publishing()
     assert world.pack == exported
@@ -137,7 +137,7 @@ def test_a_published_pack_is_not_changed() -> None:
         ([*VOTES, ("late", "1", "eve")], "does not have: eve"),
     ],
 )
-def test_other_votes_than_the_certificates_publish_nothing(
+def test_votes_that_differ_from_the_certificate_publish_nothing(
     stored: list[tuple[str, str, str]], problem: str
 ) -> None:
     world = World(stored=stored, final=final_of(VOTES))
@@ -161,7 +161,7 @@ def test_a_lost_work_file_is_noticed() -> None:
     assert "manifest.json" not in world.pack
 
 
-def test_a_bucket_that_was_not_read_to_its_end_is_noticed() -> None:
+def test_a_partly_read_bucket_is_noticed() -> None:
     world = World()
     state = steps.plan("finale", "execution", world.runtime())
     with pytest.raises(OtherVotes, match="bucket 0 was not read to its end"):
@@ -177,7 +177,7 @@ def test_a_vote_that_was_read_twice_is_noticed() -> None:
         steps.write(state, [0], runtime)
 
 
-def test_other_bytes_under_a_files_name_are_never_written_over() -> None:
+def test_a_file_with_other_bytes_is_never_overwritten() -> None:
     world = World()
     world.files["packs/finale/verify_pack.py"] = b"another release's"
     with pytest.raises(OtherPack, match=r"verify_pack.py holds other bytes.*delete the files below"):
@@ -193,14 +193,14 @@ def test_a_poll_without_a_certificate_has_no_pack() -> None:
         world.publishing()
 
 
-def test_no_step_hands_on_a_voter_or_a_choice() -> None:
+def test_no_step_returns_a_voter_or_a_choice() -> None:
     world = World()
     state = world.step({"step": "plan", "poll_id": "finale", "execution": "e"})
     assert set(state) == {"poll_id", "work", "published", "groups", "part_groups"}
     assert not any("voter-" in name or "4966" in name for name in world.files)
 
 
-def test_throttled_reads_wait_as_long_as_there_is_time() -> None:
+def test_throttled_reads_are_repeated_while_time_remains() -> None:
     world = World(failing=Failing(before=set(range(3, 9))))
     world.publishing()
     assert "manifest.json" in world.pack

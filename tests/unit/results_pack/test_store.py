@@ -90,13 +90,13 @@ def test_an_existing_file_of_a_pack_is_compared(
     assert bucket(s3).publish("packs/finale/key.der", b"content") is same
 
 
-def test_two_writers_that_meet_try_again(s3: "S3Client", objects: Stubber) -> None:
+def test_conflicting_writes_are_retried(s3: "S3Client", objects: Stubber) -> None:
     objects.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
     with pytest.raises(StoreUnavailable, match="ConditionalRequestConflict"):
         bucket(s3).publish("packs/finale/key.der", b"content")
 
 
-def test_a_refused_write_is_no_reason_to_try_again(s3: "S3Client", objects: Stubber) -> None:
+def test_a_refused_write_is_not_retried(s3: "S3Client", objects: Stubber) -> None:
     objects.add_client_error("put_object", "AccessDenied", "arn:aws:s3:::packs", http_status_code=403)
     with pytest.raises(StoreRefused, match=r"^packs can't be written: AccessDenied$"):
         bucket(s3).publish("packs/finale/key.der", b"content")
@@ -110,13 +110,13 @@ def test_work_files_are_read_in_the_order_of_their_names(s3: "S3Client", objects
     assert list(bucket(s3).read("work/")) == [b"1", b"2"]
 
 
-def test_work_files_may_be_written_over_and_are_not_locked(s3: "S3Client", objects: Stubber) -> None:
+def test_work_files_may_be_overwritten_and_are_not_locked(s3: "S3Client", objects: Stubber) -> None:
     objects.add_response("put_object", {}, {"Bucket": "packs", "Key": "work/a", "Body": b"1"})
     bucket(s3, days=30).put("work/a", b"1")
 
 
 @pytest.mark.parametrize(("key", "there"), [("packs/finale/manifest.json", True), ("packs/finale/m", False)])
-def test_a_file_exists_under_its_whole_name(
+def test_a_file_exists_under_its_whole_name_only(
     s3: "S3Client", objects: Stubber, key: str, *, there: bool
 ) -> None:
     listed = {"Contents": [{"Key": "packs/finale/manifest.json"}]}
@@ -145,9 +145,7 @@ def test_votes_are_read_strongly_consistently(dynamodb: "DynamoDBClient", table:
     assert stored.page("finale#3", "ann", 10) == ([], None)
 
 
-def test_throttled_reads_may_be_tried_again_and_quote_no_key(
-    dynamodb: "DynamoDBClient", table: Stubber
-) -> None:
+def test_throttled_reads_are_retryable_and_quote_no_key(dynamodb: "DynamoDBClient", table: Stubber) -> None:
     table.add_client_error("query", "ThrottlingException", "voter ann")
     with pytest.raises(StoreUnavailable, match=r"^votes can't be read: ThrottlingException$"):
         PackVoteTable(dynamodb, "votes").page("finale#3", None, 10)
@@ -185,7 +183,7 @@ def test_progress_is_kept_and_found(dynamodb: "DynamoDBClient", table: Stubber, 
     assert rows(dynamodb).all_spilled("finale", "run") == {7: spilled}
 
 
-def test_a_bucket_that_was_not_begun_has_no_progress(dynamodb: "DynamoDBClient", table: Stubber) -> None:
+def test_an_unread_bucket_has_no_progress(dynamodb: "DynamoDBClient", table: Stubber) -> None:
     table.add_response("get_item", {})
     assert rows(dynamodb).spilled("finale", "run", 7) == Spilled()
 
@@ -198,7 +196,7 @@ def test_the_certificate_is_read_as_it_was_written(dynamodb: "DynamoDBClient", t
     assert rows(dynamodb).final("finale") is None
 
 
-def test_the_signing_key_signs_a_digest() -> None:
+def test_the_signing_key_signs_the_digest() -> None:
     class Keys:
         def get_public_key(self, **asked: Any) -> dict[str, Any]:
             assert asked == {"KeyId": "key"}

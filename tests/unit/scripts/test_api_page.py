@@ -40,7 +40,7 @@ def read() -> Reader:
     return Reader(api_page.page(document()))
 
 
-def test_every_operation_is_on_the_page_with_all_that_it_may_answer(read: Reader) -> None:
+def test_every_operation_is_on_the_page_with_all_its_answers(read: Reader) -> None:
     for (method, path), said in operations().items():
         assert said["operationId"] in read.ids
         assert f"{method} {path}" in read.text
@@ -49,7 +49,7 @@ def test_every_operation_is_on_the_page_with_all_that_it_may_answer(read: Reader
             assert status in read.text
 
 
-def test_every_example_is_on_the_page_to_be_copied(read: Reader) -> None:
+def test_every_example_is_on_the_page(read: Reader) -> None:
     for said in operations().values():
         contents = [said["requestBody"]["content"]] if "requestBody" in said else []
         contents += [answer["content"] for answer in said["responses"].values() if "content" in answer]
@@ -69,13 +69,13 @@ def test_every_field_of_every_schema_is_on_the_page(read: Reader) -> None:
         assert all(field in read.text for field in fields(schema))
 
 
-def test_the_page_needs_nothing_else_and_every_link_leads_somewhere_on_it(read: Reader) -> None:
+def test_the_page_is_self_contained_and_its_links_work(read: Reader) -> None:
     assert read.tags.isdisjoint({"script", "link", "img", "iframe", "object"})
     assert len(read.ids) == len(set(read.ids))
     assert read.links <= {f"#{name}" for name in read.ids}
 
 
-def test_what_a_description_says_stays_text() -> None:
+def test_html_in_a_description_is_escaped() -> None:
     changed = copy.deepcopy(document())
     changed["info"]["description"] = changed["info"]["title"] = "<script>alert(1)</script>"
     changed["paths"]["/polls/{poll_id}/votes"]["post"]["requestBody"]["content"]["application/json"][
@@ -86,7 +86,7 @@ def test_what_a_description_says_stays_text() -> None:
     assert json.dumps({"option": "</pre><script>"}, indent=2) in read.text
 
 
-def test_a_description_that_lacks_what_the_page_shows_is_no_page() -> None:
+def test_an_incomplete_description_is_refused() -> None:
     changed = copy.deepcopy(document())
     del changed["paths"]["/polls/{poll_id}"]["get"]["summary"]
     with pytest.raises(jinja2.UndefinedError, match="summary"):

@@ -73,7 +73,7 @@ def test_uv_is_installed_once_for_a_lock(layout: Layout, pip: Path) -> None:
     assert len(pip.read_text().splitlines()) == 1
 
 
-def test_uv_is_installed_anew_when_its_lock_changes(layout: Layout, pip: Path) -> None:
+def test_uv_is_reinstalled_when_its_lock_changes(layout: Layout, pip: Path) -> None:
     uv.ensure(layout)
     (layout.requirements / "tools.txt").write_text("uv==2")
 
@@ -116,7 +116,7 @@ def test_without_pip_the_error_says_how_to_install_it(layout: Layout) -> None:
 
 
 @pytest.mark.usefixtures("no_pip")
-def test_a_uv_on_the_path_serves_where_there_is_no_pip(layout: Layout, program: Program) -> None:
+def test_a_uv_on_the_path_is_used_without_pip(layout: Layout, program: Program) -> None:
     path = Path(program("uv", "exit 0"))
 
     assert uv.ensure(layout) == path
@@ -148,7 +148,7 @@ def test_uvs_own_index_wins(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> 
     assert "UV_DEFAULT_INDEX" not in uv.environment(layout)
 
 
-def test_pips_configuration_is_read_where_the_variable_is_not_set(
+def test_pips_configuration_is_read_if_the_variable_is_not_set(
     program: Program, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
     pip_config = "echo \"global.index-url='https://general.example'\"; echo \"install.index-url='https://own.example'\""
@@ -214,7 +214,7 @@ def uv_runs(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> list[str]:
     return runs
 
 
-def test_an_environment_holds_what_its_lock_names_and_this_project(
+def test_an_environment_contains_its_locked_packages_and_this_project(
     layout: Layout, uv_runs: list[str]
 ) -> None:
     venv.ensure(layout, ".venv", "dev", editable=True)
@@ -225,7 +225,7 @@ def test_an_environment_holds_what_its_lock_names_and_this_project(
     assert "--no-build-isolation --no-deps --offline --editable ROOT" in install
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(layout: Layout, uv_runs: list[str]) -> None:
+def test_an_environment_whose_python_is_gone_is_rebuilt(layout: Layout, uv_runs: list[str]) -> None:
     remains = layout.root / ".venv" / "bin" / "python"
     remains.parent.mkdir(parents=True)
     remains.symlink_to("/nowhere/python")
@@ -235,7 +235,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(layout: Layout, uv_run
     assert [run.split()[0] for run in uv_runs] == ["venv", "pip"]
 
 
-def test_where_another_python_runs_pyenv_or_uv_has_the_right_one(
+def test_the_right_python_comes_from_pyenv_or_uv(
     layout: Layout, uv_runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 8, 20))
@@ -264,7 +264,7 @@ def test_an_environment_that_works_is_kept(
     assert [run.split()[1] for run in uv_runs] == ["sync", "install"]
 
 
-def test_locks_are_compiled_in_the_order_in_which_they_depend(layout: Layout, uv_runs: list[str]) -> None:
+def test_locks_are_compiled_in_the_order_of_their_dependencies(layout: Layout, uv_runs: list[str]) -> None:
     venv.lock_all(layout, upgrade=True)
 
     compiled = [run.split()[-1] for run in uv_runs]
@@ -277,6 +277,6 @@ def test_a_command_that_is_missing_is_named(tmp_path: Path) -> None:
         console.run(["/nowhere/tool"], doing="do it", log=tmp_path / "log")
 
 
-def test_paths_are_shown_as_a_person_in_the_checkout_types_them(layout: Layout) -> None:
+def test_paths_are_shown_relative_to_the_checkout(layout: Layout) -> None:
     assert layout.shown(layout.root / "dist" / "host") == "dist/host"
     assert layout.shown(Path("/elsewhere")) == "/elsewhere"

@@ -173,9 +173,7 @@ def test_without_network_one_line_says_what_to_do(
     assert "install Terraform 1.11 or newer and put it on the PATH" in error
 
 
-def test_a_named_terraform_is_used_wherever_it_is(
-    put: Put, layout: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_named_terraform_is_used(put: Put, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     program = put("terraform-next", "1.13.0-dev")
     monkeypatch.setenv("TERRAFORM", str(program))
 

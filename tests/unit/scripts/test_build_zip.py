@@ -95,7 +95,7 @@ def written(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def test_an_archive_carries_its_function_the_shared_packages_and_what_they_need(project: Layout) -> None:
+def test_an_archive_contains_its_function_the_shared_packages_and_dependencies(project: Layout) -> None:
     folder, built = build_zip.build(project, ARM64)
 
     assert built
@@ -194,7 +194,7 @@ def test_bytes_depend_on_neither_place_nor_order_nor_dates_nor_modes(project: La
     assert contents(first) == contents(second)
 
 
-def test_a_second_build_touches_nothing(project: Layout, installs: list[str]) -> None:
+def test_a_second_build_writes_nothing(project: Layout, installs: list[str]) -> None:
     folder, _ = build_zip.build(project, ARM64)
     before = written(folder)
 
@@ -243,7 +243,7 @@ def test_any_changed_input_causes_a_new_build(project: Layout, change: Callable[
     assert not build_zip.build(project, ARM64)[1]
 
 
-def test_a_change_back_gives_the_same_bytes_again(project: Layout) -> None:
+def test_a_reverted_change_gives_the_same_bytes_again(project: Layout) -> None:
     folder, _ = build_zip.build(project, ARM64)
     before = contents(folder)
     change_source(project.root)
@@ -256,7 +256,7 @@ def test_a_change_back_gives_the_same_bytes_again(project: Layout) -> None:
     assert contents(folder) == before
 
 
-def test_a_change_in_one_function_leaves_the_other_archive_as_it_was(project: Layout) -> None:
+def test_a_change_in_one_function_does_not_change_the_other_archive(project: Layout) -> None:
     folder, _ = build_zip.build(project, ARM64)
     before = contents(folder)
     (project.root / "functions/reader/handler.py").write_text("import core.more")
@@ -267,7 +267,7 @@ def test_a_change_in_one_function_leaves_the_other_archive_as_it_was(project: La
     assert contents(folder)["reader.zip"] != before["reader.zip"]
 
 
-def test_the_archive_of_a_removed_function_goes(project: Layout) -> None:
+def test_the_archive_of_a_removed_function_is_deleted(project: Layout) -> None:
     folder, _ = build_zip.build(project, ARM64)
     shutil.rmtree(project.root / "functions/reader")
 
@@ -276,7 +276,7 @@ def test_the_archive_of_a_removed_function_goes(project: Layout) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "writer.zip"]
 
 
-def test_targets_are_built_apart(project: Layout, installs: list[str]) -> None:
+def test_targets_are_built_in_separate_folders(project: Layout, installs: list[str]) -> None:
     build_zip.build(project, ARM64)
     build_zip.build(project, build_zip.target_named("x86_64"))
 
@@ -315,7 +315,7 @@ def test_an_unknown_target_is_refused() -> None:
 @pytest.mark.parametrize(
     ("machine", "architecture"), [("aarch64", "arm64"), ("arm64", "arm64"), ("AMD64", "x86_64")]
 )
-def test_the_host_target_has_lambdas_name_for_its_architecture(
+def test_the_host_target_has_lambdas_architecture_name(
     monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
@@ -323,7 +323,7 @@ def test_the_host_target_has_lambdas_name_for_its_architecture(
     assert build_zip.target_named("host").architecture == architecture
 
 
-def test_a_host_that_lambda_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_whose_architecture_lambda_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
 
     with pytest.raises(UserError, match="riscv64"):
@@ -345,7 +345,7 @@ def test_the_command_line_prints_errors_in_one_line(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_the_compressor_gives_the_bytes_it_gives_everywhere() -> None:
+def test_the_compressor_gives_the_same_bytes_everywhere() -> None:
     """The digest was recorded on Linux x86_64; another machine that differs breaks the promise of equal bytes."""
     content = "".join(f"{number}: {number * number}\n" for number in range(20_000)).encode()
 

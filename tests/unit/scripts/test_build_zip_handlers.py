@@ -73,7 +73,7 @@ for module in tuple(sys.modules.values()):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_an_archive_carries_nothing_that_a_handler_never_reads(function: str, archives: Path) -> None:
+def test_an_archive_contains_no_file_that_handlers_never_read(function: str, archives: Path) -> None:
     with zipfile.ZipFile(archives / f"{function}.zip") as archive:
         names = archive.namelist()
 

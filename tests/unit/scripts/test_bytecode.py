@@ -33,7 +33,7 @@ class Rules:
 RULES = "core/__pycache__/rules.cpython-313.pyc"
 
 
-def test_each_module_is_there_as_source_and_compiled() -> None:
+def test_each_module_is_included_as_source_and_compiled() -> None:
     files = bytecode.with_bytecode(SOURCES, TAG)
 
     assert files == files | SOURCES
@@ -41,7 +41,7 @@ def test_each_module_is_there_as_source_and_compiled() -> None:
     assert [name for name in sorted(files) if bytecode.is_bytecode(name)] == sorted(files.keys() - SOURCES)
 
 
-def test_modules_that_no_handler_loads_stay_source() -> None:
+def test_modules_that_no_handler_loads_are_not_compiled() -> None:
     sources = {"pydantic/v1/main.py": b"", "aws_lambda_powertools/event_handler/api.py": b""}
 
     assert bytecode.with_bytecode(sources, TAG) == sources
@@ -68,7 +68,7 @@ def test_python_loads_the_bytecode_with_any_date_of_the_source(
     assert code.co_filename == str(source)  # corrected: a traceback names the real file
 
 
-def test_its_header_says_by_hash_unchecked_and_of_which_source() -> None:
+def test_the_header_has_an_unchecked_hash_of_the_source() -> None:
     content = bytecode.with_bytecode(SOURCES, TAG)[RULES]
 
     assert content[:4] == importlib.util.MAGIC_NUMBER

@@ -28,12 +28,12 @@ def test_settings_name_the_api_the_door_and_the_voter_identity() -> None:
     assert config["title"] == "Friday"
 
 
-def test_settings_refuse_a_sign_in_that_they_cannot_know() -> None:
+def test_the_local_server_refuses_deployments_with_sign_in() -> None:
     with pytest.raises(OperatorError, match="web/README"):
         pages.settings(deployed("cognito"), "Friday")
 
 
-def test_pages_may_reach_the_api_and_the_door_and_nothing_else() -> None:
+def test_pages_may_reach_only_the_api_and_the_door() -> None:
     config = pages.settings(deployed("none"), "Friday")
     server = ThreadingHTTPServer(("127.0.0.1", 0), pages.handler(config))
     thread = threading.Thread(target=server.serve_forever, daemon=True)

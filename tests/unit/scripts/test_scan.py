@@ -53,20 +53,20 @@ def test_a_reason_counts_for_its_rule_and_resource_only(elsewhere: Exemption) ->
     assert "Lock the door" in line
 
 
-def test_an_exception_that_nothing_needs_any_more_has_to_go() -> None:
+def test_an_unneeded_exception_is_an_error() -> None:
     (line,) = scan.complaints([], [WEAKNESS], [EXEMPTION])
     assert line == "infra/doors.tf:8: CKV_AWS_1 fails nothing in this resource: remove its exception"
 
 
-def test_an_exception_to_a_rule_that_could_not_be_decided_stays() -> None:
+def test_an_exception_to_an_undecided_rule_is_accepted() -> None:
     assert scan.complaints([], [], [EXEMPTION]) == []
 
 
-def test_one_resource_that_fails_keeps_the_exception_of_a_block_that_is_used_twice() -> None:
+def test_one_failing_resource_justifies_the_exception_of_a_block_used_twice() -> None:
     assert scan.complaints([WEAKNESS], [WEAKNESS], [EXEMPTION]) == []
 
 
-def test_an_exception_has_to_say_why() -> None:
+def test_an_exception_needs_a_reason() -> None:
     (line,) = scan.complaints([WEAKNESS], [], [Exemption("CKV_AWS_1", "not needed", "doors.tf", 8)])
     assert "without a reason" in line
 
@@ -111,7 +111,7 @@ def test_a_report_is_read_and_counted(layout: Layout, capsys: pytest.CaptureFixt
     assert "4 checks passed, 1 under 1 reasoned exceptions" in capsys.readouterr().out
 
 
-def test_a_scanner_that_does_not_report_is_no_clean_bill(layout: Layout) -> None:
+def test_a_scanner_without_a_report_fails(layout: Layout) -> None:
     play(layout.root / ".venv-scan/bin/checkov", "ImportError: no module", 0)
     with pytest.raises(UserError, match="no report: ImportError"):
         scan.scan_infra(layout)
@@ -127,14 +127,14 @@ def test_a_package_that_pip_audit_could_not_look_up_is_an_error(layout: Layout) 
         scan.audit(layout)
 
 
-def test_a_registry_that_does_not_answer_is_no_clean_bill(layout: Layout) -> None:
+def test_an_unreachable_registry_fails_the_audit(layout: Layout) -> None:
     play(layout.root / ".venv-scan/bin/pip-audit", "")
     (layout.requirements / "lambda.txt").touch()
     with pytest.raises(UserError, match=r"requirements/lambda\.txt could not be checked: .* got no answer"):
         scan.audit(layout)
 
 
-def test_a_known_vulnerability_is_named_with_its_cure(
+def test_a_known_vulnerability_is_named_with_the_fixed_version(
     layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flaw = {"id": "PYSEC-1", "fix_versions": ["1.2"]}

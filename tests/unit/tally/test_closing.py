@@ -24,7 +24,7 @@ def test_every_open_shard_gets_its_markers(world: World) -> None:
     )
 
 
-def test_the_children_of_a_shard_that_is_split_meanwhile_get_markers_of_their_own(world: World) -> None:
+def test_children_of_a_shard_that_splits_meanwhile_get_their_own_markers(world: World) -> None:
     world.stream.before_put = lambda number: world.stream.split("shard-1") if number == 3 else None
     shards = close(world, lanes=2)
     assert shards == ["shard-1-left", "shard-1-right", "shard-2"]
@@ -35,7 +35,7 @@ def test_the_children_of_a_shard_that_is_split_meanwhile_get_markers_of_their_ow
     assert world.slept  # the reshard gets a moment
 
 
-def test_shards_that_are_merged_meanwhile_are_waited_for_as_the_one_they_became(world: World) -> None:
+def test_a_merged_shard_is_waited_for_in_place_of_its_parents(world: World) -> None:
     def merge(number: int) -> None:
         if number == 1:
             world.stream.merge("shard-1", "shard-2")
@@ -55,7 +55,7 @@ def test_a_shard_that_appears_after_the_first_look_is_found_by_the_second(world:
     assert close(world) == ["shard-1", "shard-2-left", "shard-2-right"]
 
 
-def test_a_drain_is_complete_when_every_marker_is_passed_everywhere() -> None:
+def test_a_drain_is_complete_once_every_consumer_has_passed_every_marker() -> None:
     ids = marker_ids("tally", 3)
     everything = frozenset(ids) | {"of-another-tally-0"}
     rows = {

@@ -39,7 +39,7 @@ def passed(world: World, state: TallyState) -> TallyState:
 
 
 @pytest.mark.parametrize("lost", [{"dropped": 3}, {"undelivered": 1}], ids=["dropped", "undelivered"])
-def test_lost_records_hold_the_certificate_back_and_name_the_poll(world: World, lost: dict[str, int]) -> None:
+def test_lost_records_withhold_the_certificate_and_name_the_poll(world: World, lost: dict[str, int]) -> None:
     for name, value in lost.items():
         setattr(world.mapping, name, value)
     checked = steps.check_drain(passed(world, state()), world.runtime)
@@ -66,7 +66,7 @@ def test_on_call_is_not_paged_for_acknowledged_losses(world: World) -> None:
     assert not steps.check_drain(passed(world, state()), world.runtime).tells_on_call
 
 
-def test_a_count_of_no_losses_is_believed_when_it_reaches_beyond_the_last_marker(world: World) -> None:
+def test_a_loss_count_of_0_is_trusted_only_past_the_last_marker(world: World) -> None:
     checked = passed(world, state())
     assert checked.passed_at is not None
     world.mapping.counted_until = checked.passed_at + METRICS_LAG_MS - 1
@@ -93,7 +93,7 @@ def test_an_acknowledgement_is_in_the_certificate(world: World) -> None:
     assert '"reason":"read again from the stream"' in world.rows.certificates[FINAL].certificate
 
 
-def test_records_that_are_lost_while_votes_are_counted_stop_the_certificate(world: World) -> None:
+def test_records_lost_while_votes_are_counted_withhold_the_certificate(world: World) -> None:
     checked = steps.check_drain(passed(world, state()), world.runtime)
     for group in checked.groups:
         steps.count(checked, group, world.runtime, lambda: 1_000_000)
@@ -118,7 +118,7 @@ def test_records_that_are_lost_while_votes_are_counted_stop_the_certificate(worl
         ),
     ],
 )
-def test_an_acknowledgement_covers_what_the_operator_saw_and_no_more(
+def test_an_acknowledgement_covers_only_what_the_operator_saw(
     losses: dict[str, int], word: Acknowledgement | None, clear: bool
 ) -> None:
     found = Losses.model_validate({"dropped": 0, "undelivered": 0, "counted_until": 10} | losses)
@@ -153,7 +153,7 @@ def test_a_tally_during_which_the_lanes_change_certifies_nothing(world: World, s
     assert world.rows.certificates == {}
 
 
-def test_a_tally_that_an_older_release_began_knows_of_no_change(world: World) -> None:
+def test_a_tally_of_an_older_release_ignores_changes_of_lanes(world: World) -> None:
     checked = passed(world, state()).then(mapping_changed_at=0)
     assert steps.check_drain(checked, world.runtime).drained
 
@@ -197,7 +197,7 @@ def mapping(cloudwatch: FakeCloudWatch, client: FakeLambda | None = None, uuid: 
     return EventSourceMapping(client or FakeLambda(), cloudwatch, uuid, "writer", lambda: NOW_MS)  # type: ignore[arg-type]
 
 
-def test_losses_are_summed_since_the_announcement_and_reach_to_the_newest_count_of_polls() -> None:
+def test_losses_are_summed_from_the_announcement_to_the_newest_count_of_polls() -> None:
     minute = NOW.replace(second=0)
     cloudwatch = FakeCloudWatch(
         DroppedEventCount=[(minute, 25.0), (minute, 5.0)],
@@ -226,7 +226,7 @@ def test_losses_are_summed_since_the_announcement_and_reach_to_the_newest_count_
     [(1, 60), (15, 60), (16, 300), (64, 3600), (500, 3600)],
     ids=lambda number: str(number),
 )
-def test_older_polls_are_asked_for_in_the_periods_that_cloudwatch_keeps(days: int, period: int) -> None:
+def test_losses_of_older_polls_are_read_in_the_periods_that_cloudwatch_keeps(days: int, period: int) -> None:
     cloudwatch = FakeCloudWatch()
     losses = mapping(cloudwatch).losses(NOW_MS - days * DAY_MS)
     assert cloudwatch.requests[0]["MetricDataQueries"][0]["MetricStat"]["Period"] == period
@@ -234,25 +234,25 @@ def test_older_polls_are_asked_for_in_the_periods_that_cloudwatch_keeps(days: in
 
 
 @pytest.mark.parametrize("status", ["InternalError", "Forbidden", "Throttling"])
-def test_an_invalid_answer_is_asked_for_again(status: str) -> None:
+def test_an_invalid_answer_is_requested_again(status: str) -> None:
     cloudwatch = FakeCloudWatch(status, DroppedEventCount=[(NOW, 0.0)])
     with pytest.raises(StoreUnavailable, match="CloudWatch"):
         mapping(cloudwatch).losses(NOW_MS)
 
 
-def test_a_mapping_that_is_being_changed_is_waited_for() -> None:
+def test_the_tally_waits_for_a_mapping_that_is_being_changed() -> None:
     assert mapping(FakeCloudWatch()).lanes() == MappingLanes(2, NOW_MS)
     assert mapping(FakeCloudWatch(), FakeLambda(State="Disabled")).lanes() == MappingLanes(2, NOW_MS)
     with pytest.raises(StoreUnavailable, match="Updating"):
         mapping(FakeCloudWatch(), FakeLambda(State="Updating")).lanes()
 
 
-def test_variables_of_an_older_release_are_waited_for() -> None:
+def test_the_tally_waits_for_the_variables_of_this_release() -> None:
     with pytest.raises(StoreUnavailable, match="older release"):
         mapping(FakeCloudWatch(), uuid="").lanes()
 
 
-def test_a_mapping_that_is_gone_ends_the_tally() -> None:
+def test_a_missing_mapping_ends_the_tally() -> None:
     class Gone(FakeLambda):
         def get_event_source_mapping(self, **_: Any) -> dict[str, Any]:
             raise ClientError(

@@ -66,9 +66,7 @@ def counted(world: World, state: TallyState) -> TallyState:
         pytest.param(CLOSES_AT + SETTLE_MS, True, id="over"),
     ],
 )
-def test_a_tally_waits_until_no_vote_can_have_arrived_in_time_any_more(
-    world: World, now: int, ready: bool
-) -> None:
+def test_a_tally_waits_until_every_vote_in_time_has_arrived(world: World, now: int, ready: bool) -> None:
     world.now = now
     begun = advance(world, state(), "begin")
     assert begun.ready is ready
@@ -84,7 +82,7 @@ def test_a_tally_follows_a_closing_time_that_moves(world: World) -> None:
     assert moved.tally_id == begun.tally_id
 
 
-def test_a_poll_that_does_not_exist_is_named(world: World) -> None:
+def test_a_missing_poll_is_named(world: World) -> None:
     world.polls.clear()
     with pytest.raises(UnknownPoll, match="poll"):
         run(world, state(), "begin")
@@ -117,7 +115,7 @@ def test_a_final_poll_is_tallied_again_only_on_request(world: World) -> None:
 
 
 @pytest.mark.parametrize(("now", "held"), [(CLOSES_AT - 1, {}), (CLOSES_AT, {"poll": 4})])
-def test_a_poll_holds_the_writers_lanes_from_its_end(world: World, now: int, held: dict[str, int]) -> None:
+def test_a_poll_holds_the_writers_lanes_after_its_end(world: World, now: int, held: dict[str, int]) -> None:
     world.now, world.lanes = now, 4
     advance(world, state(), "begin")
     assert world.rows.held == held
@@ -138,7 +136,7 @@ def test_a_recount_neither_holds_lanes_nor_releases_those_of_another_tally(world
     assert world.rows.held == {"poll": 1}
 
 
-def test_a_later_tally_releases_what_an_interrupted_one_held(world: World) -> None:
+def test_a_later_tally_releases_the_lanes_of_an_interrupted_one(world: World) -> None:
     tally = counted(world, drained(world, state()))
     run(world, tally, "certify")
     world.rows.held["poll"] = 1
@@ -203,7 +201,7 @@ def test_markers_follow_the_announcement_of_the_tally(world: World) -> None:
     ],
 )
 @pytest.mark.parametrize("step", ["put_markers", "certify"])
-def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
+def test_a_poll_whose_texts_changed_during_its_tally_is_not_certified(
     world: World, step: str, change: dict[str, Any]
 ) -> None:
     tally = counted(world, drained(world, state()))
@@ -212,7 +210,7 @@ def test_a_poll_whose_texts_were_changed_during_its_tally_is_not_certified(
         run(world, tally, step)
 
 
-def test_a_tally_that_an_older_release_began_continues(world: World) -> None:
+def test_a_tally_of_an_older_release_continues(world: World) -> None:
     tally = counted(world, drained(world, state())).then(wording="")
     assert run(world, tally, "certify")["agrees"]
 
@@ -227,7 +225,7 @@ def test_a_recount_with_other_labels_agrees_by_its_votes(world: World) -> None:
     assert run(world, again, "certify")["agrees"]
 
 
-def test_a_poll_that_was_moved_after_all_is_not_closed(world: World) -> None:
+def test_a_poll_whose_end_was_moved_gets_no_markers(world: World) -> None:
     begun = advance(world, state(), "begin")
     world.polls["poll"] = POLL.model_copy(update={"closes_at": CLOSES_AT + 60_000})
     with pytest.raises(PollChanged, match="start it again"):
@@ -263,7 +261,7 @@ def test_markers_of_another_tally_prove_nothing(world: World) -> None:
     assert TallyState.model_validate(run(world, other, "check_drain")).passed_at is not None
 
 
-def test_batches_that_the_writer_gave_up_must_be_redriven_first(world: World) -> None:
+def test_failed_batches_of_the_writer_must_be_redriven_first(world: World) -> None:
     state_ = closed(world, state())
     world.rows.pass_all(world.stream)
     world.failures.batches = 2
@@ -289,7 +287,7 @@ def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World) -> None:
+def test_checks_become_rarer_and_the_last_one_says_what_to_do(world: World) -> None:
     state_ = closed(world, state())
     waits = []
     while state_.checks < steps.MOST_CHECKS - 1:
@@ -307,7 +305,7 @@ def test_checks_become_rarer_and_end_with_what_is_to_be_done(world: World) -> No
 # count
 
 
-def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(world: World) -> None:
+def test_a_large_bucket_is_counted_in_several_invocations(world: World) -> None:
     world.votes.pages = {"poll#0": [Counter(a=2), Counter(b=1), Counter(a=1)]}
     state_ = closed(world, state())
     done, goes = False, 0
@@ -323,21 +321,21 @@ def test_a_bucket_that_takes_longer_than_an_invocation_is_counted_in_goes(world:
     assert [after for _, after in world.votes.reads] == [None, "1", "2"]
 
 
-def test_a_bucket_that_is_counted_is_not_read_again(world: World) -> None:
+def test_a_counted_bucket_is_not_read_again(world: World) -> None:
     state_ = closed(world, state())
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert len(world.votes.reads) == 1
 
 
-def test_a_table_that_throttles_is_asked_more_slowly(world: World) -> None:
+def test_a_throttling_table_is_read_more_slowly(world: World) -> None:
     world.votes.failures = 4
     state_ = closed(world, state())
     assert steps.count(state_, [0], world.runtime, lambda: ENDLESS)
     assert world.slept == [100, 200, 400, 800]
 
 
-def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World) -> None:
+def test_an_unavailable_table_leaves_the_bucket_for_later(world: World) -> None:
     world.votes.failures = 1
     state_ = closed(world, state())
     assert not steps.count(state_, [0], world.runtime, lambda: 50)
@@ -347,7 +345,7 @@ def test_a_table_that_stays_away_leaves_the_bucket_for_later(world: World) -> No
 # certify
 
 
-def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World) -> None:
+def test_a_final_result_has_the_stored_votes_and_the_proof(world: World) -> None:
     world.stored(Counter(a=3), Counter(b=2), Counter(a=1))
     world.rows.counts = LiveCounts(
         received=9, total=8, options=Counter(a=5, b=3), rejected=Counter(closed=1), as_of=5
@@ -372,7 +370,7 @@ def test_a_final_result_says_what_is_stored_and_why_it_is_final(world: World) ->
     assert world.rows.progress[-1]["step"] == "final"
 
 
-def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: World) -> None:
+def test_a_repeated_step_writes_the_final_result_once(world: World) -> None:
     world.stored(Counter(a=3))
     done = counted(world, drained(world, state()))
     first = run(world, done, "certify")
@@ -382,7 +380,7 @@ def test_a_final_result_is_written_once_however_often_the_step_is_taken(world: W
     assert world.telemetry.counts[Metric.RESULTS_CERTIFIED] == 1
 
 
-def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: World) -> None:
+def test_recounts_are_stored_beside_the_final_result_and_say_whether_they_agree(world: World) -> None:
     world.stored(Counter(a=3, b=1))
     run(world, counted(world, drained(world, state())), "certify")
     final = world.rows.certificates[FINAL]
@@ -400,7 +398,7 @@ def test_recounts_lie_beside_the_final_result_and_say_whether_they_agree(world: 
     assert world.telemetry.counts[Metric.VOTES_CONTRADICTING] == 1
 
 
-def test_a_final_result_is_counted_again_some_minutes_later(world: World) -> None:
+def test_a_final_result_is_recounted_some_minutes_later(world: World) -> None:
     certified = run(world, counted(world, drained(world, state())), "certify")
     assert certified["recount_at"] == world.rows.certificates[FINAL].certified_at + RECOUNT_MS
     recount = state(execution="arn:execution:2", recount=True, recount_at=certified["recount_at"])
@@ -422,7 +420,7 @@ def test_a_final_result_is_counted_again_some_minutes_later(world: World) -> Non
     assert (answer["entry"], answer["agrees"], answer["recount_at"]) == ("final#1", True, 0)
 
 
-def test_a_deployment_without_recounts_starts_none(world: World) -> None:
+def test_no_recount_is_due_if_recounts_are_off(world: World) -> None:
     done = counted(world, drained(world, state()))
     runtime = replace(world.runtime, recount_ms=0)
     assert steps.certify(done, runtime).recount_at == 0
@@ -455,7 +453,7 @@ def test_late_votes_are_reported_with_number_and_times(world: World) -> None:
     ]
 
 
-def test_two_tallies_at_once_make_one_final_result(world: World) -> None:
+def test_two_concurrent_tallies_make_one_final_result(world: World) -> None:
     """The schedule's and an operator's: who comes second finds the result and leaves it at that."""
     world.stored(Counter(a=3, b=1))
     one = counted(world, drained(world, state()))
@@ -505,12 +503,12 @@ def test_nothing_is_certified_without_a_drain(world: World) -> None:
         run(world, tally.then(drained=True), "certify")
 
 
-def test_an_unknown_step_is_a_wiring_mistake(world: World) -> None:
+def test_an_unknown_step_is_a_configuration_error(world: World) -> None:
     with pytest.raises(ValueError, match="no step 'sing'"):
         run(world, state(), "sing")
 
 
-def test_a_stream_that_is_resharded_all_the_time_is_tried_again_later(world: World) -> None:
+def test_a_constantly_resharded_stream_is_retried_later(world: World) -> None:
     numbers = iter(range(1_000))
 
     def reshard() -> None:

@@ -56,7 +56,7 @@ def test_an_invocation_builds_its_runtime_once_and_counts(
     unique_counter.handler.runtime.cache_clear()
 
 
-def test_a_schedule_is_deleted_and_may_be_gone_already(scheduler: Stubber) -> None:
+def test_a_schedule_is_deleted_even_if_it_is_already_gone(scheduler: Stubber) -> None:
     expected = {"Name": "poll", "GroupName": "unique-counts"}
     scheduler.add_response("delete_schedule", {}, expected)
     scheduler.add_client_error("delete_schedule", "ResourceNotFoundException", expected_params=expected)

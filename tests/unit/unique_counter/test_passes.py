@@ -37,7 +37,7 @@ def test_a_bucket_without_votes_is_counted_too(scene: Scene) -> None:
     assert scene.counts.voters == 0
 
 
-def test_it_counts_again_within_its_minute_and_leaves_the_rest_to_the_next_invocation(scene: Scene) -> None:
+def test_a_bucket_is_counted_again_within_the_minute_or_by_the_next_invocation(scene: Scene) -> None:
     began_at = scene.now
     counter = scene.run()
     assert counter.telemetry.total(Metric.BUCKETS_COUNTED) == 2 * BUCKETS
@@ -49,7 +49,7 @@ def test_it_counts_again_within_its_minute_and_leaves_the_rest_to_the_next_invoc
     assert scene.counts.voters == 20
 
 
-def test_a_long_refresh_needs_no_waiting(scene: Scene) -> None:
+def test_an_invocation_does_not_wait_for_a_long_refresh(scene: Scene) -> None:
     scene.run(scene.counter(refresh_ms=600_000))
     scene.run(scene.counter(refresh_ms=600_000))
     assert scene.slept == []
@@ -74,7 +74,7 @@ def test_two_invocations_share_the_buckets(scene: Scene) -> None:
     assert scene.counts.voters == 20
 
 
-def test_a_pass_that_died_blocks_its_bucket_until_its_lease_expires(scene: Scene) -> None:
+def test_a_dead_pass_blocks_its_bucket_until_its_lease_expires(scene: Scene) -> None:
     scene.store(VOTES)
     began_at = scene.now
     dying = scene.counter(gate=script(*[Fault.NONE] * 4, Fault.FUNCTION_ENDS_BEFORE))
@@ -125,7 +125,7 @@ def test_a_lease_whose_answer_was_lost_is_taken_again(scene: Scene) -> None:
     assert begin("other", 2_001)
 
 
-def test_a_clock_that_is_behind_does_not_put_the_time_back(scene: Scene) -> None:
+def test_a_slow_clock_does_not_set_the_time_back(scene: Scene) -> None:
     scene.run()
     before = scene.counts
     scene.now -= REFRESH_MS // 2  # another container's clock
@@ -133,7 +133,7 @@ def test_a_clock_that_is_behind_does_not_put_the_time_back(scene: Scene) -> None
     assert scene.counts == before
 
 
-def test_a_failing_table_is_asked_again_and_not_at_once(scene: Scene) -> None:
+def test_a_failing_table_is_read_again_after_a_wait(scene: Scene) -> None:
     scene.store(VOTES)
     counter = scene.counter(gate=script(*[Fault.NONE] * 3, *[Fault.CALL_THROTTLED] * BUCKETS))
     scene.run(counter, lasts_ms=20_000)
@@ -161,7 +161,7 @@ def test_reads_keep_their_pace(scene: Scene) -> None:
     assert scene.now - began_at >= 6 * 500
 
 
-def test_a_poll_that_has_not_opened_or_does_not_exist_is_left_alone(scene: Scene) -> None:
+def test_a_missing_or_unopened_poll_is_not_counted(scene: Scene) -> None:
     scene.now = OPENS_AT - 1_000
     assert scene.run().stopped == []
     scene.database.tables["polls"].rows.clear()
@@ -171,7 +171,7 @@ def test_a_poll_that_has_not_opened_or_does_not_exist_is_left_alone(scene: Scene
 
 
 @pytest.mark.parametrize("cancelled_in", ["polls", "tallies"])
-def test_a_cancelled_poll_is_not_counted_any_more(scene: Scene, cancelled_in: str) -> None:
+def test_a_cancelled_poll_is_no_longer_counted(scene: Scene, cancelled_in: str) -> None:
     if cancelled_in == "polls":
         scene.poll(cancelled_at=scene.now)
     else:
@@ -204,7 +204,7 @@ def test_a_poll_that_cannot_be_read_fails_the_invocation(scene: Scene) -> None:
         scene.run(scene.counter(gate=script(Fault.CALL_FAILS)))
 
 
-def test_the_age_is_that_of_the_oldest_bucket(scene: Scene) -> None:
+def test_the_age_is_the_oldest_buckets(scene: Scene) -> None:
     counter = scene.run(scene.counter(refresh_ms=600_000))
     ages = [counts[Metric.UNIQUE_COUNT_AGE] for counts in counter.telemetry.counts]
     assert ages[0] == pytest.approx(10_000, abs=100), "since the poll opened"
@@ -229,7 +229,7 @@ def test_votes_are_compared_with_voters_for_each_poll(scene: Scene) -> None:
     assert counter.telemetry.poll_counts == [("poll", {Metric.VOTES_PER_HUNDRED_VOTERS: 250})]
 
 
-def test_a_refresh_is_when_the_oldest_count_has_its_age(scene: Scene) -> None:
+def test_a_refresh_is_due_at_the_age_of_the_oldest_count(scene: Scene) -> None:
     scene.run(lasts_ms=1_000)
     first = scene.counts
     scene.now = OPENS_AT + 10_000 + REFRESH_MS - 100

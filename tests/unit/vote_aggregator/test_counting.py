@@ -65,7 +65,7 @@ def test_a_redelivered_batch_is_not_counted_again() -> None:
     assert rows.counted["poll-1"] == [1, 2, 3]
 
 
-def test_of_a_batch_that_is_cut_otherwise_only_what_lies_behind_the_row_is_added() -> None:
+def test_a_batch_with_other_boundaries_adds_only_records_that_the_row_lacks() -> None:
     rows = Rows()
     count([addition(1, 2, 3)], rows, plenty)
     done = count([addition(2, 3, 4, 5)], rows, plenty)
@@ -74,7 +74,7 @@ def test_of_a_batch_that_is_cut_otherwise_only_what_lies_behind_the_row_is_added
     assert rows.seen[-1] == v(3)
 
 
-def test_a_row_that_moves_between_the_two_updates_is_asked_again() -> None:
+def test_a_row_that_changes_between_the_two_updates_is_read_again() -> None:
     rows = Rows(lambda rows: rows.put(1, 2), lambda rows: rows.put(3))
     done = count([addition(1, 2, 3, 4)], rows, plenty)
     assert (done.counted, done.already_counted) == (1, 3)
@@ -82,7 +82,7 @@ def test_a_row_that_moves_between_the_two_updates_is_asked_again() -> None:
     assert rows.seen == [None, v(2), v(3)]
 
 
-def test_a_zombie_whose_retry_was_quicker_adds_nothing() -> None:
+def test_a_zombie_adds_nothing_after_a_quicker_retry() -> None:
     rows = Rows(lambda rows: rows.put(1, 2, 3, 4))
     assert count([addition(1, 2, 3)], rows, plenty).already_counted == 3
     assert rows.counted["poll-1"] == [1, 2, 3, 4]

@@ -35,7 +35,7 @@ def test_a_poll_has_one_addition_with_a_number_per_option_and_reason() -> None:
     }
 
 
-def test_an_addition_of_rejections_only_adds_no_total() -> None:
+def test_an_addition_of_rejections_adds_no_total() -> None:
     (addition,) = fold(Judged([], [rejected(1, Reason.CLOSED, "poll-1")]), SHARD)
     assert dict(addition.counts()) == {"received": 1, "rejected#closed": 1}
 
@@ -55,12 +55,12 @@ def test_additions_are_ordered_by_their_first_record() -> None:
     assert [addition.poll_id for addition in fold(judged, SHARD)] == ["_unattributed", "poll-b", "poll-a"]
 
 
-def test_an_addition_knows_its_ends() -> None:
+def test_an_addition_has_its_first_and_last_version() -> None:
     addition = Addition("poll-1", SHARD, {v(9): ("x", 7), v(10): ("x", 5)})
     assert (addition.first_version, addition.last_version, addition.last_arrival) == (v(9), v(10), 7)
 
 
-def test_the_rest_is_what_lies_behind_a_version() -> None:
+def test_the_rest_contains_the_records_after_a_version() -> None:
     records = {v(number): ("x", number) for number in (9, 10, 11)}
     rest = Addition("poll-1", SHARD, records).after(v(9))
     assert (rest.poll_id, rest.shard, list(rest.records)) == ("poll-1", SHARD, [v(10), v(11)])

@@ -57,7 +57,7 @@ def received(database: FakeDynamoDB) -> dict[str, int]:
     return {row["poll_id"]["S"]: int(row["received"]["N"]) for row in database.rows(TALLIES)}
 
 
-def test_every_record_is_counted_a_voters_second_vote_too(
+def test_every_record_is_counted_even_a_voters_second_vote(
     container: AggregatorContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a"), ("voter-1", "poll-1", "choice-b")])

@@ -41,7 +41,7 @@ def test_voters_and_polls_are_kept_apart() -> None:
     assert len(fold(votes, retention_days=0)) == 3
 
 
-def test_a_row_lies_in_the_bucket_of_its_voter() -> None:
+def test_a_row_has_the_bucket_of_its_voter() -> None:
     (ballot,) = fold([accepted(1)], retention_days=0)
     assert ballot.key == (poll_bucket("poll-1", bucket_of("voter-1", 4)), "voter-1")
 

@@ -73,7 +73,7 @@ def test_one_vote_per_voter_is_stored(container: WriterContainer, database: Fake
     assert stored(database) == {"voter-1": "choice-b", "voter-2": "choice-b"}
 
 
-def test_poison_of_every_shape_is_skipped_in_one_batch_with_votes(
+def test_poison_of_every_shape_is_skipped_among_votes(
     container: WriterContainer, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event([("voter-1", "poll-1", "choice-a")], records=SHAPES.values())

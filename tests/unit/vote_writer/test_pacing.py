@@ -63,7 +63,7 @@ def writer(table: Table, time: Time, writes_per_second: float) -> BallotWriter:
     rate=st.floats(0.5, 5_000),
     calls=st.lists(st.tuples(st.integers(1, 25), st.floats(0, 2_000)), min_size=1, max_size=40),
 )
-def test_no_stretch_of_time_has_more_writes_than_the_rate_and_one_call(
+def test_no_period_has_more_writes_than_the_rate_and_one_call(
     rate: float, calls: list[tuple[int, float]]
 ) -> None:
     time = Time()
@@ -119,7 +119,7 @@ def test_a_vote_sent_twice_counts_twice(first: WriteOutcome) -> None:
     assert [moment - 5_000 for moment, _ in table.sent] == [0, 2_000]
 
 
-def test_what_the_pace_lets_go_too_late_is_left_at_once_and_nothing_is_sent_past_the_deadline() -> None:
+def test_statements_paced_past_the_deadline_are_returned_at_once_and_never_sent() -> None:
     time = Time()
     table = Table(time)
     deadline = time.now_ms + 1_100
@@ -156,7 +156,7 @@ class TableOfOtherVotes(Table):
     ],
 )
 @pytest.mark.parametrize("rate", [0.5, 20, 1_000])
-def test_a_batch_that_terraform_lets_pass_fits_its_invocation_even_if_every_vote_is_a_change(
+def test_the_largest_batch_that_terraform_allows_fits_its_invocation(
     rate: float, writes_in_time: int, unwritten: int
 ) -> None:
     time = Time()
@@ -171,7 +171,7 @@ def test_a_batch_that_terraform_lets_pass_fits_its_invocation_even_if_every_vote
     assert written.changed == 500 - unwritten
 
 
-def test_a_call_that_was_not_admitted_takes_no_turn() -> None:
+def test_a_call_that_is_not_admitted_uses_no_turn() -> None:
     time = Time()
     pace = Pace(10, time, time.sleep)
     assert pace.admit(10, lambda: FOREVER_MS)
@@ -181,6 +181,6 @@ def test_a_call_that_was_not_admitted_takes_no_turn() -> None:
     assert pace.wait_ms() == 1_000
 
 
-def test_without_a_pace_only_the_deadline_holds_back() -> None:
+def test_without_a_pace_only_the_deadline_limits() -> None:
     assert unpaced().admit(25, lambda: 1)
     assert not unpaced().admit(25, lambda: 0)

@@ -39,7 +39,7 @@ def update(ballot: Ballot) -> Statement:
         pytest.param(6, True, WriteOutcome.NOT_OLDER, id="newer-and-shown"),
     ],
 )
-def test_an_insert_where_a_row_is_asks_for_an_update_only_if_the_row_may_be_older(
+def test_an_insert_over_a_row_needs_an_update_only_if_the_row_may_be_older(
     stored: int, shown: bool, outcome: WriteOutcome, database: FakeDynamoDB
 ) -> None:
     execute(database, insert(ballot(version=stored)))
@@ -47,7 +47,7 @@ def test_an_insert_where_a_row_is_asks_for_an_update_only_if_the_row_may_be_olde
     assert execute(database, insert(ballot(version=5))) == [outcome]
 
 
-def test_an_update_of_a_row_that_the_store_does_not_show_is_refused(database: FakeDynamoDB) -> None:
+def test_a_failed_update_without_the_row_is_refused(database: FakeDynamoDB) -> None:
     execute(database, insert(ballot(version=6)))
     database.shows_row_to_update = False
     assert execute(database, update(ballot(version=5))) == [WriteOutcome.REFUSED]
@@ -69,7 +69,7 @@ def test_statements_of_one_call_fail_each_on_its_own(database: FakeDynamoDB) -> 
         pytest.param(Fault.RESPONSE_LOST, WriteOutcome.UNAVAILABLE, 2, id="answer-lost"),
     ],
 )
-def test_a_transient_error_of_a_call_leaves_all_its_statements_open(
+def test_after_a_transient_error_of_a_call_all_its_statements_are_retried(
     fault: Fault, outcome: WriteOutcome, rows: int, database: FakeDynamoDB
 ) -> None:
     statements = [insert(ballot("voter-1")), insert(ballot("voter-2"))]

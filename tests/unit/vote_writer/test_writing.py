@@ -70,7 +70,7 @@ def test_a_first_vote_is_one_insert() -> None:
     assert (written.stored, store.operations) == (1, [WriteOperation.INSERT])
 
 
-def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause() -> None:
+def test_a_vote_over_a_row_becomes_an_update_without_a_pause() -> None:
     written, store, time = write([ballot()], WriteOutcome.DUPLICATE, WriteOutcome.WRITTEN)
     assert (written.stored, written.changed) == (0, 1)
     assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
@@ -78,13 +78,13 @@ def test_a_vote_where_a_row_is_becomes_an_update_without_a_pause() -> None:
 
 
 @pytest.mark.parametrize("refusal", [WriteOutcome.NOT_OLDER, WriteOutcome.REFUSED])
-def test_a_refused_write_after_a_seen_row_is_already_stored(refusal: WriteOutcome) -> None:
+def test_a_refused_update_of_an_existing_row_counts_as_already_stored(refusal: WriteOutcome) -> None:
     written, store, _time = write([ballot()], WriteOutcome.DUPLICATE, refusal)
     assert (written.already_stored, written.unwritten) == (1, [])
     assert store.operations == [WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
-def test_an_insert_that_shows_a_newer_row_is_enough() -> None:
+def test_an_insert_that_returns_a_newer_row_needs_no_update() -> None:
     written, store, _time = write([ballot()], WriteOutcome.NOT_OLDER)
     assert (written.already_stored, store.operations) == (1, [WriteOperation.INSERT])
 
@@ -95,7 +95,7 @@ def test_ballots_go_in_calls_of_25() -> None:
     assert written.stored == 60
 
 
-def test_no_ballots_need_no_call() -> None:
+def test_no_call_is_made_without_ballots() -> None:
     written, store, _time = write([], WriteOutcome.WRITTEN)
     assert (written, store.calls) == (Written(), [])
 
@@ -109,7 +109,7 @@ def test_waits_double_up_to_a_limit(trouble: WriteOutcome) -> None:
     assert written.answered_statements == 1
 
 
-def test_waiting_is_spread_by_chance() -> None:
+def test_waits_have_random_jitter() -> None:
     store, time = ScriptedStore(WriteOutcome.THROTTLED, WriteOutcome.WRITTEN), Time()
     unlucky = BallotWriter(store, RecentVersions(time), map, time.sleep, jitter=lambda: 0.0)
     unlucky.write([ballot()], time.remaining)
@@ -214,7 +214,7 @@ def test_a_redelivered_vote_costs_nothing(version: int, recent: RecentVersions, 
     assert (written.already_stored, store.calls) == (1, [])
 
 
-def test_a_row_found_newer_is_remembered_for_what_it_is_known_to_have_reached(
+def test_a_row_that_was_not_older_is_remembered_with_the_votes_version(
     recent: RecentVersions, time: Time
 ) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.NOT_OLDER)
@@ -236,9 +236,7 @@ def test_a_remembered_row_that_has_expired_is_inserted_again(recent: RecentVersi
     assert (written.stored, store.operations) == (1, [WriteOperation.UPDATE, WriteOperation.INSERT])
 
 
-def test_a_remembered_row_that_is_newer_by_now_is_left_alone_even_if_the_store_does_not_show_it(
-    recent: RecentVersions, time: Time
-) -> None:
+def test_a_remembered_row_that_is_newer_by_now_is_not_written(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     script = (WriteOutcome.REFUSED, WriteOutcome.DUPLICATE, WriteOutcome.REFUSED)
     written, store = rewrite(recent, time, ballot(version=6), *script)
@@ -246,7 +244,7 @@ def test_a_remembered_row_that_is_newer_by_now_is_left_alone_even_if_the_store_d
     assert store.operations == [WriteOperation.UPDATE, WriteOperation.INSERT, WriteOperation.UPDATE]
 
 
-def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time) -> None:
+def test_the_memory_of_versions_expires_after_minutes(recent: RecentVersions, time: Time) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms += RecentVersions.TRUSTED_MS - 1
     assert recent.get(ballot()) is not None
@@ -254,7 +252,9 @@ def test_memory_is_trusted_for_minutes_only(recent: RecentVersions, time: Time) 
     assert recent.get(ballot()) is None
 
 
-def test_memory_is_not_trusted_when_the_clock_was_put_back(recent: RecentVersions, time: Time) -> None:
+def test_the_memory_of_versions_is_not_used_after_the_clock_was_set_back(
+    recent: RecentVersions, time: Time
+) -> None:
     rewrite(recent, time, ballot(version=5), WriteOutcome.WRITTEN)
     time.now_ms -= 1
     assert recent.get(ballot()) is None
@@ -270,7 +270,7 @@ def test_an_emptied_table_is_filled_again_by_a_replay(recent: RecentVersions, ti
     assert (written.changed, store.operations) == (1, [WriteOperation.UPDATE])
 
 
-def test_memory_forgets_the_rows_seen_longest_ago(
+def test_the_memory_of_versions_forgets_the_oldest_rows(
     recent: RecentVersions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RecentVersions, "CAPACITY", 2)

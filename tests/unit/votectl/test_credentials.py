@@ -49,7 +49,7 @@ def carried(auth: httpx.Auth | None) -> httpx.Headers:
         return client.post("https://api.example/v1", json={}).request.headers
 
 
-def test_without_voter_identity_requests_carry_no_credentials() -> None:
+def test_requests_without_voter_identity_have_no_credentials() -> None:
     assert for_voters_of(deployment_of(VoterAuth.NONE)) == Credentials()
     assert Credentials().find() is None
 
@@ -70,13 +70,13 @@ def test_with_iam_and_client_keys_requests_carry_both(key_id: str) -> None:
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
 
 
-def test_the_key_is_the_named_client_s_or_the_first_one_s() -> None:
+def test_the_key_is_the_named_clients_or_the_first_one() -> None:
     deployment = deployment_of(VoterAuth.NONE, page="id-of-page", app="id-of-app")
     assert for_voters_of(deployment, "page").api_key_id == "id-of-page"
     assert for_voters_of(deployment).api_key_id == "id-of-app"
 
 
-def test_an_unknown_client_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_client_is_refused_with_the_known_ones() -> None:
     deployment = deployment_of(VoterAuth.NONE, page="1", app="2")
     with pytest.raises(OperatorError, match=r"no client 'apq' \(api\.clients\): choose one of app, page"):
         for_voters_of(deployment, "apq")
@@ -84,18 +84,18 @@ def test_an_unknown_client_is_answered_with_the_known_ones() -> None:
         for_voters_of(deployment_of(VoterAuth.NONE), "app")
 
 
-def test_with_sign_in_voters_cannot_be_invented() -> None:
+def test_invented_voters_are_refused_where_voters_sign_in() -> None:
     with pytest.raises(OperatorError, match="voters sign in themselves"):
         for_voters_of(deployment_of(VoterAuth.COGNITO))
 
 
-def test_an_unreadable_key_names_the_missing_permission(api_gateway: Stubber) -> None:
+def test_the_error_about_an_unreadable_key_names_the_missing_permission(api_gateway: Stubber) -> None:
     api_gateway.add_client_error("get_api_key", "AccessDeniedException")
     with pytest.raises(OperatorError, match="apigateway:GET on /apikeys/another"):
         Credentials(api_key_id="another").find()
 
 
-def test_a_key_shows_nowhere_but_on_the_request(key_id: str) -> None:
+def test_a_key_appears_only_on_the_request(key_id: str) -> None:
     credentials = for_voters_of(deployment_of(VoterAuth.IAM, app=key_id))
     shown = [
         repr(credentials),
@@ -107,7 +107,7 @@ def test_a_key_shows_nowhere_but_on_the_request(key_id: str) -> None:
     assert not [text for text in shown if KEY in text]
 
 
-def test_the_commands_for_voting_by_hand_carry_what_is_asked_for(key_id: str) -> None:
+def test_commands_for_voting_by_hand_have_the_needed_headers(key_id: str) -> None:
     deployment = deployment_of(VoterAuth.IAM, app=key_id)
     find_key, vote, watch = by_hand(deployment, for_voters_of(deployment), POLL)
     assert find_key.startswith("API_KEY=$(aws apigateway get-api-key")

@@ -16,7 +16,7 @@ BOTH: Deployment = DEPLOYMENT.model_copy(
 )
 
 
-def test_votes_go_to_the_door_that_clients_are_sent_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_votes_go_to_the_named_door(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert DEPLOYMENT.votes_door == DEPLOYMENT.front_door
     assert (BOTH.votes_door, BOTH.signed_service) == (URL, "lambda")

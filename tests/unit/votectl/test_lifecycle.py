@@ -86,7 +86,7 @@ def moved(poll: Poll, closes_at: int, now_ms: int) -> Poll:
     return edit(desk, schedules, deployment, poll, closes_at=closes_at)
 
 
-def test_a_poll_is_tallied_when_it_closes_not_before(deployment: Deployment) -> None:
+def test_a_poll_is_tallied_after_it_closes(deployment: Deployment) -> None:
     scheduler = Scheduler()
     Schedules(deployment, scheduler).set(POLL)
     schedule = scheduler.schedules["closings", "finale"]
@@ -107,7 +107,7 @@ def test_a_schedule_moves_with_its_poll(deployment: Deployment) -> None:
     assert scheduler.schedules["closings", "finale"]["State"] == "ENABLED"
 
 
-def test_voters_are_counted_each_minute_from_the_opening_on(deployment: Deployment) -> None:
+def test_voters_are_counted_each_minute_from_the_opening(deployment: Deployment) -> None:
     scheduler = Scheduler()
     poll = POLL.model_copy(update={"opens_at": 1_600_000_000_001})
     Schedules(deployment, scheduler, lambda: 1_500_000_000_000).set(poll)
@@ -131,7 +131,7 @@ def test_a_poll_that_has_opened_is_counted_at_once(deployment: Deployment) -> No
     assert "StartDate" not in scheduler.schedules["unique-counts", "finale"]
 
 
-def test_voters_are_not_counted_live_where_nothing_does(deployment: Deployment) -> None:
+def test_voters_are_not_counted_without_a_unique_counter(deployment: Deployment) -> None:
     scheduler = Scheduler()
     without = deployment.model_copy(update={"unique_count_schedule_group": None})
     schedules = Schedules(without, scheduler)
@@ -140,7 +140,7 @@ def test_voters_are_not_counted_live_where_nothing_does(deployment: Deployment) 
     assert schedules.delete("finale")
 
 
-def test_both_schedules_go_with_a_poll(deployment: Deployment) -> None:
+def test_both_schedules_are_deleted_with_a_poll(deployment: Deployment) -> None:
     scheduler = Scheduler()
     schedules = Schedules(deployment, scheduler)
     schedules.set(POLL)
@@ -150,7 +150,7 @@ def test_both_schedules_go_with_a_poll(deployment: Deployment) -> None:
     assert not schedules.delete("finale")
 
 
-def test_an_opening_time_that_moves_takes_the_count_with_it() -> None:
+def test_a_moved_opening_time_moves_the_first_count() -> None:
     scheduler, deployment = Scheduler(), deployment_like()
     now = 1_699_000_000_000
     poll = POLL.model_copy(update={"announced_at": now, "opens_at": now + 600_000})
@@ -160,7 +160,7 @@ def test_an_opening_time_that_moves_takes_the_count_with_it() -> None:
     assert start.timestamp() * 1000 == now + 900_000
 
 
-def test_a_poll_that_could_not_be_scheduled_says_how_to_tally_it(deployment: Deployment) -> None:
+def test_a_failed_schedule_says_how_to_tally_the_poll(deployment: Deployment) -> None:
     with pytest.raises(
         OperatorError, match=r"run the same command again, .*`votectl tally finale` after 2023-11-14 22:13:20"
     ):
@@ -172,21 +172,21 @@ OPEN = POLL.model_copy(update={"closes_at": NOW + MS_PER_DAY})
 HALF = RETENTION_DAYS * MS_PER_DAY // 2
 
 
-def test_a_closing_time_moves_as_long_as_half_of_the_first_votes_time_is_left() -> None:
+def test_a_closing_time_moves_while_half_of_the_first_votes_lifetime_is_left() -> None:
     assert moved(OPEN, OPEN.closes_at + HALF, NOW).closes_at == OPEN.closes_at + HALF
 
     with pytest.raises(OperatorError, match=r"past 1970-04-27 .* stored until 1970-05-12 .*was 30"):
         moved(OPEN, OPEN.closes_at + HALF + 1, NOW)
 
 
-def test_a_closing_time_moved_in_many_steps_gets_no_further_than_in_one() -> None:
+def test_many_moves_of_a_closing_time_reach_no_further_than_one() -> None:
     poll = moved(OPEN, OPEN.closes_at + HALF - 1, NOW)
 
     with pytest.raises(OperatorError, match="first votes are stored until"):
         moved(poll, OPEN.closes_at + HALF + 1, NOW)
 
 
-def test_the_earliest_end_counts_though_it_was_moved_back_since() -> None:
+def test_the_earliest_end_counts_even_after_a_later_move() -> None:
     earlier = moved(OPEN, OPEN.closes_at - 3_600_000, NOW)
     poll = moved(earlier, OPEN.closes_at, NOW)
 
@@ -195,7 +195,7 @@ def test_the_earliest_end_counts_though_it_was_moved_back_since() -> None:
         moved(poll, OPEN.closes_at + HALF, NOW)
 
 
-def test_a_poll_without_votes_moves_freely() -> None:
+def test_a_poll_without_votes_may_be_moved_freely() -> None:
     ahead = OPEN.model_copy(update={"opens_at": NOW + lead_ms(deployment_like())})
 
     poll = moved(ahead, OPEN.closes_at + 10 * RETENTION_DAYS * MS_PER_DAY, NOW)
@@ -204,7 +204,7 @@ def test_a_poll_without_votes_moves_freely() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-20, 40), st.floats(0, 0.9)), max_size=8))
-def test_no_vote_expires_before_its_poll_can_have_been_counted(steps: list[tuple[int, float]]) -> None:
+def test_no_vote_expires_before_its_poll_can_be_counted(steps: list[tuple[int, float]]) -> None:
     """Each step tries to move the end by so many days, after that part of the time until the end has passed."""
     poll, now, expiries = OPEN, NOW, [OPEN.votes_expire_at(RETENTION_DAYS)]
     for days, passed in steps:

@@ -29,13 +29,13 @@ def test_a_poll_has_a_page_to_vote_on_and_one_for_the_screen() -> None:
     }
 
 
-def test_with_iam_there_is_only_the_screen() -> None:
+def test_iam_deployments_show_only_the_screen() -> None:
     assert links.links(with_pages(VoterAuth.IAM), "finale") == {
         "screen": "https://vote.example/board#poll=finale"
     }
 
 
-def test_without_pages_nothing_is_shown() -> None:
+def test_no_address_is_shown_without_pages() -> None:
     console = Console(file=io.StringIO(), force_terminal=True)
     links.show(with_pages(pages_url=None), "finale", console)
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
@@ -58,11 +58,11 @@ def shown(*, terminal: bool) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
-def test_an_address_stays_in_one_line() -> None:
+def test_an_address_stays_on_one_line() -> None:
     assert "Vote:   https://vote.example/vote#poll=finale\n" in shown(terminal=False)
 
 
-def test_a_terminal_gets_a_qr_code_and_a_pipe_does_not() -> None:
+def test_only_a_terminal_gets_a_qr_code() -> None:
     assert "█" in shown(terminal=True)
     assert "█" not in shown(terminal=False)
 

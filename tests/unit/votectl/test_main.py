@@ -38,7 +38,7 @@ def test_an_interrupt_at_any_moment_leaves_no_traceback(after_seconds: float, tm
     assert process.returncode in (130, -signal.SIGINT)
 
 
-def test_help_comes_at_once() -> None:
+def test_help_is_shown_at_once() -> None:
     before = os.times()
     votectl("--help", stdout=subprocess.DEVNULL)
     after = os.times()
@@ -53,7 +53,7 @@ def test_no_heavy_module_is_loaded_to_list_commands() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_where_the_list_says(name: str) -> None:
+def test_every_command_is_in_the_listed_module(name: str) -> None:
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     assert name in (command.name or name)
     assert command.help

@@ -41,7 +41,7 @@ def test_a_live_result_is_drawn_with_its_shares_and_what_was_rejected(tables: Ta
     assert "Hidden" not in picture
 
 
-def test_both_numbers_are_drawn_with_plain_labels_and_shares_are_the_voters(tables: Tables) -> None:
+def test_votes_and_voters_are_drawn_with_shares_of_voters(tables: Tables) -> None:
     tables.unique_rows["poll-1"] = UniqueCounts(
         Counter({"choice-a": 100, "choice-b": 100}), 1_700_000_000_000
     )
@@ -56,7 +56,7 @@ def test_both_numbers_are_drawn_with_plain_labels_and_shares_are_the_voters(tabl
     ("visibility", "until"),
     [(Visibility.NEVER, "until it is final"), (Visibility.AFTER_CLOSE, "until it has closed")],
 )
-def test_operators_see_which_counts_are_hidden_from_viewers(
+def test_operators_see_that_counts_are_hidden_from_viewers(
     visibility: Visibility, until: str, tables: Tables
 ) -> None:
     picture = drawn(result_of(a_poll(visibility=visibility), tables, DURING, show_hidden=True))
@@ -64,7 +64,7 @@ def test_operators_see_which_counts_are_hidden_from_viewers(
     assert f"Hidden from viewers {until}" in picture
 
 
-def test_a_final_result_is_drawn_with_what_it_rests_on(tables: Tables) -> None:
+def test_a_final_result_is_drawn_with_its_proof(tables: Tables) -> None:
     tables.finals["poll-1"] = a_final()
     picture = drawn(result_of(a_poll(), tables, AFTER))
     assert "3 voters, one vote each; 2 changes of mind and repeats" in picture
@@ -84,18 +84,18 @@ def test_a_recount_is_drawn_below_the_final_result(tables: Tables) -> None:
     assert "`votectl audit poll-1`" in picture
 
 
-def test_markup_in_a_title_is_only_text(tables: Tables) -> None:
+def test_markup_in_a_title_is_shown_as_text(tables: Tables) -> None:
     assert "[red]A[/red]" in drawn(result_of(a_poll(title="[red]A[/red]"), tables, DURING))
 
 
-def test_before_the_first_vote_there_are_no_shares(tables: Tables) -> None:
+def test_no_shares_are_shown_before_the_first_vote(tables: Tables) -> None:
     tables.live_rows.clear()
     picture = drawn(result_of(a_poll(), tables, DURING))
     assert "0.0%" in picture
     assert "nothing counted yet" in picture
 
 
-def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
+def test_json_output_equals_the_apis_answer(tables: Tables) -> None:
     result = result_of(a_poll(visibility=Visibility.NEVER), tables, DURING, show_hidden=True)
     document = as_document(result)
     assert (document["status"], document["total"]) == ("open", 1_004)
@@ -112,7 +112,9 @@ def test_scripts_get_what_the_api_would_answer(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(1, False), (3, True)])
-def test_a_tally_that_does_not_start_says_what_to_do(tables: Tables, minutes: int, expected: bool) -> None:
+def test_the_advice_about_a_tally_that_does_not_start_is_shown(
+    tables: Tables, minutes: int, expected: bool
+) -> None:
     poll = a_poll()
     now = poll.closes_at + minutes * 60_000
     console = PlainConsole(width=140, record=True, file=io.StringIO())

@@ -113,7 +113,7 @@ class World:
         return audit_sample(POLL, [self.stored()], POLL_KEY, reader, seed, size, self.now_ms)
 
 
-def test_a_sample_of_all_finds_nothing_wrong_where_nothing_is() -> None:
+def test_a_sample_of_all_correct_votes_finds_nothing() -> None:
     taken = World().audit()
     assert (taken.lines, taken.lines_checked, taken.lines_wrong) == (VOTERS, VOTERS, 0)
     assert taken.records == taken.records_checked == VOTERS + VOTERS // 5
@@ -165,7 +165,7 @@ def store_a_late_vote(world: World) -> None:
         (store_a_late_vote, 1, 0),
     ],
 )
-def test_any_altered_row_is_found_by_one_of_the_samples(alter: Any, lines: int, records: int) -> None:
+def test_one_of_the_samples_finds_any_altered_row(alter: Any, lines: int, records: int) -> None:
     world = World()
     alter(world)
     taken = world.audit()
@@ -174,7 +174,7 @@ def test_any_altered_row_is_found_by_one_of_the_samples(alter: Any, lines: int, 
     assert "do not agree" in wrong
 
 
-def test_votes_that_left_the_stream_are_reported_as_not_compared() -> None:
+def test_expired_votes_are_reported_as_not_compared() -> None:
     world = World()
     old = OPENS_AT - 0 + 10
     world.now_ms = old + 24 * HOUR_MS + HOUR_MS // 2
@@ -190,7 +190,7 @@ def test_votes_that_left_the_stream_are_reported_as_not_compared() -> None:
     assert "deletes records after 24 hours" in taken.lines_detail
 
 
-def test_a_stream_that_has_forgotten_everything_is_no_clean_audit() -> None:
+def test_an_expired_stream_fails_the_audit() -> None:
     world = World()
     world.now_ms = OPENS_AT + 48 * HOUR_MS
     world.records = {"shard-0": [], "shard-1": []}
@@ -198,7 +198,7 @@ def test_a_stream_that_has_forgotten_everything_is_no_clean_audit() -> None:
         world.audit()
 
 
-def test_the_seed_chooses_the_sample_and_nothing_else_does() -> None:
+def test_only_the_seed_chooses_the_sample() -> None:
     stored = World().stored()
 
     def chosen(seed: str, pages: list[list[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
@@ -210,7 +210,7 @@ def test_the_seed_chooses_the_sample_and_nothing_else_does() -> None:
     assert len(set(once)) == 20
 
 
-def test_every_line_is_chosen_as_often() -> None:
+def test_every_line_is_chosen_equally_often() -> None:
     stored = World().stored()[:50]
     times = Counter(
         line for seed in range(400) for line in sampled_lines("finale", [stored], POLL_KEY, str(seed), 10)
@@ -221,7 +221,7 @@ def test_every_line_is_chosen_as_often() -> None:
 
 
 @pytest.mark.parametrize("checked", [1, 10, 1_000, 100_000])
-def test_the_excluded_share_is_missed_once_in_twenty(checked: int) -> None:
+def test_a_sample_misses_the_excluded_share_once_in_twenty(checked: int) -> None:
     assert (1 - excluded_share(checked)) ** checked == pytest.approx(0.05)
 
 

@@ -57,7 +57,7 @@ def result(status: str, **counts: int) -> dict[str, Any]:
 LIVE, FINAL = result("open", yes=15, no=7), result("final", yes=14, no=6)
 
 
-def test_every_kind_of_answer_is_asked_for() -> None:
+def test_every_kind_of_answer_is_tested() -> None:
     kinds = Counter(request.kind for talk in requests("smoke-1") for request in talk)
 
     assert kinds == {
@@ -88,13 +88,11 @@ def test_a_working_platform_passes() -> None:
         pytest.param(LIVE | {"counts": None}, FINAL, {"live counts"}, id="hidden"),
     ],
 )
-def test_a_platform_that_answers_something_else_fails(
-    live: dict[str, Any], final: dict[str, Any], wrong: set[str]
-) -> None:
+def test_a_wrong_answer_fails(live: dict[str, Any], final: dict[str, Any], wrong: set[str]) -> None:
     assert {check.name for check in checks(POLL, account_of_all(), live, final) if not check.agrees} == wrong
 
 
-def test_votes_that_are_refused_fail() -> None:
+def test_refused_votes_fail() -> None:
     account = Account()
     for talk in requests("smoke-1"):
         for request in talk:
@@ -134,7 +132,7 @@ def viewer(*answers: httpx.Response | Exception) -> Viewer:
     return Viewer(httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer)), Clock())
 
 
-def test_a_viewer_waits_through_hiccups() -> None:
+def test_a_viewer_tolerates_transient_failures() -> None:
     patient = viewer(
         httpx.Response(503, text="busy"),
         httpx.ConnectError("refused"),
@@ -167,7 +165,7 @@ class Scheduled:
 
 
 @pytest.mark.parametrize(("begins", "fires"), [(0, True), (59, True), (float("inf"), False)])
-def test_a_scheduler_that_never_fires_is_noticed(begins: float, fires: bool) -> None:
+def test_a_schedule_that_never_starts_is_noticed(begins: float, fires: bool) -> None:
     clock = Clock()
     tallies: Any = Scheduled(clock, begins)
     found = schedule_fires(tallies, "smoke-1", 0, lambda: round(clock.now * 1000), clock)

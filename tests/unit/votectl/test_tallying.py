@@ -67,13 +67,13 @@ def running(poll_id: str) -> list[Row]:
     return [{"status": "RUNNING", "input": json.dumps({"poll_id": poll_id, "recount": False})}]
 
 
-def test_a_tally_that_runs_is_found_instead_of_started(deployment: Deployment) -> None:
+def test_a_running_tally_is_followed_instead_of_starting_another(deployment: Deployment) -> None:
     sfn = StepFunctions(other=running("encore"), scheduled=running("finale"))
     assert tallies(deployment, sfn).start("finale") == "scheduled"
     assert sfn.started == []
 
 
-def test_a_recount_that_runs_makes_no_poll_final(deployment: Deployment) -> None:
+def test_a_running_recount_is_not_taken_for_a_tally(deployment: Deployment) -> None:
     given = json.dumps({"poll_id": "finale", "recount": True, "recount_at": 1})
     sfn = StepFunctions(recount=[{"status": "RUNNING", "input": given}])
     assert tallies(deployment, sfn).start("finale") == "new"
@@ -94,14 +94,14 @@ def test_an_acknowledgement_covers_what_the_tally_reports(deployment: Deployment
     assert Acknowledgement.model_validate_json(row[ACKNOWLEDGEMENT]["S"]) == word
 
 
-def test_nothing_is_acknowledged_that_no_tally_waits_for(deployment: Deployment) -> None:
+def test_a_loss_is_acknowledged_only_if_a_tally_waits_for_it(deployment: Deployment) -> None:
     for tables in (Tables(), blocked(losses_cleared="1")):
         with pytest.raises(OperatorError, match="nothing to acknowledge"):
             tallies(deployment, StepFunctions(), tables).acknowledge("finale", "Ada", "why", 7)
         assert tables.written == []
 
 
-def test_an_acknowledgement_has_a_name_and_a_reason(deployment: Deployment) -> None:
+def test_an_acknowledgement_needs_a_name_and_a_reason(deployment: Deployment) -> None:
     with pytest.raises(OperatorError, match="1 to 200"):
         tallies(deployment, StepFunctions(), blocked()).acknowledge("finale", "Ada", "x" * 201, 7)
 
@@ -118,7 +118,7 @@ def test_a_tally_shows_what_it_waits_for_after_the_markers(changes: dict[str, An
     assert text in what_now(Snapshot("RUNNING", step="draining", **changes))
 
 
-def test_a_recount_is_always_a_new_one(deployment: Deployment) -> None:
+def test_a_recount_always_starts_a_new_execution(deployment: Deployment) -> None:
     sfn = StepFunctions(scheduled=running("finale"))
     assert tallies(deployment, sfn).start("finale", recount=True) == "new"
     (started,) = sfn.started
@@ -126,13 +126,13 @@ def test_a_recount_is_always_a_new_one(deployment: Deployment) -> None:
     assert started["name"].startswith("finale-")
 
 
-def test_a_name_fits_for_any_poll_id(deployment: Deployment) -> None:
+def test_an_executions_name_is_valid_for_any_poll_id(deployment: Deployment) -> None:
     sfn = StepFunctions()
     tallies(deployment, sfn).start("p" * 64)
     assert len(sfn.started[0]["name"]) <= 80  # Step Functions' limit
 
 
-def test_a_snapshot_says_how_far_the_execution_is(deployment: Deployment) -> None:
+def test_a_snapshot_shows_the_executions_progress(deployment: Deployment) -> None:
     progress = {
         "execution": {"S": "mine"},
         "tally_id": {"S": "t1"},
@@ -157,7 +157,7 @@ def test_a_snapshot_says_how_far_the_execution_is(deployment: Deployment) -> Non
     assert what_now(found) == "8 votes counted"
 
 
-def test_the_progress_of_another_execution_is_not_shown_as_this_ones(deployment: Deployment) -> None:
+def test_another_executions_progress_is_not_shown(deployment: Deployment) -> None:
     rows = {PROGRESS: {"execution": {"S": "other"}, "step": {"S": "counting"}, "tally_id": {"S": "t"}}}
     found = tallies(deployment, StepFunctions(mine=running("finale")), Tables(**rows)).snapshot(
         "finale", "mine"
@@ -165,7 +165,7 @@ def test_the_progress_of_another_execution_is_not_shown_as_this_ones(deployment:
     assert found == Snapshot("RUNNING")
 
 
-def test_a_functions_error_is_shown_without_its_traceback(deployment: Deployment) -> None:
+def test_a_functions_error_is_shown_without_a_traceback(deployment: Deployment) -> None:
     cause = json.dumps({"errorMessage": "bucket 1 is not counted", "stackTrace": ["…"]})
     sfn = StepFunctions(mine=[*running("finale"), {"status": "FAILED", "input": "{}", "cause": cause}])
     told = list(follow(tallies(deployment, sfn), "finale", "mine", sleep=lambda _seconds: None))

@@ -92,7 +92,7 @@ def drawn(renderables: list[Any], width: int = 1_000) -> str:
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 @given(MEANINGFUL)
-def test_every_text_is_shown_as_it_is(picture: Callable[[str], list[Any]], text: str) -> None:
+def test_every_text_is_shown_unchanged(picture: Callable[[str], list[Any]], text: str) -> None:
     # Without white space: the title above a narrow table may be folded anywhere.
     shown = "".join(drawn(picture(text)).split())
     assert "".join(text.split()) in shown
@@ -100,7 +100,7 @@ def test_every_text_is_shown_as_it_is(picture: Callable[[str], list[Any]], text:
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
 @given(ANYTHING)
-def test_no_text_acts_on_the_terminal(picture: Callable[[str], list[Any]], text: str) -> None:
+def test_no_text_controls_the_terminal(picture: Callable[[str], list[Any]], text: str) -> None:
     shown = drawn(picture(text))
     assert not set("\x1b\x9b\x07\x08\r\u202e") & set(shown)
 
@@ -150,12 +150,12 @@ def test_piped_output_is_wider_than_any_table() -> None:
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_no_line_ends_in_blanks(picture: Callable[[str], list[Any]]) -> None:
+def test_no_line_ends_with_spaces(picture: Callable[[str], list[Any]]) -> None:
     for line in drawn(picture("Lunch?"), 100_000).splitlines():
         assert line == line.rstrip()
 
 
-def test_a_pipe_gets_no_blanks_behind_a_table_without_lines() -> None:
+def test_piped_tables_without_lines_have_no_trailing_spaces() -> None:
     screen = PlainConsole(width=100, file=io.StringIO())
     rows = Table("name", "value", box=None, title="a title")
     rows.add_row("short", "a value")
@@ -173,7 +173,7 @@ def test_csv_for_programs_contains_texts_unchanged(rows: list[list[str]]) -> Non
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_spreadsheet_finds_no_formula(start: str) -> None:
+def test_csv_for_spreadsheets_contains_no_formula(start: str) -> None:
     text = as_csv(("label", "votes"), [(f"{start}HYPERLINK(1)", -1)], excel=True)
     assert text.startswith(BYTE_ORDER_MARK)
     assert list(csv.reader(io.StringIO(text[1:], newline="")))[1] == [f"'{start}HYPERLINK(1)", "-1"]
@@ -188,7 +188,7 @@ def test_a_result_for_programs_has_its_time_in_utc() -> None:
 
 
 @given(ANYTHING)
-def test_visible_text_says_what_it_hides(text: str) -> None:
+def test_hidden_characters_are_made_visible(text: str) -> None:
     shown = visible(text)
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
     if text.isprintable():

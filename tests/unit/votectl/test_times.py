@@ -58,12 +58,12 @@ def test_unclear_moments_are_refused(text: str, advice: str) -> None:
         parse_moment(text, NOW)
 
 
-def test_a_blank_may_stand_for_the_t() -> None:
+def test_a_space_may_replace_the_t() -> None:
     assert parse_moment("2026-11-28 20:15+01:00", NOW) == parse_moment("2026-11-28T20:15+01:00", NOW)
 
 
 @given(st.integers(0, END_OF_TIME_MS - 1))
-def test_a_time_is_read_as_it_is_shown(moment: int) -> None:
+def test_a_displayed_time_can_be_read_back(moment: int) -> None:
     assert parse_moment(show_moment(moment), NOW) == moment // 1000 * 1000
     assert parse_moment(iso_utc(moment), NOW) == moment
 
@@ -102,5 +102,5 @@ def test_moments_are_shown_in_the_terminals_zone(
         pytest.param(86_400_000 * 3 + 60_000, "in 3 d", id="days-without-hours"),
     ],
 )
-def test_a_distance_in_time_has_two_units_at_most(distance_ms: int, said: str) -> None:
+def test_a_duration_has_two_units_at_most(distance_ms: int, said: str) -> None:
     assert relative(NOW + distance_ms, NOW) == said

@@ -46,7 +46,7 @@ def test_only_acknowledged_votes_are_expected_to_count() -> None:
     assert account.unknown == {Kind.FIRST: 1}
 
 
-def test_votes_that_cannot_count_are_expected_as_rejected() -> None:
+def test_invalid_votes_are_expected_as_rejected() -> None:
     account = Account()
     account.note(vote(Kind.UNKNOWN_OPTION, "zzz"), accepted(1))
     account.note(vote(Kind.UNKNOWN_POLL, "a", poll_id="nope"), accepted(2))
@@ -55,7 +55,7 @@ def test_votes_that_cannot_count_are_expected_as_rejected() -> None:
 
 
 @pytest.mark.parametrize(("body", "content_type"), MALFORMED_BODIES, ids=range(len(MALFORMED_BODIES)))
-def test_malformed_bodies_are_sent_as_they_are(body: object, content_type: str) -> None:
+def test_malformed_bodies_are_sent_unchanged(body: object, content_type: str) -> None:
     received: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

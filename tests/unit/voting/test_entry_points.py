@@ -44,7 +44,7 @@ def handler(request: pytest.FixtureRequest, fake_credentials: None) -> Any:  # n
 
 
 @pytest.mark.parametrize("handler", [*STEPS, *OTHERS], indirect=True)
-def test_a_wrong_environment_stops_a_function_at_its_start(handler: Any) -> None:
+def test_an_invalid_environment_stops_a_function_at_its_start(handler: Any) -> None:
     with pytest.raises(InvalidSettings, match="VOTESTREAM_POLLS_TABLE: Field required"):
         handler.runtime()
 

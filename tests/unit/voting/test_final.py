@@ -40,11 +40,11 @@ def a_final(**other: Any) -> Final:
     return Final.model_validate(FIELDS | other)
 
 
-def test_a_final_read_from_its_row_equals_the_one_written() -> None:
+def test_a_final_is_read_back_unchanged() -> None:
     assert Final.from_row(a_final().to_row()) == a_final()
 
 
-def test_the_digest_is_that_of_the_certificates_text() -> None:
+def test_the_digest_is_computed_from_the_certificates_text() -> None:
     row = a_final().to_row()
     text = row["certificate"]["S"]
     certificate = json.loads(text)
@@ -54,7 +54,7 @@ def test_the_digest_is_that_of_the_certificates_text() -> None:
     assert "digest" not in certificate
 
 
-def test_the_certificate_says_what_was_voted_on() -> None:
+def test_the_certificate_contains_title_and_labels() -> None:
     certificate = json.loads(a_final().certificate)
     assert certificate["title"] == FIELDS["title"]
     assert [(count["option"], count["label"]) for count in certificate["counts"]] == [
@@ -64,7 +64,7 @@ def test_the_certificate_says_what_was_voted_on() -> None:
 
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
-def test_every_text_comes_back_from_the_certificate(title: str, label: str) -> None:
+def test_every_text_is_read_back_from_the_certificate(title: str, label: str) -> None:
     """RFC 8785 has one form for each text: the digest does not depend on who writes it."""
     counts = ({"option": "a", "label": label, "votes": 7}, {"option": "b", "label": title, "votes": 3})
     final = a_final(title=title, counts=counts)
@@ -81,7 +81,7 @@ OLD_CERTIFICATE = (
 )
 
 
-def test_a_certificate_from_before_it_held_texts_stays_valid() -> None:
+def test_an_old_certificate_without_texts_stays_valid() -> None:
     digest = hashlib.sha256(OLD_CERTIFICATE.encode()).hexdigest()
     row = {"poll_id": {"S": "poll-1"}, "certificate": {"S": OLD_CERTIFICATE}, "digest": {"S": digest}}
     final = Final.from_row(row)
@@ -98,12 +98,12 @@ def test_any_change_changes_the_digest() -> None:
     assert changed.digest != a_final().digest
 
 
-def test_the_order_in_which_things_were_said_does_not_matter() -> None:
+def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     proof = FIELDS["proof"] | {"markers": dict(reversed(FIELDS["proof"]["markers"].items()))}
     assert a_final(proof=proof).digest == a_final().digest
 
 
-def test_a_recount_goes_beside_the_final() -> None:
+def test_a_recount_is_stored_beside_the_final() -> None:
     assert a_final().to_row()["entry"] == {"S": "final"}
     assert a_final().to_row("final#1")["entry"] == {"S": "final#1"}
 

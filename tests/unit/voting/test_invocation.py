@@ -14,7 +14,7 @@ def telemetry() -> RecordingTelemetry:
 RECORDS = [Record(sequence, "voter-1", "", 0) for sequence in ("8", "9", "10", "11")]
 
 
-def test_all_done_reports_nothing() -> None:
+def test_a_finished_batch_reports_no_failure() -> None:
     assert all_done() == {"batchItemFailures": []}
 
 
@@ -23,7 +23,7 @@ def test_one_entry_names_the_record_to_retry_from(telemetry: RecordingTelemetry)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "9"}]}
 
 
-def test_it_says_why_and_how_many_records_come_again(telemetry: RecordingTelemetry) -> None:
+def test_the_warning_has_the_reason_and_the_number_of_records_to_retry(telemetry: RecordingTelemetry) -> None:
     retry_from(telemetry, RECORDS, version_of("9"), "because")
     assert telemetry.counts == [{Metric.RECORDS_REPORTED_FAILED: 3}]
     (warning,) = telemetry.warnings

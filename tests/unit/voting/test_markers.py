@@ -72,7 +72,7 @@ def passed(database: FakeDynamoDB, consumer: str, poll_id: str = "poll-1") -> li
     raise AssertionError("nobody has made that row")
 
 
-def test_a_marker_is_passed_once_however_often_it_comes(
+def test_a_repeated_marker_is_passed_once(
     container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     event = kinesis_event(records=[VOTE, marker(1), OTHER_VOTE, marker(2)])
@@ -89,7 +89,7 @@ def test_a_batch_of_markers_alone_needs_no_vote(
     assert passed(database, consumer, "poll-2") == ["tally-2"]
 
 
-def test_markers_are_in_no_count(container: Container, database: FakeDynamoDB) -> None:
+def test_markers_are_not_counted(container: Container, database: FakeDynamoDB) -> None:
     handle(container, kinesis_event(records=[VOTE, marker(1)]))
     telemetry = container.telemetry
     assert telemetry.total(Metric.RECORDS_RECEIVED) == telemetry.total(Metric.VOTES_ACCEPTED) == 1
@@ -99,7 +99,7 @@ def test_markers_are_in_no_count(container: Container, database: FakeDynamoDB) -
     assert [row["received"]["N"] for row in live] in ([], ["1"])
 
 
-def test_an_unexpected_marker_is_ignored_and_makes_no_row(
+def test_an_unexpected_marker_is_ignored_and_creates_no_row(
     container: Container, database: FakeDynamoDB
 ) -> None:
     before = database.rows(TALLIES)
@@ -108,7 +108,7 @@ def test_an_unexpected_marker_is_ignored_and_makes_no_row(
     assert container.telemetry.total(Metric.MARKERS_IGNORED) == 1
 
 
-def test_no_marker_behind_an_undone_vote_is_passed(
+def test_no_marker_after_an_unwritten_vote_is_passed(
     container: Container, consumer: str, database: FakeDynamoDB
 ) -> None:
     """The table takes the first vote and not the second: of three markers, one is before that."""
@@ -121,7 +121,7 @@ def test_no_marker_behind_an_undone_vote_is_passed(
     assert passed(database, consumer) == ["tally-1", "tally-2", "tally-3"]
 
 
-def test_a_folded_vote_is_also_before_the_marker(database: FakeDynamoDB) -> None:
+def test_a_folded_vote_also_delays_the_marker(database: FakeDynamoDB) -> None:
     container = WriterContainer(database, Clock().skewed(0))
     late = ("voter-1", vote_body("poll-1", "choice-b"))
     event = kinesis_event(records=[VOTE, marker(1), late])
@@ -202,7 +202,7 @@ def test_an_almost_valid_marker_is_not_a_marker(data: bytes) -> None:
     assert read_marker(Record("1", "key", base64_of(data), 0)) is None
 
 
-def test_a_marker_is_read_with_its_place() -> None:
+def test_a_marker_is_read_with_its_position() -> None:
     key, data = marker(7, "poll-2")
     found = read_marker(Record("123", key, data, 0))
     assert found == Marker("poll-2", "tally-7", "123".zfill(56))

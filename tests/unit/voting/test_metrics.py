@@ -9,13 +9,13 @@ from world.model import PollRow, expected
 from world.poison import vote_body
 
 
-def test_each_reason_to_reject_has_a_metric_of_its_own() -> None:
+def test_each_rejection_reason_has_its_own_metric() -> None:
     assert REJECTED[Reason.NOT_OPEN_YET] == "RejectedNotOpenYet"
     assert set(REJECTED) == set(Reason)
     assert len({*REJECTED.values(), *Metric}) == len(Reason) + len(Metric)
 
 
-def test_the_model_of_the_hostile_world_rejects_for_each_reason() -> None:
+def test_the_hostile_worlds_model_has_each_rejection_reason() -> None:
     poll = PollRow("p", ("a",), announced_at=10, opens_at=20, closes_at=30)
     sent = [("p", "a", 10), ("p", "a", 30), ("p", "b", 20), ("q", "a", 20)]
     records = [

@@ -52,7 +52,7 @@ def a_poll(poll_id: str = "poll-1", **other: Any) -> Poll:
         pytest.param({"announced_at": -1}, "announced_at", id="before-time"),
     ],
 )
-def test_a_row_is_no_poll_with(wrong: dict[str, Any], said: str) -> None:
+def test_an_invalid_row_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         a_poll(**wrong)
 
@@ -131,7 +131,7 @@ def ids(looked_up: Iterable[list[str]]) -> list[str]:
     return [poll_id for some in looked_up for poll_id in some]
 
 
-def test_a_poll_is_looked_up_once_within_its_time(cache: PollCache, table: Table, clock: Clock) -> None:
+def test_a_poll_is_looked_up_once_within_the_ttl(cache: PollCache, table: Table, clock: Clock) -> None:
     for _ in range(3):
         assert cache.polls_for({"poll-1": clock.now_ms}) == {"poll-1": table.polls["poll-1"]}
     clock.now_ms += TTL_MS - 1
@@ -139,7 +139,7 @@ def test_a_poll_is_looked_up_once_within_its_time(cache: PollCache, table: Table
     assert ids(table.asked) == ["poll-1"]
 
 
-def test_a_change_is_seen_when_that_time_is_over(cache: PollCache, table: Table, clock: Clock) -> None:
+def test_a_change_is_seen_after_the_ttl(cache: PollCache, table: Table, clock: Clock) -> None:
     cache.polls_for({"poll-1": clock.now_ms})
     table.polls["poll-1"] = a_poll("poll-1", closes_at=9_000)
     clock.now_ms += TTL_MS
@@ -148,7 +148,7 @@ def test_a_change_is_seen_when_that_time_is_over(cache: PollCache, table: Table,
     assert found.closes_at == 9_000
 
 
-def test_an_unknown_poll_is_remembered_for_votes_from_before_the_look_up(
+def test_a_missing_poll_is_remembered_for_votes_from_before_the_look_up(
     cache: PollCache, table: Table, clock: Clock
 ) -> None:
     arrival = clock.now_ms - PollCache.CLOCK_SKEW_MS - 1
@@ -167,7 +167,7 @@ def test_an_unknown_poll_stays_unknown_for_those_votes(cache: PollCache, table: 
 
 
 @pytest.mark.parametrize("before_ms", [PollCache.CLOCK_SKEW_MS, 500, 0, -500])
-def test_a_poll_opened_a_moment_ago_is_not_refused(
+def test_a_poll_that_has_just_opened_is_not_refused(
     before_ms: int, cache: PollCache, table: Table, clock: Clock
 ) -> None:
     cache.polls_for({"poll-9": clock.now_ms})
@@ -188,7 +188,7 @@ def test_a_vote_stamped_ahead_of_the_clock_waits(
     assert cache.polls_for({poll_id: arrival}) == {poll_id: table.polls.get(poll_id)}
 
 
-def test_nothing_is_trusted_after_the_clock_was_put_back(
+def test_nothing_is_remembered_after_the_clock_was_set_back(
     cache: PollCache, table: Table, clock: Clock
 ) -> None:
     cache.polls_for({"poll-1": 0, "poll-9": 0})
@@ -203,14 +203,18 @@ def test_only_what_is_missing_is_looked_up(cache: PollCache, table: Table, clock
     assert table.asked == [["poll-1"], ["poll-2"]]
 
 
-def test_it_does_not_grow_with_what_votes_invent(cache: PollCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_does_not_grow_with_invented_polls(
+    cache: PollCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(PollCache, "CAPACITY", 3)
     invented = {f"invented-{n}": 0 for n in range(10)}
     assert cache.polls_for(invented) == dict.fromkeys(invented)
     assert len(cache._entries) == 3
 
 
-def test_a_throttled_look_up_gets_further_at_every_try(cache: PollCache, table: Table, clock: Clock) -> None:
+def test_a_throttled_look_up_makes_progress_at_every_attempt(
+    cache: PollCache, table: Table, clock: Clock
+) -> None:
     """Otherwise a flood of invented ids would block a shard of a table with few read units for ever."""
     table.answers_before_throttling = 2
     invented = {f"invented-{n}": clock.now_ms - 2_000 for n in range(7)}

@@ -90,7 +90,7 @@ def test_no_ballot_is_revealed(
 
 
 @pytest.mark.parametrize("consumer", list(SETTINGS))
-def test_a_rewrite_reveals_nothing(
+def test_rewriting_reveals_no_ballot(
     consumer: str, database: FakeDynamoDB, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):

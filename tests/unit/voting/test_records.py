@@ -16,7 +16,7 @@ def record(data: str, voter: str = "voter-1", sequence: str = "17") -> Record:
     return Record(sequence, voter, data, 1_700_000_000_000)
 
 
-def test_a_record_is_taken_from_an_event_as_aws_sends_it() -> None:
+def test_a_record_is_read_from_an_event_in_awss_format() -> None:
     first, second = records_in(raw_event("kinesis_votes"))
     assert first.sequence == "49590338271490256608559692538361571095921575989136588898"
     assert first.voter == "ada@example.org"
@@ -24,7 +24,7 @@ def test_a_record_is_taken_from_an_event_as_aws_sends_it() -> None:
     assert second.arrived_at == 1_545_084_711_166
 
 
-def test_the_shard_is_taken_from_the_event() -> None:
+def test_the_shard_is_read_from_the_event() -> None:
     assert shard_of(raw_event("kinesis_votes")) == "shardId-000000000006"
 
 
@@ -34,7 +34,7 @@ def test_an_arrival_in_seconds_loses_no_millisecond(arrived_at: int) -> None:
     assert next(records_in(event)).arrived_at == arrived_at
 
 
-def test_an_event_of_another_service_is_a_wiring_mistake_and_no_bad_vote() -> None:
+def test_an_event_of_another_service_is_an_error_and_no_invalid_vote() -> None:
     with pytest.raises(KeyError):
         list(records_in({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}))
 
@@ -59,7 +59,7 @@ def test_a_voter_may_be(voter: str) -> None:
 
 
 @pytest.mark.parametrize(("voter", "data"), SHAPES.values(), ids=SHAPES.keys())
-def test_poison_of_every_shape_is_no_vote(voter: str, data: str) -> None:
+def test_poison_of_every_shape_is_an_invalid_vote(voter: str, data: str) -> None:
     with pytest.raises(InvalidVote):
         read_vote(record(data, voter))
 
@@ -81,7 +81,7 @@ def test_the_error_names_the_sequence_number_and_not_the_ballot(voter: str, data
         pytest.param('{"poll_\\u0069d": "poll-1", "option": "choice\\u002da"}', id="escapes"),
     ],
 )
-def test_a_vote_may_be_written_in_other_ways_that_json_allows(text: str) -> None:
+def test_a_vote_may_use_any_valid_json(text: str) -> None:
     assert read_vote(record(base64_of(text.encode()))).option == "choice-a"
 
 
@@ -94,5 +94,5 @@ def test_versions_order_as_text_like_sequence_numbers_as_numbers() -> None:
 
 
 @pytest.mark.parametrize("sequence", ["0", "17", str(10**55 - 1), str(USUAL_FIRST_NUMBER)])
-def test_a_version_leads_back_to_its_sequence_number(sequence: str) -> None:
+def test_a_version_contains_its_sequence_number(sequence: str) -> None:
     assert sequence_of(version_of(sequence)) == sequence

@@ -46,7 +46,7 @@ def record(
         pytest.param(CLOSES, Reason.CLOSED, id="when-it-closes"),
     ],
 )
-def test_the_arrival_alone_decides_at_every_edge(arrived_at: int, reason: Reason | None) -> None:
+def test_only_the_arrival_decides_at_every_edge(arrived_at: int, reason: Reason | None) -> None:
     assert reason_to_reject(vote(arrived_at), POLL) is reason
 
 
@@ -63,20 +63,20 @@ def test_votes_count_until_a_poll_is_cancelled(arrived_at: int, reason: Reason |
     assert reason_to_reject(vote(arrived_at), poll) is reason
 
 
-def test_a_vote_for_no_poll_is_for_an_unknown_one() -> None:
+def test_a_vote_for_a_missing_poll_is_rejected_as_unknown_poll() -> None:
     assert reason_to_reject(vote(OPENS), None) is Reason.UNKNOWN_POLL
 
 
-def test_a_vote_for_an_option_that_the_poll_does_not_have_is_rejected() -> None:
+def test_a_vote_for_an_unknown_option_is_rejected() -> None:
     assert reason_to_reject(vote(OPENS, "choice-z"), POLL) is Reason.UNKNOWN_OPTION
 
 
 @pytest.mark.parametrize("arrived_at", [ANNOUNCED - 1, ANNOUNCED, CLOSES])
-def test_a_vote_at_the_wrong_time_is_not_asked_for_its_option(arrived_at: int) -> None:
+def test_a_vote_at_the_wrong_time_is_rejected_before_its_option_is_checked(arrived_at: int) -> None:
     assert reason_to_reject(vote(arrived_at, "choice-z"), POLL) is not Reason.UNKNOWN_OPTION
 
 
-def test_every_record_of_a_batch_ends_on_one_side_with_its_version() -> None:
+def test_every_record_of_a_batch_is_accepted_or_rejected_with_its_version() -> None:
     records = [
         record(1),
         Record("2", "voter-1", "***", OPENS),
@@ -95,26 +95,26 @@ def test_every_record_of_a_batch_ends_on_one_side_with_its_version() -> None:
     ]
 
 
-def test_only_what_belongs_to_an_existing_poll_is_counted_under_a_poll() -> None:
+def test_only_rejections_of_existing_polls_are_counted_by_poll() -> None:
     judged = judge(
         [record(1, poll_id="poll-9"), Record("2", "v", "***", OPENS), record(3, option="x")], Polls()
     )
     assert [rejected.poll_id for rejected in judged.rejected] == [None, None, "poll-1"]
 
 
-def test_polls_are_looked_up_once_a_batch_for_the_latest_of_their_votes() -> None:
+def test_each_poll_is_looked_up_once_per_batch_for_its_latest_vote() -> None:
     polls = Polls()
     judge([record(1, arrived_at=2_100), record(2, arrived_at=2_300), record(3, arrived_at=2_200)], polls)
     assert polls.asked == {"poll-1": 2_300}
 
 
-def test_a_batch_without_votes_asks_for_no_polls() -> None:
+def test_a_batch_without_votes_looks_up_no_polls() -> None:
     polls = Polls()
     judge([Record("1", "voter-1", "***", OPENS)], polls)
     assert polls.asked == {}
 
 
-def test_nothing_is_decided_when_the_polls_can_not_be_read() -> None:
+def test_no_vote_is_judged_if_the_polls_cannot_be_read() -> None:
     class NoPolls:
         def polls_for(self, _latest_arrivals: Mapping[str, int]) -> Mapping[str, Poll | None]:
             raise StoreUnavailable("polls can't be read")

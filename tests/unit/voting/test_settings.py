@@ -57,7 +57,7 @@ def test_the_aggregator_has_settings_of_its_own() -> None:
         pytest.param({"VOTESTREAM_LOG_LEVEL": "LOUD"}, "VOTESTREAM_LOG_LEVEL", id="unknown-log-level"),
     ],
 )
-def test_a_wrong_environment_is_named_in_one_line(changes: dict[str, str | None], said: str) -> None:
+def test_an_invalid_environment_is_reported_in_one_line(changes: dict[str, str | None], said: str) -> None:
     environ = {key: value for key, value in (WRITER | changes).items() if value is not None}
     with pytest.raises(InvalidSettings) as caught:
         WriterSettings.from_env(environ)
@@ -65,7 +65,7 @@ def test_a_wrong_environment_is_named_in_one_line(changes: dict[str, str | None]
     assert "\n" not in str(caught.value)
 
 
-def test_everything_wrong_is_named_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(InvalidSettings) as caught:
         WriterSettings.from_env({})
     assert all(name in str(caught.value) for name in WRITER)

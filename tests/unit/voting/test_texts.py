@@ -28,7 +28,7 @@ BIDI = st.sampled_from("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
         pytest.param("?", id="punctuation"),
     ],
 )
-def test_text_that_people_can_read_is_taken(text: str) -> None:
+def test_readable_text_is_accepted(text: str) -> None:
     assert TEXT.validate_python(text) == text
 
 
@@ -53,23 +53,23 @@ def test_text_that_people_can_read_is_taken(text: str) -> None:
         pytest.param("", "1 character", id="empty"),
     ],
 )
-def test_text_that_misleads_is_refused(text: str, said: str) -> None:
+def test_misleading_text_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         TEXT.validate_python(text)
 
 
 @given(st.text(LETTERS, max_size=20), CONTROLS, st.text(LETTERS, max_size=20))
-def test_no_control_character_is_taken_anywhere(before: str, control: str, after: str) -> None:
+def test_no_control_character_is_accepted(before: str, control: str, after: str) -> None:
     assert f"U+{ord(control):04X}" in (problem_with(before + control + after) or "")
 
 
 @given(st.text(st.characters(categories=["Cf", "Zs", "M"]), max_size=20))
-def test_no_text_without_ink_is_taken(text: str) -> None:
+def test_no_invisible_text_is_accepted(text: str) -> None:
     assert problem_with(text) is not None
 
 
 @given(st.lists(st.one_of(LETTERS, BIDI), min_size=1, max_size=12).map("".join))
-def test_taken_text_leaves_the_direction_of_what_follows_alone(text: str) -> None:
+def test_accepted_text_does_not_change_the_direction_of_following_text(text: str) -> None:
     """Every direction that is set is ended, in order, and nothing is ended that the text did not set."""
     if problem_with(text) is not None:
         return

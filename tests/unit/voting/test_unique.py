@@ -26,7 +26,7 @@ def test_buckets_are_summed_and_the_oldest_gives_the_time() -> None:
     assert counts.voters == 6
 
 
-def test_there_is_no_number_until_each_bucket_has_been_counted() -> None:
+def test_no_number_exists_until_each_bucket_has_been_counted() -> None:
     assert UniqueCounts.of([], 1) is None
     assert UniqueCounts.of([row(0, 7, a=1)], 2) is None
     assert UniqueCounts.of([row(0, 7, a=1), leased(row(1))], 2) is None

@@ -93,7 +93,7 @@ def test_a_statement_may_succeed_later_after(code: str, passes: bool) -> None:
     assert is_transient_code(code) is passes
 
 
-def test_every_code_that_dynamodb_knows_for_a_statement_has_been_thought_of() -> None:
+def test_every_error_code_of_a_statement_is_classified() -> None:
     model = botocore.loaders.Loader().load_service_model("dynamodb", "service-2")
     assert set(STATEMENT_CODES) == set(model["shapes"]["BatchStatementErrorCodeEnum"]["enum"])
 

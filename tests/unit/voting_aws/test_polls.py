@@ -32,7 +32,7 @@ def test_polls_are_read_with_everything_that_the_rules_need(database: FakeDynamo
     assert (poll.announced_at, poll.opens_at, poll.closes_at, poll.bucket_count) == (1, 2, 3, 4)
 
 
-def test_a_poll_that_does_not_exist_is_none(database: FakeDynamoDB) -> None:
+def test_a_missing_poll_is_returned_as_none(database: FakeDynamoDB) -> None:
     assert load(database, ["poll-9"]) == {"poll-9": None}
 
 

@@ -45,7 +45,7 @@ def clients(fake_credentials: None) -> Iterator[tuple["DynamoDBClient", "DynamoD
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_800_000_000], ids=["kept-for-good", "expiring"])
-def test_a_call_is_the_one_that_botocore_would_have_made(
+def test_a_call_equals_botocores(
     clients: tuple["DynamoDBClient", "DynamoDBClient"], expires_at: int | None
 ) -> None:
     ballots = [

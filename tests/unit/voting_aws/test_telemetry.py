@@ -29,7 +29,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_counts_are_one_line_of_embedded_metrics(lines: Lines) -> None:
+def test_counts_are_written_as_one_line_of_embedded_metrics(lines: Lines) -> None:
     telemetry().count({Metric.RECORDS_RECEIVED: 3, REJECTED[Reason.MALFORMED]: 0})
     (line,) = lines()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
@@ -44,7 +44,7 @@ def test_counts_are_one_line_of_embedded_metrics(lines: Lines) -> None:
     assert line["RejectedMalformed"] == [0.0]
 
 
-def test_every_call_is_a_set_of_metrics_of_its_own(lines: Lines) -> None:
+def test_every_call_writes_its_own_set_of_metrics(lines: Lines) -> None:
     counting = telemetry()
     counting.count({Metric.RECORDS_RECEIVED: 3})
     counting.count({Metric.RECORDS_COUNTED: 2})
@@ -54,7 +54,7 @@ def test_every_call_is_a_set_of_metrics_of_its_own(lines: Lines) -> None:
     assert second["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
 
 
-def test_a_warning_is_one_line_with_its_fields(lines: Lines) -> None:
+def test_a_warning_is_written_as_one_line_with_its_fields(lines: Lines) -> None:
     telemetry().warn("part of the batch will be retried", cause="because", from_sequence="17", records=3)
     (line,) = lines()
     assert (line["level"], line["service"]) == ("WARNING", "vote_aggregator")

@@ -55,7 +55,7 @@ def test_batches_follow_one_another() -> None:
     assert world.delivered == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
-def test_it_continues_at_the_lowest_reported_record() -> None:
+def test_a_mapping_continues_at_the_lowest_reported_record() -> None:
     world = World()
     world.fail(7, 4, 9)
     world.deliver()
@@ -80,7 +80,7 @@ def test_the_whole_batch_has_failed_after(outcome: Outcome) -> None:
     assert settled_records(Batch(world.stream.shards[0].records), outcome) == 0
 
 
-def test_a_failed_batch_may_come_again_in_two_parts() -> None:
+def test_a_failed_batch_may_be_retried_in_two_parts() -> None:
     world = World()
     world.fail(1)
     world.deliver(bisect_at=3)
@@ -102,7 +102,7 @@ def test_a_batch_without_retries_left_goes_to_the_failure_destination() -> None:
     assert world.delivered == [[1, 2, 3, 4, 5], [4, 5], [6, 7, 8, 9, 10]]
 
 
-def test_without_a_limit_it_never_gives_up() -> None:
+def test_without_a_limit_a_mapping_never_gives_up() -> None:
     world = World()
     world.fail(1)
     for _ in range(50):
@@ -129,7 +129,7 @@ def test_lanes_share_a_shard_by_partition_key() -> None:
     assert not keys[0] & keys[1] | keys[0] & keys[2] | keys[1] & keys[2]
 
 
-def test_a_child_is_read_when_all_its_parents_are_done() -> None:
+def test_a_child_is_read_after_all_its_parents() -> None:
     world = World()
     (parent,) = world.stream.shards
     world.stream.split(parent)
@@ -145,7 +145,7 @@ def test_a_child_is_read_when_all_its_parents_are_done() -> None:
     assert first_of_child > world.delivered[0][-1]
 
 
-def test_records_of_a_partition_key_are_ordered_by_their_numbers_across_reshards() -> None:
+def test_sequence_numbers_order_a_partition_keys_records_across_reshards() -> None:
     stream = Stream(Clock(), shard_count=2)
     numbers = []
     for step in range(12):

@@ -83,7 +83,7 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("publishes", [True, False], ids=["with-pages", "without"])
-def test_an_apply_publishes_the_pages_where_there_are_some(
+def test_an_apply_publishes_the_pages_if_the_environment_has_pages(
     layout: Layout, runs: Path, monkeypatch: pytest.MonkeyPatch, publishes: bool
 ) -> None:
     published: list[tuple[str, str, Path]] = []
@@ -152,7 +152,7 @@ def run_of(runs: Path, command: str) -> str:
     return found
 
 
-def test_the_local_environment_runs_this_machines_archives_and_asks_nothing(
+def test_the_local_environment_uses_this_machines_archives_without_questions(
     runs: Path, layout: Layout
 ) -> None:
     assert deploy.main(["apply", "local"]) == 0
@@ -190,7 +190,7 @@ def test_door_of_the_local_environment_is_chosen_beside_its_file(
     assert '-var=ingress={"reserved_concurrency": 16}' in apply
 
 
-def test_door_of_another_environment_is_left_to_its_file(
+def test_door_of_another_environment_comes_from_its_file(
     runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DOOR", "url")
@@ -199,7 +199,7 @@ def test_door_of_another_environment_is_left_to_its_file(
     assert not runs.exists()
 
 
-def test_another_environment_is_what_its_files_say_and_asks_first(runs: Path, layout: Layout) -> None:
+def test_other_environments_follow_their_files_and_ask_first(runs: Path, layout: Layout) -> None:
     assert deploy.main(["apply", "prod", "--", "-parallelism=5"]) == 0
 
     apply = run_of(runs, "apply")
@@ -243,7 +243,7 @@ def test_a_misspelt_setting_stops_before_anything_is_done(
     assert not runs.exists()
 
 
-def test_a_misspelt_setting_in_a_file_on_top_is_found_too(
+def test_a_misspelt_setting_in_an_additional_file_is_found_too(
     runs: Path, layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = layout.root / "big.tfvars"
@@ -255,7 +255,7 @@ def test_a_misspelt_setting_in_a_file_on_top_is_found_too(
     assert not runs.exists()
 
 
-def test_initialising_is_repeated_only_when_something_has_changed(runs: Path, layout: Layout) -> None:
+def test_initialising_is_repeated_only_after_a_change(runs: Path, layout: Layout) -> None:
     deploy.main(["apply", "dev"])
     deploy.main(["apply", "dev"])
     run_of(runs, "init")
@@ -287,7 +287,7 @@ def test_an_unknown_environment_is_refused_with_those_that_exist(
     assert not runs.exists()
 
 
-def test_an_endpoint_that_is_set_gets_its_state_bucket(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_of_the_users_gets_a_state_bucket(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     buckets: list[str] = []
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9999")
     monkeypatch.setattr(localcloud, "aim", lambda: None)
@@ -330,7 +330,7 @@ not a report
 """
 
 
-def test_a_local_apply_shows_what_changes_and_what_is_wrong_but_not_the_whole_plan(
+def test_a_local_apply_shows_changes_and_errors_without_the_whole_plan(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     code = f"import sys; sys.stdout.write({REPORTS!r}); sys.exit(1)"

@@ -129,7 +129,7 @@ def bootstrap_dev() -> int:
     return pipeline.main(["bootstrap", "dev", "--", "-auto-approve"])
 
 
-def test_the_first_run_makes_the_bucket_and_writes_down_its_name(
+def test_the_first_run_creates_the_bucket_and_saves_its_name(
     aws: Aws, stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert bootstrap_dev() == 0
@@ -224,7 +224,7 @@ def test_credentials_of_another_account_are_refused(
 
 
 @pytest.mark.usefixtures("stage")
-def test_without_credentials_it_says_so(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_credentials_are_reported(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     aws.account = ""
 
     assert bootstrap_dev() == 1
@@ -244,7 +244,7 @@ def test_a_bucket_of_another_account_is_never_used(
     assert deploy.setting(stage.backend, "bucket") is None
 
 
-def test_the_oldest_region_is_not_named() -> None:
+def test_a_bucket_in_us_east_1_gets_no_location_constraint() -> None:
     s3 = S3()
 
     foundation.ensure_bucket(StateBucket("dev", "votestream", ACCOUNT, "us-east-1", "b"), s3)  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ def test_the_oldest_region_is_not_named() -> None:
 
 
 @pytest.mark.usefixtures("aws", "stage")
-def test_nothing_is_asked_without_a_terminal(
+def test_no_question_is_asked_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
@@ -277,7 +277,7 @@ def test_nothing_is_asked_without_a_terminal(
         ),
     ],
 )
-def test_the_repository_is_the_one_named_or_known_or_cloned(
+def test_the_repository_is_named_known_or_the_clones_origin(
     tmp_path: Path,
     environ: dict[str, str],
     before: str | None,
@@ -293,7 +293,7 @@ def test_the_repository_is_the_one_named_or_known_or_cloned(
     assert foundation.repository_of(Layout(tmp_path), {"github_repository": before}, environ) == repository
 
 
-def test_an_environment_without_a_place_for_its_state_says_how_to_get_one(
+def test_an_environment_without_a_state_bucket_says_how_to_get_one(
     stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deploy, "HERE", stage.layout)

@@ -105,7 +105,7 @@ def test_a_plan_has_one_comment_that_is_rewritten(hub: Hub) -> None:
     ]
 
 
-def test_the_comment_is_found_behind_many_others(hub: Hub) -> None:
+def test_the_comment_is_found_after_many_others(hub: Hub) -> None:
     hub.comments = {n: {"id": n, "on": 7, "body": "chat"} for n in range(1, 251)}
     hub.comments[250]["body"] = "<!-- votestream: plan -->\nfirst"
     with hub.client() as github:
@@ -115,7 +115,7 @@ def test_the_comment_is_found_behind_many_others(hub: Hub) -> None:
     assert hub.comments[250]["body"].endswith("second")
 
 
-def test_drift_has_one_issue_which_is_closed_when_it_is_over(hub: Hub) -> None:
+def test_drift_has_one_issue_that_is_closed_after_the_drift(hub: Hub) -> None:
     with hub.client() as github:
         github.close_issue("prod drifts", "never was")
         github.open_issue("prod drifts", "two shards")
@@ -139,7 +139,7 @@ def test_a_pull_request_with_the_issues_title_is_left_alone(hub: Hub) -> None:
     assert hub.issues[2]["body"] == "two shards"
 
 
-def test_a_refusal_says_what_to_look_at(hub: Hub) -> None:
+def test_a_refusal_names_the_permission_to_check(hub: Hub) -> None:
     with (
         hub.client("wrong") as github,
         pytest.raises(UserError, match=r"403 to GET .* not accessible .*permissions"),
@@ -147,7 +147,7 @@ def test_a_refusal_says_what_to_look_at(hub: Hub) -> None:
         github.comment(7, "plan", "text")
 
 
-def test_without_a_token_it_is_said_which_variable_is_missing() -> None:
+def test_a_missing_variable_is_named() -> None:
     with pytest.raises(UserError, match="set GITHUB_TOKEN:"):
         GitHub.from_environment({"GITHUB_REPOSITORY": "owner/name"})
 

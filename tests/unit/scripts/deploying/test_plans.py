@@ -83,7 +83,7 @@ def test_possible_secrets_are_named_and_not_shown(
     assert not [secret for secret in ("hunter", "4711", "4712") if secret in told]
 
 
-def test_created_and_deleted_resources_show_nothing_of_what_is_in_them() -> None:
+def test_created_and_deleted_resources_show_no_attributes() -> None:
     created = change("a", ["create"], None, {"password": "hunter2", "port": 4711})
     deleted = change("b", ["delete"], {"password": "hunter2", "port": 4711}, None)
 
@@ -157,7 +157,7 @@ def test_another_plan_has_another_fingerprint(other: TerraformPlan) -> None:
     assert plan_of(RESIZED).fingerprint != other.fingerprint
 
 
-def test_what_else_a_resource_holds_is_not_in_the_fingerprint() -> None:
+def test_unchanged_attributes_are_not_in_the_fingerprint() -> None:
     def at(time: str) -> Document:
         return change("f", ["update"], {"memory": 1, "modified": time}, {"memory": 2, "modified": time})
 

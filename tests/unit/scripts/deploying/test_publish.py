@@ -71,7 +71,7 @@ def site(folder: Path, content: str) -> Path:
     return folder
 
 
-def test_every_address_in_the_real_pages_is_one_of_a_published_file(bucket: Any) -> None:
+def test_every_address_in_the_real_pages_is_a_published_file(bucket: Any) -> None:
     version = publish(bucket, "b", SITE, NOW)
     for page in ("vote", "board", "check"):
         text = bucket.files[page]["Body"].decode()
@@ -111,7 +111,7 @@ def test_publishing_again_sends_no_file_twice(bucket: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(23, True), (25, False)])
-def test_an_old_version_stays_for_a_day_after_the_next_one_came(
+def test_an_old_version_stays_for_a_day_after_the_next_one(
     bucket: Any, tmp_path: Path, hours: int, kept: bool
 ) -> None:
     old = publish(bucket, "b", site(tmp_path, "1"), NOW)
@@ -135,7 +135,7 @@ def test_a_version_that_is_published_again_is_not_deleted_by_its_first_date(
     assert first in bucket.versions()
 
 
-def test_a_publication_that_was_cut_off_is_done_again(bucket: Any, tmp_path: Path) -> None:
+def test_an_interrupted_publication_is_repeated(bucket: Any, tmp_path: Path) -> None:
     bucket.fails_at = 2
     with pytest.raises(UserError, match="apply again"):
         publish(bucket, "b", site(tmp_path, "1"), NOW)

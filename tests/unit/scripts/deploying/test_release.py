@@ -34,7 +34,7 @@ def test_the_same_archives_are_the_same_release_wherever_they_are_built(layout: 
     assert release.make(layout, [ARM]) != release.make(layout, [INTEL])
 
 
-def test_a_release_that_is_whole_gives_its_folder(layout: Layout) -> None:
+def test_a_complete_release_gives_its_folder(layout: Layout) -> None:
     digest = release.make(layout, [ARM])
 
     assert release.folder(layout, ARM, digest) == layout.root / "dist" / "arm64"
@@ -53,9 +53,7 @@ def test_a_release_that_is_whole_gives_its_folder(layout: Layout) -> None:
     ],
 )
 @pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
-def test_nothing_is_deployed_from_a_release_that_was_changed(
-    layout: Layout, harm: str, said: str, gone: bool
-) -> None:
+def test_a_changed_release_is_not_deployed(layout: Layout, harm: str, said: str, gone: bool) -> None:
     digest = release.make(layout, [ARM])
     file = layout.root / "dist" / harm
     if gone:

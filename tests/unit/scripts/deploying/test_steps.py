@@ -141,9 +141,7 @@ def test_a_release_has_the_archives_of_every_environment_but_the_local_one(
     ).read_text() == f"release={hashlib.sha256(release.read_bytes()).hexdigest()}\n"
 
 
-def test_a_review_only_reads_and_leaves_no_plan_behind(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_review_only_reads_and_removes_its_plan(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     assert pipeline.main(["review", "dev"]) == 0
 
     plan, show = stage.runs
@@ -178,7 +176,7 @@ def test_a_deployment_applies_the_plan_that_it_made(stage: Stage, capfd: pytest.
     assert list((stage.layout.root / ".state" / "plans").iterdir()) == []
 
 
-def test_a_deployment_applies_what_was_reviewed_and_nothing_else(
+def test_a_deployment_applies_only_the_reviewed_plan(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pipeline.main(["deploy", "prod", "--plan", FINGERPRINT]) == 7
@@ -207,7 +205,7 @@ def test_a_deployment_takes_the_archives_of_the_release_or_none(
     assert "nothing is deployed" in capsys.readouterr().err
 
 
-def test_drift_fails_and_has_an_issue_until_it_is_over(
+def test_drift_fails_and_keeps_an_issue_open_until_it_is_over(
     stage: Stage, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert pipeline.main(["drift", "prod"]) == 2
@@ -226,7 +224,7 @@ def test_drift_fails_and_has_an_issue_until_it_is_over(
 
 
 @pytest.mark.parametrize("step", ["review", "deploy", "drift"])
-def test_a_plan_that_fails_says_why_in_one_line_and_changes_nothing(
+def test_a_failed_plan_says_why_in_one_line_and_changes_nothing(
     stage: Stage, step: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage.broken.touch()

@@ -52,7 +52,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_every_code_of_the_list_passes_the_doors_check_and_no_two_are_equal(
+def test_codes_of_the_list_pass_the_doors_check_and_are_unique(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     register = Register()
@@ -86,7 +86,7 @@ def test_nothing_is_overwritten_or_registered_if_a_file_exists(tmp_path: Path, n
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_folder_that_takes_no_files_is_found_out_before_anything_is_registered(tmp_path: Path) -> None:
+def test_unwritable_folder_is_refused_before_anything_is_registered(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     register = Register()
     with pytest.raises(OperatorError, match=r"can't be written: .*--out"):
@@ -116,7 +116,7 @@ def test_failed_signature_voids_the_batch_and_leaves_no_file(tmp_path: Path, err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_batch_that_can_not_be_voided_says_how_to_void_it(tmp_path: Path) -> None:
+def test_failed_void_says_how_to_void_the_batch(tmp_path: Path) -> None:
     def failing(_: bytes) -> bytes:
         raise denied()
 
@@ -149,7 +149,7 @@ def test_interrupt_voids_the_batch_and_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_codes_expire_a_day_after_the_end_or_when_it_is_asked_for() -> None:
+def test_codes_expire_a_day_after_the_end_or_when_requested() -> None:
     assert batch_for(POLL, NOW_MS, 5).expires_at == POLL.closes_at + DAY_MS
     later = POLL.closes_at + 7 * DAY_MS
     assert batch_for(POLL, NOW_MS, 5, later, "hall B") == CodeBatch(
@@ -188,7 +188,7 @@ class Kms:
         return {"Signature": b"signature"}
 
 
-def test_digest_is_signed_with_the_deployments_key_as_rs256_asks() -> None:
+def test_digest_is_signed_with_the_deployments_key_by_rs256() -> None:
     kms = Kms()
     arn = "arn:aws:kms:eu-west-1:123456789012:key/0f0ce3c4-0000"
     target = deployment_of(VoterAuth.CODES).model_copy(

@@ -42,7 +42,7 @@ def test_every_code_passes_the_doors_own_check(poll_id: str, expires_after_ms: i
         }
 
 
-def test_header_names_the_key_and_nothing_else_that_could_be_chosen() -> None:
+def test_header_names_only_the_key_and_the_fixed_algorithm() -> None:
     (text,) = unsigned_codes(terms(), 1)
     header = text.partition(".")[0]
     assert json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4))) == {
@@ -64,14 +64,14 @@ def test_codes_of_ten_thousand_voters_differ() -> None:
     assert len(voters) == 10_000
 
 
-def test_batch_ids_are_eight_characters_that_paper_keeps_apart() -> None:
+def test_batch_ids_are_eight_characters_that_cannot_be_confused_on_paper() -> None:
     ids = [new_batch_id() for _ in range(200)]
     assert all(re.fullmatch("[a-z2-7]{8}", name) for name in ids)
     assert len(set(ids)) == 200
     assert new_batch_id(lambda size: b"\0" * size) == "aaaaaaaa"
 
 
-def test_codes_are_signed_side_by_side_and_stay_in_order() -> None:
+def test_codes_are_signed_concurrently_and_stay_in_order() -> None:
     all_at_once = threading.Barrier(WORKERS, timeout=20)
     asked = 0
     lock = threading.Lock()

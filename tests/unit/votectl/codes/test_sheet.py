@@ -71,7 +71,7 @@ def test_every_card_of_a_printed_sheet_can_be_scanned(paper: Paper, language: La
 
 
 @pytest.mark.slow
-def test_longest_poll_id_and_a_long_address_leave_modules_that_a_phone_can_see() -> None:
+def test_the_longest_codes_have_modules_that_a_phone_can_scan() -> None:
     handed_out = cards(8, "https://abstimmung.stadtverwaltung.example/beteiligung/vote", "p" * 64)
     codes = scanned(drawn(handed_out, title="W" * 200, paper=Paper.LETTER))
     assert sorted(code.text for code in codes) == sorted(card.link for card in handed_out)
@@ -82,7 +82,7 @@ def test_longest_poll_id_and_a_long_address_leave_modules_that_a_phone_can_see()
         assert width_mm / modules > 0.4
 
 
-def test_card_says_what_it_is_for_its_number_and_its_batch() -> None:
+def test_card_shows_its_poll_its_number_and_its_batch() -> None:
     said = " ".join(drawn(cards(9))[1].get_textpage().get_text_range().split())
     for text in (POLL.title, WORDINGS[Language.EN].scan, "do not share it", "No. 9", "k3j5abcd"):
         assert text in said
@@ -95,7 +95,7 @@ def test_cards_hold_no_code_in_letters() -> None:
     assert not any(part in said for card in handed_out for part in card.code.split("."))
 
 
-def test_long_title_is_shortened_not_spilled_over_the_code() -> None:
+def test_long_title_is_shortened() -> None:
     said = drawn(cards(1), title="A very long title " * 11)[0].get_textpage().get_text_range()
     assert "…" in said
     assert said.count("A very long title") <= 4
@@ -108,13 +108,13 @@ def test_titles_of_many_scripts_can_be_printed(title: str) -> None:
     assert len(drawn(cards(1), title=title)) == 1
 
 
-def test_letter_that_no_font_has_is_refused_with_what_to_do() -> None:
+def test_unprintable_letter_is_refused_with_a_remedy() -> None:
     with pytest.raises(OperatorError, match=r"'議' \(U\+8B70\).*--font.*--no-sheet"):
         Fonts(None).must_have("議長")
 
 
 @pytest.mark.parametrize("content", [b"no font", b""])
-def test_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_font_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "font.ttf").write_bytes(content)
     with pytest.raises(OperatorError, match=r"--font .* is not a TrueType or OpenType font file"):
         Fonts(tmp_path / "font.ttf")
@@ -123,7 +123,7 @@ def test_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 @pytest.mark.slow
-def test_given_font_is_used_and_dejavu_has_the_characters_that_it_lacks() -> None:
+def test_given_font_is_used_and_dejavu_fills_its_gaps() -> None:
     import matplotlib as mpl
 
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
@@ -133,7 +133,7 @@ def test_given_font_is_used_and_dejavu_has_the_characters_that_it_lacks() -> Non
     assert {b"cmmi10", b"DejaVuSansBold"} <= set(re.findall(rb"/BaseFont /\w+\+(\w+)", pdf))
 
 
-def test_sheet_that_would_fill_the_memory_is_refused_before_anything_is_made() -> None:
+def test_sheet_that_would_fill_the_memory_is_refused_first() -> None:
     text = SheetText(POLL.title, "k3j5abcd", Language.EN)
     renderer(MOST_CARDS, text, Paper.A4, None)
     with pytest.raises(OperatorError, match=r"at most 5,000 cards.*--no-sheet"):

@@ -65,7 +65,7 @@ def test_without_tfvars_nothing_is_compared(check: Check, without_tfvars: World)
     assert {finding.health for finding in run([("check", check)], without_tfvars.site)} == {Health.OK}
 
 
-def test_without_tfvars_it_says_so(without_tfvars: World) -> None:
+def test_missing_tfvars_are_reported(without_tfvars: World) -> None:
     (found,) = run([("tfvars", here.tfvars)], without_tfvars.site)
     assert (found.health, found.detail) == (Health.UNKNOWN, "there are none")
     assert run([("quotas", capacity.account)], without_tfvars.site) == []
@@ -342,7 +342,7 @@ class TestService:
         found = one(service.alarms, site, "alarms")
         assert (found.health, found.detail) == (Health.WRONG, f"ringing: {PREFIX}-lag")
 
-    def test_no_alarms_at_all(self, world: World) -> None:
+    def test_missing_alarms_are_reported(self, world: World) -> None:
         site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": []})
         assert one(service.alarms, site, "alarms").health is Health.WARNING
 
@@ -385,7 +385,7 @@ class TestService:
         assert found.health is Health.WARNING
         assert "`votectl tally p`" in found.remedy
 
-    def test_a_poll_that_ended_a_moment_ago_has_time(self, world: World) -> None:
+    def test_a_poll_that_has_just_ended_need_not_be_final(self, world: World) -> None:
         (found,) = self.polls(world, poll(closes_at=NOW_MS - 60_000))
         assert found.health is Health.OK
 
@@ -400,7 +400,7 @@ class TestService:
         (found,) = self.polls(world, cancelled)
         assert found.health is Health.OK
 
-    def test_polls_of_long_ago_are_history(self, world: World) -> None:
+    def test_old_polls_are_not_checked(self, world: World) -> None:
         (found,) = self.polls(world, poll(closes_at=NOW_MS - 30 * 24 * HOUR_MS))
         assert found.health is Health.OK
 

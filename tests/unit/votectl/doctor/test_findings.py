@@ -68,7 +68,7 @@ def test_the_worst_decides() -> None:
     assert worst([wrong("a", ""), ok("b", "")]) is Health.WRONG
 
 
-def test_the_screen_says_what_to_do() -> None:
+def test_findings_say_what_to_do() -> None:
     console = Console(record=True, width=120)
     findings = [ok("stream", "ACTIVE"), wrong("bucket [x]", "2 failed batches wait", "`votectl redrive`")]
     console.print(table("dev", findings), summary(findings))

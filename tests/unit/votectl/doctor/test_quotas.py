@@ -61,7 +61,7 @@ def test_provisioned_units_of_all_tables_count(world: World) -> None:
     assert found(world, Needed(WANTED), "provisioned write units of all tables").health is Health.WRONG
 
 
-def test_a_quota_that_aws_does_not_raise_is_for_the_tfvars(world: World) -> None:
+def test_for_a_fixed_quota_the_advice_is_to_change_the_tfvars(world: World) -> None:
     fixed = {
         "Quotas": [{"QuotaName": "Throttle burst rate", "QuotaCode": "L-1", "Value": 1, "Adjustable": False}]
     }
@@ -70,7 +70,7 @@ def test_a_quota_that_aws_does_not_raise_is_for_the_tfvars(world: World) -> None
     assert "lower it in the tfvars" in found(world, Needed(WANTED), "requests at once").remedy
 
 
-def test_without_service_quotas_a_service_is_asked_all_the_same(world: World) -> None:
+def test_a_service_is_asked_even_without_service_quotas(world: World) -> None:
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
         world.lets("service-quotas", **{operation: refused("ListServiceQuotas", "AccessDenied")})
     world.lets("lambda", get_account_settings={"AccountLimit": {"ConcurrentExecutions": 10}})
@@ -78,7 +78,7 @@ def test_without_service_quotas_a_service_is_asked_all_the_same(world: World) ->
     assert "ask for more of 'Concurrent executions' in Service Quotas" in finding.remedy
 
 
-def test_sign_ins_and_viewers_are_in_the_quotas(world: World) -> None:
+def test_quotas_include_sign_ins_and_viewers(world: World) -> None:
     wanted = WANTED.model_copy(update={"results_api": ResultsApi(cdn_enabled=True)})
     told = {finding.what for finding in quotas.findings(world.site.client, Needed(wanted, signs_in=True))}
     assert {f"quota: {quotas.CDN_REQUESTS.name}", f"quota: {quotas.SIGN_INS.name}"} <= told

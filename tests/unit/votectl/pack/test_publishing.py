@@ -30,7 +30,7 @@ def test_a_pack_with_a_manifest_is_published(keys: list[str], *, missing: bool) 
     assert publication.sentence() == "results pack: aws s3 cp --recursive s3://packs/packs/finale/ ."
 
 
-def test_a_deployment_that_publishes_nothing_misses_nothing() -> None:
+def test_a_deployment_without_publication_has_no_missing_pack() -> None:
     publication = Publication(a_deployment(pack_bucket=None), "finale")
     assert not publication.is_missing()
     assert publication.sentence() is None

@@ -40,7 +40,7 @@ def refused_here(pack: Path) -> bool:
     return False
 
 
-def test_both_verifiers_say_the_same_of_a_good_pack(tmp_path: Path) -> None:
+def test_both_verifiers_accept_a_good_pack_with_the_same_output(tmp_path: Path) -> None:
     pack = make(tmp_path / "pack", votes(3_000))
     said: list[str] = []
     verify(pack, None, said.append)

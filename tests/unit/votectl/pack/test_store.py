@@ -70,13 +70,13 @@ def test_a_polls_key_is_made_once() -> None:
     assert keys.made == 1
 
 
-def test_the_key_of_a_faster_export_wins() -> None:
+def test_an_export_uses_the_key_of_a_faster_one() -> None:
     rows, keys = Rows(), Keys()
     rows.faster = {"ciphertext": {"B": b"finale:77"}}
     assert PackStore(a_deployment(), rows, keys).key_of("finale") == b"77".rjust(32)  # type: ignore[arg-type]
 
 
-def test_polls_have_keys_of_their_own() -> None:
+def test_polls_have_different_keys() -> None:
     keys = Keys()
     store, other = (PackStore(a_deployment(), Rows(), keys) for _ in range(2))  # type: ignore[arg-type]
     assert store.key_of("finale") != other.key_of("encore")

@@ -167,7 +167,7 @@ def test_lines_that_an_insider_changes_and_signs_are_refused(
     assert problem in refusal(pack)
 
 
-def test_an_insiders_line_for_no_option_is_refused_though_the_numbers_add_up(pack: Path) -> None:
+def test_an_insiders_line_for_an_unknown_option_is_refused_although_the_sums_agree(pack: Path) -> None:
     change_lines(pack, 0, no_option)
     sign_anew(pack)
     manifest = json.loads((pack / "manifest.json").read_bytes())
@@ -244,7 +244,7 @@ def test_a_missing_file_is_named(pack: Path, name: str) -> None:
     assert refusal(pack) == f"{name} is missing"
 
 
-def test_a_file_too_many_is_named(pack: Path) -> None:
+def test_an_extra_file_is_named(pack: Path) -> None:
     shutil.copy(pack / "lines-0000.bin", pack / "lines-0004.bin")
     assert refusal(pack) == "lines-0004.bin does not belong to the pack"
 
@@ -282,9 +282,7 @@ def test_an_opening_finds_its_voters_line(pack: Path) -> None:
         ({"salt": None}, "the opening lacks one of the texts poll_id, voter, version, salt"),
     ],
 )
-def test_an_opening_that_is_not_of_this_pack_is_refused(
-    pack: Path, changes: dict[str, Any], problem: str
-) -> None:
+def test_an_opening_of_another_pack_is_refused(pack: Path, changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(Refused, match=re.escape(problem)):
         verify(pack, None, lambda _sentence: None, opening_of(votes(1)[0], **changes))
 
@@ -302,7 +300,7 @@ def test_an_opening_can_be_given_as_a_file(pack: Path, capsys: pytest.CaptureFix
     assert stopped.value.code == 2
 
 
-def test_it_is_one_file_that_python_3_8_reads() -> None:
+def test_the_verifier_is_one_file_for_python_3_8() -> None:
     tree = ast.parse(SOURCE.read_text(encoding="utf-8"), feature_version=(3, 8))
     imported = {
         name.name.partition(".")[0]
@@ -313,7 +311,7 @@ def test_it_is_one_file_that_python_3_8_reads() -> None:
     assert imported <= sys.stdlib_module_names
 
 
-def test_the_copy_in_a_pack_runs_by_itself(tmp_path: Path) -> None:
+def test_the_verifier_in_a_pack_runs_by_itself(tmp_path: Path) -> None:
     pack = make(tmp_path / "pack", votes(100))
     command = [sys.executable, "-I", str(pack / "verify_pack.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

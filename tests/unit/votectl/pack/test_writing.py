@@ -105,7 +105,7 @@ def test_lines_are_sorted_by_tracker_and_not_by_voter_or_version(tmp_path: Path)
     }
 
 
-def test_salts_and_trackers_are_what_the_format_says() -> None:
+def test_salts_and_trackers_follow_the_format() -> None:
     """Computed by hand from docs/results-pack.md."""
     salt = hmac.new(POLL_KEY, b"votestream pack 1\x00ann\x00123", hashlib.sha256).digest()
     assert salt_of(POLL_KEY, "ann", "123") == salt
@@ -146,7 +146,7 @@ def test_the_order_of_lines_reveals_no_bucket(tmp_path: Path) -> None:
     assert 0.08 < neighbours / LINES < 0.17
 
 
-def test_votes_that_are_not_those_of_the_certificate_are_refused(tmp_path: Path) -> None:
+def test_votes_that_differ_from_the_certificate_are_refused(tmp_path: Path) -> None:
     stored = votes(LINES)
     final = final_of(stored)
     for changed, shown in (
@@ -164,21 +164,21 @@ def test_votes_for_an_option_that_the_certificate_lacks_are_refused(tmp_path: Pa
         write_pack(final_of([]), [[("ann", "1", "eve")]], POLL_KEY, SIGNER, tmp_path / "pack")
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OperatorError, match="holds other files"):
         make(tmp_path, votes(10))
     assert content_of(tmp_path) == {"notes.txt": b"mine"}
 
 
-def test_the_pack_of_another_poll_is_left_alone(tmp_path: Path) -> None:
+def test_the_pack_of_another_poll_is_not_changed(tmp_path: Path) -> None:
     before = content_of(make(tmp_path / "pack", votes(10), "encore"))
     with pytest.raises(OperatorError, match="another poll"):
         make(tmp_path / "pack", votes(10))
     assert content_of(tmp_path / "pack") == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_the_folders_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pack").write_text("mine")
     with pytest.raises(OperatorError, match="is a file"):
         make(tmp_path / "pack", votes(10))
