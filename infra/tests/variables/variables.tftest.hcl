@@ -145,21 +145,13 @@ run "rejects_a_key_for_a_stream_that_is_not_encrypted_and_a_pool_without_sign_in
 
 run "rejects_metrics_that_are_waited_for_longer_than_an_hour" {
   command = plan
-
-  variables {
-    tally = { metrics_lag_seconds = 3601 }
-  }
-
+  variables { tally = { metrics_lag_seconds = 3601 } }
   expect_failures = [var.tally]
 }
 
 run "rejects_a_pool_that_is_named_by_its_id" {
   command = plan
-
-  variables {
-    voter_auth = { mode = "cognito", user_pool_arn = "eu-west-1_voters" }
-  }
-
+  variables { voter_auth = { mode = "cognito", user_pool_arn = "eu-west-1_voters" } }
   expect_failures = [var.voter_auth]
 }
 
@@ -241,31 +233,19 @@ run "rejects_pages_without_a_client_of_your_own_pool" {
 
 run "rejects_codes_at_the_rest_api" {
   command = plan
-
-  variables {
-    voter_auth = { mode = "codes" }
-  }
-
+  variables { voter_auth = { mode = "codes" } }
   expect_failures = [var.voter_auth]
 }
 
 run "rejects_another_issuers_tokens_at_the_rest_api" {
   command = plan
-
-  variables {
-    voter_auth = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages"] }
-  }
-
+  variables { voter_auth = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages"] } }
   expect_failures = [var.voter_auth]
 }
 
 run "rejects_an_issuer_without_oidc" {
   command = plan
-
-  variables {
-    voter_auth = { mode = "cognito", issuer = "https://login.example.org" }
-  }
-
+  variables { voter_auth = { mode = "cognito", issuer = "https://login.example.org" } }
   expect_failures = [var.voter_auth]
 }
 
@@ -398,20 +378,13 @@ run "warns_of_batches_that_share_the_rate_with_votes" {
 
 run "warns_of_keys_that_no_vote_needs_yet" {
   command = plan
-
-  variables {
-    api = { throttling_rate_limit = 4000, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
-  }
-
+  variables { api = { throttling_rate_limit = 4000, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } } }
   expect_failures = [check.client_keys_are_required]
 }
 
 run "is_silent_where_votes_need_a_key" {
   command = plan
-
-  variables {
-    api = { throttling_rate_limit = 4000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
-  }
+  variables { api = { throttling_rate_limit = 4000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } } }
 }
 
 run "warns_of_a_burst_that_the_account_does_not_have" {
@@ -449,11 +422,7 @@ run "warns_of_a_writer_that_is_held_back" {
 
 run "warns_without_voter_identity" {
   command = plan
-
-  variables {
-    voter_auth = { mode = "none" }
-  }
-
+  variables { voter_auth = { mode = "none" } }
   expect_failures = [check.voter_identity_verified]
 }
 

@@ -418,11 +418,7 @@ run "rejects_half_a_request_a_day" {
 
 run "rejects_more_clients_than_the_parameter_holds" {
   command = plan
-
-  variables {
-    clients = { for number in range(41) : "client-${number}" => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
-  }
-
+  variables { clients = { for number in range(41) : "client-${number}" => { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
   expect_failures = [var.clients]
 }
 

@@ -205,11 +205,7 @@ run "rejects_autoscaling_with_pay_per_request" {
 
 run "rejects_a_maximum_below_the_floor" {
   command = plan
-
-  variables {
-    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 11, autoscaling = { max_read_units = 10, max_write_units = 10 } }
-  }
-
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 11, autoscaling = { max_read_units = 10, max_write_units = 10 } } }
   expect_failures = [var.settings]
 }
 

@@ -145,10 +145,7 @@ run "a_key_encrypts_the_log_and_is_used_through_named_services_only" {
 
 run "accepts_the_other_architecture_with_its_artifact" {
   command = plan
-
-  variables {
-    deployment = merge(var.deployment, { architecture = "x86_64", artifact_directory = "../../tests/fixtures/artifacts/x86_64" })
-  }
+  variables { deployment = merge(var.deployment, { architecture = "x86_64", artifact_directory = "../../tests/fixtures/artifacts/x86_64" }) }
 }
 
 run "refuses_to_plan_without_an_artifact" {

@@ -312,11 +312,7 @@ run "rejects_half_a_minute" {
 
 run "rejects_addresses_for_an_existing_topic" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { emails = ["one@example.org"], topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" })
-  }
-
+  variables { settings = merge(var.settings, { emails = ["one@example.org"], topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" }) }
   expect_failures = [var.settings]
 }
 

@@ -72,10 +72,6 @@ run "anyone_may_read_public_packs_and_no_work_file" {
 
 run "a_bucket_name_that_is_too_long_is_refused" {
   command = plan
-
-  variables {
-    name = "votestream-${join("", [for _ in range(30) : "x"])}"
-  }
-
+  variables { name = "votestream-${join("", [for _ in range(30) : "x"])}" }
   expect_failures = [var.name]
 }

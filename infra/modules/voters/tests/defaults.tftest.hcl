@@ -146,21 +146,13 @@ run "rejects_a_tier_that_cognito_does_not_have" {
 
 run "rejects_a_sender_without_an_ses_identity" {
   command = plan
-
-  variables {
-    settings = { email_sender = { from_address = "votes@example.org", identity_arn = "arn:aws:sns:eu-west-1:111122223333:topic" } }
-  }
-
+  variables { settings = { email_sender = { from_address = "votes@example.org", identity_arn = "arn:aws:sns:eu-west-1:111122223333:topic" } } }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_sender_without_an_address" {
   command = plan
-
-  variables {
-    settings = { email_sender = { from_address = "Votes", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" } }
-  }
-
+  variables { settings = { email_sender = { from_address = "Votes", identity_arn = "arn:aws:ses:eu-west-1:111122223333:identity/example.org" } } }
   expect_failures = [var.settings]
 }
 

@@ -130,29 +130,18 @@ run "settings_of_a_show" {
 
 run "accepts_an_accent_that_is_just_readable" {
   command = plan
-
-  variables {
-    settings = { accent = "#737373" }
-  }
+  variables { settings = { accent = "#737373" } }
 }
 
 run "rejects_an_accent_that_is_hard_to_read" {
   command = plan
-
-  variables {
-    settings = { accent = "#757575" }
-  }
-
+  variables { settings = { accent = "#757575" } }
   expect_failures = [output.security_policy]
 }
 
 run "rejects_a_colour_by_name" {
   command = plan
-
-  variables {
-    settings = { accent = "#23f" }
-  }
-
+  variables { settings = { accent = "#23f" } }
   expect_failures = [var.settings]
 }
 
