@@ -7,7 +7,7 @@ variable "encryption_enabled" {
 
 variable "kms_key" {
   type        = object({ arn = string })
-  description = "Key for the records; null means Kinesis' own. Producers and consumers need a permission for it. Changes in place."
+  description = "Key for the records; null means Kinesis' own. Producers need kms:GenerateDataKey for it, and consumers kms:Decrypt. Changes in place."
   default     = null
 }
 
