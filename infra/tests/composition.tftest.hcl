@@ -36,6 +36,12 @@ override_resource {
 }
 
 override_resource {
+  target          = module.vote_aggregator.aws_lambda_event_source_mapping.this
+  override_during = plan
+  values          = { uuid = "aggregator-mapping" }
+}
+
+override_resource {
   target          = module.vote_writer.aws_lambda_event_source_mapping.this
   override_during = plan
   values = {
@@ -84,6 +90,152 @@ override_resource {
   target          = module.tally_function.aws_cloudwatch_log_group.this
   override_during = plan
   values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
+}
+
+run "each_function_gets_exactly_its_settings_and_permissions" {
+  command = plan
+
+  # The writer's settings are the careful ones of the published sample that this system descends from. tests/contract reads
+  # this plan: it holds policies, alarms and the dashboard against AWS's and the functions' documentation.
+  variables {
+    log_level           = "WARNING"
+    poll_cache_seconds  = 7
+    results_pack        = { openings = true }
+    stream              = { shard_count = 4, retention_hours = 48 }
+    tally               = { count_concurrency = 12, metrics_lag_seconds = 90, recount_seconds = 60, settle_seconds = 9, publish_pack = { object_lock = { days = 30, mode = "COMPLIANCE" } } }
+    unique_count        = { refresh_seconds = 45 }
+    vote_aggregator     = { batch_size = 10000, batching_window_seconds = 2, enhanced_fan_out = true }
+    vote_retention_days = 30
+    vote_writer         = { batch_size = 10, batching_window_seconds = 0, enhanced_fan_out = true, parallelization_factor = 4, write_concurrency = 8 }
+    votes_table         = { billing_mode = "PROVISIONED", read_units = 1000, write_units = 10000 }
+  }
+
+  override_resource {
+    target          = module.unique_counter[0].aws_cloudwatch_log_group.this
+    override_during = plan
+    values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:unique" }
+  }
+
+  override_resource {
+    target          = module.pack_signing_key[0].aws_kms_key.this
+    override_during = plan
+    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
+  }
+
+  assert {
+    condition = module.vote_writer.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT           = "test"
+      VOTESTREAM_LOG_LEVEL             = "WARNING"
+      VOTESTREAM_MAX_WRITES_PER_SECOND = "0"
+      VOTESTREAM_POLL_CACHE_SECONDS    = "7"
+      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
+      VOTESTREAM_VOTE_RETENTION_DAYS   = "30"
+      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
+      VOTESTREAM_WRITE_CONCURRENCY     = "8"
+    })
+    error_message = "The function must get exactly the variables that it reads."
+  }
+
+  assert {
+    condition = module.tally_function.environment_variables == tomap({
+      VOTESTREAM_COUNT_CONCURRENCY     = "12"
+      VOTESTREAM_ENVIRONMENT           = "test"
+      VOTESTREAM_LOG_LEVEL             = "WARNING"
+      VOTESTREAM_METRICS_LAG_SECONDS   = "90"
+      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
+      VOTESTREAM_RECOUNT_SECONDS       = "60"
+      VOTESTREAM_SETTLE_SECONDS        = "9"
+      VOTESTREAM_STREAM                = "votestream-test-votes"
+      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
+      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
+      VOTESTREAM_WRITER_FAILURE_BUCKET = "votestream-test-vote-writer-failures-111122223333"
+      VOTESTREAM_WRITER_FUNCTION       = "votestream-test-vote-writer"
+      VOTESTREAM_WRITER_LANES          = "4"
+      VOTESTREAM_WRITER_MAPPING        = "writer-mapping"
+    })
+    error_message = "The function must get exactly the variables that it reads. With too few lanes, a marker would miss one."
+  }
+
+  assert {
+    condition = module.results_api.environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT         = "test"
+      VOTESTREAM_LOG_LEVEL           = "WARNING"
+      VOTESTREAM_OPENINGS_KEY        = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
+      VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
+      VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
+      VOTESTREAM_VOTE_RETENTION_DAYS = "30"
+      VOTESTREAM_VOTER_AUTH          = "iam"
+      VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
+    })
+    error_message = "The function must get exactly the variables that it reads."
+  }
+
+  assert {
+    condition = module.unique_counter[0].environment_variables == tomap({
+      VOTESTREAM_ENVIRONMENT          = "test"
+      VOTESTREAM_LOG_LEVEL            = "WARNING"
+      VOTESTREAM_MAX_READS_PER_SECOND = "50"
+      VOTESTREAM_POLLS_TABLE          = "votestream-test-polls"
+      VOTESTREAM_REFRESH_SECONDS      = "45"
+      VOTESTREAM_SCHEDULE_GROUP       = "votestream-test-unique-counts"
+      VOTESTREAM_TALLIES_TABLE        = "votestream-test-tallies"
+      VOTESTREAM_VOTES_TABLE          = "votestream-test-votes"
+    })
+    error_message = "The function must get exactly the variables that it reads."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.unique_counter[0].execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
+      WriteLog     = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:unique:*"]])
+      CountVotes   = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
+      EndSchedules = jsonencode([["scheduler:DeleteSchedule"], ["arn:aws:scheduler:eu-west-1:111122223333:schedule/votestream-test-unique-counts/*"]])
+      KeepCounts   = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
+      ReadPolls    = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
+    }
+    error_message = "The counter may read votes and never write one."
+  }
+
+  # Tools find the function that counts voters.
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
+    error_message = "votectl creates each poll's schedule with these values."
+  }
+
+  assert {
+    condition = { for name, value in module.results_pack_function[0].environment_variables : name => value if strcontains(name, "PACK_") } == {
+      VOTESTREAM_PACK_BUCKET      = module.results_pack[0].bucket_name
+      VOTESTREAM_PACK_KEY         = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
+      VOTESTREAM_PACK_LOCK_DAYS   = "30"
+      VOTESTREAM_PACK_LOCK_MODE   = "COMPLIANCE"
+      VOTESTREAM_PACK_SIGNING_KEY = "arn:aws:kms:eu-west-1:111122223333:key/signing"
+    }
+    error_message = "One key encrypts polls' keys, the other signs."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(module.results_pack_function[0].execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if contains(["Sign", "MakePollKeys", "LockPacks"], statement.Sid) } == {
+      LockPacks    = "s3:PutObjectRetention ${module.results_pack[0].bucket_arn}/packs/*"
+      MakePollKeys = "kms:Decrypt kms:GenerateDataKey arn:aws:kms:eu-west-1:111122223333:key/mocked"
+      Sign         = "kms:GetPublicKey kms:Sign arn:aws:kms:eu-west-1:111122223333:key/signing"
+    }
+    error_message = "It may create keys of polls with one key, sign with the other, and lock packs only."
+  }
+
+  assert {
+    condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "The results API may read keys, and may not create one."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
+    error_message = "An opening must not need the choice."
+  }
+
+  assert {
+    condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
+    error_message = "votectl export finds both keys in the deployment's parameter."
+  }
 }
 
 run "a_deployment_with_no_option_set" {
@@ -246,195 +398,10 @@ run "a_deployment_with_no_option_set" {
     condition     = !anytrue([for name in keys(module.observability.alarm_names) : startswith(name, "unique-count")])
     error_message = "An alarm for a missing function would only cost money."
   }
-}
-
-run "each_function_gets_exactly_its_settings_and_permissions" {
-  command = plan
-
-  # The writer's settings are the careful ones of the published sample that this system descends from.
-  variables {
-    log_level           = "WARNING"
-    poll_cache_seconds  = 7
-    results_pack        = { openings = true }
-    tally               = { count_concurrency = 12, metrics_lag_seconds = 90, recount_seconds = 60, settle_seconds = 9, publish_pack = { object_lock = { days = 30, mode = "COMPLIANCE" } } }
-    unique_count        = { refresh_seconds = 45 }
-    vote_aggregator     = { batch_size = 10000, batching_window_seconds = 2, enhanced_fan_out = true }
-    vote_retention_days = 30
-    vote_writer         = { batch_size = 10, batching_window_seconds = 0, enhanced_fan_out = true, parallelization_factor = 4, write_concurrency = 8 }
-    votes_table         = { max_read_units = 1000 }
-  }
-
-  override_resource {
-    target          = module.unique_counter[0].aws_cloudwatch_log_group.this
-    override_during = plan
-    values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:unique" }
-  }
-
-  override_resource {
-    target          = module.pack_signing_key[0].aws_kms_key.this
-    override_during = plan
-    values          = { arn = "arn:aws:kms:eu-west-1:111122223333:key/signing" }
-  }
 
   assert {
-    condition = module.vote_writer.environment_variables == tomap({
-      VOTESTREAM_ENVIRONMENT           = "test"
-      VOTESTREAM_LOG_LEVEL             = "WARNING"
-      VOTESTREAM_MAX_WRITES_PER_SECOND = "0"
-      VOTESTREAM_POLL_CACHE_SECONDS    = "7"
-      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
-      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
-      VOTESTREAM_VOTE_RETENTION_DAYS   = "30"
-      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
-      VOTESTREAM_WRITE_CONCURRENCY     = "8"
-    })
-    error_message = "The function must get exactly the variables that it reads."
-  }
-
-  assert {
-    condition = module.tally_function.environment_variables == tomap({
-      VOTESTREAM_COUNT_CONCURRENCY     = "12"
-      VOTESTREAM_ENVIRONMENT           = "test"
-      VOTESTREAM_LOG_LEVEL             = "WARNING"
-      VOTESTREAM_METRICS_LAG_SECONDS   = "90"
-      VOTESTREAM_POLLS_TABLE           = "votestream-test-polls"
-      VOTESTREAM_RECOUNT_SECONDS       = "60"
-      VOTESTREAM_SETTLE_SECONDS        = "9"
-      VOTESTREAM_STREAM                = "votestream-test-votes"
-      VOTESTREAM_TALLIES_TABLE         = "votestream-test-tallies"
-      VOTESTREAM_VOTES_TABLE           = "votestream-test-votes"
-      VOTESTREAM_WRITER_FAILURE_BUCKET = "votestream-test-vote-writer-failures-111122223333"
-      VOTESTREAM_WRITER_FUNCTION       = "votestream-test-vote-writer"
-      VOTESTREAM_WRITER_LANES          = "4"
-      VOTESTREAM_WRITER_MAPPING        = "writer-mapping"
-    })
-    error_message = "The function must get exactly the variables that it reads. With too few lanes, a marker would miss one."
-  }
-
-  assert {
-    condition = module.results_api.environment_variables == tomap({
-      VOTESTREAM_ENVIRONMENT         = "test"
-      VOTESTREAM_LOG_LEVEL           = "WARNING"
-      VOTESTREAM_OPENINGS_KEY        = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
-      VOTESTREAM_POLLS_TABLE         = "votestream-test-polls"
-      VOTESTREAM_TALLIES_TABLE       = "votestream-test-tallies"
-      VOTESTREAM_VOTE_RETENTION_DAYS = "30"
-      VOTESTREAM_VOTER_AUTH          = "iam"
-      VOTESTREAM_VOTES_TABLE         = "votestream-test-votes"
-    })
-    error_message = "The function must get exactly the variables that it reads."
-  }
-
-  assert {
-    condition = module.unique_counter[0].environment_variables == tomap({
-      VOTESTREAM_ENVIRONMENT          = "test"
-      VOTESTREAM_LOG_LEVEL            = "WARNING"
-      VOTESTREAM_MAX_READS_PER_SECOND = "50"
-      VOTESTREAM_POLLS_TABLE          = "votestream-test-polls"
-      VOTESTREAM_REFRESH_SECONDS      = "45"
-      VOTESTREAM_SCHEDULE_GROUP       = "votestream-test-unique-counts"
-      VOTESTREAM_TALLIES_TABLE        = "votestream-test-tallies"
-      VOTESTREAM_VOTES_TABLE          = "votestream-test-votes"
-    })
-    error_message = "The function must get exactly the variables that it reads."
-  }
-
-  assert {
-    condition = { for statement in jsondecode(module.unique_counter[0].execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
-      WriteLog     = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:unique:*"]])
-      CountVotes   = jsonencode([["dynamodb:Query"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
-      EndSchedules = jsonencode([["scheduler:DeleteSchedule"], ["arn:aws:scheduler:eu-west-1:111122223333:schedule/votestream-test-unique-counts/*"]])
-      KeepCounts   = jsonencode([["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies"]])
-      ReadPolls    = jsonencode([["dynamodb:BatchGetItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls"]])
-    }
-    error_message = "The counter may read votes and never write one."
-  }
-
-  # Tools find the function that counts voters.
-  assert {
-    condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
-    error_message = "votectl creates each poll's schedule with these values."
-  }
-
-  assert {
-    condition = { for name, value in module.results_pack_function[0].environment_variables : name => value if strcontains(name, "PACK_") } == {
-      VOTESTREAM_PACK_BUCKET      = module.results_pack[0].bucket_name
-      VOTESTREAM_PACK_KEY         = "arn:aws:kms:eu-west-1:111122223333:key/mocked"
-      VOTESTREAM_PACK_LOCK_DAYS   = "30"
-      VOTESTREAM_PACK_LOCK_MODE   = "COMPLIANCE"
-      VOTESTREAM_PACK_SIGNING_KEY = "arn:aws:kms:eu-west-1:111122223333:key/signing"
-    }
-    error_message = "One key encrypts polls' keys, the other signs."
-  }
-
-  assert {
-    condition = { for statement in jsondecode(module.results_pack_function[0].execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if contains(["Sign", "MakePollKeys", "LockPacks"], statement.Sid) } == {
-      LockPacks    = "s3:PutObjectRetention ${module.results_pack[0].bucket_arn}/packs/*"
-      MakePollKeys = "kms:Decrypt kms:GenerateDataKey arn:aws:kms:eu-west-1:111122223333:key/mocked"
-      Sign         = "kms:GetPublicKey kms:Sign arn:aws:kms:eu-west-1:111122223333:key/signing"
-    }
-    error_message = "It may create keys of polls with one key, sign with the other, and lock packs only."
-  }
-
-  assert {
-    condition     = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => join(" ", concat(flatten([statement.Action]), statement.Resource)) if statement.Sid == "ReadPollKeys" } == { ReadPollKeys = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/mocked" }
-    error_message = "The results API may read keys, and may not create one."
-  }
-
-  assert {
-    condition     = [for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Condition["ForAllValues:StringEquals"] if statement.Sid == "ReadVersions"] == [{ "dynamodb:Attributes" = ["poll_bucket", "voter", "version"] }]
-    error_message = "An opening must not need the choice."
-  }
-
-  assert {
-    condition     = [jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn, jsondecode(aws_ssm_parameter.deployment.value).pack_signing_key_arn] == ["arn:aws:kms:eu-west-1:111122223333:key/mocked", "arn:aws:kms:eu-west-1:111122223333:key/signing"]
-    error_message = "votectl export finds both keys in the deployment's parameter."
-  }
-}
-
-run "another_environment_with_every_feature_at_its_least" {
-  command = plan
-
-  variables {
-    environment          = "other"
-    results_pack         = {}
-    web                  = {}
-    permissions_boundary = true
-    observability        = { alarms_enabled = false }
-  }
-
-  assert {
-    condition = alltrue([
-      for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
-    ])
-    error_message = "Every name must carry the environment, so that an account can hold two."
-  }
-
-  # Packs are not published.
-  assert {
-    condition     = length(module.results_pack_function) == 0 && module.results_pack[0].bucket_name == null
-    error_message = "Keys alone publish nothing."
-  }
-
-  # There are no openings.
-  assert {
-    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
-    error_message = "The results API may use no key of results packs."
-  }
-
-  assert {
-    condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
-    error_message = "Without results_api.cdn_enabled there must be a bucket with settings, and no CloudFront."
-  }
-
-  assert {
-    condition     = local.permissions_boundary_arn == "arn:aws:iam::111122223333:policy/pipeline/${local.name_prefix}-boundary"
-    error_message = "Roles must be held within the policy that bootstrap/ makes for this environment."
-  }
-
-  assert {
-    condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
-    error_message = "Alarms can be switched off if nobody is on call."
+    condition     = length(module.observability.alarm_names) > 0 && output.dashboard_name == "votestream-test" && output.alarm_topic_arn == "arn:aws:sns:eu-west-1:111122223333:mocked"
+    error_message = "Alarms must be on by default."
   }
 }
 
@@ -492,97 +459,6 @@ run "pages_votes_and_results_share_one_address" {
   }
 }
 
-run "voters_sign_in_to_your_own_pool_and_data_has_your_key" {
-  command = plan
-
-  variables {
-    voter_auth = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" }
-    encryption = { customer_managed_key = true }
-  }
-
-  assert {
-    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
-    error_message = "With your own pool, Terraform must create none."
-  }
-
-  assert {
-    condition = {
-      for name, policy in { vote_writer = module.vote_writer.execution_policy_json, vote_aggregator = module.vote_aggregator.execution_policy_json, tally = module.tally_function.execution_policy_json, results_api = module.results_api.execution_policy_json } :
-      name => { for statement in jsondecode(policy).Statement : trimprefix(statement.Sid, "UseKeyThrough") => statement.Action if startswith(statement.Sid, "UseKey") && statement.Resource == ["arn:aws:kms:eu-west-1:111122223333:key/mocked"] }
-      } == {
-      vote_writer     = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
-      vote_aggregator = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
-      tally           = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:GenerateDataKey"] }
-      results_api     = { Dynamodb = ["kms:Decrypt"] }
-    }
-    error_message = "Users of a table and readers of the stream must decrypt, and writers of records must encrypt."
-  }
-
-  assert {
-    condition     = local.alarms_kms_key == { arn = "arn:aws:kms:eu-west-1:111122223333:key/mocked" }
-    error_message = "Alarms must use the key whose policy admits CloudWatch."
-  }
-}
-
-run "votes_go_to_the_http_api_and_an_existing_key_is_used" {
-  command = plan
-
-  # The settings of both consumers are the fast ones of the published sample.
-  variables {
-    api             = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
-    encryption      = { kms_key_arn = "arn:aws:kms:eu-west-1:444455556666:key/theirs" }
-    vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true, reserved_concurrency = 4 }
-    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true, reserved_concurrency = 4, write_share = 0.8 }
-    votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
-  }
-
-  assert {
-    condition     = output.votes_url == "https://httpapi000.execute-api.eu-west-1.amazonaws.com"
-    error_message = "votes_url sends clients to the HTTP API."
-  }
-
-  assert {
-    condition     = jsondecode(aws_ssm_parameter.deployment.value).votes_url == output.votes_url && jsondecode(aws_ssm_parameter.deployment.value).vote_door == "http"
-    error_message = "Tools find the door in the deployment parameter."
-  }
-
-  assert {
-    condition = module.ingress["http"].environment_variables == tomap({
-      VOTESTREAM_AUDIENCES     = ""
-      VOTESTREAM_BATCH_ENABLED = "true"
-      VOTESTREAM_CODE_KEY      = ""
-      VOTESTREAM_ISSUER        = ""
-      VOTESTREAM_POLLS_TABLE   = ""
-      VOTESTREAM_STREAM        = "votestream-test-votes"
-      VOTESTREAM_TOKEN_SCOPES  = ""
-      VOTESTREAM_VOTE_DOOR     = "http"
-      VOTESTREAM_VOTER_AUTH    = "iam"
-      VOTESTREAM_VOTER_CLAIM   = ""
-    })
-    error_message = "ingress must get exactly its settings."
-  }
-
-  assert {
-    condition     = [for statement in jsondecode(module.ingress["http"].execution_policy_json).Statement : statement.Action if statement.Sid == "PutVotes"] == [["kinesis:PutRecord", "kinesis:PutRecords"]]
-    error_message = "ingress may only put records into the stream."
-  }
-
-  assert {
-    condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
-    error_message = "With an existing key, Terraform must create none."
-  }
-
-  assert {
-    condition     = local.alarms_kms_key == null
-    error_message = "Alarms must not use an existing key: if its policy does not admit CloudWatch, alarms reach nobody."
-  }
-
-  assert {
-    condition     = module.vote_writer.environment_variables["VOTESTREAM_MAX_WRITES_PER_SECOND"] == "3600"
-    error_message = "18,000 units x 0.8 over 4 shards are 3,600 writes/s for each lane."
-  }
-}
-
 run "votes_go_to_the_function_url_and_an_old_door_stays_open" {
   command = plan
 
@@ -627,11 +503,77 @@ run "votes_go_to_the_function_url_and_an_old_door_stays_open" {
   }
 }
 
-run "voters_have_codes" {
+run "votes_go_to_the_http_api_with_your_own_pool_and_key" {
+  command = plan
+
+  # The settings of both consumers are the fast ones of the published sample.
+  variables {
+    api             = { throttling_rate_limit = 3000, vote_door = "http", batch_enabled = true }
+    encryption      = { kms_key_arn = "arn:aws:kms:eu-west-1:444455556666:key/theirs" }
+    vote_aggregator = { batch_size = 10000, batching_window_seconds = 5, enhanced_fan_out = true, reserved_concurrency = 4 }
+    vote_writer     = { batch_size = 25, batching_window_seconds = 1, enhanced_fan_out = true, reserved_concurrency = 4, write_share = 0.8 }
+    voter_auth      = { mode = "cognito", user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters", client_ids = ["app", "pages"] }
+    votes_table     = { billing_mode = "PROVISIONED", read_units = 100, write_units = 18000 }
+  }
+
+  assert {
+    condition     = output.votes_url == "https://httpapi000.execute-api.eu-west-1.amazonaws.com"
+    error_message = "votes_url sends clients to the HTTP API."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.deployment.value).votes_url == output.votes_url && jsondecode(aws_ssm_parameter.deployment.value).vote_door == "http"
+    error_message = "Tools find the door in the deployment parameter."
+  }
+
+  assert {
+    condition = module.ingress["http"].environment_variables == tomap({
+      VOTESTREAM_AUDIENCES     = "app pages"
+      VOTESTREAM_BATCH_ENABLED = "true"
+      VOTESTREAM_CODE_KEY      = ""
+      VOTESTREAM_ISSUER        = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_voters"
+      VOTESTREAM_POLLS_TABLE   = ""
+      VOTESTREAM_STREAM        = "votestream-test-votes"
+      VOTESTREAM_TOKEN_SCOPES  = ""
+      VOTESTREAM_VOTE_DOOR     = "http"
+      VOTESTREAM_VOTER_AUTH    = "cognito"
+      VOTESTREAM_VOTER_CLAIM   = ""
+    })
+    error_message = "ingress must get exactly its settings."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(module.ingress["http"].execution_policy_json).Statement : statement.Action if statement.Sid == "PutVotes"] == [["kinesis:PutRecord", "kinesis:PutRecords"]]
+    error_message = "ingress may only put records into the stream."
+  }
+
+  assert {
+    condition     = length(module.encryption_key) == 0 && strcontains(module.results_api.execution_policy_json, "arn:aws:kms:eu-west-1:444455556666:key/theirs")
+    error_message = "With an existing key, Terraform must create none."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == null
+    error_message = "Alarms must not use an existing key: if its policy does not admit CloudWatch, alarms reach nobody."
+  }
+
+  assert {
+    condition     = module.vote_writer.environment_variables["VOTESTREAM_MAX_WRITES_PER_SECOND"] == "3600"
+    error_message = "18,000 units x 0.8 over 4 shards are 3,600 writes/s for each lane."
+  }
+
+  assert {
+    condition     = local.user_pool_arn == "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters" && length(module.voters) == 0
+    error_message = "With your own pool, Terraform must create none."
+  }
+}
+
+run "voters_have_codes_and_data_has_its_own_key" {
   command = plan
 
   variables {
     api             = { throttling_rate_limit = 4000, vote_door = "http", kept_vote_doors = ["url"] }
+    encryption      = { customer_managed_key = true }
     ingress         = { reserved_concurrency = 50 }
     vote_aggregator = { reserved_concurrency = 4 }
     vote_writer     = { reserved_concurrency = 4 }
@@ -675,18 +617,74 @@ run "voters_have_codes" {
     }) == jsonencode({ code_issuer = "votestream/votestream/test", code_signing_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/codes" })
     error_message = "votectl codes finds the key and the issuer in the deployment parameter."
   }
+
+  assert {
+    condition = {
+      for name, policy in { vote_writer = module.vote_writer.execution_policy_json, vote_aggregator = module.vote_aggregator.execution_policy_json, tally = module.tally_function.execution_policy_json, results_api = module.results_api.execution_policy_json } :
+      name => { for statement in jsondecode(policy).Statement : trimprefix(statement.Sid, "UseKeyThrough") => statement.Action if startswith(statement.Sid, "UseKey") && statement.Resource == ["arn:aws:kms:eu-west-1:111122223333:key/mocked"] }
+      } == {
+      vote_writer     = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      vote_aggregator = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:Decrypt"], S3 = ["kms:GenerateDataKey"] }
+      tally           = { Dynamodb = ["kms:Decrypt"], Kinesis = ["kms:GenerateDataKey"] }
+      results_api     = { Dynamodb = ["kms:Decrypt"] }
+    }
+    error_message = "Users of a table and readers of the stream must decrypt, and writers of records must encrypt."
+  }
+
+  assert {
+    condition     = local.alarms_kms_key == { arn = "arn:aws:kms:eu-west-1:111122223333:key/mocked" }
+    error_message = "Alarms must use the key whose policy admits CloudWatch."
+  }
 }
 
-run "voters_sign_in_at_another_issuer" {
+run "another_environment_has_its_own_issuer_and_every_feature_at_its_least" {
   command = plan
 
   variables {
-    api             = { throttling_rate_limit = 4000, vote_door = "url" }
-    ingress         = { reserved_concurrency = 50 }
-    vote_aggregator = { reserved_concurrency = 4 }
-    vote_writer     = { reserved_concurrency = 4 }
-    voter_auth      = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages", "app"], voter_claim = "member" }
-    web             = {}
+    api                  = { throttling_rate_limit = 4000, vote_door = "url" }
+    environment          = "other"
+    ingress              = { reserved_concurrency = 50 }
+    observability        = { alarms_enabled = false }
+    permissions_boundary = true
+    results_pack         = {}
+    vote_aggregator      = { reserved_concurrency = 4 }
+    vote_writer          = { reserved_concurrency = 4 }
+    voter_auth           = { mode = "oidc", issuer = "https://login.example.org", audiences = ["pages", "app"], voter_claim = "member" }
+    web                  = {}
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat(values(output.table_names), values(output.function_names), values(output.failure_bucket_names), [output.stream_name, output.deployment_parameter_name]) : strcontains(name, "other")
+    ])
+    error_message = "Every name must carry the environment, so that an account can hold two."
+  }
+
+  # Packs are not published.
+  assert {
+    condition     = length(module.results_pack_function) == 0 && module.results_pack[0].bucket_name == null
+    error_message = "Keys alone publish nothing."
+  }
+
+  # There are no openings.
+  assert {
+    condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
+    error_message = "The results API may use no key of results packs."
+  }
+
+  assert {
+    condition     = output.pages.url == null && length(module.cdn) == 0 && length(module.edge_firewall) == 0
+    error_message = "Without results_api.cdn_enabled there must be a bucket with settings, and no CloudFront."
+  }
+
+  assert {
+    condition     = local.permissions_boundary_arn == "arn:aws:iam::111122223333:policy/pipeline/${local.name_prefix}-boundary"
+    error_message = "Roles must be held within the policy that bootstrap/ makes for this environment."
+  }
+
+  assert {
+    condition     = length(module.observability.alarm_names) == 0 && output.alarm_topic_arn == null
+    error_message = "Alarms can be switched off if nobody is on call."
   }
 
   assert {

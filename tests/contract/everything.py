@@ -30,7 +30,7 @@ MOCKED_NAME = "m" * 63
 LONG_MOCKS = "long-mocks"
 
 # First runs of the folders' own tests, whose plans are of use: of the platform, and of what `make bootstrap` makes.
-OBSERVABILITY, PLATFORM = "observability", "alarms_and_dashboard_as_they_are_deployed"
+COMPOSITION, PLATFORM = "composition", "each_function_gets_exactly_its_settings_and_permissions"
 BOUNDARY = "roles_stay_within_the_boundary_and_their_own_names"
 
 _SCALED_TABLE = {
@@ -225,7 +225,7 @@ def _plan() -> list[Resource]:
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor() as executor:
         copy = _copy(Path(temporary))
         found = [
-            executor.submit(_planned_in, "infra", copy, OBSERVABILITY, _test_file(runs)),
+            executor.submit(_planned_in, "infra", copy, COMPOSITION, _test_file(runs)),
             executor.submit(
                 _planned_in,
                 "infra/bootstrap",

@@ -221,7 +221,7 @@ TROUBLE: dict[str, tuple[Minute, set[str]]] = {
     "certificate-contradicted": (CLOSING | {"MarkersAwaited": 0, "VotesContradicting": 3}, set()),
     # The model knows metrics by their name alone, and each group of schedules has this one.
     "unique-count-late": (
-        NIGHT | {"UniqueCountAge": 250_000, "InvocationDroppedCount": 1},
+        NIGHT | {"UniqueCountAge": 300_000, "InvocationDroppedCount": 1},
         {"tally-not-started"},
     ),
 }
