@@ -277,26 +277,18 @@ run "rejects_batches_with_codes" {
 
 # Values that follow from variables.
 
-run "each_lane_gets_its_part_of_the_share" {
+run "each_lane_gets_its_part_of_the_share_and_counting_voters_a_quarter_of_the_table" {
   command = plan
 
   variables {
-    votes_table = { billing_mode = "PROVISIONED", read_units = 100, write_units = 10000 }
-    vote_writer = { write_share = 0.8, parallelization_factor = 2 }
+    unique_count = {}
+    votes_table  = { billing_mode = "PROVISIONED", read_units = 400, write_units = 10000 }
+    vote_writer  = { write_share = 0.8, parallelization_factor = 2 }
   }
 
   assert {
     condition     = local.max_writes_per_second == 1000
     error_message = "10,000 units x 0.8 over 4 shards x 2 lanes are 1,000 writes/s for each lane."
-  }
-}
-
-run "counting_voters_uses_a_quarter_of_a_provisioned_table" {
-  command = plan
-
-  variables {
-    unique_count = {}
-    votes_table  = { billing_mode = "PROVISIONED", read_units = 400, write_units = 100 }
   }
 
   assert {
@@ -307,10 +299,7 @@ run "counting_voters_uses_a_quarter_of_a_provisioned_table" {
 
 run "counting_voters_leaves_capacity_in_each_partition" {
   command = plan
-
-  variables {
-    unique_count = {}
-  }
+  variables { unique_count = {} }
 
   assert {
     condition     = local.unique_reads_per_second == 1000 && local.unique_counter == [{ memory_mb = 512, timeout_seconds = 300 }]
@@ -324,7 +313,7 @@ run "is_silent_at_every_limit" {
   command = plan
 
   variables {
-    api             = { throttling_rate_limit = 9400, throttling_burst_limit = 5000 }
+    api             = { throttling_rate_limit = 9400, throttling_burst_limit = 5000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
     results_api     = { throttling_rate_limit = 200 }
     stream          = { shard_count = 100 }
     vote_writer     = { parallelization_factor = 9, reserved_concurrency = 900 }
@@ -332,118 +321,15 @@ run "is_silent_at_every_limit" {
   }
 }
 
-run "is_silent_where_aws_chooses_the_shards" {
+run "is_silent_where_aws_chooses_the_shards_and_voters_sign_in_behind_a_firewall" {
   command = plan
 
   variables {
+    firewall    = { requests_per_client = 1000 }
     stream      = { mode = "ON_DEMAND" }
     vote_writer = { parallelization_factor = 10, reserved_concurrency = 1 }
+    voter_auth  = { mode = "cognito" }
   }
-}
-
-run "warns_of_a_front_door_wider_than_the_stream" {
-  command = plan
-
-  variables {
-    api    = { throttling_rate_limit = 4001 }
-    stream = { shard_count = 4 }
-  }
-
-  expect_failures = [check.front_door_fits_stream]
-}
-
-run "warns_of_a_rate_that_the_account_does_not_have" {
-  command = plan
-
-  variables {
-    api         = { throttling_rate_limit = 9401 }
-    results_api = { throttling_rate_limit = 200 }
-    stream      = { shard_count = 20 }
-  }
-
-  expect_failures = [check.front_door_fits_account]
-}
-
-run "warns_of_batches_that_share_the_rate_with_votes" {
-  command = plan
-
-  variables {
-    api         = { throttling_rate_limit = 4701, batch_enabled = true }
-    results_api = { throttling_rate_limit = 200 }
-    stream      = { shard_count = 20 }
-  }
-
-  expect_failures = [check.front_door_fits_account]
-}
-
-run "warns_of_keys_that_no_vote_needs_yet" {
-  command = plan
-  variables { api = { throttling_rate_limit = 4000, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } } }
-  expect_failures = [check.client_keys_are_required]
-}
-
-run "is_silent_where_votes_need_a_key" {
-  command = plan
-  variables { api = { throttling_rate_limit = 4000, client_keys_required = true, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } } }
-}
-
-run "warns_of_a_burst_that_the_account_does_not_have" {
-  command = plan
-
-  variables {
-    api    = { throttling_rate_limit = 4000, throttling_burst_limit = 5001 }
-    stream = { shard_count = 20 }
-  }
-
-  expect_failures = [check.front_door_fits_account]
-}
-
-run "warns_of_more_invocations_than_the_account_has" {
-  command = plan
-
-  variables {
-    stream      = { shard_count = 101 }
-    vote_writer = { parallelization_factor = 9 }
-  }
-
-  expect_failures = [check.consumers_fit_account]
-}
-
-run "warns_of_a_writer_that_is_held_back" {
-  command = plan
-
-  variables {
-    stream      = { shard_count = 4 }
-    vote_writer = { parallelization_factor = 2, reserved_concurrency = 7 }
-  }
-
-  expect_failures = [check.reserved_concurrency_reaches_every_shard]
-}
-
-run "warns_without_voter_identity" {
-  command = plan
-  variables { voter_auth = { mode = "none" } }
-  expect_failures = [check.voter_identity_verified]
-}
-
-run "is_silent_where_voters_sign_in_behind_a_firewall" {
-  command = plan
-
-  variables {
-    voter_auth = { mode = "cognito" }
-    firewall   = { requests_per_client = 1000 }
-  }
-}
-
-run "warns_of_a_firewall_that_would_stop_back_ends" {
-  command = plan
-
-  variables {
-    voter_auth = { mode = "iam" }
-    firewall   = { requests_per_client = 1000 }
-  }
-
-  expect_failures = [check.firewall_counts_voters]
 }
 
 run "is_silent_behind_a_door_with_reserved_consumers" {
@@ -456,25 +342,62 @@ run "is_silent_behind_a_door_with_reserved_consumers" {
   }
 }
 
-run "warns_of_a_door_that_could_starve_the_consumers" {
+run "warns_of_a_front_door_wider_than_the_stream_and_of_keys_that_no_vote_needs_yet" {
   command = plan
 
   variables {
-    api         = { throttling_rate_limit = 4000, vote_door = "http" }
+    api = { throttling_rate_limit = 4001, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
+  }
+
+  expect_failures = [check.front_door_fits_stream, check.client_keys_are_required]
+}
+
+run "warns_of_more_requests_and_invocations_than_the_account_has" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 9401 }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 101 }
+    vote_writer = { parallelization_factor = 9 }
+  }
+
+  expect_failures = [check.consumers_fit_account, check.front_door_fits_account]
+}
+
+run "warns_of_batches_that_share_the_rate_with_votes_and_of_a_firewall_that_would_stop_back_ends" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4701, batch_enabled = true }
+    firewall    = { requests_per_client = 1000 }
+    results_api = { throttling_rate_limit = 200 }
+    stream      = { shard_count = 20 }
+    voter_auth  = { mode = "iam" }
+  }
+
+  expect_failures = [check.firewall_counts_voters, check.front_door_fits_account]
+}
+
+run "warns_of_a_burst_that_the_account_does_not_have_a_slow_writer_and_unknown_voters" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4000, throttling_burst_limit = 5001 }
+    vote_writer = { parallelization_factor = 2, reserved_concurrency = 7 }
+    voter_auth  = { mode = "none" }
+  }
+
+  expect_failures = [check.front_door_fits_account, check.reserved_concurrency_reaches_every_shard, check.voter_identity_verified]
+}
+
+run "warns_of_a_door_that_could_starve_the_consumers_and_of_an_origin_that_it_cannot_match" {
+  command = plan
+
+  variables {
+    api         = { throttling_rate_limit = 4000, kept_vote_doors = ["http"], allowed_origins = ["http://localhost:*"] }
     vote_writer = { reserved_concurrency = 4 }
   }
 
-  expect_failures = [check.consumers_keep_concurrency_beside_a_door]
-}
-
-run "warns_of_an_origin_that_a_door_can_not_match" {
-  command = plan
-
-  variables {
-    api             = { throttling_rate_limit = 4000, kept_vote_doors = ["http"], allowed_origins = ["http://localhost:*"] }
-    vote_writer     = { reserved_concurrency = 4 }
-    vote_aggregator = { reserved_concurrency = 4 }
-  }
-
-  expect_failures = [check.door_takes_every_origin]
+  expect_failures = [check.consumers_keep_concurrency_beside_a_door, check.door_takes_every_origin]
 }

@@ -220,32 +220,3 @@ run "it_takes_no_votes_and_no_receipts_where_it_cannot_check_tokens" {
     error_message = "At this door a request could vote as any voter, and ask whether any voter has voted."
   }
 }
-
-run "rejects_an_unknown_mode" {
-  command = plan
-  variables { voter_auth = "jwt" }
-  expect_failures = [var.voter_auth]
-}
-
-run "rejects_signing_in_without_a_pool" {
-  command = plan
-  variables { voter_auth = "cognito" }
-  expect_failures = [var.user_pool_arn]
-}
-
-run "rejects_a_pool_without_mode_cognito" {
-  command = plan
-
-  variables {
-    voter_auth    = "iam"
-    user_pool_arn = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
-  }
-
-  expect_failures = [var.user_pool_arn]
-}
-
-run "rejects_scopes_where_there_are_no_tokens" {
-  command = plan
-  variables { token_scopes = ["votes/cast"] }
-  expect_failures = [var.token_scopes]
-}

@@ -377,49 +377,67 @@ run "accepts_the_longest_names_the_longest_retention_and_the_most_clients" {
   }
 }
 
-run "rejects_limits_of_0_too_long_a_name_and_required_keys_without_clients" {
+# A wrong value for several variables at once. A variable with several rules is in several of these runs.
+
+run "rejects_limits_of_0_every_origin_and_an_unknown_mode" {
   command = plan
 
   variables {
-    client_keys_required           = true
+    allowed_origins                = ["*"]
+    client_keys_required           = true # without clients
+    domain                         = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org/v1" }
     name                           = format("%061d", 0)
     results_throttling_burst_limit = 1.5
     results_throttling_rate_limit  = 0
     throttling_burst_limit         = 0
     throttling_rate_limit          = 0
+    voter_auth                     = "jwt"
   }
 
   expect_failures = [
-    var.client_keys_required,
-    var.name,
-    var.results_throttling_burst_limit,
-    var.results_throttling_rate_limit,
-    var.throttling_burst_limit,
-    var.throttling_rate_limit,
+    var.allowed_origins, var.client_keys_required, var.domain, var.name, var.results_throttling_burst_limit,
+    var.results_throttling_rate_limit, var.throttling_burst_limit, var.throttling_rate_limit, var.voter_auth,
   ]
 }
 
-run "rejects_half_a_request_of_burst_and_a_client_that_may_do_nothing" {
+run "rejects_a_client_that_may_do_nothing_every_port_of_a_host_on_the_internet_and_signing_in_without_a_pool" {
   command = plan
 
   variables {
-    throttling_burst_limit = 1.5
+    allowed_origins        = ["http://vote.example.org:*"]
     clients                = { app = { throttling_rate_limit = 0, throttling_burst_limit = 1 } }
+    domain                 = { certificate_arn = "arn:aws:iam::111122223333:server-certificate/votes", name = "votes.example.org" } # not in ACM
+    throttling_burst_limit = 1.5
+    voter_auth             = "cognito"
   }
 
-  expect_failures = [var.throttling_burst_limit, var.clients]
+  expect_failures = [var.allowed_origins, var.clients, var.domain, var.throttling_burst_limit, var.user_pool_arn]
 }
 
-run "rejects_half_a_request_a_day" {
+run "rejects_half_a_request_a_day_a_path_in_an_origin_or_zone_and_a_pool_or_scopes_without_tokens" {
   command = plan
-  variables { clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 0.5 } } }
-  expect_failures = [var.clients]
+
+  variables {
+    allowed_origins = ["https://vote.example.org/"]
+    clients         = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1, requests_per_day = 0.5 } }
+    domain          = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org", zone_id = "/hostedzone/Z1" }
+    token_scopes    = ["votes/cast"]
+    user_pool_arn   = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_voters"
+    voter_auth      = "iam"
+  }
+
+  expect_failures = [var.allowed_origins, var.clients, var.domain, var.token_scopes, var.user_pool_arn]
 }
 
-run "rejects_more_clients_than_the_parameter_holds" {
+run "rejects_more_clients_than_the_parameter_holds_and_an_origin_that_would_end_its_string_in_the_template" {
   command = plan
-  variables { clients = { for number in range(41) : "client-${number}" => { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
-  expect_failures = [var.clients]
+
+  variables {
+    allowed_origins = ["https://vote.example.org', 'https://evil.example"]
+    clients         = { for number in range(41) : "client-${number}" => { throttling_rate_limit = 1, throttling_burst_limit = 1 } }
+  }
+
+  expect_failures = [var.allowed_origins, var.clients]
 }
 
 run "rejects_a_client_name_of_33_characters" {

@@ -233,21 +233,16 @@ run "a_firewall_is_refused" {
   expect_failures = [aws_lambda_alias.live]
 }
 
-run "another_door_and_no_container_to_keep_ready_are_refused" {
+run "rejects_another_door_another_identity_and_no_container_to_keep_ready" {
   command = plan
 
   variables {
     kind                    = "rest"
     provisioned_concurrency = 0
+    voter_auth              = "saml"
   }
 
-  expect_failures = [var.kind, var.provisioned_concurrency]
-}
-
-run "another_identity_is_refused" {
-  command = plan
-  variables { voter_auth = "saml" }
-  expect_failures = [var.voter_auth]
+  expect_failures = [var.kind, var.provisioned_concurrency, var.voter_auth]
 }
 
 run "rejects_tokens_without_an_audience" {

@@ -186,15 +186,28 @@ run "accepts_the_most_of_everything" {
   }
 }
 
-run "rejects_wildcards" {
+run "rejects_wildcards_and_127_mb_of_memory" {
   command = plan
 
   variables {
     key_uses    = { dynamodb = ["kms:*"] }
     permissions = { Everything = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votes"] } }
+    settings    = merge(var.settings, { memory_mb = 127 })
   }
 
-  expect_failures = [var.key_uses, var.permissions]
+  expect_failures = [var.key_uses, var.permissions, var.settings]
+}
+
+run "rejects_reserving_no_concurrency_at_all" {
+  command = plan
+  variables { settings = merge(var.settings, { reserved_concurrency = 0 }) }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_name_with_a_capital_or_hyphen" {
+  command = plan
+  variables { name = "vote-writer" }
+  expect_failures = [var.name]
 }
 
 run "rejects_too_long_a_name_too_much_memory_and_a_permission_without_resources" {
@@ -207,24 +220,6 @@ run "rejects_too_long_a_name_too_much_memory_and_a_permission_without_resources"
   }
 
   expect_failures = [var.deployment, var.permissions, var.settings]
-}
-
-run "rejects_127_mb_of_memory" {
-  command = plan
-  variables { settings = merge(var.settings, { memory_mb = 127 }) }
-  expect_failures = [var.settings]
-}
-
-run "rejects_a_name_with_a_capital_or_hyphen" {
-  command = plan
-  variables { name = "vote-writer" }
-  expect_failures = [var.name]
-}
-
-run "rejects_reserving_no_concurrency_at_all" {
-  command = plan
-  variables { settings = merge(var.settings, { reserved_concurrency = 0 }) }
-  expect_failures = [var.settings]
 }
 
 run "rejects_a_timeout_of_0_seconds" {

@@ -123,6 +123,8 @@ run "with_a_key_and_without_deletion_protection" {
     deletion_protection_enabled = false
     failure_retention_days      = 0
     key_uses                    = { dynamodb = ["kms:Decrypt"] }
+    # The most records without a window, and an age of exactly the retention.
+    settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0, maximum_record_age_seconds = 86400 })
   }
 
   assert {
@@ -208,26 +210,6 @@ run "rejects_another_factor_while_a_poll_is_counted" {
   expect_failures = [aws_lambda_event_source_mapping.this]
 }
 
-run "counts_every_2_seconds" {
-  command = plan
-
-  variables {
-    name           = "vote_aggregator"
-    order_required = true
-    settings       = merge(var.settings, { batch_size = 10000, batching_window_seconds = 2, bisect_batch_on_function_error = false, maximum_record_age_seconds = -1 })
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.batch_size == 10000 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 2
-    error_message = "The sample's aggregator, 10,000 records or 2 seconds, can be set."
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == -1 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == -1
-    error_message = "A consumer that needs order must not give up before the stream's retention ends."
-  }
-}
-
 # For every rule: a value that just passes, and one that just fails.
 
 run "accepts_the_least_of_everything" {
@@ -250,16 +232,6 @@ run "accepts_the_most_of_everything" {
     stream_retention_hours = 168
     settings               = merge(var.settings, { batch_size = 10000, batching_window_seconds = 300, maximum_record_age_seconds = 604800, maximum_retry_attempts = 10000, memory_mb = 10240, parallelization_factor = 10, reserved_concurrency = 1000, timeout_seconds = 900 })
   }
-}
-
-run "accepts_an_age_of_exactly_the_retention" {
-  command = plan
-  variables { settings = merge(var.settings, { maximum_record_age_seconds = 86400 }) }
-}
-
-run "accepts_10_records_without_a_window" {
-  command = plan
-  variables { settings = merge(var.settings, { batch_size = 10, batching_window_seconds = 0 }) }
 }
 
 run "rejects_a_batch_of_0_records_and_a_prefix_that_no_bucket_may_have" {

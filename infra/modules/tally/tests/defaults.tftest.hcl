@@ -271,21 +271,21 @@ run "accepts_one_invocation_at_a_time" {
   variables { count_concurrency = 1 }
 }
 
-run "accepts_40_invocations_at_once" {
-  command = plan
-  variables { count_concurrency = 40 }
-}
-
 run "rejects_no_invocation_at_all" {
   command = plan
   variables { count_concurrency = 0 }
   expect_failures = [var.count_concurrency]
 }
 
-run "rejects_41_invocations_at_once" {
+run "rejects_41_invocations_at_once_and_a_prefix_that_is_too_long_for_a_role" {
   command = plan
-  variables { count_concurrency = 41 }
-  expect_failures = [var.count_concurrency]
+
+  variables {
+    count_concurrency = 41
+    name_prefix       = "votestream-${join("", [for _ in range(42) : "x"])}"
+  }
+
+  expect_failures = [var.count_concurrency, var.name_prefix]
 }
 
 run "rejects_half_an_invocation" {
@@ -294,13 +294,11 @@ run "rejects_half_an_invocation" {
   expect_failures = [var.count_concurrency]
 }
 
-run "accepts_a_prefix_that_just_fits_a_role" {
+run "accepts_40_invocations_at_once_and_a_prefix_that_just_fits_a_role" {
   command = plan
-  variables { name_prefix = "votestream-${join("", [for _ in range(41) : "x"])}" }
-}
 
-run "rejects_a_prefix_that_is_too_long_for_a_role" {
-  command = plan
-  variables { name_prefix = "votestream-${join("", [for _ in range(42) : "x"])}" }
-  expect_failures = [var.name_prefix]
+  variables {
+    count_concurrency = 40
+    name_prefix       = "votestream-${join("", [for _ in range(41) : "x"])}"
+  }
 }
