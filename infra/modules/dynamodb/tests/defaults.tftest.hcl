@@ -120,18 +120,12 @@ run "one_ceiling_leaves_the_other_open" {
 
 run "accepts_the_least_of_everything" {
   command = plan
-
-  variables {
-    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 1, max_write_units = 1, target_percent = 20 } }
-  }
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 1, max_write_units = 1, target_percent = 20 } } }
 }
 
 run "accepts_the_highest_target" {
   command = plan
-
-  variables {
-    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 40000, max_write_units = 40000, target_percent = 90 } }
-  }
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 40000, max_write_units = 40000, target_percent = 90 } } }
 }
 
 run "accepts_lifting_the_ceilings" {
@@ -192,13 +186,25 @@ run "rejects_a_ceiling_of_0" {
   expect_failures = [var.settings]
 }
 
+run "rejects_half_a_unit_as_a_ceiling" {
+  command = plan
+  variables { settings = { max_read_units = 1.5 } }
+  expect_failures = [var.settings]
+}
+
 run "rejects_autoscaling_with_pay_per_request" {
   command = plan
   variables { settings = { autoscaling = { max_read_units = 10, max_write_units = 10 } } }
   expect_failures = [var.settings]
 }
 
-run "rejects_a_maximum_below_the_floor" {
+run "rejects_a_read_maximum_below_the_floor" {
+  command = plan
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 11, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10 } } }
+  expect_failures = [var.settings]
+}
+
+run "rejects_a_write_maximum_below_the_floor" {
   command = plan
   variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 11, autoscaling = { max_read_units = 10, max_write_units = 10 } } }
   expect_failures = [var.settings]
@@ -206,20 +212,12 @@ run "rejects_a_maximum_below_the_floor" {
 
 run "rejects_a_target_of_19_percent" {
   command = plan
-
-  variables {
-    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 19 } }
-  }
-
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 19 } } }
   expect_failures = [var.settings]
 }
 
 run "rejects_a_target_of_91_percent" {
   command = plan
-
-  variables {
-    settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 91 } }
-  }
-
+  variables { settings = { billing_mode = "PROVISIONED", read_units = 1, write_units = 1, autoscaling = { max_read_units = 10, max_write_units = 10, target_percent = 91 } } }
   expect_failures = [var.settings]
 }
