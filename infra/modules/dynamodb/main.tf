@@ -6,9 +6,8 @@ locals {
     tallies = { hash_key = "poll_id", range_key = "entry", ttl_attribute = null }
   }[var.table]
 
-  name        = "${var.name_prefix}-${var.table}"
-  provisioned = var.settings.billing_mode == "PROVISIONED"
-  autoscaled  = var.settings.autoscaling != null
+  name       = "${var.name_prefix}-${var.table}"
+  autoscaled = var.settings.autoscaling != null
 
   # Autoscaling changes the units outside Terraform, and ignore_changes cannot depend on a variable.
   # So an autoscaled table is planned with its current units, within the bounds of the settings:

@@ -23,11 +23,6 @@ output "invoke_arn" {
   value       = aws_lambda_function.this.invoke_arn
 }
 
-output "log_group_name" {
-  description = "Log group of the function; its metrics (EMF) come from here too."
-  value       = aws_cloudwatch_log_group.this.name
-}
-
 output "reserved_concurrency" {
   description = "Most concurrent invocations; -1 if the function shares the account's quota."
   value       = aws_lambda_function.this.reserved_concurrent_executions

@@ -7,8 +7,3 @@ output "bucket_name" {
   description = "Name of the bucket for published packs; null if there is no bucket."
   value       = one([for bucket in aws_s3_bucket.packs : bucket.id])
 }
-
-output "bucket_policy_json" {
-  description = "The bucket's policy, for tests; null if there is no bucket."
-  value       = one(values(local.bucket_policies))
-}

@@ -32,8 +32,3 @@ output "function_name" {
   description = "Name of the function."
   value       = module.function.function_name
 }
-
-output "log_group_name" {
-  description = "Log group of the function; its metrics (EMF) come from here, too."
-  value       = module.function.log_group_name
-}

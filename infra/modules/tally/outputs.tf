@@ -8,11 +8,6 @@ output "schedule_group_name" {
   value       = aws_scheduler_schedule_group.this.name
 }
 
-output "schedule_policy_json" {
-  description = "Policy of the schedules' role, for tests."
-  value       = local.schedule_policy
-}
-
 output "schedule_role_arn" {
   description = "Role that a poll's schedule starts the tally with."
   value       = aws_iam_role.schedule.arn
@@ -21,9 +16,4 @@ output "schedule_role_arn" {
 output "state_machine_arn" {
   description = "The state machine; its input is {\"poll_id\": …, \"recount\": false}."
   value       = aws_sfn_state_machine.this.arn
-}
-
-output "state_machine_policy_json" {
-  description = "Policy of the state machine's role, for tests."
-  value       = local.state_machine_policy
 }

@@ -3,11 +3,6 @@ output "schedule_group_name" {
   value       = aws_scheduler_schedule_group.this.name
 }
 
-output "schedule_policy_json" {
-  description = "Policy of the schedules' role, for tests."
-  value       = local.schedule_policy
-}
-
 output "schedule_role_arn" {
   description = "Role that a poll's schedule starts the function with."
   value       = aws_iam_role.schedule.arn

@@ -13,7 +13,7 @@ run "packs_are_not_published_unless_asked_for" {
   command = plan
 
   assert {
-    condition     = length(aws_s3_bucket.packs) == 0 && output.bucket_name == null && output.bucket_policy_json == null
+    condition     = length(aws_s3_bucket.packs) == 0 && output.bucket_name == null
     error_message = "Without a publication there is no bucket."
   }
 }
@@ -37,7 +37,7 @@ run "published_packs_are_private_versioned_and_not_locked" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.bucket_policy_json).Statement : statement.Sid] == ["TlsOnly"]
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.packs["packs"].policy).Statement : statement.Sid] == ["TlsOnly"]
     error_message = "Nobody outside the account may read."
   }
 
@@ -55,7 +55,7 @@ run "anyone_may_read_public_packs_and_no_work_file" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.bucket_policy_json).Statement : [statement.Effect, statement.Action, [for resource in flatten([statement.Resource]) : endswith(resource, "/packs/*")]] if statement.Sid == "AnyoneReadsPacks"] == [["Allow", "s3:GetObject", [true]]]
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.packs["packs"].policy).Statement : [statement.Effect, statement.Action, [for resource in flatten([statement.Resource]) : endswith(resource, "/packs/*")]] if statement.Sid == "AnyoneReadsPacks"] == [["Allow", "s3:GetObject", [true]]]
     error_message = "Only packs may be public, nothing else in the bucket."
   }
 

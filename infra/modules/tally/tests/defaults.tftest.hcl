@@ -111,7 +111,7 @@ run "steps_run_in_the_order_that_the_proof_needs" {
   }
 
   assert {
-    condition     = !strcontains(aws_sfn_state_machine.this.definition, "TellOnCall") && !strcontains(output.state_machine_policy_json, "sns:Publish")
+    condition     = !strcontains(aws_sfn_state_machine.this.definition, "TellOnCall") && !strcontains(aws_iam_role_policy.state_machine.policy, "sns:Publish")
     error_message = "With alarms_enabled = false the tally must not page on-call."
   }
 }
@@ -120,7 +120,7 @@ run "roles_may_take_steps_and_start_tallies_and_nothing_else" {
   command = plan
 
   assert {
-    condition = jsondecode(output.state_machine_policy_json).Statement == [
+    condition = jsondecode(aws_iam_role_policy.state_machine.policy).Statement == [
       {
         Sid      = "StartRecount"
         Effect   = "Allow"
@@ -138,7 +138,7 @@ run "roles_may_take_steps_and_start_tallies_and_nothing_else" {
   }
 
   assert {
-    condition = jsondecode(output.schedule_policy_json).Statement == [{
+    condition = jsondecode(aws_iam_role_policy.schedule.policy).Statement == [{
       Sid      = "StartTally"
       Effect   = "Allow"
       Action   = "states:StartExecution"
@@ -210,12 +210,12 @@ run "a_pack_is_published_after_the_certificate_and_its_manifest_last" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.state_machine_policy_json).Statement : statement.Resource if statement.Sid == "PublishPack" && statement.Action == "lambda:InvokeFunction"] == [var.pack.function_arn]
+    condition     = [for statement in jsondecode(aws_iam_role_policy.state_machine.policy).Statement : statement.Resource if statement.Sid == "PublishPack" && statement.Action == "lambda:InvokeFunction"] == [var.pack.function_arn]
     error_message = "The state machine may invoke the publishing function, and no other."
   }
 
   assert {
-    condition     = !strcontains(output.state_machine_policy_json, "kms:")
+    condition     = !strcontains(aws_iam_role_policy.state_machine.policy, "kms:")
     error_message = "Without a key, the role must have no permission for one."
   }
 }
@@ -257,7 +257,7 @@ run "a_tally_that_waits_for_lost_records_names_its_poll_and_goes_on_waiting" {
   }
 
   assert {
-    condition = { for statement in jsondecode(output.state_machine_policy_json).Statement : statement.Sid => [statement.Resource, try(statement.Condition, null)] if contains(["TellOnCall", "UseTopicsKey"], statement.Sid) } == {
+    condition = { for statement in jsondecode(aws_iam_role_policy.state_machine.policy).Statement : statement.Sid => [statement.Resource, try(statement.Condition, null)] if contains(["TellOnCall", "UseTopicsKey"], statement.Sid) } == {
       TellOnCall   = [var.alarms_topic.arn, null]
       UseTopicsKey = [var.alarms_topic.kms_key.arn, { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }]
     }

@@ -20,7 +20,7 @@ run "a_schedule_may_start_the_count_only_and_a_late_invocation_is_dropped" {
   command = plan
 
   assert {
-    condition = jsondecode(output.schedule_policy_json).Statement == [{
+    condition = jsondecode(aws_iam_role_policy.schedule.policy).Statement == [{
       Sid      = "StartCount"
       Effect   = "Allow"
       Action   = "lambda:InvokeFunction"
