@@ -22,7 +22,7 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and report; 1 if a function did not do its whole work."""
+    """Measure and report; return 1 if a function did not finish its work."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="a short run of under half a minute; stores nothing"
@@ -52,7 +52,7 @@ def measure(*, quick: bool) -> Results:
     """Run every scenario against a store of its own.
 
     Raises:
-        BenchmarkAborted: a function failed, or did not do its whole work.
+        BenchmarkAborted: a function failed, or did not finish its work.
         subprocess.CalledProcessError: the functions' archives can't be built.
     """
     effort = QUICK if quick else FULL

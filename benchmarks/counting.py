@@ -129,7 +129,7 @@ def fill(store: Store, first: int, end: int) -> tuple[Counter[str], int]:
 
 
 def _post(endpoint: str, bodies: list[str]) -> None:
-    """Send BatchWriteItem calls as they stand: signing a million rows would take longer than storing them."""
+    """Send BatchWriteItem calls with a fixed signature: signing a million rows takes longer than storing them."""
     connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
     headers = {
         "Content-Type": "application/x-amz-json-1.0",

@@ -144,7 +144,7 @@ def _start_cpu_ms(code: Code, runtime_folder: Path) -> float:
 
 
 def pairs(results: Sequence[DoorFigures]) -> Iterator[tuple[DoorFigures, DoorFigures]]:
-    """Yield the function and the same with boto3, if both were measured."""
+    """Yield our function's figures and those of the one with boto3, if both were measured."""
     by_subject = {door.subject: door for door in results}
     if subjects.INGRESS in by_subject and subjects.PUT_RECORD in by_subject:
         yield by_subject[subjects.INGRESS], by_subject[subjects.PUT_RECORD]

@@ -54,7 +54,7 @@ class Polls:
 
 @dataclass
 class EventSource:
-    """One shard: gives every record a higher sequence number than all before, and new voters names of their own."""
+    """One shard. Sequence numbers grow with every record, and every new voter has a new name."""
 
     shard: int = 0
     _voters: Iterator[int] = field(default_factory=itertools.count)

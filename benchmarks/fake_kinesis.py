@@ -1,4 +1,4 @@
-"""A Kinesis that stores nothing and counts: ``python fake_kinesis.py``, in a process of its own.
+"""A fake Kinesis that counts and stores nothing: ``python fake_kinesis.py``, in its own process.
 
 Prints its port, answers every PutRecord, and prints ``[connections, requests]`` when its stdin closes.
 """
@@ -32,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(_ANSWER)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ _SETTLED_SECONDS = 0.005
 
 
 class BenchmarkAborted(Exception):
-    """When a function did not do its whole work, so that the measurement means nothing."""
+    """A function did not finish its work, so the measurement is invalid."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Cost:
-    """What something took: CPU time of the function's process (user and system), and time by the clock."""
+    """The cost of a call: CPU time of the function's process (user and system), and wall-clock time."""
 
     cpu_ns: int
     wall_ns: int
@@ -86,7 +86,7 @@ class MeasuredFunction:
             [sys.executable, "-I", "-S", "-B", _BOOTSTRAP, code.folder, runtime_folder, code.handler],
             cwd=code.folder,
             env={**lambda_environment(code), "AWS_LAMBDA_RUNTIME_API": self._api.address},
-            # Closed when this process ends, however it ends: the function ends then too.
+            # Closed when this process ends for any reason; then the function ends, too.
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
@@ -101,7 +101,7 @@ class MeasuredFunction:
             raise BenchmarkAborted(f"{code.handler} did not start: {error!r}") from error
 
     def __enter__(self) -> Self:
-        """Nothing is left to do: it has been started."""
+        """Return the process, which already runs."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,7 +124,7 @@ class MeasuredFunction:
         """Run one invocation and return how long it took by the clock, in nanoseconds.
 
         Raises:
-            BenchmarkAborted: it failed, ended, ran out of time, or reported so much as one record as failed.
+            BenchmarkAborted: it failed, ended, ran out of time, or reported a failed record.
         """
         invocation = PendingInvocation(
             request_id=str(uuid.uuid4()),

@@ -1,8 +1,8 @@
 """A meter between a function and DynamoDB: counts requests and write units, and can delay the store.
 
 ``python meter.py <port of the store>`` prints its own port and serves until its stdin closes. It asks the
-store for the consumed capacity of each write and takes the answer out again: the function sends and gets the
-very bytes that it would without a meter, checksum included. It runs in a process of its own, so that none of
+store for the consumed capacity of each write and takes the answer out again: the function sends and gets the same
+bytes as without a meter, checksum included. It runs in a process of its own, so that none of
 its work is counted as the function's.
 
 ``GET /_meter`` answers what was counted since the last time. ``PUT /_meter/latency/<milliseconds>`` sets the
@@ -72,12 +72,12 @@ class UsageMeter:
                 writer.write(_message([*head, b"x-amz-crc32: %d" % zlib.crc32(body)], body))
 
     def _within_capacity(self, body: bytes) -> tuple[bytes, int]:
-        """Return the request with as many of its statements as there are units for, and how many there are not."""
+        """Return the request with the statements that the units allow, and the number of the others."""
         now = time.monotonic()
         grown = self.units_left + (now - self.units_left_at) * self.capacity
         self.units_left, self.units_left_at = min(grown, self.capacity), now
         request = json.loads(body)
-        # One is always sent on: a request without statements would be none.
+        # At least one is sent on, because a request without statements is invalid.
         kept = max(1, min(len(request["Statements"]), int(self.units_left)))
         refused = len(request["Statements"]) - kept
         del request["Statements"][kept:]

@@ -38,7 +38,7 @@ MOST_GROWTH_MB = 40.0
 
 
 class _Answers:
-    """DynamoDB's answers to the pages of one large bucket. Making them is not part of what is measured."""
+    """DynamoDB's answers to the pages of one large bucket. Creating them is not measured."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -105,7 +105,7 @@ def _export(rows: int) -> None:
     )
     answers = _Answers(rows)
     client.meta.events.register("before-send.dynamodb.Query", answers)  # type: ignore[arg-type]
-    # Only what the store looks at: no deployment is there.
+    # Only what the store reads: nothing is deployed.
     deployment = SimpleNamespace(
         votes_table="bench", tallies_table="bench", pack_key_arn="bench", pack_signing_key_arn="bench"
     )

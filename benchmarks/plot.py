@@ -24,7 +24,7 @@ _COLOURS = {
 
 @contextmanager
 def _drawn(path: Path) -> Iterator[Axes]:
-    """Give axes to draw on and save them; the same drawing, the same bytes."""
+    """Yield axes to draw on, and save them; equal drawings give equal bytes."""
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "votestream", "font.family": "sans-serif"}):
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         axes = figure.subplots()
@@ -35,7 +35,7 @@ def _drawn(path: Path) -> Iterator[Axes]:
 
 
 def plot_drains(results: Results, path: Path) -> None:
-    """Draw write units of each second while a backlog drains, in terms of what the table takes."""
+    """Draw write units of each second while a backlog drains, relative to the table's capacity."""
     if not results.drains:
         return
     with _drawn(path) as axes:
@@ -54,7 +54,7 @@ def plot_drains(results: Results, path: Path) -> None:
 
 
 def plot_batch_sizes(results: Results, path: Path) -> None:
-    """Draw CPU per first vote, in terms of one conditional put_item a vote."""
+    """Draw CPU per first vote, relative to one conditional put_item per vote."""
     unit = find(results.batch_sizes, subjects.PUT_ITEM, BATCH_SIZE, FIRST_VOTES)
     if unit is None:
         return

@@ -59,7 +59,7 @@ def _targets(results: Results) -> str:
 
 
 def _cpu_by_batch_size(series: Sequence[Series]) -> str:
-    """CPU per vote in terms of one conditional put_item for each vote, in batches of ``BATCH_SIZE``."""
+    """CPU per vote relative to one conditional put_item per vote, in batches of ``BATCH_SIZE``."""
     unit = find(series, subjects.PUT_ITEM, BATCH_SIZE, FIRST_VOTES)
     if unit is None:
         return ""

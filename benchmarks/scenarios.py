@@ -18,7 +18,7 @@ from benchmarks.function import Cost, MeasuredFunction, lambda_environment
 from benchmarks.store import Store
 from benchmarks.subjects import Subjects
 
-# Conditions, in the words of the report. Cold: the rows are another process's work; warm: this process wrote them.
+# Conditions, as the report names them. Cold: another process wrote the rows; warm: this process wrote them.
 FIRST_VOTES = "first votes"
 CHANGED_WARM = "100 % changed, warm"
 REDELIVERED_COLD = "100 % redelivered, cold"
@@ -32,7 +32,7 @@ def changed_cold(share: float) -> str:
 
 
 def scaled(dimension: str, factor: int) -> str:
-    """Name the condition of so many polls, options or shards."""
+    """Name the condition of this many polls, options or shards."""
     return f"{factor}x {dimension}"
 
 
@@ -88,7 +88,7 @@ QUICK = Effort(
     drain_batches=0,
 )
 
-# What the targets are for. The writer's is that of infra/environments; the aggregator takes what a window brings: two
+# Batch sizes of the targets. The writer's is that of infra/environments. The aggregator's are a window's records: two
 # seconds of a shard at its limit, and more while it catches up.
 BATCH_SIZE = 500
 WINDOW_BATCH_SIZE = 2_000
@@ -163,7 +163,7 @@ class Start:
 
 @dataclass
 class Memory:
-    """The most memory that a process has had after so many batches."""
+    """Peak memory of a process after this many batches."""
 
     subject: str
     batch_size: int
@@ -174,7 +174,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Case:
-    """One subject under one condition: its process, and how to come by a run's events."""
+    """One subject under one condition: its process, and a function that returns a run's events."""
 
     series: Series
     function: Runs
@@ -373,7 +373,7 @@ def lanes(bench: Bench) -> list[LaneRun]:
 
 
 def drains(bench: Bench) -> list[DrainRun]:
-    """A backlog of two lanes, with and without a pace, while the table takes what it has been given and no more."""
+    """A backlog of two lanes, with and without a pace, at a table of limited capacity."""
     results = []
     for writes_per_second in (0.0, _TABLE_WRITE_UNITS * _SHARE_OF_TABLE / 2):
         with contextlib.ExitStack() as stack:

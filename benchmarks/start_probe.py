@@ -1,6 +1,6 @@
 """The time until a function is ready: ``python start_probe.py <code folder> <runtime folder> <module>``.
 
-Prints three moments, each in nanoseconds of CPU time and of time by the clock: at the start, after the import of
+Prints three moments, each in nanoseconds of CPU time and of wall-clock time: at the start, after the import of
 the handler, and after its runtime is built (settings, client, thread pool), where it has one.
 """
 

@@ -62,10 +62,10 @@ class Counted:
 
 
 class Store:
-    """Tables of the design, empty but for the polls that are put into them."""
+    """The design's tables, with nothing but the given polls."""
 
     def __init__(self, store_port: int, meter_port: int) -> None:
-        """Create the tables, past the meter."""
+        """Create the tables, without the meter."""
         self._meter = http.client.HTTPConnection("127.0.0.1", meter_port)
         self._client: DynamoDBClient = boto3.client(
             "dynamodb",
@@ -89,7 +89,7 @@ class Store:
 
     @property
     def engine(self) -> str:
-        """Where the engine itself answers, past the meter."""
+        """The engine's own address, without the meter."""
         return self._client.meta.endpoint_url
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Store:
         self._client.close()
 
     def put_polls(self, polls: Polls) -> None:
-        """Announce polls, long ago."""
+        """Store polls that were announced long ago."""
         self._put(POLLS_TABLE, polls.rows())
 
     def put_votes(self, event: bytes, bucket_count: int = 64) -> None:
@@ -120,11 +120,11 @@ class Store:
         self._put(VOTES_TABLE, rows)
 
     def set_latency(self, milliseconds: float) -> None:
-        """Let no answer come sooner than this after its request."""
+        """Set the shortest time between a request and its answer."""
         self._ask("PUT", f"/_meter/latency/{milliseconds}")
 
     def set_capacity(self, write_units: float) -> None:
-        """Throttle statements above so many write units a second; 0 lets all through."""
+        """Throttle statements above this many write units a second; 0 means no limit."""
         self._ask("PUT", f"/_meter/capacity/{write_units}")
 
     def counted(self) -> Counted:

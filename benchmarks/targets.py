@@ -1,4 +1,4 @@
-"""How good it has to be, and how good it is."""
+"""The targets, and whether the results meet them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from benchmarks.scenarios import (
 )
 
 MB = 1_000_000
-FLAT = 1.25  # a quarter, because runs of the very same differ by half as much
+FLAT = 1.25  # a quarter, because equal runs differ by half as much
 START_BUDGET_MS = 450  # on the measuring machine: the one target that is not a ratio
 
 
 @dataclass(frozen=True)
 class Promise:
-    """One promise, with what was measured; ``limit`` is the most that it may be, or the least."""
+    """One target, with its measurement; ``limit`` is the highest or the lowest allowed value."""
 
     promise: str
     limit: float
@@ -33,7 +33,7 @@ class Promise:
 
     @property
     def met(self) -> bool:
-        """Say whether the median keeps the promise."""
+        """Return whether the median meets the target."""
         return self.value.median >= self.limit if self.least else self.value.median <= self.limit
 
 
@@ -114,7 +114,7 @@ def _aggregator(results: Results) -> Iterator[Promise]:
 
 
 def _scale(results: Results) -> Iterator[Promise]:
-    """The most of everything beside the least of it, at the same number of votes."""
+    """The cost of the most polls, options or shards, relative to one, at the same number of votes."""
     factor = max((int(row.condition.partition("x ")[0]) for row in results.scales), default=1)
     for subject, size in (
         (subjects.VOTE_WRITER, BATCH_SIZE),
@@ -126,7 +126,7 @@ def _scale(results: Results) -> Iterator[Promise]:
             if one is None or many is None or factor == 1:
                 continue
             if (subject, dimension) == (subjects.VOTE_AGGREGATOR, "polls"):
-                # Each poll of a batch has a live row of its own: what may not grow is the rows for each.
+                # Each poll of a batch has its own live row, so the number of rows per poll must not grow.
                 rows = many.requests / (many.votes / size) / factor
                 yield Promise(
                     f"live rows written for each poll of a batch, of {factor}", 1, Spread.of([rows])

@@ -1,4 +1,4 @@
-"""What another process has used: CPU time and memory, by its id."""
+"""CPU time and memory of another process, by its id."""
 
 import platform
 import subprocess
@@ -18,7 +18,7 @@ def cpu_ns(pid: int) -> int:
 
 
 def peak_memory_bytes(pid: int) -> int:
-    """Return the most memory that a process had resident at any time so far (outside Linux: has right now)."""
+    """Return the peak resident memory of a process (outside Linux: the present one)."""
     if _ON_LINUX:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""A writer that is fast and wrong: batch_write_item knows no condition, so an old vote can cover a newer one."""
+"""A fast but wrong writer: batch_write_item has no conditions, so an old vote can overwrite a newer one."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# The second form uses the vote writer's tuned client, to tell the cost of statements from that of the client.
+# The second form uses the vote writer's tuned client, to separate the cost of statements from the client's.
 _config = Config(parameter_validation=False) if os.environ["CLIENT"] == "tuned" else None
 _client = boto3.client("dynamodb", config=_config)
 _table = os.environ["VOTES_TABLE"]
@@ -18,7 +18,7 @@ _buckets = 64
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Store each vote, whatever is stored already."""
+    """Store each vote without a condition."""
     del context
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for record in event["Records"]:
