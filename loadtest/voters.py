@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from loadtest.scenario import Scenario
 from votectl.traffic import MALFORMED_BODIES, Kind, VoteRequest
 
-# Shares of voters. Changes of mind are sent a second later, or at the very same moment: then only the stream's
+# Shares of voters. Changes of mind are sent a second later, or at the same moment: then only the stream's
 # order says which one is the last.
 IN_A_FURTHER_POLL = 0.5
 CHANGES_LATER = 0.10
