@@ -13,7 +13,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Emulator(StrEnum):
-    """What plays AWS."""
+    """The program that emulates AWS."""
 
     LOCALEMU = "localemu"
     """LocalEmu with functions as processes, and MiniStack for DynamoDB. Needs Python only."""

@@ -1,6 +1,6 @@
 """Refusals: a code for programs and a sentence for people, word for word as the REST door has them.
 
-All texts are fixed: none quotes the request. A contract test holds them against infra/modules/api/answers.tf.
+All texts are fixed: none quotes the request. A contract test compares them with infra/modules/api/answers.tf.
 """
 
 from typing import NamedTuple

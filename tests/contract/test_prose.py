@@ -27,6 +27,15 @@ RIDDLES_IN_CODE = (
     r"\bthere (is|are) to be\b",
     r"\b(with|to|of|by|for) what (is|was|were|are) (asked|given|told|wanted)\b",
     r"\bin the place of\b",
+    r"\bheld against\b",
+    r"\bholds? (\w+ ){1,4}against\b",
+    r"\bthe very (?!end\b)",
+)
+# A clause as a subject at the beginning of a test's name.
+RIDDLES_IN_NAMES = (
+    *RIDDLES_IN_CODE,
+    r"^(what|who|of|nor|whose|where|how|so)\b",
+    r"\b(however|whatever|wherever|whichever)\b",
 )
 RIDDLES = (
     *RIDDLES_IN_CODE,
@@ -113,3 +122,18 @@ def test_no_comment_or_message_in_the_code_has_to_be_decoded() -> None:
         if riddle.search(line.replace("is None", ""))
     ]
     assert found == []
+
+
+def names(path: Path) -> Iterator[str]:
+    """Return the names of a file's tests as sentences."""
+    pattern = r"^\s*def test_(\w+)" if path.suffix == ".py" else r'^run "(\w+)"'
+    for name in re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
+        yield name.replace("_", " ")
+
+
+def test_no_name_of_a_test_has_to_be_decoded() -> None:
+    files = [path for path in sources() if path.name.startswith("test_") or path.name.endswith(".tftest.hcl")]
+    found = [(path.name, name) for path in files for name in names(path)]
+    assert len(found) > 2_000
+    riddle = re.compile("|".join(RIDDLES_IN_NAMES))
+    assert [(file, name) for file, name in found if riddle.search(name)] == []

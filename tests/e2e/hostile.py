@@ -1,4 +1,4 @@
-"""Requests that somebody might send who wants a record in the stream that they may not put there.
+"""Requests of an attacker who wants to put a forbidden record into the stream.
 
 Each says what it would be if it were let in: the vote that it is, read by a few lines of rules of our own and not by
 those under test. What is no vote has to be refused; what is one may be stored as that vote, or refused.
@@ -31,7 +31,7 @@ class Door(StrEnum):
 
 
 class Credentials(StrEnum):
-    """What a request shows where somebody has to say who it is from."""
+    """The credentials of a request."""
 
     OWN = "the sender's own"
     NONE = "none"

@@ -1,4 +1,4 @@
-"""What the deployed roles may do, held against what was done with them."""
+"""Compares the deployed roles' permissions with the calls that were made with them."""
 
 import fnmatch
 import itertools

@@ -69,7 +69,7 @@ def test_a_broken_part_is_named_with_what_to_do(deployment: Deployment) -> None:
     assert found[f"bucket {deployment.vote_aggregator_failure_bucket}"][0] == "ok"
 
 
-def test_a_deployment_that_is_not_there(deployment: Deployment) -> None:
+def test_a_missing_deployment_is_reported(deployment: Deployment) -> None:
     done = CliRunner().invoke(app, ["doctor", "--environment", f"no-{deployment.environment}"])
     assert done.exit_code == 1
     assert "not deployed" in " ".join(done.stdout.split())

@@ -215,7 +215,7 @@ rest_is_asked_for = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def ledger(deployment: Deployment) -> Iterator[Ledger]:
-    """What the invented requests were answered; held against the stream after the last of them."""
+    """The answers to the generated requests, which are compared with the stream after the last one."""
     ledger = Ledger(deployment)
     yield ledger
     ledger.hold_against_the_stream()
@@ -267,7 +267,7 @@ def invented(case: Any, url: str, ledger: Ledger, voter: Voter | None, kind: str
 @rest_is_asked_for
 @open_schema.include(method="POST").parametrize()
 @as_many_as_asked
-def test_what_is_invented_for_an_open_door_is_answered_as_described(
+def test_an_open_door_answers_generated_requests_as_described(
     case: "schemathesis.Case[Any]", deployment: Deployment, ledger: Ledger
 ) -> None:
     invented(case, deployment.front_door, ledger, None)
@@ -276,7 +276,7 @@ def test_what_is_invented_for_an_open_door_is_answered_as_described(
 @rest_is_asked_for
 @signed_in_schema.parametrize()
 @as_many_as_asked
-def test_what_is_invented_for_a_door_with_voters_is_answered_as_described(
+def test_a_door_with_voters_answers_generated_requests_as_described(
     case: "schemathesis.Case[Any]", doors: Doors, ledger: Ledger, voters: Sequence[Voter]
 ) -> None:
     invented(case, doors.cognito, ledger, voters[0])
@@ -285,7 +285,7 @@ def test_what_is_invented_for_a_door_with_voters_is_answered_as_described(
 @other_kinds
 @open_schema.include(method="POST").parametrize()
 @as_many_as_asked
-def test_what_is_invented_for_another_open_door_is_answered_as_described(
+def test_another_open_door_answers_generated_requests_as_described(
     case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger
 ) -> None:
     invented(case, doors.url(kind, "none"), ledger, None, kind)
@@ -294,7 +294,7 @@ def test_what_is_invented_for_another_open_door_is_answered_as_described(
 @other_kinds
 @signed_in_schema.include(method="POST", path="/polls/{poll_id}/votes").parametrize()
 @as_many_as_asked
-def test_what_is_invented_for_another_door_with_voters_is_answered_as_described(
+def test_another_door_with_voters_answers_generated_requests_as_described(
     case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger, voters: Sequence[Voter]
 ) -> None:
     invented(case, doors.url(kind, "cognito"), ledger, voters[0], kind)
@@ -304,7 +304,7 @@ def test_what_is_invented_for_another_door_with_voters_is_answered_as_described(
 @other_kinds
 @batch_schema.include(method="POST", path="/polls/{poll_id}/votes/batch").parametrize()
 @as_many_as_asked
-def test_what_is_invented_for_another_door_with_back_ends_is_answered_as_described(
+def test_another_door_with_back_ends_answers_generated_requests_as_described(
     case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger
 ) -> None:
     invented(case, doors.batches(kind), ledger, None, kind)

@@ -1,4 +1,4 @@
-"""The main job, held against the sender's own account."""
+"""The main job, compared with the sender's own account."""
 
 import asyncio
 from collections.abc import Callable

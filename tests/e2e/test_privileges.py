@@ -1,7 +1,7 @@
 """Least privilege, both ways. `conftest.py` has these run after everything else.
 
 LocalEmu refuses what a role may not do; MiniStack, which plays DynamoDB, does not know roles. So what was done with
-each role during all the tests is held against the policies that Terraform planned.
+each role during all the tests is compared with the policies that Terraform planned.
 """
 
 import json

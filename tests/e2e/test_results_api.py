@@ -32,7 +32,7 @@ RESULTS = "/polls/{poll_id}/results"
 
 @pytest.fixture
 def read(front_door: httpx.Client) -> Read:
-    """Read one of the API's resources; every answer is held against openapi.yaml."""
+    """Read one of the API's resources; every answer is checked against openapi.yaml."""
 
     def read(poll_id: str, resource: str = RESULTS, **given: Any) -> httpx.Response:
         answer = front_door.get(resource.replace("{poll_id}", poll_id), **given)
@@ -230,7 +230,7 @@ def polls_to_ask_about(desk: PollDesk) -> Iterator[str]:
 @hypothesis.settings(
     max_examples=60, deadline=None, suppress_health_check=list(hypothesis.HealthCheck), derandomize=True
 )
-def test_whatever_is_asked_is_answered_as_described(
+def test_generated_requests_are_answered_as_described(
     case: "schemathesis.Case[Any]", deployment: Deployment, polls_to_ask_about: Iterator[str]
 ) -> None:
     if re.fullmatch("[a-z0-9-]{1,64}", str(case.path_parameters.get("poll_id"))):

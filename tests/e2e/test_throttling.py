@@ -73,7 +73,7 @@ def test_votes_that_the_stream_refuses_get_429_and_are_not_counted(
 
 @pytest.mark.local_cloud
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_a_batch_that_the_stream_takes_in_part_just_the_rest_is_sent_again(
+def test_a_client_sends_only_the_refused_part_of_a_batch_again(
     kind: str, deployment: Deployment, doors: Doors
 ) -> None:
     """A back end that does as each answer says gets every vote in, once: 207, 429 and 202 all on the way."""

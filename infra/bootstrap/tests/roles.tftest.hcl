@@ -1,5 +1,5 @@
 # The roles may manage the platform's resources, under its own names and within the boundary, and may not touch votes. They
-# admit jobs of one repository. tests/contract takes what the first run plans, and holds every policy against AWS's
+# admit jobs of one repository. tests/contract checks every policy of the first run's plan against AWS's
 # authorization reference.
 mock_provider "aws" {
   source          = "../tests/mocks"

@@ -113,7 +113,7 @@ def test_a_line_goes_through_the_medians(times: Callable[[int], float], line: tu
     assert samples(times).line()[:2] == pytest.approx(line, rel=0.01, abs=1e-9)
 
 
-def test_how_far_off_the_line_is_said() -> None:
+def test_a_line_reports_its_largest_error() -> None:
     assert samples(lambda n: 20 + 0.1 * n).line()[2] == pytest.approx(0, abs=1e-9)
     assert samples(lambda n: n * n / 100 + 0.01).line()[2] > 0.5
 

@@ -140,7 +140,7 @@ def test_votes_come_by_chance_around_the_rate(scenario: Callable[..., EventScena
     assert sent != 60_000
 
 
-def test_a_step_costs_the_same_however_many_votes_come(scenario: Callable[..., EventScenario]) -> None:
+def test_a_steps_cost_does_not_depend_on_the_number_of_votes(scenario: Callable[..., EventScenario]) -> None:
     def processor_seconds(peak: float) -> float:
         played = scenario(event={"peak": peak}, deployment={"stream": StreamSettings(shard_count=300)})
         began = process_time()
@@ -259,7 +259,7 @@ def test_an_invocation_waits_for_live_rows_that_the_table_refuses(
 
 
 @pytest.mark.slow
-def test_what_is_read_as_it_comes_is_not_read_again_for_a_full_batch(
+def test_records_read_on_arrival_are_not_read_again_for_a_full_batch(
     scenario: Callable[..., EventScenario],
 ) -> None:
     event = {"peak": 2_000.0, "duration": 120.0, "voter_bytes": 128}

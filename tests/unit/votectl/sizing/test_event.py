@@ -148,7 +148,7 @@ def test_the_busiest_poll_takes_its_share() -> None:
         pytest.param({"peak": 1, "duration": 1, "voters": 3}, "voters", id="unknown-field"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(told: dict[str, Any], message: str) -> None:
+def test_impossible_events_are_refused(told: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(message)):
         event(**told)
 

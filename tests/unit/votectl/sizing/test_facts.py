@@ -96,7 +96,7 @@ def test_a_missing_prices_file_is_refused(tmp_path: Path) -> None:
         fact_files.load(tmp_path / "none.json")
 
 
-def test_a_replacement_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_a_replacement_that_is_not_json_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "prices.json"
     path.write_text("prices")
     with pytest.raises(BadFile, match="JSON"):
