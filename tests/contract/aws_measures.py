@@ -1,4 +1,4 @@
-"""What is measured for each limit of aws_limits.json.
+"""The measures of the limits in aws_limits.json.
 
 A measure takes the resources of one run and yields pairs of a subject and a number, which must not exceed the limit.
 """
@@ -126,8 +126,8 @@ def waf_headers(run: Iterable[Resource]) -> Measures:
             yield acl.address, len(found["response_header"])
 
 
-# Units of a statement (AWS WAF's "rule statements list"), here at their dearest: by operator for matches, and for every
-# text transformation that changes something 10 more.
+# Capacity units of a statement (AWS WAF's "rule statements list"), at their highest: by operator for matches, and 10
+# more for every text transformation.
 _UNITS = {
     "asn_match_statement": 1,
     "byte_match_statement": 10,

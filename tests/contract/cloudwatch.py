@@ -1,8 +1,8 @@
-"""Planned alarms and dashboard, and CloudWatch's evaluation of alarms: enough to say which ring after given minutes.
+"""Planned alarms and dashboard, and CloudWatch's evaluation of alarms: enough to tell which ring after given minutes.
 
 From the user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Metric math
-syntax and functions": an expression has no value in a minute in which one of its metrics has none, or where it
-divides by nought; an alarm rings when M of the last N datapoints breach, where missing ones count as the alarm says.
+syntax and functions": an expression has no value in a minute in which one of its metrics has none, or where it divides
+by zero; an alarm rings when M of the last N datapoints breach, where missing ones count as the alarm says.
 What the guide leaves open (older datapoints instead of missing ones) does not occur in these tests.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from contract.everything import PLATFORM, resources_of
 
-# What CloudWatch has of a minute: the value of the statistic that alarms take, by metric name.
+# CloudWatch's data of one minute: the value of the statistic that alarms use, by metric name.
 type Minute = dict[str, float]
 
 # The environment of that run.

@@ -29,7 +29,7 @@ MOCKED_NAME = "m" * 63
 
 LONG_MOCKS = "long-mocks"
 
-# First runs of the folders' own tests, whose plans are of use: of the platform, and of what `make bootstrap` makes.
+# First runs of the folders' own tests, whose plans are used: the platform's, and that of `make bootstrap`.
 COMPOSITION, PLATFORM = "composition", "each_function_gets_exactly_its_settings_and_permissions"
 BOUNDARY = "roles_stay_within_the_boundary_and_their_own_names"
 
@@ -159,7 +159,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-# What `make bootstrap` makes, with the pipeline's roles. It imports the state bucket, which a mock cannot.
+# The resources of `make bootstrap`, with the pipeline's roles. It imports the state bucket, which a mock cannot do.
 _STATE_BUCKET = f"tfstate-{LONGEST['project']}-{LONGEST['environment']}-111122223333"
 FOUNDATION_VARIABLES = LONGEST | {
     "aws_region": REGION,

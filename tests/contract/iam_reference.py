@@ -1,7 +1,7 @@
 """AWS's service authorization reference: which statements of a policy allow what they name, and which allow nothing.
 
-AWS takes a policy with an action that there is not, an action on a resource that it does not ask about, or a condition
-on a key that it does not send, without a word; calls with that policy are then refused.
+AWS accepts a policy with an unknown action, with an action on a resource that it does not apply to, or with a
+condition on a key that the action does not send. Calls with that policy are then refused.
 """
 
 import re
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
 
 
 def complaints(policy: Mapping[str, Any]) -> list[str]:
-    """Return a line for everything in a policy that allows nothing."""
+    """Return a line for each part of a policy that has no effect."""
     return [line for statement in policy["Statement"] for line in _of_statement(statement)]
 
 
@@ -72,7 +72,7 @@ def _actions(service: str) -> list[str]:
 
 @cache
 def _details(service: str, action: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The ARNs that an action is asked about, with ``*`` for what differs; and its condition keys."""
+    """The ARNs that an action applies to, with ``*`` for variable parts; and its condition keys."""
     details = REFERENCE.actions.get_action_details(service, action)
     arns, keys = set(OF_VERSION_2.get((service, action), ())), set(details["conditionKeys"])
     for kind in details["resourceTypes"]:

@@ -1,4 +1,4 @@
-"""openapi.yaml as data, and answers held against it."""
+"""openapi.yaml as data, and the comparison of answers with it."""
 
 import copy
 import json
@@ -22,9 +22,9 @@ def document() -> dict[str, Any]:
 
 
 def of_mode(voter_auth: VoterAuth, *, batch_enabled: bool) -> dict[str, Any]:
-    """Return what the description says of one deployment: which body, and whether a receipt's query names the voter.
+    """Return the description of one deployment: which body, and whether a receipt's query names the voter.
 
-    The file describes every deployment; what is invented from it for one of them has to be right or wrong there.
+    The file describes every deployment. A request generated for one of them must be valid or invalid there.
     """
     narrowed = copy.deepcopy(document())
     paths = narrowed["paths"]
@@ -59,7 +59,7 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """Return what a node says, or what it refers to."""
+    """Return a node, or the node that it refers to."""
     if "$ref" in node:
         target: Any = document()
         for step in node["$ref"].removeprefix("#/").split("/"):

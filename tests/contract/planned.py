@@ -15,7 +15,7 @@ from scripts.bootstrap.layout import Layout
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
-    """Return what ``make`` returns, as JSON, from .state until a file changes that decides over plans.
+    """Return what ``make`` returns, as JSON, cached in .state until a file changes that plans depend on.
 
     Tests run in several processes. One of them plans, the others wait for it.
     """
@@ -36,7 +36,7 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
 
 @cache
 def _fingerprint() -> str:
-    """Return a digest of all that decides over plans: Terraform files, the pages they upload, and what plans here."""
+    """Return a digest of all inputs of plans: Terraform files, the pages that they upload, and this code."""
     here = Path(__file__).parent
     files = [
         path

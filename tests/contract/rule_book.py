@@ -1,4 +1,4 @@
-"""AWS's documented limits, held against planned resources.
+"""Checks planned resources against AWS's documented limits.
 
 Two sources. The constraints of an operation's parameters (length, pattern, range, allowed values) come from botocore's
 service models. Limits that the models do not state are in aws_limits.json, each with its source.
@@ -24,7 +24,7 @@ _NUMBERS = ("integer", "long", "float", "double")
 
 
 class Finding(NamedTuple):
-    """A constraint that was checked, and what is wrong with the value, if anything is."""
+    """A checked constraint, and the error if the value breaks it."""
 
     subject: str
     problem: str | None

@@ -1,4 +1,4 @@
-"""The results API as a WSGI application: what API Gateway makes of a request, in small."""
+"""The results API as a WSGI application, which turns requests into events like API Gateway."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

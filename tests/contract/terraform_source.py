@@ -1,4 +1,4 @@
-"""Terraform's files as data, for tests that hold them against the code."""
+"""Terraform's files as data, for tests that compare them with the code."""
 
 import re
 from functools import cache

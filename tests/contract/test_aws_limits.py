@@ -53,7 +53,7 @@ def test_each_resource_in_the_source_is_planned_somewhere() -> None:
 
 
 def test_deletion_protection_denies_the_deletion_of_every_key() -> None:
-    """A deleted key takes along what it encrypts or signs."""
+    """All data that a key encrypts is lost with it."""
     kept: dict[str, bool] = {}
     for resource in resources_by_type()["aws_kms_key"]:
         denied = [

@@ -17,7 +17,7 @@ PAGE = (PROJECT / "docs/correctness.md").read_text(encoding="utf-8")
 DESIGN = (PROJECT / "docs/design.md").read_text(encoding="utf-8")
 
 BUILT_IN = DEFECTS.keys() | CLOSING_DEFECTS.keys() | LOSS_DEFECTS.keys() | EXPLORED_DEFECTS.keys()
-# A screen, for an auditor.
+# One screen for an auditor, in lines.
 LONGEST_SECTION = 20
 
 
@@ -36,7 +36,7 @@ def sections() -> dict[int, str]:
 
 @pytest.mark.parametrize("defect", named("defects"))
 def test_a_defect_on_the_page_is_built_into_a_world(defect: str) -> None:
-    assert defect in BUILT_IN or "::" in defect  # one of a test, which the test of tests finds
+    assert defect in BUILT_IN or "::" in defect  # a test's, see test_a_test_on_the_page_exists
 
 
 @pytest.mark.parametrize("fault", named("faults"))

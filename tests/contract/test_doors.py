@@ -1,4 +1,4 @@
-"""All doors let in the same and say the same: VTL, models, ingress, consumers. Our signer signs as botocore does."""
+"""All doors accept the same and answer the same: VTL, models, ingress, consumers. Our signer equals botocore's."""
 
 import re
 from typing import Any
@@ -104,7 +104,7 @@ def test_terraform_sets_exactly_the_variables_that_ingress_reads() -> None:
 
 
 def test_the_old_door_stays_until_the_new_one_is_named() -> None:
-    """Terraform destroys what is not asked for any more first, unless it is to be created before it is destroyed."""
+    """Terraform destroys resources before it creates their replacements, unless create_before_destroy is set."""
     ways = {
         "aws_apigatewayv2_route",
         "aws_apigatewayv2_stage",

@@ -1,4 +1,4 @@
-"""What an error suggests to type is accepted: every example, every command and every make target in a message."""
+"""Every suggestion in an error is accepted: each example, each command and each make target."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ def event_file(text: str) -> object:
 
 
 def setting(path: str) -> object:
-    """Hold a setting against two variables, of which one is an object."""
+    """Check a setting against two variables, of which one is an object."""
     folder = PROJECT / ".state/examples"
     folder.mkdir(parents=True, exist_ok=True)
     variables, values = folder / "variables.tf", folder / "typed.tfvars"
@@ -151,7 +151,7 @@ def sources() -> dict[Path, ast.Module]:
 
 
 def words(node: ast.AST) -> str:
-    """Return the literal text of an expression; what is put into it shows as <>."""
+    """Return the literal text of an expression, with <> for each inserted value."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.FormattedValue):

@@ -1,4 +1,4 @@
-"""What infra/bootstrap allows is enough for what infra/ is made of, and no role of the platform gets around it."""
+"""infra/bootstrap allows everything that infra/ needs, and no role of the platform exceeds its boundary."""
 
 import re
 from fnmatch import fnmatchcase
@@ -13,8 +13,8 @@ PERMISSIONS = (INFRA / "bootstrap" / "permissions.tf").read_text(encoding="utf-8
 ACTION = re.compile(r'"([a-z0-9-]+:[A-Za-z*]+)"')
 MODULES = sorted(INFRA.glob("modules/*"))
 
-# What infra/ names like an action and gives to no role of the platform: condition keys, and what a policy for somebody
-# else's back end allows.
+# Texts in infra/ that look like actions but are granted to no role of the platform: condition keys, and the actions of
+# a policy for other people's back ends.
 OF_NO_ROLE = {
     "aws:SecureTransport",
     "aws:SourceAccount",
@@ -40,7 +40,7 @@ OF_NO_ROLE = {
     "kms:ScheduleKeyDeletion",
 }
 
-# What making, reading and removing a resource takes; of one kind, or of all whose type begins so. From AWS's
+# The actions to create, read and delete a resource, by its type or by the beginning of types. From AWS's
 # service authorization reference and the calls that the provider makes.
 TAKES: dict[str, str] = {
     "aws_api_gateway_": "apigateway: GET POST PATCH DELETE",
@@ -177,7 +177,7 @@ def test_the_deploying_role_may_create_each_kind_of_resource(kind: str) -> None:
 def test_the_boundary_allows_what_the_platform_needs() -> None:
     granted = set()
     for file in [INFRA / "main.tf", *INFRA.glob("modules/*/*.tf")]:
-        # What resource policies deny or allow to others is no permission of a role.
+        # Resource policies give roles of the platform no permission.
         text = re.sub(r'Action\s*=\s*"(s3:\*|sts:AssumeRole)"', "", file.read_text("utf-8"))
         granted |= set(ACTION.findall(text)) - OF_NO_ROLE
     assert granted, "nothing was found to compare"

@@ -40,7 +40,7 @@ def modules_of(pattern: str) -> list[str]:
 
 HANDLERS = modules_of("*/handler.py")
 CORE = modules_of("voting/*.py")
-# Every module of a function but its entry point and its access to AWS decides something, without AWS.
+# Every module of a function is pure, except its entry point and its access to AWS.
 DECIDING = [
     module
     for handler in HANDLERS

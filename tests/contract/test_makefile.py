@@ -1,4 +1,4 @@
-"""`make help` names everything, and everything that it names is there."""
+"""`make help` lists every command, and every command that it lists exists."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from contract.terraform_source import PROJECT
 
 
 def test_every_target_for_people_has_a_line_of_help() -> None:
-    # need-… is what other targets ask for, and no command.
+    # Targets called need-… are prerequisites of other targets, not commands.
     missing = {name for name in phony() - commands().keys() if not name.startswith("need-")}
     assert missing == set()
 

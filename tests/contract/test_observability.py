@@ -179,7 +179,7 @@ BUSY: Minute = {
     "RecordsUnaccounted": 0,
     "UniqueCountAge": 90_000,
 }
-# Nobody votes: what AWS and the functions still say.
+# Nobody votes: the metrics that AWS and the functions still emit.
 NIGHT: Minute = {"PolledEventCount": 960}
 # A tally at work.
 CLOSING: Minute = NIGHT | {
@@ -191,10 +191,10 @@ CLOSING: Minute = NIGHT | {
     "InvocationDroppedCount": 0,
     "IteratorAge": 4_000,
 }
-# Everybody is late for the poll that has just closed.
+# The poll has just closed, and all votes are late.
 LATE: Minute = BUSY | {"RejectedClosed": 190_000, "RecordsRejected": 193_000}
 
-# A section of the runbook, and what happens: its alarms have to ring, and no others but those named beside it.
+# An incident by section of the runbook: this section's alarms must ring, and of the others only those listed.
 TROUBLE: dict[str, tuple[Minute, set[str]]] = {
     "front-door-failing": (BUSY | {"5XXError": 0.02}, {"results-failing"}),  # the metric is the same for both
     "results-failing": (BUSY | {"5XXError": 0.02}, {"front-door-failing"}),

@@ -1,4 +1,4 @@
-"""openapi.yaml against Terraform, the code's own patterns and enums, and what the code answers to invented requests."""
+"""openapi.yaml compared with Terraform, with the code's patterns and enums, and with answers to generated requests."""
 
 import itertools
 import re
@@ -120,7 +120,7 @@ def test_every_error_code_is_described() -> None:
 def test_every_status_that_an_operation_can_answer_is_described(route: tuple[str, str]) -> None:
     described = set(operations()[route]["responses"])
     front_door = {str(refusal["status"]) for refusal in terraform_refusals().values()}
-    # No read has a body, and of reads only a receipt is not for everybody.
+    # Reads have no body, and of reads only a receipt's needs credentials.
     expected = (
         {"202", *front_door}
         if route[0] == "POST"
@@ -178,7 +178,7 @@ def test_cache_lifetimes_are_described() -> None:
 
 
 def examples() -> list[Any]:
-    """Return every example with the schema that it is one of."""
+    """Return every example with its schema."""
     found = []
     for (method, path), operation in operations().items():
         contents = [("request", operation["requestBody"])] if "requestBody" in operation else []
@@ -212,7 +212,7 @@ def test_the_digest_in_the_example_can_be_checked() -> None:
     assert Final.from_row(row).voters == 4
 
 
-# Invented requests, valid and not; tests/e2e sends such to a deployed API
+# Generated requests, valid and invalid; tests/e2e sends such to a deployed API
 
 
 POLLS = ("scheduled", "open", "hidden", "closing", "counting", "final")
@@ -244,7 +244,7 @@ schema.app = application(tables.runtime())
 
 @pytest.fixture
 def not_in_vain() -> Iterator[None]:
-    """Of the requests invented for an operation some must have been worth an answer, and some not."""
+    """Of the requests generated for an operation, some must be accepted and some refused."""
     metrics = (Metric.REQUESTS_ANSWERED, Metric.REQUESTS_REFUSED)
     before = [tables.telemetry.total(metric) for metric in metrics]
     yield
@@ -257,10 +257,10 @@ def not_in_vain() -> Iterator[None]:
 
 def answered_as_described(case: "schemathesis.Case[Any]") -> None:
     if re.fullmatch(SCHEMAS["PollId"]["pattern"], str(case.path_parameters.get("poll_id"))):
-        case.path_parameters["poll_id"] = next(_next_poll)  # invented ids name no poll
+        case.path_parameters["poll_id"] = next(_next_poll)  # generated ids name no poll
     if case.operation.path == Route.RESULTS:
         case.headers["Accept"] = next(_next_format)
-    # API Gateway has no 405: a method that is not there is answered like a path that is not.
+    # API Gateway has no 405: it answers an unknown method like an unknown path.
     case.call_and_validate(excluded_checks=[unsupported_method])
 
 

@@ -1,4 +1,4 @@
-"""Every policy, as it is deployed, allows what it names: AWS takes one that does not, and refuses its owner later."""
+"""Every deployed policy has an effect: AWS accepts one that has none, and refuses the calls later."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def test_every_granted_action_exists_and_applies_to_its_resource(run: str) -> No
 
 
 def statement(**changed: Any) -> dict[str, Any]:
-    """Return a policy with one statement that takes effect, changed in one thing."""
+    """Return a policy with one effective statement, with one change."""
     stream = "arn:aws:kinesis:eu-west-1:111122223333:stream/votes"
     good = {"Sid": "It", "Effect": "Allow", "Action": "kinesis:PutRecord", "Resource": stream}
     return {"Version": "2012-10-17", "Statement": [good | changed]}

@@ -107,7 +107,7 @@ def test_a_closed_pipe_and_an_interrupt_leave_no_traceback(number: int, program:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("program", KINDS)
 def test_a_full_disk_gets_a_one_line_error(program: str, unbuffered: str) -> None:
-    """Argparse passes over an error of its write, which an unbuffered stream raises there."""
+    """Argparse ignores a failed write, which an unbuffered stream reports there."""
     with Path("/dev/full").open("wb") as full:
         done = run(program, full.fileno(), "--help", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
@@ -117,7 +117,7 @@ def test_a_full_disk_gets_a_one_line_error(program: str, unbuffered: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.1, 0.8, 1.6, 3])
 def test_an_interrupt_while_locust_starts_leaves_no_traceback(seconds: float) -> None:
-    """Locust is a process of its own. There is no master here that it could work for."""
+    """Locust is a separate process. No master is running here."""
     with subprocess.Popen(
         [sys.executable, "-B", "-c", ANNOUNCED, "loadtest worker", "--master", "127.0.0.1"],
         cwd=PROJECT,

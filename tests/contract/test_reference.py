@@ -1,4 +1,4 @@
-"""What the documentation has to name, each on its page."""
+"""Settings, metrics and rejection reasons are documented on their pages."""
 
 import pytest
 

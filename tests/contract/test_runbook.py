@@ -19,7 +19,7 @@ from loadtest.drills.drill import DRILLS
 
 RUNBOOK = (PROJECT / "docs/runbook.md").read_text(encoding="utf-8")
 
-# What the AWS CLI makes up besides the services' own operations.
+# Commands that the AWS CLI adds to the services' operations.
 AWS_EXTRAS = {("logs", "tail"): {"filter-pattern", "since"}}
 
 
@@ -34,13 +34,13 @@ def section(text: str, heading: str) -> str:
 
 
 def commands(text: str) -> Iterator[str]:
-    """Return the commands in a text: indented lines, and what is set as code within a line."""
+    """Return the commands in a text: indented lines, and inline code."""
     lines = re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE) + re.findall(r"`([^`\n]+)`", text)
     yield from (line for line in lines if re.match(r"(votectl|make|aws|terraform) ", line))
 
 
 def alarm_descriptions() -> list[str]:
-    """Return what goes out with each alarm."""
+    """Return the text that is sent with each alarm."""
     return [str(alarm["alarm_description"]) for alarm in observed().alarms.values()]
 
 
@@ -125,7 +125,7 @@ def placeholders_filled(command: str) -> str:
 
 
 def check_make(arguments: list[str]) -> None:
-    """Hold a target and its variables against the Makefile."""
+    """Check a target and its variables against the Makefile."""
     target, *variables = arguments
     assert target in makefile.commands()
     for variable in variables:
@@ -140,7 +140,7 @@ def service_model(service: str) -> Any:
 
 
 def check_aws(arguments: list[str]) -> None:
-    """Hold a call against the SDK's own description of the service."""
+    """Check a call against the SDK's own description of the service."""
     service, operation, *rest = arguments
     options = {option.removeprefix("--").removeprefix("no-") for option in rest if option.startswith("--")}
     if (service, operation) in AWS_EXTRAS:
@@ -162,7 +162,7 @@ def test_every_drill_is_in_the_runbook_and_belongs_to_an_alarm() -> None:
 
 
 def test_the_runbook_uses_the_names_of_prod() -> None:
-    """They are made as Terraform makes them: project, environment, part."""
+    """Names have Terraform's form: project, environment, part."""
     parts = set(re.findall(r"votestream-prod-([a-z-]+[a-z])", RUNBOOK))
     known = set(observed().alarms) | {
         "votes",

@@ -1,4 +1,4 @@
-"""What the bill counts of ours is as many as there are."""
+"""The bill's numbers of our metrics, methods and rules are the real ones."""
 
 import re
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Where Terraform and the functions have to say the same thing."""
+"""Terraform and the functions agree."""
 
 import importlib
 import json
@@ -121,7 +121,7 @@ def test_the_row_of_held_lanes_is_the_same_for_the_tally_terraform_and_the_pipel
 
 @pytest.mark.parametrize("table", ["polls_table", "votes_table", "tallies_table"])
 def test_each_table_has_the_type_of_its_module(table: str) -> None:
-    """Terraform can't name a type, so the root repeats it. An attribute that it lacked would be dropped silently."""
+    """Terraform can't name a type, so the root repeats it. It silently drops an attribute that the root lacks."""
     module = blocks(INFRA / "modules" / "dynamodb" / "variables.tf", "variable")
 
     assert root_variables()[table]["type"] == module["settings"]["type"]

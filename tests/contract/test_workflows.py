@@ -1,4 +1,4 @@
-"""What keeps the pipelines plain: one make target a step, nothing that moves, no key that lasts."""
+"""The rules of the pipelines: one make target per step, pinned actions, no long-lived key."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether votectl takes what a text tells people to type."""
+"""Whether votectl accepts the commands that a text suggests."""
 
 import shlex
 from typing import Any
@@ -9,7 +9,7 @@ from votectl.cli import app
 
 
 def votectl_refuses(typed: str, *, bare: bool = True) -> str | None:
-    """Return why votectl would not take a command, without running it.
+    """Return why votectl refuses a command, without running it.
 
     ``bare`` allows a command's name alone, which is a mention of it.
     """
