@@ -1,4 +1,4 @@
-"""From nothing to a platform and back with the pipeline's own roles: the local cloud refuses what they may not do.
+"""Creates, changes and destroys a platform with the pipeline's own roles; the local cloud refuses all else.
 
 It takes some minutes, so it is not part of `make test`: run `make test-pipeline`. `integration/localcloud` has a short
 form of its needs of the cloud.
@@ -23,7 +23,7 @@ from scripts.bootstrap.layout import HERE, Layout
 from scripts.deploying import deploy, foundation, pipeline
 
 ENVIRONMENT, REPOSITORY = "dev", "somebody/votes"
-# What infra/ needs beside itself; all else that a deployment writes belongs into the copy.
+# What infra/ needs besides itself; a deployment writes everything else into the copy.
 SHARED = (".tools", "functions", "requirements", "scripts", "pyproject.toml", ".python-version")
 
 
@@ -137,7 +137,7 @@ def test_the_pipelines_roles_can_create_change_and_destroy_the_platform(
 
 
 def smoke() -> None:
-    """Take a poll through the deployment with the role that has deployed it."""
+    """Run a poll on the deployment, with the role that has deployed it."""
     command = [sys.executable, "-m", "votectl", "smoke", "--environment", ENVIRONMENT]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

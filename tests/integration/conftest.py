@@ -1,4 +1,4 @@
-"""An emulated AWS on this machine, and the fake DynamoDB beside it behind one fixture."""
+"""An emulated AWS on this machine and the fake DynamoDB, behind one fixture."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -66,14 +66,14 @@ def tables_in_ministack(endpoint: str) -> Store:
 
 @pytest.fixture
 def tables_in_the_fake() -> Store:
-    """The tables in the fake, set to show rows where MiniStack does."""
+    """The tables in the fake, which returns existing rows where MiniStack does."""
     database = FakeDynamoDB(TABLES, shows_row_to_insert=False, shows_row_to_update=True)
     return Store(database.client(), POLLS, VOTES, TALLIES)
 
 
 @pytest.fixture(params=["fake", "ministack"])
 def store(request: pytest.FixtureRequest) -> Store:
-    """Either of them: what a test finds true here is true of both."""
+    """Each of them in turn: a test must pass on both."""
     fixture = {"fake": "tables_in_the_fake", "ministack": "tables_in_ministack"}[request.param]
     found: Store = request.getfixturevalue(fixture)
     return found
@@ -81,7 +81,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def deployment(endpoint: str, tables_in_ministack: Store) -> Deployment:
-    """What an operator's tool needs of a deployment, in MiniStack: tables, stream, failure bucket."""
+    """The parts of a deployment that operators' tools need, in MiniStack: tables, stream, failure bucket."""
     _, polls, votes, tallies = tables_in_ministack
     number = polls.rpartition("-")[2]
     bucket, stream = f"votestream-test-writer-failures-{number}", f"votestream-test-votes-{number}"

@@ -140,7 +140,7 @@ def test_attribute_that_votectl_did_not_write_is_an_error_in_one_line(desk: Desk
 
 
 class NoSchedules:
-    """Schedules that are not looked at."""
+    """Ignored schedules."""
 
     def set(self, poll: Poll) -> None:
         pass

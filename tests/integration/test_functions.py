@@ -1,4 +1,4 @@
-"""The functions from their entry points, with the client that they make themselves, on a real endpoint."""
+"""The functions from their entry points, with their own client, on a real endpoint."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace

@@ -185,7 +185,7 @@ def test_ids_of_final_and_cancelled_polls_cannot_be_used_again(
 ) -> None:
     world.cancel(world.create("withdrawn"))
     world.tally_rows.certify(final_of(world.create("certified")), "final")
-    for poll_id in ("withdrawn", "certified"):  # rows that somebody removed by hand
+    for poll_id in ("withdrawn", "certified"):  # rows that were removed by hand
         tables_in_ministack.client.delete_item(
             TableName=world.deployment.polls_table, Key={"poll_id": {"S": poll_id}}
         )

@@ -1,4 +1,4 @@
-"""Bringing failed batches back, with the real vote writer on an emulated AWS."""
+"""Redriving failed batches, with the real vote writer on an emulated AWS."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def poll(deployment: Deployment) -> Poll:
 
 
 class Failures:
-    """The writer's failure bucket, and the real writer to bring batches back with."""
+    """The writer's failure bucket, and the real writer to redrive batches with."""
 
     def __init__(self, deployment: Deployment, poll: Poll) -> None:
         self.deployment, self.poll = deployment, poll

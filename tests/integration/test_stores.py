@@ -1,4 +1,4 @@
-"""One suite for the fake and for an independent implementation: the fake tells the truth.
+"""One suite for the fake and for an independent implementation: the fake behaves like DynamoDB.
 
 Where MiniStack is known to be more lenient than AWS (an item written twice in one call), the fake
 follows AWS, and tests/unit holds it to that.
@@ -48,7 +48,7 @@ def update(*arguments: Any, **fields: Any) -> Statement:
 
 
 def requests(store: Store, statements: Sequence[Statement]) -> list[Any]:
-    """Return the very statements that the vote writer sends."""
+    """Return the statements that the vote writer sends."""
     return [BallotTable(store.client, store.votes)._request(statement) for statement in statements]
 
 
@@ -71,7 +71,7 @@ def votes(store: Store) -> list[Any]:
 
 
 def answers(store: Store, *statements: Statement) -> list[tuple[str | None, Any]]:
-    """Return what a store says to each statement: the error's code and the row that it shows."""
+    """Return a store's answer to each statement: the error's code and the returned row."""
     answer = store.client.batch_execute_statement(Statements=requests(store, statements))
     errors: list[Any] = [response.get("Error", {}) for response in answer["Responses"]]
     return [(error.get("Code"), error.get("Item")) for error in errors]
@@ -158,7 +158,7 @@ def test_one_call_accepts_25_statements_at_most(store: Store) -> None:
 
 
 def test_a_voter_is_data_and_never_part_of_a_statement(store: Store) -> None:
-    """Nothing that a voter may be called needs escaping; and if it did, it is a parameter."""
+    """No valid voter needs escaping, and voters are parameters anyway."""
     voter = "a@b.c|+=/-_:\"'; DELETE"
     assert execute(store, insert(voter)) == [WriteOutcome.WRITTEN]
     assert execute(store, update(voter, version=6)) == [WriteOutcome.WRITTEN]
@@ -197,7 +197,7 @@ calls = st.lists(
 def test_any_calls_get_the_same_answers_and_leave_the_same_rows(
     calls: list[list[Statement]], poll_bucket: object, tables_in_the_fake: Store, tables_in_ministack: Store
 ) -> None:
-    """What no example above thinks of. Every history has rows of its own."""
+    """Finds cases that the examples above lack. Every history has its own rows."""
     bucket = f"poll-1#{poll_bucket}"
 
     def history(store: Store) -> tuple[list[Any], list[Any]]:

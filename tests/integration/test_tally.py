@@ -125,7 +125,7 @@ class Tallying:
         self.store.client.put_item(TableName=self.store.votes, Item=row)
 
     def accept(self, options: Counter[str]) -> None:
-        """Count votes live, as the aggregator does."""
+        """Count votes live, like the aggregator."""
         names = [option for option, votes in options.items() for _ in range(votes)]
         records = {f"{number:056}": (f"option#{name}", number) for number, name in enumerate(names)}
         rows = LiveRowTable(self.store.client, self.store.tallies)
@@ -211,7 +211,7 @@ def test_a_recount_is_stored_beside_the_final_and_an_audit_reports_a_difference(
     tallying.vote(0, "voter-1", "a")
     tallying.accept(Counter(a=2, b=1))
     first = tallying.step("certify", tallying.counted())
-    tallying.vote(1, "voter-2", "b")  # nobody who tells the truth could write this now
+    tallying.vote(1, "voter-2", "b")  # a correct system never stores a vote after the final
     recount = tallying.step("certify", tallying.counted("execution:2", recount=True))
     assert (first["entry"], recount["entry"], recount["agrees"]) == (FINAL, "final#1", False)
     final = tallying.tallies.final("poll-1")
@@ -290,7 +290,7 @@ def running_poll(deployment: Deployment, tables_in_ministack: Store) -> Callable
 
 
 class Scheduled:
-    """Schedules, for those who only want to know that there is one."""
+    """Records which polls have a schedule."""
 
     def __init__(self) -> None:
         self.polls: list[Poll] = []

@@ -22,7 +22,7 @@ VOTERS = [f"voter-{n}" for n in range(60)]  # more than two calls' worth
 
 @pytest.fixture(params=["shows-rows", "hides-rows", "hides-rows-to-inserts", "ministack"])
 def store(request: pytest.FixtureRequest) -> Store:
-    """Every kind of store: whether it shows the row that was in the way decides what a rewrite costs."""
+    """Every kind of store: a rewrite's cost depends on whether the store returns the existing row."""
     if request.param == "ministack":
         found: Store = request.getfixturevalue("tables_in_ministack")
         return found
@@ -63,7 +63,7 @@ class Process:
         raise AssertionError("nothing is throttled here")
 
     def units_for(self, ballots: list[Ballot]) -> float:
-        """Return how many units writing these takes."""
+        """Return the units that these writes cost."""
         before = self._meter.units
         written: Written = self._writer.write(ballots, lambda: 60_000)
         assert not written.unwritten
@@ -129,7 +129,7 @@ def test_the_writer_reports_the_consumed_units(poll: Poll, processes: Iterator[P
 def test_writing_every_vote_twice_is_noticed(
     store: Store, meter: Meter, poll: Poll, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The published sample does: its every vote costs two."""
+    """Every vote of the published sample costs two units."""
     execute = BallotTable.execute
 
     def execute_twice(self: BallotTable, statements: list[Statement]) -> object:

@@ -1,4 +1,4 @@
-"""The local cloud for real: what our promises need of it, and what LocalEmu alone does not give.
+"""A real local cloud: what our promises need from it, and what we add to LocalEmu.
 
 Starts a cloud of its own on free ports; takes about half a minute.
 """
@@ -135,7 +135,7 @@ class Pipeline:
     mapping: str
 
     def put(self, *data: str, key: str = "voter") -> list[str]:
-        """Put records of one key; answers their sequence numbers."""
+        """Put records of one key; return their sequence numbers."""
         kinesis = self.cloud.client("kinesis")
         records = [{"Data": item.encode(), "PartitionKey": key} for item in data]
         return [
@@ -147,7 +147,7 @@ class Pipeline:
         ]
 
     def stored(self) -> list[dict[str, str]]:
-        """What the function has stored, in the order of the last write of each."""
+        """The items that the function has stored, in the order of their last writes."""
         pages = (
             self.cloud.client("dynamodb")
             .get_paginator("scan")
@@ -279,7 +279,7 @@ def policy(*statements: dict[str, Any]) -> str:
 
 
 def refused(call: Callable[..., object], **arguments: object) -> bool:
-    """Say whether IAM is against it, whatever else may be wrong with it."""
+    """Return whether IAM refuses the call; other errors don't count."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -430,7 +430,7 @@ def test_the_destination_keeps_the_whole_batch_after_the_last_retry(
     assert kept["KinesisBatchInfo"]["startSequenceNumber"] == numbers[2]
     assert [record["kinesis"]["sequenceNumber"] for record in kept["payload"]["Records"]] == [numbers[2]]
 
-    # What is counted is published at once when a mapping stops.
+    # A mapping publishes its counts at once when it stops.
     cloud.client("lambda").update_event_source_mapping(UUID=votes.mapping, Enabled=False)
     assert wait_until(lambda: counted(votes, MappingMetric.POLLED) == 4, 20)
     assert counted(votes, MappingMetric.INVOKED) - counted(votes, MappingMetric.FAILED_INVOKE) == 3
@@ -478,14 +478,14 @@ def test_a_resized_mapping_reports_it_and_continues_at_its_position(
     is_done()
     assert states[0] == "Updating"
     assert states[-1] == "Enabled"
-    # What Terraform waits through; anything else it takes for a failure.
+    # Terraform waits in these states, and treats any other as a failure.
     assert set(states) <= {"Updating", "Disabling", "Enabling", "Enabled"}
     assert functions.get_event_source_mapping(UUID=votes.mapping)["BatchSize"] == 2
     assert sorted(item["sequence"] for item in votes.stored()) == sorted(numbers)
 
 
-def test_functions_end_with_the_local_cloud_however_it_ends(pipeline: Callable[..., Pipeline]) -> None:
-    """Runs last: it kills LocalEmu, and `down` has to cope with what is left."""
+def test_functions_end_with_the_local_cloud_even_if_it_is_killed(pipeline: Callable[..., Pipeline]) -> None:
+    """Runs last, because it kills LocalEmu; `down` must end the remaining processes."""
     votes = pipeline()
     votes.put("vote")
     votes.wait_for(1)

@@ -1,6 +1,6 @@
-"""What the front door's templates make of requests and answers, without the model that stands before them.
+"""The front door's templates for requests and answers, without the request models that come before them.
 
-Rendered by LocalEmu, which lives in an environment of its own: so all cases go there at once.
+LocalEmu renders them in its own virtual environment, all cases at once.
 """
 
 import base64
@@ -47,7 +47,7 @@ json.dump(done, sys.stdout)
 
 
 def filled(name: str, **values: Any) -> str:
-    """Return a template as Terraform's templatefile() has it: these use nothing of it but names and ``$${``."""
+    """Return a template as Terraform's templatefile() renders it: ours use only names and ``$${``."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     given = {key: str(value) for key, value in values.items()}
     found = re.sub(r"(?<!\$)\$\{(\w+)\}", lambda match: given[match[1]], text)
@@ -153,7 +153,7 @@ BY_HEADERS_AND_TIME: dict[str, tuple[str, Any, dict[str, str], int]] = {
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, Outcome]:
-    """What becomes of each case: the JSON that comes out, the status and the headers set."""
+    """The result of each case: the rendered JSON, the status and the headers."""
     cases = {name: (*case, JSON, TIME_MS) for name, case in (LET_IN | REFUSED | ANSWERED).items()} | {
         name: (template, body, "lunch", {}, headers, TIME_MS + digit)
         for name, (template, body, headers, digit) in BY_HEADERS_AND_TIME.items()
