@@ -23,7 +23,7 @@ FUNCTIONS = TESTS.parent / "functions"
 # The file that shows that the tests of a folder can run. `make prepare` makes all of them.
 PREPARED = {"contract": ".state/init/infra.stamp", "integration/localcloud": ".venv-localcloud/.installed"}
 
-# How hard to look: `dev` is for every run of the tests, `soak` for a run of its own (`make soak`).
+# How many examples to try: `dev` is for every run of the tests, `soak` for `make soak`.
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("soak", max_examples=10_000, deadline=None, database=None)
@@ -42,7 +42,7 @@ COVERING = {
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays to the end: else it looks through all collected tests again and again."""
+    """Exclude the collected tests from garbage collection, which would scan them again and again."""
     gc.collect()
     gc.freeze()
 
@@ -80,7 +80,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _is_end_to_end(request: pytest.FixtureRequest) -> bool:
-    """Those tests are about the deployment that the environment names, wherever it is."""
+    """Those tests use the deployment that the environment variables name."""
     return "e2e" in request.path.relative_to(Path(__file__).parent).parts
 
 
@@ -95,7 +95,7 @@ def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture(autouse=True)
 def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing leaves this machine."""
+    """Refuse connections to other machines."""
     if _is_end_to_end(request):
         return
     connect = socket.socket.connect
@@ -110,7 +110,7 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(autouse=True)
 def fresh_powertools() -> Iterator[None]:
-    """Powertools keeps metrics and loggers for the life of the process, these with the stdout that they found first."""
+    """Remove Powertools' metrics and loggers, which a process keeps; loggers also keep their first stdout."""
     yield
     metrics = Metrics()
     metrics.clear_default_dimensions()
@@ -121,7 +121,7 @@ def fresh_powertools() -> Iterator[None]:
 
 @pytest.fixture
 def fake_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What boto3 needs to start; every fixture that makes a client depends on it."""
+    """Set the variables that boto3 needs; every fixture that creates a client depends on it."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

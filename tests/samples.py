@@ -1,4 +1,4 @@
-"""A poll, a final result and a deployment as tests need them: valid, and different only in what a test is about."""
+"""A valid poll, final result and deployment, of which each test changes only what it tests."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -64,10 +64,10 @@ def _tell_defects(
 
 @pytest.fixture
 def only_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a seed stand for the same schedules, whichever tests run beside.
+    """Let a seed give the same schedules, no matter which other tests run.
 
-    Hypothesis mixes in constants of all modules that happen to be loaded. Which those are is not what a search for
-    a known defect is about.
+    Hypothesis mixes in constants of all modules that happen to be loaded. They must not influence the search for a
+    known defect.
     """
     monkeypatch.setattr(providers, "_get_local_constants", Constants)
     monkeypatch.setattr(providers, "CONSTANTS_CACHE", type(providers.CONSTANTS_CACHE)(1024))

@@ -1,4 +1,4 @@
-"""What holds for every batch, whatever is in it and however it is cut."""
+"""Properties of every batch, with any content and any boundaries."""
 
 import json
 from collections import Counter
@@ -100,7 +100,7 @@ def test_the_writers_fold_does_not_depend_on_order(accepted: list[Accepted], ran
 
 @given(votes, st.integers(0, 40))
 def test_the_writers_fold_does_not_depend_on_batch_boundaries(accepted: list[Accepted], cut: int) -> None:
-    """What a voter's row ends up as does not depend on where the batches were cut."""
+    """A voter's final row does not depend on the boundaries of batches."""
     whole = {ballot.key: ballot.version for ballot in vote_writer.folding.fold(accepted, 0)}
     parts: dict[tuple[str, str], str] = {}
     for part in (accepted[:cut], accepted[cut:]):
@@ -144,7 +144,7 @@ records = st.lists(
 def test_live_counts_are_exact_with_any_redelivery_and_batch_boundaries(
     rejected: list[Rejected], deliveries: list[tuple[int, int]]
 ) -> None:
-    """Batches come in order or again, never ahead of what has been delivered: that is Lambda's promise."""
+    """Lambda promises to deliver batches in order or again, and never to skip one."""
     rows, done = Rows(), 0
     for start, size in [*deliveries, (0, len(rejected))]:
         start = min(start, done)

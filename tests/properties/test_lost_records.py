@@ -1,4 +1,4 @@
-"""A batch that is given up and reaches no bucket: no certificate without its votes, unless an operator says so."""
+"""A batch that is given up and reaches no bucket: only an operator can get a certificate without its votes."""
 
 from collections.abc import Callable, Iterator
 
@@ -38,7 +38,7 @@ def world_with_a_poll(factor: int) -> Cloud:
 
 
 def lose(cloud: Cloud, choice: int) -> None:
-    """Let the writer's mapping give up a lane's votes, and not the markers behind them; the bucket takes nothing."""
+    """Let the writer's mapping give up a lane's votes, but not the markers after them; the bucket refuses all."""
     writer = cloud.mappings["writer"]
     votes = [
         (lane, sum(record.partition_key.startswith("voter-") for record in lane.records()[lane.done :]))
@@ -51,11 +51,11 @@ def lose(cloud: Cloud, choice: int) -> None:
 
 
 def nothing_happens() -> None:
-    """Let all go well."""
+    """Cause no fault."""
 
 
 def tally_of(cloud: Cloud, skew_ms: int, when_marked: Callable[[], None] = nothing_happens) -> Tally:
-    """Run a tally as long as it may take; every consumer is well, and something may happen amid the drain."""
+    """Run a tally to its end, with healthy consumers; call ``when_marked`` during the drain."""
     cloud.clock.pass_time(max(0, cloud.polls["poll"].closes_at + SETTLE_MS + 500 - cloud.clock.now_ms))
     tally = cloud.start_tally("poll", skew_ms)
     happened = False
@@ -78,7 +78,7 @@ def stored(cloud: Cloud) -> int:
 
 
 def check(cloud: Cloud, tally: Tally) -> None:
-    """A certificate lacks no vote. What is not lost is certified."""
+    """A certificate omits no vote, and a poll without losses gets one."""
     lost = bool(cloud.mappings["writer"].losses)
     assert (tally.certified is None) is lost
     assert lost or (tally.certified is not None and tally.certified.voters == VOTERS == stored(cloud))
@@ -131,7 +131,7 @@ def test_the_certificate_names_an_acknowledged_loss_and_its_operator(factor: int
 
 @pytest.mark.parametrize("name", LOSS_DEFECTS)
 def test_each_defect_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loss that nobody asks about, or whose count is believed too early, makes a certificate without its votes."""
+    """A tally that reads losses too early, or not at all, certifies a result without the lost votes."""
     LOSS_DEFECTS[name](monkeypatch)
     cloud = world_with_a_poll(1)
     tally = tally_of(cloud, 0, lambda: lose(cloud, 0))

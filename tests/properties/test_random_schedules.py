@@ -33,14 +33,14 @@ class World(NamedTuple):
     # Counts cases without which schedules show little, and how many a schedule has at least on average.
     cases: Callable[[], float] = lambda: 0
     cases_per_schedule: float = -1
-    # What the defects raise.
+    # The error that the defects cause.
     raises: tuple[type[Exception], ...] = (Violation,)
 
 
 WORLDS = {
-    # Whatever happens, every result is the model's.
+    # With any faults, every result equals the model's.
     "hostile": World(HostileWorld, DEFECTS, fewest_schedules=200, steps=40, seed=8),
-    # A certificate says what the whole history comes to in the end. It is made amid the faults, not after them.
+    # A certificate equals the result of the whole history, although it is made during the faults.
     "closing": World(
         ClosingWorld,
         CLOSING_DEFECTS,

@@ -98,7 +98,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(
         viewport={"width": 390, "height": 844}, color_scheme="light", reduced_motion="reduce"
     )
-    # Chance is at its least, so that waits are what the server asked for.
+    # Without jitter, so that waits are exactly those that the server asked for.
     context.add_init_script("Math.random = () => 0")
     yield context
     context.close()

@@ -35,7 +35,7 @@ def now_ms() -> int:
 
 
 def token(voter: str, **more: object) -> str:
-    """A token that has the shape of one: no page verifies its signature."""
+    """A token with a fake signature: no page verifies it."""
 
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

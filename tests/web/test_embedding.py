@@ -13,7 +13,7 @@ from web.platform import POLL, Platform
 
 @pytest.fixture
 def elsewhere(platform: Platform) -> str:
-    """Another origin of this machine: a browser lets no site of the internet show a page of it."""
+    """Another origin of this machine, because browsers let no site of the internet embed its pages."""
     return platform.origin.replace("localhost", "127.0.0.1")
 
 

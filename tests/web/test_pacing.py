@@ -1,4 +1,4 @@
-"""When pages ask again, as a module of its own with a clock of the test's."""
+"""The pages' waits, as a separate module with a fake clock."""
 
 from typing import Any
 

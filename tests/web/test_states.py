@@ -26,7 +26,7 @@ MODES = {
 
 @dataclass(frozen=True)
 class State:
-    """How to bring a page there, and one text of it."""
+    """How to bring a page into this state, and one of its texts."""
 
     name: str
     text: str

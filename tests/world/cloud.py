@@ -398,7 +398,7 @@ class Cloud:
         self._finish_tallies()
         if self.unprovable:
             self._recount()
-        for delivery in zombies:  # the last word is theirs
+        for delivery in zombies:  # zombies end last
             self.go_on(delivery)
 
     @property

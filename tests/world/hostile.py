@@ -32,7 +32,7 @@ BALLOTS = [
 HOUR_MS = 3_600_000
 NEAR_MS = 15_000  # edges that are farther away are ignored: after the closing time little can happen
 
-FEW = 3  # of the races, those with few faults have none: most often the race itself is the trouble
+FEW = 3  # of the races, those with few faults have none: usually the race itself is the fault
 
 MOST_SHARDS = 5  # over a world's life: each more takes votes away from the others
 

@@ -1,4 +1,4 @@
-"""A tally in the simulated world: the real steps, taken one at a time while everything else goes on."""
+"""A tally in the simulated world: the real steps, taken one at a time while everything else continues."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 The test stores the votes, so it knows what was stored at each moment. Three promises:
 
-- ``voters`` never falls, whatever the sequence of reads; a slow reader reads row by row while passes go on.
+- ``voters`` never falls, whatever the sequence of reads; a slow reader reads row by row during passes.
 - ``counted_at`` is correct: the number includes each vote stored by then, and never goes back.
 - After the last vote, one undisturbed pass gives the certificate's number, and no earlier pass changes it.
 """

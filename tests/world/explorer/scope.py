@@ -50,7 +50,7 @@ class Scope:
     faults: tuple[str, ...] = ()
     faults_at_most: int = 2
     reshards: int = 0
-    recount: bool = False  # once all trouble is over, the tally counts again
+    recount: bool = False  # after all faults, the tally counts again
     cancels: bool = False  # an operator may cancel the poll once it has ended
     tally_ahead_ms: int = 0  # how far the tally's clock is ahead of the stream's
     begins_ms: int = START_MS

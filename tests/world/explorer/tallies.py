@@ -101,7 +101,7 @@ class TallyCode:
         return after.then(tally=state.tally, faults_left=state.faults_left - 1)
 
     def go_on(self, state: State, run: TallyRun, call: Call) -> State:
-        """Carry out the call that a step stopped at, and go on with the step."""
+        """Carry out the call that a step stopped at, and continue the step."""
         calls = _TallyCalls(self._code, state, self._ahead_ms)
         answer = calls.answer(call)
         return self.step(calls.state(), run._replace(answers=(*run.answers, answer), call=None))
