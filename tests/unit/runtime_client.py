@@ -24,7 +24,7 @@ def main(arguments):
 
 
 def install(folder: Path) -> None:
-    """Put it where a function process looks for what Lambda's runtime brings."""
+    """Put it where a function process looks for the packages of Lambda's runtime."""
     package = folder / "awslambdaric"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

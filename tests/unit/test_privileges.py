@@ -1,4 +1,4 @@
-"""What the end-to-end tests' own judge makes of grants and calls: it must find each kind of gap."""
+"""The end-to-end tests' comparison of grants with calls finds each kind of gap."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The harness in small: the functions' sources instead of their archives, and a stand-in for AWS's runtime client."""
+"""A small harness: the functions' sources instead of their archives, and a stand-in for AWS's runtime client."""
 
 import sysconfig
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ TINY = Effort(
 
 @pytest.fixture(scope="session")
 def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Lambda's Python runtime brings, and what the functions' archives would."""
+    """The packages of Lambda's Python runtime and of the functions' archives."""
     folder = tmp_path_factory.mktemp("runtime")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         (folder / entry.name).symlink_to(entry)
@@ -42,7 +42,7 @@ def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[Store]:
-    """A store for all tests; every test has voters of its own."""
+    """A store for all tests; every test has its own voters."""
     with running_store() as store:
         yield store
 

@@ -1,4 +1,4 @@
-"""A function's process: what it takes is its own, and a failure ends the benchmark."""
+"""A function's process: only its own CPU time is measured, and a failure ends the benchmark."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -62,7 +62,7 @@ def results() -> Results:
 
 
 def target_about(results: Results, words: str) -> Promise:
-    """The one target whose promise has these words."""
+    """The one target whose text contains these words."""
     (found,) = [target for target in targets(results) if words in target.promise]
     return found
 

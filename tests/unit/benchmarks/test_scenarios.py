@@ -1,4 +1,4 @@
-"""The measurements in small: what is counted is exact, so it can be held against what must come out."""
+"""Small measurements: counts are exact, so they can be compared with expected numbers."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Requests of the doors, rules, and a signed token's maker."""
+"""Requests of the doors, rules, and signed tokens."""
 
 import base64
 import hashlib
@@ -112,5 +112,5 @@ def signed(claims: object, name: str = "first", header: object = None) -> str:
 
 @pytest.fixture
 def clock() -> Callable[[], float]:
-    """Return a clock that stands still."""
+    """Return a clock that always shows the same time."""
     return lambda: 1_800_000_000.0

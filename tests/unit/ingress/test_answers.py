@@ -1,4 +1,4 @@
-"""What Kinesis's answers mean for the sender of a vote."""
+"""The answers to voters, by Kinesis's answers."""
 
 import json
 

@@ -55,7 +55,7 @@ SETTINGS = IngressSettings(
 
 
 class Cloud:
-    """DynamoDB with the rows of polls, and Kinesis; they remember what they were asked."""
+    """A DynamoDB with the rows of polls, and a Kinesis; both record their calls."""
 
     def __init__(self) -> None:
         batch = {"count": {"N": "500"}, "created_at": {"N": "1"}, "expires_at": {"N": "2"}}
@@ -98,7 +98,7 @@ def cloud() -> Cloud:
 
 @pytest.fixture(params=["http", "url"])
 def vote(request: pytest.FixtureRequest, cloud: Cloud) -> Callable[..., int]:
-    """Return what votes with a token at each door, and returns the status."""
+    """Return a function that votes with a token at each door, and returns the status."""
     runtime = cloud.runtime(request.param)
 
     def send(token: str, poll: str = "lunch", **more: Any) -> int:
@@ -161,7 +161,7 @@ def test_code_shared_by_a_thousand_people_is_one_voter_and_one_read(
         pytest.param("", 401, id="no-code"),
     ],
 )
-def test_token_that_is_no_valid_code_for_this_poll_is_refused(
+def test_token_that_is_not_a_valid_code_for_this_poll_is_refused(
     token: str, status: int, vote: Callable[..., int], cloud: Cloud
 ) -> None:
     assert vote(token) == status
@@ -175,7 +175,7 @@ def test_unsigned_code_is_refused(vote: Callable[..., int], cloud: Cloud) -> Non
 
 
 def test_guessed_sub_is_refused(vote: Callable[..., int], cloud: Cloud) -> None:
-    """A voter's name alone votes nowhere: neither in a changed code nor in the body."""
+    """A voter's name alone is never enough, neither in a changed code nor in the body."""
     head, _, signature = code().split(".")
     guessed = encoded(json.dumps({**CLAIMS, "sub": f"{BATCH}.{'B' * 22}"}).encode())
     assert vote(f"{head}.{guessed}.{signature}") == 401
@@ -185,7 +185,7 @@ def test_guessed_sub_is_refused(vote: Callable[..., int], cloud: Cloud) -> None:
 
 
 def test_forged_event_gains_nothing(vote: Callable[..., int], cloud: Cloud) -> None:
-    """A caller of the function itself can write anything into the event but a signature."""
+    """A direct caller of the function can forge everything in the event except a signature."""
     for authorizer in (
         {"jwt": {"claims": CLAIMS}},
         {"iam": {"userArn": "arn:aws:iam::1:root"}},
@@ -309,7 +309,7 @@ def test_key_is_read_in_the_format_of_kms() -> None:
 
 
 def test_changed_key_setting_never_gives_the_same_key() -> None:
-    """No byte of the setting can be changed without a message or another key."""
+    """Any changed byte of the setting gives an error or another key."""
     der = base64.b64decode(key_setting().partition(":")[2])
     good = code_key(key_setting())
     for position in range(40):

@@ -15,7 +15,7 @@ from voting.errors import StoreUnavailable
 
 
 class Stub(ThreadingHTTPServer):
-    """A Kinesis that can hang up; it counts connections and requests."""
+    """A Kinesis that can close connections; it counts connections and requests."""
 
     daemon_threads = True
 
@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = number in self.server.hang_up_after
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a door lets through to the stream, and what it refuses."""
+"""The requests that a door sends to the stream, and those that it refuses."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Tokens: the issuer's own are taken, and every forgery is refused."""
+"""The issuer's tokens are accepted, and every forgery is refused."""
 
 import base64
 import hashlib
@@ -121,7 +121,7 @@ def test_signature_must_have_the_keys_length_and_range() -> None:
 
 
 def test_padding_that_leaves_room_for_garbage_is_refused() -> None:
-    """Bleichenbacher's forgery of 2006: a block whose hash is followed by bytes that nobody looks at."""
+    """Bleichenbacher's forgery of 2006: a block whose hash is followed by unchecked bytes."""
     head = encoded(json.dumps({"alg": "RS256", "kid": "first"}).encode())
     text = f"{head}.{encoded(json.dumps(CLAIMS).encode())}"
     info = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(text.encode()).digest()

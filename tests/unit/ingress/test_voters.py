@@ -1,4 +1,4 @@
-"""Who votes behind each door, and what an invented event gains."""
+"""The voter's identity at each door, and what a forged event gains."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def no_table() -> Call:
 
 
 class Issuer:
-    """An issuer whose keys can change and which can be away."""
+    """An issuer that can change its keys and be unavailable."""
 
     def __init__(self, *names: str) -> None:
         self.names = names

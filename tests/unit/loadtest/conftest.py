@@ -1,4 +1,4 @@
-"""A scenario, and a platform that does everything right: what tests then tamper with."""
+"""A scenario and a correct platform, with which tests then tamper."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ def scenario(plan: Plan) -> Scenario:
 
 @pytest.fixture
 def answers(scenario: Scenario) -> list[Answer]:
-    """What a healthy front door answers to 1,000 voters. Of votes sent at once the first to be sent comes last."""
+    """A healthy front door's answers to 1,000 voters. Of votes sent at once, the first one is stored last."""
     return answers_of(scenario, range(1_000))
 
 
@@ -81,7 +81,7 @@ class Counted:
 
 @pytest.fixture
 def platform(scenario: Scenario) -> Callable[[Iterable[Answer]], Observed]:
-    """Return what a platform without a fault makes of the acknowledged votes."""
+    """Return the final state of a correct platform after the acknowledged votes."""
 
     def count(answers: Iterable[Answer]) -> Observed:
         polls = {poll.poll_id: Counted() for poll in scenario.polls}

@@ -1,4 +1,4 @@
-"""A run may end when everything that was begun is entered, and not before."""
+"""A run may end only when every started request has an entry."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_a_missing_report_keeps_the_books_open(books: Books) -> None:
 
 
 def test_a_report_from_before_the_last_users_end_keeps_the_books_open(books: Books) -> None:
-    """What it lacks is only what nobody had begun when it was written."""
+    """Its missing entries can only belong to requests that started after it."""
     books.report("w1", begun=10, entered=2, now=3)
     assert not books.are_closed(["w1", "w2"], since=2.5)
     books.report("w2", begun=9, entered=4, now=4)

@@ -1,4 +1,4 @@
-"""How the rate goes over a run."""
+"""The course of the rate over a run."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""The cloud's time, as senders learn it."""
+"""Senders' estimate of the cloud's time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A step is finished, no matter who stops the user that takes it."""
+"""A step finishes even if its user is stopped."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A run without a fault is exact, and whatever somebody tampers with is found."""
+"""A run without a fault is exact, and any tampering is found."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -41,11 +41,11 @@ class Run:
         return verify(expect(self.scenario, sent), observed or self.observed, [])
 
     def verify_changed(self, poll_id: str = "finale", **changes: Any) -> Verification:
-        """Verify the run after somebody has tampered with what the platform shows of a poll."""
+        """Verify the run after tampering with the platform's state of a poll."""
         return self.verify(changed(self.observed, poll_id, **changes))
 
     def verify_rows(self, changes: Mapping[str, Stored | None]) -> Verification:
-        """Verify the run after somebody has changed rows of the finale; its count is honest about them."""
+        """Verify the run after changing rows of the finale; its counts agree with the changed rows."""
         return self.verify_changed(**recounted(self.finale, with_stored(self.finale, changes)))
 
     def voter_with(self, kind: Kind) -> int:
@@ -96,7 +96,7 @@ def with_stored(poll: PollObserved, changes: Mapping[str, Stored | None]) -> dic
 
 
 def recounted(poll: PollObserved, rows: Mapping[str, Stored]) -> dict[str, Any]:
-    """What a platform says whose count is honest about the wrong rows: only the rows themselves tell."""
+    """Wrong rows whose counts agree with them: only the rows show the fault."""
     votes = Counter(row.option for row in rows.values())
     assert poll.final is not None
     counts = {count.option: votes[count.option] for count in poll.final.counts}
@@ -224,7 +224,7 @@ class TestMiscounted:
             if answer.voter == voter and requests_of(run.scenario, voter)[answer.number].poll_id == "finale"
         )
         name = voter_name(7, voter)
-        # The same option, so that no sum differs: only the version tells.
+        # The same option, so that no sum differs: only the version shows it.
         found = run.verify_rows({name: run.finale.stored[name]._replace(version=older)})
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(miscounted=1)
@@ -287,7 +287,7 @@ class TestUnknown:
 
 @pytest.mark.parametrize("arrives", ["before", "after"])
 def test_a_vote_under_way_at_a_polls_end_may_count_or_not(run: Run, arrives: str) -> None:
-    """The platform takes the middle between sending and answer for the arrival."""
+    """The platform's time of arrival is the middle between sending and answer."""
     voter = next(
         n
         for n in range(100)

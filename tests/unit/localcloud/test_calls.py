@@ -1,4 +1,4 @@
-"""What is written down of the calls that a function makes: what IAM would be asked, and not a word of a vote."""
+"""The log of a function's calls has what IAM checks, and nothing of a vote."""
 
 import json
 from pathlib import Path

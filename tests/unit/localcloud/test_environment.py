@@ -24,7 +24,7 @@ from localcloud.state import CloudState
 
 @pytest.fixture
 def here(tmp_path: Path) -> dict[str, str]:
-    """A shell that knows of no cloud but that of an empty folder."""
+    """A shell with the local cloud of an empty folder only."""
     return {"LOCALCLOUD_DIRECTORY": str(tmp_path)}
 
 

@@ -1,4 +1,4 @@
-"""Function processes for real, with a runtime client that stands in for AWS's."""
+"""Real function processes, with a stand-in for AWS's runtime client."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What a mapping counts, and that publishing it can do no harm."""
+"""The counts of a mapping, and their publication, which never disturbs the mapping."""
 
 import threading
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ time.sleep(60)
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
-    """Start Python code as the local cloud starts its parts, and end what a test leaves behind."""
+    """Start Python code as the local cloud starts its parts, and end remaining processes after the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(code: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them over, and tables that hold what a test says."""
+"""Requests as API Gateway sends them, and tables with the rows that a test needs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Tables:
     voter_auth: VoterAuth = VoterAuth.NONE
     keys: dict[str, bytes] | None = None  # None: no openings
     trouble: Exception | None = None
-    # Called before each look at a table, with what is looked at: so that things can change meanwhile.
+    # Called before each read of a table, with the entry to read, so that things can change meanwhile.
     before: Callable[[str], None] = lambda _what: None
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
 

@@ -1,4 +1,4 @@
-"""The results API as a whole; every answer is held against openapi.yaml on its way out."""
+"""The whole results API; every answer is checked against openapi.yaml."""
 
 import csv
 import json
@@ -101,7 +101,7 @@ def test_one_vote_per_voter_is_hidden_as_counts_are(visibility: Visibility, ask:
 
 def test_a_final_results_unique_counts_are_the_certificates(ask: Ask, tables: Tables) -> None:
     tables.now_ms, tables.finals["poll-1"] = AFTER, a_final()
-    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)  # what the last pass left
+    tables.unique_rows["poll-1"] = UniqueCounts(Counter({"choice-b": 2}), 11_000)  # the last pass's rows
     document = ask()["json"]
     assert document["unique"]["voters"] == document["turnout"] == 3
     assert document["unique"]["counts"] == document["counts"]

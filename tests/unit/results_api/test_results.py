@@ -46,7 +46,7 @@ def test_a_cancelled_poll_shows_no_counts_at_any_time(
 
 
 def test_a_poll_whose_certificate_is_ruled_out_is_cancelled(tables: Tables) -> None:
-    """Its own row says so a moment later."""
+    """Its own row is cancelled a moment later."""
     tables.cancelled.add("poll-1")
     assert stage_of(a_poll(), tables, AFTER) == (Status.CANCELLED, None)
 
@@ -77,7 +77,7 @@ def test_live_counts_are_the_sum_of_all_shards_in_the_polls_order(tables: Tables
 
 
 def test_the_final_replaces_live_counts_and_is_never_mixed_with_live_counts(tables: Tables) -> None:
-    """Certified between two looks at the tables: the answer is one of both, whole."""
+    """Certified between two reads of the tables: the answer is entirely live or entirely final."""
 
     def certify(what: str) -> None:
         if what == "live":

@@ -1,4 +1,4 @@
-"""The requests that reach DynamoDB, to the letter: all strongly consistent, and no choice is ever read."""
+"""The exact requests to DynamoDB: all are strongly consistent, and none reads a choice."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

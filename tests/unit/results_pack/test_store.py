@@ -1,4 +1,4 @@
-"""The requests that reach DynamoDB, S3 and KMS, to the letter."""
+"""The exact requests to DynamoDB, S3 and KMS."""
 
 import io
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The page that is made of openapi.yaml."""
+"""The page that is rendered from openapi.yaml."""
 
 import copy
 import json

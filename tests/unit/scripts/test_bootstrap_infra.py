@@ -1,4 +1,4 @@
-"""`terraform init` and the module tests, with a program that plays Terraform."""
+"""`terraform init` and the module tests, with a fake Terraform."""
 
 import sys
 from collections.abc import Callable
@@ -146,7 +146,7 @@ def test_a_module_without_tests_does_not_pass(layout: Layout, play: Play) -> Non
         infra.test(layout, "infra")
 
 
-# Prints as a provider does how to attach to it, and runs until it is stopped.
+# Prints like a provider how to attach to it, and runs until it is stopped.
 RUNNING = """
 print("Starting", *sys.argv[1:])
 print("  TF_REATTACH_PROVIDERS='{at: 1}'", flush=True)

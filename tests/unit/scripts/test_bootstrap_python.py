@@ -1,4 +1,4 @@
-"""uv and the virtual environments, with programs that play pip and uv."""
+"""uv and the virtual environments, with a fake pip and a fake uv."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from scripts.bootstrap.layout import Layout
 
 Program = Callable[[str, str], str]
 
-# Plays `python -m pip`: installs a uv, or says what a variable of the test tells it to.
+# A fake `python -m pip`: installs a uv, or prints what a variable of the test contains.
 PIP = """
 case "$*" in
   *"pip --version"*) exit 0 ;;
@@ -202,7 +202,7 @@ def test_uvs_error_is_shown_in_one_line(
 
 @pytest.fixture
 def uv_runs(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> list[str]:
-    """Records what uv is asked for; `uv venv` makes a folder with a Python that does not work elsewhere."""
+    """Records the commands of uv; `uv venv` makes a folder with a Python that does not work elsewhere."""
     runs: list[str] = []
 
     def record(_layout: Layout, *arguments: object, doing: str, cwd: Path | None = None) -> str:

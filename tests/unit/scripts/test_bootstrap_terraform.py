@@ -24,7 +24,7 @@ Put = Callable[[str, str], Path]
 
 
 def script(version: str) -> str:
-    """A program that says it is a Terraform of this version."""
+    """A program that reports this version of Terraform."""
     return f"""#!/bin/sh
 echo "Warning: something about the configuration" >&2
 echo '{{"terraform_version": "{version}"}}'
@@ -33,7 +33,7 @@ echo '{{"terraform_version": "{version}"}}'
 
 @pytest.fixture
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
-    """Puts programs on a PATH that holds nothing else."""
+    """Sets a PATH with only these programs."""
     folder = tmp_path / "path"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -54,10 +54,10 @@ def layout(tmp_path: Path) -> Layout:
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """A file server that keeps its log to itself."""
+    """A file server without a log."""
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the base class names it so
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ DEPENDENCIES = {
 
 
 def write_tree(root: Path, files: dict[str, str], *, shuffle: int = 0) -> None:
-    """Writes files in an order of their own, as checkouts and installers do."""
+    """Writes files in varying orders, like checkouts and installers."""
     names = list(files)
     random.Random(shuffle).shuffle(names)
     for name in names:
@@ -91,7 +91,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def written(folder: Path) -> dict[str, tuple[int, int]]:
-    """Which files there are and when they were written."""
+    """The existing files, with the times of their last writes."""
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 

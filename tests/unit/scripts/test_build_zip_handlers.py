@@ -1,4 +1,4 @@
-"""The real archives of this project: every handler imports from its zip and what Lambda's runtime brings, alone."""
+"""The real archives of this project: every handler can be imported from its zip and Lambda's runtime alone."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""What archives carry compiled: valid for its source, and the same wherever and whenever it is built."""
+"""The compiled modules of archives: valid for their source, and equal in every build."""
 
 import importlib.machinery
 import importlib.util
@@ -16,7 +16,7 @@ from scripts.bootstrap.layout import HERE
 
 TAG = "cpython-313"
 
-# What compilers of other processes could see differently: sets, attributes of a class in the order of a hash,
+# Code that other processes could compile differently: sets, attributes of a class in the order of a hash,
 # constants and names that this process has interned and refers to elsewhere.
 SOURCES = {
     "core/__init__.py": b"",
@@ -60,7 +60,7 @@ def test_python_loads_the_bytecode_with_any_date_of_the_source(
     assert importlib.util.cache_from_source(str(source)) == str(tmp_path / RULES)
     loader = importlib.machinery.SourceFileLoader("core.rules", str(source))
 
-    # A source that does not even compile shows that it was not looked at.
+    # An invalid source shows that Python did not read it.
     source.write_text("not Python")
     code = loader.get_code("core.rules")
 
@@ -83,7 +83,7 @@ def test_a_module_that_does_not_compile_fails_the_build() -> None:
 
 
 def compiled_elsewhere(hash_seed: int, order: int, folder: Path) -> dict[str, str]:
-    """What another process in another folder compiles our own functions to, in an order of its own, by digest."""
+    """The digests of our functions' modules, compiled by another process in another folder and order."""
     code = """
 import hashlib, json, pathlib, random, sys
 root, order = pathlib.Path(sys.argv[1]), int(sys.argv[2])

@@ -1,4 +1,4 @@
-"""What `make scan` and `make audit` make of what the scanners say."""
+"""The verdicts of `make scan` and `make audit` on the scanners' reports."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What the writer's mapping has lost holds a certificate back, until it is known to be nothing or acknowledged."""
+"""A tally withholds the certificate until the writer's mapping has lost nothing, or the losses are acknowledged."""
 
 from collections import Counter
 from dataclasses import replace

@@ -27,7 +27,7 @@ def run(world: World, state: TallyState, step: str, **more: Any) -> dict[str, An
 
 
 def advance(world: World, state: TallyState, step: str) -> TallyState:
-    """Take a step twice, as a lost answer makes Step Functions do; both must say the same."""
+    """Take a step twice, as Step Functions does after a lost answer; both results must be equal."""
     first = run(world, state, step)
     assert run(world, state, step) == first
     return TallyState.model_validate(first)
@@ -276,7 +276,7 @@ def test_failed_batches_of_the_writer_must_be_redriven_first(world: World) -> No
 
 
 def test_a_batch_that_fails_at_the_last_moment_is_seen(world: World) -> None:
-    """Lambda goes on to the next batch, and writes what it gave up on a moment later."""
+    """Lambda continues with the next batch, and writes the failed one to the bucket a moment later."""
     state_ = closed(world, state())
     world.rows.pass_all(world.stream)
     state_ = TallyState.model_validate(run(world, state_, "check_drain"))
@@ -299,7 +299,7 @@ def test_checks_become_rarer_and_the_last_one_says_what_to_do(world: World) -> N
     assert waits == sorted(waits)
     assert waits[-1] == steps.LONGEST_WAIT_SECONDS
     assert sum(waits) > 24 * 3_600
-    assert len(waits) * 10 < 25_000  # what an execution's history holds
+    assert len(waits) * 10 < 25_000  # the limit of an execution's history
 
 
 # count
@@ -415,7 +415,7 @@ def test_a_final_result_is_recounted_some_minutes_later(world: World) -> None:
     done = TallyState.model_validate(run(world, put, "check_drain"))
     assert run(world, done, "count", buckets=(0, 1, 2)) == {"done": True}
     assert world.slept == [READ_UNITS] * 3  # 1,000 read units a second
-    # And it is the last one.
+    # No further recount is due.
     answer = run(world, done, "certify")
     assert (answer["entry"], answer["agrees"], answer["recount_at"]) == ("final#1", True, 0)
 
@@ -454,7 +454,7 @@ def test_late_votes_are_reported_with_number_and_times(world: World) -> None:
 
 
 def test_two_concurrent_tallies_make_one_final_result(world: World) -> None:
-    """The schedule's and an operator's: who comes second finds the result and leaves it at that."""
+    """The schedule's and an operator's: the second one finds the result and ends."""
     world.stored(Counter(a=3, b=1))
     one = counted(world, drained(world, state()))
     other = counted(world, drained(world, state(execution="arn:execution:2")))

@@ -1,4 +1,4 @@
-"""A poll with stored votes in the fake tables, and a clock that goes on when the counter sleeps or calls."""
+"""A poll with stored votes in the fake tables, and a clock that advances when the counter sleeps or calls."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -73,7 +73,7 @@ class Scene:
 
     @property
     def counts(self) -> UniqueCounts | None:
-        """What a viewer reads now."""
+        """The counts that a viewer reads now."""
         return unique_counts(self.database, "poll", BUCKETS)
 
 

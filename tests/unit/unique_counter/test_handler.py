@@ -80,7 +80,7 @@ def test_a_schedule_that_cannot_be_deleted_fails_the_invocation(
 
 @pytest.mark.parametrize("operation", ["put_item", "update_item", "query", "get_item"])
 def test_no_error_quotes_a_voter(scene: Scene, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
-    """A store's message may quote what it was given."""
+    """A store's message may quote its input."""
 
     def refuse(*_: Any, **__: Any) -> None:
         error = {"Code": "AccessDeniedException", "Message": "voter-1 chose choice-a"}

@@ -1,4 +1,4 @@
-"""The vote aggregator as a whole, on the simulated tables; trouble is tests/properties' affair."""
+"""The whole vote aggregator on the simulated tables, without faults, which tests/properties covers."""
 
 import json
 from types import SimpleNamespace
@@ -112,7 +112,7 @@ def test_the_counts_of_a_batch_add_up(container: AggregatorContainer) -> None:
 
 
 def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(container: AggregatorContainer) -> None:
-    """An alarm watches this sum; what a row holds already is not uncounted, even if the row failed."""
+    """An alarm watches this sum: records that a row already contains stay counted, even if the row fails."""
     votes = [
         ("voter-1", "poll-1", "choice-a"),
         ("voter-1", "poll-2", "choice-a"),
@@ -120,7 +120,7 @@ def test_the_counts_of_a_batch_add_up_when_part_of_it_is_retried(container: Aggr
     ]
     handle(container, kinesis_event(votes[:2]))
     container.telemetry.counts.clear()
-    # poll-1 refuses the batch, as it holds the one record; poll-2 says what it holds, and then fails.
+    # poll-1 refuses the batch, because it has the one record; poll-2 returns its row, and then fails.
     handle(container, kinesis_event(votes), Fault.NONE, Fault.NONE, Fault.CALL_THROTTLED)
     counts = container.telemetry.counts[0]
     assert counts[Metric.RECORDS_RECEIVED] == 3

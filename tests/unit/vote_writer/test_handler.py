@@ -1,4 +1,4 @@
-"""The vote writer as a whole, on the simulated tables; what it does under trouble is tests/properties' affair."""
+"""The whole vote writer on the simulated tables, without faults, which tests/properties covers."""
 
 import json
 from types import SimpleNamespace
@@ -219,7 +219,7 @@ def test_the_batch_is_retried_from_the_first_vote_paced_past_the_deadline(
 
     answer = lambda_handler(event, context)
 
-    # One call of 25; the next one's turn comes in 50 s, and nobody waits for it.
+    # One call of 25; the next one is due in 50 s, and the writer does not wait for it.
     assert answer == {
         "batchItemFailures": [{"itemIdentifier": event["Records"][25]["kinesis"]["sequenceNumber"]}]
     }

@@ -22,7 +22,7 @@ FOREVER_MS = 10**9
 
 
 class Time:
-    """A clock that goes on when somebody sleeps, and by what a call takes."""
+    """A clock that advances with sleep and with calls."""
 
     def __init__(self) -> None:
         self.now_ms = 5_000.0
@@ -76,7 +76,7 @@ def test_no_period_has_more_writes_than_the_rate_and_one_call(
 
     for first, (begun, _) in enumerate(sent):
         for last in range(first, len(sent)):
-            # The last call of a stretch is the "one more": its own writes are paid for by what follows.
+            # The last call of a stretch is the "one more": the calls after it pay for its own writes.
             before_it = sum(writes for _, writes in sent[first:last])
             assert before_it <= rate * (sent[last][0] - begun) / 1000 * (1 + 1e-9) + 1e-6
 
@@ -138,7 +138,7 @@ WRITES_OF_A_BATCH = 2 * 500 + STATEMENTS_PER_CALL
 
 
 class TableOfOtherVotes(Table):
-    """Has a row of every voter, which another process wrote."""
+    """A store that has a row of every voter, written by another process."""
 
     def execute(self, statements: Sequence[Statement]) -> list[WriteOutcome]:
         super().execute(statements)

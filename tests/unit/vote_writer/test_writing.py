@@ -19,7 +19,7 @@ from voting.errors import StoreRefused
 
 
 class ScriptedStore:
-    """Answers by script: a list of outcomes per call, the last of which goes for all that follow."""
+    """Scripted answers: a list of outcomes per call; the last one is repeated."""
 
     def __init__(self, *script: WriteOutcome | StoreRefused) -> None:
         self._script = list(script)
@@ -38,7 +38,7 @@ class ScriptedStore:
 
 
 class Time:
-    """A clock that only sleeping moves, and the deadline by it."""
+    """A clock that advances only by sleep, and the deadline by it."""
 
     def __init__(self, limit_ms: float = 60_000) -> None:
         self.now_ms = 0.0
@@ -181,7 +181,7 @@ def test_every_ballot_is_accounted_for() -> None:
     assert done + len(written.unwritten) == len(ballots)
 
 
-# What a process remembers
+# The memory of a process
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How commands are spelled; what they do is tested where it is done."""
+"""The spelling of commands; other files test what they do."""
 
 import pytest
 from typer.testing import CliRunner

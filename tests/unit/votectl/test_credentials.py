@@ -1,4 +1,4 @@
-"""What requests of the tools carry, by deployment."""
+"""The credentials of the tools' requests, by deployment."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def deployment_of(voter_auth: VoterAuth, **api_key_ids: str) -> Deployment:
 
 @pytest.fixture
 def api_gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """API Gateway, as it answers when it is asked for keys."""
+    """A fake API Gateway that returns keys."""
     client = boto3.client("apigateway")
     monkeypatch.setattr(boto3, "client", {"apigateway": client}.__getitem__)
     with Stubber(client) as stubber:
@@ -44,7 +44,7 @@ def key_id(api_gateway: Stubber) -> str:
 
 
 def carried(auth: httpx.Auth | None) -> httpx.Headers:
-    """Return what of a request arrives."""
+    """Return the request as it arrives."""
     with httpx.Client(auth=auth, transport=httpx.MockTransport(lambda _: httpx.Response(202))) as client:
         return client.post("https://api.example/v1", json={}).request.headers
 

@@ -27,7 +27,7 @@ class Gone(ClientError):
 
 
 class Scheduler:
-    """EventBridge Scheduler, as far as schedules go."""
+    """A fake EventBridge Scheduler."""
 
     exceptions = SimpleNamespace(ConflictException=Conflict, ResourceNotFoundException=Gone)
 
@@ -68,7 +68,7 @@ def deployment_like() -> Deployment:
 
 
 class Desk:
-    """The polls table, as far as edits go, and a clock."""
+    """A fake polls table for edits, and a clock."""
 
     def __init__(self, now_ms: int) -> None:
         self.now = now_ms

@@ -1,4 +1,4 @@
-"""The process around the commands: exit codes and what is written when the output is gone."""
+"""The process around the commands: exit codes, and messages after the output is lost."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The sample audit: what it finds, what it excludes, and what it says of votes that it cannot reach."""
+"""The sample audit: what it finds and excludes, and how it reports votes that it cannot reach."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What the smoke test expects, and what it makes of a platform that answers something else."""
+"""The smoke test's expectations, and its verdict on a platform with wrong answers."""
 
 from collections import Counter
 from typing import Any
@@ -16,7 +16,7 @@ POLL = a_poll("smoke-1", ("yes", "no"), closes_at=10, bucket_count=1)
 
 
 class Clock:
-    """Time that passes only while somebody waits."""
+    """Time that passes only during waits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
 
 
 def account_of_all() -> Account:
-    """What a sender knows after a platform has answered as it should."""
+    """A sender's account after correct answers."""
     account = Account()
     for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
         account.note(request, answer_to(request, number))
@@ -120,7 +120,7 @@ def test_with_sign_in_every_other_request_is_refused() -> None:
 
 
 def viewer(*answers: httpx.Response | Exception) -> Viewer:
-    """A viewer who is answered this, and the last of it again and again."""
+    """A viewer who gets these answers; the last one is repeated."""
     left = list(answers)
 
     def answer(_request: httpx.Request) -> httpx.Response:

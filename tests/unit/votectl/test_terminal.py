@@ -1,4 +1,4 @@
-"""What is not ours reaches a terminal or a file as it is: nothing in it is markup, a control character or a formula."""
+"""Other people's text is printed and written unchanged, and never acts as markup, control character or formula."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ from votectl.terminal import BYTE_ORDER_MARK, PlainConsole, as_csv, as_json, lit
 from voting.live import LiveCounts
 from voting.polls import Poll
 
-# Text that means something to Rich, to a terminal or to a spreadsheet.
+# Text with a special meaning to Rich, to a terminal or to a spreadsheet.
 MEANINGFUL = st.lists(
     st.sampled_from(
         [

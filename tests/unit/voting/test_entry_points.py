@@ -1,4 +1,4 @@
-"""What the functions' entry points have in common: settings from the environment, and time for the last call."""
+"""The common parts of the functions' entry points: settings from the environment, and time for the last call."""
 
 from importlib import import_module
 from types import SimpleNamespace

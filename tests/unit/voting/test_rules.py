@@ -15,7 +15,7 @@ POLL = a_poll(announced_at=ANNOUNCED, opens_at=OPENS, closes_at=CLOSES)
 
 
 class Polls:
-    """Knows one poll; remembers what it was asked."""
+    """Has one poll; records its look-ups."""
 
     def __init__(self) -> None:
         self.asked: dict[str, int] = {}

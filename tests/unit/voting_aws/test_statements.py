@@ -1,4 +1,4 @@
-"""Statements go round botocore's walk along its model; what reaches DynamoDB must be what it would have made."""
+"""Statements bypass botocore's serializer; each request to DynamoDB must equal botocore's."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Wire:
-    """Takes requests off a client before they are sent, and answers them."""
+    """Intercepts a client's requests, and answers them."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self.requests: list[Any] = []
@@ -36,7 +36,7 @@ class Wire:
 
 @pytest.fixture
 def clients(fake_credentials: None) -> Iterator[tuple["DynamoDBClient", "DynamoDBClient"]]:
-    """Our client, and boto3's as it comes."""
+    """Our client, and an untuned boto3 client."""
     del fake_credentials
     ours, plain = dynamodb_client(), boto3.client("dynamodb")
     yield ours, plain

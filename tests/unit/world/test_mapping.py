@@ -1,4 +1,4 @@
-"""The simulated mapping behaves as Lambda's guide says; a kinder one would prove nothing."""
+"""The simulated mapping behaves as Lambda's guide says; a more lenient one would prove nothing."""
 
 from collections.abc import Callable
 from typing import Any

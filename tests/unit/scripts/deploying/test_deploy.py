@@ -1,4 +1,4 @@
-"""What Terraform is run with for each environment, with a program that plays Terraform."""
+"""How Terraform is run for each environment, with a fake Terraform."""
 
 import io
 import json
@@ -56,7 +56,7 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Terraform, archives and a local cloud that are there; returns the file that lists Terraform's runs."""
+    """A fake Terraform, archives and a local cloud; returns the file that lists Terraform's runs."""
     program = layout.root.with_name("terraform")
     log = layout.root.with_name("log")
     program.write_text(PLAY.format(log=log, real=terraform.ensure(HERE)))
@@ -343,7 +343,7 @@ def test_a_local_apply_shows_changes_and_errors_without_the_whole_plan(
 
 @pytest.mark.slow
 def test_a_run_that_never_ends_is_asked_to_stop(capfd: pytest.CaptureFixture[str]) -> None:
-    # Terraform minds this signal, too. A shell makes background commands ignore it.
+    # Terraform handles this signal, too. A shell makes background commands ignore it.
     code = (
         "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('state written', flush=True)"

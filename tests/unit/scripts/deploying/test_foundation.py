@@ -1,4 +1,4 @@
-"""What has to be there before a first deployment: whose it is, and that running it again finds it."""
+"""The foundation of a first deployment: who owns it, and a second run that finds it."""
 
 import io
 import json
@@ -57,7 +57,7 @@ class S3:
 
 
 class Aws:
-    """What AWS answers: whose credentials these are, which buckets there are, who is trusted."""
+    """A fake AWS: the account of the credentials, the buckets, and the trusted providers."""
 
     def __init__(self) -> None:
         self.account = ACCOUNT
@@ -77,7 +77,7 @@ class Aws:
 
 
 class Stage:
-    """A checkout, and a program that plays Terraform."""
+    """A checkout, and a fake Terraform."""
 
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root / "project")

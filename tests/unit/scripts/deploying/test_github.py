@@ -1,4 +1,4 @@
-"""One comment a plan and one issue an environment, against a GitHub of a few lines on this machine."""
+"""One comment per plan and one issue per environment, at a fake GitHub on this machine."""
 
 import json
 import re

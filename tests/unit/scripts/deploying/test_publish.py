@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 class Bucket:
-    """S3 as far as publishing needs it. Each put is noted in order."""
+    """A fake S3, which records each put in order."""
 
     def __init__(self) -> None:
         self.files: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""One number stands for all archives, and nothing else is deployed under it."""
+"""One SHA-256 stands for all archives of a release, and no others are deployed under it."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     return Layout(tmp_path)
 
 
-def test_the_same_archives_are_the_same_release_wherever_they_are_built(layout: Layout) -> None:
+def test_equal_archives_are_the_same_release_in_any_checkout(layout: Layout) -> None:
     assert release.make(layout, [ARM, INTEL]) == release.make(layout, [INTEL, ARM])
     assert release.make(layout, [ARM]) != release.make(layout, [INTEL])
 

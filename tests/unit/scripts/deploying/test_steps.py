@@ -1,4 +1,4 @@
-"""The steps of a pipeline, with a program that plays Terraform."""
+"""The steps of a pipeline, with a fake Terraform."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ class Told:
 
 
 class Stage:
-    """A checkout, what Terraform is going to say, and what it was asked."""
+    """A checkout, the fake Terraform's answers, and its recorded runs."""
 
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root / "project")
@@ -84,12 +84,12 @@ class Stage:
         self.plans(RESIZED)
 
     def plans(self, document: dict[str, Any]) -> None:
-        """Let the next plan be this."""
+        """Set the next plan."""
         self.shown.write_text(json.dumps(document))
 
     @property
     def runs(self) -> list[str]:
-        """What Terraform was run with, but for init."""
+        """The recorded runs of Terraform, except init."""
         return [line for line in self.log.read_text().splitlines() if " init " not in line]
 
 

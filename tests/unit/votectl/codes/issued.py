@@ -1,4 +1,4 @@
-"""Batches that tests order: a poll, a key like KMS's, a register in memory, and how a code is checked at the door."""
+"""Batches for tests: a poll, a key like KMS's, a register in memory, and the check of a code at the door."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ def denied(operation: str = "Sign") -> ClientError:
 
 
 def claims_at_the_door(code: str, now_ms: int = NOW_MS) -> dict[str, Any]:
-    """Return what the doors read in a code, or raise what they raise."""
+    """Return the doors' reading of a code, or raise their error."""
     return verified_claims(code, keys_in(jwks(KEY_ID)), ISSUER, now_ms / 1000)
 
 

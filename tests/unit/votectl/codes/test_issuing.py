@@ -1,4 +1,4 @@
-"""Ordering a batch: all of it or nothing, files that only their owner may read, and no code anywhere else."""
+"""Issuing a batch: all or nothing, files that only their owner may read, and no code anywhere else."""
 
 import csv
 import logging

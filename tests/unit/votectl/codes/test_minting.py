@@ -1,4 +1,4 @@
-"""What a code says: the doors take it, no two are equal, and a failure to sign ends the batch."""
+"""Minting: the doors accept each code, no two are equal, and a failed signature ends the batch."""
 
 import json
 import re

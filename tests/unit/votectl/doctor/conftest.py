@@ -1,4 +1,4 @@
-"""A deployment that is as it should be, as its services would describe it; tests change one answer."""
+"""A healthy deployment, as its services describe it; tests change one answer."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -62,12 +62,12 @@ DEPLOYMENT = Deployment(
 
 
 def refused(operation: str, code: str) -> ClientError:
-    """An answer that says no."""
+    """A refusal."""
     return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
 
 
 class Client:
-    """Answers each call with what is listed for it; a callable is asked, an exception raised."""
+    """Answers each call with its listed value; a callable is called, an exception raised."""
 
     def __init__(self, calls: Mapping[str, Any], **more: Any) -> None:
         self._calls = calls
@@ -134,7 +134,7 @@ def table(units: tuple[int, int] | None) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """What the services know; changed by tests before they ask."""
+    """The services' answers; tests change them before they ask."""
 
     site: Site
     services: dict[str, dict[str, Any]]

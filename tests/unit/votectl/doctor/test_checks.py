@@ -1,4 +1,4 @@
-"""Each check, on a deployment that is as it should be, and with one thing wrong."""
+"""Each check on a healthy deployment, and with one fault."""
 
 import json
 import time

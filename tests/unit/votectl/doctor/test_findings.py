@@ -1,4 +1,4 @@
-"""What becomes of a check that can't look."""
+"""Checks that fail."""
 
 from collections.abc import Iterator
 

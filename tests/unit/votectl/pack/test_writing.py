@@ -127,14 +127,14 @@ def test_a_pack_names_no_voter_version_arrival_or_bucket(tmp_path: Path) -> None
         assert not any(secret in whole for secret in secrets)
     assert POLL_KEY not in whole
     assert b"@example.com" not in whole
-    # What is no line and no digest is published anyway: the certificate, the key, the verifier.
+    # Everything but lines and digests is public anyway: the certificate, the key, the verifier.
     manifest = json.loads(files["manifest.json"])
     assert manifest.keys() == {"counts", "files", "format", "lines", "options", "parts", "poll_id"}
     assert all(part.keys() == {"counts", "file", "lines", "root"} for part in manifest["parts"])
 
 
 def test_the_order_of_lines_reveals_no_bucket(tmp_path: Path) -> None:
-    """If lines lay by bucket, one bucket's lines would be neighbours. They are as often as chance has it."""
+    """In an order by bucket, one bucket's lines would be neighbours. Here they are so only by chance."""
     key_of = {
         tracker_of("finale", voter, version, salt_of(POLL_KEY, voter, version)): bucket_of(voter, 8)
         for voter, version, _ in votes(LINES)
