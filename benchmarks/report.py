@@ -47,7 +47,7 @@ def kept_report(results: Results) -> str:
 def _targets(results: Results) -> str:
     rows = [
         [
-            target.promise,
+            target.text,
             f"{'≥' if target.least else '≤'} {target.limit:g} {target.unit}".strip(),
             _number(target.value),
             "met" if target.met else "**missed**",

@@ -20,7 +20,7 @@ from benchmarks.scenarios import (
     Series,
     Start,
 )
-from benchmarks.targets import Promise, targets
+from benchmarks.targets import MeasuredTarget, targets
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def results() -> Results:
     )
 
 
-def target_about(results: Results, words: str) -> Promise:
+def target_about(results: Results, words: str) -> MeasuredTarget:
     """The one target whose text contains these words."""
-    (found,) = [target for target in targets(results) if words in target.promise]
+    (found,) = [target for target in targets(results) if words in target.text]
     return found
 
 
