@@ -80,7 +80,7 @@ class StoredRecord:
         }
 
 
-class MendedShard(models.Shard):
+class PatchedShard(models.Shard):
     """A shard with a lock, AWS's numbers, and the cost of a put or a read independent of its length."""
 
     def __init__(
@@ -159,13 +159,13 @@ class MendedShard(models.Shard):
 class EmulatedStream(Protocol):
     """The part of moto's stream that the functions below use."""
 
-    shards: dict[str, MendedShard]
+    shards: dict[str, PatchedShard]
     shard_count: int
 
 
 def get_shard_for_key(
     stream: EmulatedStream, partition_key: object, explicit_hash_key: object
-) -> MendedShard:
+) -> PatchedShard:
     """The open shard of a key."""
     if not isinstance(partition_key, str) or len(partition_key) > 256:
         raise InvalidArgumentError("partition_key")
@@ -213,16 +213,16 @@ def merge_shards(stream: EmulatedStream, shard_to_merge: str, adjacent_shard_to_
         _replace(stream, shards, [(low.starting_hash, high.ending_hash)])
 
 
-def _open_shard(stream: EmulatedStream, shard_id: str) -> MendedShard:
+def _open_shard(stream: EmulatedStream, shard_id: str) -> PatchedShard:
     shard = stream.shards[shard_id]
     if not shard.is_open:
         raise InvalidArgumentError(f"{shard_id} has already been merged or split")
     return shard
 
 
-def _replace(stream: EmulatedStream, parents: list[MendedShard], ranges: list[tuple[int, int]]) -> None:
+def _replace(stream: EmulatedStream, parents: list[PatchedShard], ranges: list[tuple[int, int]]) -> None:
     for starting_hash, ending_hash in ranges:
-        child = MendedShard(
+        child = PatchedShard(
             len(stream.shards),
             starting_hash,
             ending_hash,
@@ -267,7 +267,7 @@ def get_records(
     """The records after an iterator, and the next one: None when the shard is closed and read to its end."""
     stream_name, shard_id, last_sequence_id = decompose_shard_iterator(shard_iterator)
     stream = backend.describe_stream(stream_arn=stream_arn, stream_name=stream_name)
-    shard: MendedShard = stream.shards[shard_id]
+    shard: PatchedShard = stream.shards[shard_id]
     records, last, behind = shard.get_records(last_sequence_id, limit)
     if shard.is_read_to_its_end(last):
         return None, records, behind
@@ -278,7 +278,7 @@ def has_news(account_id: str, region: str, shard_iterator: str) -> bool:
     """Whether GetRecords would return something, at a thousandth of its cost."""
     stream_name, shard_id, last_sequence_id = decompose_shard_iterator(shard_iterator)
     stream = models.kinesis_backends[account_id][region].streams.get(stream_name)
-    shard: MendedShard | None = stream and stream.shards.get(shard_id)
+    shard: PatchedShard | None = stream and stream.shards.get(shard_id)
     return shard is None or shard.has_news(int(last_sequence_id))
 
 
@@ -324,7 +324,7 @@ def install() -> None:
     KinesisResponse.create_stream = create_stream
     KinesisResponse.put_records = put_records
     KinesisProvider.put_records = leave_to_moto
-    models.Shard = MendedShard
+    models.Shard = PatchedShard
     models.Stream.get_shard_for_key = get_shard_for_key
     models.Stream.put_record = put_record
     models.Stream.split_shard = split_shard

@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 SESSION_KEYS = ("ASIA", "LSIA")
 
 
-class NotingEvaluator(PolicyEvaluator):
+class LoggingEvaluator(PolicyEvaluator):
     """Records a role's call before it decides whether to allow it."""
 
     def __init__(self, log: CallLog) -> None:
@@ -124,6 +124,6 @@ def install() -> None:
         partial(acts_for_itself, enforcer.IAMEnforcementHandler._is_internal_call)
     )
     log = CallLog(PluginSettings.from_environment().call_log)
-    enforcer.iam_enforcement_handler.evaluator = NotingEvaluator(log)
+    enforcer.iam_enforcement_handler.evaluator = LoggingEvaluator(log)
     sts._store_session = partial(keep_session, sts._store_session)
     LogHandler.run_log_loop = write_logs
