@@ -274,7 +274,7 @@ def _count(state: TallyState, bucket: int, runtime: TallyRuntime, remaining_ms: 
         count_on(
             partial,
             poll_bucket(state.poll_id, bucket),
-            _Unhurried(runtime) if state.recount_at else runtime.votes,
+            _PausingReader(runtime) if state.recount_at else runtime.votes,
             runtime.now_ms,
             runtime.sleep_ms,
             remaining_ms,
@@ -284,7 +284,7 @@ def _count(state: TallyState, bucket: int, runtime: TallyRuntime, remaining_ms: 
     return partial.counted_at is not None
 
 
-class _Unhurried:
+class _PausingReader:
     """The votes table for a recount: after each page it pauses for as long as the page's read units are worth."""
 
     def __init__(self, runtime: TallyRuntime) -> None:

@@ -34,7 +34,7 @@ class DrainRows(Protocol):
 
 
 @dataclass
-class Passing:
+class PassedMarkers:
     """The result of a batch's markers; ``retry_from`` is the version of the first that has to be retried."""
 
     passed: int = 0
@@ -49,7 +49,7 @@ def pass_markers(
     shard: str,
     rows: DrainRows,
     remaining_ms: Callable[[], int],
-) -> Passing:
+) -> PassedMarkers:
     """Pass the markers of a batch that come after finished records only.
 
     Call it when the batch's votes are done. A passed marker promises that everything before it is in the tables.
@@ -65,7 +65,7 @@ def pass_markers(
     for marker in markers:
         if done_before is None or marker.version < done_before:
             by_poll.setdefault(marker.poll_id, []).append(marker)
-    done = Passing()
+    done = PassedMarkers()
     for poll_id, group in by_poll.items():
         try:
             if remaining_ms() <= 0:

@@ -16,7 +16,7 @@ from tally.losses import MappingLanes, must_still_be
 from tally.state import TallyState
 from tally.store import TallyRowTable, WriterFailures
 from voting.final import CERTIFICATE, Acknowledgement, Final, Losses
-from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
+from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, PassedMarkers, marker_ids, pass_markers
 from world import tallying
 from world.defects import Defect
 
@@ -29,7 +29,7 @@ def defect(install: Defect) -> Defect:
     return install
 
 
-def _pass_whatever_is_undone(markers: Any, _done_before: str | None, *rest: Any) -> Passing:
+def _pass_whatever_is_undone(markers: Any, _done_before: str | None, *rest: Any) -> PassedMarkers:
     return pass_markers(markers, None, *rest)
 
 

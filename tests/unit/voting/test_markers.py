@@ -9,7 +9,7 @@ import pytest
 
 from vote_writer.writing import FIRST_BACKOFF_MS
 from voting.errors import StoreRefused, StoreUnavailable
-from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, Passing, marker_ids, pass_markers
+from voting.markers import VOTE_AGGREGATOR, VOTE_WRITER, PassedMarkers, marker_ids, pass_markers
 from voting.metrics import REJECTED, Metric
 from voting.records import Marker, MarkerId, Record, read_marker, sequence_of
 from voting.rules import Reason
@@ -183,7 +183,7 @@ def test_without_time_no_marker_is_passed() -> None:
 
 
 def test_a_batch_without_markers_makes_no_call() -> None:
-    assert pass_markers([], None, SHARD, Rows(), lambda: 0) == Passing()
+    assert pass_markers([], None, SHARD, Rows(), lambda: 0) == PassedMarkers()
 
 
 @pytest.mark.parametrize(
