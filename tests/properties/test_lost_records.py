@@ -10,7 +10,7 @@ import world.tallying
 from voting.final import Acknowledgement
 from voting.tallies import ACKNOWLEDGED, ACKNOWLEDGEMENT
 from world.closing_defects import LOSS_DEFECTS
-from world.cloud import Cloud, Nature
+from world.cloud import Cloud, WorldSettings
 from world.tallying import SETTLE_MS, TALLIES, Tally
 
 pytestmark = pytest.mark.usefixtures("small_calls")
@@ -29,7 +29,7 @@ def late_metrics() -> Iterator[None]:
 
 
 def world_with_a_poll(factor: int) -> Cloud:
-    cloud = Cloud(Nature(shard_count=2, writer_factor=factor))
+    cloud = Cloud(WorldSettings(shard_count=2, writer_factor=factor))
     cloud.create_poll("poll", ["choice-a", "choice-b"], opens_after_ms=0, lasts_ms=10_000)
     cloud.clock.pass_time(2_000)
     for number in range(VOTERS):

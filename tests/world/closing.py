@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from world.cloud import Cloud, Nature
+from world.cloud import Cloud, WorldSettings
 from world.hostile import OPTIONS, POLLS, Ballots, HostileWorld, any_index, ballots, natures, skews
 from world.kinesis import Shard
 from world.tallying import SETTLE_MS
@@ -55,7 +55,9 @@ class ClosingWorld(HostileWorld):
         early=ballots,
         breaks_the_drain=st.sampled_from([False, False, False, True]),
     )
-    def a_world_begins(self, nature: Nature, lasts_ms: int, early: Ballots, breaks_the_drain: bool) -> None:
+    def a_world_begins(
+        self, nature: WorldSettings, lasts_ms: int, early: Ballots, breaks_the_drain: bool
+    ) -> None:
         self.cloud = Cloud(nature)
         self.breaks_the_drain = breaks_the_drain
         for poll_id in POLLS[:2]:

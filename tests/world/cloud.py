@@ -63,7 +63,7 @@ PRIVATE = ("voter-", "choice-")
 
 
 @dataclass(frozen=True)
-class Nature:
+class WorldSettings:
     """The properties of one world, which never change."""
 
     shard_count: int = 1
@@ -84,8 +84,8 @@ class Violation(AssertionError):
 class Cloud:
     """Everything between the front door and the tables."""
 
-    def __init__(self, nature: Nature | None = None) -> None:
-        self.nature = nature or Nature()
+    def __init__(self, nature: WorldSettings | None = None) -> None:
+        self.nature = nature or WorldSettings()
         self.clock = Clock()
         self.stream = Stream(self.clock, self.nature.shard_count, self.nature.first_number)
         self.database = FakeDynamoDB(

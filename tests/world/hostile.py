@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from world.cloud import Cloud, Nature, neighbours
+from world.cloud import Cloud, WorldSettings, neighbours
 from world.faults import Fault
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.poison import SHAPES
@@ -65,7 +65,7 @@ skews = st.sampled_from([0, -500, 500])
 moments = st.sampled_from([-1, 0, 1])
 
 natures = st.builds(
-    Nature,
+    WorldSettings,
     shard_count=st.integers(1, 2),
     writer_factor=st.integers(1, 3),
     writer_retries=st.integers(0, 2),
@@ -90,7 +90,7 @@ class HostileWorld(RuleBasedStateMachine):
         self.cloud = Cloud()
 
     @initialize(nature=natures, polls=st.integers(1, 2), later_ms=st.sampled_from([2_000, 0]))
-    def a_world_begins(self, nature: Nature, polls: int, later_ms: int) -> None:
+    def a_world_begins(self, nature: WorldSettings, polls: int, later_ms: int) -> None:
         self.cloud = Cloud(nature)
         for poll_id in POLLS[:polls]:
             self.cloud.create_poll(poll_id, OPTIONS, opens_after_ms=0, lasts_ms=HOUR_MS)

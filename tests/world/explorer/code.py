@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from voting.metrics import Metric
 from world.containers import POLLS, TABLES, TALLIES, VOTES, AggregatorContainer, WriterContainer
 from world.dynamodb import FakeClient, FakeDynamoDB
-from world.explorer.line import Client, Line, Stopped
+from world.explorer.connection import Client, Connection, Stopped
 from world.explorer.scope import CALL_FAULTS, WRITER
 from world.explorer.search import Broken
 from world.explorer.state import Answer, Call, Memory, Records, Rows, Run, text_of
@@ -56,12 +56,12 @@ class Code:
     def __init__(self, poll: PollRow, rows_per_page: int = 1_000) -> None:
         self.now_ms = 0
         self.numbers = Numbers()
-        self.line = Line()
+        self.connection = Connection()
         self._fault = Fault.NONE
         self._database = FakeDynamoDB(TABLES, rows_per_page=rows_per_page)
         self._tables = cast("FakeClient", self._database.client(lambda _call: self._fault))
         self.set_poll(poll)
-        self.client: Any = Client(self.line, self._tables)
+        self.client: Any = Client(self.connection, self._tables)
         tables = cast("FakeDynamoDB", SimpleNamespace(client=lambda _gate=None: self.client))
         self._writer = WriterContainer(tables, self._now)
         self._aggregator = AggregatorContainer(tables, self._now)
@@ -138,16 +138,16 @@ class Code:
     def _run(
         self, consumer: str, records: Records, memory: Memory, answers: tuple[Answer, ...]
     ) -> Run | Ended:
-        line, container = self.line, self._writer if consumer == WRITER else self._aggregator
-        line.load(answers)
-        line.inline = _nothing_inline
+        connection, container = self.connection, self._writer if consumer == WRITER else self._aggregator
+        connection.load(answers)
+        connection.inline = _nothing_inline
         recent = self._writer.runtime.writer._recent
         if consumer == WRITER:
             recent._versions = OrderedDict(memory)
         container.telemetry.counts.clear()
         container.telemetry.warnings.clear()
         try:
-            answer = container.handle(event_of(list(records)), _no_gate, line.remaining_ms, _no_pause)
+            answer = container.handle(event_of(list(records)), _no_gate, connection.remaining_ms, _no_pause)
         except Stopped as stopped:
             return Run(consumer, records, memory, answers, stopped.call)
         except Exception as error:
@@ -162,7 +162,7 @@ def _told_apart_by(run: Run) -> Hashable:
 
 
 def _no_gate(_call: object) -> Fault:
-    raise AssertionError("the line stops the code, not the gate")
+    raise AssertionError("the connection stops the code, not the gate")
 
 
 def _nothing_inline(_call: Call) -> None:

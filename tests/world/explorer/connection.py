@@ -19,7 +19,7 @@ class Stopped(BaseException):
         self.call = call
 
 
-class Line:
+class Connection:
     """Gives the known answers, then stops the code or asks for more."""
 
     def __init__(self) -> None:
@@ -53,19 +53,19 @@ class Line:
 
 
 class Client:
-    """A boto3 client at the end of a line."""
+    """A boto3 client on a connection."""
 
     exceptions = FakeClient.exceptions
 
-    def __init__(self, line: Line, polls: FakeClient) -> None:
-        self._line = line
+    def __init__(self, connection: Connection, polls: FakeClient) -> None:
+        self._connection = connection
         self.batch_get_item = polls.batch_get_item  # nobody changes polls here
 
     def __getattr__(self, name: str) -> Any:
-        return partial(self._line.call, name)
+        return partial(self._connection.call, name)
 
     def get_paginator(self, operation: str) -> Any:
         """Return a paginator."""
         if operation == "query":
             return FakeClient.get_paginator(cast("FakeClient", self), operation)
-        return SimpleNamespace(paginate=lambda **arguments: [self._line.call(operation, **arguments)])
+        return SimpleNamespace(paginate=lambda **arguments: [self._connection.call(operation, **arguments)])

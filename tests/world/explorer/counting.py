@@ -16,7 +16,7 @@ from world.clock import START_MS
 from world.containers import TALLIES
 from world.dynamodb import FakeDynamoDB
 from world.explorer.code import Code
-from world.explorer.line import PLENTY_MS, Stopped
+from world.explorer.connection import PLENTY_MS, Stopped
 from world.explorer.scope import CLOSES_MS, OPTIONS, POLL
 from world.explorer.search import Broken
 from world.explorer.state import Answer, Ballot, Call, Rows
@@ -170,12 +170,12 @@ class CountingWorld:
 
     def _run(self, state: CountingState, one: Pass, fault: str = "") -> tuple[Rows, Rows, Pass | None]:
         """Carry out the call that a pass waits at, and run its code to its next call or its end."""
-        votes, tallies, line = state.votes, state.tallies, self._code.line
+        votes, tallies, connection = state.votes, state.tallies, self._code.connection
         answers = one.answers
         if one.call is not None:
             votes, tallies, answer = self._code.carry_out(one.call, votes, tallies, fault)
             answers = (*answers, answer)
-        line.load(answers)
+        connection.load(answers)
 
         def inline(call: Call) -> Answer | None:
             if call.name == "now":
@@ -184,11 +184,11 @@ class CountingWorld:
                 return self._code.carry_out(call, votes, tallies)[2]
             return None
 
-        line.inline = inline
+        connection.inline = inline
         try:
-            self._counter(one.number).run(POLL, lambda: 0 if line.time_up else PLENTY_MS)
+            self._counter(one.number).run(POLL, lambda: 0 if connection.time_up else PLENTY_MS)
         except Stopped as stopped:
-            return votes, tallies, Pass(one.number, tuple(line.answers), stopped.call)
+            return votes, tallies, Pass(one.number, tuple(connection.answers), stopped.call)
         except StoreUnavailable:
             return votes, tallies, None  # the schedule starts another one
         except Exception as error:
@@ -196,14 +196,14 @@ class CountingWorld:
         return votes, tallies, None
 
     def _counter(self, number: int) -> Counter:
-        line, leases = self._code.line, count()
+        connection, leases = self._code.connection, count()
 
         def sleep(_duration_ms: float) -> None:
-            line.time_up = True  # an invocation that waits has nothing to do any more
+            connection.time_up = True  # an invocation that waits has nothing to do any more
 
         tables = cast("FakeDynamoDB", _Tables(self._code.client))
         counter = Counter(
-            tables, lambda: cast("int", line.call("now")), sleep_ms=sleep, refresh_ms=REFRESH_MS
+            tables, lambda: cast("int", connection.call("now")), sleep_ms=sleep, refresh_ms=REFRESH_MS
         )
         counter.runtime = replace(counter.runtime, new_lease=lambda: f"lease-{number}-{next(leases)}")
         return counter
@@ -246,7 +246,7 @@ class CountingWorld:
 
 
 class _Tables(NamedTuple):
-    """The tables at the end of a line, as ``Counter`` asks for them."""
+    """The tables on a connection, as ``Counter`` asks for them."""
 
     at_the_end: Any
 

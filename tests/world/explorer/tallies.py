@@ -24,7 +24,7 @@ from voting_aws.stored_votes import StoredVoteTable
 from world import tallying
 from world.containers import POLLS, TALLIES, VOTES
 from world.explorer.code import Code
-from world.explorer.line import Stopped
+from world.explorer.connection import Stopped
 from world.explorer.scope import CLOSES_MS, POLL
 from world.explorer.search import Broken
 from world.explorer.state import Answer, Call, ShardState, State, TallyRun, lane_of, put, shard_id
@@ -108,17 +108,17 @@ class TallyCode:
 
     def _step(self, state: State, run: TallyRun) -> State:
         calls = _TallyCalls(self._code, state, self._ahead_ms)
-        line = self._code.line
-        line.load(run.answers)
-        line.inline = calls.inline
+        connection = self._code.connection
+        connection.load(run.answers)
+        connection.inline = calls.inline
         self._code.set_poll(self._polls[state.cancelled])
         event: dict[str, Any] = {"step": run.step, "state": json.loads(run.state)}
         if run.step == "count":
             event["buckets"] = [run.to_count[0]]
         try:
-            went = tally.handler.handle(event, line.remaining_ms, self._runtime(run.lanes))
+            went = tally.handler.handle(event, connection.remaining_ms, self._runtime(run.lanes))
         except Stopped as stopped:
-            stopped_at = run._replace(answers=tuple(line.answers), call=stopped.call)
+            stopped_at = run._replace(answers=tuple(connection.answers), call=stopped.call)
             return calls.state().then(tally=stopped_at)
         except StoreUnavailable:
             return calls.state().then(
@@ -137,14 +137,14 @@ class TallyCode:
         return calls.state().then(tally=_follows(run, went))
 
     def _runtime(self, lanes: int) -> tally_steps.TallyRuntime:
-        client, line = self._code.client, self._code.line
+        client, connection = self._code.client, self._code.connection
         polls = PollTable(client, POLLS)
 
         def load(poll_id: str) -> Poll | None:
             return dict(polls.load([poll_id]))[poll_id]
 
         def now_ms() -> int:
-            return cast("int", line.call("now"))
+            return cast("int", connection.call("now"))
 
         return tally_steps.TallyRuntime(
             load_poll=load,
