@@ -20,10 +20,10 @@ from rich.table import Column
 from loadtest.answers import read_journal, split
 from loadtest.latency import measure
 from loadtest.measuring import Timing, drained_after, lag_of, latencies_of
+from loadtest.polls import RunPolls
 from loadtest.report import Report, summary, write_document, write_page
 from loadtest.run import Files
 from loadtest.scenario import Plan, Shape, steps_expected
-from loadtest.staging import RunStage
 from loadtest.verification import Verdict, expect, verify
 from scripts.bootstrap import process
 from scripts.bootstrap.process import INTERRUPTED
@@ -94,15 +94,15 @@ def run(
     for option, address in (("--host", host), ("--votes-host", votes_host)):
         if address is not None:
             refuse_bad_host(option, address)
-    target = find(environment)
-    credentials = for_voters_of(target, client)
+    deployment = find(environment)
+    credentials = for_voters_of(deployment, client)
     credentials.find()  # report missing ones before polls exist
     run_id = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     plan = Plan(
         run=run_id,
         environment=environment,
-        front_door=(host or target.front_door).rstrip("/"),
-        votes_door=(votes_host or host or target.votes_door).rstrip("/"),
+        front_door=(host or deployment.front_door).rstrip("/"),
+        votes_door=(votes_host or host or deployment.votes_door).rstrip("/"),
         seed=time.time_ns() // 1_000_000_000 if seed is None else seed,
         shape=shape,
         rate=rate,
@@ -118,7 +118,7 @@ def run(
         soft_wrap=True,
     )
     _send(files, plan, processes=processes, workers=workers)
-    _finish(files, RunStage(target), goes_on=True)
+    _finish(files, RunPolls(deployment), goes_on=True)
 
 
 @app.command()
@@ -142,7 +142,7 @@ def verify_again(
     if not folder.is_dir():
         raise OperatorError(f"there is no folder {folder}: name the folder of a run below {_shown(RUNS)}")
     files = Files(folder)
-    _finish(files, RunStage(find(files.scenario().plan.environment)), goes_on=False)
+    _finish(files, RunPolls(find(files.scenario().plan.environment)), goes_on=False)
 
 
 def refuse_impossible(rate: float, minutes: float, *, senders: int) -> None:
@@ -320,9 +320,9 @@ def _locust(*options: str) -> int:
     return code
 
 
-def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
+def _finish(files: Files, run_polls: RunPolls, *, goes_on: bool) -> None:
     """Wait for the final results, compare, write the report, and exit with the verdict's code."""
-    scenario = stage.close(files.scenario())
+    scenario = run_polls.close(files.scenario())
     files.write_scenario(scenario)
     answers, readings = split(read_journal(files.journal))
     expected = expect(scenario, answers)
@@ -332,15 +332,15 @@ def _finish(files: Files, stage: RunStage, *, goes_on: bool) -> None:
         console.print(words, soft_wrap=True)
 
     def counted() -> int:
-        now = stage.counted(scenario, before)
+        now = run_polls.counted(scenario, before)
         if goes_on:  # the curve of an earlier run is complete
             files.note_sample(round(time.time() * 1000), now)
         return now
 
     acknowledged = expected.acknowledged.total()
-    stage.wait_until_counted(counted, acknowledged, say)
-    stage.wait_until_final(scenario, say)
-    observed = stage.observe(scenario, before)
+    run_polls.wait_until_counted(counted, acknowledged, say)
+    run_polls.wait_until_final(scenario, say)
+    observed = run_polls.observe(scenario, before)
     verification = verify(expected, observed, readings, files.missing())
     samples = files.samples()
     timing = Timing(

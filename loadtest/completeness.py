@@ -9,31 +9,33 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class _Account:
+class _Progress:
     begun: int = 0
     entered: int = 0
     reported_at: float = 0.0
 
 
 @dataclass
-class Books:
+class Completeness:
     """Started requests per process, and their entries in the journal."""
 
-    _accounts: dict[str, _Account] = field(default_factory=dict)
+    _progress: dict[str, _Progress] = field(default_factory=dict)
 
     def report(self, process: str, begun: int, entered: int, now: float) -> None:
         """Add a process's report: the requests it has started in all, and the entries in this report."""
-        account = self._accounts.setdefault(process, _Account())
-        account.begun = max(account.begun, begun)
-        account.entered += entered
-        account.reported_at = now
+        progress = self._progress.setdefault(process, _Progress())
+        progress.begun = max(progress.begun, begun)
+        progress.entered += entered
+        progress.reported_at = now
 
-    def are_closed(self, processes: Collection[str], since: float) -> bool:
+    def is_complete(self, processes: Collection[str], since: float) -> bool:
         """Return whether all of these have reported after their last user ended, and every request has an entry."""
-        accounts = [self._accounts.get(process, _Account()) for process in processes]
-        return all(account.reported_at > since and account.entered >= account.begun for account in accounts)
+        all_progress = [self._progress.get(process, _Progress()) for process in processes]
+        return all(
+            progress.reported_at > since and progress.entered >= progress.begun for progress in all_progress
+        )
 
     @property
     def missing(self) -> int:
         """Reported requests without an entry."""
-        return sum(account.begun - account.entered for account in self._accounts.values())
+        return sum(progress.begun - progress.entered for progress in self._progress.values())

@@ -14,7 +14,7 @@ import httpx
 from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import Option
 from voting.settings import VoteDoor
 
@@ -39,16 +39,16 @@ def measure(deployment: Deployment, votes: int) -> list[DoorLatency]:
     Raises:
         OperatorError: a vote was refused, or voters sign in there.
     """
-    desk = PollDesk(deployment.polls_table)
-    now = desk.now_ms()
-    poll = desk.create(
+    poll_store = PollStore(deployment.polls_table)
+    now = poll_store.now_ms()
+    poll = poll_store.create(
         f"latency-{now}",
         "Latency of the doors",
         [Option(id=option, label=option) for option in OPTIONS],
         opens_at=None,
         closes_at=now + POLL_MS,
     )
-    time.sleep(max(0, poll.opens_at - desk.now_ms()) / 1000)
+    time.sleep(max(0, poll.opens_at - poll_store.now_ms()) / 1000)
     took: dict[VoteDoor, list[float]] = {door: [] for door in deployment.doors}
     with ExitStack() as stack:
         clients = {

@@ -26,12 +26,12 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.answers import Answer, Entry, Reading, from_line, to_line
-from loadtest.books import Books
-from loadtest.carrying import Headers
+from loadtest.completeness import Completeness
+from loadtest.concurrently import all_at_once
+from loadtest.headers import Headers
+from loadtest.polls import RunPolls, cloud_ahead_ms
 from loadtest.run import Files
 from loadtest.scenario import Scenario, users_at
-from loadtest.staging import RunStage, cloud_ahead_ms
-from loadtest.together import all_at_once
 from loadtest.voters import Step, conversation, voters_of_worker
 from votectl import deployment as deployments
 from votectl.traffic import NO_ANSWER, TIMEOUT_SECONDS, Kind, VoteRequest
@@ -237,7 +237,7 @@ class PlanShape(LoadTestShape):
             return journal.entries == shared.begun
         if self.without_users_since is None:
             self.without_users_since = time.monotonic()
-        return books.are_closed(list(runner.clients), self.without_users_since)
+        return completeness.is_complete(list(runner.clients), self.without_users_since)
 
 
 @events.init_command_line_parser.add_listener
@@ -304,13 +304,13 @@ def _direct(folder: Files) -> Scenario:
     """Set up the run, and watch it in the tables."""
     plan = folder.plan()
     deployments.aim(plan.environment)
-    stage = RunStage(deployments.find(plan.environment))
-    before = stage.unattributed()
+    run_polls = RunPolls(deployments.find(plan.environment))
+    before = run_polls.unattributed()
     folder.note_unattributed(before)
-    scenario = stage.set_up(plan)
+    scenario = run_polls.set_up(plan)
     folder.write_scenario(scenario)
     journal.open(folder)
-    gevent.spawn(_watch, lambda: stage.counted(scenario, before), scenario, folder)
+    gevent.spawn(_watch, lambda: run_polls.counted(scenario, before), scenario, folder)
     return scenario
 
 
@@ -384,7 +384,7 @@ class Journal:
         raise RuntimeError("an answer arrived before the run started")
 
 
-journal, books = Journal(), Books()
+journal, completeness = Journal(), Completeness()
 
 
 def _write_journal(entry: Entry) -> None:
@@ -408,7 +408,7 @@ def take_report(client_id: str, data: dict[str, Any], **_: object) -> None:
     reported = data["loadtest"]
     for line in reported["lines"]:
         journal.add(line, from_line(line))
-    books.report(client_id, reported["begun"], len(reported["lines"]), time.monotonic())
+    completeness.report(client_id, reported["begun"], len(reported["lines"]), time.monotonic())
 
 
 @events.quitting.add_listener
@@ -418,4 +418,4 @@ def end(environment: Environment, **_: object) -> None:
     if isinstance(environment.runner, WorkerRunner) or state.sender is None:
         return
     here = 0 if isinstance(environment.runner, MasterRunner) else state.sender.begun - journal.entries
-    _files(environment).note_missing(books.missing + here)
+    _files(environment).note_missing(completeness.missing + here)

@@ -15,7 +15,7 @@ from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, create, lead_ms
 from votectl.lifecycle import close as close_early
-from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk
+from votectl.polls import ANNOUNCE_LEAD_MS, PollStore
 from votectl.tallying import Tallies, what_now
 from votectl.traffic import Stored
 from voting.live import LiveCounts
@@ -41,13 +41,13 @@ REFRESH_SECONDS = 1.0
 type Say = Callable[[str], None]
 
 
-class RunStage:
+class RunPolls:
     """Polls, tallies and tables of a deployment, for a run."""
 
     def __init__(self, deployment: Deployment) -> None:
         """Take the deployment."""
         self.deployment = deployment
-        self.desk = PollDesk(deployment.polls_table)
+        self.poll_store = PollStore(deployment.polls_table)
         self.reader = CountReader(deployment)
         self.tallies = Tallies(deployment)
 
@@ -57,19 +57,19 @@ class RunStage:
         Raises:
             OperatorError: the polls cannot be created.
         """
-        opens_at = self.desk.now_ms() + ANNOUNCE_LEAD_MS + 1_000
+        opens_at = self.poll_store.now_ms() + ANNOUNCE_LEAD_MS + 1_000
         length = round(plan.seconds * 1000)
         ends = {"finale": length + GRACE_MS, "encore": round(length * CLOSES_AFTER)}
         ballots = []
         for name, (title, options) in POLLS.items():
-            draft = self.desk.draft(
+            draft = self.poll_store.draft(
                 f"loadtest-{plan.run}-{name}",
                 title,
                 [Option(id=option, label=option) for option in options],
                 opens_at,
                 opens_at + ends[name],
             )
-            poll = create(self.desk, Schedules(self.deployment), draft)
+            poll = create(self.poll_store, Schedules(self.deployment), draft)
             ballots.append(
                 RunPoll(
                     poll_id=poll.poll_id, options=options, opens_at=poll.opens_at, closes_at=poll.closes_at
@@ -86,13 +86,13 @@ class RunStage:
         """Close polls that would stay open because the run ended early. Return the current scenario."""
         ballots = []
         for ballot in scenario.polls:
-            now = self.desk.now_ms()
+            now = self.poll_store.now_ms()
             if ballot.closes_at - now > lead_ms(self.deployment) + GRACE_MS:
                 poll = close_early(
-                    self.desk,
+                    self.poll_store,
                     Schedules(self.deployment),
                     self.deployment,
-                    self.desk.get(ballot.poll_id),
+                    self.poll_store.get(ballot.poll_id),
                     at=None,
                 )
                 ballots.append(ballot.model_copy(update={"closes_at": poll.closes_at}))
@@ -120,7 +120,7 @@ class RunStage:
         said = ""
         while waiting := [p.poll_id for p in scenario.polls if self.tallies.final(p.poll_id) is None]:
             closes_at = {poll.poll_id: poll.closes_at for poll in scenario.polls}
-            now = self.desk.now_ms()
+            now = self.poll_store.now_ms()
             for poll_id in waiting:
                 if poll_id not in executions and now > closes_at[poll_id]:
                     executions[poll_id] = self.tallies.start(poll_id)
@@ -145,7 +145,7 @@ class RunStage:
         """Return the final state of the tables and the API. Reads every stored vote of the run's polls."""
         polls = {}
         for ballot in scenario.polls:
-            poll = self.desk.get(ballot.poll_id)
+            poll = self.poll_store.get(ballot.poll_id)
             polls[ballot.poll_id] = PollObserved(
                 live=self._live(poll),
                 stored={

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from loadtest.answers import Answer, Reading
 from loadtest.scenario import RunPoll, Scenario
 from loadtest.voters import requests_of, voter_name
-from votectl.traffic import Account, Kind, PollAccount, Range, Stored, VoteRequest
+from votectl.traffic import ExpectedCounts, Kind, Range, Stored, Traffic, VoteRequest
 from voting.final import Final
 from voting.live import LiveCounts
 from voting.unique import UniqueCounts
@@ -60,12 +60,12 @@ class Observed:
     unattributed: Mapping[str, int]
 
 
-def expect(scenario: Scenario, answers: Iterable[Answer]) -> Account:
-    """Return the account of a run: what was sent, and the expected counts. The answers may be in any order."""
-    account = Account()
+def expect(scenario: Scenario, answers: Iterable[Answer]) -> Traffic:
+    """Return the traffic of a run, with the expected counts. The answers may be in any order."""
+    traffic = Traffic()
     polls = {poll.poll_id: poll for poll in scenario.polls}
     for poll_id in polls:
-        account.polls[poll_id] = PollAccount()
+        traffic.polls[poll_id] = ExpectedCounts()
     requests: list[VoteRequest] = []
     requests_voter = -1
     # Sorted by voter, so that each conversation is generated once.
@@ -75,7 +75,7 @@ def expect(scenario: Scenario, answers: Iterable[Answer]) -> Account:
         request = requests[answer.number]
         # A request for an unknown poll, and one that is malformed, belongs to no poll that could close.
         own = polls.get(request.poll_id)
-        account.enter(
+        traffic.enter(
             request,
             answer.status,
             answer.shard,
@@ -83,7 +83,7 @@ def expect(scenario: Scenario, answers: Iterable[Answer]) -> Account:
             voter=voter_name(scenario.plan.seed, answer.voter),
             in_time=True if own is None else _in_time(own, scenario.quiet_ms, answer),
         )
-    return account
+    return traffic
 
 
 def _in_time(poll: RunPoll, quiet_ms: int, answer: Answer) -> bool | None:
@@ -164,7 +164,7 @@ class RunCheck:
 class Verification:
     """The outcome of a run."""
 
-    sent: Account
+    sent: Traffic
     places: Mapping[str, Sequence[CountPlace]]  # by poll; "" for what belongs to none
     findings: Sequence[RunCheck]
 
@@ -193,12 +193,12 @@ class Verification:
 
 
 def verify(
-    expected: Account, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
+    expected: Traffic, observed: Observed, readings: Sequence[Reading] = (), missing: int | None = 0
 ) -> Verification:
     """Compare the counts with the votes that were sent.
 
     Args:
-        expected: the account of the run.
+        expected: the traffic of the run.
         observed: the final state.
         readings: the viewers' reads.
         missing: started requests without an entry in the journal, or None if unknown.
@@ -225,7 +225,7 @@ def _sum(what: str, lines: Sequence[Line]) -> Line:
     return Line(what, Range(low, high), sum(line.actual for line in lines))
 
 
-def _live(poll: PollAccount, live: LiveCounts) -> CountPlace:
+def _live(poll: ExpectedCounts, live: LiveCounts) -> CountPlace:
     lines = [
         Line(option, poll.options[option], live.options[option])
         for option in sorted(poll.options.keys() | live.options.keys())
@@ -238,7 +238,7 @@ def _live(poll: PollAccount, live: LiveCounts) -> CountPlace:
     return CountPlace("live", [*lines, received], differences_of(lines, received))
 
 
-def _stored(poll: PollAccount, stored: Mapping[str, Stored]) -> CountPlace:
+def _stored(poll: ExpectedCounts, stored: Mapping[str, Stored]) -> CountPlace:
     lost: list[str] = []
     wrong: list[str] = []
     for voter, claim in poll.claims.items():
@@ -268,7 +268,7 @@ def _stored(poll: PollAccount, stored: Mapping[str, Stored]) -> CountPlace:
     )
 
 
-def _final(poll: PollAccount, final: Final) -> CountPlace:
+def _final(poll: ExpectedCounts, final: Final) -> CountPlace:
     certified = Counter({count.option: count.votes for count in final.counts})
     votes, voters = poll.final()
     lines = [
@@ -318,7 +318,7 @@ def _of_journal(missing: int | None) -> RunCheck:
     )
 
 
-def _of_traffic(sent: Account, readings: Sequence[Reading]) -> list[RunCheck]:
+def _of_traffic(sent: Traffic, readings: Sequence[Reading]) -> list[RunCheck]:
     twice = sum(1 for count in sent.receipts.values() if count > 1)
     let_in, back = sent.acknowledged[Kind.MALFORMED], sum(reading.went_back for reading in readings)
     refused = sent.refused_without_reason

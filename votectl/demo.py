@@ -25,11 +25,11 @@ from votectl.lifecycle import Schedules, close, create
 from votectl.pack.exporting import export
 from votectl.pack.store import PackStore
 from votectl.pack.writing import Pack
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies, follow
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
-from votectl.traffic import Account, Kind, VoteRequest, certain_of, conversations, send
+from votectl.traffic import Kind, Traffic, VoteRequest, certain_of, conversations, send
 from voting.live import LiveCounts
 from voting.polls import Option, Poll
 from voting.unique import UniqueCounts
@@ -103,31 +103,31 @@ class Observation:
 
 
 def checks(
-    account: Account,
+    traffic: Traffic,
     observation: Observation,
     polls: Sequence[Poll],
     unique: Mapping[str, UniqueCounts | None] | None = None,
 ) -> list[Check]:
-    """Compare everything that the platform counted and stored with the sender's account.
+    """Compare all counts and stored votes with the traffic that was sent.
 
     ``unique``: one vote per voter by poll, if voters are counted live.
     """
     live, stored = observation.live(), observation.stored()
     found = [
-        Check("", "requests without an answer", 0, account.unknown.total()),
-        Check("", "well-formed requests refused", 0, sum(_well_formed_refused(account).values())),
-        Check("", "malformed requests acknowledged", 0, account.acknowledged[Kind.MALFORMED]),
-        Check("", "rejected: unknown poll", certain_of(account.unattributed), observation.unattributed()),
+        Check("", "requests without an answer", 0, traffic.unknown.total()),
+        Check("", "well-formed requests refused", 0, sum(_well_formed_refused(traffic).values())),
+        Check("", "malformed requests acknowledged", 0, traffic.acknowledged[Kind.MALFORMED]),
+        Check("", "rejected: unknown poll", certain_of(traffic.unattributed), observation.unattributed()),
     ]
     for poll in polls:
         poll_id = poll.poll_id
-        accepted, rejected, counts = account.live(poll_id), account.rejected(poll_id), live[poll_id]
+        accepted, rejected, counts = traffic.live(poll_id), traffic.rejected(poll_id), live[poll_id]
         found += [
             Check(poll_id, "records received", accepted.total() + rejected.total(), counts.received),
             Check(poll_id, "live counts", accepted, counts.options),
             Check(poll_id, "live total", accepted.total(), counts.total),
             Check(poll_id, "rejected", rejected, counts.rejected),
-            Check(poll_id, "stored, one per voter", account.stored(poll_id), stored[poll_id]),
+            Check(poll_id, "stored, one per voter", traffic.stored(poll_id), stored[poll_id]),
         ]
         if unique is not None:
             counted = unique[poll_id]
@@ -135,7 +135,7 @@ def checks(
                 Check(
                     poll_id,
                     "voters counted once",
-                    account.stored(poll_id),
+                    traffic.stored(poll_id),
                     "not counted yet" if counted is None else counted.options,
                 )
             )
@@ -152,14 +152,14 @@ def run(
     credentials = for_voters_of(deployment, client)
     auth = credentials.find()
     seed = time.time_ns() // 1_000_000_000 if seed is None else seed
-    desk = PollDesk(deployment.polls_table)
-    closes_at = desk.now_ms() + OPEN_FOR_MS
+    poll_store = PollStore(deployment.polls_table)
+    closes_at = poll_store.now_ms() + OPEN_FOR_MS
     schedules = Schedules(deployment)
     polls = [
         create(
-            desk,
+            poll_store,
             schedules,
-            desk.draft(
+            poll_store.draft(
                 f"{name}-{seed}",
                 title,
                 [Option(id=option, label=label) for option, label in options.items()],
@@ -169,26 +169,26 @@ def run(
         )
         for name, (title, options) in POLLS.items()
     ]
-    console.print(display.poll_table([(poll, Status.SCHEDULED) for poll in polls], desk.now_ms()))
+    console.print(display.poll_table([(poll, Status.SCHEDULED) for poll in polls], poll_store.now_ms()))
     for line in links.lines(deployment, polls[0].poll_id):
         console.print(line, soft_wrap=True, highlight=False)
-    _wait_until(desk, max(poll.opens_at for poll in polls))
+    _wait_until(poll_store, max(poll.opens_at for poll in polls))
     talks = list(conversations({p.poll_id: [o.id for o in p.options] for p in polls}, voters, seed))
     observation = Observation(CountReader(deployment), polls)
-    account = Account()
+    traffic = Traffic()
     started = time.monotonic()
-    asyncio.run(_send_and_watch(deployment, talks, account, observation, polls, console, auth))
+    asyncio.run(_send_and_watch(deployment, talks, traffic, observation, polls, console, auth))
     console.print(
-        f"\n{account.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
+        f"\n{traffic.sent.total():,} requests from {voters:,} voters in {time.monotonic() - started:.0f} s"
     )
     unique = None
     if deployment.unique_count_schedule_group is not None:
         console.print("\nwaiting for the live count of voters, which starts within a minute of the opening")
-        unique = _unique_since(observation, desk.now_ms())
-    found = checks(account, observation, polls, unique)
+        unique = _unique_since(observation, poll_store.now_ms())
+    found = checks(traffic, observation, polls, unique)
     console.print(f"\nclosing poll {polls[-1].poll_id} early, and waiting for its final result")
-    found += _final_checks(deployment, desk, schedules, polls[-1], account)
-    console.print(requests_table(account), checks_table(found))
+    found += _final_checks(deployment, poll_store, schedules, polls[-1], traffic)
+    console.print(requests_table(traffic), checks_table(found))
     agreed = all(check.agrees for check in found)
     if agreed:
         console.print("Every number agrees with what was sent.", style="green")
@@ -202,15 +202,15 @@ def run(
 
 
 def _final_checks(
-    deployment: Deployment, desk: PollDesk, schedules: Schedules, poll: Poll, account: Account
+    deployment: Deployment, poll_store: PollStore, schedules: Schedules, poll: Poll, traffic: Traffic
 ) -> list[Check]:
-    """Close a poll, and compare its final result and its results pack with the sender's account."""
-    poll = close(desk, schedules, deployment, desk.get(poll.poll_id), at=None)
+    """Close a poll, and compare its final result and its results pack with the traffic that was sent."""
+    poll = close(poll_store, schedules, deployment, poll_store.get(poll.poll_id), at=None)
     tallies = Tallies(deployment)
     for snapshot in follow(tallies, poll.poll_id, tallies.start(poll.poll_id)):
         problem = snapshot.problem
     final = tallies.final(poll.poll_id)
-    sent = account.stored(poll.poll_id)
+    sent = traffic.stored(poll.poll_id)
     found = [Check(poll.poll_id, "final result", sent, Counter(final.votes) if final else problem)]
     if final is not None and deployment.pack_key_arn is not None:
         with tempfile.TemporaryDirectory() as folder:
@@ -233,7 +233,7 @@ def _verified(pack: Pack) -> str:
 async def _send_and_watch(
     deployment: Deployment,
     talks: Sequence[Sequence[VoteRequest]],
-    account: Account,
+    traffic: Traffic,
     observation: Observation,
     polls: Sequence[Poll],
     console: Console,
@@ -258,8 +258,8 @@ async def _send_and_watch(
             # Counting stored votes reads every one of them: only once the sending is over.
             stored = sum(c.total() for c in observation.stored().values()) if sender.done() else 0
             received = sum(counts.received for counts in live.values()) + observation.unattributed().total()
-            progress.update(counting, completed=received, total=account.acknowledged.total())
-            progress.update(storing, completed=stored, total=voters_of(account))
+            progress.update(counting, completed=received, total=traffic.acknowledged.total())
+            progress.update(storing, completed=stored, total=voters_of(traffic))
             picture: list[RenderableType] = [progress]
             picture += [display.live_result(poll, live[poll.poll_id]) for poll in polls]
             screen.update(Group(*picture), refresh=True)
@@ -269,7 +269,7 @@ async def _send_and_watch(
             seen, since = -1, time.monotonic()
             while True:
                 now_seen = await asyncio.to_thread(show)
-                done = account.acknowledged.total() + voters_of(account)
+                done = traffic.acknowledged.total() + voters_of(traffic)
                 if now_seen != seen:
                     seen, since = now_seen, time.monotonic()
                 still_for = time.monotonic() - since
@@ -278,7 +278,7 @@ async def _send_and_watch(
                 await asyncio.sleep(REFRESH_SECONDS)
 
         sender = asyncio.create_task(
-            send(deployment.votes_door, talks, account, CONCURRENCY, lambda: progress.advance(sending), auth)
+            send(deployment.votes_door, talks, traffic, CONCURRENCY, lambda: progress.advance(sending), auth)
         )
         await asyncio.gather(sender, watch())
 
@@ -294,36 +294,36 @@ def _unique_since(observation: Observation, moment_ms: int) -> Mapping[str, Uniq
         time.sleep(REFRESH_SECONDS)
 
 
-def _wait_until(desk: PollDesk, moment_ms: int) -> None:
-    while desk.now_ms() <= moment_ms:
+def _wait_until(poll_store: PollStore, moment_ms: int) -> None:
+    while poll_store.now_ms() <= moment_ms:
         time.sleep(0.2)
 
 
-def voters_of(account: Account) -> int:
+def voters_of(traffic: Traffic) -> int:
     """Return how many voters have a stored vote, over all polls."""
-    return sum(len(poll.claims) for poll in list(account.polls.values()))
+    return sum(len(poll.claims) for poll in list(traffic.polls.values()))
 
 
-def _well_formed_refused(account: Account) -> Counter[Kind]:
-    return Counter({kind: n for (kind, _status), n in account.refused.items() if kind is not Kind.MALFORMED})
+def _well_formed_refused(traffic: Traffic) -> Counter[Kind]:
+    return Counter({kind: n for (kind, _status), n in traffic.refused.items() if kind is not Kind.MALFORMED})
 
 
-def requests_table(account: Account) -> Table:
+def requests_table(traffic: Traffic) -> Table:
     """Return the requests and their answers, by kind."""
     table = new_table("requests", "sent", "acknowledged (202)", "refused", title="What was sent")
     for kind in Kind:
         refused = {
-            status: n for (refused_kind, status), n in sorted(account.refused.items()) if refused_kind is kind
+            status: n for (refused_kind, status), n in sorted(traffic.refused.items()) if refused_kind is kind
         }
         answers = [f"{n} with {status}" for status, n in refused.items()]
-        unknown = [f"{account.unknown[kind]} without an answer"] if account.unknown[kind] else []
+        unknown = [f"{traffic.unknown[kind]} without an answer"] if traffic.unknown[kind] else []
         shown = ", ".join([*answers, *unknown])
-        table.add_row(kind, str(account.sent[kind]), str(account.acknowledged[kind]), shown)
+        table.add_row(kind, str(traffic.sent[kind]), str(traffic.acknowledged[kind]), shown)
     table.add_row(
         "all",
-        str(account.sent.total()),
-        str(account.acknowledged.total()),
-        str(sum(account.refused.values())),
+        str(traffic.sent.total()),
+        str(traffic.acknowledged.total()),
+        str(sum(traffic.refused.values())),
     )
     return table
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError, command
-from votectl.polls import ANNOUNCE_LEAD_MS, PollDesk, PollExists
+from votectl.polls import ANNOUNCE_LEAD_MS, PollExists, PollStore
 from votectl.tallying import Tallies
 from votectl.times import show_moment
 from voting.errors import VotestreamError
@@ -168,7 +168,7 @@ def must_be_unused(tallies: Tallies, poll_id: str) -> None:
     raise OperatorError(f"{used}; no other poll with this id can get a result: choose another id")
 
 
-def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
+def create(poll_store: PollStore, schedules: Schedules, draft: Poll) -> Poll:
     """Create a poll and the schedule of its tally; return the poll as stored.
 
     The schedule comes first: if it fails, no poll is stored, and the command can be repeated. If storing the poll
@@ -178,24 +178,26 @@ def create(desk: PollDesk, schedules: Schedules, draft: Poll) -> Poll:
         PollExists: the id is taken.
         OperatorError: the poll or the schedule can't be written.
     """
-    if desk.find(draft.poll_id) is not None:
+    if poll_store.find(draft.poll_id) is not None:
         raise PollExists(
             f"poll {draft.poll_id!r} exists already: choose another id, or see {command('poll show', draft.poll_id)}"
         )
     schedules.set(draft)
     try:
-        return desk.announce(draft)
+        return poll_store.announce(draft)
     except PollExists:
-        schedules.set(desk.get(draft.poll_id))  # another command created it at the same time
+        schedules.set(poll_store.get(draft.poll_id))  # another command created it at the same time
         raise
     except (OperatorError, ClientError, BotoCoreError):
         # After a lost answer the poll may exist, and keeps its schedule.
-        if desk.find(draft.poll_id) is None:
+        if poll_store.find(draft.poll_id) is None:
             schedules.delete(draft.poll_id)
         raise
 
 
-def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, **changes: Any) -> Poll:
+def edit(
+    poll_store: PollStore, schedules: Schedules, deployment: Deployment, seen: Poll, **changes: Any
+) -> Poll:
     """Change a poll that was read in this state; return it as stored.
 
     Votes are judged by their arrival. So the opening and the closing time can be changed only while both the old and
@@ -211,7 +213,7 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
     changes = {name: value for name, value in changes.items() if getattr(seen, name) != value}
     if changes:
         _must_not_be_cancelled(seen)
-        now = desk.now_ms()
+        now = poll_store.now_ms()
         earliest = now + lead_ms(deployment)
         for name in TIMES:
             if name in changes:
@@ -219,20 +221,22 @@ def edit(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Pol
                 _must_be_ahead(seen, name, changes[name], earliest, now)
         if "closes_at" in changes:
             changes |= _first_votes_kept(seen, changes["closes_at"], earliest, deployment.vote_retention_days)
-        seen = desk.change(seen, **changes)
+        seen = poll_store.change(seen, **changes)
     if reschedules:
         schedules.set(seen)
     return seen
 
 
-def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Poll, at: int | None) -> Poll:
+def close(
+    poll_store: PollStore, schedules: Schedules, deployment: Deployment, seen: Poll, at: int | None
+) -> Poll:
     """Close a poll at a time (epoch ms), or as soon as every consumer can know it; return it as stored.
 
     Raises:
         OperatorError: as for ``edit``; or the poll has not opened yet, or is closed already.
     """
     _must_not_be_cancelled(seen)
-    now = desk.now_ms()
+    now = poll_store.now_ms()
     if now < seen.opens_at:
         raise OperatorError(
             f"poll {seen.poll_id!r} has not opened yet, it opens at {show_moment(seen.opens_at)}: change its times "
@@ -247,11 +251,11 @@ def close(desk: PollDesk, schedules: Schedules, deployment: Deployment, seen: Po
         )
     # A second on top: edit reads the clock once more, and it tells whole seconds.
     soonest = now + lead_ms(deployment) + 1_000
-    return edit(desk, schedules, deployment, seen, closes_at=soonest if at is None else at)
+    return edit(poll_store, schedules, deployment, seen, closes_at=soonest if at is None else at)
 
 
 def cancel(
-    desk: PollDesk, schedules: Schedules, tallies: Tallies, deployment: Deployment, seen: Poll
+    poll_store: PollStore, schedules: Schedules, tallies: Tallies, deployment: Deployment, seen: Poll
 ) -> Poll:
     """Withdraw a poll permanently; return it as stored.
 
@@ -261,16 +265,16 @@ def cancel(
     Raises:
         OperatorError: the poll is final, or a write failed.
     """
-    cancelled_at = desk.now_ms() + lead_ms(deployment) + 1_000
+    cancelled_at = poll_store.now_ms() + lead_ms(deployment) + 1_000
     tallies.withdraw(seen.poll_id, cancelled_at)
-    poll = desk.cancel(seen.poll_id, cancelled_at)
+    poll = poll_store.cancel(seen.poll_id, cancelled_at)
     schedules.delete(seen.poll_id)
     tallies.release_lanes(seen.poll_id)
     return poll
 
 
 def delete(
-    desk: PollDesk, schedules: Schedules, reader: CountReader, deployment: Deployment, seen: Poll
+    poll_store: PollStore, schedules: Schedules, reader: CountReader, deployment: Deployment, seen: Poll
 ) -> None:
     """Delete a poll that has not opened and has received no votes.
 
@@ -279,7 +283,7 @@ def delete(
     """
     instead = f"cancel it with {command('poll cancel', seen.poll_id)}"
     _must_not_be_cancelled(seen)
-    earliest = desk.now_ms() + lead_ms(deployment)
+    earliest = poll_store.now_ms() + lead_ms(deployment)
     if seen.opens_at <= earliest:
         raise OperatorError(
             f"poll {seen.poll_id!r} can be deleted only before it opens, and it opens at "
@@ -287,7 +291,7 @@ def delete(
         )
     if reader.live(seen.poll_id).received:
         raise OperatorError(f"votes for poll {seen.poll_id!r} have come in already, too early: {instead}")
-    desk.delete(seen, earliest)
+    poll_store.delete(seen, earliest)
     schedules.delete(seen.poll_id)
 
 

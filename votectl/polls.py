@@ -46,7 +46,7 @@ class Unreadable(NamedTuple):
     problem: str
 
 
-class PollDesk:
+class PollStore:
     """Reads and writes the polls table of one deployment."""
 
     def __init__(self, table: str, client: "DynamoDBClient | None" = None) -> None:

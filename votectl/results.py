@@ -14,7 +14,7 @@ from results_api.store import TallyTable
 from votectl.deployment import Deployment
 from votectl.display import as_of, bars
 from votectl.errors import OperatorError, command
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import recounted
 from votectl.times import iso_utc, relative, show_moment
 from voting.errors import VotestreamError
@@ -39,7 +39,7 @@ class ResultReader:
     def __init__(self, deployment: Deployment, client: "DynamoDBClient | None" = None) -> None:
         """Take the deployment, and a client (None: create one)."""
         self._client = client or boto3.client("dynamodb")
-        self._desk = PollDesk(deployment.polls_table, client)
+        self._poll_store = PollStore(deployment.polls_table, client)
         self._tallies_table = deployment.tallies_table
         self._tallies = TallyTable(self._client, deployment.tallies_table)
 
@@ -81,7 +81,7 @@ class ResultReader:
         Raises:
             OperatorError: there is no such poll, or it can't be read.
         """
-        poll, now_ms = self._desk.get(poll_id), self._desk.now_ms()
+        poll, now_ms = self._poll_store.get(poll_id), self._poll_store.now_ms()
         try:
             return result_of(poll, self._tallies, now_ms, show_hidden=True), now_ms
         except VotestreamError as error:

@@ -20,9 +20,9 @@ from votectl.demo import Check, checks_table
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError, command
 from votectl.lifecycle import Schedules, close, create
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
-from votectl.traffic import Account, Kind, VoteRequest, send
+from votectl.traffic import Kind, Traffic, VoteRequest, send
 from voting.polls import Option, Poll
 from voting.rules import Reason
 from voting.settings import VoterAuth
@@ -115,28 +115,30 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
     Raises:
         OperatorError: the platform does not answer.
     """
-    desk, schedules = PollDesk(deployment.polls_table), Schedules(deployment)
-    now = desk.now_ms()
+    poll_store, schedules = PollStore(deployment.polls_table), Schedules(deployment)
+    now = poll_store.now_ms()
     answers = [Option(id="yes", label="Yes"), Option(id="no", label="No")]
     name = f"smoke-{secrets.token_hex(4)}"
-    poll = create(desk, schedules, desk.draft(name, "Is anybody there?", answers, None, now + OPEN_FOR_MS))
+    poll = create(
+        poll_store, schedules, poll_store.draft(name, "Is anybody there?", answers, None, now + OPEN_FOR_MS)
+    )
     console.print(f"poll {poll.poll_id} in {deployment.environment}")
-    while desk.now_ms() <= poll.opens_at:
+    while poll_store.now_ms() <= poll.opens_at:
         time.sleep(0.2)
 
-    account = Account()
+    traffic = Traffic()
     anybody = deployment.voter_auth in _OWN_CREDENTIALS
     auth = None if anybody else for_voters_of(deployment, client).find()
-    asyncio.run(send(deployment.votes_door, requests(poll.poll_id), account, CONCURRENCY, auth=auth))
-    console.print(f"{account.acknowledged.total()} of {account.sent.total()} requests acknowledged")
+    asyncio.run(send(deployment.votes_door, requests(poll.poll_id), traffic, CONCURRENCY, auth=auth))
+    console.print(f"{traffic.acknowledged.total()} of {traffic.sent.total()} requests acknowledged")
     with httpx.Client(base_url=deployment.front_door, timeout=30) as reading:
         viewer = Viewer(reading)
-        accepted = account.live(poll.poll_id).total()
+        accepted = traffic.live(poll.poll_id).total()
         live = viewer.wait_for(poll.poll_id, lambda result: result["total"] == accepted, LIVE_WITHIN_SECONDS)
         console.print(f"{live['total']} votes in the live result")
 
-        closed = close(desk, schedules, deployment, desk.get(poll.poll_id), None)
-        while desk.now_ms() < closed.closes_at:
+        closed = close(poll_store, schedules, deployment, poll_store.get(poll.poll_id), None)
+        while poll_store.now_ms() < closed.closes_at:
             time.sleep(0.2)
         tallies = Tallies(deployment)
         tallies.start(poll.poll_id)  # or find the one that the schedule started
@@ -147,7 +149,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
                 "tally waits for. The smoke test started it itself, so a scheduler that never fires is not the reason",
                 style="yellow",
             )
-        elif not schedule_fires(tallies, poll.poll_id, closed.closes_at, desk.now_ms):
+        elif not schedule_fires(tallies, poll.poll_id, closed.closes_at, poll_store.now_ms):
             console.print(
                 f"{FIRES_WITHIN_MS / 1000:g} s after the poll's end its schedule has started no tally: EventBridge "
                 "Scheduler does not fire here, or its role may not start the state machine. The smoke test started the "
@@ -156,7 +158,7 @@ def run(deployment: Deployment, console: Console, client: str | None = None) -> 
                 soft_wrap=True,
             )
 
-    found = checks(poll, account, live, final, deployment.voter_auth)
+    found = checks(poll, traffic, live, final, deployment.voter_auth)
     console.print(checks_table(found))
     return all(check.agrees for check in found)
 
@@ -179,18 +181,18 @@ def is_final(result: dict[str, Any]) -> bool:
 
 def checks(
     poll: Poll,
-    account: Account,
+    traffic: Traffic,
     live: dict[str, Any],
     final: dict[str, Any],
     voter_auth: VoterAuth = VoterAuth.NONE,
 ) -> list[Check]:
     """Compare the viewers' answers with the sent votes."""
-    sent, poll_id = account.sent, poll.poll_id
+    sent, poll_id = traffic.sent, poll.poll_id
     well_formed = Counter({kind.value: count for kind, count in sent.items() if kind is not Kind.MALFORMED})
-    acknowledged = Counter({kind.value: count for kind, count in account.acknowledged.items()})
+    acknowledged = Counter({kind.value: count for kind, count in traffic.acknowledged.items()})
     certificate = (final["final"] or {}).get("certificate", {})
-    unauthorized = sum(count for (_, status), count in account.refused.items() if status == 401)
-    malformed = account.refused[Kind.MALFORMED, 400]
+    unauthorized = sum(count for (_, status), count in traffic.refused.items() if status == 401)
+    malformed = traffic.refused[Kind.MALFORMED, 400]
     let_in = (
         [Check("", "requests of nobody refused with 401", sent.total(), unauthorized)]
         if voter_auth in _OWN_CREDENTIALS
@@ -202,13 +204,13 @@ def checks(
     return [
         Check("", "status at the end", Status.FINAL.value, final["status"]),
         *let_in,
-        Check("", "live counts", account.live(poll_id), _counts(live)),
-        Check("", "final counts", account.stored(poll_id), _counts(final)),
-        Check("", "turnout", account.stored(poll_id).total(), final["turnout"]),
+        Check("", "live counts", traffic.live(poll_id), _counts(live)),
+        Check("", "final counts", traffic.stored(poll_id), _counts(final)),
+        Check("", "turnout", traffic.stored(poll_id).total(), final["turnout"]),
         Check(
             "",
             "rejected: unknown option",
-            account.rejected(poll_id)[Reason.UNKNOWN_OPTION],
+            traffic.rejected(poll_id)[Reason.UNKNOWN_OPTION],
             certificate.get("rejected", {}).get(Reason.UNKNOWN_OPTION, 0),
         ),
     ]

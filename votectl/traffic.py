@@ -1,7 +1,8 @@
-"""Votes sent through the front door, and the sender's own account of them.
+"""Votes sent through the front door, with their answers.
 
-The account rests on the requests and their answers only, so live counts and stored votes can be compared with it.
-With 202 or a refusal, it knows what must be counted. Without an answer (a timeout, a 5xx) a vote may be stored or not,
+A sender knows only its requests and their answers, so live counts and stored votes can be compared with them.
+With 202 or a refusal, it knows whether the vote must be counted. Without an answer (a timeout, a 5xx) a vote may be
+stored or not,
 and one that was in progress when its poll closed may have arrived before or after: such votes make a count a range.
 """
 
@@ -108,7 +109,7 @@ class Claim:
 
 
 @dataclass
-class PollAccount:
+class ExpectedCounts:
     """The counts of one poll on a correct platform."""
 
     received: Range = field(default_factory=Range)
@@ -144,8 +145,8 @@ def certain_of(counts: Mapping[str, Range]) -> Counter[str]:
 
 
 @dataclass
-class Account:
-    """The sender's account: each request with its answer, and the counts of a correct platform.
+class Traffic:
+    """Sent traffic: each request with its answer, and the counts of a correct platform.
 
     Attributes:
         sent: requests by kind.
@@ -166,7 +167,7 @@ class Account:
     late: int = 0
     uncertain: int = 0
     receipts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    polls: defaultdict[str, PollAccount] = field(default_factory=lambda: defaultdict(PollAccount))
+    polls: defaultdict[str, ExpectedCounts] = field(default_factory=lambda: defaultdict(ExpectedCounts))
     unattributed: defaultdict[str, Range] = field(default_factory=lambda: defaultdict(Range))
 
     def note(self, request: VoteRequest, answer: httpx.Response | None) -> None:
@@ -248,8 +249,8 @@ class Account:
         claims = self._poll(poll_id).claims.values()
         return Counter(claim.last.option for claim in claims if claim.last is not None)
 
-    def _poll(self, poll_id: str) -> PollAccount:
-        return self.polls.get(poll_id) or PollAccount()
+    def _poll(self, poll_id: str) -> ExpectedCounts:
+        return self.polls.get(poll_id) or ExpectedCounts()
 
     @property
     def throttled(self) -> int:
@@ -329,7 +330,7 @@ def conversations(
 async def send(
     front_door: str,
     conversations: Sequence[Sequence[VoteRequest]],
-    account: Account,
+    traffic: Traffic,
     concurrency: int,
     on_answer: Callable[[], None] = lambda: None,
     auth: httpx.Auth | None = None,
@@ -348,7 +349,7 @@ async def send(
         async def worker() -> None:
             for conversation in todo:
                 for request in conversation:
-                    account.note(request, await post(client, request))
+                    traffic.note(request, await post(client, request))
                     on_answer()
 
         async with asyncio.TaskGroup() as group:

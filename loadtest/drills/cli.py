@@ -5,7 +5,7 @@ import argparse
 import localcloud
 from loadtest.drills.drill import DRILLS, run
 from scripts.bootstrap import process
-from votectl import deployment
+from votectl import deployment as deployments
 from votectl.commands.common import complain
 from votectl.errors import OperatorError
 from votectl.terminal import console
@@ -32,8 +32,8 @@ def main() -> int:
         complain(f"drills break processes of the local cloud, and AWS_ENDPOINT_URL is {endpoint}: unset it")
         return 1
     try:
-        deployment.aim(deployment.LOCAL)
-        good = run(asked.drill, deployment.find(deployment.LOCAL), asked.seconds, screen)
+        deployments.aim(deployments.LOCAL)
+        good = run(asked.drill, deployments.find(deployments.LOCAL), asked.seconds, screen)
     except OperatorError as error:
         complain(str(error))
         return 1

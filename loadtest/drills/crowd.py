@@ -12,7 +12,7 @@ import httpx
 
 from votectl import demo
 from votectl.counts import CountReader
-from votectl.traffic import Account, conversations, send
+from votectl.traffic import Traffic, conversations, send
 from voting.polls import Poll
 
 SENDERS = 4
@@ -22,7 +22,7 @@ THROTTLED = 429
 class Crowd:
     """Voters in some polls, round after round, at each of the addresses that they know in turn.
 
-    ``account`` holds what they sent and what was answered; ``rounds`` counts the rounds at each address.
+    ``traffic`` holds their requests and the answers; ``rounds`` counts the rounds at each address.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Crowd:
     ) -> None:
         """Take the polls, the addresses known at first, the voters of a round, and the pause after it in seconds."""
         self.addresses = list(addresses)
-        self.account = Account()
+        self.traffic = Traffic()
         self.rounds: Counter[str] = Counter()
         self._polls = polls
         self._observation = demo.Observation(reader, polls)
@@ -61,15 +61,15 @@ class Crowd:
         for number in itertools.count(1):
             address = self.addresses[number % len(self.addresses)]
             talks = list(conversations(options, self._voters, seed=number))
-            asyncio.run(send(address, talks, self.account, SENDERS, auth=self._auth))
+            asyncio.run(send(address, talks, self.traffic, SENDERS, auth=self._auth))
             self.rounds[address] += 1
             if over.wait(self._pause):
                 return
 
     def checks(self) -> list[demo.Check]:
-        """Compare all counts and stored votes with the account; 429 is a correct answer here."""
-        refused = Counter({key: n for key, n in self.account.refused.items() if key[1] != THROTTLED})
-        return demo.checks(replace(self.account, refused=refused), self._observation, self._polls)
+        """Compare all counts and stored votes with the traffic; 429 is a correct answer here."""
+        refused = Counter({key: n for key, n in self.traffic.refused.items() if key[1] != THROTTLED})
+        return demo.checks(replace(self.traffic, refused=refused), self._observation, self._polls)
 
     def disagreements(self) -> list[demo.Check]:
         """Return the comparisons that do not hold."""

@@ -20,11 +20,11 @@ from votectl.counts import CountReader
 from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.redrive import FailureDestination, Warnings, redrive, replay, writer_like
 from votectl.terminal import LivePicture
 from votectl.terminal import table as new_table
-from votectl.traffic import Account
+from votectl.traffic import Traffic
 from voting.polls import Option, Poll
 from voting.rules import Reason
 
@@ -47,7 +47,7 @@ class Drill:
     breaks: str
     watch: str
     alarm: str
-    fault: Callable[[Deployment, Account], AbstractContextManager[None]]
+    fault: Callable[[Deployment, Traffic], AbstractContextManager[None]]
     seconds: float = 15.0
     # The operator's work after the repair; returns its amount.
     afterwards: Callable[[Deployment], int] | None = None
@@ -68,7 +68,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.2)
 
 
-def kill_functions(deployment: Deployment, _account: Account) -> AbstractContextManager[None]:
+def kill_functions(deployment: Deployment, _traffic: Traffic) -> AbstractContextManager[None]:
     """Kill both consumers' processes again and again, at any point of a batch."""
 
     def kill() -> None:
@@ -78,20 +78,20 @@ def kill_functions(deployment: Deployment, _account: Account) -> AbstractContext
     return faults.again_and_again(kill, every_seconds=1)
 
 
-def poison(deployment: Deployment, account: Account) -> AbstractContextManager[None]:
-    """Write records into the stream that can't be votes, and enter them in the account."""
+def poison(deployment: Deployment, traffic: Traffic) -> AbstractContextManager[None]:
+    """Write records into the stream that can't be votes, and add them to the traffic."""
     kinesis, chance = boto3.client("kinesis"), random.Random()  # noqa: S311 - which shard poison lands in
 
     def put() -> None:
         key = f"poison-{chance.random()}"
         kinesis.put_record(StreamName=deployment.stream_name, PartitionKey=key, Data=chance.choice(POISON))
-        account.unattributed[Reason.MALFORMED].add(certain=True)
+        traffic.unattributed[Reason.MALFORMED].add(certain=True)
 
     return faults.again_and_again(put, every_seconds=0.1)
 
 
 @contextmanager
-def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
+def give_up(deployment: Deployment, _traffic: Traffic) -> Iterator[None]:
     """Let the writer die in each batch, and its mapping give up each batch immediately."""
     function = deployment.vote_writer_function
     with (
@@ -102,10 +102,10 @@ def give_up(deployment: Deployment, _account: Account) -> Iterator[None]:
 
 
 @contextmanager
-def lose(deployment: Deployment, account: Account) -> Iterator[None]:
+def lose(deployment: Deployment, traffic: Traffic) -> Iterator[None]:
     """Let the writer give up batches while its failure bucket refuses them: their votes are lost."""
     bucket, function = deployment.vote_writer_failure_bucket, deployment.vote_writer_function
-    with faults.failure_bucket_refuses(bucket, function), give_up(deployment, account):
+    with faults.failure_bucket_refuses(bucket, function), give_up(deployment, traffic):
         yield
 
 
@@ -139,13 +139,13 @@ DRILLS: dict[str, Drill] = {
         breaks="DynamoDB does not answer",
         watch="nothing is counted or stored, and every vote still gets 202: the stream holds it",
         alarm="consumer-behind",
-        fault=lambda _deployment, _account: faults.frozen_dynamodb(),
+        fault=lambda _deployment, _traffic: faults.frozen_dynamodb(),
     ),
     "throttle-stream": Drill(
         breaks="the stream refuses every second record",
         watch="voters get 429 and Retry-After; votes with 202 are counted as usual",
         alarm="stream-throttling",
-        fault=lambda _deployment, _account: faults.kinesis_throttles(0.5),
+        fault=lambda _deployment, _traffic: faults.kinesis_throttles(0.5),
     ),
     "kill-functions": Drill(
         breaks="both consumers are killed every second, in the middle of their work",
@@ -157,7 +157,7 @@ DRILLS: dict[str, Drill] = {
         breaks="both event source mappings are disabled",
         watch="live results stop, and continue where they stopped",
         alarm="consumer-stopped",
-        fault=lambda deployment, _account: faults.consumers_away(deployment, wait_for),
+        fault=lambda deployment, _traffic: faults.consumers_away(deployment, wait_for),
     ),
     "poison": Drill(
         breaks="a producer writes invalid records into the stream",
@@ -186,12 +186,12 @@ DRILLS: dict[str, Drill] = {
 class Watch:
     """The visible state of the poll, even while the tables do not answer."""
 
-    def __init__(self, deployment: Deployment, poll: Poll, account: Account) -> None:
-        """Take the deployment, the poll, and the sender's account."""
+    def __init__(self, deployment: Deployment, poll: Poll, traffic: Traffic) -> None:
+        """Take the deployment, the poll, and the traffic that was sent."""
         quickly = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
         self._reader = CountReader(deployment, boto3.client("dynamodb", config=quickly))
         self._poll = poll
-        self._account = account
+        self._traffic = traffic
         self._counted = 0
         self._stored = 0
 
@@ -203,9 +203,9 @@ class Watch:
             tables = "answer"
         except (BotoCoreError, ClientError):
             tables = "do not answer; the numbers are the last known"
-        refused = self._account.throttled
+        refused = self._traffic.throttled
         table = new_table("", "", title=phase, header=False)
-        table.add_row("answered with 202", f"{self._account.acknowledged.total():,}")
+        table.add_row("answered with 202", f"{self._traffic.acknowledged.total():,}")
         table.add_row("answered with 429", f"{refused:,}")
         table.add_row("records counted live", f"{self._counted:,}")
         table.add_row("voters stored", f"{self._stored:,}")
@@ -216,17 +216,17 @@ class Watch:
 def run(name: str, deployment: Deployment, seconds: float | None, console: Console) -> bool:
     """Run a drill; return whether every vote that got 202 was stored and counted once in the end."""
     drill = DRILLS[name]
-    desk, reader = PollDesk(deployment.polls_table), CountReader(deployment)
+    poll_store, reader = PollStore(deployment.polls_table), CountReader(deployment)
     options = [Option(id=option, label=option.title()) for option in ("ada", "grace")]
     poll_id = f"{name}-{time.time_ns() // 1_000_000_000}"
-    poll = desk.create(poll_id, f"Drill: {name}", options, None, desk.now_ms() + HOUR_MS)
+    poll = poll_store.create(poll_id, f"Drill: {name}", options, None, poll_store.now_ms() + HOUR_MS)
     console.print(
         f"{name}: {drill.breaks}\nwatch: {drill.watch}\n"
         f"runbook: docs/runbook.md#{drill.alarm}\nalso: votectl results {poll_id} --watch\n"
     )
-    wait_for(lambda: desk.now_ms() > poll.opens_at, 30)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, 30)
     crowd = Crowd(reader, [poll], deployment.votes_door, auth=for_voters_of(deployment).find())
-    watch = Watch(deployment, poll, crowd.account)
+    watch = Watch(deployment, poll, crowd.traffic)
     with LivePicture(console=console, auto_refresh=False) as screen:
 
         def show(phase: str, seconds: float) -> None:
@@ -237,7 +237,7 @@ def run(name: str, deployment: Deployment, seconds: float | None, console: Conso
 
         with crowd.voting():
             show("all is well", WELL_SECONDS)
-            with drill.fault(deployment, crowd.account):
+            with drill.fault(deployment, crowd.traffic):
                 show(f"broken: {drill.breaks}", drill.seconds if seconds is None else seconds)
             show("repaired, and people still vote", WELL_SECONDS)
         redriven = 0

@@ -15,7 +15,7 @@ from votectl import deployment as deployments
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import Option, Poll
 
 HOUR_MS = 3_600_000
@@ -113,8 +113,8 @@ def deployment() -> Deployment:
 
 
 @pytest.fixture(scope="session")
-def desk(deployment: Deployment) -> PollDesk:
-    return PollDesk(deployment.polls_table)
+def poll_store(deployment: Deployment) -> PollStore:
+    return PollStore(deployment.polls_table)
 
 
 @pytest.fixture(scope="session")
@@ -149,18 +149,18 @@ def door(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[Doo
 
 
 @pytest.fixture
-def open_poll(desk: PollDesk) -> Callable[..., Poll]:
+def open_poll(poll_store: PollStore) -> Callable[..., Poll]:
     """Return a factory of polls that are open when it returns."""
 
     def create(*options: str) -> Poll:
-        poll = desk.create(
+        poll = poll_store.create(
             new_id("e2e"),
             "A poll under test",
             [Option(id=option, label=option) for option in options],
             opens_at=None,
-            closes_at=desk.now_ms() + HOUR_MS,
+            closes_at=poll_store.now_ms() + HOUR_MS,
         )
-        wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+        wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
         return poll
 
     return create

@@ -61,7 +61,7 @@ def test_another_door_is_an_apply_without_a_lost_vote(
             wait_for(lambda: clients.rounds[rest] > settled, 60)
         finally:
             apply()
-    record_property("acknowledged while doors changed", clients.account.acknowledged.total())
+    record_property("acknowledged while doors changed", clients.traffic.acknowledged.total())
 
-    assert not clients.account.throttled
+    assert not clients.traffic.throttled
     assert_counted_once(clients)

@@ -19,7 +19,7 @@ from votectl.cli import app
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.redrive import FailureDestination
-from votectl.traffic import Account, Kind, VoteRequest, send
+from votectl.traffic import Kind, Traffic, VoteRequest, send
 from voting.polls import Poll
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
@@ -43,7 +43,7 @@ def test_outside_count_equals_inside_count_after_chaos(
             happened = faults.chaos(deployment, CHAOS_SECONDS, seed=1, wait_for=wait_for)
 
     record_property("chaos", happened)
-    record_property("acknowledged", crowd.account.acknowledged.total())
+    record_property("acknowledged", crowd.traffic.acknowledged.total())
     assert all(happened.values())
     assert_counted_once(crowd)
 
@@ -52,13 +52,13 @@ def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")
-    account = Account()
+    traffic = Traffic()
     outage = threading.Thread(target=faults.freeze_dynamodb, args=(8,))
     outage.start()
     talks = [[VoteRequest(Kind.FIRST, poll.poll_id, {"option": "a", "voter": f"v{n}"})] for n in range(40)]
-    asyncio.run(send(deployment.front_door, talks, account, 4))
+    asyncio.run(send(deployment.front_door, talks, traffic, 4))
     outage.join()
-    assert account.acknowledged.total() == 40
+    assert traffic.acknowledged.total() == 40
     wait_for(lambda: reader.stored(poll) == Counter(a=40), 60)
     wait_for(lambda: reader.live(poll.poll_id).options == Counter(a=40), 60)
 

@@ -16,7 +16,7 @@ import pytest
 
 from e2e.doors import Doors
 from votectl.deployment import Deployment
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import bucket_of, poll_bucket
 
 # It counts every vote for an unknown poll.
@@ -82,9 +82,9 @@ def test_it_says_how_quick_it_was(report: dict[str, Any], folder: Path) -> None:
 
 
 def test_a_vote_that_vanishes_afterwards_is_found(
-    deployment: Deployment, desk: PollDesk, report: dict[str, Any], folder: Path
+    deployment: Deployment, poll_store: PollStore, report: dict[str, Any], folder: Path
 ) -> None:
-    poll = desk.get(report["scenario"]["polls"][0]["poll_id"])
+    poll = poll_store.get(report["scenario"]["polls"][0]["poll_id"])
     voter = "voter-5-0"  # the first one of the first worker
     key = {
         "poll_bucket": {"S": poll_bucket(poll.poll_id, bucket_of(voter, poll.bucket_count))},

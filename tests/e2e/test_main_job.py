@@ -1,4 +1,4 @@
-"""The main job, compared with the sender's own account."""
+"""The main job, compared with the traffic that was sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from e2e.observing import wait_for
 from votectl import demo
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
-from votectl.traffic import Account, Kind, VoteRequest, conversations, send
+from votectl.traffic import Kind, Traffic, VoteRequest, conversations, send
 from voting.polls import Poll
 
 
@@ -20,17 +20,17 @@ def test_everything_acknowledged_is_counted_exactly_once_and_the_last_vote_is_st
 ) -> None:
     polls = [open_poll("ada", "grace", "linus"), open_poll("yes", "no")]
     options = {poll.poll_id: [option.id for option in poll.options] for poll in polls}
-    observation, account = demo.Observation(reader, polls), Account()
+    observation, traffic = demo.Observation(reader, polls), Traffic()
 
-    asyncio.run(send(deployment.front_door, list(conversations(options, 400, seed=7)), account, 16))
+    asyncio.run(send(deployment.front_door, list(conversations(options, 400, seed=7)), traffic, 16))
 
-    assert account.unknown.total() == 0
-    wait_for(lambda: all(check.agrees for check in demo.checks(account, observation, polls)), seconds=90)
+    assert traffic.unknown.total() == 0
+    wait_for(lambda: all(check.agrees for check in demo.checks(traffic, observation, polls)), seconds=90)
     # What is counted twice comes late: look again after the consumers have had time to.
     asyncio.run(asyncio.sleep(3))
-    disagreements = [check for check in demo.checks(account, observation, polls) if not check.agrees]
+    disagreements = [check for check in demo.checks(traffic, observation, polls) if not check.agrees]
     assert disagreements == []
-    assert account.acknowledged[Kind.CHANGE] > 0
+    assert traffic.acknowledged[Kind.CHANGE] > 0
 
 
 def test_the_last_of_many_quick_changes_of_mind_is_the_one_that_is_stored(
@@ -43,27 +43,27 @@ def test_the_last_of_many_quick_changes_of_mind_is_the_one_that_is_stored(
         for voter in range(20)
         for option in ("a", "b", "c", "a", "b")
     ]
-    account = Account()
+    traffic = Traffic()
 
-    asyncio.run(send(deployment.front_door, talks, account, 16))
+    asyncio.run(send(deployment.front_door, talks, traffic, 16))
 
-    assert account.acknowledged.total() == len(talks)
+    assert traffic.acknowledged.total() == len(talks)
     wait_for(lambda: reader.live(poll.poll_id).total == len(talks), seconds=60)
-    wait_for(lambda: reader.stored(poll) == account.stored(poll.poll_id), seconds=60)
+    wait_for(lambda: reader.stored(poll) == traffic.stored(poll.poll_id), seconds=60)
 
 
 def test_the_demo_says_so_when_a_number_disagrees(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")
-    observation, account = demo.Observation(reader, [poll]), Account()
-    asyncio.run(send(deployment.front_door, [[vote(poll, "a", "v1")]], account, 1))
+    observation, traffic = demo.Observation(reader, [poll]), Traffic()
+    asyncio.run(send(deployment.front_door, [[vote(poll, "a", "v1")]], traffic, 1))
     wait_for(lambda: reader.live(poll.poll_id).total == 1, seconds=60)
 
-    account.polls[poll.poll_id].options["a"].add(certain=True)  # as if an acknowledged vote had been lost
+    traffic.polls[poll.poll_id].options["a"].add(certain=True)  # as if an acknowledged vote had been lost
 
     console = Console(record=True, width=200)
-    found = demo.checks(account, observation, [poll])
+    found = demo.checks(traffic, observation, [poll])
     console.print(demo.checks_table(found))
     assert not all(check.agrees for check in found)
     assert "DIFFERENT" in console.export_text()

@@ -15,7 +15,7 @@ from contract.cloudwatch import Metric, metrics_of_widget
 from e2e.observing import new_id, wait_for
 from votectl.deployment import PROJECT, Deployment
 from votectl.lifecycle import Schedules
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
 from voting.metrics import NAMESPACE
 from voting.metrics import Metric as OwnMetric
@@ -69,10 +69,10 @@ def watched(alarms: list[dict[str, Any]]) -> set[Metric]:
 
 
 @pytest.fixture(scope="module")
-def everything_has_run(deployment: Deployment, desk: PollDesk) -> None:
+def everything_has_run(deployment: Deployment, poll_store: PollStore) -> None:
     """Let every function do its work once: a vote, a look at the results in four ways, a tally."""
-    opens_at = desk.now_ms() + 5_000
-    poll = desk.create(
+    opens_at = poll_store.now_ms() + 5_000
+    poll = poll_store.create(
         new_id("watched"),
         "A poll that is watched",
         [Option(id=option, label=option) for option in ("a", "b")],
@@ -80,13 +80,13 @@ def everything_has_run(deployment: Deployment, desk: PollDesk) -> None:
         closes_at=opens_at + 2_000,
     )
     Schedules(deployment).set(poll)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     with httpx.Client(base_url=deployment.front_door, timeout=30) as client:
         client.post(f"/polls/{poll.poll_id}/votes", json={"option": "a", "voter": "watched"})
         etag = client.get(f"/polls/{poll.poll_id}").headers["ETag"]
         client.get(f"/polls/{poll.poll_id}", headers={"If-None-Match": etag})
         client.get("/polls/nobody-knows-this-one")
-    wait_for(lambda: desk.now_ms() > poll.closes_at, seconds=30)
+    wait_for(lambda: poll_store.now_ms() > poll.closes_at, seconds=30)
     Tallies(deployment).start(poll.poll_id)
     wait_for(lambda: Tallies(deployment).final(poll.poll_id) is not None, seconds=120)
 
@@ -206,10 +206,10 @@ def test_an_alarm_is_heard_and_says_where_to_read_on(
 
 @pytest.mark.alone
 def test_on_call_hears_which_poll_has_no_certificate(
-    deployment: Deployment, desk: PollDesk, listening: Callable[[], list[dict[str, Any]]]
+    deployment: Deployment, poll_store: PollStore, listening: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    opens_at = desk.now_ms() + 5_000
-    poll = desk.create(
+    opens_at = poll_store.now_ms() + 5_000
+    poll = poll_store.create(
         new_id("withheld"),
         "A poll that may lack votes",
         [Option(id=option, label=option) for option in ("a", "b")],
@@ -217,7 +217,7 @@ def test_on_call_hears_which_poll_has_no_certificate(
         closes_at=opens_at + 5_000,
     )
     wait_for(
-        lambda: desk.now_ms() > poll.opens_at, seconds=15
+        lambda: poll_store.now_ms() > poll.opens_at, seconds=15
     )  # a loss before the announcement does not matter
     (mapping,) = boto3.client("lambda").list_event_source_mappings(
         FunctionName=deployment.vote_writer_function
@@ -245,7 +245,7 @@ def test_on_call_hears_which_poll_has_no_certificate(
     assert message["Subject"] == f"Certificate withheld: {poll.poll_id}"
     assert f"votectl tally {poll.poll_id}" in message["Message"]
     assert "#certificate-withheld" in message["Message"]
-    tallies.acknowledge(poll.poll_id, "a test", "nothing was lost", desk.now_ms())
+    tallies.acknowledge(poll.poll_id, "a test", "nothing was lost", poll_store.now_ms())
     wait_for(lambda: tallies.final(poll.poll_id) is not None, seconds=120)
     assert len(told()) == 1  # once, however long the tally waits
     wait_for(

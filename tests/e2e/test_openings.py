@@ -13,7 +13,7 @@ from e2e.observing import new_id, wait_for
 from votectl.cli import app
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, close
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import Option
 
 RECEIPT = "/polls/{poll_id}/votes/me"
@@ -24,19 +24,19 @@ def run(*arguments: str) -> Result:
 
 
 def test_a_voter_opens_the_own_line_of_a_pack_and_no_other(
-    deployment: Deployment, desk: PollDesk, doors: Doors, tmp_path: Path
+    deployment: Deployment, poll_store: PollStore, doors: Doors, tmp_path: Path
 ) -> None:
     options = [Option(id=option, label=option.title()) for option in ("ada", "grace", "linus")]
-    poll = desk.create(
+    poll = poll_store.create(
         new_id("opening"),
         "A poll with openings",
         options,
         opens_at=None,
-        closes_at=desk.now_ms() + 3_600_000,
+        closes_at=poll_store.now_ms() + 3_600_000,
         bucket_count=4,
     )
     Schedules(deployment).set(poll)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     voter, another = doors.pool.voter(), doors.pool.voter()
 
     with httpx.Client(base_url=doors.cognito, timeout=30) as client:
@@ -62,8 +62,8 @@ def test_a_voter_opens_the_own_line_of_a_pack_and_no_other(
         wait_for(lambda: ask(voter, last)["state"] == ask(another, others)["state"] == "stored", seconds=30)
         assert ask(voter, last)["opening"] is None  # the poll is not final
 
-        close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
-        wait_for(lambda: desk.now_ms() > desk.get(poll.poll_id).closes_at, seconds=30)
+        close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
+        wait_for(lambda: poll_store.now_ms() > poll_store.get(poll.poll_id).closes_at, seconds=30)
         assert run("tally", poll.poll_id, "-e", deployment.environment).exit_code == 0
         pack = str(tmp_path / "pack")
         assert run("export", poll.poll_id, "--out", pack, "-e", deployment.environment).exit_code == 0

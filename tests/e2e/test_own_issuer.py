@@ -24,7 +24,7 @@ from votectl.codes.files import csv_of
 from votectl.codes.register import CodeRegister
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, close
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
 from voting.codes import AUDIENCE, BATCHES, VOIDED_AT
 from voting.polls import Poll
@@ -159,7 +159,7 @@ def printer(doors: Doors) -> CodePrinter:
 
 def test_shared_code_is_one_voter_in_the_certified_result(
     deployment: Deployment,
-    desk: PollDesk,
+    poll_store: PollStore,
     open_poll: Callable[..., Poll],
     printer: CodePrinter,
     doors: Doors,
@@ -173,8 +173,8 @@ def test_shared_code_is_one_voter_in_the_certified_result(
         answers = list(crowd.map(lambda person: vote(places[person % 2], poll.poll_id, shared), range(100)))
     assert {answer.status_code for answer in answers} == {202}
     assert vote(places[0], poll.poll_id, own, {"option": "b"}).status_code == 202
-    close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), None)
-    wait_for(lambda: desk.now_ms() > desk.get(poll.poll_id).closes_at, 15)
+    close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), None)
+    wait_for(lambda: poll_store.now_ms() > poll_store.get(poll.poll_id).closes_at, 15)
     Tallies(deployment).start(poll.poll_id)
 
     def result() -> dict[str, Any]:
@@ -223,12 +223,12 @@ def test_codes_of_other_polls_and_batches_are_refused(
 
 
 def test_codes_that_votectl_makes_vote_until_their_batch_is_void(
-    doors: Doors, desk: PollDesk, open_poll: Callable[..., Poll], tmp_path: Path
+    doors: Doors, poll_store: PollStore, open_poll: Callable[..., Poll], tmp_path: Path
 ) -> None:
     deployment = doors.others["url", "codes"]
     poll = open_poll("a", "b")
     makes, register = issuing.issuer_of(deployment), CodeRegister(deployment.polls_table)
-    batch, file = issuing.batch_for(poll, desk.now_ms(), count=3), tmp_path / "codes.csv"
+    batch, file = issuing.batch_for(poll, poll_store.now_ms(), count=3), tmp_path / "codes.csv"
     terms = makes.terms(poll.poll_id, BATCH, batch)
     page = "https://vote.example.org/vote"
     issuing.issue(issuing.BatchOrder(terms, batch, page, {file: csv_of}), register, makes.sign)
@@ -237,7 +237,7 @@ def test_codes_that_votectl_makes_vote_until_their_batch_is_void(
     with httpx.Client(base_url=doors.url("url", "codes"), timeout=30) as client:
         door = Door("url", client)
         assert [vote(door, poll.poll_id, code).status_code for code in codes] == [202] * 3
-        register.void(poll.poll_id, BATCH, desk.now_ms())
+        register.void(poll.poll_id, BATCH, poll_store.now_ms())
         # The list of batches is kept for 30 s.
         wait_for(lambda: vote(door, poll.poll_id, codes[0]).status_code == 403, 45)
         assert vote(door, poll.poll_id, codes[1]).status_code == 403

@@ -16,7 +16,7 @@ from loadtest.drills.crowd import Crowd
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, cancel, close
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
 from voting.polls import Poll
 
@@ -48,12 +48,12 @@ def resized(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def all_polls_settled(deployment: Deployment, desk: PollDesk) -> None:
+def all_polls_settled(deployment: Deployment, poll_store: PollStore) -> None:
     """Cancel what other tests left between its end and its final result: nobody may change the lanes then."""
     tallies = Tallies(deployment)
-    for poll in desk.list():
+    for poll in poll_store.list():
         if tallies.holds_lanes(poll.poll_id):
-            cancel(desk, Schedules(deployment), tallies, deployment, poll)
+            cancel(poll_store, Schedules(deployment), tallies, deployment, poll)
 
 
 def sizes(deployment: Deployment) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def assert_in_place(said: str) -> None:
 @pytest.mark.usefixtures("all_polls_settled")
 def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
     deployment: Deployment,
-    desk: PollDesk,
+    poll_store: PollStore,
     reader: CountReader,
     open_poll: Callable[..., Poll],
     resized: Path,
@@ -120,19 +120,19 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
         f"{deployment.vote_aggregator_function} lanes",
     }
     record_property("seconds", round(time.monotonic() - began))
-    record_property("acknowledged while resizing", crowd.account.acknowledged.total())
+    record_property("acknowledged while resizing", crowd.traffic.acknowledged.total())
     # A stream that is being resharded may throttle; such a vote's sender knows that it is not stored.
     assert_counted_once(crowd)
 
     tallies = Tallies(deployment)
-    close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+    close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
     tallies.start(
         poll.poll_id
     )  # at once, and not when the schedule comes: the tally waits for the poll's end
     wait_for(lambda: tallies.final(poll.poll_id) is not None, 120)
     final = tallies.final(poll.poll_id)
     assert final is not None
-    assert Counter({count.option: count.votes for count in final.counts}) == crowd.account.stored(
+    assert Counter({count.option: count.votes for count in final.counts}) == crowd.traffic.stored(
         poll.poll_id
     )
 
@@ -141,14 +141,14 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
 
 @pytest.mark.usefixtures("all_polls_settled")
 def test_terraform_refuses_other_lanes_between_a_polls_end_and_its_final_result(
-    deployment: Deployment, desk: PollDesk, open_poll: Callable[..., Poll]
+    deployment: Deployment, poll_store: PollStore, open_poll: Callable[..., Poll]
 ) -> None:
     other_lanes = "-var=vote_writer={parallelization_factor=2}"
     poll, tallies, s3 = open_poll("ada", "grace"), Tallies(deployment), boto3.client("s3")
     bucket, waiting = deployment.vote_writer_failure_bucket, new_id("batch")
     s3.put_object(Bucket=bucket, Key=waiting)  # a batch that waits to be redriven: no poll becomes final
     try:
-        close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+        close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
         tallies.start(poll.poll_id)
         wait_for(lambda: tallies.holds_lanes(poll.poll_id), 60)
         refused = deploy("apply", "-no-color", other_lanes)

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import unsupported_method
 from contract.openapi_document import answer_problems, of_mode
 from e2e.observing import new_id, wait_for
 from votectl.deployment import Deployment
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.final import Final
 from voting.polls import Option, Poll, Visibility
 from voting.rules import Reason
@@ -56,14 +56,14 @@ def vote(front_door: httpx.Client) -> Callable[[str, str, str], Receipt]:
 
 
 @pytest.fixture
-def short_poll(desk: PollDesk) -> Callable[..., Poll]:
+def short_poll(poll_store: PollStore) -> Callable[..., Poll]:
     """Return a factory of polls that are open when it returns, and close some seconds later."""
 
     def create(open_for_ms: int, visibility: Visibility = Visibility.ALWAYS) -> Poll:
         options = [Option(id="a", label="A, first"), Option(id="b", label="B")]
-        closes_at = desk.now_ms() + 5_000 + open_for_ms
-        poll = desk.create(new_id("results"), "A poll", options, None, closes_at, visibility)
-        wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+        closes_at = poll_store.now_ms() + 5_000 + open_for_ms
+        poll = poll_store.create(new_id("results"), "A poll", options, None, closes_at, visibility)
+        wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
         return poll
 
     return create
@@ -95,7 +95,7 @@ def certify(deployment: Deployment, poll: Poll, votes: Counter[str], accepted: i
 
 def test_a_poll_is_shown_from_its_opening_to_its_final(
     deployment: Deployment,
-    desk: PollDesk,
+    poll_store: PollStore,
     short_poll: Callable[..., Poll],
     vote: Callable[[str, str, str], Receipt],
     read: Read,
@@ -119,7 +119,7 @@ def test_a_poll_is_shown_from_its_opening_to_its_final(
     wait_for(lambda: state("voter-1", second) == "stored", seconds=20)
     assert state("voter-1", first) == "superseded"
 
-    wait_for(lambda: desk.now_ms() > poll.closes_at + 1_000, seconds=30)
+    wait_for(lambda: poll_store.now_ms() > poll.closes_at + 1_000, seconds=30)
     late = vote(poll.poll_id, "voter-3", "a")
     assert read(poll.poll_id).json()["status"] in {"closing", "counting"}
     assert state("voter-3", late) == "pending"
@@ -170,13 +170,16 @@ def test_counts_never_go_backwards_while_votes_come_in(
 
 
 def test_hidden_counts_stay_hidden_until_they_may_be_seen(
-    short_poll: Callable[..., Poll], desk: PollDesk, vote: Callable[[str, str, str], Receipt], read: Read
+    short_poll: Callable[..., Poll],
+    poll_store: PollStore,
+    vote: Callable[[str, str, str], Receipt],
+    read: Read,
 ) -> None:
     poll = short_poll(2_000, Visibility.AFTER_CLOSE)
     vote(poll.poll_id, "voter-1", "a")
     hidden = read(poll.poll_id).json()
     assert (hidden["total"], hidden["counts"], hidden["as_of"]) == (None, None, None)
-    wait_for(lambda: desk.now_ms() > poll.closes_at + 1_000, seconds=30)
+    wait_for(lambda: poll_store.now_ms() > poll.closes_at + 1_000, seconds=30)
     wait_for(lambda: read(poll.poll_id).json()["total"] == 1, seconds=20)
 
 
@@ -217,11 +220,11 @@ schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.NONE, batch_enabled=Fa
 
 
 @pytest.fixture(scope="session")
-def polls_to_ask_about(desk: PollDesk) -> Iterator[str]:
+def polls_to_ask_about(poll_store: PollStore) -> Iterator[str]:
     options = [Option(id="a", label="A"), Option(id="b", label="B")]
-    closes_at = desk.now_ms() + 3_600_000
+    closes_at = poll_store.now_ms() + 3_600_000
     return itertools.cycle(
-        desk.create(new_id("fuzz"), "A poll", options, None, closes_at, visibility).poll_id
+        poll_store.create(new_id("fuzz"), "A poll", options, None, closes_at, visibility).poll_id
         for visibility in Visibility
     )
 

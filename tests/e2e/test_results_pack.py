@@ -12,9 +12,9 @@ from results_pack.verify_pack import verify
 from votectl.cli import app
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, close
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies, follow
-from votectl.traffic import Account, Kind, conversations, send
+from votectl.traffic import Kind, Traffic, conversations, send
 from voting.polls import Option
 
 VOTERS = 300
@@ -22,11 +22,11 @@ PUBLISHED_WITHIN_SECONDS = 180
 
 
 def test_the_tally_publishes_the_pack_that_an_export_writes(
-    deployment: Deployment, desk: PollDesk, tmp_path: Path
+    deployment: Deployment, poll_store: PollStore, tmp_path: Path
 ) -> None:
     options = ["ada", "grace", "linus"]
-    opens_at = desk.now_ms() + 5_000
-    poll = desk.create(
+    opens_at = poll_store.now_ms() + 5_000
+    poll = poll_store.create(
         new_id("pack"),
         "A poll with a pack",
         [Option(id=option, label=option) for option in options],
@@ -35,14 +35,14 @@ def test_the_tally_publishes_the_pack_that_an_export_writes(
         bucket_count=8,
     )
     Schedules(deployment).set(poll)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
-    account = Account()
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
+    traffic = Traffic()
     talks = [
         [r for r in talk if r.kind not in {Kind.UNKNOWN_POLL, Kind.MALFORMED}]
         for talk in conversations({poll.poll_id: options}, VOTERS, seed=18)
     ]
-    asyncio.run(send(deployment.front_door, talks, account, 16))
-    close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+    asyncio.run(send(deployment.front_door, talks, traffic, 16))
+    close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
 
     s3, bucket, prefix = boto3.client("s3"), deployment.pack_bucket, f"packs/{poll.poll_id}/"
     assert bucket is not None
@@ -58,7 +58,7 @@ def test_the_tally_publishes_the_pack_that_an_export_writes(
         (folder / name).write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     said: list[str] = []
     verify(folder, None, said.append)
-    sent = account.stored(poll.poll_id)
+    sent = traffic.stored(poll.poll_id)
     assert said[-1].endswith(": " + ", ".join(f"{option} {sent[option]}" for option in options) + ".")
 
     exported = tmp_path / "exported"

@@ -19,9 +19,9 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, close
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
-from votectl.traffic import Account, Kind, conversations, send
+from votectl.traffic import Kind, Traffic, conversations, send
 from voting.final import Final
 from voting.markers import CONSUMERS
 from voting.polls import Option, Poll
@@ -38,12 +38,12 @@ def tallies(deployment: Deployment) -> Tallies:
 
 
 @pytest.fixture
-def closing_poll(deployment: Deployment, desk: PollDesk) -> Callable[..., Poll]:
+def closing_poll(deployment: Deployment, poll_store: PollStore) -> Callable[..., Poll]:
     """Return a factory of open polls that close by themselves after some seconds, and are tallied then."""
 
     def create(*options: str, seconds: int) -> Poll:
-        opens_at = desk.now_ms() + 5_000
-        poll = desk.create(
+        opens_at = poll_store.now_ms() + 5_000
+        poll = poll_store.create(
             new_id("tally"),
             "A poll that ends",
             [Option(id=option, label=option) for option in options],
@@ -52,7 +52,7 @@ def closing_poll(deployment: Deployment, desk: PollDesk) -> Callable[..., Poll]:
             bucket_count=8,
         )
         Schedules(deployment).set(poll)
-        wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+        wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
         return poll
 
     return create
@@ -89,22 +89,22 @@ def status(deployment: Deployment, poll: Poll) -> str:
 @pytest.mark.scheduler
 def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
     deployment: Deployment,
-    desk: PollDesk,
+    poll_store: PollStore,
     reader: CountReader,
     tallies: Tallies,
     closing_poll: Callable[..., Poll],
     record_property: Callable[[str, object], None],
 ) -> None:
     poll = closing_poll("ada", "grace", "linus", seconds=3_600)
-    account, seen = Account(), [status(deployment, poll)]
+    traffic, seen = Traffic(), [status(deployment, poll)]
     talks = list(conversations({poll.poll_id: ["ada", "grace", "linus"]}, VOTERS, seed=11))
     talks = [[r for r in talk if r.kind not in {Kind.UNKNOWN_POLL, Kind.MALFORMED}] for talk in talks]
 
-    asyncio.run(send(deployment.front_door, talks, account, 16))
+    asyncio.run(send(deployment.front_door, talks, traffic, 16))
 
-    assert account.unknown.total() == 0
-    assert account.refused.total() == 0
-    poll = close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+    assert traffic.unknown.total() == 0
+    assert traffic.refused.total() == 0
+    poll = close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
 
     def is_final() -> bool:
         now = status(deployment, poll)
@@ -116,12 +116,12 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
     assert seen == ["open", "closing", "counting", "final"]
     final = final_of(tallies, poll)
     record_property("seconds_from_close_to_final", (final.certified_at - poll.closes_at) / 1000)
-    sent = account.stored(poll.poll_id)
+    sent = traffic.stored(poll.poll_id)
     assert sent.total() == VOTERS
     assert counts(final) == sent
     assert final.voters == VOTERS
-    assert final.live.accepted == account.live(poll.poll_id).total()
-    assert {reason.value: n for reason, n in final.rejected.items()} == dict(account.rejected(poll.poll_id))
+    assert final.live.accepted == traffic.live(poll.poll_id).total()
+    assert {reason.value: n for reason, n in final.rejected.items()} == dict(traffic.rejected(poll.poll_id))
     assert set(final.proof.markers) == set(CONSUMERS)
     assert final.proof.drained_at >= poll.closes_at
     assert audit(poll, reader, tallies).clean
@@ -165,30 +165,30 @@ def test_a_vote_that_is_processed_late_counts_by_its_arrival(
 
 @pytest.mark.scheduler
 def test_closing_early_takes_effect_after_every_consumer_knows_of_it(
-    deployment: Deployment, desk: PollDesk, tallies: Tallies, front_door: httpx.Client
+    deployment: Deployment, poll_store: PollStore, tallies: Tallies, front_door: httpx.Client
 ) -> None:
-    poll = desk.create(
+    poll = poll_store.create(
         new_id("tally"),
         "A poll that ends early",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,
-        closes_at=desk.now_ms() + 3_600_000,
+        closes_at=poll_store.now_ms() + 3_600_000,
         bucket_count=2,
     )
     schedules = Schedules(deployment)
     schedules.set(poll)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     path = f"/polls/{poll.poll_id}/votes"
     assert front_door.post(path, json={"option": "a", "voter": "v1"}).status_code == 202
 
-    closed = close(desk, schedules, deployment, desk.get(poll.poll_id), at=None)
+    closed = close(poll_store, schedules, deployment, poll_store.get(poll.poll_id), at=None)
 
     assert closed.version == 2
     assert closed.closes_at - time.time() * 1000 > deployment.poll_cache_seconds * 1000
     assert front_door.post(path, json={"option": "b", "voter": "v2"}).status_code == 202  # still in time
     time.sleep(3)
     with pytest.raises(OperatorError, match="can't be changed"):
-        close(desk, schedules, deployment, closed, at=closed.closes_at + 60_000)
+        close(poll_store, schedules, deployment, closed, at=closed.closes_at + 60_000)
     wait_for(lambda: time.time() * 1000 > closed.closes_at, 30)
     assert front_door.post(path, json={"option": "b", "voter": "v1"}).status_code == 202  # too late to count
     final = final_of(tallies, poll)
@@ -196,23 +196,23 @@ def test_closing_early_takes_effect_after_every_consumer_knows_of_it(
     assert final.proof.started_at >= closed.closes_at
 
 
-def test_two_operators_at_once_do_not_overwrite_each_other(desk: PollDesk) -> None:
-    poll = desk.create(
+def test_two_operators_at_once_do_not_overwrite_each_other(poll_store: PollStore) -> None:
+    poll = poll_store.create(
         new_id("tally"),
         "As it was",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,
-        closes_at=desk.now_ms() + 3_600_000,
+        closes_at=poll_store.now_ms() + 3_600_000,
     )
-    desk.change(poll, title="As the first wants it")
+    poll_store.change(poll, title="As the first wants it")
     with pytest.raises(OperatorError, match="another operator has edited"):
-        desk.change(poll, title="As the second wants it")
-    assert desk.get(poll.poll_id).title == "As the first wants it"
-    assert desk.get(poll.poll_id).version == 2
+        poll_store.change(poll, title="As the second wants it")
+    assert poll_store.get(poll.poll_id).title == "As the first wants it"
+    assert poll_store.get(poll.poll_id).version == 2
 
 
 def test_an_operator_runs_a_poll_from_one_command(
-    deployment: Deployment, desk: PollDesk, front_door: httpx.Client, tallies: Tallies
+    deployment: Deployment, poll_store: PollStore, front_door: httpx.Client, tallies: Tallies
 ) -> None:
     poll_id, run = new_id("tally"), CliRunner().invoke
     environment = ["--environment", deployment.environment]
@@ -228,15 +228,15 @@ def test_an_operator_runs_a_poll_from_one_command(
     assert too_early.exit_code == 1
     assert "poll close" in too_early.output
 
-    poll = desk.get(poll_id)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    poll = poll_store.get(poll_id)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     assert front_door.post(f"/polls/{poll_id}/votes", json={"option": "b", "voter": "v"}).status_code == 202
     edited = run(app, ["poll", "edit", poll_id, "--label", "a=Ada L.", "--version", "1", *environment])
     assert edited.exit_code == 0, edited.output
     again = run(app, ["poll", "edit", poll_id, "--title", "Late", "--version", "1", *environment])
     assert again.exit_code == 1
 
-    wait_for(lambda: desk.now_ms() > poll.closes_at, seconds=30)
+    wait_for(lambda: poll_store.now_ms() > poll.closes_at, seconds=30)
     tallied = run(app, ["tally", poll_id, *environment])
     assert tallied.exit_code == 0, tallied.output
     final = tallies.final(poll_id)
@@ -253,14 +253,14 @@ def test_an_operator_runs_a_poll_from_one_command(
 
 
 def test_an_audit_finds_a_vote_that_nobody_cast(
-    deployment: Deployment, desk: PollDesk, reader: CountReader, tallies: Tallies
+    deployment: Deployment, poll_store: PollStore, reader: CountReader, tallies: Tallies
 ) -> None:
-    poll = desk.create(
+    poll = poll_store.create(
         new_id("tally"),
         "A poll that is tampered with",
         [Option(id="a", label="A"), Option(id="b", label="B")],
         opens_at=None,
-        closes_at=desk.now_ms() + 3_600_000,
+        closes_at=poll_store.now_ms() + 3_600_000,
         bucket_count=1,
     )
     assert audit(poll, reader, tallies).clean

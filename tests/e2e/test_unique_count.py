@@ -11,9 +11,9 @@ import pytest
 from e2e.observing import new_id, wait_for
 from votectl.deployment import Deployment
 from votectl.lifecycle import Schedules, cancel, close, create
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
-from votectl.traffic import Account, Kind, conversations, send
+from votectl.traffic import Kind, Traffic, conversations, send
 from voting.polls import Option, Poll
 
 VOTERS = 300
@@ -22,11 +22,13 @@ COUNTED_WITHIN_SECONDS = 150
 FINAL_WITHIN_SECONDS = 150
 
 
-def a_poll(deployment: Deployment, desk: PollDesk, name: str) -> Poll:
+def a_poll(deployment: Deployment, poll_store: PollStore, name: str) -> Poll:
     options = [Option(id=option, label=option) for option in ("ada", "grace")]
-    draft = desk.draft(new_id(name), "Counted live", options, None, desk.now_ms() + 3_600_000, bucket_count=8)
-    poll = create(desk, Schedules(deployment), draft)
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    draft = poll_store.draft(
+        new_id(name), "Counted live", options, None, poll_store.now_ms() + 3_600_000, bucket_count=8
+    )
+    poll = create(poll_store, Schedules(deployment), draft)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     return poll
 
 
@@ -47,15 +49,15 @@ def is_scheduled(deployment: Deployment, poll: Poll) -> bool:
 
 @pytest.mark.scheduler
 def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
-    deployment: Deployment, desk: PollDesk
+    deployment: Deployment, poll_store: PollStore
 ) -> None:
-    poll = a_poll(deployment, desk, "unique")
-    account = Account()
+    poll = a_poll(deployment, poll_store, "unique")
+    traffic = Traffic()
     talks = list(conversations({poll.poll_id: ["ada", "grace"]}, VOTERS, seed=5))
     talks = [[r for r in talk if r.kind not in {Kind.UNKNOWN_POLL, Kind.MALFORMED}] for talk in talks]
-    asyncio.run(send(deployment.votes_door, talks, account, 16))
-    sent = account.stored(poll.poll_id)
-    assert account.live(poll.poll_id).total() > sent.total() == VOTERS, "some votes are repeated"
+    asyncio.run(send(deployment.votes_door, talks, traffic, 16))
+    sent = traffic.stored(poll.poll_id)
+    assert traffic.live(poll.poll_id).total() > sent.total() == VOTERS, "some votes are repeated"
 
     seen = [0]
 
@@ -69,9 +71,9 @@ def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
     document = results(deployment, poll)
     assert document["status"] == "open"
     assert {line["option"]: line["votes"] for line in document["unique"]["counts"]} == dict(sent)
-    assert document["total"] == account.live(poll.poll_id).total()
+    assert document["total"] == traffic.live(poll.poll_id).total()
 
-    poll = close(desk, Schedules(deployment), deployment, desk.get(poll.poll_id), at=None)
+    poll = close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
     wait_for(
         lambda: results(deployment, poll)["status"] == "final",
         (poll.closes_at / 1000 - time.time()) + FINAL_WITHIN_SECONDS,
@@ -83,9 +85,9 @@ def test_voters_are_counted_while_the_poll_is_open_and_the_final_agrees(
 
 
 @pytest.mark.scheduler
-def test_a_cancelled_poll_is_no_longer_counted(deployment: Deployment, desk: PollDesk) -> None:
-    poll = a_poll(deployment, desk, "unique-cancelled")
+def test_a_cancelled_poll_is_no_longer_counted(deployment: Deployment, poll_store: PollStore) -> None:
+    poll = a_poll(deployment, poll_store, "unique-cancelled")
     assert is_scheduled(deployment, poll)
-    cancel(desk, Schedules(deployment), Tallies(deployment), deployment, desk.get(poll.poll_id))
+    cancel(poll_store, Schedules(deployment), Tallies(deployment), deployment, poll_store.get(poll.poll_id))
     assert not is_scheduled(deployment, poll)
     assert results(deployment, poll)["unique"] is None

@@ -25,7 +25,7 @@ from votectl import smoke
 from votectl.credentials import for_voters_of
 from votectl.deployment import Deployment
 from votectl.signing import Signing
-from votectl.traffic import Account, Kind, send
+from votectl.traffic import Kind, Traffic, send
 from voting.polls import Poll
 
 VOTES, BATCH, RECEIPT = "/polls/{poll_id}/votes", "/polls/{poll_id}/votes/batch", "/polls/{poll_id}/votes/me"
@@ -382,11 +382,11 @@ def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(
     kind: str, doors: Doors, poll_id: str
 ) -> None:
     deployment = doors.vouched if kind == "rest" else doors.others[kind, "iam"]
-    account, talks = Account(), smoke.requests(poll_id)
+    traffic, talks = Traffic(), smoke.requests(poll_id)
     auth = for_voters_of(deployment).find()
-    asyncio.run(send(deployment.votes_door, talks, account, concurrency=4, auth=auth))
-    assert account.acknowledged.total() == account.sent.total() - account.sent[Kind.MALFORMED]
-    assert account.refused == {(Kind.MALFORMED, 400): account.sent[Kind.MALFORMED]}
+    asyncio.run(send(deployment.votes_door, talks, traffic, concurrency=4, auth=auth))
+    assert traffic.acknowledged.total() == traffic.sent.total() - traffic.sent[Kind.MALFORMED]
+    assert traffic.refused == {(Kind.MALFORMED, 400): traffic.sent[Kind.MALFORMED]}
 
 
 # Pages in a browser

@@ -15,7 +15,7 @@ from votectl.cli import app
 from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.lifecycle import lead_ms
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import Poll
 
 
@@ -25,7 +25,7 @@ def votectl(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def a_poll(desk: PollDesk) -> Callable[..., Poll]:
+def a_poll(poll_store: PollStore) -> Callable[..., Poll]:
     """Return a factory of polls as an operator creates them."""
 
     def create(*more: str) -> Poll:
@@ -33,7 +33,7 @@ def a_poll(desk: PollDesk) -> Callable[..., Poll]:
         options = ["--option", "ada", "--option", "grace", "--closes", "+1h", *more]
         code, output = votectl("poll", "create", poll_id, *options)
         assert code == 0, output
-        return desk.get(poll_id)
+        return poll_store.get(poll_id)
 
     return create
 
@@ -48,10 +48,10 @@ def is_scheduled(deployment: Deployment, poll_id: str) -> bool:
 
 
 def test_a_cancelled_poll_counts_no_votes_and_never_becomes_final(
-    deployment: Deployment, desk: PollDesk, front_door: httpx.Client, a_poll: Callable[..., Poll]
+    deployment: Deployment, poll_store: PollStore, front_door: httpx.Client, a_poll: Callable[..., Poll]
 ) -> None:
     poll = a_poll()
-    wait_for(lambda: desk.now_ms() > poll.opens_at, seconds=15)
+    wait_for(lambda: poll_store.now_ms() > poll.opens_at, seconds=15)
     reader = CountReader(deployment)
 
     def vote(voter: str) -> None:
@@ -91,7 +91,7 @@ def test_a_cancelled_poll_counts_no_votes_and_never_becomes_final(
 
 
 def test_a_poll_is_deleted_only_before_it_opens(
-    deployment: Deployment, desk: PollDesk, front_door: httpx.Client, a_poll: Callable[..., Poll]
+    deployment: Deployment, poll_store: PollStore, front_door: httpx.Client, a_poll: Callable[..., Poll]
 ) -> None:
     later, soon = a_poll("--opens", "+30m"), a_poll()
 
@@ -102,7 +102,7 @@ def test_a_poll_is_deleted_only_before_it_opens(
 
     code, output = votectl("poll", "delete", later.poll_id, "--yes")
     assert code == 0, output
-    assert desk.find(later.poll_id) is None
+    assert poll_store.find(later.poll_id) is None
     assert not is_scheduled(deployment, later.poll_id)
     code, output = votectl("poll", "delete", later.poll_id, "--yes")
     assert code == 1

@@ -16,7 +16,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, cancel, create, delete, edit, must_be_unused
-from votectl.polls import PollDesk, PollExists
+from votectl.polls import PollExists, PollStore
 from votectl.results import MOST_KEYS, ResultReader
 from votectl.tallying import Tallies
 from voting.errors import PollCancelled
@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 OPTIONS = [Option(id="pizza", label="Pizza"), Option(id="soup", label="Soup")]
 
 
-class Desk(PollDesk):
+class PollStoreAhead(PollStore):
     """The polls table with a clock that a test sets."""
 
     ahead_ms = 0
@@ -61,7 +61,7 @@ class FakeSchedules:
 class World:
     """One deployment's tables and schedules."""
 
-    desk: Desk
+    poll_store: PollStoreAhead
     schedules: Any
     tallies: Tallies
     tally_rows: TallyRowTable
@@ -69,26 +69,26 @@ class World:
     deployment: Deployment
 
     def create(self, poll_id: str = "lunch", opens_in_ms: int | None = None) -> Poll:
-        now = self.desk.now_ms()
+        now = self.poll_store.now_ms()
         opens_at = None if opens_in_ms is None else now + opens_in_ms
         return create(
-            self.desk,
+            self.poll_store,
             self.schedules,
-            self.desk.draft(poll_id, "Lunch", OPTIONS, opens_at, now + 2 * HOUR_MS),
+            self.poll_store.draft(poll_id, "Lunch", OPTIONS, opens_at, now + 2 * HOUR_MS),
         )
 
     def cancel(self, poll: Poll) -> Poll:
-        return cancel(self.desk, self.schedules, self.tallies, self.deployment, poll)
+        return cancel(self.poll_store, self.schedules, self.tallies, self.deployment, poll)
 
     def delete(self, poll: Poll) -> None:
-        delete(self.desk, self.schedules, self.reader, self.deployment, poll)
+        delete(self.poll_store, self.schedules, self.reader, self.deployment, poll)
 
 
 @pytest.fixture
 def world(deployment: Deployment, tables_in_ministack: Store) -> World:
     client = tables_in_ministack.client
     return World(
-        Desk(deployment.polls_table, client),
+        PollStoreAhead(deployment.polls_table, client),
         FakeSchedules(),
         Tallies(deployment, object(), client),  # type: ignore[arg-type]
         TallyRowTable(client, deployment.tallies_table),
@@ -116,46 +116,48 @@ def test_title_and_options_freeze_in_the_table_when_a_poll_closes(
     world: World, change: dict[str, Any]
 ) -> None:
     poll = world.create()
-    world.desk.ahead_ms = 3 * HOUR_MS
+    world.poll_store.ahead_ms = 3 * HOUR_MS
 
     with pytest.raises(OperatorError, match="has closed"):
-        world.desk.change(poll, **change)  # the table's own condition, whatever a command checks before
+        world.poll_store.change(poll, **change)  # the table's own condition, whatever a command checks before
 
-    assert world.desk.get("lunch") == poll
+    assert world.poll_store.get("lunch") == poll
 
 
 def test_texts_freeze_early_enough_to_write_them_before_the_end(world: World) -> None:
     poll = world.create()
-    world.desk.ahead_ms = 2 * HOUR_MS - 3_000
+    world.poll_store.ahead_ms = 2 * HOUR_MS - 3_000
     with pytest.raises(OperatorError, match="closes in a moment"):
-        world.desk.change(poll, title="Dinner")
+        world.poll_store.change(poll, title="Dinner")
 
 
 def test_visibility_can_be_changed_after_the_end(world: World) -> None:
     poll = world.create()
-    world.desk.ahead_ms = 3 * HOUR_MS
-    assert world.desk.change(poll, visibility="never").version == 2
+    world.poll_store.ahead_ms = 3 * HOUR_MS
+    assert world.poll_store.change(poll, visibility="never").version == 2
 
 
 def test_option_ids_never_change(world: World) -> None:
     poll = world.create()
     with pytest.raises(OperatorError, match="option ids can't be changed"):
-        world.desk.change(poll, options=tuple(reversed(OPTIONS)))
+        world.poll_store.change(poll, options=tuple(reversed(OPTIONS)))
 
 
 def test_a_poll_of_an_older_release_with_a_bad_title_can_still_be_closed(world: World) -> None:
     poll = world.create()
-    world.desk._client.update_item(
+    world.poll_store._client.update_item(
         TableName=world.deployment.polls_table,
         Key={"poll_id": {"S": "lunch"}},
         UpdateExpression="SET title = :bad",
         ExpressionAttributeValues={":bad": {"S": "two\nlines"}},
     )
-    seen = world.desk.get("lunch")
-    moved = edit(world.desk, world.schedules, world.deployment, seen, closes_at=poll.closes_at - HOUR_MS)
+    seen = world.poll_store.get("lunch")
+    moved = edit(
+        world.poll_store, world.schedules, world.deployment, seen, closes_at=poll.closes_at - HOUR_MS
+    )
     assert moved.closes_at == poll.closes_at - HOUR_MS
     with pytest.raises(OperatorError, match=r"--title: the character U\+000A"):
-        edit(world.desk, world.schedules, world.deployment, moved, title="three\nlines")
+        edit(world.poll_store, world.schedules, world.deployment, moved, title="three\nlines")
 
 
 def test_a_cancelled_poll_releases_its_lanes(world: World) -> None:
@@ -171,7 +173,7 @@ def test_a_cancelled_poll_never_gets_a_certificate(world: World) -> None:
     poll = world.create()
     cancelled = world.cancel(poll)
 
-    assert cancelled == world.desk.get("lunch")
+    assert cancelled == world.poll_store.get("lunch")
     assert cancelled.cancelled_at is not None
     assert cancelled.ends_at < poll.closes_at
     assert world.schedules.there == {}
@@ -221,7 +223,7 @@ def test_a_certified_poll_cannot_be_cancelled(world: World) -> None:
     assert world.tally_rows.certify(final_of(poll), "final")
     with pytest.raises(OperatorError, match="is final"):
         world.cancel(poll)
-    assert world.desk.get("lunch").cancelled_at is None
+    assert world.poll_store.get("lunch").cancelled_at is None
 
 
 def test_a_cancellation_that_failed_half_way_can_be_repeated(world: World) -> None:
@@ -230,7 +232,7 @@ def test_a_cancellation_that_failed_half_way_can_be_repeated(world: World) -> No
     with pytest.raises(OperatorError, match="schedule"):
         world.cancel(poll)
     world.schedules.failing = False
-    first = world.desk.get("lunch")
+    first = world.poll_store.get("lunch")
     assert world.cancel(first) == first
     assert world.schedules.there == {}
 
@@ -240,25 +242,25 @@ def test_a_cancelled_poll_cannot_be_edited(world: World) -> None:
     cancelled = world.cancel(poll)
     for seen in (poll, cancelled):
         with pytest.raises(OperatorError, match="was cancelled"):
-            world.desk.change(seen, title="Dinner")
+            world.poll_store.change(seen, title="Dinner")
 
 
 def test_a_poll_can_be_deleted_with_its_schedule_before_it_opens(world: World) -> None:
     poll = world.create(opens_in_ms=HOUR_MS)
     world.delete(poll)
-    assert world.desk.find("lunch") is None
+    assert world.poll_store.find("lunch") is None
     assert world.schedules.there == {}
     assert world.create().poll_id == "lunch"  # its id is free again
 
 
 def test_an_open_poll_cannot_be_deleted(world: World) -> None:
     poll = world.create(opens_in_ms=HOUR_MS)
-    world.desk.ahead_ms = HOUR_MS
+    world.poll_store.ahead_ms = HOUR_MS
     with pytest.raises(OperatorError, match=r"only before it opens.*poll cancel lunch"):
         world.delete(poll)
     with pytest.raises(OperatorError, match="nothing was deleted"):
-        world.desk.delete(poll, world.desk.now_ms())  # the table's own condition
-    assert world.desk.get("lunch") == poll
+        world.poll_store.delete(poll, world.poll_store.now_ms())  # the table's own condition
+    assert world.poll_store.get("lunch") == poll
 
 
 def test_a_poll_with_early_votes_cannot_be_deleted(world: World, tables_in_ministack: Store) -> None:
@@ -283,9 +285,9 @@ def test_no_poll_is_stored_if_its_schedule_fails(world: World) -> None:
     world.schedules.failing = True
     with pytest.raises(OperatorError, match="schedule"):
         world.create()
-    assert world.desk.find("lunch") is None
+    assert world.poll_store.find("lunch") is None
     world.schedules.failing = False
-    assert world.create() == world.desk.get("lunch")
+    assert world.create() == world.poll_store.get("lunch")
 
 
 def test_a_schedule_is_deleted_if_its_poll_cannot_be_stored(
@@ -294,7 +296,7 @@ def test_a_schedule_is_deleted_if_its_poll_cannot_be_stored(
     def refuse(_draft: Poll) -> Poll:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
 
-    monkeypatch.setattr(world.desk, "announce", refuse)
+    monkeypatch.setattr(world.poll_store, "announce", refuse)
     with pytest.raises(ClientError):
         world.create()
     assert world.schedules.there == {}
@@ -303,16 +305,16 @@ def test_a_schedule_is_deleted_if_its_poll_cannot_be_stored(
 def test_a_poll_whose_answer_was_lost_keeps_its_schedule(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    announce = world.desk.announce
+    announce = world.poll_store.announce
 
     def lose_the_answer(draft: Poll) -> Poll:
         announce(draft)
         raise ConnectTimeoutError(endpoint_url="dynamodb")
 
-    monkeypatch.setattr(world.desk, "announce", lose_the_answer)
+    monkeypatch.setattr(world.poll_store, "announce", lose_the_answer)
     with pytest.raises(ConnectTimeoutError):
         world.create()
-    assert world.schedules.there == {"lunch": world.desk.get("lunch").closes_at}
+    assert world.schedules.there == {"lunch": world.poll_store.get("lunch").closes_at}
 
 
 def test_a_poll_that_exists_keeps_its_schedule(world: World) -> None:
@@ -326,13 +328,13 @@ def test_an_edit_that_failed_to_schedule_can_be_repeated(world: World) -> None:
     poll = world.create()
     world.schedules.failing = True
     with pytest.raises(OperatorError, match="schedule"):
-        edit(world.desk, world.schedules, world.deployment, poll, closes_at=poll.closes_at + 1)
+        edit(world.poll_store, world.schedules, world.deployment, poll, closes_at=poll.closes_at + 1)
     world.schedules.failing = False
     edit(
-        world.desk,
+        world.poll_store,
         world.schedules,
         world.deployment,
-        world.desk.get("lunch"),
+        world.poll_store.get("lunch"),
         closes_at=poll.closes_at + 1,
     )
     assert world.schedules.there == {"lunch": poll.closes_at + 1}
@@ -353,11 +355,11 @@ def test_an_invalid_row_does_not_hide_the_other_polls(
     tables_in_ministack.client.put_item(
         TableName=tables_in_ministack.polls, Item={"poll_id": {"S": "bad"}, **row}
     )
-    polls, unreadable = world.desk.list_all()
+    polls, unreadable = world.poll_store.list_all()
     assert polls == [poll]
     assert [found.poll_id for found in unreadable] == ["bad"]
     with pytest.raises(OperatorError, match=r"'bad' .* is not a poll"):
-        world.desk.get("bad")
+        world.poll_store.get("bad")
 
 
 def test_a_missing_schedule_is_no_error(deployment: Deployment) -> None:

@@ -14,7 +14,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.ledger import take
-from votectl.polls import PollDesk, to_row
+from votectl.polls import PollStore, to_row
 from votectl.redrive import DONE_PREFIX, FailureDestination, Redriven, Warnings, redrive, replay
 from voting.polls import Option, Poll
 from voting.records import version_of
@@ -26,9 +26,9 @@ SHARD = "shardId-000000000000"
 @pytest.fixture
 def poll(deployment: Deployment) -> Poll:
     """Return a poll that has been open for a minute: votes must have arrived by now."""
-    desk = PollDesk(deployment.polls_table)
+    poll_store = PollStore(deployment.polls_table)
     options = [Option(id=option, label=option) for option in ("a", "b")]
-    poll = desk.create("p", "Which?", options, None, desk.now_ms() + 3_600_000)
+    poll = poll_store.create("p", "Which?", options, None, poll_store.now_ms() + 3_600_000)
     opened = poll.opens_at - 60_000
     poll = poll.model_copy(update={"announced_at": opened, "opens_at": opened})
     boto3.client("dynamodb").put_item(TableName=deployment.polls_table, Item=to_row(poll))

@@ -24,7 +24,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import edit, lead_ms
-from votectl.polls import PollDesk, to_row
+from votectl.polls import PollStore, to_row
 from votectl.redrive import DONE_PREFIX
 from votectl.tallying import Tallies
 from voting.errors import InvalidFinal, StoreRefused
@@ -280,11 +280,11 @@ def test_a_missing_table_is_not_retried(tables_in_ministack: Store) -> None:
 
 @pytest.fixture
 def running_poll(deployment: Deployment, tables_in_ministack: Store) -> Callable[[int], Poll]:
-    desk = PollDesk(deployment.polls_table, tables_in_ministack.client)
+    poll_store = PollStore(deployment.polls_table, tables_in_ministack.client)
 
     def create(closes_in_ms: int) -> Poll:
         options = [Option(id="a", label="A"), Option(id="b", label="B")]
-        return desk.create("poll-2", "A poll", options, None, desk.now_ms() + closes_in_ms)
+        return poll_store.create("poll-2", "A poll", options, None, poll_store.now_ms() + closes_in_ms)
 
     return create
 
@@ -303,7 +303,7 @@ def test_an_edit_writes_only_its_fields_and_only_over_the_version_it_read(
     deployment: Deployment, tables_in_ministack: Store, running_poll: Callable[[int], Poll]
 ) -> None:
     client = tables_in_ministack.client
-    desk, schedules = PollDesk(deployment.polls_table, client), Scheduled()
+    poll_store, schedules = PollStore(deployment.polls_table, client), Scheduled()
     poll = running_poll(3_600_000)
     client.update_item(
         TableName=deployment.polls_table,
@@ -312,19 +312,19 @@ def test_an_edit_writes_only_its_fields_and_only_over_the_version_it_read(
         ExpressionAttributeValues={":yes": {"S": "yes"}},
     )
 
-    changed = edit(desk, schedules, deployment, poll, title="Another", closes_at=poll.closes_at + 1)  # type: ignore[arg-type]
+    changed = edit(poll_store, schedules, deployment, poll, title="Another", closes_at=poll.closes_at + 1)  # type: ignore[arg-type]
 
-    assert desk.get("poll-2") == changed
+    assert poll_store.get("poll-2") == changed
     assert (changed.title, changed.version, changed.closes_at) == ("Another", 2, poll.closes_at + 1)
     assert schedules.polls == [changed]
     row = client.get_item(TableName=deployment.polls_table, Key={"poll_id": {"S": "poll-2"}})["Item"]
     assert row["from_the_future"] == {"S": "yes"}
     with pytest.raises(OperatorError, match="another operator has edited"):
-        edit(desk, schedules, deployment, poll, title="Too late")  # type: ignore[arg-type]
-    assert edit(desk, schedules, deployment, changed, title="Another") == changed  # type: ignore[arg-type]
+        edit(poll_store, schedules, deployment, poll, title="Too late")  # type: ignore[arg-type]
+    assert edit(poll_store, schedules, deployment, changed, title="Another") == changed  # type: ignore[arg-type]
     with pytest.raises(OperatorError, match="can't be a poll"):
-        edit(desk, schedules, deployment, changed, title="")  # type: ignore[arg-type]
-    assert desk.get("poll-2").version == 2
+        edit(poll_store, schedules, deployment, changed, title="")  # type: ignore[arg-type]
+    assert poll_store.get("poll-2").version == 2
 
 
 @pytest.mark.parametrize(
@@ -344,16 +344,16 @@ def test_a_closing_time_moves_only_while_every_consumer_can_still_learn_of_it(
     moved_by_ms: int,
     allowed: bool,
 ) -> None:
-    desk, schedules = PollDesk(deployment.polls_table, tables_in_ministack.client), Scheduled()
+    poll_store, schedules = PollStore(deployment.polls_table, tables_in_ministack.client), Scheduled()
     assert lead_ms(deployment) > deployment.poll_cache_seconds * 1000
     poll = running_poll(closes_in_ms)
     if allowed:
-        moved = edit(desk, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
-        assert desk.get("poll-2").closes_at == moved.closes_at == poll.closes_at + moved_by_ms
+        moved = edit(poll_store, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
+        assert poll_store.get("poll-2").closes_at == moved.closes_at == poll.closes_at + moved_by_ms
     else:
         with pytest.raises(OperatorError, match="a consumer may not know of it"):
-            edit(desk, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
-        assert desk.get("poll-2") == poll
+            edit(poll_store, schedules, deployment, poll, closes_at=poll.closes_at + moved_by_ms)  # type: ignore[arg-type]
+        assert poll_store.get("poll-2") == poll
 
 
 def test_an_invalid_state_is_refused(tallying: Tallying) -> None:

@@ -34,7 +34,7 @@ def reader(context: BrowserContext) -> Iterator[Visitor]:
 
 
 def check(reader: Visitor, file: Path) -> None:
-    """Open a file on a phone, then on a desk."""
+    """Open a file on a phone, then on a desktop."""
     page = reader.page
     page.goto(file.as_uri())
     assert page.locator("main").count() == 1

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from votectl import deployment, display
+from votectl import deployment as deployments
+from votectl import display
 from votectl.codes import issuing
 from votectl.codes.files import Render, csv_of
 from votectl.codes.minting import new_batch_id
@@ -22,7 +23,7 @@ from votectl.commands.common import (
     reported,
 )
 from votectl.commands.common import app as new_app
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.terminal import Output, console, emit, emit_fields
 from votectl.times import parse_moment
 
@@ -55,15 +56,15 @@ def create_codes(
     ] = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Make a batch of codes, as CSV for a mail merge and as cards with QR codes to print."""
-    target = find(environment)
-    issuer = issuing.issuer_of(target)
-    desk = PollDesk(target.polls_table)
-    poll, now = desk.get(poll_id), desk.now_ms()
+    deployment = find(environment)
+    issuer = issuing.issuer_of(deployment)
+    poll_store = PollStore(deployment.polls_table)
+    poll, now = poll_store.get(poll_id), poll_store.now_ms()
     batch = issuing.batch_for(poll, now, count, None if expires is None else parse_moment(expires, now), note)
-    page = issuing.page_of(target, page)
+    page = issuing.page_of(deployment, page)
     batch_id = new_batch_id()
     stem = out / f"codes-{poll_id}-{batch_id}"
     renders: dict[Path, Render] = {stem.with_name(f"{stem.name}.csv"): csv_of}
@@ -74,7 +75,7 @@ def create_codes(
         renders[stem.with_name(f"{stem.name}.pdf")] = renderer(count, text, paper, font)
     order = issuing.BatchOrder(issuer.terms(poll_id, batch_id, batch), batch, page, renders)
     with display.counted("signing codes", count) as progress:
-        issuing.issue(order, CodeRegister(target.polls_table), issuer.sign, progress)
+        issuing.issue(order, CodeRegister(deployment.polls_table), issuer.sign, progress)
     fields = display.batch_fields(batch_id, batch) | {"files": [str(path) for path in renders]}
     output = chosen(output, as_json)
     emit_fields(output, [display.batch_card(poll_id, batch_id, batch, list(renders), now)], fields)
@@ -91,14 +92,14 @@ def list_codes(
     poll_id: PollId,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """List a poll's batches of codes, the oldest first. The codes themselves are stored nowhere."""
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    desk.get(poll_id)
-    batches = CodeRegister(target.polls_table).batches(poll_id)
-    now = desk.now_ms()
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    poll_store.get(poll_id)
+    batches = CodeRegister(deployment.polls_table).batches(poll_id)
+    now = poll_store.now_ms()
     emit(
         chosen(output, as_json),
         [display.batch_table(poll_id, batches, now)],
@@ -116,18 +117,18 @@ def void_codes(
     yes: YesOption = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Void a batch permanently: within 30 s its codes can't vote any more. Stored votes stay."""
-    target = find(environment)
-    desk, register = PollDesk(target.polls_table), CodeRegister(target.polls_table)
-    desk.get(poll_id)
+    deployment = find(environment)
+    poll_store, register = PollStore(deployment.polls_table), CodeRegister(deployment.polls_table)
+    poll_store.get(poll_id)
     seen = register.batches(poll_id).get(batch_id)
     if seen is None:
         raise unknown_batch(poll_id, batch_id)
     if seen.voided_at is None:
         confirm(f"Void the {seen.count:,} codes of batch {batch_id} permanently?", yes=yes)
-    batch = register.void(poll_id, batch_id, desk.now_ms())
+    batch = register.void(poll_id, batch_id, poll_store.now_ms())
     emit_fields(
         chosen(output, as_json),
         [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from votectl import deployment
+from votectl import deployment as deployments
 from votectl.commands.common import Client, Environment, JsonOption, OutputOption, chosen, find, reported
 from votectl.commands.common import app as new_app
 from votectl.errors import OperatorError
@@ -24,7 +24,7 @@ def demo(
     voters: Annotated[int, typer.Option(min=10, help="Number of voters.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same votes.")] = None,
     client: Client = None,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Send votes of every kind to two new polls, and compare the results with what was sent."""
     from votectl import demo as demonstration
@@ -35,7 +35,7 @@ def demo(
 
 @app.command()
 @reported
-def smoke(client: Client = None, environment: Environment = deployment.LOCAL) -> None:
+def smoke(client: Client = None, environment: Environment = deployments.LOCAL) -> None:
     """Take a small poll from its creation to its final result; fail if the API answers anything else."""
     from votectl import smoke as smoke_test
 
@@ -55,7 +55,7 @@ def redrive(
     ] = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Store the votes of batches that outlived their retries. Safe to repeat, at any time."""
     from rich.console import RenderableType
@@ -68,13 +68,13 @@ def redrive(
     output = chosen(output, as_json)
     if output is not Output.TABLE and not dry_run:
         raise OperatorError("--output json and csv only list batches: add --list")
-    target = find(environment)
+    deployment = find(environment)
     destinations = {
         bucket: FailureDestination(bucket)
-        for bucket in (target.vote_writer_failure_bucket, target.vote_aggregator_failure_bucket)
+        for bucket in (deployment.vote_writer_failure_bucket, deployment.vote_aggregator_failure_bucket)
     }
     batches = {bucket: list(destination.batches()) for bucket, destination in destinations.items()}
-    waiting = batches[target.vote_writer_failure_bucket]
+    waiting = batches[deployment.vote_writer_failure_bucket]
     rows = [
         (bucket, *display.failed_batch_row(batch)) for bucket, found in batches.items() for batch in found
     ]
@@ -83,8 +83,8 @@ def redrive(
         display.failed_batches(found, bucket) for bucket, found in batches.items() if found
     ]
     if not waiting:
-        picture.insert(0, f"No batch waits in {target.vote_writer_failure_bucket}.")
-    if batches[target.vote_aggregator_failure_bucket]:
+        picture.insert(0, f"No batch waits in {deployment.vote_writer_failure_bucket}.")
+    if batches[deployment.vote_aggregator_failure_bucket]:
         warning = (
             "Live counts will never have the aggregator's records; stored votes and the final result do."
         )
@@ -94,8 +94,8 @@ def redrive(
     if dry_run or not waiting:
         return
     warnings = Warnings()
-    runtime = writer_like(target, warnings)
-    writer_failures = destinations[target.vote_writer_failure_bucket]
+    runtime = writer_like(deployment, warnings)
+    writer_failures = destinations[deployment.vote_writer_failure_bucket]
     done = bring_back(writer_failures, track(waiting, "redriving", console=screen), runtime)
     screen.print(f"{done.batches} batches with {done.records:,} records settled")
     for message in warnings.messages:
@@ -114,13 +114,13 @@ def redrive(
 def doctor(
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Check a deployment from the outside; report what is wrong and what to do."""
     from votectl.doctor.checks import examine
     from votectl.doctor.findings import Health
 
-    deployment.aim(environment)
+    deployments.aim(environment)
     _show_findings("doctor", environment, examine(environment), chosen(output, as_json), {Health.WRONG})
 
 
@@ -129,13 +129,13 @@ def doctor(
 def preflight(
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Check before a first apply that the account's quotas suffice for the tfvars."""
     from votectl.doctor import checks
     from votectl.doctor.findings import Health
 
-    deployment.aim(environment)
+    deployments.aim(environment)
     findings = checks.preflight(environment)
     bad = {Health.WARNING, Health.WRONG}
     _show_findings("preflight", environment, findings, chosen(output, as_json), bad)

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from results_pack import verify_pack
-from votectl import deployment
+from votectl import deployment as deployments
 from votectl.commands.common import Environment, find, reported
 from votectl.commands.common import app as new_app
 from votectl.pack.exporting import export as export_pack
 from votectl.pack.exporting import pack_card
 from votectl.pack.store import PackStore
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
 
 app = new_app()
@@ -25,12 +25,14 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the pack; results-pack-POLL if left out.")
     ] = None,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Write a final poll's results pack: its certificate, signed, and one anonymous line per stored vote."""
-    target = find(environment)
-    poll = PollDesk(target.polls_table).get(poll_id)
-    pack = export_pack(poll, Tallies(target), PackStore(target), out or Path(f"results-pack-{poll_id}"))
+    deployment = find(environment)
+    poll = PollStore(deployment.polls_table).get(poll_id)
+    pack = export_pack(
+        poll, Tallies(deployment), PackStore(deployment), out or Path(f"results-pack-{poll_id}")
+    )
     typer.echo(pack_card(pack))
 
 

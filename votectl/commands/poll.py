@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from votectl import deployment, display, lifecycle, links
+from votectl import deployment as deployments
+from votectl import display, lifecycle, links
 from votectl.codes.register import CodeRegister
 from votectl.commands.common import (
     Environment,
@@ -21,7 +22,7 @@ from votectl.commands.common import (
 from votectl.commands.common import app as new_app
 from votectl.counts import CountReader
 from votectl.errors import OperatorError, command, problem_of
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.results import ResultReader
 from votectl.tallying import Tallies
 from votectl.terminal import Output, console, emit, emit_fields
@@ -48,14 +49,14 @@ def create_poll(
     ),
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Create a poll, and schedule its tally for its end."""
     options = [parse_option(text) for text in option]
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    now = desk.now_ms()
-    draft = desk.draft(
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    now = poll_store.now_ms()
+    draft = poll_store.draft(
         poll_id,
         poll_id if title is None else title,
         options,
@@ -63,18 +64,18 @@ def create_poll(
         parse_moment(closes, now),
         visibility,
     )
-    lifecycle.must_be_unused(Tallies(target), poll_id)
-    poll = lifecycle.create(desk, lifecycle.Schedules(target), draft)
+    lifecycle.must_be_unused(Tallies(deployment), poll_id)
+    poll = lifecycle.create(poll_store, lifecycle.Schedules(deployment), draft)
     output = chosen(output, as_json)
-    show(target, poll, now, output)
-    if output is Output.TABLE and target.voter_auth is VoterAuth.CODES:
+    show(deployment, poll, now, output)
+    if output is Output.TABLE and deployment.voter_auth is VoterAuth.CODES:
         example = command("codes create", poll_id, options="--count 100")
         console().print(f"People vote with codes. Make some with {example}.")
-    elif output is Output.TABLE and target.voter_auth in {VoterAuth.NONE, VoterAuth.IAM}:
+    elif output is Output.TABLE and deployment.voter_auth in {VoterAuth.NONE, VoterAuth.IAM}:
         from votectl.credentials import for_voters_of
         from votectl.demo import commands
 
-        commands(target, for_voters_of(target), poll, console())
+        commands(deployment, for_voters_of(deployment), poll, console())
 
 
 @app.command("edit")
@@ -91,16 +92,16 @@ def edit_poll(
     version: Version = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Change a poll. Title, labels and times freeze when it closes."""
     pairs = [parse_label(text) for text in label or []]
     labels = dict(pairs)
     if len(labels) < len(pairs):
         raise OperatorError("two --label name the same option")
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    seen, now = seen_poll(poll_store, poll_id, version), poll_store.now_ms()
     if unknown := labels.keys() - seen.option_ids:
         raise OperatorError(
             f"poll {poll_id!r} has no option {', '.join(map(repr, sorted(unknown)))}: it has "
@@ -118,10 +119,10 @@ def edit_poll(
         ),
     }
     changes = {name: value for name, value in given.items() if value not in (None, {})}
-    poll = lifecycle.edit(desk, lifecycle.Schedules(target), target, seen, **changes)
-    show(target, poll, now, chosen(output, as_json))
-    if "closes_at" in changes and target.voter_auth is VoterAuth.CODES:
-        warn_of_codes(CodeRegister(target.polls_table), poll)
+    poll = lifecycle.edit(poll_store, lifecycle.Schedules(deployment), deployment, seen, **changes)
+    show(deployment, poll, now, chosen(output, as_json))
+    if "closes_at" in changes and deployment.voter_auth is VoterAuth.CODES:
+        warn_of_codes(CodeRegister(deployment.polls_table), poll)
 
 
 @app.command("close")
@@ -134,15 +135,15 @@ def close_poll(
     version: Version = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Close a poll early: a few seconds from now, when every consumer knows of it."""
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    seen, now = seen_poll(desk, poll_id, version), desk.now_ms()
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    seen, now = seen_poll(poll_store, poll_id, version), poll_store.now_ms()
     moment = None if at is None else parse_moment(at, now)
-    poll = lifecycle.close(desk, lifecycle.Schedules(target), target, seen, moment)
-    show(target, poll, now, chosen(output, as_json))
+    poll = lifecycle.close(poll_store, lifecycle.Schedules(deployment), deployment, seen, moment)
+    show(deployment, poll, now, chosen(output, as_json))
 
 
 @app.command("cancel")
@@ -152,33 +153,35 @@ def cancel_poll(
     yes: YesOption = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Withdraw a poll permanently: results say `cancelled`, votes stop counting, and it never gets a final result."""
-    target = find(environment)
-    desk, tallies = PollDesk(target.polls_table), Tallies(target)
-    seen = desk.get(poll_id)
+    deployment = find(environment)
+    poll_store, tallies = PollStore(deployment.polls_table), Tallies(deployment)
+    seen = poll_store.get(poll_id)
     if tallies.final_or_cancelled(poll_id) is not None:
         raise OperatorError(f"poll {poll_id!r} is final: a certified result cannot be withdrawn")
     confirm(f"Cancel poll {poll_id} permanently?", yes=yes)
-    poll = lifecycle.cancel(desk, lifecycle.Schedules(target), tallies, target, seen)
-    show(target, poll, desk.now_ms(), chosen(output, as_json))
+    poll = lifecycle.cancel(poll_store, lifecycle.Schedules(deployment), tallies, deployment, seen)
+    show(deployment, poll, poll_store.now_ms(), chosen(output, as_json))
 
 
 @app.command("delete")
 @reported
-def delete_poll(poll_id: PollId, yes: YesOption = False, environment: Environment = deployment.LOCAL) -> None:
+def delete_poll(
+    poll_id: PollId, yes: YesOption = False, environment: Environment = deployments.LOCAL
+) -> None:
     """Delete a poll that has not opened yet. One that has opened can be cancelled."""
-    target = find(environment)
-    desk, schedules = PollDesk(target.polls_table), lifecycle.Schedules(target)
-    seen = desk.find(poll_id)
+    deployment = find(environment)
+    poll_store, schedules = PollStore(deployment.polls_table), lifecycle.Schedules(deployment)
+    seen = poll_store.find(poll_id)
     if seen is None:
         # An earlier try may have deleted the poll and not its schedule.
         if not schedules.delete(poll_id):
             raise OperatorError(f"there is no poll {poll_id!r}: `votectl poll list` shows them all")
     else:
         confirm(f"Delete poll {poll_id}?", yes=yes)
-        lifecycle.delete(desk, schedules, CountReader(target), target, seen)
+        lifecycle.delete(poll_store, schedules, CountReader(deployment), deployment, seen)
     console().print(f"Poll {poll_id} is deleted.")
 
 
@@ -187,14 +190,14 @@ def delete_poll(poll_id: PollId, yes: YesOption = False, environment: Environmen
 def list_polls(
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """List all polls, the one that closes last first."""
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    polls, unreadable = desk.list_all()
-    now = desk.now_ms()
-    listed = list(zip(polls, ResultReader(target).statuses(polls, now), strict=True))
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    polls, unreadable = poll_store.list_all()
+    now = poll_store.now_ms()
+    listed = list(zip(polls, ResultReader(deployment).statuses(polls, now), strict=True))
     emit(
         chosen(output, as_json),
         [display.poll_table(listed, now)],
@@ -214,24 +217,24 @@ def show_poll(
     poll_id: PollId,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Show everything about a poll."""
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    show(target, desk.get(poll_id), desk.now_ms(), chosen(output, as_json))
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    show(deployment, poll_store.get(poll_id), poll_store.now_ms(), chosen(output, as_json))
 
 
-def show(target: deployment.Deployment, poll: Poll, now_ms: int, output: Output) -> None:
+def show(deployment: deployments.Deployment, poll: Poll, now_ms: int, output: Output) -> None:
     """Write a poll, and the addresses of its pages, in the chosen format."""
-    status = ResultReader(target).status(poll, now_ms)
+    status = ResultReader(deployment).status(poll, now_ms)
     if output is Output.CSV:
         emit(output, (), None, display.POLL_COLUMNS, [display.poll_row(poll, status)])
         return
-    fields = display.poll_fields(poll, status) | {"links": links.links(target, poll.poll_id)}
+    fields = display.poll_fields(poll, status) | {"links": links.links(deployment, poll.poll_id)}
     emit_fields(output, [display.poll_card(poll, status, now_ms)], fields)
     if output is Output.TABLE:
-        links.show(target, poll.poll_id, console())
+        links.show(deployment, poll.poll_id, console())
 
 
 def warn_of_codes(register: CodeRegister, poll: Poll) -> None:
@@ -250,13 +253,13 @@ def warn_of_codes(register: CodeRegister, poll: Poll) -> None:
         )
 
 
-def seen_poll(desk: PollDesk, poll_id: str, version: int | None) -> Poll:
+def seen_poll(poll_store: PollStore, poll_id: str, version: int | None) -> Poll:
     """Return a poll at the version that the operator has seen.
 
     Raises:
         OperatorError: it is at another version now.
     """
-    poll = desk.get(poll_id)
+    poll = poll_store.get(poll_id)
     if version is not None and poll.version != version:
         raise OperatorError(
             f"poll {poll_id!r} is at version {poll.version}, not {version}: another operator has edited it; "

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from votectl import deployment, display
+from votectl import deployment as deployments
+from votectl import display
 from votectl.auditing import audit as take_audit
 from votectl.auditing import audit_fields, audit_tables, sample_checks
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, find, reported
@@ -15,7 +16,7 @@ from votectl.errors import OperatorError, command
 from votectl.ledger import take
 from votectl.pack.publishing import Publication
 from votectl.pack.store import PackStore
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.results import TALLY_STARTS_WITHIN_MS
 from votectl.sampling import SampleReader, audit_sample
 from votectl.tallying import Tallies, certificate_fields, final_card, watch
@@ -45,14 +46,14 @@ def tally(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the result holds.")] = "",
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Make a poll's result final now, or watch the tally that does so."""
     if acknowledge_dropped != bool(by and reason) or bool(by) != bool(reason):
         raise OperatorError("--acknowledge-dropped, --by NAME and --reason TEXT belong together")
-    target = find(environment)
-    desk, tallies = PollDesk(target.polls_table), Tallies(target)
-    poll, now = desk.get(poll_id), desk.now_ms()
+    deployment = find(environment)
+    poll_store, tallies = PollStore(deployment.polls_table), Tallies(deployment)
+    poll, now = poll_store.get(poll_id), poll_store.now_ms()
     if poll.cancelled_at is not None:
         raise OperatorError(f"poll {poll_id!r} was cancelled: it has no result")
     if now < poll.closes_at:
@@ -66,7 +67,7 @@ def tally(
             raise OperatorError(f"poll {poll_id!r} is final: there is nothing to acknowledge any more")
         tallies.acknowledge(poll_id, by, reason, now)
     agrees = True
-    publication = Publication(target, poll_id)
+    publication = Publication(deployment, poll_id)
     # A tally of a final poll releases lanes that an interrupted one still holds, and publishes a missing pack.
     if recount or final is None or tallies.holds_lanes(poll_id) or publication.is_missing():
         # Progress is for people: it goes to stderr, apart from the data.
@@ -108,11 +109,11 @@ def ledger(
     ] = 30,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Show that no record of a poll is missing: received = accepted + rejected, accepted >= voters."""
-    target = find(environment)
-    poll, reader = PollDesk(target.polls_table).get(poll_id), CountReader(target)
+    deployment = find(environment)
+    poll, reader = PollStore(deployment.polls_table).get(poll_id), CountReader(deployment)
     deadline = time.monotonic() + settle
     entry = take(poll, reader)
     while not entry.conserved and time.monotonic() < deadline:
@@ -141,24 +142,24 @@ def audit(
     ] = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Count the stored votes again, from here, and compare them with live and final result."""
     if (sample is None) != (seed is None):
         raise OperatorError(
             "--sample and --seed belong together, such as --sample 1000 --seed 'dice: 4 2 6 6 1'"
         )
-    target = find(environment)
-    desk = PollDesk(target.polls_table)
-    poll = desk.get(poll_id)
-    result = take_audit(poll, CountReader(target), Tallies(target))
+    deployment = find(environment)
+    poll_store = PollStore(deployment.polls_table)
+    poll = poll_store.get(poll_id)
+    result = take_audit(poll, CountReader(deployment), Tallies(deployment))
     if sample is not None and seed is not None:
         if result.final is None:
             raise OperatorError(f"poll {poll_id!r} has no final result yet: only final results are sampled")
-        store = PackStore(target)
-        reader = SampleReader(target)
+        store = PackStore(deployment)
+        reader = SampleReader(deployment)
         taken = audit_sample(
-            poll, store.pages(poll), store.key_of(poll_id), reader, seed, sample, desk.now_ms()
+            poll, store.pages(poll), store.key_of(poll_id), reader, seed, sample, poll_store.now_ms()
         )
         result = result.with_findings(sample_checks(taken))
     emit_fields(chosen(output, as_json), audit_tables(result), audit_fields(result))

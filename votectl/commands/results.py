@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from votectl import deployment
+from votectl import deployment as deployments
 from votectl.commands.common import Environment, JsonOption, OutputOption, chosen, find, reported
 from votectl.commands.common import app as new_app
 from votectl.errors import OperatorError
@@ -28,7 +28,7 @@ def results(
         bool,
         typer.Option("--excel", help="CSV for spreadsheets: a byte order mark, and no cell is a formula."),
     ] = False,
-    environment: Environment = deployment.LOCAL,
+    environment: Environment = deployments.LOCAL,
 ) -> None:
     """Show a poll's results, hidden counts included."""
     output = chosen(output, json_output)

@@ -11,7 +11,7 @@ import httpx
 from votectl.doctor.findings import Finding, ok, warning, wrong
 from votectl.doctor.site import Site
 from votectl.errors import command
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.tallying import Tallies
 from votectl.times import show_moment
 from voting.errors import InvalidFinal
@@ -62,12 +62,14 @@ def tally(site: Site) -> Iterator[Finding]:
 
 def polls(site: Site) -> Iterator[Finding]:
     """Check the polls of the last days: ended polls must be final, and open ones must be scheduled."""
-    desk = PollDesk(site.deployment.polls_table, site.client("dynamodb"))
+    poll_store = PollStore(site.deployment.polls_table, site.client("dynamodb"))
     tallies = Tallies(site.deployment, site.client("stepfunctions"), site.client("dynamodb"))
-    now = desk.now_ms()
+    now = poll_store.now_ms()
     # A cancelled poll has no schedule and no final result, and needs none.
     seen = [
-        poll for poll in desk.list() if poll.closes_at > now - LOOKED_BACK_MS and poll.cancelled_at is None
+        poll
+        for poll in poll_store.list()
+        if poll.closes_at > now - LOOKED_BACK_MS and poll.cancelled_at is None
     ]
     problems = 0
     for poll in seen:

@@ -17,7 +17,7 @@ from localcloud.parts import POLL_INTERVAL_SECONDS
 from votectl.counts import CountReader
 from votectl.deployment import LOCAL, Deployment
 from votectl.errors import OperatorError
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.settings.deployment import DeploymentSettings, Surroundings
 from votectl.sizing.calibration import REPORT
 from votectl.sizing.event import VotingEvent
@@ -104,18 +104,18 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
             f"shard_count: the settings say {wanted}, and the stream has {shards} open shards; wait until it "
             "is resized, apply the settings, or name the file that was applied (--tfvars)"
         )
-    desk, reader = PollDesk(target.polls_table), CountReader(target)
-    number, accepted = desk.now_ms(), Metric.VOTES_ACCEPTED
+    poll_store, reader = PollStore(target.polls_table), CountReader(target)
+    number, accepted = poll_store.now_ms(), Metric.VOTES_ACCEPTED
     options = [Option(id=f"option-{index}", label=f"{index}") for index in range(event.options)]
     warming, *voted = (
-        desk.create(f"rehearsal-{number}-{index}", "A rehearsal", options, None, number + _OPEN_MS)
+        poll_store.create(f"rehearsal-{number}-{index}", "A rehearsal", options, None, number + _OPEN_MS)
         for index in range(event.polls + 1)
     )
 
     def passed(polls: Sequence[Poll], ticks: Iterable[Sequence[Vote]]) -> tuple[SentVotes, list[LoggedWork]]:
         """Send votes; wait until both logs contain them and the end of every invocation."""
-        since_ms, works = max(desk.now_ms(), *(poll.opens_at for poll in polls)), list[LoggedWork]()
-        _wait(lambda: desk.now_ms() > since_ms)  # it is rounded up
+        since_ms, works = max(poll_store.now_ms(), *(poll.opens_at for poll in polls)), list[LoggedWork]()
+        _wait(lambda: poll_store.now_ms() > since_ms)  # it is rounded up
         votes = len((sent := send(stream, ticks)).times)
         _wait(lambda: sum(reader.live(poll.poll_id).total for poll in polls) == votes)
         _wait(lambda: sum(reader.stored(poll).total() for poll in polls) == sent.rows)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 
-from loadtest.together import all_at_once
+from loadtest.concurrently import all_at_once
 
 SOON, LATER = 0.02, 0.06
 

@@ -2,7 +2,7 @@
 
 import boto3
 
-from loadtest.carrying import Headers
+from loadtest.headers import Headers
 from votectl.credentials import WithKey
 from votectl.signing import Signing
 

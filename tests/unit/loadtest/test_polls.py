@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.staging import cloud_ahead_ms
+from loadtest.polls import cloud_ahead_ms
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from samples import a_deployment, a_poll
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 from votectl.lifecycle import Schedules, edit, lead_ms
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from voting.polls import MS_PER_DAY, Poll
 
 RETENTION_DAYS = 30
@@ -67,7 +67,7 @@ def deployment_like() -> Deployment:
     )
 
 
-class Desk:
+class FakePollStore:
     """A fake polls table for edits, and a clock."""
 
     def __init__(self, now_ms: int) -> None:
@@ -82,8 +82,8 @@ class Desk:
 
 def moved(poll: Poll, closes_at: int, now_ms: int) -> Poll:
     deployment = deployment_like()
-    desk, schedules = cast("PollDesk", Desk(now_ms)), Schedules(deployment, Scheduler())
-    return edit(desk, schedules, deployment, poll, closes_at=closes_at)
+    poll_store, schedules = cast("PollStore", FakePollStore(now_ms)), Schedules(deployment, Scheduler())
+    return edit(poll_store, schedules, deployment, poll, closes_at=closes_at)
 
 
 def test_a_poll_is_tallied_after_it_closes(deployment: Deployment) -> None:
@@ -154,8 +154,11 @@ def test_a_moved_opening_time_moves_the_first_count() -> None:
     scheduler, deployment = Scheduler(), deployment_like()
     now = 1_699_000_000_000
     poll = POLL.model_copy(update={"announced_at": now, "opens_at": now + 600_000})
-    desk, schedules = cast("PollDesk", Desk(now)), Schedules(deployment, scheduler, lambda: now)
-    edit(desk, schedules, deployment, poll, opens_at=now + 900_000)
+    poll_store, schedules = (
+        cast("PollStore", FakePollStore(now)),
+        Schedules(deployment, scheduler, lambda: now),
+    )
+    edit(poll_store, schedules, deployment, poll, opens_at=now + 900_000)
     start = scheduler.schedules["unique-counts", "finale"]["StartDate"]
     assert start.timestamp() * 1000 == now + 900_000
 

@@ -9,7 +9,7 @@ import pytest
 from samples import a_poll
 from votectl.errors import OperatorError
 from votectl.smoke import FIRES_WITHIN_MS, VOTERS, Viewer, checks, is_final, requests, schedule_fires
-from votectl.traffic import Account, Kind, VoteRequest
+from votectl.traffic import Kind, Traffic, VoteRequest
 from voting.settings import VoterAuth
 
 POLL = a_poll("smoke-1", ("yes", "no"), closes_at=10, bucket_count=1)
@@ -28,12 +28,12 @@ class Clock:
         self.now += seconds
 
 
-def account_of_all() -> Account:
-    """A sender's account after correct answers."""
-    account = Account()
+def traffic_of_all() -> Traffic:
+    """All requests of a smoke test, with correct answers."""
+    traffic = Traffic()
     for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
-        account.note(request, answer_to(request, number))
-    return account
+        traffic.note(request, answer_to(request, number))
+    return traffic
 
 
 def answer_to(request: VoteRequest, number: int) -> httpx.Response:
@@ -70,7 +70,7 @@ def test_every_kind_of_answer_is_tested() -> None:
 
 
 def test_a_working_platform_passes() -> None:
-    assert [check.name for check in checks(POLL, account_of_all(), LIVE, FINAL) if not check.agrees] == []
+    assert [check.name for check in checks(POLL, traffic_of_all(), LIVE, FINAL) if not check.agrees] == []
 
 
 @pytest.mark.parametrize(
@@ -89,30 +89,30 @@ def test_a_working_platform_passes() -> None:
     ],
 )
 def test_a_wrong_answer_fails(live: dict[str, Any], final: dict[str, Any], wrong: set[str]) -> None:
-    assert {check.name for check in checks(POLL, account_of_all(), live, final) if not check.agrees} == wrong
+    assert {check.name for check in checks(POLL, traffic_of_all(), live, final) if not check.agrees} == wrong
 
 
 def test_refused_votes_fail() -> None:
-    account = Account()
+    traffic = Traffic()
     for talk in requests("smoke-1"):
         for request in talk:
-            account.note(request, httpx.Response(503))
+            traffic.note(request, httpx.Response(503))
 
     assert {
         "well-formed requests acknowledged",
         "malformed requests refused with 400",
-    } <= {check.name for check in checks(POLL, account, result("open"), FINAL) if not check.agrees}
+    } <= {check.name for check in checks(POLL, traffic, result("open"), FINAL) if not check.agrees}
 
 
 def test_with_sign_in_every_other_request_is_refused() -> None:
-    refused, let_in = Account(), Account()
+    refused, let_in = Traffic(), Traffic()
     for number, request in enumerate(request for talk in requests("smoke-1") for request in talk):
         refused.note(request, httpx.Response(401))
         let_in.note(request, answer_to(request, number) if number == 0 else httpx.Response(401))
     live, final = result("open"), result("final") | {"final": {"certificate": {"rejected": {}}}, "turnout": 0}
 
-    def wrong(account: Account) -> set[str]:
-        found = checks(POLL, account, live, final, VoterAuth.COGNITO)
+    def wrong(traffic: Traffic) -> set[str]:
+        found = checks(POLL, traffic, live, final, VoterAuth.COGNITO)
         return {check.name for check in found if not check.agrees}
 
     assert wrong(refused) == set()

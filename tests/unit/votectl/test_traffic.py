@@ -5,7 +5,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from votectl.traffic import MALFORMED_BODIES, Account, Kind, VoteRequest, certain_of, conversations, post
+from votectl.traffic import MALFORMED_BODIES, Kind, Traffic, VoteRequest, certain_of, conversations, post
 from voting.rules import Reason
 
 POLLS = {"p": ["a", "b", "c"], "q": ["yes", "no"]}
@@ -30,28 +30,28 @@ def test_every_kind_of_request_is_sent() -> None:
 
 
 def test_the_last_vote_has_the_highest_sequence_in_any_order_of_answers() -> None:
-    account = Account()
-    account.note(vote(Kind.CHANGE, "b"), accepted(100))
-    account.note(vote(Kind.FIRST, "a"), accepted(99))
-    assert account.stored("p") == Counter(b=1)
-    assert account.live("p") == Counter(a=1, b=1)
+    traffic = Traffic()
+    traffic.note(vote(Kind.CHANGE, "b"), accepted(100))
+    traffic.note(vote(Kind.FIRST, "a"), accepted(99))
+    assert traffic.stored("p") == Counter(b=1)
+    assert traffic.live("p") == Counter(a=1, b=1)
 
 
 def test_only_acknowledged_votes_are_expected_to_count() -> None:
-    account = Account()
-    account.note(vote(Kind.FIRST, "a"), httpx.Response(429))
-    account.note(vote(Kind.FIRST, "a", voter="w"), None)
-    assert account.stored("p") == Counter()
-    assert account.refused == {(Kind.FIRST, 429): 1}
-    assert account.unknown == {Kind.FIRST: 1}
+    traffic = Traffic()
+    traffic.note(vote(Kind.FIRST, "a"), httpx.Response(429))
+    traffic.note(vote(Kind.FIRST, "a", voter="w"), None)
+    assert traffic.stored("p") == Counter()
+    assert traffic.refused == {(Kind.FIRST, 429): 1}
+    assert traffic.unknown == {Kind.FIRST: 1}
 
 
 def test_invalid_votes_are_expected_as_rejected() -> None:
-    account = Account()
-    account.note(vote(Kind.UNKNOWN_OPTION, "zzz"), accepted(1))
-    account.note(vote(Kind.UNKNOWN_POLL, "a", poll_id="nope"), accepted(2))
-    assert account.rejected("p") == Counter({Reason.UNKNOWN_OPTION: 1})
-    assert certain_of(account.unattributed) == Counter({Reason.UNKNOWN_POLL: 1})
+    traffic = Traffic()
+    traffic.note(vote(Kind.UNKNOWN_OPTION, "zzz"), accepted(1))
+    traffic.note(vote(Kind.UNKNOWN_POLL, "a", poll_id="nope"), accepted(2))
+    assert traffic.rejected("p") == Counter({Reason.UNKNOWN_OPTION: 1})
+    assert certain_of(traffic.unattributed) == Counter({Reason.UNKNOWN_POLL: 1})
 
 
 @pytest.mark.parametrize(("body", "content_type"), MALFORMED_BODIES, ids=range(len(MALFORMED_BODIES)))
