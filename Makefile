@@ -82,7 +82,7 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 	@$(BIN)/votectl demo $(ARGS)
 
 # The end-to-end tests wait most of the time, so the tests without a cloud run beside them, with a lower priority:
-# end-to-end tests have time limits. Each lane goes on after a failure.
+# end-to-end tests have time limits. Each of the two continues after a failure of the other.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (under 20 minutes on two cores)
 	+@$(SUBMAKE) $(call JOBS,3) $(TOGETHER) lint typecheck package ARCH=host

@@ -1,4 +1,4 @@
-"""The core: what Kinesis's answer means for the sender of a vote. 202 is only for what Kinesis has confirmed."""
+"""The core: answers to clients, by Kinesis's answers. 202 is only for what Kinesis has confirmed."""
 
 import json
 from collections.abc import Mapping

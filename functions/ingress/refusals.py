@@ -75,7 +75,7 @@ def not_found(*, signed: bool) -> DoorRefusal:
 
 
 class DoorRefused(VotestreamError):
-    """When a request is refused; the sender learns the reason."""
+    """When a request is refused; the client learns the reason."""
 
     def __init__(self, refusal: DoorRefusal) -> None:
         """Take the reason."""

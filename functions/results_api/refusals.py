@@ -44,7 +44,7 @@ UNAVAILABLE = Refusal(
 
 
 class RequestRefused(VotestreamError):
-    """When a request can't be answered; the sender learns the reason."""
+    """When a request can't be answered; the client learns the reason."""
 
     def __init__(self, refusal: Refusal) -> None:
         """Take the reason."""

@@ -131,7 +131,7 @@ class UniqueWorld(RuleBasedStateMachine):
 
     @rule(skew=any_index, start=any_index)
     def an_invocation_begins(self, skew: int, start: int) -> None:
-        """As the schedule starts one each minute, or as a late event does."""
+        """As EventBridge starts one each minute, or as a late event does."""
         self._begin(self.skews_ms[skew % len(self.skews_ms)], start)
 
     @precondition(lambda self: self.running)

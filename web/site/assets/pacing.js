@@ -1,4 +1,4 @@
-// When to ask again. Pure: the clock brings time and chance, so tests use one of their own.
+// When to ask again. Pure: the clock gives time and chance, so tests use another.
 //   clock = { now(): ms, random(): 0..1, sleep(ms): Promise }
 
 const MAX_SPREAD_SECONDS = 60;
@@ -22,7 +22,7 @@ export function refreshEvery(status, hidden, board) {
 }
 
 // Calls `send` until it returns something without `again`. Returns that, or null when `until` (ms) comes first.
-// `plan` = { attempt, at } continues an earlier run: no call before `at`. `waiting` hears of every planned call.
+// `plan` = { attempt, at } continues an earlier run: no call before `at`. `waiting` gets every planned call.
 export async function persist(send, { clock, until, plan = { attempt: 0, at: 0 }, waiting = () => {} }) {
   let { attempt, at } = plan;
   for (;;) {

@@ -79,7 +79,7 @@ export async function ask(path, options = {}, base = config.api) {
     setClock(response.headers);
     const again = response.status === 429 || response.status >= 500;
     const retryAfter = retryAfterSeconds(response.headers.get('retry-after'));
-    // A success that is cut off is asked for again: a vote that is sent twice counts once.
+    // A truncated success is requested again: a vote that is sent twice counts once.
     const body = await response.json().catch((error) => {
       if (response.ok) throw error;
     });
@@ -107,7 +107,7 @@ const store = (storage, memory = {}) => ({
 export const device = store(() => localStorage);
 export const tab = store(() => sessionStorage);
 
-// How far the poll is. The server says; between two reads the clock does.
+// The poll's state: the server's; between two reads the clock's.
 export function statusOf(poll, results) {
   const said = results?.status ?? poll.status;
   if (['final', 'cancelled', 'counting', 'closing'].includes(said)) return said;

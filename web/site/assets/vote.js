@@ -86,7 +86,7 @@ function receipt() {
 
 const headers = () => ({ 'Content-Type': 'application/json', ...(usesToken() ? { Authorization: `Bearer ${token}` } : {}) });
 
-// Sends until received, refused or too late. A reload goes on from the tab's storage.
+// Sends until received, refused or too late. A reload continues from the tab.
 async function deliver(pending) {
   tab.set(pendingKey, pending);
   step = 'sending';
@@ -109,13 +109,13 @@ async function deliver(pending) {
   });
   plan = null;
   if (codes?.refuse(answer?.status)) {
-    // Another code is another voter: nothing goes on by itself.
+    // Another code is another voter: nothing is sent by itself.
     tab.remove(pendingKey);
     token = null;
     return settle('signed-out');
   }
   if (answer?.status === 401 && signing) {
-    // It goes on after signing in.
+    // It continues after sign-in.
     tab.set(pendingKey, { option: pending.option, attempt: 0, at: 0 });
     await signing.forget();
     token = null;
@@ -173,7 +173,7 @@ function tick() {
 
 const hiddenNow = (status) => status === 'open' && poll.visibility !== 'always';
 
-// Reads results while they can be seen or the final is to come.
+// Reads results while they are visible, or until the final.
 function watch(status) {
   if (following || document.hidden || results?.status === 'final' || results?.status === 'cancelled') return;
   if (refreshEvery(status, hiddenNow(status), false) === null && !['final', 'cancelled'].includes(status)) return;
