@@ -1,4 +1,4 @@
-"""What the endpoint under test can do. The endpoint is asked, so a new emulator needs no entry here."""
+"""The capabilities of the endpoint under test. Tests ask the endpoint, so a new emulator needs no entry here."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def _http_api(environment: str) -> bool:
 
 
 def _not_localstack(_environment: str) -> bool:
-    """Whether the endpoint does what LocalStack stores and never does. LocalStack's health page names it."""
+    """Whether the endpoint does things that LocalStack only stores. LocalStack's health page names it."""
     endpoint = localcloud.external_endpoint()
     if endpoint is None:
         return True

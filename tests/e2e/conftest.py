@@ -21,11 +21,11 @@ from voting.polls import Option, Poll
 HOUR_MS = 3_600_000
 ENVIRONMENT = os.environ.get("VOTECTL_ENVIRONMENT", deployments.LOCAL)
 
-# Both come last: they are about what the other tests have done.
+# Both come last, because they check the effects of all other tests.
 LAST = "test_privileges.py"
 ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
 
-# What takes longest starts first, so that the workers end at about the same time.
+# The longest tests start first, so that the workers end at about the same time.
 LONGEST_FIRST = (
     "test_tally.py",
     "test_own_issuer.py",
@@ -37,14 +37,14 @@ LONGEST_FIRST = (
 
 
 class Door(NamedTuple):
-    """A door under test: what it is, and a client whose requests go there."""
+    """A door under test: its kind, and a client whose requests go there."""
 
     kind: str
     client: httpx.Client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make test-e2e` say in its second run that the other tests have run on this cloud."""
+    """Add the option by which `make test-e2e` says, in its second run, that the other tests have run on this cloud."""
     parser.addoption("--others-have-run", action="store_true", help="all tests that are not `alone` have run")
 
 
@@ -83,12 +83,12 @@ def _report_untested(config: pytest.Config, untested: dict[str, str]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over what a worker of xdist has left out."""
+    """Take over the list of tests that a worker of xdist has left out."""
     node.config.stash.setdefault(_untested, {}).update(getattr(node, "workeroutput", {}).get("untested", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List what was not tested, because the endpoint cannot do it."""
+    """List the tests that were left out, because the endpoint lacks a capability."""
     untested = config.stash.get(_untested, {})
     if untested:
         terminalreporter.section("not tested here")

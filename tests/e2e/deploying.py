@@ -10,16 +10,16 @@ from e2e.conftest import ENVIRONMENT
 
 
 def deploy(what: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `deploy.py` for the environment under test, with more arguments for Terraform; return what it said."""
+    """Run `deploy.py` for the environment under test, with more arguments for Terraform; return its output."""
     command = [sys.executable, "-m", "scripts", "deploying.deploy", what, ENVIRONMENT, "--", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def apply(*arguments: str) -> str:
-    """Apply the environment with more arguments; return what Terraform said.
+    """Apply the environment with more arguments; return Terraform's output.
 
-    What a local cloud failed at is asked for once more, as an operator would, and both answers are returned: a
-    test is about what was planned and about what became of votes, not about an emulator's moods.
+    If the local cloud fails, the apply is repeated, as an operator would do, and both outputs are returned: tests are
+    about the plan and about votes, not about failures of an emulator.
     """
     done = deploy("apply", *arguments)
     said = done.stdout + done.stderr
@@ -33,7 +33,7 @@ def apply(*arguments: str) -> str:
 
 @contextmanager
 def applied(*arguments: str) -> Iterator[str]:
-    """The environment with more arguments applied, and what Terraform said; afterwards as its files have it."""
+    """Apply the environment with more arguments and yield Terraform's output; afterwards apply its files again."""
     try:
         yield apply(*arguments)
     finally:

@@ -96,7 +96,7 @@ class Pool:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """Return what a token says, unchecked."""
+    """Return the claims of a token, unchecked."""
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     return claims
 
@@ -106,7 +106,7 @@ class SignInPages(NamedTuple):
 
     url: str
     bucket: str
-    # Where the pool's own pages are on AWS.
+    # The address of the pool's own pages on AWS.
     sign_in_url: str
 
 
@@ -114,7 +114,7 @@ class SignInPages(NamedTuple):
 class Doors:
     """The doors: `narrow` with a low limit, `vouched` for signed back ends, and for voters who sign in a REST API.
 
-    That one, and what signs voters in, are missing where the cloud has no user pools.
+    The latter, and the user pool, are missing if the cloud has no user pools.
     """
 
     sign_in: tuple[str, Pool, SignInPages] | None
@@ -129,7 +129,7 @@ class Doors:
     def url(self, kind: str, voter_auth: str) -> str:
         """Return where votes are posted at a door of this kind, with voters who are identified in this way.
 
-        There is no REST door of the tests' own where anybody may vote as anybody: the deployment under test has it.
+        The tests deploy no REST door without voter identity, because the deployment under test has one.
         """
         if kind == "rest":
             return self.iam if voter_auth == "iam" else self.cognito
@@ -137,13 +137,13 @@ class Doors:
 
     @property
     def cognito(self) -> str:
-        """Where voters sign in: the base URL. A test that uses it has the mark or a fixture that names Cognito."""
+        """The base URL where voters sign in. A test that uses it has the mark or a fixture that names Cognito."""
         assert self.sign_in is not None
         return self.sign_in[0]
 
     @property
     def pool(self) -> Pool:
-        """What signs voters in."""
+        """The user pool of the voters."""
         assert self.sign_in is not None
         return self.sign_in[1]
 
@@ -155,7 +155,7 @@ class Doors:
 
     @property
     def iam(self) -> str:
-        """Where back ends vouch: the base URL."""
+        """The base URL for back ends that vouch for voters."""
         return self.vouched.front_door
 
     def batches(self, kind: str) -> str:
@@ -168,12 +168,12 @@ class Doors:
 
 
 def service_of(door: str) -> str:
-    """Return what a signature for a door names."""
+    """Return the service and the region in a door's signatures."""
     return "lambda" if "/url/" in door or ".lambda-url." in door else "execute-api"
 
 
 def is_of_aws(answer: httpx.Response) -> bool:
-    """Say whether AWS has answered itself, before the function behind a door: docs/api.md lists when."""
+    """Return whether AWS itself answered, and not the function behind a door: docs/api.md lists the cases."""
     return answer.status_code in {401, 403, 404, 413, 429} and [*answer.json()] in (["message"], ["Message"])
 
 

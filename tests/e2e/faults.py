@@ -1,4 +1,4 @@
-"""Faults at random, and faults that no drill has; the others are in loadtest/drills."""
+"""Random faults, and faults that no drill has; the others are in loadtest/drills."""
 
 import random
 import time
@@ -34,7 +34,7 @@ def freeze_dynamodb(seconds: float) -> None:
 
 
 def restart_lambda(deployment: Deployment, wait_for: WaitFor) -> None:
-    """Stop both event source mappings and every function process, then let the mappings go on."""
+    """Stop both event source mappings and every function process, then start the mappings again."""
     with consumers_away(deployment, wait_for):
         pass
 

@@ -1,7 +1,7 @@
 """Requests of an attacker who wants to put a forbidden record into the stream.
 
-Each says what it would be if it were let in: the vote that it is, read by a few lines of rules of our own and not by
-those under test. What is no vote has to be refused; what is one may be stored as that vote, or refused.
+Each request comes with the votes that it contains, by a few rules of our own and not by those under test. An invalid
+request has to be refused; a valid one may be stored as these votes, or refused.
 """
 
 import json
@@ -22,7 +22,7 @@ VOTER = re.compile(r"[A-Za-z0-9_.:@|+=/-]{1,128}")
 
 
 class Door(StrEnum):
-    """What a request is sent to."""
+    """The operation that a request is sent to."""
 
     OPEN = "a vote where anybody may name a voter"
     SIGNED_IN = "a vote where voters sign in"
@@ -40,7 +40,7 @@ class Credentials(StrEnum):
 
 @dataclass(frozen=True)
 class Ballot:
-    """What a record has to say: who voted for what in which poll."""
+    """The content of a record: voter, option and poll."""
 
     poll_id: str
     voter: str
@@ -49,7 +49,7 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request, and which records it may leave in the stream: all of these, or none."""
+    """A request, and the records that it may put into the stream: all of these, or none."""
 
     door: Door
     poll_id: str
@@ -142,7 +142,7 @@ STRINGS: Sequence[str] = (
     "8f1c0f3e-3c0b-4a53-9a63-2f8e7f1f6f11",
 )
 
-# What a field could be besides a string.
+# Values of a field that are not strings.
 VALUES: Sequence[Any] = (
     None,
     True,
@@ -160,7 +160,7 @@ VALUES: Sequence[Any] = (
     [{"option": "a", "voter": "b"}],
 )
 
-# Fields that a body might bring along.
+# Additional fields of a body.
 LEFT_OVER: Sequence[str] = (
     "poll_id",
     "PartitionKey",
@@ -227,7 +227,7 @@ QUERIES: Sequence[dict[str, str]] = (
     {"$input": "$input.body"},
 )
 
-# In place of a whole body.
+# Values that replace a whole body.
 BODIES: Sequence[bytes] = (
     b"",
     b" ",
@@ -274,7 +274,7 @@ BODIES: Sequence[bytes] = (
 
 
 def attempts(seed: int, voters: Sequence[Voter]) -> Iterator[Attempt]:
-    """Yield hostile requests without end: first the corpus, each of it at each door, then mixtures of it."""
+    """Yield endless hostile requests: first the corpus, each item at each door, then mixtures of it."""
     chance = random.Random(seed)
     for door in Door:
         for body in BODIES:
@@ -358,7 +358,7 @@ def _broken(chance: random.Random, body: bytes) -> bytes:
 
 
 def _good(chance: random.Random, door: Door) -> dict[str, Any]:
-    """Return a body that is all right."""
+    """Return a valid body."""
     option, voter = chance.choice("abc"), f"fuzz-{chance.randrange(10**6)}"
     match door:
         case Door.OPEN | Door.VOUCHED:
@@ -384,7 +384,7 @@ def _vote(
 
 
 def _twice(chance: random.Random, door: Door, voters: Sequence[Voter], **more: Any) -> Attempt:
-    """Return a request in which a field stands twice: for the checks one could count, for the template the other."""
+    """Return a request with a repeated field: checks may read one of the two, and the template the other."""
     body = _text(_good(chance, door)).decode()
     name = chance.choice(("option", "voter", "votes"))
     value = _text(chance.choice([*STRINGS[:30], *VALUES])).decode()
@@ -399,7 +399,7 @@ def _twice(chance: random.Random, door: Door, voters: Sequence[Voter], **more: A
 
 
 def _text(value: Any) -> bytes:
-    """Write JSON, with half characters as escapes, which is the one way in which they can be sent."""
+    """Write JSON, with half characters as escapes, because they cannot be sent in any other way."""
     return json.dumps(value).encode()
 
 
@@ -423,7 +423,7 @@ def _sent(
 
 
 def meant(door: Door, poll_id: str, body: bytes, voter: Voter | None) -> tuple[Ballot, ...]:
-    """Return the votes that a request is, none if it is not as the rules want it."""
+    """Return the votes in a request; none if it breaks a rule."""
     try:
         document = json.loads(body.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):

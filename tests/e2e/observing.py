@@ -1,4 +1,4 @@
-"""Waiting for the platform, and looking into it from the outside."""
+"""Waiting for the platform, and observing it from the outside."""
 
 import secrets
 import time
@@ -31,17 +31,17 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def assert_counted_once(crowd: Crowd) -> None:
-    """Wait until all counts and stored votes are as the crowd sent them, and stay so."""
+    """Wait until all counts and stored votes equal the crowd's votes, and stay equal."""
     wait_for(lambda: not crowd.disagreements(), 120)
-    time.sleep(3)  # what is counted twice comes late
+    time.sleep(3)  # double counts come late
     assert crowd.disagreements() == []
 
 
 class NewRecords:
-    """What reaches the stream from now on."""
+    """The records that reach the stream from now on."""
 
     def __init__(self, deployment: Deployment) -> None:
-        """Note where every open shard ends."""
+        """Remember the end of every open shard."""
         self._kinesis = boto3.client("kinesis")
         shards = self._kinesis.list_shards(
             StreamName=deployment.stream_name, ShardFilter={"Type": "AT_LATEST"}
@@ -52,7 +52,7 @@ class NewRecords:
             )["ShardIterator"]
             for shard in shards
             if "EndingSequenceNumber"
-            not in shard["SequenceNumberRange"]  # a reshard leaves closed ones behind
+            not in shard["SequenceNumberRange"]  # after a reshard, closed ones remain
         }
         self._records: dict[Place, StreamRecord] = {}
 
@@ -62,7 +62,7 @@ class NewRecords:
         return set(self._iterators)
 
     def read(self) -> dict[Place, StreamRecord]:
-        """Return all records, those of other tests too."""
+        """Return all records, including those of other tests."""
         for shard, iterator in self._iterators.items():
             while iterator:
                 page = self._kinesis.get_records(ShardIterator=iterator, Limit=10_000)

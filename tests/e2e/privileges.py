@@ -15,7 +15,7 @@ type Conditions = Mapping[str, Mapping[str, list[str]]]
 
 @dataclass(frozen=True)
 class Call:
-    """Something that was done with a role, as IAM sees it."""
+    """A call with a role's permissions, as IAM sees it."""
 
     role: str
     action: str
@@ -37,7 +37,7 @@ class Grant:
         return f"{self.role} ({self.sid}): {self.action} on {self.resource}"
 
     def allows(self, call: Call) -> bool:
-        """Whether the call is one that this was granted for."""
+        """Whether this grant allows the call."""
         return (
             self.role == call.role
             and self.action == call.action
@@ -47,7 +47,7 @@ class Grant:
 
 
 def _holds(operator: str, wanted: Mapping[str, list[str]], known: Mapping[str, list[str]]) -> bool:
-    """IAM's rules for the operators that our policies use; a key that the request lacks is the difference."""
+    """IAM's rules for the operators that our policies use; they differ in keys that the request lacks."""
     for key, values in wanted.items():
         found = known.get(key)
         match operator:
@@ -65,7 +65,7 @@ def _holds(operator: str, wanted: Mapping[str, list[str]], known: Mapping[str, l
 
 
 def grants_of(role: str, policy: Mapping[str, Any]) -> Iterator[Grant]:
-    """Everything that a policy allows, one action and resource at a time."""
+    """Return the grants of a policy, one per action and resource."""
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow", "a role's policy that denies is not understood here"
         actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
@@ -82,7 +82,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def deployed_grants(prefix: str) -> list[Grant]:
-    """What the roles whose names begin so may do; every policy that Terraform planned for them is in them."""
+    """Return the grants of all roles with this prefix; they have every policy that Terraform planned."""
     iam = boto3.client("iam")
     found: list[Grant] = []
     for page in iam.get_paginator("list_roles").paginate():
@@ -95,12 +95,12 @@ def deployed_grants(prefix: str) -> list[Grant]:
 
 
 def recorded_calls(log: Path) -> list[Call]:
-    """What the local cloud has noted."""
+    """Return the calls that the local cloud has recorded."""
     return [Call(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
 def not_granted(grants: Iterable[Grant], calls: Iterable[Call]) -> list[str]:
-    """What was done without being allowed, one line each."""
+    """Return the calls that no grant allows, one line each."""
     grants = list(grants)
     return sorted(
         {
@@ -112,6 +112,6 @@ def not_granted(grants: Iterable[Grant], calls: Iterable[Call]) -> list[str]:
 
 
 def not_used(grants: Iterable[Grant], calls: Iterable[Call]) -> list[str]:
-    """What is allowed and was never done, one line each."""
+    """Return the grants that no call used, one line each."""
     calls = list(calls)
     return sorted({str(grant) for grant in grants if not any(grant.allows(call) for call in calls)})

@@ -1,4 +1,4 @@
-"""Another door while people vote: the old one stays until the new one answers, and no vote is lost."""
+"""Changing the door while people vote: the old one stays until the new one answers, and no vote is lost."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.local_cloud]
 
 
 def settings(folder: Path, door: str, *kept: str) -> str:
-    """Return what sends clients of the environment to a door, and keeps others."""
+    """Return the arguments that send clients to a door and keep others open."""
     given = tfvars.parse(deploy.variables_file(HERE, ENVIRONMENT)).given["api"]
     file = folder / f"{door}.tfvars.json"
     api = given | {"vote_door": door, "kept_vote_doors": kept}
@@ -51,7 +51,7 @@ def test_another_door_is_an_apply_without_a_lost_vote(
         try:
             apply(settings(tmp_path, "http"))
             http = reached("http")
-            # Clients go on voting at the old address, too, while the door changes.
+            # Clients continue to vote at the old address, too, while the door changes.
             apply(settings(tmp_path, "url", "http"))
             reached("url")
             before = clients.rounds[http]

@@ -1,4 +1,4 @@
-"""What the consumers do with what only a broken or hostile producer would put into the stream."""
+"""The consumers and records that only a broken or hostile producer puts into the stream."""
 
 import json
 from collections import Counter

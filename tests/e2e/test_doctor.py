@@ -1,4 +1,4 @@
-"""The doctor on a deployment that is as it should be, and on one that is not."""
+"""The doctor on a healthy deployment, and on a broken one."""
 
 import json
 import re
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.alone
 
 # Polls of other tests may be without a schedule or a final result.
 NOT_OURS = "poll"
-# What the faults of a run before this one let ring, on a cloud that was left running.
+# Alarms of an earlier run's faults, on a cloud that is still running.
 LEFT_RINGING = re.compile(
     r"ringing: ((, )?\S+-(batches-given-up|function-failing|function-throttled)-[a-z-]+)+ "
 )
 
 
 def examined(deployment: Deployment) -> tuple[int, dict[str, tuple[str, str]]]:
-    """Return the exit code, and health and detail by what was looked at."""
+    """Return the exit code, and health and detail by subject."""
     done = CliRunner().invoke(app, ["doctor", "--json", "--environment", deployment.environment])
     findings = json.loads(done.stdout)
     return done.exit_code, {

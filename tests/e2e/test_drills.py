@@ -1,4 +1,4 @@
-"""Drills that no other test resembles: batches are given up or lost, and brought back by an operator."""
+"""Drills without a similar test: batches are given up or lost, and an operator redrives them."""
 
 import io
 

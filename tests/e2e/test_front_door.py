@@ -1,4 +1,4 @@
-"""What every door answers, and what reaches the stream."""
+"""The answers of every door, and the records that reach the stream."""
 
 import gzip
 import json
@@ -192,7 +192,7 @@ def test_duplicate_keys_cannot_bypass_the_check(stream: NewRecords, door: Door, 
     answer = door.client.post(
         f"/polls/{poll_id}/votes", content=body, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code in {202, 400}  # a parser may take the last of the two, or neither
+    assert answer.status_code in {202, 400}  # a parser may use the last of the two, or refuse both
     if answer.status_code == 202:
         voter, data = stream.at(answer.json()["receipt"])
         assert voter == "twice"

@@ -1,7 +1,7 @@
 """Hostile requests to every front door, and then every record in the stream. `make fuzz` sends 10,000 of them.
 
-Checked: no answer is a 5xx, each is one that openapi.yaml describes, and the stream holds exactly the votes that were
-acknowledged: as the rules want them, each under the name of who sent it.
+Checks: no answer is a 5xx, openapi.yaml describes each answer, and the stream holds exactly the acknowledged votes,
+valid and under their senders' names.
 """
 
 import base64
@@ -42,7 +42,7 @@ KIND = os.environ.get("VOTESTREAM_FUZZ_DOOR")
 REQUESTS = int(os.environ.get("VOTESTREAM_FUZZ_REQUESTS", "2000"))
 SHARES = {KIND: 1.0} if KIND else {"rest": 1.0, "http": 0.5, "url": 0.5}
 SEED = int(os.environ.get("VOTESTREAM_FUZZ_SEED", "1"))
-# Of all requests; the others are invented from openapi.yaml, evenly for its operations at the doors.
+# Of all requests; the others are generated from openapi.yaml, evenly for its operations at the doors.
 HOSTILE = REQUESTS * 4 // 5
 OPERATIONS = {"rest": 7, "http": 3, "url": 3}
 INVENTED_OF_A_KIND = max(1, (REQUESTS - HOSTILE) // sum(OPERATIONS[kind] for kind in SHARES))
@@ -60,17 +60,17 @@ RESOURCES = {
 
 
 class Ledger:
-    """What was acknowledged, and what the stream held before."""
+    """The acknowledged votes, and the earlier end of the stream."""
 
     def __init__(self, deployment: Deployment) -> None:
-        """Note where the stream ends."""
+        """Remember the end of the stream."""
         self._stream = NewRecords(deployment)
         self._lock = threading.Lock()
         self.acknowledged: dict[tuple[str, str], Ballot] = {}
         self.statuses: Counter[tuple[str, int]] = Counter()
 
     def note(self, door: str, status: int, body: str, ballots: Sequence[Ballot]) -> None:
-        """Enter an answer to what may have become these votes."""
+        """Enter the answer to a request for these votes."""
         with self._lock:
             self.statuses[door, status] += 1
         if status != 202:
@@ -85,7 +85,7 @@ class Ledger:
                 self.acknowledged[receipt["shard"], receipt["sequence"]] = ballot
 
     def hold_against_the_stream(self) -> None:
-        """Find every acknowledged vote in the stream as it was meant, and nothing else."""
+        """Check that the stream has every acknowledged vote, unchanged, and nothing else."""
         found = {}
         for place, (key, data) in self._stream.read().items():
             vote = read_vote(Record(place[1], key, base64.b64encode(data).decode(), 0))
@@ -93,7 +93,7 @@ class Ledger:
         assert found == self.acknowledged
 
     def report(self) -> str:
-        """Say what was answered how often."""
+        """Return the number of answers by status."""
         lines = [
             f"{count:6,} x {status} to {door}" for (door, status), count in sorted(self.statuses.items())
         ]
@@ -108,7 +108,7 @@ def voters(doors: Doors) -> Sequence[Voter]:
 
 
 def bases_of(kind: str, deployment: Deployment, doors: Doors) -> dict[Door, str]:
-    """Return where the four kinds of request are posted, at one kind of door."""
+    """Return the addresses of the four kinds of request, at one kind of door."""
     return {
         Door.OPEN: deployment.front_door if kind == "rest" else doors.url(kind, "none"),
         Door.SIGNED_IN: doors.url(kind, "cognito"),
@@ -143,14 +143,14 @@ def test_nothing_hostile_gets_into_the_stream(
         for service in set(services.values())
     }
 
-    # A connection each: the server closes some after what it refuses, and the next request on one would have no answer.
+    # One connection per request: the server closes some after a refusal, and the next request would get no answer.
     limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=0)
     with httpx.Client(timeout=60, limits=limits) as client:
 
         def send(attempt: Attempt) -> list[str]:
             resource = RESOURCES[attempt.door]
             poll_id = quote(attempt.poll_id, safe="", errors="surrogatepass")
-            # Clients have keys where back ends vouch: without one nothing else would be looked at.
+            # Clients have keys where back ends vouch: without a key, nothing else is checked.
             with_key = kind == "rest" and attempt.door is Door.VOUCHED
             headers = ({"X-Api-Key": doors.api_key} if with_key else {}) | attempt.headers
             if attempt.content_type is not None:
@@ -167,9 +167,9 @@ def test_nothing_hostile_gets_into_the_stream(
             answer = client.send(request, auth=signature if signing else None)
             ledger.note(attempt.door, answer.status_code, answer.text, attempt.ballots)
             if answer.status_code == 400 and str(attempt.content_type).startswith("multipart/"):
-                return []  # the local web server reads such a body itself, and refuses it without a word
+                return []  # the local web server reads such a body itself, and closes the connection
             if answer.status_code == 415 and "Content-Encoding" in attempt.headers:
-                return []  # API Gateway refuses it before it knows the API, in words of its own
+                return []  # API Gateway refuses it before it knows the API, with its own message
             problems = []
             if kind == "rest" or not is_of_aws(answer):
                 problems = answer_problems(
@@ -183,7 +183,7 @@ def test_nothing_hostile_gets_into_the_stream(
             problems = [problem for found in pool.map(send, chosen(kind, voters)) for problem in found]
     assert problems == []
     ledger.hold_against_the_stream()
-    # Not in vain: at each door something was let in, and something was not.
+    # Each door must have accepted some requests and refused others.
     for door in Door:
         assert ledger.statuses[door, 202] > 0
         assert ledger.statuses[door, 400] > 0
@@ -195,7 +195,7 @@ def test_nothing_hostile_gets_into_the_stream(
         sys.stdout.write(f"\nDoors of the kind {kind}:\n{ledger.report()}\n")
 
 
-# Invented from the description, for a deployment of each kind
+# Generated from the description, for a deployment of each kind
 
 
 open_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.NONE, batch_enabled=False))
@@ -248,8 +248,8 @@ def invented(case: Any, url: str, ledger: Ledger, voter: Voter | None, kind: str
     if voter and not batch:
         more["headers"] = voter.headers
     response = case.call(base_url=url, **more)
-    # API Gateway has no 405: a method that is not there is answered like a path that is not. What a schema can't say is
-    # that no two votes of a batch are of one voter. And Schemathesis does not know 413 as a refusal.
+    # API Gateway has no 405: it answers an unknown method like an unknown path. A schema can't express that a batch
+    # has one vote per voter. And Schemathesis does not know 413 as a refusal.
     excluded = [
         unsupported_method,
         *([positive_data_acceptance] if batch else []),

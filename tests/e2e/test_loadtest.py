@@ -1,4 +1,4 @@
-"""The load test's short form: everything that the long one does, from several processes, in seconds."""
+"""A short load test: everything that the long one does, from several processes, in seconds."""
 
 import json
 import os
@@ -118,10 +118,10 @@ def test_every_vote_of_a_short_load_through_another_door_counts_once(
 
 @pytest.fixture(scope="module")
 def early_ends(deployment: Deployment) -> dict[int | None, tuple[int, str]]:
-    """What runs returned and said that were interrupted after so many seconds, side by side.
+    """Exit codes and outputs of parallel runs that were interrupted after these numbers of seconds.
 
-    None stands for the first acknowledged vote. Their few votes are for polls that exist: each run would count what the
-    others send to an unknown one.
+    None means at the first acknowledged vote. They vote in existing polls only, because each run would count the
+    others' votes for unknown polls.
     """
     moments = (*MOMENTS, None)
     with ThreadPoolExecutor(len(moments)) as at_once:
@@ -143,7 +143,7 @@ def test_an_interrupt_ends_a_run_early_and_what_was_sent_is_verified(
 def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback(
     early_ends: dict[int | None, tuple[int, str]], seconds: int
 ) -> None:
-    """Polls are made and opened in the meantime. If votes were sent, they are verified."""
+    """An interrupt may come before the polls exist. Votes that were sent are verified."""
     code, said = early_ends[seconds]
     assert code in ((-signal.SIGINT, 130) if "ending the run" not in said else (0,)), said
     assert "Traceback" not in said
@@ -153,7 +153,7 @@ def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback(
 def interrupted(
     deployment: Deployment, processes: int, seconds: int | None, rate: int = 20
 ) -> tuple[int, str]:
-    """Start a run of many minutes, interrupt it as a terminal does, and return its exit code and what it said."""
+    """Start a run of many minutes, interrupt it like a terminal, and return its exit code and output."""
     command = [sys.executable, "-m", "loadtest", "run", "--environment", deployment.environment]
     with subprocess.Popen(
         [

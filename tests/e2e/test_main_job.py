@@ -26,7 +26,7 @@ def test_everything_acknowledged_is_counted_exactly_once_and_the_last_vote_is_st
 
     assert traffic.unknown.total() == 0
     wait_for(lambda: all(check.agrees for check in demo.checks(traffic, observation, polls)), seconds=90)
-    # What is counted twice comes late: look again after the consumers have had time to.
+    # Double counts come late: compare again after the consumers have had time.
     asyncio.run(asyncio.sleep(3))
     disagreements = [check for check in demo.checks(traffic, observation, polls) if not check.agrees]
     assert disagreements == []

@@ -23,7 +23,7 @@ from voting.polls import Option
 
 pytestmark = pytest.mark.local_cloud
 
-# Emitted in trouble alone: a batch is retried, a table can't be read.
+# Emitted in incidents only: a batch is retried, a table can't be read.
 ONLY_IN_TROUBLE = {OwnMetric.RECORDS_REPORTED_FAILED, OwnMetric.REQUESTS_UNAVAILABLE}
 
 
@@ -70,7 +70,7 @@ def watched(alarms: list[dict[str, Any]]) -> set[Metric]:
 
 @pytest.fixture(scope="module")
 def everything_has_run(deployment: Deployment, poll_store: PollStore) -> None:
-    """Let every function do its work once: a vote, a look at the results in four ways, a tally."""
+    """Let every function work once: a vote, four reads of the results, a tally."""
     opens_at = poll_store.now_ms() + 5_000
     poll = poll_store.create(
         new_id("watched"),
@@ -117,7 +117,7 @@ def test_every_metric_of_ours_on_the_dashboard_has_been_emitted_with_these_dimen
     assert ours - emitted() == set()
 
 
-# What makes an alarm about one metric what it is.
+# The properties of an alarm on one metric.
 CONDITION = (
     "Namespace",
     "MetricName",
@@ -170,7 +170,7 @@ def test_a_mapping_that_polls_keeps_its_alarm_quiet(
 
 @pytest.fixture
 def listening(alarms: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Subscribe to the alarms' topic; return a function that returns what has come since."""
+    """Subscribe to the alarms' topic; return a function that returns the messages since then."""
     (topic,) = set(itertools.chain.from_iterable(alarm["AlarmActions"] for alarm in alarms))
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
     queue = sqs.create_queue(QueueName=new_id("alarms"))["QueueUrl"]

@@ -1,4 +1,4 @@
-"""Voters who bring a token that no user pool has made: of the operators' own issuer, or a code on a card."""
+"""Voters with a token of another kind than a user pool's: of the operators' own issuer, or a code on a card."""
 
 import base64
 import csv
@@ -107,7 +107,7 @@ def test_tokens_that_are_not_for_these_voters_are_refused(
 
 
 class CodePrinter:
-    """Makes codes as operators do: the batch first, then tokens that KMS signs."""
+    """Makes codes like operators: the batch first, then tokens that KMS signs."""
 
     def __init__(self, deployment: Deployment) -> None:
         """Take the deployment with the key."""

@@ -1,4 +1,4 @@
-"""A spike is stored at the rate that tfvars choose: a flat line, however steep the spike, and not one vote is lost."""
+"""A spike of any height is stored at the flat rate that tfvars choose, and no vote is lost."""
 
 import json
 import time
@@ -34,7 +34,7 @@ RECORDS_PER_CALL = 500  # PutRecords' limit
 
 
 class Sample(NamedTuple):
-    """How many votes were stored at some moment between two, in seconds."""
+    """The number of stored votes at a moment between two times, in seconds."""
 
     asked: float
     answered: float
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 @pytest.fixture
 def paced(tmp_path: Path) -> Iterator[None]:
-    """The environment with a small votes table and a share of it to write at; as it was afterwards."""
+    """The environment with a small votes table and a pace; restored afterwards."""
     settings = tmp_path / "paced.tfvars"
     settings.write_text(PACED)
     with applied(f"-var-file={settings}"):
@@ -68,12 +68,12 @@ def test_a_spike_is_stored_at_a_flat_rate_and_no_vote_is_lost(
     record_property("seconds of the spike", round(spike_seconds, 1))
     record_property("stored after seconds", [(round(s.answered - begun, 1), s.stored) for s in samples])
     assert VOTES / spike_seconds > 2 * WRITES_PER_SECOND, "the spike is too flat"
-    # Never above the pace: in any stretch of time each lane sends its part of the rate and one call more.
+    # Never above the pace: in any period each lane sends its part of the rate and one call more.
     for first, earlier in enumerate(samples):
         for later in samples[first + 1 :]:
             most = WRITES_PER_SECOND * (later.answered - earlier.asked) + LANES * STATEMENTS_PER_CALL
             assert later.stored - earlier.stored <= most
-    # Nor much below it while both lanes have a backlog: every two seconds bring about what the pace lets through.
+    # Not much below it while both lanes have a backlog: each two seconds store about as much as the pace allows.
     draining = [sample for sample in samples if 0 < sample.stored < 0.8 * VOTES]
     stretches = list(pairwise(every(draining, seconds=2)))
     assert stretches
@@ -86,7 +86,7 @@ def test_a_spike_is_stored_at_a_flat_rate_and_no_vote_is_lost(
 
 
 def put_spike(stream: str, poll: Poll) -> None:
-    """Put votes into the stream as fast as it takes them: the front door would be the slower part here."""
+    """Put votes directly into the stream, because the front door would be slower."""
     kinesis = boto3.client("kinesis")
     for numbers in batched(range(VOTES), RECORDS_PER_CALL, strict=False):
         records = [
@@ -101,7 +101,7 @@ def put_spike(stream: str, poll: Poll) -> None:
 
 
 def samples_until_stored(reader: CountReader, poll: Poll) -> Iterator[Sample]:
-    """Count the stored votes again and again until all are there, or much more time has passed than the pace takes."""
+    """Count the stored votes repeatedly until all are stored, or much more time has passed than the pace needs."""
     deadline = time.monotonic() + 4 * VOTES / WRITES_PER_SECOND
     stored = 0
     while stored < VOTES and time.monotonic() < deadline:
@@ -112,7 +112,7 @@ def samples_until_stored(reader: CountReader, poll: Poll) -> Iterator[Sample]:
 
 
 def every(samples: list[Sample], seconds: float) -> Iterator[Sample]:
-    """Yield the first sample, and each that is so much later than the one yielded before."""
+    """Yield the first sample, and then each that is this much later than the last one."""
     last = None
     for sample in samples:
         if last is None or sample.asked - last.asked >= seconds:

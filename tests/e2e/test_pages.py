@@ -36,7 +36,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def problems(context: BrowserContext) -> Iterator[list[str]]:
-    """What the browser complains of, a breach of the security policy among it; must stay empty."""
+    """The browser's errors, such as violations of the security policy; must stay empty."""
     found: list[str] = []
     context.on("weberror", lambda error: found.append(str(error.error)))
     context.on("console", lambda line: found.append(line.text) if line.type == "error" else None)
@@ -92,7 +92,7 @@ def test_a_phone_votes_and_changes_its_vote_while_the_screen_follows(
 
 @pytest.fixture
 def cognito_on_aws(context: BrowserContext, doors: Doors) -> list[Request]:
-    """Take the two AWS addresses of the pool to the local cloud, and return what the browser asks there."""
+    """Redirect the pool's two AWS addresses to the local cloud, and return the browser's requests there."""
     asked: list[Request] = []
     endpoint = os.environ["AWS_ENDPOINT_URL"].rstrip("/")
 
@@ -144,7 +144,7 @@ def test_a_voter_signs_in_to_the_pool_votes_renews_the_token_and_signs_out(
     expect(phone.get_by_text("Received", exact=True)).to_be_visible()
     assert phone.url == f"{doors.pages.url}/vote#poll={poll.poll_id}"
 
-    # As if the token had ended: the next vote renews it first.
+    # As if the token had expired: the next vote renews it first.
     phone.evaluate(
         "key => sessionStorage.setItem(key, JSON.stringify({...JSON.parse(sessionStorage.getItem(key)), ends: 0}))",
         "votestream:tokens",

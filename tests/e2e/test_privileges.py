@@ -1,7 +1,7 @@
-"""Least privilege, both ways. `conftest.py` has these run after everything else.
+"""Least privilege: no permission is missing, and none is unused. `conftest.py` runs these tests last.
 
-LocalEmu refuses what a role may not do; MiniStack, which plays DynamoDB, does not know roles. So what was done with
-each role during all the tests is compared with the policies that Terraform planned.
+LocalEmu refuses what a role may not do; MiniStack, which emulates DynamoDB, does not know roles. So all calls of each
+role during all tests are compared with the policies that Terraform planned.
 """
 
 import json
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 
 @pytest.fixture
 def prefix(deployment: Deployment) -> str:
-    """How every physical name of the deployment begins."""
+    """The prefix of all physical names of the deployment."""
     return deployment.stream_name.removesuffix("votes")
 
 
@@ -85,7 +85,7 @@ def test_without_permission_to_read_the_stream_nothing_is_counted_until_it_is_th
     poll = open_poll("a", "b")
     with without(f"{prefix}vote-aggregator", "kinesis:GetRecords"):
         assert front_door.post(f"/polls/{poll.poll_id}/votes", json={"option": "a", "voter": "v"}).is_success
-        # The other consumer has a role of its own, and shows that there was time.
+        # The other consumer has its own role, and shows that there was enough time.
         wait_for(lambda: reader.stored(poll) == Counter(a=1), 60)
         assert reader.live(poll.poll_id).received == 0
     wait_for(lambda: reader.live(poll.poll_id).received == 1, 60)
@@ -93,7 +93,7 @@ def test_without_permission_to_read_the_stream_nothing_is_counted_until_it_is_th
 
 @contextmanager
 def without_permissions_of(function: str) -> Iterator[None]:
-    """Take away what the function's own policy allows to others."""
+    """Remove the function's own policy, which allows others to invoke it."""
     client = boto3.client("lambda")
     statements = json.loads(client.get_policy(FunctionName=function)["Policy"])["Statement"]
     for statement in statements:
@@ -131,8 +131,8 @@ def test_nothing_was_done_that_no_policy_grants(prefix: str) -> None:
 
 
 def test_nothing_is_granted_that_was_not_used(prefix: str) -> None:
-    """Only where all tests ran: conftest.py leaves it out of a partial run, which uses less."""
+    """Only if all tests ran: conftest.py leaves it out of a partial run, which uses fewer permissions."""
     calls = recorded_calls(localcloud.call_log())
-    # The doors that test_voters.py puts beside the platform borrow its modules, and need less of their roles.
+    # The additional doors of test_voters.py use the platform's modules, and fewer permissions of their roles.
     grants = [grant for grant in deployed_grants(prefix) if not grant.role.startswith(f"{prefix}doors-")]
     assert not_used(grants, calls) == []

@@ -36,7 +36,7 @@ def test_a_vote_that_comes_after_the_final_makes_the_recount_contradict_it(
         assert answer.status_code == 202
     final = final_of(tallies, poll)
     assert counts(final) == Counter(a=1, b=0)
-    # A put that timed out is stored minutes later, with a stamp in time: no stream here lets a test do that.
+    # A put that timed out is stored minutes later, with a stamp in time: no stream here can do that for a test.
     late_at = poll.closes_at - 1
     boto3.client("dynamodb").put_item(
         TableName=deployment.votes_table,
@@ -56,7 +56,7 @@ def test_a_vote_that_comes_after_the_final_makes_the_recount_contradict_it(
     assert [(late.arrived_at, late.votes) for late in recount.contradicts.arrivals] == [
         (late_at // 1000 * 1000, 1)
     ]
-    assert tallies.final(poll.poll_id) == final  # the first certificate stays as it was
+    assert tallies.final(poll.poll_id) == final  # the first certificate stays unchanged
     log = "".join(file.read_text("utf-8") for file in localcloud.function_log_folder().glob("*tally*.log"))
     (line,) = [
         line for line in log.splitlines() if "certificate contradicted" in line and poll.poll_id in line

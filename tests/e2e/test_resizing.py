@@ -1,4 +1,4 @@
-"""Resizing by tfvars while votes flow: everything changes in place, there and back, and no vote is lost."""
+"""Resizing by tfvars while votes flow: everything changes in place, up and down, and no vote is lost."""
 
 import re
 import time
@@ -49,7 +49,7 @@ def resized(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def all_polls_settled(deployment: Deployment, poll_store: PollStore) -> None:
-    """Cancel what other tests left between its end and its final result: nobody may change the lanes then."""
+    """Cancel other tests' polls between their end and their final result, because they hold the lanes."""
     tallies = Tallies(deployment)
     for poll in poll_store.list():
         if tallies.holds_lanes(poll.poll_id):
@@ -57,7 +57,7 @@ def all_polls_settled(deployment: Deployment, poll_store: PollStore) -> None:
 
 
 def sizes(deployment: Deployment) -> dict[str, Any]:
-    """What has been resized, as the services have it."""
+    """The resized values, as the services report them."""
     functions = (deployment.vote_writer_function, deployment.vote_aggregator_function)
     client = boto3.client("lambda")
     found: dict[str, Any] = {
@@ -113,7 +113,7 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
             apply()
     assert back == before
     assert {what for what in before if larger[what] == before[what]} == {
-        # A mapping that were replaced would begin with the oldest record again.
+        # A replaced mapping would begin with the oldest record again.
         f"{deployment.vote_writer_function} uuid",
         f"{deployment.vote_aggregator_function} uuid",
         # Its counts rest on order.
@@ -126,9 +126,7 @@ def test_resizing_while_votes_flow_happens_in_place_and_loses_no_vote(
 
     tallies = Tallies(deployment)
     close(poll_store, Schedules(deployment), deployment, poll_store.get(poll.poll_id), at=None)
-    tallies.start(
-        poll.poll_id
-    )  # at once, and not when the schedule comes: the tally waits for the poll's end
+    tallies.start(poll.poll_id)  # now, and not by the schedule: the tally waits for the poll's end
     wait_for(lambda: tallies.final(poll.poll_id) is not None, 120)
     final = tallies.final(poll.poll_id)
     assert final is not None

@@ -1,4 +1,4 @@
-"""What viewers see of the deployed platform, and what it answers to requests that nobody would send."""
+"""The viewers' side of the deployed platform, and its answers to unusual requests."""
 
 import csv
 import itertools
@@ -70,7 +70,7 @@ def short_poll(poll_store: PollStore) -> Callable[..., Poll]:
 
 
 def certify(deployment: Deployment, poll: Poll, votes: Counter[str], accepted: int) -> Final:
-    """Certify a result of the test's own; that the platform's is right is shown where the tally is tested."""
+    """Certify a result of the test's own; test_tally.py tests the platform's."""
     final = Final.model_validate(
         {
             "poll_id": poll.poll_id,
@@ -213,7 +213,7 @@ def test_unanswerable_requests_are_refused_with_a_reason(
         assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
-# Whatever is asked: every answer is one that openapi.yaml describes, and none is a 5xx
+# Generated requests: openapi.yaml describes every answer, and none is a 5xx
 
 
 schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.NONE, batch_enabled=False))
@@ -237,6 +237,6 @@ def test_generated_requests_are_answered_as_described(
     case: "schemathesis.Case[Any]", deployment: Deployment, polls_to_ask_about: Iterator[str]
 ) -> None:
     if re.fullmatch("[a-z0-9-]{1,64}", str(case.path_parameters.get("poll_id"))):
-        case.path_parameters["poll_id"] = next(polls_to_ask_about)  # invented ids name no poll
-    # API Gateway has no 405: a method that is not there is answered like a path that is not.
+        case.path_parameters["poll_id"] = next(polls_to_ask_about)  # generated ids name no poll
+    # API Gateway has no 405: it answers an unknown method like an unknown path.
     case.call_and_validate(base_url=deployment.front_door, excluded_checks=[unsupported_method])

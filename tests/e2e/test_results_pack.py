@@ -1,4 +1,4 @@
-"""A poll closes, becomes final, and its results pack is there: anyone can recount it."""
+"""A poll closes, becomes final, and gets a results pack that anyone can recount."""
 
 import asyncio
 import json
@@ -80,7 +80,7 @@ def test_the_tally_publishes_the_pack_that_an_export_writes(
     after = s3.list_object_versions(Bucket=bucket, Prefix=prefix)["Versions"]
     assert [version["VersionId"] for version in after] == [version["VersionId"] for version in before]
 
-    # A publication that ended before its manifest is brought to its end by the next tally, with the same bytes.
+    # A publication that ended before its manifest is completed by the next tally, with the same bytes.
     s3.delete_object(Bucket=bucket, Key=f"{prefix}manifest.json")
     result = CliRunner().invoke(app, ["tally", poll.poll_id, "-e", deployment.environment])
     assert result.exit_code == 0, result.output

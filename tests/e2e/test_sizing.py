@@ -1,4 +1,4 @@
-"""Sizing beside a real run: what calibrate and rehearse measure, and what plan writes, against a deployment."""
+"""Sizing compared with a real run: the measurements of calibrate and rehearse, and the plan, on a deployment."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def votectl(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A rehearsal's file, and what was printed."""
+    """A rehearsal's file, and its output."""
     path = tmp_path_factory.mktemp("rehearsal") / "run.json"
     done = votectl("rehearse", *EVENT, "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -105,7 +105,7 @@ def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...
     path = tmp_path / "show.tfvars"
     done = votectl("plan", *wished, "--viewers", "1M", "--out", str(path), "--brief")
     assert done.returncode == 0, done.stderr
-    # What is deployed has been read often enough; this is about what the file says.
+    # Other tests read the deployment; this one checks the file.
     done = subprocess.run(
         [sys.executable, "-m", *DEPLOY, "plan", ENVIRONMENT, "--", f"-var-file={path}", "-no-color", "-refresh=false"],
         capture_output=True,

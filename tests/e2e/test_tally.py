@@ -70,7 +70,7 @@ def final_of(tallies: Tallies, poll: Poll) -> Final:
 
 
 def status(deployment: Deployment, poll: Poll) -> str:
-    """Return where a poll is, as everybody can tell from its row, its tallies and the clock."""
+    """Return the status of a poll, by its row, its tallies and the clock."""
     rows = boto3.client("dynamodb").query(
         TableName=deployment.tallies_table,
         ConsistentRead=True,
@@ -125,7 +125,7 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
     assert set(final.proof.markers) == set(CONSUMERS)
     assert final.proof.drained_at >= poll.closes_at
     assert audit(poll, reader, tallies).clean
-    # Nobody asks for it: the tally counts again by itself, beside the final.
+    # The tally starts a recount by itself, beside the final.
     losses = final.proof.losses
     assert losses is not None
     assert not losses.any
@@ -144,7 +144,7 @@ def test_a_vote_that_is_processed_late_counts_by_its_arrival(
     closing_poll: Callable[..., Poll],
     front_door: httpx.Client,
 ) -> None:
-    """While the consumers are away a poll closes: what arrived before counts, what came after does not."""
+    """A poll closes while the consumers are stopped: earlier votes count, and later ones do not."""
     poll = closing_poll("a", "b", seconds=25)
     path = f"/polls/{poll.poll_id}/votes"
     with faults.consumers_away(deployment, wait_for):
@@ -153,7 +153,7 @@ def test_a_vote_that_is_processed_late_counts_by_its_arrival(
         wait_for(lambda: time.time() * 1000 > poll.closes_at + 100, 30)
         late = [front_door.post(path, json={"option": "b", "voter": f"late-{n}"}) for n in range(10)]
         assert {answer.status_code for answer in early + late} == {202}
-        # The markers are in the stream now, and nobody passes them: the tally has to wait.
+        # The markers are in the stream now, and no consumer passes them: the tally has to wait.
         wait_for(lambda: status(deployment, poll) == "counting", FINAL_WITHIN_SECONDS)
         time.sleep(8)
         assert status(deployment, poll) == "counting"

@@ -76,7 +76,7 @@ def test_votes_that_the_stream_refuses_get_429_and_are_not_counted(
 def test_a_client_sends_only_the_refused_part_of_a_batch_again(
     kind: str, deployment: Deployment, doors: Doors
 ) -> None:
-    """A back end that does as each answer says gets every vote in, once: 207, 429 and 202 all on the way."""
+    """A back end that follows each answer gets every vote stored once, through answers 207, 429 and 202."""
     stream = NewRecords(deployment)
     sent = {new_id("throttled"): "ab"[number % 2] for number in range(200)}
     acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
@@ -125,7 +125,7 @@ def test_a_batch_that_the_stream_refuses_entirely_gets_one_error(
 
 @contextmanager
 def narrow(kind: str, doors: Doors) -> Iterator[str]:
-    """Make a door let in very little, and yield where it is."""
+    """Give a door a very low limit, and yield its address."""
     if kind == "rest":
         yield doors.narrow
     elif kind == "http":
@@ -178,7 +178,7 @@ def test_votes_above_a_doors_limit_get_429_and_are_not_stored(
                     assert_told_to_come_back(answer)
                 else:
                     assert answer.status_code == 429
-                    assert is_of_aws(answer)  # docs/api.md: in AWS's words, and without Retry-After
+                    assert is_of_aws(answer)  # docs/api.md: with AWS's message, and without Retry-After
                     assert "Retry-After" not in answer.headers
             if refused and acknowledged:
                 break

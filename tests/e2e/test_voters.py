@@ -1,8 +1,8 @@
 """Who may vote, and as whom: where voters sign in, where back ends vouch for them, and from pages in a browser.
 
 At the REST API the local cloud checks tokens (signature, expiry, pool) and signatures; it does not look at policies,
-nor tell ID tokens from access tokens. What AWS does beyond is tested as it is planned
-(infra/modules/api/tests/authorizer.tftest.hcl). At the other doors it looks at all of that.
+nor tell ID tokens from access tokens. AWS's further checks are tested on the plan
+(infra/modules/api/tests/authorizer.tftest.hcl). At the other doors the local cloud checks all of it.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ def test_a_signed_in_voter_cannot_name_a_voter(
 
 
 def unsigned(voter: Voter) -> str:
-    """Return a token that says that it needs no signature."""
+    """Return an unsigned token (alg none)."""
     _, payload, _ = voter.id_token.split(".")
     header = base64.urlsafe_b64encode(b'{"alg": "none", "typ": "JWT"}').decode().rstrip("=")
     return f"{header}.{payload}."
@@ -187,7 +187,7 @@ def test_an_invented_event_gains_nothing_at_a_public_function_url(
 def invoked(
     function: str, poll_id: str, body: Any, headers: dict[str, str], authorizer: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Return what a function answers to an event of our own making."""
+    """Return a function's answer to a forged event."""
     path = f"/polls/{poll_id}/votes"
     context: dict[str, Any] = {"http": {"method": "POST", "path": path}}
     event = {
@@ -326,7 +326,7 @@ def test_a_back_ends_role_may_vote_through_its_door_and_do_nothing_else(
             answer = client.post(f"{door}/polls/{poll_id}/votes", json=body)
             assert described("POST", VOTES, answer, kind).status_code == 202
             assert stream.at(answer.json()["receipt"])[0] == "of-a-back-end"
-        # Another door's back end is a stranger here.
+        # Another door's back end has no permission here.
         other = doors.url("http" if kind == "url" else "url", "iam")
         with httpx.Client(auth=Signing(session, service_of(other)), timeout=30) as client:
             assert client.post(f"{other}/polls/{poll_id}/votes", json=body).status_code == 403
