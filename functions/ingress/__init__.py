@@ -2,5 +2,5 @@
 
 It runs once per vote, so its CPU time, its memory and its cold start are its design. It imports the standard
 library and nothing else: no boto3, no pydantic, no powertools. The core (``requests``, ``answers``, ``signing``)
-is pure; ``kinesis`` and ``handler`` are the edge.
+is pure; ``connection`` and ``handler`` are the edge.
 """

@@ -78,10 +78,10 @@ class AwsConnection:
         self._now = now
 
     def call(self, action: str, body: bytes) -> Reply:
-        """Make one call and return the answer, whatever its status.
+        """Make one call and return the answer with any status.
 
-        A kept connection may have been closed while the container slept. Then the call is made once more,
-        over a new one. If the first call did arrive, the record is there twice, which counts like a resend.
+        A kept connection may have been closed while the container slept. Then the call is repeated over a new one. If
+        the first call did arrive, the record is there twice, which counts like a resend.
 
         Raises:
             StoreUnavailable: there is no answer. A record may be stored or not.

@@ -1,1 +1,1 @@
-"""The results API: what a poll is, how it stands, and whether a receipt's vote is the one that counts."""
+"""The results API: polls, their results, and whether a receipt's vote is the one that counts."""

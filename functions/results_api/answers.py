@@ -18,7 +18,7 @@ from voting.polls import Poll
 # While anything can change, a second: a CDN (s-maxage) then asks us once a second, for any number of viewers.
 FRESH_FOR_A_SECOND = "public, max-age=1, s-maxage=1"
 # Neither a final result nor its recount ever changes.
-# A CDN can be told to forget an answer, and a browser cannot: hence the shorter time.
+# A CDN can be told to forget an answer, and a browser cannot, so browsers keep it for a shorter time.
 LASTING = "public, max-age=300, s-maxage=86400"
 # For answers about one voter, or about this moment only.
 NOT_KEPT = "private, no-store"
@@ -58,7 +58,7 @@ def receipt_answer(
 
 
 def refusal_answer(refusal: Refusal) -> ProxyAnswer:
-    """Answer why not."""
+    """Answer with a refusal."""
     # Kept for a second, because the links to a poll may be out before the poll is.
     headers = _headers(JSON, FRESH_FOR_A_SECOND if refusal is UNKNOWN_POLL else NOT_KEPT)
     if refusal is UNAVAILABLE:

@@ -72,7 +72,7 @@ def opening_of(
         receipt: of the vote.
         voter: the authenticated voter, whose vote it is.
         poll: the poll.
-        state: what became of the vote (``state_of``).
+        state: the state of the vote (``state_of``).
         tallies: says whether the poll is final.
         now_ms: the cloud's time.
         find_key: the polls' keys.
@@ -102,7 +102,7 @@ def state_of(
 
     Args:
         receipt: as the front door gave it; its shard says where the vote is, its sequence which one it is.
-        voter: whose vote it is.
+        voter: the voter of the vote.
         poll: the poll.
         votes: the stored votes.
         tallies: says whether the poll is final.

@@ -131,7 +131,7 @@ def stage_of(poll: Poll, tallies: ResultSource, now_ms: int) -> Stage:
         return Stage(Status.OPEN, None)
     try:
         final = tallies.final(poll.poll_id)
-    except PollCancelled:  # the poll's own row says so a moment later
+    except PollCancelled:  # the poll's own row is changed a moment later
         return Stage(Status.CANCELLED, None)
     if final is not None:
         return Stage(Status.FINAL, final)

@@ -72,7 +72,7 @@ class TallyTable(_Table):
         return next(self._entries(poll_id, DRAIN_PREFIX, Limit=1), None) is not None
 
     def live(self, poll: Poll) -> tuple[LiveCounts, UniqueCounts | None]:
-        """Return the sums of the live rows and of the unique rows (``Tallies.live``)."""
+        """Return the sums of the live rows and of the unique rows (``ResultSource.live``)."""
         live: list[dict[str, Any]] = []
         unique: list[dict[str, Any]] = []
         for row in self._entries(poll.poll_id, LIVE_AND_UNIQUE_PREFIX):

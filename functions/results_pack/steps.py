@@ -48,7 +48,7 @@ class NoFinal(VotestreamError):
 
 
 class OtherPack(VotestreamError):
-    """When the bucket holds other bytes under a file's name."""
+    """When the bucket has a file of the same name with other bytes."""
 
 
 class PackState(BaseModel):

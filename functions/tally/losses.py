@@ -1,6 +1,7 @@
 """Records that the writer's event source mapping has lost: given up, and not written to the failure bucket.
 
-Lambda discards such a batch and goes on, and the consumer passes the closing markers after it. Only CloudWatch reports
+Lambda discards such a batch and continues, and the consumer passes the closing markers after it. Only CloudWatch
+reports
 the loss, and its counts come late. So a zero is trusted only once the mapping's count of polls, which comes every
 minute, reaches beyond the last marker. See https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """

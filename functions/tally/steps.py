@@ -30,7 +30,8 @@ from voting.tallies import FINAL, recount_entry
 
 type Clock = Callable[[], int]  # in ms
 
-# The first checks of the drain come quickly, later ones more rarely: an execution has 25,000 events at most,
+# The first checks of the drain follow each other quickly, later ones more rarely: an execution has 25,000 events at
+# most,
 # and a check has about ten. 2,000 checks are more than a day, longer than the writer tries a batch by default.
 LONGEST_WAIT_SECONDS = 60
 CHECKS_PER_SECOND_OF_WAIT = 10
@@ -173,7 +174,7 @@ def put_markers(state: TallyState, runtime: TallyRuntime) -> TallyState:
         poll.poll_id, state.tally_id, runtime.lanes, runtime.stream, runtime.rows, runtime.sleep_ms
     )
     markers = markers_per_shard(runtime.lanes)
-    parts = 1 if state.recount_at else runtime.groups  # one invocation at a time is enough where nobody waits
+    parts = 1 if state.recount_at else runtime.groups  # a recount can be slow: one invocation at a time
     runtime.telemetry.count({Metric.MARKERS_PUT: markers * len(shards)})
     return state.then(
         shards=tuple(shards),

@@ -70,7 +70,7 @@ class VoteStream:
                     yield OpenShard(shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"])
 
     def put_markers(self, poll_id: str, ids: Sequence[str], hash_key: str) -> set[str]:
-        """Put one record per marker (``Stream.put_markers``)."""
+        """Put one record per marker (``MarkerStream.put_markers``)."""
         shards: set[str] = set()
         for some in batched(ids, RECORDS_PER_CALL, strict=False):
             entries: list[PutRecordsRequestEntryTypeDef] = [
@@ -216,7 +216,7 @@ class TallyRowTable:
         )
 
     def hold_lanes(self, poll_id: str, lanes: int) -> None:
-        """Note in Terraform's row that a poll holds the writer's lanes (``TallyRows.hold_lanes``)."""
+        """Record in Terraform's row that a poll holds the writer's lanes (``TallyRows.hold_lanes``)."""
         hold = release_of(poll_id) | {
             "UpdateExpression": f"SET {HOLDERS}.#poll = :lanes",
             "ExpressionAttributeValues": {":lanes": {"N": str(lanes)}},

@@ -27,7 +27,7 @@ class LiveRowTable:
         self._table = table
 
     def add(self, addition: Addition, seen: str | None) -> str | None:
-        """Add to a row (``LiveRows.add``)."""
+        """Add to a row (``LiveRowStore.add``)."""
         names: dict[str, str] = {}
         values: dict[str, AttributeValueTypeDef] = {
             ":last_version": {"S": addition.last_version},

@@ -83,12 +83,12 @@ def _put_back(params: dict[str, Any], context: dict[str, Any], **_: object) -> N
 
 
 def is_throttling_code(code: str | None) -> bool:
-    """Say whether a request that met this error code was refused for capacity."""
+    """Say whether a request with this error code was refused for capacity."""
     return code in _THROTTLING
 
 
 def is_transient_code(code: str | None) -> bool:
-    """Say whether a request that met this error code may succeed when it is sent again."""
+    """Say whether a request with this error code may succeed when it is sent again."""
     return code in _PASSING
 
 

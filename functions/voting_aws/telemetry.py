@@ -10,7 +10,7 @@ from voting.settings import FunctionSettings
 
 
 class PowertoolsTelemetry:
-    """The ``voting.metrics.Telemetry`` of a deployed function: both go to stdout, hence to its log group."""
+    """The ``voting.metrics.Telemetry`` of a deployed function: both go to stdout, and so to its log group."""
 
     def __init__(self, service: str, settings: FunctionSettings) -> None:
         """Take the service's name (``vote_writer``) and the settings of the function."""
