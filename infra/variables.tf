@@ -138,12 +138,7 @@ variable "firewall" {
     requests_per_client = number
     window_seconds      = optional(number, 300)
   })
-  description = <<-EOT
-    AWS WAF in front of the API; null means none. Each attribute is explained in modules/firewall/README.md.
-    requests_per_client: votes of one address in window_seconds (60, 120, 300 or 600).
-    max_body_bytes: largest body of a single vote.
-    forwarded_ip_header: the header with the client's address, only behind a proxy that clients can't bypass; null means the connection's address.
-  EOT
+  description = "AWS WAF in front of the API; null means none. Each attribute is explained in modules/firewall/README.md."
   default     = null
 }
 
@@ -310,7 +305,7 @@ variable "results_api" {
   })
   description = <<-EOT
     What viewers read: polls, results, receipts.
-    cdn_domain: your own domains for CloudFront, with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them). Links use the first name.
+    cdn_domain: your own domains for CloudFront (names; links use the first), with an ACM certificate of us-east-1 for all of them (certificate_arn), and the Route 53 zone that gets the records (zone_id; null means that you add them).
     cdn_enabled: put CloudFront in front of the pages (web), and of polls and results. The API then answers about one request per second for each of these.
     cdn_origin_shield_region: region of the cache in front of the API (Origin Shield); null means aws_region. Not every region has one.
     memory_mb: memory of the function; its CPU grows with it.
