@@ -196,7 +196,6 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
     error_message = "The counter may read votes and never write one."
   }
 
-  # Tools find the function that counts voters.
   assert {
     condition     = [jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_group, jsondecode(aws_ssm_parameter.deployment.value).unique_count_schedule_role_arn] == ["arn:aws:lambda:eu-west-1:111122223333:function:mocked", "votestream-test-unique-counts", "arn:aws:iam::111122223333:role/mocked"]
     error_message = "votectl creates each poll's schedule with these values."
@@ -241,13 +240,11 @@ run "each_function_gets_exactly_its_settings_and_permissions" {
 run "a_deployment_with_no_option_set" {
   command = plan
 
-  # No role has a permissions boundary.
   assert {
     condition     = local.permissions_boundary_arn == null
     error_message = "By default, roles must have no permissions boundary."
   }
 
-  # The aggregator gets exactly its settings.
   assert {
     condition = module.vote_aggregator.environment_variables == tomap({
       VOTESTREAM_ENVIRONMENT        = "test"
@@ -259,7 +256,6 @@ run "a_deployment_with_no_option_set" {
     error_message = "The function must get exactly the variables that it reads."
   }
 
-  # The writer may read polls and store votes, and nothing else.
   assert {
     condition = { for statement in jsondecode(module.vote_writer.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
       ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
@@ -273,7 +269,6 @@ run "a_deployment_with_no_option_set" {
     error_message = "The writer reads the stream and polls, and writes votes, the markers that it passes, its log and its own failure bucket."
   }
 
-  # The aggregator may read polls and count, and nothing else.
   assert {
     condition = { for statement in jsondecode(module.vote_aggregator.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
       ReadStream        = jsonencode([["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
@@ -286,7 +281,6 @@ run "a_deployment_with_no_option_set" {
     error_message = "The aggregator reads the stream and polls, and writes tallies, its log and its own failure bucket: it never sees the votes table."
   }
 
-  # The tally may put markers and count. It may not change a vote.
   assert {
     condition = { for statement in jsondecode(module.tally_function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource]) } == {
       WriteLog          = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:tally:*"]])
@@ -301,7 +295,6 @@ run "a_deployment_with_no_option_set" {
     error_message = "The tally reads votes and never writes one; of the stream it may list the shards and put records."
   }
 
-  # The results API may read, but no choice of a voter.
   assert {
     condition = { for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Action, statement.Resource, try(statement.Condition, null)]) } == {
       WriteLog    = jsonencode([["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:results:*"], null])
@@ -315,19 +308,16 @@ run "a_deployment_with_no_option_set" {
     error_message = "The results API may write its log only, and may read only the version of a vote."
   }
 
-  # Only back ends with AWS credentials may vote.
   assert {
     condition     = module.api.back_end_policy_arn != null && length(module.voters) == 0 && length(module.firewall) == 0 && output.voter_pool == null
     error_message = "By default a vote needs a signed request."
   }
 
-  # Viewers read from the API, without a CDN.
   assert {
     condition     = output.results_url == "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1" && length(module.cdn) == 0
     error_message = "Without results_api.cdn_enabled there must be no CloudFront."
   }
 
-  # Tools find the deployment by project and environment.
   assert {
     condition     = aws_ssm_parameter.deployment.name == "/votestream/test/deployment" && output.deployment_parameter_name == "/votestream/test/deployment"
     error_message = "The parameter's name must be project and environment, which people know."
@@ -362,13 +352,11 @@ run "a_deployment_with_no_option_set" {
     error_message = "Tools read exactly these keys."
   }
 
-  # There are no keys for results packs.
   assert {
     condition     = length(module.results_pack) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).pack_key_arn)
     error_message = "Each key costs $1 a month, so there must be none by default."
   }
 
-  # Voters are not counted live.
   assert {
     condition     = length(module.unique_counter) == 0 && length(module.unique_count) == 0 && !can(jsondecode(aws_ssm_parameter.deployment.value).unique_count_function_arn)
     error_message = "Each refresh reads all stored votes, so the count must be off by default."
@@ -660,13 +648,11 @@ run "another_environment_has_its_own_issuer_and_every_feature_at_its_least" {
     error_message = "Every name must carry the environment, so that an account can hold two."
   }
 
-  # Packs are not published.
   assert {
     condition     = length(module.results_pack_function) == 0 && module.results_pack[0].bucket_name == null
     error_message = "Keys alone publish nothing."
   }
 
-  # There are no openings.
   assert {
     condition     = module.results_api.environment_variables["VOTESTREAM_OPENINGS_KEY"] == "" && length([for statement in jsondecode(module.results_api.execution_policy_json).Statement : statement if statement.Sid == "ReadPollKeys"]) == 0
     error_message = "The results API may use no key of results packs."

@@ -230,7 +230,7 @@ def _plan() -> list[Resource]:
                 _planned_in,
                 "infra/bootstrap",
                 copy,
-                "roles",
+                "bootstrap",
                 FOUNDATION_MOCK
                 + _test_file({"foundation": FOUNDATION_VARIABLES}, aliases=(None,), tests="../tests"),
             ),

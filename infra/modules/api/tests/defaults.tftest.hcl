@@ -387,7 +387,7 @@ run "rejects_limits_of_0_every_origin_and_an_unknown_mode" {
     client_keys_required           = true # without clients
     domain                         = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1234", name = "votes.example.org/v1" }
     name                           = format("%061d", 0)
-    results_throttling_burst_limit = 1.5
+    results_throttling_burst_limit = 0
     results_throttling_rate_limit  = 0
     throttling_burst_limit         = 0
     throttling_rate_limit          = 0
@@ -404,14 +404,18 @@ run "rejects_a_client_that_may_do_nothing_every_port_of_a_host_on_the_internet_a
   command = plan
 
   variables {
-    allowed_origins        = ["http://vote.example.org:*"]
-    clients                = { app = { throttling_rate_limit = 0, throttling_burst_limit = 1 } }
-    domain                 = { certificate_arn = "arn:aws:iam::111122223333:server-certificate/votes", name = "votes.example.org" } # not in ACM
-    throttling_burst_limit = 1.5
-    voter_auth             = "cognito"
+    allowed_origins                = ["http://vote.example.org:*"]
+    clients                        = { app = { throttling_rate_limit = 0, throttling_burst_limit = 1 } }
+    domain                         = { certificate_arn = "arn:aws:iam::111122223333:server-certificate/votes", name = "votes.example.org" } # not in ACM
+    results_throttling_burst_limit = 1.5
+    throttling_burst_limit         = 1.5
+    voter_auth                     = "cognito"
   }
 
-  expect_failures = [var.allowed_origins, var.clients, var.domain, var.throttling_burst_limit, var.user_pool_arn]
+  expect_failures = [
+    var.allowed_origins, var.clients, var.domain, var.results_throttling_burst_limit, var.throttling_burst_limit,
+    var.user_pool_arn,
+  ]
 }
 
 run "rejects_half_a_request_a_day_a_path_in_an_origin_or_zone_and_a_pool_or_scopes_without_tokens" {

@@ -52,7 +52,7 @@ run "http_door_has_signed_batches_origins_and_ready_containers" {
 
   variables {
     batch_enabled           = true
-    provisioned_concurrency = 5
+    provisioned_concurrency = 1
     allowed_origins         = ["http://localhost:*", "https://vote.example.com"]
   }
 
@@ -62,7 +62,7 @@ run "http_door_has_signed_batches_origins_and_ready_containers" {
   }
 
   assert {
-    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 5 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
+    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 1 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
     error_message = "Containers are kept ready for the alias that the door calls."
   }
 

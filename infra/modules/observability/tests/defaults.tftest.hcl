@@ -216,21 +216,10 @@ run "accepts_the_least_of_everything" {
   command = plan
 
   variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 0.1
-      emails              = []
-      front_door_percent  = 0.1
-      live_lag_seconds    = 12
-      refused_percent     = 0.1
-      rejected_percent    = 0.1
-      risk_percent        = 0.1
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 11
-      tally_minutes       = 5
-      throttled_percent   = 0.1
-      unavailable_percent = 0.1
-    }
+    settings = merge(var.settings,
+      { for name in keys(var.settings) : name => 0.1 if endswith(name, "_percent") },
+      { live_lag_seconds = 12, storing_lag_seconds = 11, tally_minutes = 5 },
+    )
   }
 }
 
@@ -238,21 +227,10 @@ run "accepts_the_most_of_everything" {
   command = plan
 
   variables {
-    settings = {
-      alarms_enabled      = true
-      concurrency_percent = 99.9
-      emails              = ["one@example.org", "two@example.org"]
-      front_door_percent  = 99.9
-      live_lag_seconds    = 3600
-      refused_percent     = 99.9
-      rejected_percent    = 99.9
-      risk_percent        = 99.9
-      runbook_url         = "docs/runbook.md"
-      storing_lag_seconds = 86400
-      tally_minutes       = 120
-      throttled_percent   = 99.9
-      unavailable_percent = 99.9
-    }
+    settings = merge(var.settings,
+      { for name in keys(var.settings) : name => 99.9 if endswith(name, "_percent") },
+      { emails = ["one@example.org", "two@example.org"], live_lag_seconds = 3600, storing_lag_seconds = 86400, tally_minutes = 120 },
+    )
   }
 }
 

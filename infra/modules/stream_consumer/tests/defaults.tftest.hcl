@@ -83,30 +83,14 @@ run "a_consumer_reads_from_the_oldest_record_and_may_do_its_work_only" {
   }
 
   assert {
-    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Resource } == {
-      ReadStream        = ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]
-      WriteLog          = ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"]
-      FindFailureBucket = ["arn:aws:s3:::the-failure-bucket"]
-      KeepFailedBatches = ["arn:aws:s3:::the-failure-bucket/*"]
-      StoreVotes        = ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]
-    }
-    error_message = "Each statement must name its one resource."
-  }
-
-  assert {
-    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => statement.Action } == {
-      ReadStream        = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
-      WriteLog          = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      FindFailureBucket = ["s3:ListBucket"]
-      KeepFailedBatches = ["s3:PutObject"]
-      StoreVotes        = ["dynamodb:PartiQLInsert"]
+    condition = { for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Sid => jsonencode([statement.Effect, statement.Action, statement.Resource]) } == {
+      ReadStream        = jsonencode(["Allow", ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], ["arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes"]])
+      WriteLog          = jsonencode(["Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer:*"]])
+      FindFailureBucket = jsonencode(["Allow", ["s3:ListBucket"], ["arn:aws:s3:::the-failure-bucket"]])
+      KeepFailedBatches = jsonencode(["Allow", ["s3:PutObject"], ["arn:aws:s3:::the-failure-bucket/*"]])
+      StoreVotes        = jsonencode(["Allow", ["dynamodb:PartiQLInsert"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes"]])
     }
     error_message = "A consumer may read the stream, write its log and its failure bucket, and use the given permissions: no more."
-  }
-
-  assert {
-    condition     = alltrue([for statement in jsondecode(module.function.execution_policy_json).Statement : statement.Effect == "Allow" && !contains(flatten([statement.Resource]), "*")])
-    error_message = "No statement may cover all resources."
   }
 
   assert {
