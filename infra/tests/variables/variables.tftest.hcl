@@ -12,10 +12,12 @@ run "accepts_the_least_of_everything" {
 
   variables {
     failure_retention_days = 0
+    ingress                = { timeout_seconds = 10 }
     log_retention_days     = 1
     poll_cache_seconds     = 1
     project                = "v"
-    tally                  = { metrics_lag_seconds = 0, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
+    results_pack           = {}
+    tally                  = { metrics_lag_seconds = 0, publish_pack = { object_lock = { days = 1 } }, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
     unique_count           = { refresh_seconds = 10 }
     vote_retention_days    = 0
     vote_writer            = { write_concurrency = 1 }
@@ -28,11 +30,13 @@ run "accepts_the_most_of_everything" {
   variables {
     environment            = "stage-eu-west1" # 25 characters with the project
     failure_retention_days = 3650
+    ingress                = { provisioned_concurrency = 5, reserved_concurrency = 5, timeout_seconds = 29 }
     log_level              = "CRITICAL"
     log_retention_days     = 3653
     poll_cache_seconds     = 300
     results_api            = { timeout_seconds = 28 }
-    tally                  = { metrics_lag_seconds = 3600, recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
+    results_pack           = {}
+    tally                  = { metrics_lag_seconds = 3600, publish_pack = { object_lock = { days = 36500 } }, recount_seconds = 86400, settle_seconds = 300, timeout_seconds = 900 }
     unique_count           = { refresh_seconds = 3600 }
     vote_retention_days    = 3650
     vote_writer            = { write_concurrency = 64, write_share = 1 }
@@ -66,6 +70,7 @@ run "rejects_values_above_their_range" {
 
   variables {
     environment         = "stage-eu-west12" # 26 characters with the project
+    ingress             = { timeout_seconds = 30 }
     poll_cache_seconds  = 301
     results_api         = { timeout_seconds = 29 } # API Gateway would not wait
     tally               = { settle_seconds = 301 }
@@ -75,8 +80,25 @@ run "rejects_values_above_their_range" {
   }
 
   expect_failures = [
-    var.environment, var.poll_cache_seconds, var.results_api, var.tally, var.unique_count, var.vote_retention_days,
-    var.vote_writer,
+    var.environment, var.ingress, var.poll_cache_seconds, var.results_api, var.tally, var.unique_count,
+    var.vote_retention_days, var.vote_writer,
+  ]
+}
+
+run "rejects_fractions" {
+  command = plan
+
+  variables {
+    failure_retention_days = 1.5
+    poll_cache_seconds     = 1.5
+    tally                  = { settle_seconds = 1.5 }
+    unique_count           = { refresh_seconds = 10.5 }
+    vote_retention_days    = 1.5
+    vote_writer            = { write_concurrency = 1.5 }
+  }
+
+  expect_failures = [
+    var.failure_retention_days, var.poll_cache_seconds, var.tally, var.unique_count, var.vote_retention_days, var.vote_writer,
   ]
 }
 
@@ -146,6 +168,18 @@ run "rejects_a_key_for_a_stream_that_is_not_encrypted_and_a_pool_without_sign_in
 run "rejects_metrics_that_are_waited_for_longer_than_an_hour" {
   command = plan
   variables { tally = { metrics_lag_seconds = 3601 } }
+  expect_failures = [var.tally]
+}
+
+run "rejects_metrics_from_before_the_last_marker" {
+  command = plan
+  variables { tally = { metrics_lag_seconds = -1 } }
+  expect_failures = [var.tally]
+}
+
+run "rejects_a_recount_before_the_final_result" {
+  command = plan
+  variables { tally = { recount_seconds = -1 } }
   expect_failures = [var.tally]
 }
 
