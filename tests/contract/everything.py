@@ -31,7 +31,7 @@ LONG_MOCKS = "long-mocks"
 
 # First runs of the folders' own tests, whose plans are used: the platform's, and that of `make bootstrap`.
 COMPOSITION, PLATFORM = "composition", "each_function_gets_exactly_its_settings_and_permissions"
-BOUNDARY = "roles_stay_within_the_boundary_and_their_own_names"
+BOUNDARY = "roles_stay_within_the_boundary_cannot_read_votes_and_admit_one_repository"
 
 _SCALED_TABLE = {
     "autoscaling": {"max_read_units": 1000, "max_write_units": 1000},

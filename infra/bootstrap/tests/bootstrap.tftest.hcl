@@ -21,7 +21,7 @@ override_resource {
   }
 }
 
-run "roles_stay_within_the_boundary_and_their_own_names" {
+run "roles_stay_within_the_boundary_cannot_read_votes_and_admit_one_repository" {
   command = plan
 
   assert {
@@ -145,10 +145,6 @@ run "roles_stay_within_the_boundary_and_their_own_names" {
     ])
     error_message = "A pipeline must not be able to change the poll of a running show."
   }
-}
-
-run "cannot_read_votes" {
-  command = plan
 
   assert {
     condition = alltrue([
@@ -197,10 +193,6 @@ run "cannot_read_votes" {
     }
     error_message = "A pipeline may read and create only the row of held lanes: it must not see live counts."
   }
-}
-
-run "roles_admit_jobs_of_this_repository_only" {
-  command = plan
 
   assert {
     condition = jsondecode(aws_iam_role.pipeline["deploy"].assume_role_policy).Statement == [{

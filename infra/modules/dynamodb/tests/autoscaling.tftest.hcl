@@ -14,8 +14,23 @@ variables {
   }
 }
 
+override_data {
+  target = data.aws_dynamodb_tables.existing
+  values = { names = ["another-table", "votestream-test-votes"] }
+}
+
+override_data {
+  target = data.aws_dynamodb_table.scaled
+  values = { read_capacity = 20, write_capacity = 1500 }
+}
+
 run "starts_at_the_floor" {
   command = plan
+
+  override_data {
+    target = data.aws_dynamodb_tables.existing
+    values = { names = ["another-table"] }
+  }
 
   assert {
     condition     = aws_dynamodb_table.this.read_capacity == 10 && aws_dynamodb_table.this.write_capacity == 100
@@ -39,16 +54,6 @@ run "starts_at_the_floor" {
 run "keeps_what_autoscaling_has_added" {
   command = plan
 
-  override_data {
-    target = data.aws_dynamodb_tables.existing
-    values = { names = ["another-table", "votestream-test-votes"] }
-  }
-
-  override_data {
-    target = data.aws_dynamodb_table.scaled
-    values = { read_capacity = 20, write_capacity = 1500 }
-  }
-
   assert {
     condition     = aws_dynamodb_table.this.read_capacity == 20 && aws_dynamodb_table.this.write_capacity == 1500
     error_message = "An apply in the middle of a show must not take units away from a table that was scaled up."
@@ -57,20 +62,7 @@ run "keeps_what_autoscaling_has_added" {
 
 run "raises_a_table_to_a_new_floor" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { read_units = 30, write_units = 1600 })
-  }
-
-  override_data {
-    target = data.aws_dynamodb_tables.existing
-    values = { names = ["votestream-test-votes"] }
-  }
-
-  override_data {
-    target = data.aws_dynamodb_table.scaled
-    values = { read_capacity = 20, write_capacity = 1500 }
-  }
+  variables { settings = merge(var.settings, { read_units = 30, write_units = 1600 }) }
 
   assert {
     condition     = aws_dynamodb_table.this.read_capacity == 30 && aws_dynamodb_table.this.write_capacity == 1600
@@ -80,19 +72,10 @@ run "raises_a_table_to_a_new_floor" {
 
 run "lowers_a_table_to_a_new_maximum" {
   command = plan
-
-  override_data {
-    target = data.aws_dynamodb_tables.existing
-    values = { names = ["votestream-test-votes"] }
-  }
-
-  override_data {
-    target = data.aws_dynamodb_table.scaled
-    values = { read_capacity = 51, write_capacity = 9000 }
-  }
+  variables { settings = merge(var.settings, { autoscaling = { max_read_units = 15, max_write_units = 1000 } }) }
 
   assert {
-    condition     = aws_dynamodb_table.this.read_capacity == 50 && aws_dynamodb_table.this.write_capacity == 2000
+    condition     = aws_dynamodb_table.this.read_capacity == 15 && aws_dynamodb_table.this.write_capacity == 1000
     error_message = "A maximum that is lowered takes effect at once."
   }
 }

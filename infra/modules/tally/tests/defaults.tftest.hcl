@@ -10,7 +10,7 @@ override_resource {
   values          = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally" }
 }
 
-run "steps_run_in_the_order_that_the_proof_needs" {
+run "steps_run_in_the_order_that_the_proof_needs_and_roles_may_do_nothing_else" {
   command = plan
 
   assert {
@@ -114,10 +114,6 @@ run "steps_run_in_the_order_that_the_proof_needs" {
     condition     = !strcontains(aws_sfn_state_machine.this.definition, "TellOnCall") && !strcontains(aws_iam_role_policy.state_machine.policy, "sns:Publish")
     error_message = "With alarms_enabled = false the tally must not page on-call."
   }
-}
-
-run "roles_may_take_steps_and_start_tallies_and_nothing_else" {
-  command = plan
 
   assert {
     condition = jsondecode(aws_iam_role_policy.state_machine.policy).Statement == [
