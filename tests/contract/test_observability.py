@@ -255,7 +255,7 @@ def test_every_alarm_has_an_incident_here() -> None:
         ),
     ],
 )
-def test_no_alarm_rings_for(minutes: Sequence[Minute]) -> None:
+def test_no_alarm_rings_in_normal_operation(minutes: Sequence[Minute]) -> None:
     assert ringing(minutes) == set()
 
 

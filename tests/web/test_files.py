@@ -53,7 +53,7 @@ def test_first_options_need_two_round_trips(visitor: Visitor) -> None:
     assert data[2] == "/polls/finale"
 
 
-def test_nothing_moves_while_the_page_loads(visitor: Visitor) -> None:
+def test_page_layout_does_not_shift_while_it_loads(visitor: Visitor) -> None:
     visitor.page.add_init_script(
         "window.shift = 0; new PerformanceObserver(l => l.getEntries().forEach(e => shift += e.value))"
         ".observe({ type: 'layout-shift', buffered: true })"

@@ -258,7 +258,9 @@ def test_hostile_titles_and_labels_are_shown_as_text(visitor: Visitor) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1920, 1080)])
 @pytest.mark.parametrize("name", ["open", "received", "scheduled", "final"])
-def test_pictures_for_reviewers(visitor: Visitor, name: str, width: int, height: int, scheme: str) -> None:
+def test_reviewers_get_pictures_of_every_state(
+    visitor: Visitor, name: str, width: int, height: int, scheme: str
+) -> None:
     visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     visitor.page.set_viewport_size({"width": width, "height": height})
     for state, page in [(found, page) for found in STATES if found.name == name for page in found.pages]:

@@ -11,7 +11,7 @@ from web.platform import POLL, Platform, code, wait_for
 RECEIPT = f"votestream:receipt:{POLL}"
 
 
-def test_vote_change_and_check(visitor: Visitor) -> None:
+def test_voter_votes_changes_the_vote_and_checks_the_receipt(visitor: Visitor) -> None:
     visitor.open()
     visitor.vote("Grace")
     visitor.see("Received")
@@ -50,7 +50,7 @@ def test_check_page_follows_a_vote_until_it_is_stored_and_certified(visitor: Vis
     assert len(visitor.platform.asked("/results")) == asked
 
 
-def test_confirmation_is_seen_from_its_top(visitor: Visitor) -> None:
+def test_confirmation_is_scrolled_to_its_top(visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 320, "height": 480})
     visitor.open()
     visitor.page.get_by_text("So far").wait_for()
@@ -217,7 +217,7 @@ def test_vote_works_with_the_keyboard_alone(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("mode", ["cognito", "oidc"])
-def test_sign_in_vote_renew_and_sign_out(visitor: Visitor, mode: str) -> None:
+def test_voter_signs_in_votes_renews_the_token_and_signs_out(visitor: Visitor, mode: str) -> None:
     platform = visitor.platform
     platform.config["identity"] = {
         "mode": mode,
@@ -304,7 +304,7 @@ def test_vote_survives_an_expired_sign_in(visitor: Visitor) -> None:
     assert [request.vote for request in platform.posts()] == [{"option": "o2"}, {"option": "o2"}]
 
 
-def test_code_leaves_the_address_votes_changes_and_finds_its_receipt(visitor: Visitor) -> None:
+def test_code_leaves_the_address_and_works_for_votes_changes_and_receipts(visitor: Visitor) -> None:
     visitor.platform.config["identity"] = {"mode": "codes"}
     secret = code()
     page = visitor.open(more=f"&code={secret}")

@@ -142,22 +142,22 @@ def test_throttled_votes_are_neither_lost_nor_expected(run: Run) -> None:
 
 
 class TestLost:
-    def test_a_vote_that_was_never_stored(self, run: Run) -> None:
+    def test_a_vote_that_was_never_stored_is_lost(self, run: Run) -> None:
         found = run.verify_rows({voter_name(7, 5): None})
         assert found.verdict is Verdict.WRONG
         assert found.differences.lost == 1
         assert list(found.places["finale"][1].examples) == ["voter-7-5: lost"]
 
-    def test_a_record_that_was_never_counted_live(self, run: Run) -> None:
+    def test_a_record_that_was_never_counted_live_is_lost(self, run: Run) -> None:
         found = run.verify_changed(live=with_live(run.finale, "ada", -1))
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(lost=1)
 
-    def test_a_rejected_record_that_is_in_no_count(self, run: Run) -> None:
+    def test_an_uncounted_rejected_record_is_lost(self, run: Run) -> None:
         fewer = {"unknown_poll": run.observed.unattributed["unknown_poll"] - 1}
         assert run.verify(replace(run.observed, unattributed=fewer)).differences == Differences(lost=1)
 
-    def test_a_final_count_that_leaves_voters_out(self, run: Run) -> None:
+    def test_voters_missing_in_the_final_count_are_lost(self, run: Run) -> None:
         assert run.finale.final is not None
         counts = {count.option: count.votes for count in run.finale.final.counts}
         counts["grace"] -= 2
@@ -169,12 +169,12 @@ class TestLost:
 
 
 class TestDoubled:
-    def test_a_record_that_was_counted_twice(self, run: Run) -> None:
+    def test_a_record_that_was_counted_twice_is_doubled(self, run: Run) -> None:
         found = run.verify_changed("encore", live=with_live(run.encore, "no", +1))
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(doubled=1)
 
-    def test_two_votes_of_one_voter_in_the_final(self, run: Run) -> None:
+    def test_a_second_vote_of_a_voter_in_the_final_is_doubled(self, run: Run) -> None:
         found = run.verify_rows({"voter-7-5 again": run.finale.stored["voter-7-5"]})
         assert found.verdict is Verdict.WRONG
         assert found.differences.doubled == 1
@@ -182,30 +182,30 @@ class TestDoubled:
         assert stored.differences == Differences(doubled=1)
         assert list(stored.examples) == ["voter-7-5 again: never sent"]
 
-    def test_an_option_that_has_more_than_was_received(self, run: Run) -> None:
+    def test_an_option_with_more_votes_than_received_is_doubled(self, run: Run) -> None:
         live = with_live(run.finale, "ada", +1)
         live.received -= 1
         assert run.verify_changed(live=live).differences == Differences(doubled=1)
 
-    def test_a_stored_vote_after_a_429(self, run: Run) -> None:
+    def test_a_stored_vote_after_a_429_is_doubled(self, run: Run) -> None:
         found = run.verify(answers=refused(run.answers, 429, 5))
         assert found.verdict is Verdict.WRONG
         assert found.differences.doubled > 0
 
-    def test_one_receipt_for_two_votes(self, run: Run) -> None:
+    def test_one_receipt_for_two_votes_is_found(self, run: Run) -> None:
         first, second, *rest = [answer for answer in run.answers if answer.status == 202]
         again = [first, second._replace(sequence=first.sequence), *rest]
         assert "no two votes have one receipt" in failed(run.verify(answers=again))
 
 
 class TestMiscounted:
-    def test_an_option_that_gets_the_vote_of_another(self, run: Run) -> None:
+    def test_votes_counted_for_another_option_are_miscounted(self, run: Run) -> None:
         fewer = replace(run.finale, live=with_live(run.finale, "ada", -3))
         found = run.verify_changed(live=with_live(fewer, "grace", +3))
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(miscounted=3)
 
-    def test_two_voters_whose_votes_are_swapped_show_in_no_sum_but_are_found(self, run: Run) -> None:
+    def test_swapped_votes_of_two_voters_are_miscounted(self, run: Run) -> None:
         rows = run.finale.stored
         one, other = next((a, b) for a in rows for b in rows if rows[a].option != rows[b].option)
         swapped = {
@@ -216,7 +216,7 @@ class TestMiscounted:
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(miscounted=2)
 
-    def test_an_older_vote_that_stands_over_the_last(self, run: Run) -> None:
+    def test_an_older_vote_over_the_last_one_is_miscounted(self, run: Run) -> None:
         voter = run.voter_with(Kind.REPEAT)
         older = min(
             version_of(answer.sequence)
@@ -229,13 +229,13 @@ class TestMiscounted:
         assert found.verdict is Verdict.WRONG
         assert found.differences == Differences(miscounted=1)
 
-    def test_a_late_vote_that_counts(self, run: Run) -> None:
+    def test_a_counted_late_vote_is_miscounted(self, run: Run) -> None:
         live = with_live(run.encore, "yes", +1)
         live.received -= 1
         live.rejected = run.encore.live.rejected - Counter(closed=1)
         assert run.verify_changed("encore", live=live).differences == Differences(miscounted=1)
 
-    def test_the_api_shows_something_else(self, run: Run) -> None:
+    def test_another_result_at_the_api_is_wrong(self, run: Run) -> None:
         assert run.verify_changed(shown={"ada": 1}).verdict is Verdict.WRONG
 
 

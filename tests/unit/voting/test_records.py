@@ -54,7 +54,7 @@ def test_a_vote_is_read_with_its_arrival_and_version() -> None:
         pytest.param("v" * 128, id="longest"),
     ],
 )
-def test_a_voter_may_be(voter: str) -> None:
+def test_a_voter_is_accepted(voter: str) -> None:
     assert read_vote(record(vote_body("poll-1", "choice-a"), voter)).voter == voter
 
 

@@ -53,7 +53,7 @@ def client_error(code: str, status: int = 400) -> ClientError:
         pytest.param(ConnectionClosedError(endpoint_url=ENDPOINT), id="connection-closed"),
     ],
 )
-def test_the_same_call_may_succeed_later_after(error: Exception) -> None:
+def test_an_error_of_a_call_is_transient(error: Exception) -> None:
     assert is_transient(error)
 
 
@@ -89,7 +89,7 @@ STATEMENT_CODES = {
 
 
 @pytest.mark.parametrize(("code", "passes"), STATEMENT_CODES.items())
-def test_a_statement_may_succeed_later_after(code: str, passes: bool) -> None:
+def test_a_statements_error_code_is_transient_or_permanent(code: str, passes: bool) -> None:
     assert is_transient_code(code) is passes
 
 

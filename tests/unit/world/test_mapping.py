@@ -75,7 +75,7 @@ def test_a_mapping_continues_at_the_lowest_reported_record() -> None:
         ),
     ],
 )
-def test_the_whole_batch_has_failed_after(outcome: Outcome) -> None:
+def test_an_invalid_answer_fails_the_whole_batch(outcome: Outcome) -> None:
     world = World()
     assert settled_records(Batch(world.stream.shards[0].records), outcome) == 0
 

@@ -72,7 +72,7 @@ def test_missing_tfvars_are_reported(without_tfvars: World) -> None:
 
 
 class TestHere:
-    def test_another_region(self, world: World) -> None:
+    def test_another_region_is_reported(self, world: World) -> None:
         site = replace(world.site, deployment=DEPLOYMENT.model_copy(update={"region": "us-east-1"}))
         found = one(here.region, site, "region")
         assert found.health is Health.WRONG
@@ -86,16 +86,16 @@ class TestHere:
             pytest.param(600, Health.WRONG, id="ten-minutes"),
         ],
     )
-    def test_the_clock(self, world: World, behind_seconds: int, health: Health) -> None:
+    def test_a_differing_clock_is_reported(self, world: World, behind_seconds: int, health: Health) -> None:
         headers = {"date": formatdate(time.time() + behind_seconds, usegmt=True)}
         site = world.lets("sts", get_caller_identity={"ResponseMetadata": {"HTTPHeaders": headers}})
         assert one(here.clock, site, "clock").health is health
 
-    def test_no_archives(self, world: World) -> None:
+    def test_missing_archives_are_reported(self, world: World) -> None:
         (world.site.artifacts / "manifest.json").unlink()
         assert one(here.artifacts, world.site, "archives").health is Health.UNKNOWN
 
-    def test_the_tools_are_looked_at(self, world: World) -> None:
+    def test_tools_are_checked(self, world: World) -> None:
         found = run([("tools", here.tools)], world.site)
         assert [finding.what for finding in found] == ["Python", "Terraform"]
         assert found[0].health is Health.OK
@@ -108,13 +108,13 @@ class TestCapacity:
             "kinesis", describe_stream_summary={"StreamDescriptionSummary": {**summary, **changes}}
         )
 
-    def test_shards_differ_from_the_settings(self, world: World) -> None:
+    def test_other_shards_than_in_the_settings_are_reported(self, world: World) -> None:
         found = one(capacity.stream, self.change_stream(world, OpenShardCount=3), "stream")
         assert found.health is Health.WARNING
         assert "shard_count is 3, and should be 4" in found.detail
         assert "make apply ENV=test" in found.remedy
 
-    def test_a_stream_that_is_being_deleted(self, world: World) -> None:
+    def test_a_stream_that_is_being_deleted_is_wrong(self, world: World) -> None:
         site = self.change_stream(world, StreamStatus="DELETING")
         assert one(capacity.stream, site, "stream").health is Health.WRONG
 
@@ -133,13 +133,13 @@ class TestCapacity:
             ),
         ],
     )
-    def test_a_table_of_another_size(self, world: World, seen: dict[str, Any], says: str) -> None:
+    def test_a_table_of_another_size_is_reported(self, world: World, seen: dict[str, Any], says: str) -> None:
         site = world.lets("dynamodb", describe_table={"Table": {"TableStatus": "ACTIVE", **seen}})
         found = one(capacity.tables, replace(site), f"{PREFIX}-votes")
         assert found.health is Health.WARNING
         assert says in found.detail
 
-    def test_a_ceiling_differs_from_the_settings(self, world: World) -> None:
+    def test_another_ceiling_than_in_the_settings_is_reported(self, world: World) -> None:
         seen = {
             "TableStatus": "ACTIVE",
             "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
@@ -177,14 +177,14 @@ class TestCapacity:
             ),
         ],
     )
-    def test_a_quota_below_the_tfvars(
+    def test_a_quota_below_the_tfvars_is_reported(
         self, world: World, service: str, calls: dict[str, Any], what: str
     ) -> None:
         found = one(capacity.account, world.lets(service, **calls), what)
         assert found.health is Health.WARNING
         assert "aws service-quotas request-service-quota-increase" in found.remedy
 
-    def test_quotas_that_may_not_be_seen(self, world: World) -> None:
+    def test_unreadable_quotas_are_unknown(self, world: World) -> None:
         site = world.lets("lambda", get_account_settings=refused("GetAccountSettings", "AccessDenied"))
         assert one(capacity.account, site, "check").health is Health.UNKNOWN
 
@@ -215,12 +215,14 @@ class TestConsumers:
             pytest.param({"CodeSha256": "other"}, Health.WARNING, "other code", id="other-code"),
         ],
     )
-    def test_a_function(self, world: World, changes: dict[str, Any], health: Health, says: str) -> None:
+    def test_a_functions_state_and_settings_are_checked(
+        self, world: World, changes: dict[str, Any], health: Health, says: str
+    ) -> None:
         found = self.writer(world, **changes)
         assert found.health is health
         assert says in found.detail
 
-    def test_code_is_not_compared_where_nothing_is_built(self, world: World) -> None:
+    def test_code_is_not_compared_without_archives(self, world: World) -> None:
         (world.site.artifacts / "manifest.json").unlink()
         assert self.writer(world, CodeSha256="other").health is Health.OK
 
@@ -254,23 +256,25 @@ class TestConsumers:
             ),
         ],
     )
-    def test_a_mapping(self, world: World, changes: dict[str, Any], health: Health, says: str) -> None:
+    def test_a_mappings_state_and_settings_are_checked(
+        self, world: World, changes: dict[str, Any], health: Health, says: str
+    ) -> None:
         found = self.mapped(world, **changes)
         assert found.health is health
         assert says in found.detail
 
-    def test_no_mapping(self, world: World) -> None:
+    def test_a_missing_mapping_is_wrong(self, world: World) -> None:
         site = world.lets("lambda", list_event_source_mappings={"EventSourceMappings": []})
         assert one(consumers.mappings, site, "vote-writer").health is Health.WRONG
 
-    def test_failed_batches(self, world: World) -> None:
+    def test_failed_batches_are_wrong(self, world: World) -> None:
         keys = [{"Key": "aws/lambda/1"}, {"Key": "redriven/aws/lambda/0"}]
         found = one(consumers.failures, world.lets("s3", list_objects_v2={"Contents": keys}), "vote-writer")
         assert found.health is Health.WRONG
         assert "1 failed batches" in found.detail
         assert "votectl redrive" in found.remedy
 
-    def test_batches_that_are_redriven_are_no_failure(self, world: World) -> None:
+    def test_redriven_batches_are_no_failure(self, world: World) -> None:
         site = world.lets("s3", list_objects_v2={"Contents": [{"Key": "redriven/aws/lambda/0"}]})
         assert one(consumers.failures, site, "vote-writer").health is Health.OK
 
@@ -285,16 +289,16 @@ class TestService:
             pytest.param(httpx.Response(200, json=[]), Health.WRONG, id="a-poll-that-can-not-be"),
         ],
     )
-    def test_the_api(
+    def test_the_apis_answer_is_checked(
         self, world: World, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, health: Health
     ) -> None:
         monkeypatch.setattr(httpx, "get", lambda *_, **__: answer)
         assert one(service.api, world.site, "API").health is health
 
-    def test_an_api_that_does_not_answer(self, world: World) -> None:
+    def test_an_unreachable_api_is_wrong(self, world: World) -> None:
         assert one(service.api, world.site, "check").health is Health.WRONG
 
-    def test_a_ringing_alarm(self, world: World) -> None:
+    def test_a_ringing_alarm_is_wrong(self, world: World) -> None:
         alarm = {"AlarmName": f"{PREFIX}-lag", "StateValue": "ALARM"}
         site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": [alarm]})
         found = one(service.alarms, site, "alarms")
@@ -310,7 +314,7 @@ class TestService:
             pytest.param(2, {"StateUpdatedTimestamp": ago(3)}, Health.WRONG, id="rang-before-it-was-changed"),
         ],
     )
-    def test_a_new_alarm_that_rings_about_silence(
+    def test_a_new_alarm_may_ring_about_the_time_before_it(
         self, world: World, minutes_ago: int, changed: dict[str, Any], health: Health
     ) -> None:
         alarm = {
@@ -327,7 +331,7 @@ class TestService:
         assert found.health is health
         assert f"{PREFIX}-consumer-stopped" in found.detail
 
-    def test_a_new_alarm_keeps_no_other_one_from_being_heard(self, world: World) -> None:
+    def test_a_new_alarm_does_not_hide_another(self, world: World) -> None:
         new = {
             "AlarmName": f"{PREFIX}-new",
             "StateValue": "ALARM",
@@ -346,7 +350,7 @@ class TestService:
         site = world.lets("cloudwatch", describe_alarms={"MetricAlarms": []})
         assert one(service.alarms, site, "alarms").health is Health.WARNING
 
-    def test_a_state_machine_that_is_being_deleted(self, world: World) -> None:
+    def test_a_state_machine_that_is_being_deleted_is_wrong(self, world: World) -> None:
         site = world.lets("stepfunctions", describe_state_machine={"status": "DELETING"})
         assert one(service.tally, site, "state machine").health is Health.WRONG
 
@@ -419,13 +423,13 @@ class TestCommand:
         monkeypatch.setattr(checks, "site_of", lambda _: world.site)
         return world
 
-    def test_healthy(self, healthy: World) -> None:
+    def test_a_healthy_deployment_exits_with_0(self, healthy: World) -> None:
         assert healthy.site.wanted == WANTED
         done = CliRunner().invoke(cli.app, ["doctor", "-e", "test"])
         assert done.exit_code == 0, done.output
         assert "2 as they should be" in done.output
 
-    def test_wrong_is_an_exit_code_and_json_tells_a_script(self, healthy: World) -> None:
+    def test_a_problem_exits_with_1_and_is_in_the_json(self, healthy: World) -> None:
         healthy.lets(
             "kinesis", describe_stream_summary=refused("DescribeStreamSummary", "ResourceNotFoundException")
         )
@@ -434,7 +438,7 @@ class TestCommand:
         assert [finding["health"] for finding in json.loads(done.output)] == ["ok", "wrong"]
 
     @pytest.mark.usefixtures("healthy")
-    def test_no_deployment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_deployment_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def find(_: str) -> None:
             raise OperatorError("environment 'test' is not deployed here: run `make apply ENV=test`")
 
