@@ -44,7 +44,7 @@ class MarkerStream(Protocol):
 
 
 class Expectations(Protocol):
-    """Where a consumer finds that a marker is meant for it."""
+    """The rows that tell consumers which markers to expect."""
 
     def expect(self, poll_id: str, shard_id: str, tally_id: str) -> None:
         """Prepare the drain rows of both consumers, and keep their existing content.

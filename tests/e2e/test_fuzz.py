@@ -45,7 +45,7 @@ SEED = int(os.environ.get("VOTESTREAM_FUZZ_SEED", "1"))
 # Of all requests; the others are generated from openapi.yaml, evenly for its operations at the doors.
 HOSTILE = REQUESTS * 4 // 5
 OPERATIONS = {"rest": 7, "http": 3, "url": 3}
-INVENTED_OF_A_KIND = max(1, (REQUESTS - HOSTILE) // sum(OPERATIONS[kind] for kind in SHARES))
+EXAMPLES_PER_OPERATION = max(1, (REQUESTS - HOSTILE) // sum(OPERATIONS[kind] for kind in SHARES))
 CONCURRENCY = 8
 
 # It compares everything that reaches the stream.
@@ -59,7 +59,7 @@ RESOURCES = {
 }
 
 
-class Ledger:
+class AnswerLog:
     """The acknowledged votes, and the earlier end of the stream."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -84,7 +84,7 @@ class Ledger:
             for receipt, ballot in zip(receipts, ballots, strict=True):
                 self.acknowledged[receipt["shard"], receipt["sequence"]] = ballot
 
-    def hold_against_the_stream(self) -> None:
+    def check_the_stream(self) -> None:
         """Check that the stream has every acknowledged vote, unchanged, and nothing else."""
         found = {}
         for place, (key, data) in self._stream.read().items():
@@ -133,7 +133,7 @@ def test_nothing_hostile_gets_into_the_stream(
     voters: Sequence[Voter],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ledger = Ledger(deployment)
+    answer_log = AnswerLog(deployment)
     bases = bases_of(kind, deployment, doors)
     guessed = boto3.Session(aws_access_key_id="test", aws_secret_access_key="guessed")
     services = {door: service_of(base) for door, base in bases.items()}
@@ -165,7 +165,7 @@ def test_nothing_hostile_gets_into_the_stream(
             signing = attempt.door in {Door.VOUCHED, Door.BATCH}
             signature = signatures.get((attempt.credentials, services[attempt.door]))
             answer = client.send(request, auth=signature if signing else None)
-            ledger.note(attempt.door, answer.status_code, answer.text, attempt.ballots)
+            answer_log.note(attempt.door, answer.status_code, answer.text, attempt.ballots)
             if answer.status_code == 400 and str(attempt.content_type).startswith("multipart/"):
                 return []  # the local web server reads such a body itself, and closes the connection
             if answer.status_code == 415 and "Content-Encoding" in attempt.headers:
@@ -182,17 +182,17 @@ def test_nothing_hostile_gets_into_the_stream(
         with ThreadPoolExecutor(CONCURRENCY) as pool:
             problems = [problem for found in pool.map(send, chosen(kind, voters)) for problem in found]
     assert problems == []
-    ledger.hold_against_the_stream()
+    answer_log.check_the_stream()
     # Each door must have accepted some requests and refused others.
     for door in Door:
-        assert ledger.statuses[door, 202] > 0
-        assert ledger.statuses[door, 400] > 0
-    assert ledger.statuses[Door.SIGNED_IN, 401] > 0
+        assert answer_log.statuses[door, 202] > 0
+        assert answer_log.statuses[door, 400] > 0
+    assert answer_log.statuses[Door.SIGNED_IN, 401] > 0
     for door in (Door.VOUCHED, Door.BATCH):
-        assert ledger.statuses[door, 403] > 0
-        assert kind != "rest" or ledger.statuses[door, 404] > 0
+        assert answer_log.statuses[door, 403] > 0
+        assert kind != "rest" or answer_log.statuses[door, 404] > 0
     with capsys.disabled():
-        sys.stdout.write(f"\nDoors of the kind {kind}:\n{ledger.report()}\n")
+        sys.stdout.write(f"\nDoors of the kind {kind}:\n{answer_log.report()}\n")
 
 
 # Generated from the description, for a deployment of each kind
@@ -201,24 +201,22 @@ def test_nothing_hostile_gets_into_the_stream(
 open_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.NONE, batch_enabled=False))
 signed_in_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.COGNITO, batch_enabled=True))
 batch_schema = schemathesis.openapi.from_dict(of_mode(VoterAuth.IAM, batch_enabled=True))
-as_many_as_asked = hypothesis.settings(
-    max_examples=INVENTED_OF_A_KIND,
+example_settings = hypothesis.settings(
+    max_examples=EXAMPLES_PER_OPERATION,
     deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),
     derandomize=True,
 )
 other_kinds = pytest.mark.parametrize("kind", [kind for kind in SHARES if kind != "rest"])
-rest_is_asked_for = pytest.mark.skipif(
-    "rest" not in SHARES, reason=f"DOOR={KIND} asks for another kind of door"
-)
+for_rest_only = pytest.mark.skipif("rest" not in SHARES, reason=f"DOOR={KIND} asks for another kind of door")
 
 
 @pytest.fixture(scope="module")
-def ledger(deployment: Deployment) -> Iterator[Ledger]:
+def answer_log(deployment: Deployment) -> Iterator[AnswerLog]:
     """The answers to the generated requests, which are compared with the stream after the last one."""
-    ledger = Ledger(deployment)
-    yield ledger
-    ledger.hold_against_the_stream()
+    answer_log = AnswerLog(deployment)
+    yield answer_log
+    answer_log.check_the_stream()
 
 
 def body_of(request: requests.PreparedRequest) -> bytes:
@@ -242,7 +240,9 @@ class SigningWithRequests(requests.auth.AuthBase):
         return request
 
 
-def invented(case: Any, url: str, ledger: Ledger, voter: Voter | None, kind: str = "rest") -> None:
+def send_generated(
+    case: Any, url: str, answer_log: AnswerLog, voter: Voter | None, kind: str = "rest"
+) -> None:
     batch = case.operation.path.endswith("/batch")
     more: dict[str, Any] = {"auth": SigningWithRequests()} if batch else {}
     if voter and not batch:
@@ -261,50 +261,50 @@ def invented(case: Any, url: str, ledger: Ledger, voter: Voter | None, kind: str
     if case.method == "POST" and "votes" in case.operation.path:
         door = Door.BATCH if batch else Door.SIGNED_IN if voter else Door.OPEN
         ballots = meant(door, str(case.path_parameters.get("poll_id")), body_of(response.request), voter)
-        ledger.note(door, response.status_code, response.text, ballots)
+        answer_log.note(door, response.status_code, response.text, ballots)
 
 
-@rest_is_asked_for
+@for_rest_only
 @open_schema.include(method="POST").parametrize()
-@as_many_as_asked
+@example_settings
 def test_an_open_door_answers_generated_requests_as_described(
-    case: "schemathesis.Case[Any]", deployment: Deployment, ledger: Ledger
+    case: "schemathesis.Case[Any]", deployment: Deployment, answer_log: AnswerLog
 ) -> None:
-    invented(case, deployment.front_door, ledger, None)
+    send_generated(case, deployment.front_door, answer_log, None)
 
 
-@rest_is_asked_for
+@for_rest_only
 @signed_in_schema.parametrize()
-@as_many_as_asked
+@example_settings
 def test_a_door_with_voters_answers_generated_requests_as_described(
-    case: "schemathesis.Case[Any]", doors: Doors, ledger: Ledger, voters: Sequence[Voter]
+    case: "schemathesis.Case[Any]", doors: Doors, answer_log: AnswerLog, voters: Sequence[Voter]
 ) -> None:
-    invented(case, doors.cognito, ledger, voters[0])
+    send_generated(case, doors.cognito, answer_log, voters[0])
 
 
 @other_kinds
 @open_schema.include(method="POST").parametrize()
-@as_many_as_asked
+@example_settings
 def test_another_open_door_answers_generated_requests_as_described(
-    case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger
+    case: "schemathesis.Case[Any]", kind: str, doors: Doors, answer_log: AnswerLog
 ) -> None:
-    invented(case, doors.url(kind, "none"), ledger, None, kind)
+    send_generated(case, doors.url(kind, "none"), answer_log, None, kind)
 
 
 @other_kinds
 @signed_in_schema.include(method="POST", path="/polls/{poll_id}/votes").parametrize()
-@as_many_as_asked
+@example_settings
 def test_another_door_with_voters_answers_generated_requests_as_described(
-    case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger, voters: Sequence[Voter]
+    case: "schemathesis.Case[Any]", kind: str, doors: Doors, answer_log: AnswerLog, voters: Sequence[Voter]
 ) -> None:
-    invented(case, doors.url(kind, "cognito"), ledger, voters[0], kind)
+    send_generated(case, doors.url(kind, "cognito"), answer_log, voters[0], kind)
 
 
 @pytest.mark.cognito
 @other_kinds
 @batch_schema.include(method="POST", path="/polls/{poll_id}/votes/batch").parametrize()
-@as_many_as_asked
+@example_settings
 def test_another_door_with_back_ends_answers_generated_requests_as_described(
-    case: "schemathesis.Case[Any]", kind: str, doors: Doors, ledger: Ledger
+    case: "schemathesis.Case[Any]", kind: str, doors: Doors, answer_log: AnswerLog
 ) -> None:
-    invented(case, doors.batches(kind), ledger, None, kind)
+    send_generated(case, doors.batches(kind), answer_log, None, kind)

@@ -177,7 +177,7 @@ class UniqueWorld(RuleBasedStateMachine):
                 raise Violation(f"a slow read shows {voters} voters after {read.floor} were shown")
 
     @invariant()
-    def what_is_shown_is_true(self) -> None:
+    def shown_results_are_true(self) -> None:
         """Compare a read of this moment with all earlier reads, and with the stored votes."""
         if not hasattr(self, "poll"):
             return
@@ -211,7 +211,7 @@ class UniqueWorld(RuleBasedStateMachine):
         self._must_be_the_certificates("a pass after the last vote")
         for running in self.running:
             self._run_to_its_end(running)
-            self.what_is_shown_is_true()
+            self.shown_results_are_true()
         self._must_be_the_certificates("passes that woke up after it")
         for counter in self.counters:
             for text in counter.telemetry.warnings:

@@ -98,7 +98,7 @@ def change_lines(folder: Path, part: int, change: Callable[[list[bytes]], list[b
     file.write_bytes(b"".join(change(lines)))
 
 
-def sign_anew(folder: Path, **changes: Any) -> None:
+def sign_again(folder: Path, **changes: Any) -> None:
     """Make the manifest agree with the parts, and sign it, as only an insider could."""
     manifest = json.loads((folder / MANIFEST).read_bytes())
     for part in manifest["parts"]:

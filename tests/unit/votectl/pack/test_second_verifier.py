@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from results_pack.verify_pack import Refused, verify
-from unit.votectl.pack.packs import SIGNER, change_lines, final_of, make, opening_of, sign_anew, votes
+from unit.votectl.pack.packs import SIGNER, change_lines, final_of, make, opening_of, sign_again, votes
 
 PROJECT = Path(__file__).parents[4]
 MODULE = PROJECT / "web" / "site" / "assets" / "verify_pack.js"
@@ -129,7 +129,7 @@ def test_both_verifiers_refuse_each_change(tmp_path: Path) -> None:
         pack = shutil.copytree(good, tmp_path / str(len(packs)))
         change(pack, chance)
         if signed:
-            sign_anew(pack)
+            sign_again(pack)
         packs.append(pack)
 
     for change in OUTSIDE * 4 + INSIDE:

@@ -24,7 +24,7 @@ from unit.votectl.pack.packs import (
     make,
     opening_of,
     sign,
-    sign_anew,
+    sign_again,
     votes,
 )
 from voting.packs import salt_of
@@ -163,13 +163,13 @@ def test_lines_that_an_insider_changes_and_signs_are_refused(
     pack: Path, change: Callable[[list[bytes]], list[bytes]], problem: str
 ) -> None:
     change_lines(pack, 0, change)
-    sign_anew(pack)
+    sign_again(pack)
     assert problem in refusal(pack)
 
 
 def test_an_insiders_line_for_an_unknown_option_is_refused_although_the_sums_agree(pack: Path) -> None:
     change_lines(pack, 0, no_option)
-    sign_anew(pack)
+    sign_again(pack)
     manifest = json.loads((pack / "manifest.json").read_bytes())
     manifest["parts"][0]["counts"][0] += 1
     counts = [sum(column) for column in zip(*(part["counts"] for part in manifest["parts"]), strict=True)]
@@ -217,7 +217,7 @@ def test_a_line_that_moves_to_another_part_is_refused(pack: Path) -> None:
     second.write_bytes(first.read_bytes()[-33:] + second.read_bytes())
     first.write_bytes(first.read_bytes()[:-33])
     assert refusal(pack)
-    sign_anew(pack)
+    sign_again(pack)
     assert refusal(pack) == "lines-0001.bin has a line that belongs to another part"
 
 
@@ -227,14 +227,14 @@ def test_swapped_parts_are_refused(pack: Path) -> None:
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
     assert refusal(pack)
-    sign_anew(pack)
+    sign_again(pack)
     assert refusal(pack) == "lines-0000.bin has a line that belongs to another part"
 
 
 def test_another_polls_certificate_is_refused(pack: Path) -> None:
     (pack / "certificate.json").write_text(final_of(votes(LINES), "encore").certificate)
     assert refusal(pack) == "certificate.json is not the file that was signed"
-    sign_anew(pack)
+    sign_again(pack)
     assert refusal(pack) == "the certificate is for poll encore, the manifest for finale"
 
 
