@@ -64,7 +64,7 @@ WORLDS = {
     ),
 }
 SEEDS = {
-    "what-was-remembered-long-ago-comes-back-to-life": 4,
+    "an-expired-version-becomes-valid-again": 4,
     "the-writer-passes-markers-before-undone-votes": 0,
     "a-shard-has-one-marker-for-all-its-lanes": 5,
 }

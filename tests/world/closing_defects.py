@@ -29,20 +29,20 @@ def defect(install: Defect) -> Defect:
     return install
 
 
-def _pass_whatever_is_undone(markers: Any, _done_before: str | None, *rest: Any) -> PassedMarkers:
+def _pass_all_markers(markers: Any, _done_before: str | None, *rest: Any) -> PassedMarkers:
     return pass_markers(markers, None, *rest)
 
 
 @defect
 def the_writer_passes_markers_before_undone_votes(patch: pytest.MonkeyPatch) -> None:
     """The drain then proves nothing."""
-    patch.setattr(vote_writer.handler, "pass_markers", _pass_whatever_is_undone)
+    patch.setattr(vote_writer.handler, "pass_markers", _pass_all_markers)
 
 
 @defect
 def the_aggregator_passes_markers_before_uncounted_votes(patch: pytest.MonkeyPatch) -> None:
     """The certificate is then wrong about the live result."""
-    patch.setattr(vote_aggregator.handler, "pass_markers", _pass_whatever_is_undone)
+    patch.setattr(vote_aggregator.handler, "pass_markers", _pass_all_markers)
 
 
 def _wait_for_one(patch: pytest.MonkeyPatch, consumer: str) -> None:
@@ -50,13 +50,13 @@ def _wait_for_one(patch: pytest.MonkeyPatch, consumer: str) -> None:
 
 
 @defect
-def nobody_waits_for_the_writer(patch: pytest.MonkeyPatch) -> None:
+def the_tally_does_not_wait_for_the_writer(patch: pytest.MonkeyPatch) -> None:
     """Votes may not be stored yet."""
     _wait_for_one(patch, VOTE_AGGREGATOR)
 
 
 @defect
-def nobody_waits_for_the_aggregator(patch: pytest.MonkeyPatch) -> None:
+def the_tally_does_not_wait_for_the_aggregator(patch: pytest.MonkeyPatch) -> None:
     """Stored votes may not be counted yet, so the numbers contradict each other."""
     _wait_for_one(patch, VOTE_WRITER)
 
@@ -69,7 +69,7 @@ def a_shard_has_one_marker_for_all_its_lanes(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch) -> None:
+def the_shards_are_listed_only_once(patch: pytest.MonkeyPatch) -> None:
     """A shard that is split while markers are put has two children, and one of them gets none."""
 
     def put_once(
@@ -94,12 +94,12 @@ def nobody_looks_whether_the_shards_are_still_the_same(patch: pytest.MonkeyPatch
 
 
 @defect
-def what_the_writer_gave_up_on_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+def failed_batches_of_the_writer_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """It is stored when it is redriven, after the result has become final."""
     patch.setattr(WriterFailures, "waiting", lambda _failures: 0)
 
 
-def a_tally_begins_as_soon_as_its_own_clock_says(patch: pytest.MonkeyPatch) -> None:
+def a_tally_begins_by_its_own_clock(patch: pytest.MonkeyPatch) -> None:
     """Votes with a stamp in time still arrive."""
     patch.setattr(tallying, "SETTLE_MS", -600)
 
@@ -127,7 +127,7 @@ def a_certificate_takes_the_place_of_a_cancellation(patch: pytest.MonkeyPatch) -
 
 
 @defect
-def a_tally_takes_no_notice_of_a_cancellation(patch: pytest.MonkeyPatch) -> None:
+def a_tally_ignores_a_cancellation(patch: pytest.MonkeyPatch) -> None:
     """It certifies although the cancellation has taken its place."""
 
     def final(rows: TallyRowTable, poll_id: str, entry: str) -> Final | None:
@@ -154,7 +154,7 @@ def loss_defect(install: Defect) -> Defect:
 
 
 @loss_defect
-def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+def lost_records_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """Votes in them are in no table and in no bucket."""
 
     def judge_kindly(
@@ -169,7 +169,7 @@ def lost_records_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 @loss_defect
-def a_count_of_no_losses_is_believed_at_once(patch: pytest.MonkeyPatch) -> None:
+def a_loss_count_of_0_is_trusted_at_once(patch: pytest.MonkeyPatch) -> None:
     """CloudWatch reports a loss some time later."""
 
     def judge_at_once(
@@ -186,13 +186,13 @@ def a_recount_contradicts_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tally.steps, "contradiction", lambda *_certificates: None)
 
 
-def nobody_minds_that_the_lanes_change(patch: pytest.MonkeyPatch) -> None:
+def changes_of_lanes_are_ignored(patch: pytest.MonkeyPatch) -> None:
     """Markers for fewer lanes than exist prove nothing."""
     patch.setattr(tally.steps, "wait_for", lambda factor, _mapping: MappingLanes(factor))
     patch.setattr(tally.steps, "must_still_be", lambda _lanes, _mapping: None)
 
 
-def a_tally_waits_for_no_other_clock(patch: pytest.MonkeyPatch) -> None:
+def a_tally_ignores_clock_differences(patch: pytest.MonkeyPatch) -> None:
     """Its clock is ahead of the stream's, so votes still arrive in time."""
     patch.setattr(tallying, "SETTLE_MS", 0)
 
@@ -208,10 +208,10 @@ def a_factor_that_was_changed_back_is_trusted(patch: pytest.MonkeyPatch) -> None
 
 # Random schedules rarely show these. The explorer finds those that small worlds can show.
 EXPLORED_DEFECTS: dict[str, Defect] = {
-    "a-tally-begins-as-soon-as-its-own-clock-says": a_tally_begins_as_soon_as_its_own_clock_says,
-    "a-tally-waits-for-no-other-clock": a_tally_waits_for_no_other_clock,
+    "a-tally-begins-by-its-own-clock": a_tally_begins_by_its_own_clock,
+    "a-tally-ignores-clock-differences": a_tally_ignores_clock_differences,
     "a-certificate-takes-the-place-of-a-cancellation": a_certificate_takes_the_place_of_a_cancellation,
     "a-recount-contradicts-nothing": a_recount_contradicts_nothing,
-    "nobody-minds-that-the-lanes-change": nobody_minds_that_the_lanes_change,
+    "changes-of-lanes-are-ignored": changes_of_lanes_are_ignored,
     "a-factor-that-was-changed-back-is-trusted": a_factor_that_was_changed_back_is_trusted,
 }

@@ -83,7 +83,7 @@ def _change_calls(
 
 
 @defect
-def an_older_vote_lies_over_a_newer_one(patch: pytest.MonkeyPatch) -> None:
+def an_older_vote_replaces_a_newer_one(patch: pytest.MonkeyPatch) -> None:
     """Votes are put without a condition on the version, as the sample does."""
 
     def unconditionally(arguments: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ def throttled_statements_are_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_failed_call_is_taken_for_done(patch: pytest.MonkeyPatch) -> None:
+def a_failed_call_is_treated_as_success(patch: pytest.MonkeyPatch) -> None:
     """A missing answer is treated as success."""
     original = BallotTable.execute
 
@@ -151,7 +151,7 @@ def votes_are_remembered_before_they_are_stored(patch: pytest.MonkeyPatch) -> No
 
 
 @defect
-def what_was_remembered_long_ago_comes_back_to_life(patch: pytest.MonkeyPatch) -> None:
+def an_expired_version_becomes_valid_again(patch: pytest.MonkeyPatch) -> None:
     """An expired memory becomes valid again with the voter's next vote."""
 
     def remember(self: RecentVersions, ballots: Iterable[Ballot]) -> None:
@@ -206,7 +206,7 @@ def the_latest_arrival_wins(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_repeated_vote_is_taken_for_its_first(patch: pytest.MonkeyPatch) -> None:
+def a_resent_record_is_skipped(patch: pytest.MonkeyPatch) -> None:
     """A resent record is skipped, although another vote of the voter lies between the two."""
 
     def fold(accepted: Iterable[Accepted], retention_days: int) -> list[Ballot]:
@@ -220,7 +220,7 @@ def a_repeated_vote_is_taken_for_its_first(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_record_that_was_put_twice_is_counted_once(patch: pytest.MonkeyPatch) -> None:
+def equal_records_are_counted_once(patch: pytest.MonkeyPatch) -> None:
     """Live results count records, and equal records may be different votes."""
     original = vote_aggregator.folding.fold
 
@@ -258,7 +258,7 @@ def the_highest_failed_record_is_reported(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def the_aggregator_reports_behind_the_row_that_failed(patch: pytest.MonkeyPatch) -> None:
+def the_aggregator_reports_the_record_after_the_failed_row(patch: pytest.MonkeyPatch) -> None:
     """The row that failed is left out of the retry."""
     original = vote_aggregator.counting.count
 
@@ -300,7 +300,7 @@ def the_live_row_forgets_its_last_version(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> None:
+def the_rest_is_added_without_a_condition(patch: pytest.MonkeyPatch) -> None:
     """The second update has no condition on the row's version, so a zombie and its retry both add."""
 
     def without_seen(arguments: dict[str, Any]) -> None:
@@ -311,7 +311,7 @@ def the_rest_is_added_wherever_the_row_is_by_then(patch: pytest.MonkeyPatch) -> 
 
 
 @defect
-def the_whole_batch_is_added_behind_what_was_seen(patch: pytest.MonkeyPatch) -> None:
+def the_whole_batch_is_added_after_a_refused_update(patch: pytest.MonkeyPatch) -> None:
     """Records that the row already contains are added again."""
 
     def after(self: Addition, version: str) -> Addition:
@@ -321,7 +321,7 @@ def the_whole_batch_is_added_behind_what_was_seen(patch: pytest.MonkeyPatch) -> 
 
 
 @defect
-def the_rest_of_a_batch_is_dropped_where_the_row_has_moved(patch: pytest.MonkeyPatch) -> None:
+def the_rest_of_a_batch_is_dropped_if_the_row_has_changed(patch: pytest.MonkeyPatch) -> None:
     """A refused update is treated as "all counted already"."""
     patch.setattr(Addition, "after", lambda self, _version: Addition(self.poll_id, self.shard))
 
@@ -431,7 +431,7 @@ def a_remembered_poll_is_never_looked_up_again(patch: pytest.MonkeyPatch) -> Non
 
 
 @defect
-def throttled_polls_are_taken_for_unknown(patch: pytest.MonkeyPatch) -> None:
+def throttled_polls_are_treated_as_unknown(patch: pytest.MonkeyPatch) -> None:
     """Unprocessed keys are treated as missing polls."""
     original = PollTable.load
 
@@ -507,7 +507,7 @@ def the_aggregator_gives_up_on_a_batch(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_poll_is_announced_for_arrivals_that_have_been(patch: pytest.MonkeyPatch) -> None:
+def a_poll_is_announced_for_past_arrivals(patch: pytest.MonkeyPatch) -> None:
     """Votes for it may have been counted as unknown already."""
     patch.setattr(cloud, "ANNOUNCED_AHEAD_MS", -2_000)
 

@@ -50,7 +50,7 @@ def a_bucket_has_no_lease(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_pass_writes_though_its_lease_has_expired(patch: pytest.MonkeyPatch) -> None:
+def a_pass_writes_after_its_lease_has_expired(patch: pytest.MonkeyPatch) -> None:
     """Another pass has started since, and may have ended."""
     _without_condition(patch, "put_item")
 
@@ -69,7 +69,7 @@ def votes_are_read_eventually_consistently(patch: pytest.MonkeyPatch) -> None:
 
 
 @defect
-def a_count_that_was_cut_short_is_taken_for_a_whole_one(patch: pytest.MonkeyPatch) -> None:
+def a_partial_count_is_written(patch: pytest.MonkeyPatch) -> None:
     """After throttling or a timeout, the partial count is written."""
 
     def count(*arguments: Any) -> bool:
@@ -80,7 +80,7 @@ def a_count_that_was_cut_short_is_taken_for_a_whole_one(patch: pytest.MonkeyPatc
 
 
 @defect
-def a_page_that_is_throttled_is_left_out(patch: pytest.MonkeyPatch) -> None:
+def a_throttled_page_is_skipped(patch: pytest.MonkeyPatch) -> None:
     """The count ends there."""
 
     class Impatient:
