@@ -10,6 +10,7 @@ from contract.terraform_source import PROJECT
 from contract.test_links import pages
 
 MAX_WORDS = 30
+MAX_LINE = 100
 
 # A clause as a subject, an inverted sentence, or a private phrase for a thing that has a name.
 # Source code has them in comments, docstrings, messages and names.
@@ -83,6 +84,13 @@ def test_no_sentence_has_to_be_decoded(page: Path) -> None:
         if any(re.search(riddle, sentence, re.IGNORECASE) for riddle in RIDDLES)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(PROJECT)))
+def test_each_line_of_prose_ends_at_100_characters_or_at_a_sentence(page: Path) -> None:
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    prose = [line for line in text.splitlines() if not re.match(r"[|#<]| {4,}", line)]
+    assert [line for line in prose if len(line) > MAX_LINE and not re.search(r"[.:;!?][)*\"`]*$", line)] == []
 
 
 FOLDERS = (
