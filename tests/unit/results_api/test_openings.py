@@ -1,6 +1,7 @@
 """Openings: the voter's own, after the final, and nobody else's."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -80,28 +81,28 @@ def test_a_signed_in_voter_cannot_name_another(final: Tables) -> None:
     assert "opening" not in answer
 
 
-def test_no_opening_before_the_final(final: Tables) -> None:
-    del final.finals["poll-1"]
-    assert ask(final)["opening"] is None
-    final.draining.add("poll-1")
-    assert ask(final)["opening"] is None
-
-
-def test_no_opening_for_a_cancelled_poll(final: Tables) -> None:
-    final.cancelled.add("poll-1")
-    assert ask(final)["state"] == "cancelled"
-    assert ask(final)["opening"] is None
-
-
-def test_no_opening_for_a_replaced_vote(final: Tables) -> None:
-    final.versions["poll-1", "ann"] = version_of("4961")
-    assert ask(final)["state"] == "superseded"
-    assert ask(final)["opening"] is None
-
-
-def test_no_opening_without_a_pack(final: Tables) -> None:
-    final.keys = {}
-    assert ask(final)["opening"] is None
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        pytest.param(lambda tables: tables.finals.clear(), "stored", id="before-the-final"),
+        pytest.param(
+            lambda tables: (tables.finals.clear(), tables.draining.add("poll-1")),
+            "stored",
+            id="while-counting",
+        ),
+        pytest.param(lambda tables: tables.cancelled.add("poll-1"), "cancelled", id="cancelled-poll"),
+        pytest.param(
+            lambda tables: tables.versions.update({("poll-1", "ann"): version_of("4961")}),
+            "superseded",
+            id="replaced-vote",
+        ),
+        pytest.param(lambda tables: tables.keys.clear(), "stored", id="no-pack"),
+    ],
+)
+def test_no_opening_is_given(final: Tables, change: Callable[[Tables], object], state: str) -> None:
+    change(final)
+    answer = ask(final)
+    assert (answer["state"], answer["opening"]) == (state, None)
 
 
 def test_no_opening_if_openings_are_off(final: Tables) -> None:

@@ -22,13 +22,9 @@ def test_the_clock_gives_a_polls_state(now_ms: int, status: Status, tables: Tabl
     assert stage_of(a_poll(), tables, now_ms) == (status, None)
 
 
-def test_a_poll_with_closing_markers_is_counting(tables: Tables) -> None:
+def test_the_tallies_give_a_closed_polls_state(tables: Tables) -> None:
     tables.draining.add("poll-1")
     assert stage_of(a_poll(), tables, AFTER).status is Status.COUNTING
-
-
-def test_a_poll_with_a_certificate_is_final(tables: Tables) -> None:
-    tables.draining.add("poll-1")
     tables.finals["poll-1"] = a_final()
     assert stage_of(a_poll(), tables, AFTER) == (Status.FINAL, a_final())
 

@@ -368,45 +368,42 @@ class TestService:
         }
         return run([("polls", service.polls)], world.lets("dynamodb", **calls))
 
-    def test_an_open_poll_that_is_scheduled(self, world: World) -> None:
-        (found,) = self.polls(world, poll())
-        assert found.health is Health.OK
+    @pytest.mark.parametrize(
+        ("changes", "health"),
+        [
+            pytest.param({}, Health.OK, id="open-and-scheduled"),
+            pytest.param({"closes_at": NOW_MS - 60_000}, Health.OK, id="ended-a-moment-ago"),
+            pytest.param({"closes_at": NOW_MS - HOUR_MS}, Health.WARNING, id="ended-and-not-final"),
+            pytest.param({"closes_at": NOW_MS - 30 * 24 * HOUR_MS}, Health.OK, id="too-old-to-check"),
+            pytest.param({"cancelled_at": NOW_MS - 2 * HOUR_MS}, Health.OK, id="cancelled-while-open"),
+            pytest.param(
+                {"cancelled_at": NOW_MS - 2 * HOUR_MS, "closes_at": NOW_MS - HOUR_MS},
+                Health.OK,
+                id="cancelled-and-ended",
+            ),
+            pytest.param({"bucket_count": 3}, Health.WARNING, id="too-few-buckets"),
+        ],
+    )
+    def test_a_polls_schedule_result_and_buckets_are_checked(
+        self, world: World, changes: dict[str, Any], health: Health
+    ) -> None:
+        (found,) = self.polls(world, poll(**changes))
+        assert found.health is health
+        assert ("`votectl tally p`" in found.remedy) is (health is Health.WARNING and "closes_at" in changes)
+        if "bucket_count" in changes:
+            assert "3 buckets take 3,000 votes/s, and the API lets 4,000 in" in found.detail
 
-    def test_an_open_poll_without_a_tally_schedule(self, world: World) -> None:
+    def test_an_open_poll_without_a_tally_schedule_is_reported(self, world: World) -> None:
         unknown = world.site.client("scheduler").exceptions.ResourceNotFoundException
         world.lets("scheduler", get_schedule=unknown())
         (found,) = self.polls(world, poll())
         assert found.health is Health.WARNING
         assert "votectl tally p" in found.remedy
 
-    def test_too_few_buckets_for_the_rate(self, world: World) -> None:
-        (found,) = self.polls(world, poll(bucket_count=3))
-        assert found.health is Health.WARNING
-        assert "3 buckets take 3,000 votes/s, and the API lets 4,000 in" in found.detail
-
-    def test_a_poll_that_ended_and_is_not_final(self, world: World) -> None:
-        (found,) = self.polls(world, poll(closes_at=NOW_MS - HOUR_MS))
-        assert found.health is Health.WARNING
-        assert "`votectl tally p`" in found.remedy
-
-    def test_a_poll_that_has_just_ended_need_not_be_final(self, world: World) -> None:
-        (found,) = self.polls(world, poll(closes_at=NOW_MS - 60_000))
-        assert found.health is Health.OK
-
-    def test_a_certificate_that_was_changed(self, world: World) -> None:
+    def test_a_changed_certificate_is_wrong(self, world: World) -> None:
         item = {"certificate": {"S": "{}"}, "digest": {"S": "x"}}
         (found,) = self.polls(world, poll(closes_at=NOW_MS - HOUR_MS), get_item={"Item": item})
         assert found.health is Health.WRONG
-
-    @pytest.mark.parametrize("hours", [-1, 1])
-    def test_a_cancelled_poll_needs_neither_schedule_nor_result(self, world: World, hours: int) -> None:
-        cancelled = poll(closes_at=NOW_MS + hours * HOUR_MS, cancelled_at=NOW_MS - 2 * HOUR_MS)
-        (found,) = self.polls(world, cancelled)
-        assert found.health is Health.OK
-
-    def test_old_polls_are_not_checked(self, world: World) -> None:
-        (found,) = self.polls(world, poll(closes_at=NOW_MS - 30 * 24 * HOUR_MS))
-        assert found.health is Health.OK
 
 
 def poll(**changes: Any) -> Poll:
