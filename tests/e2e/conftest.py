@@ -23,7 +23,7 @@ ENVIRONMENT = os.environ.get("VOTECTL_ENVIRONMENT", deployments.LOCAL)
 
 # Both come last, because they check the effects of all other tests.
 LAST = "test_privileges.py"
-ONLY_AFTER_ALL = "test_nothing_is_granted_that_was_not_used"
+ONLY_AFTER_ALL = "test_every_grant_was_used"
 
 # The longest tests start first, so that the workers end at about the same time.
 LONGEST_FIRST = (

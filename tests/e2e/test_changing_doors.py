@@ -29,7 +29,7 @@ def settings(folder: Path, door: str, *kept: str) -> str:
     return f"-var-file={file}"
 
 
-def test_another_door_is_an_apply_without_a_lost_vote(
+def test_changing_the_door_loses_no_vote(
     reader: CountReader,
     open_poll: Callable[..., Poll],
     tmp_path: Path,

@@ -46,7 +46,7 @@ def failed_batch(deployment: Deployment) -> Iterator[None]:
         s3.delete_object(Bucket=bucket, Key=key)
 
 
-def test_a_deployment_as_it_should_be_is_ok(deployment: Deployment) -> None:
+def test_a_healthy_deployment_is_ok(deployment: Deployment) -> None:
     _, found = examined(deployment)
     assert {what: said for what, said in found.items() if said[0] != "ok"} == {}
     kinds = ("credentials", "stream ", "table ", "function ", "mapping ", "bucket ", "API", "state machine")

@@ -28,6 +28,6 @@ def test_batches_given_up_are_redriven_and_no_vote_is_missing(
     assert f"docs/runbook.md#{section}" in said.getvalue()
 
 
-def test_waiting_for_what_never_happens_says_what_to_do() -> None:
+def test_a_wait_that_times_out_says_what_to_do() -> None:
     with pytest.raises(OperatorError, match="make down"):
         drill.wait_for(lambda: False, 0.1)

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
 CHAOS_SECONDS = float(os.environ.get("VOTESTREAM_CHAOS_SECONDS", "15"))
 
 
-def test_outside_count_equals_inside_count_after_chaos(
+def test_the_counts_are_exact_after_random_faults(
     deployment: Deployment,
     reader: CountReader,
     open_poll: Callable[..., Poll],
@@ -47,7 +47,7 @@ def test_outside_count_equals_inside_count_after_chaos(
     assert_counted_once(crowd)
 
 
-def test_a_vote_that_arrives_while_nothing_consumes_counts_once_that_is_over(
+def test_a_vote_that_arrives_while_nothing_consumes_counts_afterwards(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")

@@ -29,7 +29,7 @@ def poll_id() -> str:
     return new_id("front-door")
 
 
-def test_a_vote_is_answered_with_the_place_where_the_stream_holds_it(
+def test_a_vote_is_answered_with_its_place_in_the_stream(
     stream: NewRecords, door: Door, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")

@@ -62,7 +62,7 @@ def document(statement: object) -> str:
 
 @pytest.mark.local_cloud
 @pytest.mark.usefixtures("deployment", "owner")
-def test_a_protected_key_outlives_an_attempt_to_remove_it(tmp_path: Path) -> None:
+def test_a_protected_key_survives_an_attempt_to_delete_it(tmp_path: Path) -> None:
     tool, name = terraform.ensure(HERE), new_id("kept")
     (tmp_path / "main.tf").write_text(CONFIGURATION, "utf-8")
     infra.init(HERE, tool, tmp_path, tmp_path / ".terraform", [])

@@ -73,7 +73,7 @@ def test_the_load_was_mixed(report: dict[str, Any]) -> None:
     assert report["readings"] > 0
 
 
-def test_it_says_how_quick_it_was(report: dict[str, Any], folder: Path) -> None:
+def test_the_report_has_latencies_and_delays(report: dict[str, Any], folder: Path) -> None:
     assert report["latency_ms"]["votes acknowledged"]["p50"] > 0
     assert report["live_lag_s"]["worst"] >= report["live_lag_s"]["median"]
     assert report["counted_after_s"] is not None
@@ -81,7 +81,7 @@ def test_it_says_how_quick_it_was(report: dict[str, Any], folder: Path) -> None:
     assert "<svg" in (folder / "report.html").read_text()
 
 
-def test_a_vote_that_vanishes_afterwards_is_found(
+def test_a_vote_that_is_deleted_afterwards_is_found(
     deployment: Deployment, poll_store: PollStore, report: dict[str, Any], folder: Path
 ) -> None:
     poll = poll_store.get(report["scenario"]["polls"][0]["poll_id"])
@@ -130,7 +130,7 @@ def early_ends(deployment: Deployment) -> dict[int | None, tuple[int, str]]:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_an_interrupt_ends_a_run_early_and_what_was_sent_is_verified(
+def test_an_interrupt_ends_a_run_early_and_sent_votes_are_verified(
     deployment: Deployment, early_ends: dict[int | None, tuple[int, str]], processes: int
 ) -> None:
     code, said = early_ends[None] if processes == 1 else interrupted(deployment, processes, None)

@@ -52,7 +52,7 @@ def test_the_last_of_many_quick_changes_of_mind_is_the_one_that_is_stored(
     wait_for(lambda: reader.stored(poll) == traffic.stored(poll.poll_id), seconds=60)
 
 
-def test_the_demo_says_so_when_a_number_disagrees(
+def test_the_demo_reports_a_number_that_disagrees(
     deployment: Deployment, reader: CountReader, open_poll: Callable[..., Poll]
 ) -> None:
     poll = open_poll("a", "b")

@@ -186,7 +186,7 @@ def listening(alarms: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[s
     sqs.delete_queue(QueueUrl=queue)
 
 
-def test_an_alarm_is_heard_and_says_where_to_read_on(
+def test_an_alarm_reaches_subscribers_and_names_its_section(
     alarms: list[dict[str, Any]], listening: Callable[[], list[dict[str, Any]]]
 ) -> None:
     name = next(alarm["AlarmName"] for alarm in alarms if alarm["AlarmName"].endswith("-tally-failed"))
@@ -205,7 +205,7 @@ def test_an_alarm_is_heard_and_says_where_to_read_on(
 
 
 @pytest.mark.alone
-def test_on_call_hears_which_poll_has_no_certificate(
+def test_on_call_gets_the_name_of_a_poll_without_certificate(
     deployment: Deployment, poll_store: PollStore, listening: Callable[[], list[dict[str, Any]]]
 ) -> None:
     opens_at = poll_store.now_ms() + 5_000

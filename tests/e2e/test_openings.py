@@ -23,7 +23,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_a_voter_opens_the_own_line_of_a_pack_and_no_other(
+def test_a_voter_opens_only_the_own_line_of_a_pack(
     deployment: Deployment, poll_store: PollStore, doors: Doors, tmp_path: Path
 ) -> None:
     options = [Option(id=option, label=option.title()) for option in ("ada", "grace", "linus")]

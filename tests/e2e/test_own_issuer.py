@@ -60,7 +60,7 @@ def member_door(request: pytest.FixtureRequest, doors: Doors) -> Iterator[Door]:
 
 
 @pytest.mark.local_cloud
-def test_member_votes_as_the_claim_names_them(
+def test_member_votes_under_the_voter_claim(
     deployment: Deployment, own_issuer: IssuerServer, member_door: Door
 ) -> None:
     stream = NewRecords(deployment)

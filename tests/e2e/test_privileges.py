@@ -76,7 +76,7 @@ def test_without_permission_to_put_records_a_vote_is_refused_and_not_stored(
     wait_for(lambda: reader.live(poll.poll_id).received == 1, 60)
 
 
-def test_without_permission_to_read_the_stream_nothing_is_counted_until_it_is_there_again(
+def test_without_permission_to_read_the_stream_votes_are_counted_only_later(
     prefix: str,
     front_door: httpx.Client,
     reader: CountReader,
@@ -111,7 +111,7 @@ def without_permissions_of(function: str) -> Iterator[None]:
             )
 
 
-def test_without_permission_to_invoke_the_function_nobody_sees_results(
+def test_without_permission_to_invoke_the_function_results_are_unavailable(
     prefix: str, front_door: httpx.Client, open_poll: Callable[..., Poll]
 ) -> None:
     path = f"/polls/{open_poll('a', 'b').poll_id}/results"
@@ -120,7 +120,7 @@ def test_without_permission_to_invoke_the_function_nobody_sees_results(
     assert front_door.get(path).status_code == 200
 
 
-def test_nothing_was_done_that_no_policy_grants(prefix: str) -> None:
+def test_every_call_is_granted_by_a_policy(prefix: str) -> None:
     grants = deployed_grants(prefix)
     calls = [call for call in recorded_calls(localcloud.call_log()) if call.role.startswith(prefix)]
     # test_changing_doors.py opens these doors and closes them again, and their roles go with them.
@@ -130,7 +130,7 @@ def test_nothing_was_done_that_no_policy_grants(prefix: str) -> None:
     assert not_granted(grants, calls) == []
 
 
-def test_nothing_is_granted_that_was_not_used(prefix: str) -> None:
+def test_every_grant_was_used(prefix: str) -> None:
     """Only if all tests ran: conftest.py leaves it out of a partial run, which uses fewer permissions."""
     calls = recorded_calls(localcloud.call_log())
     # The additional doors of test_voters.py use the platform's modules, and fewer permissions of their roles.

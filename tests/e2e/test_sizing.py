@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.alone  # it counts every vote of the platform
-def test_a_real_run_is_as_it_was_simulated(run: tuple[Path, str]) -> None:
+def test_a_real_run_agrees_with_its_simulation(run: tuple[Path, str]) -> None:
     path, printed = run
     assert printed.count("agrees") == 4
     found = load(RealRun, path, "run")
@@ -101,7 +101,7 @@ def test_function_times_are_measured_and_planned_with(tmp_path: Path) -> None:
         pytest.param(("--peak", "1k", "--duration", "10m", "--prefer", "hands-off"), id="hands-off"),
     ],
 )
-def test_terraform_takes_what_plan_writes(tmp_path: Path, wished: tuple[str, ...]) -> None:
+def test_terraform_accepts_the_file_of_plan(tmp_path: Path, wished: tuple[str, ...]) -> None:
     path = tmp_path / "show.tfvars"
     done = votectl("plan", *wished, "--viewers", "1M", "--out", str(path), "--brief")
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from e2e.conftest import ENVIRONMENT
 from votectl.cli import app
 
 
-def test_the_smoke_test_passes_here_and_says_what_it_saw() -> None:
+def test_the_smoke_test_passes_and_prints_its_numbers() -> None:
     result = CliRunner().invoke(app, ["smoke", "--environment", ENVIRONMENT])
 
     assert result.exit_code == 0, result.output

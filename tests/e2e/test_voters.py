@@ -133,7 +133,7 @@ def unsigned(voter: Voter) -> str:
         pytest.param(lambda voter: {"X-Authorization": voter.id_token}, id="other-header"),
     ],
 )
-def test_without_a_token_that_the_pool_has_signed_nobody_votes(
+def test_votes_without_a_token_of_the_pool_are_refused(
     credentials: Callable[[Voter], dict[str, str]],
     stream: NewRecords,
     poll_id: str,
@@ -238,7 +238,7 @@ def test_a_receipt_is_for_the_voter_who_has_signed_in(
     assert described("GET", RECEIPT, named).status_code == 400
 
 
-def test_results_are_for_everybody(open_poll: Callable[..., Poll], cognito: httpx.Client) -> None:
+def test_results_need_no_credentials(open_poll: Callable[..., Poll], cognito: httpx.Client) -> None:
     assert cognito.get(f"/polls/{open_poll('a', 'b').poll_id}/results").status_code == 200
 
 
@@ -261,7 +261,7 @@ def test_a_back_end_votes_in_its_voters_names(stream: NewRecords, poll_id: str, 
         pytest.param("AKIAIOSFODNN7EXAMPLE", "test", 403, id="unknown-key"),
     ],
 )
-def test_without_a_valid_signature_nobody_vouches(
+def test_vouched_votes_without_a_valid_signature_are_refused(
     key: str | None, secret: str | None, status: int, stream: NewRecords, poll_id: str, doors: Doors
 ) -> None:
     auth = Signing(boto3.Session(key, secret)) if key else None
@@ -292,7 +292,7 @@ def test_without_a_valid_signature_nobody_vouches(
         pytest.param("test", "test", "kinesis", id="another-service"),
     ],
 )
-def test_without_a_valid_signature_nobody_vouches_at_the_other_doors(
+def test_vouched_votes_without_a_valid_signature_are_refused_at_the_other_doors(
     kind: str,
     key: str | None,
     secret: str | None,
@@ -378,9 +378,7 @@ def test_with_client_keys_votes_without_one_are_refused(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(
-    kind: str, doors: Doors, poll_id: str
-) -> None:
+def test_the_tools_vote_with_a_signature_and_a_key(kind: str, doors: Doors, poll_id: str) -> None:
     deployment = doors.vouched if kind == "rest" else doors.others[kind, "iam"]
     traffic, talks = Traffic(), smoke.requests(poll_id)
     auth = for_voters_of(deployment).find()
@@ -394,7 +392,7 @@ def test_the_tools_vote_where_a_signature_and_a_key_are_asked_for(
 
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize(("path", "method"), [("votes", "POST"), ("votes/me", "GET")])
-def test_a_page_of_a_known_origin_may_ask(
+def test_a_page_of_a_known_origin_may_read(
     origin: str, path: str, method: str, cognito: httpx.Client, poll_id: str
 ) -> None:
     question = {"Origin": origin, "Access-Control-Request-Method": method}
@@ -418,7 +416,9 @@ def test_a_page_of_a_known_origin_may_ask(
         "*",
     ],
 )
-def test_a_page_of_another_origin_may_not(origin: str, signed_in: Door, voter: Voter, poll_id: str) -> None:
+def test_a_page_of_another_origin_may_not_read(
+    origin: str, signed_in: Door, voter: Voter, poll_id: str
+) -> None:
     for answer in (
         signed_in.client.options(f"/polls/{poll_id}/votes", headers={"Origin": origin}),
         signed_in.client.post(

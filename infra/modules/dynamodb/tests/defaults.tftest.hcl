@@ -57,7 +57,7 @@ run "tallies_have_entries_and_never_expire" {
 
   assert {
     condition     = aws_dynamodb_table.this.hash_key == "poll_id" && aws_dynamodb_table.this.range_key == "entry"
-    error_message = "A poll's live rows, drain marks and final share its poll_id and differ in entry."
+    error_message = "A poll's live rows, drain rows and final share its poll_id and differ in entry."
   }
 
   assert {

@@ -36,7 +36,7 @@ def sign(digest: bytes) -> bytes:
 
 
 def quick(digest: bytes) -> bytes:
-    """Return a signature's size of bytes, where no signature is checked."""
+    """Return bytes of a signature's size, for tests that check no signature."""
     return hashlib.sha512(digest).digest() * 4
 
 

@@ -435,7 +435,7 @@ class TestCommand:
         assert [finding["health"] for finding in json.loads(done.output)] == ["ok", "wrong"]
 
     @pytest.mark.usefixtures("healthy")
-    def test_a_missing_deployment_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_deployment_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def find(_: str) -> None:
             raise OperatorError("environment 'test' is not deployed here: run `make apply ENV=test`")
 
