@@ -16,7 +16,7 @@ SKEW_WARNING_SECONDS, SKEW_WRONG_SECONDS = 2.0, 240.0
 
 
 def credentials(site: Asking) -> Iterator[Finding]:
-    """Look who asks."""
+    """Check the credentials."""
     caller = site.client("sts").get_caller_identity()
     yield ok("credentials", f"{caller['Arn']} in account {caller['Account']}")
 
