@@ -46,7 +46,7 @@ def plot_drains(results: Results, path: Path) -> None:
                 [units / drain.write_units for units in drain.units_by_second],
                 color=_COLOURS[subjects.VOTE_WRITER if paced else subjects.BATCH_WRITE_ITEM],
                 linewidth=2,
-                label="two lanes, paced" if paced else "two lanes, as fast as it goes",
+                label="two lanes, paced" if paced else "two lanes, unpaced",
             )
         axes.set_ylim(bottom=0)
         axes.set_xlabel("seconds")

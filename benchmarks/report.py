@@ -141,7 +141,7 @@ def _drains(results: Results) -> str:
         by_second = Spread.of(units / drain.write_units for units in drain.units_by_second)
         rows.append(
             [
-                "paced" if paced else "as fast as it goes",
+                "paced" if paced else "unpaced",
                 _number(by_second),
                 f"{drain.requests / drain.votes:.4g}",
                 f"{drain.throttled_statements / drain.votes:.4g}",

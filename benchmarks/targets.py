@@ -69,10 +69,10 @@ def _doors(results: Results) -> Iterator[MeasuredTarget]:
     for ingress, boto3 in pairs(results.doors):
         ratio = Spread.of_ratios(ingress.cpu_us_per_vote, boto3.cpu_us_per_vote)
         yield MeasuredTarget(
-            "ingress: CPU of the whole process per vote, in terms of boto3's put_record", 0.7, ratio
+            "ingress: CPU of the whole process per vote, relative to boto3's put_record", 0.7, ratio
         )
         ratio = Spread.of_ratios(ingress.start_cpu_ms, boto3.start_cpu_ms)
-        yield MeasuredTarget("ingress: CPU of a cold start, in terms of boto3 and a client", 1 / 3, ratio)
+        yield MeasuredTarget("ingress: CPU of a cold start, relative to boto3 and a client", 1 / 3, ratio)
         yield MeasuredTarget("ingress: resident memory", 40, Spread.of([ingress.peak_bytes / MB]), unit="MB")
         yield MeasuredTarget("ingress: archive", 1, Spread.of([ingress.archive_bytes / MB]), unit="MB")
         yield MeasuredTarget(
@@ -89,18 +89,18 @@ def _writer(results: Results) -> Iterator[MeasuredTarget]:
     if writer and put_item and batch_write_item:
         ratio = Spread.of_ratios(put_item.cpu_us_per_vote, writer.cpu_us_per_vote)
         yield MeasuredTarget(
-            "CPU of one conditional put_item a vote, in terms of vote_writer's", 12, ratio, least=True
+            "CPU of one conditional put_item a vote, relative to vote_writer's", 12, ratio, least=True
         )
         ratio = Spread.of_ratios(writer.cpu_us_per_vote, batch_write_item.cpu_us_per_vote)
         yield MeasuredTarget(
-            "vote_writer's CPU, in terms of batch_write_item's without conditions", 1.3, ratio
+            "vote_writer's CPU, relative to batch_write_item's without conditions", 1.3, ratio
         )
         yield MeasuredTarget("write units of a first vote", 1, Spread.of([writer.write_units / writer.votes]))
     first = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, FIRST_VOTES)
     changed = find(results.changed_votes, subjects.VOTE_WRITER, BATCH_SIZE, changed_cold(1))
     if first and changed:
         ratio = Spread.of_ratios(changed.cpu_us_per_vote, first.cpu_us_per_vote)
-        yield MeasuredTarget("CPU of a changed vote, in terms of a first vote's (cold)", 2.2, ratio)
+        yield MeasuredTarget("CPU of a changed vote, relative to a first vote's (cold)", 2.2, ratio)
         yield MeasuredTarget(
             "write units of a changed vote (cold)", 2, Spread.of([changed.write_units / changed.votes])
         )
@@ -114,7 +114,7 @@ def _aggregator(results: Results) -> Iterator[MeasuredTarget]:
         if aggregator and floor:
             ratio = Spread.of_ratios(aggregator.cpu_us_per_vote, floor.cpu_us_per_vote)
             text = (
-                f"vote_aggregator's CPU at {size:,} votes a batch, in terms of json.loads of the event alone"
+                f"vote_aggregator's CPU at {size:,} votes a batch, relative to json.loads of the event alone"
             )
             yield MeasuredTarget(text, 4, ratio)
 
