@@ -39,9 +39,9 @@ HELD: Row = (HELD_LANES["poll_id"]["S"], HELD_LANES["entry"]["S"])
 
 POLL_CACHE_SECONDS = 5
 
-# An operator's rules. A poll is announced for arrivals a little ahead, and a closing time may be moved
-# only where both the old and the new one lie further ahead than any poll cache remembers; both by more
-# than clocks differ, and than a consumer lets a stamp lie ahead of its clock.
+# An operator's rules. A poll is announced for arrivals a little ahead of now. A closing time may be moved only if the
+# old and the new one are further ahead than any poll cache remembers. Both margins are larger than the differences of
+# clocks and the lead that a consumer allows a stamp.
 CLOCKS_DIFFER_BY_MS = 500
 ANNOUNCED_AHEAD_MS = 2 * CLOCKS_DIFFER_BY_MS + PollCache.CLOCK_SKEW_MS + 1
 MOVED_AHEAD_MS = POLL_CACHE_SECONDS * 1000 + ANNOUNCED_AHEAD_MS

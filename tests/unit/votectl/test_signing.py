@@ -36,7 +36,7 @@ def test_a_signature_is_for_one_body(session: boto3.Session) -> None:
     assert len(signatures) == 2
 
 
-def test_without_credentials_the_error_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     session = boto3.Session(region_name="eu-west-1")
     monkeypatch.setattr(session, "get_credentials", lambda: None)
     with pytest.raises(OperatorError, match="credentials"):
