@@ -29,7 +29,7 @@ RIDDLES_IN_CODE = (
     r"\b(with|to|of|by|for) what (is|was|were|are) (asked|given|told|wanted)\b",
     r"\bin the place of\b",
     r"\bheld against\b",
-    r"\bholds? (\w+ ){0,4}against\b",
+    r"\bholds? (\w+ ){0,8}against\b",
     r"\bthe very (?!end\b)",
 )
 # A clause as a subject at the beginning of a test's name.
