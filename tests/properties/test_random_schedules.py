@@ -56,11 +56,11 @@ WORLDS = {
     "unique": World(
         UniqueWorld,
         UNIQUE_DEFECTS,
-        fewest_schedules=150,
+        fewest_schedules=300,
         steps=50,
         seed=1,
         cases=lambda: UniqueWorld.overwritten,
-        cases_per_schedule=1 / 50,
+        cases_per_schedule=1 / 300,
     ),
 }
 SEEDS = {
