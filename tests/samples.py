@@ -1,4 +1,4 @@
-"""A valid poll, final result and deployment, of which each test changes only what it tests."""
+"""Valid variables, a poll, a final result and a deployment, of which each test changes only what it tests."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,6 +6,28 @@ from typing import Any
 from votectl.deployment import Deployment
 from voting.final import Final
 from voting.polls import Option, Poll
+
+# The variables of every function together: a function ignores those of others.
+VARIABLES = {
+    f"VOTESTREAM_{name}": value
+    for name, value in {
+        "COUNT_CONCURRENCY": "8",
+        "ENVIRONMENT": "test",
+        "LOG_LEVEL": "INFO",
+        "MAX_READS_PER_SECOND": "50",
+        "MAX_WRITES_PER_SECOND": "0",
+        "OPENINGS_KEY": "key",
+        "POLLS_TABLE": "polls",
+        "POLL_CACHE_SECONDS": "5",
+        "REFRESH_SECONDS": "30",
+        "SCHEDULE_GROUP": "unique-counts",
+        "TALLIES_TABLE": "tallies",
+        "VOTER_AUTH": "none",
+        "VOTES_TABLE": "votes",
+        "VOTE_RETENTION_DAYS": "0",
+        "WRITE_CONCURRENCY": "3",
+    }.items()
+}
 
 
 def a_poll(poll_id: str = "poll-1", options: Iterable[str] = ("choice-a", "choice-b"), **fields: Any) -> Poll:

@@ -14,6 +14,7 @@ import results_api.handler
 from contract.openapi_document import answer_problems
 from results_api.handler import handle, lambda_handler, runtime
 from results_api.results import RECOUNTED_WITHIN_MS
+from samples import VARIABLES
 from unit.results_api.conftest import AFTER, DURING, Tables, a_contradiction, a_final, a_poll
 from voting.errors import StoreUnavailable
 from voting.live import LiveCounts
@@ -278,22 +279,12 @@ def test_receipt_requests_are_not_logged(ask: Ask, tables: Tables) -> None:
 
 # The entry point
 
-ENVIRONMENT = {
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_POLLS_TABLE": "polls",
-    "VOTESTREAM_TALLIES_TABLE": "tallies",
-    "VOTESTREAM_VOTES_TABLE": "votes",
-    "VOTESTREAM_VOTE_RETENTION_DAYS": "30",
-    "VOTESTREAM_VOTER_AUTH": "none",
-}
-
 
 @pytest.mark.usefixtures("fake_credentials")
 def test_the_entry_point_reads_the_tables_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch, request_event: MakeEvent, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in ENVIRONMENT.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     client = boto3.client("dynamodb")
     monkeypatch.setattr(results_api.handler, "dynamodb_client", lambda: client)

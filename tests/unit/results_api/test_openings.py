@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from results_api import handler as results_api_handler
 from results_api.handler import handle, runtime
 from results_api.store import PollKeyStore
+from samples import VARIABLES
 from unit.results_api.conftest import AFTER, Tables, a_final
 from voting.errors import StoreRefused, StoreUnavailable
 from voting.packs import salt_of
@@ -127,17 +128,6 @@ def test_an_unreadable_key_is_read_again_later(final: Tables) -> None:
     assert ask(final)["status"] == 503
 
 
-ENVIRONMENT = {
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_OPENINGS_KEY": "key",
-    "VOTESTREAM_POLLS_TABLE": "polls",
-    "VOTESTREAM_TALLIES_TABLE": "tallies",
-    "VOTESTREAM_VOTE_RETENTION_DAYS": "0",
-    "VOTESTREAM_VOTES_TABLE": "votes",
-}
-
-
 @pytest.mark.parametrize(
     ("mode", "key", "given"),
     [("cognito", "key", True), ("iam", "key", True), ("none", "key", False), ("cognito", "", False)],
@@ -146,7 +136,7 @@ ENVIRONMENT = {
 def test_openings_need_a_key_and_authenticated_voters(
     monkeypatch: pytest.MonkeyPatch, mode: str, key: str, *, given: bool
 ) -> None:
-    environment = ENVIRONMENT | {"VOTESTREAM_VOTER_AUTH": mode, "VOTESTREAM_OPENINGS_KEY": key}
+    environment = VARIABLES | {"VOTESTREAM_VOTER_AUTH": mode, "VOTESTREAM_OPENINGS_KEY": key}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     results_api_handler.runtime.cache_clear()

@@ -7,21 +7,11 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 import unique_counter.handler
+from samples import VARIABLES
 from unique_counter.store import CountSchedules
 from unit.unique_counter.conftest import Scene
 from voting.errors import StoreRefused, StoreUnavailable
 from world.dynamodb import FakeClient
-
-ENVIRONMENT = {
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_MAX_READS_PER_SECOND": "50",
-    "VOTESTREAM_POLLS_TABLE": "polls",
-    "VOTESTREAM_REFRESH_SECONDS": "30",
-    "VOTESTREAM_SCHEDULE_GROUP": "unique-counts",
-    "VOTESTREAM_TALLIES_TABLE": "tallies",
-    "VOTESTREAM_VOTES_TABLE": "votes",
-}
 
 
 class Context:
@@ -44,7 +34,7 @@ def test_an_invocation_builds_its_runtime_once_and_counts(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, fake_credentials: None
 ) -> None:
     del fake_credentials
-    for name, value in ENVIRONMENT.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(unique_counter.handler, "dynamodb_client", scene.database.client)
     unique_counter.handler.runtime.cache_clear()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import vote_aggregator.handler
+from samples import VARIABLES
 from vote_aggregator.handler import lambda_handler, runtime
 from voting.errors import StoreRefused
 from voting.metrics import REJECTED, Metric
@@ -20,14 +21,6 @@ from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.model import PollRow
 from world.poison import SHAPES
-
-ENVIRONMENT = {
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_POLLS_TABLE": POLLS,
-    "VOTESTREAM_POLL_CACHE_SECONDS": "5",
-    "VOTESTREAM_TALLIES_TABLE": TALLIES,
-}
 
 
 @pytest.fixture
@@ -169,7 +162,7 @@ def test_a_lost_permission_is_raised_and_the_batch_retried(
 
 @pytest.fixture
 def entry_point(monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB) -> None:
-    for name, value in ENVIRONMENT.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(vote_aggregator.handler, "dynamodb_client", database.client)
     runtime.cache_clear()

@@ -7,31 +7,20 @@ from typing import Any
 import pytest
 
 import vote_writer.handler
+from samples import VARIABLES
 from vote_writer.handler import lambda_handler, runtime
 from voting.errors import InvalidPoll, StoreRefused
 from voting.metrics import REJECTED, Metric
 from voting.rules import Reason
 from voting_aws.clients import SLOWEST_CALL_MS
 from world.clock import Clock
-from world.containers import POLLS, TABLES, TALLIES, VOTES, WriterContainer
+from world.containers import POLLS, TABLES, VOTES, WriterContainer
 from world.dynamodb import FakeDynamoDB
 from world.events import kinesis_event, raw_event
 from world.faults import Fault, script
 from world.kinesis import USUAL_FIRST_NUMBER
 from world.model import PollRow
 from world.poison import SHAPES
-
-ENVIRONMENT = {
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_POLLS_TABLE": POLLS,
-    "VOTESTREAM_POLL_CACHE_SECONDS": "5",
-    "VOTESTREAM_TALLIES_TABLE": TALLIES,
-    "VOTESTREAM_VOTES_TABLE": VOTES,
-    "VOTESTREAM_VOTE_RETENTION_DAYS": "0",
-    "VOTESTREAM_MAX_WRITES_PER_SECOND": "0",
-    "VOTESTREAM_WRITE_CONCURRENCY": "3",
-}
 
 
 @pytest.fixture
@@ -176,7 +165,7 @@ def test_redriven_batches_are_stored_by_the_same_code(
 
 @pytest.fixture
 def entry_point(monkeypatch: pytest.MonkeyPatch, database: FakeDynamoDB) -> None:
-    for name, value in ENVIRONMENT.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(vote_writer.handler, "dynamodb_client", lambda **_limits: database.client())
     runtime.cache_clear()

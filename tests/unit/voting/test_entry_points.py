@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 
+from samples import VARIABLES
 from voting.errors import InvalidSettings
 from voting_aws.clients import SLOWEST_CALL_MS
 
-COMMON = {
-    "VOTESTREAM_COUNT_CONCURRENCY": "8",
-    "VOTESTREAM_ENVIRONMENT": "test",
-    "VOTESTREAM_LOG_LEVEL": "INFO",
-    "VOTESTREAM_POLLS_TABLE": "polls",
-    "VOTESTREAM_TALLIES_TABLE": "tallies",
-    "VOTESTREAM_VOTES_TABLE": "votes",
-}
 # Functions that Step Functions invokes.
 STEPS: dict[str, dict[str, str]] = {
     "tally": {
@@ -53,7 +46,7 @@ def test_an_invalid_environment_stops_a_function_at_its_start(handler: Any) -> N
 def test_a_container_is_built_from_its_environment_once(
     handler: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (COMMON | settings).items():
+    for name, value in (VARIABLES | settings).items():
         monkeypatch.setenv(name, value)
     built = handler.runtime()
     assert built is handler.runtime()
