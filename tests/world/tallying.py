@@ -19,6 +19,7 @@ from voting.tallies import FINAL, PROGRESS
 from voting_aws.polls import PollTable
 from voting_aws.stored_votes import StoredVoteTable
 from world.clock import Clock, SkewedClock
+from world.containers import RecordingTelemetry
 from world.dynamodb import FakeDynamoDB
 from world.kinesis import Shard, Stream, base64_of
 from world.mapping import EventSourceMapping
@@ -156,14 +157,6 @@ class FakeCloudWatch:
         return [{"MetricDataResults": [{"Timestamps": moments, "Values": [value], "StatusCode": "Complete"}]}]
 
 
-class _Silence:
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Nobody listens."""
-
-    def warn(self, message: str, **fields: object) -> None:
-        """Nobody listens."""
-
-
 class Tally:
     """One poll's tally, and how far it is."""
 
@@ -205,7 +198,7 @@ class Tally:
                 "writer",
                 now_ms,
             ),
-            telemetry=_Silence(),
+            telemetry=RecordingTelemetry(),
             lanes=mapping.factor,
             groups=GROUPS,
             settle_ms=SETTLE_MS,

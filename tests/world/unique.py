@@ -1,6 +1,5 @@
 """The unique counter in the simulated world: its real code, on the simulated tables and clocks."""
 
-import json
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -13,7 +12,7 @@ from voting.unique import UniqueCounts
 from voting_aws.polls import PollTable
 from voting_aws.stored_votes import StoredVoteTable
 from world import faults
-from world.containers import POLLS, TALLIES, VOTES
+from world.containers import POLLS, TALLIES, VOTES, RecordingTelemetry
 from world.dynamodb import FakeDynamoDB
 from world.faults import Gate
 
@@ -22,29 +21,16 @@ REFRESH_MS = 30_000
 _leases = count(1)
 
 
-class PollTelemetry:
-    """Keeps what a counter says."""
+class PollTelemetry(RecordingTelemetry):
+    """Records the metrics and warnings of a counter."""
 
     def __init__(self) -> None:
-        self.counts: list[dict[str, int]] = []
+        super().__init__()
         self.poll_counts: list[tuple[str, dict[str, int]]] = []
-        self.warnings: list[str] = []
-
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Keep one set of counts."""
-        self.counts.append(dict(counts))
 
     def count_for_poll(self, poll_id: str, counts: Mapping[str, int]) -> None:
         """Keep one set of counts of a poll."""
         self.poll_counts.append((poll_id, dict(counts)))
-
-    def warn(self, message: str, **fields: object) -> None:
-        """Keep one warning, as the text that would be in the log."""
-        self.warnings.append(json.dumps({"message": message, **fields}))
-
-    def total(self, metric: str) -> int:
-        """Return how much was counted under a name."""
-        return sum(counts.get(metric, 0) for counts in self.counts)
 
 
 class Counter:
