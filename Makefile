@@ -37,10 +37,11 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.state/pycache
 
-# Any Python from 3.8 on installs the rest. A list, because pyenv's python3 refuses to start here without a 3.13.
+# Any Python from 3.8 on installs the rest. A list, because pyenv's python3 refuses to start here without a 3.13. It is
+# looked for once, and called by its own path: pyenv's python3 is a script that takes longer than our programs.
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 /usr/bin/python3 python
-PYTHON = $(shell for python in $(PYTHONS); do \
-	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && command -v "$$python" && break; done)
+PYTHON = $(eval PYTHON := $$(shell for python in $$(PYTHONS); do \
+	"$$$$python" -c 'import sys; sys.version_info < (3, 8) and sys.exit(1); print(sys.executable)' 2>/dev/null && break; done))$(PYTHON)
 BOOTSTRAP = $(or $(PYTHON),$(error No Python 3.8 or newer on the PATH: install any Python 3, then try again)) -B -m scripts.bootstrap
 BIN := .venv/bin
 LAYERS = $(BIN)/lint-imports --no-logo --cache-dir .state/import-linter
