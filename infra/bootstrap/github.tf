@@ -9,7 +9,7 @@ locals {
   owner_and_name = split("/", coalesce(var.github_repository, "/"))
   # The start of a token's subject, before its environment or branch. GitHub writes numbers behind both names in
   # repositories created since June 2026 (github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens),
-  # and none in older ones; hence the *. The claim `repository` identifies the repository, letter by letter.
+  # and none in older ones: so the pattern has a *. The claim `repository` identifies the repository, letter by letter.
   subject = "repo:${local.owner_and_name[0]}*/${local.owner_and_name[1]}*"
 
   # STS knows these claims since January 2026.

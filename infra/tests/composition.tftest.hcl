@@ -95,8 +95,8 @@ override_resource {
 run "each_function_gets_exactly_its_settings_and_permissions" {
   command = plan
 
-  # The writer's settings are the careful ones of the published sample that this system descends from. tests/contract reads
-  # this plan: it holds policies, alarms and the dashboard against AWS's and the functions' documentation.
+  # The writer's settings are the careful ones of the published sample that this system descends from. tests/contract
+  # checks the policies, alarms and dashboard of this plan against the documentation of AWS and of the functions.
   variables {
     log_level           = "WARNING"
     poll_cache_seconds  = 7

@@ -277,7 +277,7 @@ locals {
       first   = "votectl tally <poll> --environment ${var.environment}"
       metrics = { failed = { namespace = "AWS/States", name = "ExecutionsFailed", dimensions = { StateMachineArn = var.state_machine_arn }, stat = "Sum" } }
     }
-    # A tally looks at least once a minute, and a look may slip into the next minute: hence two thirds.
+    # A tally looks at least once a minute, and a look may slip into the next minute. So two thirds of the minutes are enough.
     tally-waiting = {
       means      = "A tally has been waiting for ${var.settings.tally_minutes} minutes for a consumer that has not passed its closing markers."
       first      = "votectl tally <poll> --environment ${var.environment}: it names who is behind."
