@@ -113,34 +113,30 @@ module "receipts" {
   }
 }
 
-# Voters sign in, pages of two origins may vote, and a back end may send batches.
-module "cognito" {
-  source = "../../../infra/modules/api"
-  count  = var.user_pools ? 1 : 0
-
-  name                           = "${var.name_prefix}-cognito"
-  allowed_origins                = ["https://vote.example.org", "https://example.org"]
-  batch_enabled                  = true
-  log_retention_days             = 1
-  results_function_name          = module.receipts.function_name
-  results_invoke_arn             = module.receipts.invoke_arn
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = data.aws_kinesis_stream.votes.arn
-  stream_name                    = local.deployment.stream_name
-  throttling_burst_limit         = 1000
-  throttling_rate_limit          = 2000
-  user_pool_arn                  = module.voters[0].user_pool_arn
-  voter_auth                     = "cognito"
+# REST APIs, each with its own identity.
+locals {
+  rest_doors = merge(
+    {
+      # A back end vouches for voters, and has a key.
+      iam = { client_keys_required = true, clients = { back-end = { throttling_burst_limit = 1000, throttling_rate_limit = 2000 } } }
+      # Anybody may vote, and three at once, then one a second.
+      narrow = { throttling_burst_limit = 3, throttling_rate_limit = 1, voter_auth = "none" }
+    },
+    # Voters sign in, pages of two origins may vote, and a back end may send batches.
+    { for pool in module.voters : "cognito" => { allowed_origins = local.origins, batch_enabled = true, user_pool_arn = pool.user_pool_arn } },
+  )
+  origins = ["https://vote.example.org", "https://example.org"]
 }
 
-# A back end vouches for voters, and has a key.
-module "iam" {
-  source = "../../../infra/modules/api"
+module "rest_door" {
+  source   = "../../../infra/modules/api"
+  for_each = local.rest_doors
 
-  name                           = "${var.name_prefix}-iam"
-  client_keys_required           = true
-  clients                        = { back-end = { throttling_burst_limit = 1000, throttling_rate_limit = 2000 } }
+  name                           = "${var.name_prefix}-${each.key}"
+  allowed_origins                = try(each.value.allowed_origins, [])
+  batch_enabled                  = try(each.value.batch_enabled, false)
+  client_keys_required           = try(each.value.client_keys_required, false)
+  clients                        = try(each.value.clients, {})
   log_retention_days             = 1
   results_function_name          = module.receipts.function_name
   results_invoke_arn             = module.receipts.invoke_arn
@@ -148,26 +144,10 @@ module "iam" {
   results_throttling_rate_limit  = 1000
   stream_arn                     = data.aws_kinesis_stream.votes.arn
   stream_name                    = local.deployment.stream_name
-  throttling_burst_limit         = 1000
-  throttling_rate_limit          = 2000
-  voter_auth                     = "iam"
-}
-
-# Anybody may vote, and three at once, then one a second.
-module "narrow" {
-  source = "../../../infra/modules/api"
-
-  name                           = "${var.name_prefix}-narrow"
-  log_retention_days             = 1
-  results_function_name          = module.receipts.function_name
-  results_invoke_arn             = module.receipts.invoke_arn
-  results_throttling_burst_limit = 500
-  results_throttling_rate_limit  = 1000
-  stream_arn                     = data.aws_kinesis_stream.votes.arn
-  stream_name                    = local.deployment.stream_name
-  throttling_burst_limit         = 3
-  throttling_rate_limit          = 1
-  voter_auth                     = "none"
+  throttling_burst_limit         = try(each.value.throttling_burst_limit, 1000)
+  throttling_rate_limit          = try(each.value.throttling_rate_limit, 2000)
+  user_pool_arn                  = try(each.value.user_pool_arn, null)
+  voter_auth                     = try(each.value.voter_auth, each.key)
 }
 
 # How tests sign voters in without a browser.
@@ -265,7 +245,7 @@ module "vote_door" {
 
   name                   = "${var.name_prefix}-${each.key}"
   kind                   = each.value.kind
-  allowed_origins        = ["https://vote.example.org", "https://example.org"]
+  allowed_origins        = local.origins
   batch_enabled          = each.value.batch_enabled
   sign_in                = each.value.sign_in
   throttling_burst_limit = 1000
@@ -302,12 +282,12 @@ output "back_end_policy_arns" {
 
 output "doors" {
   value = {
-    for name, api in { cognito = one(module.cognito), iam = module.iam, narrow = module.narrow } : name => {
-      api_id                   = api.api_id
-      api_key_ids              = api.api_key_ids
-      api_url                  = api.invoke_url
-      voter_auth               = name == "narrow" ? "none" : name
-    } if api != null
+    for name, api in module.rest_door : name => {
+      api_id      = api.api_id
+      api_key_ids = api.api_key_ids
+      api_url     = api.invoke_url
+      voter_auth  = try(local.rest_doors[name].voter_auth, name)
+    }
   }
 }
 

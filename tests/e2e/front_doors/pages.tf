@@ -29,8 +29,8 @@ resource "aws_ssm_parameter" "pages" {
   name = var.pages.parameter
   type = "String"
   value = jsonencode(merge(local.deployment, {
-    api_id       = module.cognito[0].api_id
-    api_stage    = module.cognito[0].stage_name
+    api_id       = module.rest_door["cognito"].api_id
+    api_stage    = module.rest_door["cognito"].stage_name
     pages_bucket = module.pages[0].bucket_name
     vote_door    = "rest"
     voter_auth   = "cognito"
