@@ -8,9 +8,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+# Applied alone, because the other resources are not needed here, and take seconds.
 run "a_protected_deployment" {
-  variables {
-    deletion_protection = true
+  variables { deletion_protection = true }
+
+  plan_options {
+    target = [terraform_data.identity]
   }
 
   assert {
