@@ -3,93 +3,80 @@
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
+
+  override_resource {
+    target = module.stream.aws_kinesis_stream.this
+    values = { arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes" }
+  }
+
+  override_resource {
+    target = module.polls_table.aws_dynamodb_table.this
+    values = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls" }
+  }
+
+  override_resource {
+    target = module.votes_table.aws_dynamodb_table.this
+    values = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes" }
+  }
+
+  override_resource {
+    target = module.tallies_table.aws_dynamodb_table.this
+    values = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies" }
+  }
+
+  override_resource {
+    target = module.vote_aggregator.aws_lambda_event_source_mapping.this
+    values = { uuid = "aggregator-mapping" }
+  }
+
+  override_resource {
+    target = module.vote_writer.aws_lambda_event_source_mapping.this
+    values = {
+      arn  = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"
+      uuid = "writer-mapping"
+    }
+  }
+
+  override_resource {
+    target = module.vote_writer.aws_s3_bucket.failures
+    values = { arn = "arn:aws:s3:::writer-failures" }
+  }
+
+  override_resource {
+    target = module.vote_aggregator.aws_s3_bucket.failures
+    values = { arn = "arn:aws:s3:::aggregator-failures" }
+  }
+
+  override_resource {
+    target = module.results_api.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:results" }
+  }
+
+  override_resource {
+    target = module.results_api.aws_lambda_function.this
+    values = { invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/results" }
+  }
+
+  override_resource {
+    target = module.vote_writer.module.function.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:writer" }
+  }
+
+  override_resource {
+    target = module.vote_aggregator.module.function.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator" }
+  }
+
+  override_resource {
+    target = module.tally_function.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
+  }
 }
 
 mock_provider "aws" {
   alias           = "us_east_1"
   source          = "./tests/mocks"
   override_during = plan
-}
-
-override_resource {
-  target          = module.stream.aws_kinesis_stream.this
-  override_during = plan
-  values          = { arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/votestream-test-votes" }
-}
-
-override_resource {
-  target          = module.polls_table.aws_dynamodb_table.this
-  override_during = plan
-  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-polls" }
-}
-
-override_resource {
-  target          = module.votes_table.aws_dynamodb_table.this
-  override_during = plan
-  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-votes" }
-}
-
-override_resource {
-  target          = module.tallies_table.aws_dynamodb_table.this
-  override_during = plan
-  values          = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/votestream-test-tallies" }
-}
-
-override_resource {
-  target          = module.vote_aggregator.aws_lambda_event_source_mapping.this
-  override_during = plan
-  values          = { uuid = "aggregator-mapping" }
-}
-
-override_resource {
-  target          = module.vote_writer.aws_lambda_event_source_mapping.this
-  override_during = plan
-  values = {
-    arn  = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:writer-mapping"
-    uuid = "writer-mapping"
-  }
-}
-
-override_resource {
-  target          = module.vote_writer.aws_s3_bucket.failures
-  override_during = plan
-  values          = { arn = "arn:aws:s3:::writer-failures" }
-}
-
-override_resource {
-  target          = module.vote_aggregator.aws_s3_bucket.failures
-  override_during = plan
-  values          = { arn = "arn:aws:s3:::aggregator-failures" }
-}
-
-override_resource {
-  target          = module.results_api.aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:results" }
-}
-
-override_resource {
-  target          = module.results_api.aws_lambda_function.this
-  override_during = plan
-  values          = { invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/results" }
-}
-
-override_resource {
-  target          = module.vote_writer.module.function.aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:writer" }
-}
-
-override_resource {
-  target          = module.vote_aggregator.module.function.aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:aggregator" }
-}
-
-override_resource {
-  target          = module.tally_function.aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:tally" }
 }
 
 run "each_function_gets_exactly_its_settings_and_permissions" {

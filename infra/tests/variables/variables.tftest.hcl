@@ -378,10 +378,7 @@ run "is_silent_behind_a_door_with_reserved_consumers" {
 
 run "warns_of_a_front_door_wider_than_the_stream_and_of_keys_that_no_vote_needs_yet" {
   command = plan
-
-  variables {
-    api = { throttling_rate_limit = 4001, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } }
-  }
+  variables { api = { throttling_rate_limit = 4001, clients = { app = { throttling_rate_limit = 1, throttling_burst_limit = 1 } } } }
 
   expect_failures = [check.front_door_fits_stream, check.client_keys_are_required]
 }

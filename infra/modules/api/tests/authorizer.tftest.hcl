@@ -7,10 +7,7 @@ mock_provider "aws" {
 
 run "a_back_end_signs_and_names_the_voter" {
   command = plan
-
-  variables {
-    voter_auth = "iam"
-  }
+  variables { voter_auth = "iam" }
 
   assert {
     condition     = [aws_api_gateway_method.cast_vote[0].authorization, aws_api_gateway_method.read["receipt"].authorization] == ["AWS_IAM", "AWS_IAM"]

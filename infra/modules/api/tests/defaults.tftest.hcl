@@ -2,24 +2,21 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
 
-override_resource {
-  target          = aws_api_gateway_resource.poll
-  override_during = plan
-  values          = { id = "poll", path = "/polls/{poll_id}" }
-}
+  override_resource {
+    target = aws_api_gateway_resource.poll
+    values = { id = "poll", path = "/polls/{poll_id}" }
+  }
 
-override_resource {
-  target          = aws_api_gateway_resource.results
-  override_during = plan
-  values          = { id = "results", path = "/polls/{poll_id}/results" }
-}
+  override_resource {
+    target = aws_api_gateway_resource.results
+    values = { id = "results", path = "/polls/{poll_id}/results" }
+  }
 
-override_resource {
-  target          = aws_api_gateway_resource.receipt
-  override_during = plan
-  values          = { id = "receipt", path = "/polls/{poll_id}/votes/me" }
+  override_resource {
+    target = aws_api_gateway_resource.receipt
+    values = { id = "receipt", path = "/polls/{poll_id}/votes/me" }
+  }
 }
 
 run "a_vote_goes_straight_into_the_stream_and_nothing_is_logged_opened_or_handed_out" {

@@ -20,10 +20,7 @@ run "first_deployment" {
 
 run "limits_need_no_new_deployment" {
   command = plan
-
-  variables {
-    throttling_rate_limit = 500
-  }
+  variables { throttling_rate_limit = 500 }
 
   assert {
     condition     = aws_api_gateway_deployment.this.id == "deploy"

@@ -6,10 +6,7 @@ mock_provider "aws" {
 
 run "a_page_of_a_named_origin_may_vote_and_ask_for_its_receipt" {
   command = plan
-
-  variables {
-    allowed_origins = ["https://vote.example.org", "http://localhost:*"]
-  }
+  variables { allowed_origins = ["https://vote.example.org", "http://localhost:*"] }
 
   assert {
     condition     = { for name, method in aws_api_gateway_method.preflight : name => [method.http_method, method.authorization] } == { cast_vote = ["OPTIONS", "NONE"], receipt = ["OPTIONS", "NONE"] }

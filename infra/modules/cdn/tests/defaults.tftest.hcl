@@ -65,11 +65,8 @@ run "rejects_a_certificate_of_another_region_and_too_long_a_name" {
   command = plan
 
   variables {
-    name = format("%050d", 0)
-    domain = {
-      certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0"
-      names           = ["vote.example.org"]
-    }
+    name   = format("%050d", 0)
+    domain = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0", names = ["vote.example.org"] }
   }
 
   expect_failures = [var.name, var.domain]
@@ -77,27 +74,12 @@ run "rejects_a_certificate_of_another_region_and_too_long_a_name" {
 
 run "rejects_a_domain_without_names" {
   command = plan
-
-  variables {
-    domain = {
-      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
-      names           = []
-    }
-  }
-
+  variables { domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = [] } }
   expect_failures = [var.domain]
 }
 
 run "rejects_a_zone_with_its_path" {
   command = plan
-
-  variables {
-    domain = {
-      certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0"
-      names           = ["vote.example.org"]
-      zone_id         = "/hostedzone/Z0123456789ABC"
-    }
-  }
-
+  variables { domain = { certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/0", names = ["vote.example.org"], zone_id = "/hostedzone/Z0123456789ABC" } }
   expect_failures = [var.domain]
 }

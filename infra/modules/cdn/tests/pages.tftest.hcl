@@ -2,6 +2,26 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
+
+  override_resource {
+    target = aws_cloudfront_cache_policy.this
+    values = { id = "results" }
+  }
+
+  override_resource {
+    target = aws_cloudfront_cache_policy.pages
+    values = { id = "pages" }
+  }
+
+  override_resource {
+    target = aws_cloudfront_response_headers_policy.pages
+    values = { id = "headers" }
+  }
+
+  override_resource {
+    target = aws_cloudfront_origin_access_control.pages
+    values = { id = "access" }
+  }
 }
 
 variables {
@@ -20,30 +40,6 @@ variables {
     domain_name = "votes.lambda-url.eu-west-1.on.aws"
     path        = ""
   }
-}
-
-override_resource {
-  target          = aws_cloudfront_cache_policy.this
-  override_during = plan
-  values          = { id = "results" }
-}
-
-override_resource {
-  target          = aws_cloudfront_cache_policy.pages
-  override_during = plan
-  values          = { id = "pages" }
-}
-
-override_resource {
-  target          = aws_cloudfront_response_headers_policy.pages
-  override_during = plan
-  values          = { id = "headers" }
-}
-
-override_resource {
-  target          = aws_cloudfront_origin_access_control.pages
-  override_during = plan
-  values          = { id = "access" }
 }
 
 run "each_path_has_its_origin_its_cache_and_its_name" {
@@ -144,10 +140,7 @@ run "each_path_has_its_origin_its_cache_and_its_name" {
 
 run "without_votes_nothing_is_posted" {
   command = plan
-
-  variables {
-    votes_origin = null
-  }
+  variables { votes_origin = null }
 
   assert {
     condition     = [for rule in aws_cloudfront_distribution.this.ordered_cache_behavior : rule.path_pattern] == ["/polls/*"]

@@ -164,10 +164,7 @@ run "url_door_is_public_where_voters_have_codes" {
 
 run "url_door_is_public_unless_requests_are_signed" {
   command = plan
-
-  variables {
-    kind = "url"
-  }
+  variables { kind = "url" }
 
   assert {
     condition     = aws_lambda_function_url.this[0].authorization_type == "NONE" && aws_lambda_function_url.this[0].qualifier == "live"

@@ -50,10 +50,7 @@ run "votes_are_kept_by_bucket_and_voter_and_can_expire" {
 
 run "tallies_have_entries_and_never_expire" {
   command = plan
-
-  variables {
-    table = "tallies"
-  }
+  variables { table = "tallies" }
 
   assert {
     condition     = aws_dynamodb_table.this.hash_key == "poll_id" && aws_dynamodb_table.this.range_key == "entry"
@@ -68,10 +65,7 @@ run "tallies_have_entries_and_never_expire" {
 
 run "polls_have_a_key_of_one_part" {
   command = plan
-
-  variables {
-    table = "polls"
-  }
+  variables { table = "polls" }
 
   assert {
     condition     = aws_dynamodb_table.this.hash_key == "poll_id" && aws_dynamodb_table.this.range_key == null
@@ -105,10 +99,7 @@ run "provisioned_units_reach_the_table_and_a_key_encrypts_it" {
 
 run "one_ceiling_leaves_the_other_open" {
   command = plan
-
-  variables {
-    settings = { max_write_units = 1 }
-  }
+  variables { settings = { max_write_units = 1 } }
 
   assert {
     condition     = one(aws_dynamodb_table.this.on_demand_throughput).max_write_request_units == 1 && one(aws_dynamodb_table.this.on_demand_throughput).max_read_request_units == -1

@@ -2,12 +2,11 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
 
-override_resource {
-  target          = aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+  override_resource {
+    target = aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+  }
 }
 
 run "names_carry_project_environment_and_function" {

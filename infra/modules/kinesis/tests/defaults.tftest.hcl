@@ -44,10 +44,7 @@ run "on_demand_plans_without_shards_and_with_a_key" {
 
 run "encryption_can_be_declined" {
   command = plan
-
-  variables {
-    encryption_enabled = false
-  }
+  variables { encryption_enabled = false }
 
   assert {
     condition     = aws_kinesis_stream.this.encryption_type == "NONE" && aws_kinesis_stream.this.kms_key_id == null

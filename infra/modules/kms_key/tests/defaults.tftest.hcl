@@ -57,10 +57,7 @@ run "a_signing_key_signs_is_not_rotated_and_is_protected" {
 
 run "logs_may_use_the_key_for_these_groups_only" {
   command = plan
-
-  variables {
-    log_group_names = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"]
-  }
+  variables { log_group_names = ["/aws/lambda/votestream-test-*", "/aws/api-gateway/votestream-test"] }
 
   assert {
     condition     = { for statement in jsondecode(aws_kms_key.this.policy).Statement : statement.Sid => statement.Principal } == { AccountDecides = { AWS = "arn:aws:iam::111122223333:root" }, EncryptAlarms = { Service = "cloudwatch.amazonaws.com" }, EncryptLogs = { Service = "logs.eu-west-1.amazonaws.com" } }

@@ -182,10 +182,7 @@ run "a_function_url_an_endless_writer_and_a_key_change_their_alarms" {
 
 run "without_alarms_only_the_dashboard_remains" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { alarms_enabled = false, emails = ["on-call@example.org"] })
-  }
+  variables { settings = merge(var.settings, { alarms_enabled = false, emails = ["on-call@example.org"] }) }
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
@@ -200,10 +197,7 @@ run "without_alarms_only_the_dashboard_remains" {
 
 run "a_given_topic_gets_the_alarms" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" })
-  }
+  variables { settings = merge(var.settings, { topic_arn = "arn:aws:sns:eu-west-1:111122223333:on-call" }) }
 
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.this : one(alarm.alarm_actions) == "arn:aws:sns:eu-west-1:111122223333:on-call"])

@@ -49,10 +49,7 @@ run "published_packs_are_private_versioned_and_not_locked" {
 
 run "anyone_may_read_public_packs_and_no_work_file" {
   command = plan
-
-  variables {
-    publication = { object_lock = { days = 30, mode = "COMPLIANCE" }, public = true }
-  }
+  variables { publication = { object_lock = { days = 30, mode = "COMPLIANCE" }, public = true } }
 
   assert {
     condition     = [for statement in jsondecode(aws_s3_bucket_policy.packs["packs"].policy).Statement : [statement.Effect, statement.Action, [for resource in flatten([statement.Resource]) : endswith(resource, "/packs/*")]] if statement.Sid == "AnyoneReadsPacks"] == [["Allow", "s3:GetObject", [true]]]

@@ -2,18 +2,16 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
 
-override_resource {
-  target          = aws_s3_bucket.failures
-  override_during = plan
-  values          = { arn = "arn:aws:s3:::the-failure-bucket", id = "the-failure-bucket" }
-}
+  override_resource {
+    target = aws_s3_bucket.failures
+    values = { arn = "arn:aws:s3:::the-failure-bucket", id = "the-failure-bucket" }
+  }
 
-override_resource {
-  target          = module.function.aws_cloudwatch_log_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+  override_resource {
+    target = module.function.aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/votestream-test-vote-writer" }
+  }
 }
 
 run "a_consumer_reads_from_the_oldest_record_and_may_do_its_work_only" {
@@ -138,10 +136,7 @@ run "with_a_key_and_without_deletion_protection" {
 
 run "enhanced_fan_out_reads_through_a_consumer_of_its_own" {
   command = plan
-
-  variables {
-    settings = merge(var.settings, { enhanced_fan_out = true })
-  }
+  variables { settings = merge(var.settings, { enhanced_fan_out = true }) }
 
   override_resource {
     target          = aws_kinesis_stream_consumer.this

@@ -2,12 +2,11 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
-}
 
-override_resource {
-  target          = aws_sfn_state_machine.this
-  override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally" }
+  override_resource {
+    target = aws_sfn_state_machine.this
+    values = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:votestream-test-tally" }
+  }
 }
 
 run "steps_run_in_the_order_that_the_proof_needs_and_roles_may_do_nothing_else" {

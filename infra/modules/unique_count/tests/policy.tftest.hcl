@@ -2,18 +2,17 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
+
+  override_resource {
+    target = aws_scheduler_schedule_group.this
+    values = { arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/votestream-test-unique-counts" }
+  }
 }
 
 variables {
   name          = "votestream-test-unique-counts"
   function_arn  = "arn:aws:lambda:eu-west-1:111122223333:function:votestream-test-unique-counter"
   function_name = "votestream-test-unique-counter"
-}
-
-override_resource {
-  target          = aws_scheduler_schedule_group.this
-  override_during = plan
-  values          = { arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/votestream-test-unique-counts" }
 }
 
 run "a_schedule_may_start_the_count_only_and_a_late_invocation_is_dropped" {

@@ -2,6 +2,11 @@
 mock_provider "aws" {
   source          = "../../tests/mocks"
   override_during = plan
+
+  override_resource {
+    target = aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::votestream-test-pages", id = "votestream-test-pages" }
+  }
 }
 
 variables {
@@ -10,12 +15,6 @@ variables {
   distribution_arn = "arn:aws:cloudfront::111122223333:distribution/E1"
   identity         = { mode = "none" }
   settings         = {}
-}
-
-override_resource {
-  target          = aws_s3_bucket.this
-  override_during = plan
-  values          = { arn = "arn:aws:s3:::votestream-test-pages", id = "votestream-test-pages" }
 }
 
 run "only_our_distribution_reads_the_pages_and_their_settings" {
