@@ -6,9 +6,9 @@ only if its code has changed, because the bytes are repeatable:
 - dependencies are the hash-locked wheels of requirements/lambda.txt, for the target's platform and Python;
 - entries are sorted and carry one fixed date and mode; nothing of this machine is packed;
 - modules are compiled here, in a form that knows neither dates nor places (bytecode.py); found .pyc files stay out;
-- the zip is written here, byte by byte, and compressed by libdeflate at a locked version. Python's own zlib
-  is not used, because builds of Python differ in it (zlib, zlib-ng, vendors' patches), nor is zopfli, which
-  computes with floating point and so differs between processors (github.com/google/zopfli/issues/20).
+- the zip is written here, byte by byte, and compressed by libdeflate at a locked version. Python's own zlib is not
+used, because builds of Python differ in it (zlib, zlib-ng, vendors' patches). Zopfli is not used either: it computes
+with floating point and so differs between processors (github.com/google/zopfli/issues/20).
 
 Tests, type stubs, web pages and installers' notes are left out. Code that a library may load lazily stays: its absence
 would show in production only.

@@ -297,8 +297,8 @@ def conversations(
 ) -> Iterator[list[VoteRequest]]:
     """Yield the requests of each of ``voters`` voters, in their order.
 
-    Most vote once per poll; one in ten changes their mind, one in twenty sends the same vote again, and
-    among them are votes for options and polls that do not exist, and bodies that are not votes.
+    Most vote once per poll; one in ten changes their mind, one in twenty sends the same vote again. Among them are
+    votes for options and polls that do not exist, and bodies that are not votes.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable test data, no secret
     polls = list(poll_options)

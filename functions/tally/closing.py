@@ -1,7 +1,7 @@
 """Putting closing markers after every vote that can count, in every open shard and every lane of it.
 
-A marker is a record like any other, so a consumer that has passed it has passed all that came before it in
-its shard, or in its lane of the shard. Closed shards need none: Lambda reads a child only when it has finished
+A marker is a record like any other. A consumer that has passed it has passed everything before it in the shard, or in
+the lane of the shard. Closed shards need none: Lambda reads a child only when it has finished
 the child's parents, so a consumer that passes a marker in the child has passed the parents' end.
 """
 

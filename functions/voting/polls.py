@@ -133,8 +133,8 @@ class PollCache:
     # Votes can name any poll id, so the cache must not grow with invented ones.
     CAPACITY = 10_000
     # The largest difference between our clock and the one that stamps arrivals. A remembered "unknown" is trusted for
-    # arrivals that are at least this much older than the look-up, and a vote that arrived later than now by more than
-    # this is not judged. Kinesis promises no accuracy of its stamps.
+    # arrivals that are at least this much older than the look-up. A vote that arrived later than now by more than this
+    # is not judged. Kinesis promises no accuracy of its stamps.
     CLOCK_SKEW_MS = 1_000
 
     def __init__(

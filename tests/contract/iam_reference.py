@@ -1,6 +1,6 @@
 """AWS's service authorization reference: which statements of a policy allow what they name, and which allow nothing.
 
-AWS accepts a policy with an unknown action, with an action on a resource that it does not apply to, or with a
+AWS accepts a policy with an unknown action, and an action on a resource that it does not apply to. It also accepts a
 condition on a key that the action does not send. Calls with that policy are then refused.
 """
 

@@ -1,6 +1,9 @@
 """Plain English on the pages that most people read: short sentences, and no sentence that has to be decoded."""
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,6 +131,34 @@ def test_no_comment_or_message_in_the_code_has_to_be_decoded() -> None:
         for path in sources()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if riddle.search(line.replace("is None", "").replace("_", " "))
+    ]
+    assert found == []
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Return the docstrings of a module, and its comments, of which neighbouring lines are one text."""
+    source = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            yield ast.get_docstring(node) or ""
+    comment, end = "", 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#"):
+            if token.start[0] != end + 1:
+                yield comment
+                comment = ""
+            comment, end = f"{comment} {token.string.lstrip('# ')}", token.start[0]
+    yield comment
+
+
+def test_no_sentence_in_the_code_is_longer_than_thirty_words() -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}: {sentence}"
+        for path in sources()
+        if path.suffix == ".py"
+        for text in texts(path)
+        for sentence in sentences(re.sub(r"``[^`]*``", "`code`", text))
+        if len(sentence.split()) > MAX_WORDS and "├" not in sentence
     ]
     assert found == []
 

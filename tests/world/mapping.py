@@ -1,8 +1,8 @@
 """Lambda's event source mapping: reads a stream's shards in order, in batches, at least once.
 
-A test triggers everything that it may do: cut batches anywhere, run lanes of a shard in parallel, start again from an
-earlier point with other cuts, halve a failed batch, give up a batch that failed too often or is too old, and treat a
-running invocation as dead.
+A test triggers everything that it may do. It may cut batches anywhere, run lanes of a shard in parallel, and start
+again from an earlier point with other cuts. It may halve a failed batch, give up a batch that failed too often or is
+too old, and treat a running invocation as dead.
 """
 
 import json

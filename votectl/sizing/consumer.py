@@ -1,8 +1,12 @@
 """How the event source mapping forms batches, and how long an invocation takes.
 
-A lane (a shard, or one of its parallel parts) invokes its function when the batch is full (its batch size, or 6 MB),
-when the batching window since the end of the previous invocation is over, or, without a window, when a poll has
-brought records. While a window is open, the mapping goes on reading.
+A lane (a shard, or one of its parallel parts) invokes its function when one of these holds:
+
+- the batch is full (its batch size, or 6 MB);
+- the batching window since the end of the previous invocation is over;
+- there is no window, and a poll has brought records.
+
+While a window is open, the mapping continues to read.
 
 An invocation takes ``base + per_vote * n + per_round * rounds``. A round is a set of concurrent calls to the
 store, so it takes one call's latency. The writer's rounds grow with its statements, the aggregator's with the

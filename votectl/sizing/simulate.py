@@ -3,10 +3,10 @@
 What is kept per step are numbers per lane (a shard, or one of its parallel parts), never votes: a step
 costs the same at a thousand votes a second and at a million. One seed gives one course.
 
-A vote's way in a step: it comes by chance (Poisson, each lane its share) → the front door's throttle →
-its shard's limit → the lane's queue, once a poll has brought it → a batch, when the lane is free and the
-batch is full or its window is over → the table's units. What the votes table refuses goes back to the
-queue; for what the tallies table refuses, the aggregator's invocation waits.
+A vote's way in a step: random arrival (Poisson, each lane its share) → the front door's throttle → its
+shard's limit → the lane's queue. A poll brings it into a batch, which starts when the lane is free, and
+the batch is full or its window is over. Then the table's units limit it. Votes that the votes table
+refuses go back to the queue; if the tallies table refuses, the aggregator's invocation waits.
 
 Arrays hold numbers of votes per lane (shards by lanes per shard). A step lasts from ``now`` to ``end``, in seconds
 from the event's beginning.
