@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
 # A table smooths load within a second: it refuses only load beyond one second's capacity.
 _SMOOTHED_SECONDS = 1.0
@@ -62,36 +63,31 @@ class GrowingCapacity:
 
 @dataclass
 class FrontDoor:
-    """The throttle of the door, and the containers of the function behind it, if there are any.
+    """The throttle of the door, and the containers of the function behind it: without one, containers without end.
 
     ``most`` containers answer ``requests_each`` requests a second each. ``containers`` are ready when the event
     begins; more of them start as ``room`` allows, and stay for the event.
     """
 
-    throttle: Bucket | None
-    room: Bucket | None = None
-    containers: float = 0.0
-    most: float = 0.0
-    requests_each: float = 0.0
+    throttle: Bucket
+    room: Bucket = field(default_factory=lambda: Bucket(0.0, 0.0))
+    containers: float = inf
+    most: float = inf
+    requests_each: float = 1.0
     cold_starts: float = field(default=0.0, init=False)
 
     def offer(self, seconds: float) -> float:
         """Return the requests that are admitted in a step."""
-        offers = [] if self.throttle is None else [self.throttle.offer(seconds)]
-        if self.room is not None:
-            count = min(self.most, self.containers + self.room.offer(seconds))
-            offers.append(count * self.requests_each * seconds)
-        return min(offers)
+        count = min(self.most, self.containers + self.room.offer(seconds))
+        return min(self.throttle.offer(seconds), count * self.requests_each * seconds)
 
     def take(self, requests: float, seconds: float) -> None:
         """End a step in which so many requests were admitted."""
-        if self.throttle is not None:
-            self.throttle.take(requests, seconds)
-        if self.room is not None:
-            more = max(0.0, requests / seconds / self.requests_each - self.containers)
-            self.room.take(more, seconds)
-            self.containers += more
-            self.cold_starts += more
+        self.throttle.take(requests, seconds)
+        more = max(0.0, requests / seconds / self.requests_each - self.containers)
+        self.room.take(more, seconds)
+        self.containers += more
+        self.cold_starts += more
 
 
 @dataclass

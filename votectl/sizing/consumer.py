@@ -236,17 +236,12 @@ def batches_in_poll(votes: Array, limit: float) -> Array:
     return np.where(votes < _MANY_VOTES_A_POLL, counted, many)
 
 
-def envelope(event: VotingEvent, facts: Facts) -> Figure:
-    """Return a record's bytes in the mapping's event: base64 data, key, and metadata."""
-    told = event.figures
-    size = facts["mapping.envelope_bytes"] + 4 * ceil(told["data_bytes"] / 3) + told["voter_bytes"]
-    return derived("record in the mapping's event", "bytes", size)
-
-
 def batch_limit(name: str, consumer: Consumer, event: VotingEvent, facts: Facts) -> Figure:
-    """Return the most votes that a batch holds."""
-    size = given("batch_size", consumer.batch_size, "votes")
-    fits = floor(facts["mapping.payload_max_mib"] * MIB / envelope(event, facts))
+    """Return the most votes that a batch holds: a record in the mapping's event is base64, key and metadata."""
+    size, told = given("batch_size", consumer.batch_size, "votes"), event.figures
+    each = facts["mapping.envelope_bytes"] + 4 * ceil(told["data_bytes"] / 3) + told["voter_bytes"]
+    record = derived("record in the mapping's event", "bytes", each)
+    fits = floor(facts["mapping.payload_max_mib"] * MIB / record)
     return derived(f"{name}: batch limit", "votes", minimum(size, fits))
 
 
@@ -272,14 +267,6 @@ def live_row_bytes(event: VotingEvent, facts: Facts) -> Figure:
     each = facts["votestream.live_row_bytes_per_option"] + given("option id", event.option_bytes, "bytes")
     options = given("options per poll", event.options)
     return derived("live row", "bytes", facts["votestream.live_row_bytes"] + options * each)
-
-
-def live_row_units(event: VotingEvent, writing: Writing, facts: Facts) -> Figure:
-    """Return the write units of one live write."""
-    if writing.row_per_option:
-        return given("units per live write", 1, "units", "a row that holds one option's number")
-    units = ceil(live_row_bytes(event, facts) / facts["dynamodb.write_unit_bytes"])
-    return derived("units per live write", "units", units)
 
 
 def whole(value: float) -> int:

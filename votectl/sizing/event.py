@@ -112,7 +112,7 @@ class VotingEvent(SettingsModel):
     @property
     def votes(self) -> float:
         """All votes sent."""
-        return self.peak * self.duration * self.fill
+        return self.figures["votes"].value
 
     @property
     def votes_each(self) -> float:
@@ -122,7 +122,7 @@ class VotingEvent(SettingsModel):
     @property
     def voters(self) -> float:
         """Different voters."""
-        return self.votes / self.votes_each
+        return self.figures["voters"].value
 
     @property
     def repeats(self) -> float:
@@ -140,12 +140,7 @@ class VotingEvent(SettingsModel):
     @property
     def requests_per_vote(self) -> float:
         """Requests to the front door per vote."""
-        return 1 - self.batch_share + self.batch_share / self.votes_per_request
-
-    @property
-    def data_bytes(self) -> int:
-        """Bytes of a record's data: the JSON of poll and option, as the front door builds it."""
-        return len('{"poll_id":"","option":""}') + self.poll_id_bytes + self.option_bytes
+        return self.figures["requests_per_vote"].value
 
     def rate(self, seconds: Array) -> Array:
         """Return the rate at each time."""
@@ -167,18 +162,15 @@ class VotingEvent(SettingsModel):
     @cached_property
     def figures(self) -> Mapping[str, Figure]:
         """The event's numbers as inputs of formulas."""
-        peak = given("peak rate", self.peak, "votes/s")
-        duration = given("duration", self.duration, "s")
+        peak, duration = given("peak rate", self.peak, "votes/s"), given("duration", self.duration, "s")
         fill = given("mean share of the peak", self.fill, "", f"area under the shape {self.shape_name}")
         per_voter = given("votes per voter", self.votes_each, "votes", "votes_per_voter, changed_minds")
         votes = derived("votes", "votes", peak * duration * fill)
         batched = given("share through the batch endpoint", self.batch_share)
         each = given("votes per batch request", self.votes_per_request, "votes")
-        poll, option = (
-            given("poll id", self.poll_id_bytes, "bytes"),
-            given("option id", self.option_bytes, "bytes"),
-        )
         sources = "changed_minds, votes_per_voter, polls"
+        # The record that the front door builds: {"poll_id":"","option":""}, and both ids.
+        ids = given("poll id", self.poll_id_bytes, "bytes"), given("option id", self.option_bytes, "bytes")
         return {
             "peak": peak,
             "duration": duration,
@@ -186,7 +178,7 @@ class VotingEvent(SettingsModel):
             "voters": derived("voters", "voters", votes / per_voter),
             "repeats": given("share of repeated votes", self.repeats, "", sources),
             "requests_per_vote": derived("requests per vote", "requests", 1 - batched + batched / each),
-            "data_bytes": derived("record data", "bytes", 26 + poll + option),
+            "data_bytes": derived("record data", "bytes", 26 + ids[0] + ids[1]),
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
         }
 
@@ -208,21 +200,18 @@ def event(
             raise InvalidInput(f"{name}: {value:g} is not positive")
     if votes is not None and votes < 1:
         raise InvalidInput(f"votes: {votes:g} is less than one vote")
-    shape = {"shape": rest["shape"]} if "shape" in rest else {}
-    fill = _validated(peak=1.0, duration=1.0, **shape).fill
+    fill = _validated(peak=1.0, duration=1.0, shape=rest.get("shape", RateShape.FLAT)).fill
     if [votes, peak, duration].count(None) > 1:
         raise InvalidInput("give two of votes, peak (votes per second) and duration")
-    if votes is not None and peak is not None and duration is not None:
+    if votes is not None:
+        duration = duration or votes / ((peak or 1.0) * fill)
+        peak = peak or votes / (duration * fill)
         made = peak * duration * fill
         if abs(made / votes - 1) > _TOLERANCE:
             raise InvalidInput(
                 f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
                 f"shape, which make {made:,.0f}; give two of the three"
             )
-    elif votes is not None and peak is not None:
-        duration = votes / (peak * fill)
-    elif votes is not None and duration is not None:
-        peak = votes / (duration * fill)
     return _validated(peak=peak, duration=duration, **rest)
 
 

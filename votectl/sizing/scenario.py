@@ -59,7 +59,7 @@ class EventScenario:
         seconds = consumers.ingress_seconds(ingress, self.facts).value
         burst = value("lambda.scaling_per_10_seconds")
         return FrontDoor(
-            None if api.vote_door is Door.URL else throttle,
+            Bucket(inf, inf) if api.vote_door is Door.URL else throttle,
             room=Bucket(burst / 10, burst),
             containers=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
             most=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
@@ -82,13 +82,14 @@ class EventScenario:
         """Return an on-demand stream's capacity in records per second; None when it is provisioned."""
         if self.deployment.stream.mode is StreamMode.PROVISIONED:
             return None
-        value = self.facts.value
-        return GrowingCapacity(
-            initial=value("kinesis.on_demand.initial_records_per_second"),
-            factor=value("kinesis.on_demand.growth_factor"),
-            seconds=value("kinesis.on_demand.growth_seconds"),
-            ceiling=value("kinesis.on_demand.max_records_per_second"),
+        initial = self.facts.value("kinesis.on_demand.initial_records_per_second")
+        return self._growing("kinesis", initial, self.facts.value("kinesis.on_demand.max_records_per_second"))
+
+    def _growing(self, service: str, initial: float, ceiling: float) -> GrowingCapacity:
+        factor, seconds = (
+            self.facts.value(f"{service}.on_demand.growth_{what}") for what in ("factor", "seconds")
         )
+        return GrowingCapacity(min(initial, ceiling), factor, seconds, ceiling)
 
     def shards_for(self, records_per_second: float) -> int:
         """Return the shards of an on-demand stream that takes so many records."""
@@ -97,10 +98,8 @@ class EventScenario:
     @cached_property
     def shards(self) -> int:
         """Shards at the beginning."""
-        growth = self.stream_growth()
-        return (
-            (self.deployment.stream.shard_count or 1) if growth is None else self.shards_for(growth.initial)
-        )
+        growth, provisioned = self.stream_growth(), self.deployment.stream.shard_count or 1
+        return provisioned if growth is None else self.shards_for(growth.initial)
 
     @cached_property
     def pace(self) -> Figure | None:
@@ -129,9 +128,8 @@ class EventScenario:
 
     def _lane(self, name: str, consumer: Consumer, time: FunctionTime) -> ConsumerLane:
         pushed, around, facts = consumer.enhanced_fan_out, self.surroundings, self.facts
-        interval, overhead = around.mapping_poll_interval_seconds, facts["mapping.overhead_seconds"]
-        if interval is None:
-            interval = facts.value("mapping.poll_interval_seconds")
+        interval = around.mapping_poll_interval_seconds or facts.value("mapping.poll_interval_seconds")
+        overhead = facts["mapping.overhead_seconds"]
         if around.mapping_overhead_seconds is not None:
             overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
         way = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
@@ -175,8 +173,12 @@ class EventScenario:
 
     @cached_property
     def live_row_units(self) -> Figure:
-        """Write units of one live row."""
-        return consumers.live_row_units(self.event, self.writing, self.facts)
+        """Write units of one live write."""
+        name, unit = "units per live write", "units"
+        if self.writing.row_per_option:
+            return given(name, 1, unit, "a row that holds one option's number")
+        size = live_row_bytes(self.event, self.facts)
+        return derived(name, unit, ceil(size / self.facts["dynamodb.write_unit_bytes"]))
 
     @cached_property
     def units_per_vote(self) -> Figure:
@@ -201,32 +203,30 @@ class EventScenario:
 
     def meters(self) -> tuple[WriteMeter, WriteMeter]:
         """Return the write capacity of both tables at the beginning: of votes by buckets, of tallies by polls."""
-        units, busiest = self.facts.value("dynamodb.partition_write_units"), self.event.poll_shares[0]
-        buckets, deployment = self.surroundings.buckets_per_poll, self.deployment
-        previous = self.surroundings.votes_table_previous_peak or 0.0
+        value, around, deployment = self.facts.value, self.surroundings, self.deployment
+        units, busiest = value("dynamodb.partition_write_units"), self.event.poll_shares[0]
+        grown = (around.votes_table_previous_peak or 0.0) * value("dynamodb.on_demand.growth_factor")
         return (
-            self._meter(deployment.votes_table, units * buckets / busiest, previous),
-            self._meter(deployment.tallies_table, units / busiest, 0.0),
+            WriteMeter(
+                self._capacity(deployment.votes_table, grown), units * around.buckets_per_poll / busiest
+            ),
+            WriteMeter(self._capacity(deployment.tallies_table), units / busiest),
         )
 
-    def _meter(self, table: Table, partition_units: float, previous_peak: float) -> WriteMeter:
-        value = self.facts.value
+    def _capacity(self, table: Table, grown: float = 0.0) -> Bucket | GrowingCapacity:
+        """Return a table's write units; an on-demand one may have grown before the event."""
         if table.provisioned is not None:
             units = table.provisioned[0]
-            return WriteMeter(Bucket(units, value("dynamodb.burst_seconds") * units), partition_units)
-        factor = value("dynamodb.on_demand.growth_factor")
-        ceiling = inf if table.max_write_units is None else float(table.max_write_units)
-        initial = max(value("dynamodb.on_demand.initial_write_units"), factor * previous_peak)
-        seconds = value("dynamodb.on_demand.growth_seconds")
-        return WriteMeter(GrowingCapacity(min(initial, ceiling), factor, seconds, ceiling), partition_units)
+            return Bucket(units, self.facts.value("dynamodb.burst_seconds") * units)
+        initial = max(self.facts.value("dynamodb.on_demand.initial_write_units"), grown)
+        return self._growing("dynamodb", initial, table.max_write_units or inf)
 
 
 def our_writing(facts: Facts) -> Writing:
     """Return the write units of our writer and aggregator."""
-    first = facts.value("votestream.first_vote_write_units")
-    return Writing(
-        first_vote_units=first, repeated_vote_units=facts.value("votestream.repeated_vote_write_units")
-    )
+    names = ("first_vote", "repeated_vote")
+    units = {f"{name}_units": facts.value(f"votestream.{name}_write_units") for name in names}
+    return Writing.model_validate(units)
 
 
 # What is read: live results as often as viewers ask, and every stored vote once after the event.

@@ -9,7 +9,6 @@ from math import sqrt
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from votectl.sizing.consumer import live_row_units
 from votectl.sizing.cost import itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.event import Goals, VotingEvent
@@ -65,7 +64,7 @@ def grain(scenario: EventScenario, expected: CourseSummary) -> dict[str, float]:
     # Whether a batch falls into the seconds of the peak or just beside them.
     in_a_batch = event.peak * (writer.window + STEP) / (event.duration / 5)
     units = scenario.units_per_vote.value
-    row = live_row_units(event, scenario.writing, scenario.facts).value
+    row = scenario.live_row_units.value
     lanes = scenario.shards * writer.per_shard
     # "At most" is not reached by a few votes, nor by an event that is over before two windows are.
     few = event.votes < 200 * lanes or event.duration < 2 * aggregator.window

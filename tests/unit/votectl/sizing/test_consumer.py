@@ -8,10 +8,8 @@ from votectl.sizing.consumer import (
     LiveRowModel,
     batch_limit,
     batches_in_poll,
-    envelope,
     expected_aggregator,
     expected_writer,
-    live_row_units,
     measured,
 )
 from votectl.sizing.event import event
@@ -67,9 +65,10 @@ def test_an_explained_time_is_the_time(facts: Facts) -> None:
 
 def test_six_megabytes_hold_8236_votes_of_the_size_that_was_measured(facts: Facts) -> None:
     measured = event(peak=1, duration=1, poll_id_bytes=64, option_bytes=55)  # 145 bytes of data
-    assert measured.data_bytes == 145
-    assert envelope(measured, facts).value == 764
-    assert batch_limit("any", Aggregator(batch_size=10_000), measured, facts).value == 8_234
+    assert measured.figures["data_bytes"].value == 145
+    limit = batch_limit("any", Aggregator(batch_size=10_000), measured, facts)
+    assert limit.inputs["record in the mapping's event"].value == 764
+    assert limit.value == 8_234
     assert batch_limit("any", Writer(batch_size=25), measured, facts).value == 25
 
 
@@ -133,8 +132,10 @@ def test_rows_of_a_batch_are_what_chance_makes(facts: Facts) -> None:
     assert mean == pytest.approx(np.mean(drawn), rel=0.02)
 
 
-def test_a_live_row_grows_with_its_options(facts: Facts) -> None:
-    few, many = (event(peak=1, duration=1, options=options) for options in (2, 200))
-    assert live_row_units(few, our_writing(facts), facts).value == 1
-    assert live_row_units(many, our_writing(facts), facts).value == 6
-    assert live_row_units(many, SAMPLES, facts).value == 1
+@pytest.mark.parametrize(
+    ("options", "whose", "units"), [(2, {}, 1), (200, {}, 6), (200, {"writing": SAMPLES}, 1)]
+)
+def test_a_live_row_grows_with_its_options(
+    scenario: Callable[..., EventScenario], options: int, whose: dict[str, Writing], units: int
+) -> None:
+    assert scenario(event={"options": options}, **whose).live_row_units.value == units
