@@ -181,7 +181,7 @@ def read_back(info: BatchInfo, kinesis: "KinesisClient") -> list[dict[str, Any]]
         for record in page["Records"]:
             if version_of(record["SequenceNumber"]) > version_of(info.last):
                 return _complete(records, info)
-            records.append(_as_event_record(record, info.shard))
+            records.append(as_event_record(record, info.shard))
         if not page["Records"] and page.get("MillisBehindLatest", 0) == 0:
             break
         iterator = page.get("NextShardIterator", "")
@@ -216,7 +216,7 @@ def _batches(kinesis: "KinesisClient", stream: str, shard: str) -> Iterator[list
     while iterator:
         page = kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_PER_READ)
         if page["Records"]:
-            yield [_as_event_record(record, shard) for record in page["Records"]]
+            yield [as_event_record(record, shard) for record in page["Records"]]
         elif page.get("MillisBehindLatest", 0) == 0:
             return
         iterator = page.get("NextShardIterator", "")
@@ -228,7 +228,8 @@ def _complete(records: list[dict[str, Any]], info: BatchInfo) -> list[dict[str, 
     return records if whole else None
 
 
-def _as_event_record(record: Mapping[str, Any], shard: str) -> dict[str, Any]:
+def as_event_record(record: Mapping[str, Any], shard: str) -> dict[str, Any]:
+    """Return a record that Kinesis answers as the event source mapping hands it to a function."""
     return {
         "eventID": f"{shard}:{record['SequenceNumber']}",
         "kinesis": {

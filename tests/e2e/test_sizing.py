@@ -11,7 +11,7 @@ import pytest
 from e2e.conftest import ENVIRONMENT
 from votectl.settings.files import load
 from votectl.sizing.calibration import Calibration
-from votectl.sizing.real_run import RealRun
+from votectl.sizing.evidence import RealRun
 
 pytestmark = pytest.mark.usefixtures("deployment")
 

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import count, islice
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -87,29 +88,22 @@ class Calibration(SettingsModel):
 
 
 def events(
-    poll_id: str, option: str, run: str, batch_size: int, arrived_at: float
+    poll_id: str, option: str, run: str, batch_size: int, arrived_at: datetime
 ) -> Iterator[dict[str, Any]]:
     """Yield events like the mapping's, each with first votes of new voters. ``run`` is a word unique to this run."""
-    data = base64.b64encode(json.dumps({"poll_id": poll_id, "option": option}).encode()).decode()
-    numbers, shard = count(_FIRST_SEQUENCE), f"shardId-calibration-{run}-{batch_size}"
+    from votectl.redrive import as_event_record  # loads the writer
 
-    def record(sequence: str) -> dict[str, Any]:
-        return {
-            "eventID": f"{shard}:{sequence}",
-            "eventName": "aws:kinesis:record",
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0",
-                "partitionKey": f"calibrate-{run}-{batch_size}-{sequence[-9:]}",
-                "sequenceNumber": sequence,
-                "data": data,
-                "approximateArrivalTimestamp": arrived_at,
-            },
-        }
-
-    while True:
-        yield {"Records": [record(str(next(numbers))) for _ in range(batch_size)]}
+    vote = {
+        "Data": json.dumps({"poll_id": poll_id, "option": option}).encode(),
+        "ApproximateArrivalTimestamp": arrived_at,
+    }
+    for first in count(_FIRST_SEQUENCE, batch_size):
+        records = (
+            vote | {"SequenceNumber": number, "PartitionKey": f"calibrate-{run}-{batch_size}-{number[-9:]}"}
+            for number in map(str, range(first, first + batch_size))
+        )
+        shard = f"shardId-calibration-{run}-{batch_size}"
+        yield {"Records": [as_event_record(record, shard) for record in records]}
 
 
 def measure(

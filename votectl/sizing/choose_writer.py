@@ -7,7 +7,7 @@ from math import floor, log
 
 import numpy as np
 
-from votectl.settings.deployment import BillingMode, Table, Writer
+from votectl.settings.deployment import BillingMode, Writer
 from votectl.sizing.consumer import whole
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, maximum, minimum
 from votectl.sizing.inputs import LimitExceeded, Preference
@@ -211,11 +211,11 @@ def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candida
     usable = facts["dynamodb.partition_write_units"] * planner.partition_target
     least = maximum(facts["votestream.buckets_per_poll"], ceil(level * scenario.busiest / usable))
     buckets = planner.choose("polls: bucket_count", "buckets", least)
-    planner.settle(votes_table=_votes_table(planner, best, level))
+    _settle_table(planner, best, level)
     concurrency = (writer.write_concurrency, "calls", "default of infra/variables.tf")
     planner.decide(given("vote_writer: write_concurrency", *concurrency))
     planner.decide(_timeout(planner, writer, planner.scenario(vote_writer=writer)))
-    planner.settle(vote_writer=planner.built(Writer, "vote_writer"))
+    planner.build("vote_writer")
     return whole(buckets.value)
 
 
@@ -230,11 +230,11 @@ def _timeout(planner: Planner, writer: Writer, scenario: EventScenario) -> Figur
     return derived(name, "s", maximum(planner.timeout(unpaced, scenario.writer), ceil(paced - 1e-9)))
 
 
-def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
+def _settle_table(planner: Planner, best: _Candidate, level: Figure) -> None:
     name = "votes_table"
     if best.on_demand:
         planner.choose(f"{name}: max_write_units", "units/s", ceil(2 * level + 100))
-        return planner.built(Table, name)
+        return planner.build(name)
     paced = best.writer.write_share is not None
     writes = level / planner.write_share if paced else level * planner.spare_units
     planner.choose(f"{name}: write_units", "units/s", ceil(writes))
@@ -247,4 +247,4 @@ def _votes_table(planner: Planner, best: _Candidate, level: Figure) -> Table:
         planner.choose(COUNT_READS, "units/s", reads)
         why = "enough for receipts; the count gets its own"
         planner.decide(assumed(f"{name}: read_units", _READS_MEANWHILE, "units/s", why))
-    return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)
+    return planner.build(name, billing_mode=BillingMode.PROVISIONED)

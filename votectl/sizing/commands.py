@@ -17,7 +17,7 @@ from votectl import deployment as deployments
 from votectl.errors import OperatorError
 from votectl.settings import tfvars
 from votectl.settings.files import BadFile, load, problems, text_of
-from votectl.sizing import calibration, facts, plan_file, published, real_run, rehearsal, report
+from votectl.sizing import calibration, evidence, facts, plan_file, rehearsal, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
@@ -215,7 +215,7 @@ def simulate(options: Options) -> None:
     played = None if known else event_of(options)
     _check_shown(options)
     if compare:
-        _compare(load(real_run.RealRun, compare, "run"), options)
+        _compare(load(evidence.RealRun, compare, "run"), options)
     elif played is None:
         _simulate_published(options)
     else:
@@ -250,7 +250,7 @@ def _simulate_published(options: Options) -> None:
     plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
         raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
-    found = published.play(_facts(options), doubled_writes=doubled, seed=seed, step=_step(options))
+    found = evidence.play(_facts(options), doubled_writes=doubled, seed=seed, step=_step(options))
     if plot is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
@@ -260,10 +260,10 @@ def _simulate_published(options: Options) -> None:
     _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 
-def _compare(run: real_run.RealRun, options: Options, description: str = "") -> None:
+def _compare(run: evidence.RealRun, options: Options, description: str = "") -> None:
     """Compare a run with its simulations. Raises OperatorError: they differ."""
     played = run.simulations(_facts(options), _times(options), options["seed"], _step(options))
-    rows = real_run.compare(run, played)
+    rows = evidence.compare(run, played)
     _show(options, report.compared(rows, description))
     if differing := [row.real.name for row in rows if not row.agrees]:
         raise OperatorError(f"run and simulation differ in {', '.join(differing)}")
@@ -299,7 +299,7 @@ def calibrate(options: Options) -> None:
             calibration.measure(
                 client,
                 function,
-                lambda size: calibration.events(poll, option, run, size, now.timestamp()),
+                lambda size: calibration.events(poll, option, run, size, now),
                 sizes,
                 options["repeats"],
             )

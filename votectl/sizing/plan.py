@@ -117,10 +117,10 @@ def plan(
     planner = Planner(event, goals, facts, keeping or Keeping(), times or {})
     choosing.choose_stream_and_aggregator(planner)
     buckets = choose_writer.choose(planner)
-    planner.settle(results_api=choosing.results_api(planner, pages_by_cdn), api=choosing.api(planner))
-    planner.settle(tallies_table=choosing.tallies_table(planner))
+    choosing.choose_throttles(planner, pages_by_cdn)
+    choosing.choose_tallies_table(planner)
+    choosing.finish_stream(planner, shard_level_metrics)
     planner.settle(
-        stream=choosing.stream(planner, shard_level_metrics),
         voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
         firewall=Present() if doors.needs_firewall(event) else None,
         web=None if pages_by_cdn is None else Present(),

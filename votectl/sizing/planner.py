@@ -6,14 +6,10 @@ from math import ceil as round_up
 
 from votectl.settings.deployment import (
     Aggregator,
-    Api,
     BillingMode,
     DeploymentSettings,
-    ResultsApi,
-    SettingsModel,
     StreamMode,
     StreamSettings,
-    Table,
 )
 from votectl.sizing.consumer import ConsumerLane, FunctionTimes, whole
 from votectl.sizing.course import Keeping
@@ -80,11 +76,12 @@ class Planner:
         """Record a decision that a formula makes."""
         return self.decide(derived(name, unit, formula))
 
-    def built[Model: SettingsModel](self, model: type[Model], name: str, **more: object) -> Model:
-        """Return an object of the tfvars from its decisions, which are called ``object: attribute``."""
+    def build(self, name: str, **more: object) -> None:
+        """Put an object of the tfvars into the draft, from its decisions, which are called ``object: attribute``."""
         decided = {key.removeprefix(f"{name}: "): figure.value for key, figure in self.decisions.items()}
+        model = type(getattr(self.draft, name))
         known = {key: value for key, value in decided.items() if key in model.model_fields}
-        return model.model_validate({**known, **more})
+        self.settle(**{name: model.model_validate({**known, **more})})
 
     def timeout(self, name: str, lane: ConsumerLane) -> Figure:
         """Return a timeout with room for throttling and retries within an invocation."""
@@ -128,7 +125,7 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
         if found is not None:
             planner.shards = planner.decide(shards)
             planner.settle(stream=StreamSettings(shard_count=whole(shards.value)))
-            planner.settle(vote_aggregator=_decided(planner, found))
+            _settle_aggregator(planner, found)
             return
     raise LimitExceeded(
         "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the "
@@ -206,7 +203,7 @@ def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tup
     return None, why
 
 
-def _decided(planner: Planner, found: Aggregator) -> Aggregator:
+def _settle_aggregator(planner: Planner, found: Aggregator) -> None:
     name, lane = "vote_aggregator", planner.scenario(vote_aggregator=found).aggregator
     goal = given("live_lag", planner.goals.live_lag, "s")
     how = "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag"
@@ -217,66 +214,55 @@ def _decided(planner: Planner, found: Aggregator) -> Aggregator:
     how = "Lambda's maximum, so that the window ends a batch"
     planner.decide(given(f"{name}: batch_size", found.batch_size, "votes", how))
     planner.decide(planner.timeout(f"{name}: timeout_seconds", lane))
-    return planner.built(Aggregator, name, enhanced_fan_out=found.enhanced_fan_out)
+    planner.build(name, enhanced_fan_out=found.enhanced_fan_out)
 
 
-def stream(planner: Planner, shard_level_metrics: Sequence[str]) -> StreamSettings:
-    """Return the stream: on-demand where its shards were chosen so."""
-    if planner.shards.name != SHARDS:
-        del planner.decisions[planner.shards.name]  # AWS decides it
-        return StreamSettings(mode=StreamMode.ON_DEMAND)
-    return StreamSettings(
-        shard_count=whole(planner.shards.value), shard_level_metrics=tuple(shard_level_metrics)
-    )
-
-
-def api(planner: Planner) -> Api:
-    """Return the throttle: the expected highest second, within the limits of the shards."""
-    votes, most = (
-        minimum(planner.crest, planner.shards * planner.shard_limit),
-        planner.facts["api.account_burst"],
-    )
+def choose_throttles(planner: Planner, pages_by_cdn: bool | None) -> None:
+    """Put the APIs into the draft: of votes, for the highest second; of results, for the viewers, if there are any."""
+    event, most = planner.event, planner.facts["api.account_burst"]
+    if event.viewers:
+        name, usual = "results_api", planner.draft.results_api
+        asked = asked_per_second(event, planner.facts, by_cdn=event.cdn)
+        spare = assumed("spare rate of viewers", 1.25, "", "they do not ask evenly")
+        default = given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf")
+        needed = maximum(default, ceil(asked * spare))
+        rate = planner.choose(f"{name}: throttling_rate_limit", "requests/s", needed)
+        default = given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf")
+        planner.choose(f"{name}: throttling_burst_limit", "requests", maximum(default, minimum(rate, most)))
+    planner.build("results_api", cdn_enabled=event.cdn if event.viewers else bool(pages_by_cdn))
+    votes = minimum(planner.crest, planner.shards * planner.shard_limit)
     requests = ceil(votes * planner.demand["requests_per_vote"])
     rate = planner.choose("api: throttling_rate_limit", "requests/s", requests)
     planner.choose("api: throttling_burst_limit", "requests", minimum(maximum(rate, 100), most))
-    return planner.built(Api, "api", batch_enabled=planner.event.batch_share > 0)
+    planner.build("api", batch_enabled=event.batch_share > 0)
 
 
-def results_api(planner: Planner, pages_by_cdn: bool | None) -> ResultsApi:
-    """Return the throttle of results, above the viewers' rate. Without viewers it stays as it is."""
-    event, usual, most = planner.event, ResultsApi(), planner.facts["api.account_burst"]
-    if not event.viewers:
-        return ResultsApi(cdn_enabled=bool(pages_by_cdn))
-    asked = asked_per_second(event, planner.facts, by_cdn=event.cdn)
-    spare = assumed("spare rate of viewers", 1.25, "", "they do not ask evenly")
-    default = given("default", usual.throttling_rate_limit, "requests/s", "infra/variables.tf")
-    needed = maximum(default, ceil(asked * spare))
-    rate = planner.choose("results_api: throttling_rate_limit", "requests/s", needed)
-    default = given("default", usual.throttling_burst_limit, "requests", "infra/variables.tf")
-    burst = maximum(default, minimum(rate, most))
-    planner.choose("results_api: throttling_burst_limit", "requests", burst)
-    return planner.built(ResultsApi, "results_api", cdn_enabled=event.cdn)
-
-
-def tallies_table(planner: Planner) -> Table:
-    """Return the tallies table: on demand, unless a new table could not take its writes.
+def choose_tallies_table(planner: Planner) -> None:
+    """Put the tallies table into the draft: on demand, unless a new table could not take its writes.
 
     The ceiling lets all shards write in the same second. That happens when the rate fills their batches, because
     votes begin to arrive in all shards at the same moment.
     """
-    name, polls, shards = "tallies_table", given("polls", planner.event.polls), planner.shards
-    window, units = (
-        planner.decisions["vote_aggregator: batching_window_seconds"],
-        planner.scenario().live_row_units,
-    )
-    level = derived("tallies table: write units at the peak", "units/s", shards * polls * units / window)
-    new = planner.facts["dynamodb.on_demand.initial_write_units"]
+    name, facts, polls = "tallies_table", planner.facts, given("polls", planner.event.polls)
+    in_a_window = planner.shards * polls * planner.scenario().live_row_units
+    window = planner.decisions["vote_aggregator: batching_window_seconds"]
+    level = derived("tallies table: write units at the peak", "units/s", in_a_window / window)
+    new = facts["dynamodb.on_demand.initial_write_units"]
     if level.value <= new.value * planner.partition_target.value:
-        planner.choose(f"{name}: max_write_units", "units/s", shards * polls * units + 100)
-        return planner.built(Table, name)
+        planner.choose(f"{name}: max_write_units", "units/s", in_a_window + 100)
+        return planner.build(name)
     planner.choose(f"{name}: write_units", "units/s", ceil(level * planner.spare_units))
-    asked = asked_per_second(planner.event, planner.facts, by_cdn=planner.event.cdn)
-    answer = answer_units(planner.event, shards, planner.facts)
-    reads = maximum(100, ceil(asked * answer * planner.spare_units))
-    planner.choose(f"{name}: read_units", "units/s", reads)
-    return planner.built(Table, name, billing_mode=BillingMode.PROVISIONED)
+    asked = asked_per_second(planner.event, facts, by_cdn=planner.event.cdn)
+    reads = asked * answer_units(planner.event, planner.shards, facts) * planner.spare_units
+    planner.choose(f"{name}: read_units", "units/s", maximum(100, ceil(reads)))
+    return planner.build(name, billing_mode=BillingMode.PROVISIONED)
+
+
+def finish_stream(planner: Planner, shard_level_metrics: Sequence[str]) -> None:
+    """Put the stream's mode and metrics into the draft: it is on-demand where its shards were chosen so."""
+    if planner.shards.name == SHARDS:
+        stream = {"shard_count": whole(planner.shards.value), "shard_level_metrics": shard_level_metrics}
+    else:
+        del planner.decisions[planner.shards.name]  # AWS decides it
+        stream = {"mode": StreamMode.ON_DEMAND}
+    planner.settle(stream=StreamSettings.model_validate(stream))

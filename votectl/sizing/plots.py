@@ -13,7 +13,7 @@ from votectl.settings.files import BadFile
 from votectl.sizing.cost import itemise, total
 from votectl.sizing.course import Course, Keeping, Usage
 from votectl.sizing.event import Array
-from votectl.sizing.published import PlayedExperiments
+from votectl.sizing.evidence import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 
 FORMATS = (".png", ".svg")

@@ -21,8 +21,8 @@ from votectl.polls import PollStore
 from votectl.settings.deployment import DeploymentSettings, Surroundings
 from votectl.sizing.calibration import REPORT
 from votectl.sizing.event import VotingEvent
+from votectl.sizing.evidence import RealRun, RunNumbers
 from votectl.sizing.inputs import InvalidInput
-from votectl.sizing.real_run import RealRun, RunNumbers
 from voting.metrics import Metric
 from voting.polls import Option, Poll
 
@@ -52,30 +52,24 @@ class SentVotes(NamedTuple):
     times: Sequence[float]  # of each vote, in seconds from the beginning
 
 
-class LoggedWork(NamedTuple):
-    """A function's batches of votes and finished invocations with their time, from its log."""
+class LoggedWork:
+    """A function's batches of votes, the seconds of its finished invocations, and its metrics, from its log."""
 
-    batches: int
-    invocations: int
-    seconds: float
-    counts: Counter[str]
-
-    @classmethod
-    def of(cls, function: str, since_ms: int) -> "LoggedWork":
+    def __init__(self, function: str, since_ms: int) -> None:
         """Read a function's log."""
+        self.batches, self.seconds, self.counts = 0, list[float](), Counter[str]()
         pages = boto3.client("logs").get_paginator("filter_log_events")
-        found = pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since_ms)
-        messages = [line["message"] for page in found for line in page["events"]]
-        times = [float(match[1]) / 1000 for match in map(REPORT.search, messages) if match]
-        batches, counts = 0, Counter[str]()
-        for line in (json.loads(message) for message in messages if message.startswith("{")):
-            # A metric's value may be in a list of its own.
-            values = {metric: line[metric] for metric in Metric if metric in line}
-            numbers = {name: int(v[0] if isinstance(v, list) else v) for name, v in values.items()}
-            counts += Counter(numbers)
-            # A batch of closing markers alone is not a batch of votes.
-            batches += bool(numbers.get(Metric.RECORDS_RECEIVED))
-        return cls(batches, len(times), sum(times), counts)
+        for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since_ms):
+            for message in (line["message"] for line in page["events"]):
+                if finished := REPORT.search(message):
+                    self.seconds.append(float(finished[1]) / 1000)
+                if message.startswith("{"):
+                    line = json.loads(message)
+                    # A metric's value may be in a list of its own.
+                    values = {metric: line[metric] for metric in Metric if metric in line}
+                    self.counts.update({name: int(np.ravel(value)[0]) for name, value in values.items()})
+                    # A batch of closing markers alone is not a batch of votes.
+                    self.batches += bool(np.any(values.get(Metric.RECORDS_RECEIVED, 0)))
 
 
 def check(event: VotingEvent) -> None:
@@ -122,8 +116,8 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
 
         def complete() -> bool:
             functions = target.vote_writer_function, target.vote_aggregator_function
-            works[:] = [LoggedWork.of(function, since_ms) for function in functions]
-            return all(work.invocations >= work.batches and work.counts[accepted] >= votes for work in works)
+            works[:] = [LoggedWork(function, since_ms) for function in functions]
+            return all(len(work.seconds) >= work.batches and work.counts[accepted] >= votes for work in works)
 
         _wait(complete)
         return sent, works
@@ -151,8 +145,8 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
             votes_folded=writer.counts[Metric.VOTES_FOLDED],
             aggregator_batches=aggregator.batches,
             live_rows_written=aggregator.counts[Metric.LIVE_ROWS_WRITTEN],
-            writer_seconds=writer.seconds,
-            aggregator_seconds=aggregator.seconds,
+            writer_seconds=sum(writer.seconds),
+            aggregator_seconds=sum(aggregator.seconds),
         ),
     )
 
@@ -198,12 +192,12 @@ def as_sent(event: VotingEvent, sent: SentVotes) -> VotingEvent:
     """Return the event with its real rate in each second, length and repeats: a busy machine sends in bursts."""
     bins = max(1, round(sent.seconds))
     counts, edges = np.histogram(sent.times, bins=bins, range=(0.0, sent.seconds))
-    points: list[tuple[float, float]] = []
-    for level, begins, ends in zip(counts / counts.max(), edges, edges[1:], strict=False):
-        # The rate changes within a millionth of the event from one bin to the next.
-        points += [(float(time / sent.seconds), float(level)) for time in (begins, ends * (1 - 1e-6))]
+    levels, shares = counts / counts.max(), edges / sent.seconds
+    # The rate changes within a millionth of the event from one bin to the next.
+    times = np.column_stack([shares[:-1], shares[1:] * (1 - 1e-6)]).ravel()
+    times[-1] = 1.0
     changed = {
-        "shape": (*points[:-1], (1.0, points[-1][1])),
+        "shape": list(zip(times.tolist(), np.repeat(levels, 2).tolist(), strict=True)),
         "duration": sent.seconds,
         "peak": float(counts.max() / (sent.seconds / bins)),
         "votes_per_voter": None,

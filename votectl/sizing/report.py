@@ -13,11 +13,10 @@ from votectl.sizing.calibration import Calibration
 from votectl.sizing.cost import BillItem, figures_of, total
 from votectl.sizing.course import CourseSummary, unit_of
 from votectl.sizing.course import figures as course_figures
+from votectl.sizing.evidence import ComparedNumber, PlayedExperiments
 from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.inputs import spoken
 from votectl.sizing.plan import CapacityPlan
-from votectl.sizing.published import PlayedExperiments
-from votectl.sizing.real_run import ComparedNumber
 from votectl.sizing.scenario import EventScenario
 from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from votectl import terminal
 from votectl.settings.deployment import DeploymentSettings, StreamSettings
-from votectl.sizing import published
+from votectl.sizing import evidence
 from votectl.sizing.cli import app
 from votectl.sizing.event import VotingEvent
+from votectl.sizing.evidence import PlayedExperiments
 from votectl.sizing.explain import Figure
 from votectl.sizing.facts import Facts, packaged
-from votectl.sizing.published import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 
 
@@ -56,7 +56,7 @@ def scenario(facts: Facts) -> Callable[..., EventScenario]:
     return make
 
 
-_play = published.play
+_play = evidence.play
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +105,7 @@ def votectl(
     def run(arguments: Sequence[str], columns: int = 110) -> tuple[int, str]:
         monkeypatch.setattr(terminal, "PIPED_WIDTH", columns)
         monkeypatch.setattr("sys.argv", ["votectl", *arguments])
-        monkeypatch.setattr(published, "play", replayed)
+        monkeypatch.setattr(evidence, "play", replayed)
         result = CliRunner().invoke(app, list(arguments))
         return result.exit_code, result.output
 

@@ -3,6 +3,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -44,7 +45,7 @@ class FakeLambda:
 
 
 def batches(size: int) -> Iterator[dict[str, Any]]:
-    return calibration.events("poll-1", "yes", "run1", size, 1_700_000_000.0)
+    return calibration.events("poll-1", "yes", "run1", size, datetime.fromtimestamp(1_700_000_000, UTC))
 
 
 def measured(client: FakeLambda) -> FunctionMeasurement:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.rewrite_outputs import ROOT, TABLE, door_table, identity_table
-from votectl.sizing.real_run import RealRun
+from votectl.sizing.evidence import RealRun
 
 DOCS = ROOT / "docs"
 PAGES = ("sizing.md", "experiments.md")

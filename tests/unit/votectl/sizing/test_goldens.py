@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scripts.bootstrap.layout import HERE
-from votectl.sizing.published import PlayedExperiments
+from votectl.sizing.evidence import PlayedExperiments
 
 FILE = Path(__file__).with_name("goldens.json")
 RUN = "run.json"  # that docs/sizing.md shows

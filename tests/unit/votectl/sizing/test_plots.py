@@ -8,7 +8,7 @@ from votectl.settings.deployment import Api, Door
 from votectl.settings.files import BadFile
 from votectl.sizing import plots
 from votectl.sizing.course import Keeping
-from votectl.sizing.published import PlayedExperiments
+from votectl.sizing.evidence import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 from votectl.sizing.simulate import simulate
 

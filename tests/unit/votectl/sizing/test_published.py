@@ -3,7 +3,7 @@
 import pytest
 
 from votectl.sizing.course import CourseSummary
-from votectl.sizing.published import Comparison, PlayedExperiments
+from votectl.sizing.evidence import Comparison, PlayedExperiments
 
 pytestmark = pytest.mark.slow
 

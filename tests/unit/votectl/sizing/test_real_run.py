@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from votectl.settings.deployment import DeploymentSettings, StreamSettings, Surroundings
-from votectl.sizing import real_run, report
+from votectl.sizing import evidence, report
 from votectl.sizing.event import event
+from votectl.sizing.evidence import ComparedNumber, RealRun, RunNumbers, Simulations
 from votectl.sizing.explain import given
 from votectl.sizing.facts import Facts
-from votectl.sizing.real_run import ComparedNumber, RealRun, RunNumbers, Simulations
 from votectl.terminal import Output
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ def test_every_number_of_a_comparison_can_be_asked_why(compare: Callable[..., tu
 def test_a_run_is_compared_with_the_range_of_simulations(
     played: Simulations, measured: dict[str, float], differing: set[str]
 ) -> None:
-    rows = real_run.compare(ran(**measured), played)
+    rows = evidence.compare(ran(**measured), played)
     assert {row.real.name for row in rows if not row.agrees} == differing
 
 
@@ -109,9 +109,9 @@ def test_surroundings_and_the_runs_own_times_make_a_range_of_simulations(facts: 
     run = ran(*held, writer_seconds=3.9, aggregator_seconds=2.0)
     played = run.simulations(facts, {}, 1, None)
     sizes = [course.aggregator_batch_mean for _, course in played]
-    assert max(sizes[: real_run.SEEDS]) < min(sizes[real_run.SEEDS :])
+    assert max(sizes[: evidence.SEEDS]) < min(sizes[evidence.SEEDS :])
     assert [scenario.writer_time.of(1_000) for scenario, _ in played] == pytest.approx([0.1] * len(played))
-    row = next(row for row in real_run.compare(run, played) if row.real.name == "votes per aggregator batch")
+    row = next(row for row in evidence.compare(run, played) if row.real.name == "votes per aggregator batch")
     assert (row.low.value, row.high.value) == (min(sizes), max(sizes))
 
 

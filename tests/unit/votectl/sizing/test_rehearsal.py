@@ -14,7 +14,7 @@ from votectl import deployment
 from votectl.settings.files import load
 from votectl.sizing import rehearsal
 from votectl.sizing.event import event
-from votectl.sizing.real_run import RealRun
+from votectl.sizing.evidence import RealRun
 from votectl.sizing.rehearsal import LoggedWork, SentVotes
 from voting.metrics import Metric
 from voting.polls import Option, Poll
@@ -217,7 +217,7 @@ def test_work_is_what_a_log_says(monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = FakeCloud()
     monkeypatch.setattr("boto3.client", lambda _: cloud)
     monkeypatch.setattr(cloud, "paginate", lambda **_: [{"events": [{"message": line}]} for line in lines])
-    work = LoggedWork.of("writer", 0)
-    assert (work.batches, work.invocations) == (2, 2)
-    assert work.seconds == pytest.approx(0.3)
+    work = LoggedWork("writer", 0)
+    assert work.batches == 2
+    assert work.seconds == pytest.approx([0.25, 0.05])
     assert (work.counts[Metric.VOTES_ACCEPTED], work.counts[Metric.STATEMENTS_ANSWERED]) == (6, 8)
