@@ -59,7 +59,7 @@ def choose(planner: Planner) -> int:
     modes = _modes(planner, _time_left(planner, scenario))
     units, partition = scenario.units_per_vote, facts["dynamodb.partition_write_units"]
     buckets = facts["votestream.buckets_per_poll_max"]
-    takes = partition.value * buckets.value * planner.partition_target.value / scenario.busiest.value
+    takes = partition.value * buckets.value * planner.partition_target.value / planner.demand["busiest"].value
     least = min(mode.needed.value for mode in modes)
     late = f"{least:,.0f} votes/s would have to be written to meet the deadline"
     if least * units.value > takes:
@@ -87,7 +87,7 @@ def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     inputs = (planner.demand["peak"], planner.shards, *scenario.aggregator_inputs())
     proof = computed("proof", 2 * most, "s", how, *inputs)
     deadline = given("deadline", planner.goals.deadline, "s")
-    left = derived("time to drain and count", "s", deadline - proof - 2 * scenario.settling)
+    left = derived("time to drain and count", "s", deadline - proof - 2 * planner.settling)
     if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
         raise LimitExceeded(
             "the aggregator's window and the mapping's poll, which the closing markers have to pass, and "
@@ -209,7 +209,7 @@ def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candida
         PEAK_UNITS, "units/s", minimum(planner.demand["peak"], own) * scenario.units_per_vote
     )
     usable = facts["dynamodb.partition_write_units"] * planner.partition_target
-    least = maximum(facts["votestream.buckets_per_poll"], ceil(level * scenario.busiest / usable))
+    least = maximum(facts["votestream.buckets_per_poll"], ceil(level * planner.demand["busiest"] / usable))
     buckets = planner.choose("polls: bucket_count", "buckets", least)
     _settle_table(planner, best, level)
     concurrency = (writer.write_concurrency, "calls", "default of infra/variables.tf")

@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
 from votectl.errors import OperatorError
 from votectl.settings import tfvars
-from votectl.settings.files import BadFile, load, problems, text_of
+from votectl.settings.files import BadFile, load, text_of
 from votectl.sizing import calibration, evidence, facts, plan_file, rehearsal, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.doors import PAID_BEFORE
-from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event
-from votectl.sizing.facts import Facts
+from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event, validated
 from votectl.sizing.inputs import InvalidInput, amount, seconds, spoken
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.plan import plan as make_plan
@@ -90,10 +89,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _goals(options: Options) -> Goals:
     told = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
-    try:
-        return Goals.model_validate({**told, "prefer": options["prefer"]})
-    except ValidationError as error:
-        raise InvalidInput("; ".join(problems(error))) from None
+    return validated(Goals, {**told, "prefer": options["prefer"]})
 
 
 def _keeping(options: Options) -> Keeping:
@@ -102,10 +98,6 @@ def _keeping(options: Options) -> Keeping:
         if value > LONGEST_EVENT_SECONDS:
             raise InvalidInput(f"{name}: {spoken(value)} is more than 30 days; price everyday use instead")
     return Keeping(kept["before"] / 3600, kept["after"] / 3600)
-
-
-def _facts(options: Options) -> Facts:
-    return facts.packaged() if options["prices"] is None else facts.load(options["prices"])
 
 
 def _times(options: Options) -> FunctionTimes:
@@ -171,7 +163,7 @@ def idle(options: Options) -> None:
     if environment not in known:
         has = ", ".join(known)
         raise InvalidInput(f"there is no environment {environment!r}; infra/environments has {has}")
-    items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), _facts(options))
+    items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), facts.load(options["prices"]))
     _show(options, report.idle(environment, items))
 
 
@@ -196,7 +188,12 @@ def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
     names = ("current_shards", "door", "shard_level_metrics", "pages_by_cdn")
     more = {name: options[name] for name in names if name in options}
     return make_plan(
-        planned, _goals(options), _facts(options), keeping=_keeping(options), times=_times(options), **more
+        planned,
+        _goals(options),
+        facts.load(options["prices"]),
+        keeping=_keeping(options),
+        times=_times(options),
+        **more,
     )
 
 
@@ -228,7 +225,7 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
         plots.check(plot)
-    prices, times, keeping = _facts(options), _times(options), _keeping(options)
+    prices, times, keeping = facts.load(options["prices"]), _times(options), _keeping(options)
     if options["tfvars"] is None:
         found = _planned(played, options)
         scenario, count_reads = found.scenario, found.decisions.get(COUNT_READS)
@@ -250,7 +247,9 @@ def _simulate_published(options: Options) -> None:
     plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
         raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
-    found = evidence.play(_facts(options), doubled_writes=doubled, seed=seed, step=_step(options))
+    found = evidence.play(
+        facts.load(options["prices"]), doubled_writes=doubled, seed=seed, step=_step(options)
+    )
     if plot is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
@@ -262,7 +261,7 @@ def _simulate_published(options: Options) -> None:
 
 def _compare(run: evidence.RealRun, options: Options, description: str = "") -> None:
     """Compare a run with its simulations. Raises OperatorError: they differ."""
-    played = run.simulations(_facts(options), _times(options), options["seed"], _step(options))
+    played = run.simulations(facts.load(options["prices"]), _times(options), options["seed"], _step(options))
     rows = evidence.compare(run, played)
     _show(options, report.compared(rows, description))
     if differing := [row.real.name for row in rows if not row.agrees]:

@@ -78,10 +78,6 @@ class FunctionTime:
             time = time + self.per_round * minimum(most, ceil(votes * statements / per_round))
         return derived(name, "s", time)
 
-    def with_slow_calls(self) -> "FunctionTime":
-        """Return the time if every call to the store takes twice as long."""
-        return replace(self, per_round=derived("per round, twice as long", "s", 2 * self.per_round))
-
     @cached_property
     def fixed(self) -> float:
         """The seconds that do not grow with the batch, in small batches."""

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from votectl.settings.deployment import (
-    Consumer,
-    DeploymentSettings,
-    Door,
-    StreamMode,
-    Table,
-    UserPoolTier,
-    VoterIdentity,
-)
+from votectl.settings import deployment as settings
 from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
@@ -49,7 +41,7 @@ def figures_of(items: Sequence[BillItem]) -> dict[str, Figure]:
 def itemise(
     usage: Usage,
     event: VotingEvent,
-    deployment: DeploymentSettings,
+    deployment: settings.DeploymentSettings,
     facts: Facts,
     count_reads: Figure | None = None,
 ) -> list[BillItem]:
@@ -77,7 +69,7 @@ def itemise(
     return [item for item in bill.items if item.cost.value > 0]
 
 
-def idle_month(deployment: DeploymentSettings, facts: Facts) -> list[BillItem]:
+def idle_month(deployment: settings.DeploymentSettings, facts: Facts) -> list[BillItem]:
     """Return the bill of a month in which nobody votes."""
     shards = float(deployment.stream.shard_count or 0)
     usage = Usage(hours=_MONTH_HOURS, shards=shards, source="settings")
@@ -88,7 +80,7 @@ class _Bill:
     """Collects the items; every input is a figure with a source."""
 
     def __init__(
-        self, usage: Usage, event: VotingEvent, deployment: DeploymentSettings, facts: Facts
+        self, usage: Usage, event: VotingEvent, deployment: settings.DeploymentSettings, facts: Facts
     ) -> None:
         self.items: list[BillItem] = []
         self._usage, self._event, self._deployment, self._facts = usage, event, deployment, facts
@@ -144,7 +136,7 @@ class _Bill:
     def front_door(self) -> None:
         """Requests, answers, access log. CloudFront pays nothing for what it gets from its origin."""
         facts, single, batched = self._facts, self._single, self._batched
-        if self._door is Door.REST:
+        if self._door is settings.Door.REST:
             alone = self._rest_requests(single, "single votes")
             self.add("API Gateway", "single votes", self._rest_requests(single))
             self.add("API Gateway", "batch endpoint", self._rest_requests(self._voting, "all") - alone)
@@ -152,7 +144,7 @@ class _Bill:
             self._ingress()
         votes_each = given("votes per batch request", self._event.votes_per_request, "votes")
         entries = batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
-        service = "Lambda" if self._door is Door.URL else "API Gateway"
+        service = "Lambda" if self._door is settings.Door.URL else "API Gateway"
         if self._by_cdn:
             self.add("CloudFront", "votes", single / 10000 * facts["cdn.https_requests"])
             to_origin = single * facts["cdn.vote_request_bytes"] / _GB * facts["cdn.to_origin_per_gb"]
@@ -161,13 +153,13 @@ class _Bill:
             self.add("CloudFront", "answers out", out)
         answers = (batched if self._by_cdn else self._voting) * facts["api.response_bytes"] + entries
         self.add(service, "answers out", answers / _GB * facts["api.egress_per_gb"])
-        if self._deployment.api.access_log_enabled and self._door is Door.REST:
+        if self._deployment.api.access_log_enabled and self._door is settings.Door.REST:
             self._log("access log", self._voting, facts["api.access_log_bytes"])
 
     def _ingress(self) -> None:
         """The door through the ingress function. It logs warnings only, so it has no log lines per vote."""
         facts, ingress = self._facts, self._deployment.ingress
-        if self._door is Door.HTTP:
+        if self._door is settings.Door.HTTP:
             requests = self._tiered("api.http_requests.tier_", self._voting, 2) / 1e6
             self.add("API Gateway", "HTTP API requests", requests)
         self.add("Lambda", "ingress requests", self._voting / 1e6 * facts["lambda.requests"])
@@ -183,10 +175,12 @@ class _Bill:
 
     def signing_in(self) -> None:
         auth, facts, event = self._deployment.voter_auth, self._facts, self._event
-        if auth.mode != VoterIdentity.COGNITO or auth.user_pool_arn is not None:
+        if auth.mode != settings.VoterIdentity.COGNITO or auth.user_pool_arn is not None:
             return
-        voters = self._used("voters who sign in", event.voters * self._usage.event_share, "voters")
-        if auth.user_pool_tier is UserPoolTier.LITE:
+        voters = self._used(
+            "voters who sign in", event.figures["voters"].value * self._usage.event_share, "voters"
+        )
+        if auth.user_pool_tier is settings.UserPoolTier.LITE:
             users = self._tiered("cognito.lite_users.tier_", voters, 3)
         else:
             users = voters * facts[f"cognito.{auth.user_pool_tier.lower()}_user"]
@@ -203,7 +197,7 @@ class _Bill:
         fan_out = deployment.vote_writer.enhanced_fan_out + deployment.vote_aggregator.enhanced_fan_out
         pushed = given("consumers with enhanced fan-out", fan_out)
         longer = deployment.stream.retention_hours - facts.value("kinesis.retention_hours_included")
-        if deployment.stream.mode is StreamMode.ON_DEMAND:
+        if deployment.stream.mode is settings.StreamMode.ON_DEMAND:
             self.add("Kinesis", "stream", self._hours * facts["kinesis.on_demand.stream_hour"])
             data_in = records * 1024 / _GB * facts["kinesis.on_demand.data_in_per_gb"]  # 1 KB at least
             self.add("Kinesis", "data in", data_in)
@@ -223,11 +217,11 @@ class _Bill:
             price = facts["kinesis.extended_retention_shard_hour"]
             self.add("Kinesis", "longer retention", shard_hours * price)
 
-    def consumer(self, name: str, consumer: Consumer, batches: float, seconds: float) -> None:
+    def consumer(self, name: str, consumer: settings.Consumer, batches: float, seconds: float) -> None:
         invocations = self._used(f"{name}: invocations", batches, "invocations")
         self._function(name, consumer.memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
 
-    def table(self, name: str, table: Table, writes: float, reads: Figure) -> None:
+    def table(self, name: str, table: settings.Table, writes: float, reads: Figure) -> None:
         used = (self._used(f"{name}: write units", writes, "units"), reads)
         for kind, figure, units in zip(
             ("write", "read"), used, table.provisioned or (None, None), strict=True
@@ -311,7 +305,7 @@ class _Bill:
         """An answer of the API: a request beside the votes', an invocation, its reads, its log."""
         facts, deployment = self._facts, self._deployment
         cost = self._rest_requests(asked)
-        if self._door is Door.REST:  # votes and results share one price scale
+        if self._door is settings.Door.REST:  # votes and results share one price scale
             together = derived("requests, with results", "requests", self._voting + asked)
             alone = self._rest_requests(self._voting, "votes alone")
             cost = self._rest_requests(together, "with results") - alone
@@ -334,14 +328,14 @@ class _Bill:
         if deployment.firewall is not None:
             rules = facts["votestream.firewall_rules"] * facts["waf.rule_month"]
             self._hourly("WAF", "web ACL and rules", facts["waf.web_acl_month"] + rules)
-            if self._door is Door.REST:
+            if self._door is settings.Door.REST:
                 self.add("WAF", "requests", self._voting / 1e6 * facts["waf.requests"])
             if self._by_cdn:
                 self._hourly("WAF", "web ACL and rules, CloudFront", facts["waf.web_acl_month"] + rules)
                 seen = (self._single + self._viewed()) / 1e6
                 self.add("WAF", "requests, CloudFront", seen * facts["waf.requests"])
         own = deployment.encryption.customer_managed_key + 2 * (deployment.results_pack is not None)
-        own += deployment.voter_auth.mode == VoterIdentity.CODES
+        own += deployment.voter_auth.mode == settings.VoterIdentity.CODES
         self._hourly("KMS", "keys", given("keys of one's own", own) * facts["kms.key_month"])
 
     def monitoring(self) -> None:
@@ -366,6 +360,6 @@ class _Bill:
             self._hourly("CloudWatch", "unique counter's metrics", metrics * price)
         batch = given("batch endpoint", deployment.api.batch_enabled)
         metrics = (facts["votestream.api_methods"] + batch) * facts["api.rest_method_metrics"]
-        if self._door is Door.HTTP:
+        if self._door is settings.Door.HTTP:
             metrics += (1 + batch) * facts["api.http_route_metrics"]
         self._hourly("CloudWatch", "detailed API metrics", metrics * price)

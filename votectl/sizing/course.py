@@ -5,6 +5,7 @@ Prediction and simulation both return a course, so they are compared on the same
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -151,30 +152,21 @@ class CourseSummary:
         self.shards_peak = float(np.max(course.shards))
         self.cold_starts = last(course.cold_starts)
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the numbers by name."""
-        return dict(vars(self))
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of one of ``CourseSummary``'s numbers."""
-    counted = "votes" if name.startswith(("votes_", "backlog")) else "s"
-    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), counted)
-
 
 def figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
     """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
     arrivals = (scenario.event.figures["peak"], scenario.event.figures["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
     found = {}
-    for name, value in summary.as_dict().items():
+    for name, value in vars(summary).items():
         inputs = counting if name.startswith(("live_", "aggregator_")) else storing
-        found[name] = computed(name.replace("_", " "), value, unit_of(name), how, *inputs)
+        counted = "votes" if name.startswith(("votes_", "backlog")) else "s"
+        unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), counted)
+        found[name] = computed(name.replace("_", " "), value, unit, how, *inputs)
     return found
 
 
-@dataclass(frozen=True)
-class Keeping:
+class Keeping(NamedTuple):
     """How long capacity is kept around the event, in hours."""
 
     before: float = 1.0

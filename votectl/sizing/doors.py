@@ -95,7 +95,10 @@ def ready_concurrency(planner: Planner) -> Figure | None:
     event, burst = planner.event, planner.facts["lambda.scaling_per_10_seconds"]
     crest = planner.crest.value / event.peak  # chance is in the throttle's rate, too
     times = np.concatenate([[-1e-3], np.linspace(0, event.duration, 1_000)])
-    each = _concurrency(planner, given("one request a second", 1)).value * event.requests_per_vote
+    each = (
+        _concurrency(planner, given("one request a second", 1)).value
+        * event.figures["requests_per_vote"].value
+    )
     needed = np.maximum.accumulate(event.rate(times) * crest * each)
     beyond = needed - burst.value * times / 10
     if np.max(beyond - np.minimum.accumulate(beyond)) < burst.value:

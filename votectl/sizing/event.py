@@ -76,9 +76,9 @@ class VotingEvent(SettingsModel):
             )
         if self.viewer_time is not None and self.viewer_time > self.duration:
             raise ValueError("viewer_time: longer than the event")
-        if self.voters > WORLD_POPULATION:
+        if (voters := self.figures["voters"].value) > WORLD_POPULATION:
             raise ValueError(
-                f"votes: {self.voters:.3g} voters are more than there are people; "
+                f"votes: {voters:.3g} voters are more than there are people; "
                 "lower the rate or the duration, or raise votes_per_voter"
             )
         least, most = self._bounds_of_repeats()
@@ -120,11 +120,6 @@ class VotingEvent(SettingsModel):
         return 1 / (1 - (self.changed_minds or 0.0)) if self.votes_per_voter is None else self.votes_per_voter
 
     @property
-    def voters(self) -> float:
-        """Different voters."""
-        return self.figures["voters"].value
-
-    @property
     def repeats(self) -> float:
         """The share of votes that repeat one of the same voter in the same poll."""
         return self._bounds_of_repeats()[0] if self.changed_minds is None else self.changed_minds
@@ -136,11 +131,6 @@ class VotingEvent(SettingsModel):
             return (1 / self.polls,) * self.polls
         rest = (1 - self.busiest_poll_share) / (self.polls - 1)
         return (self.busiest_poll_share, *(rest,) * (self.polls - 1))
-
-    @property
-    def requests_per_vote(self) -> float:
-        """Requests to the front door per vote."""
-        return self.figures["requests_per_vote"].value
 
     def rate(self, seconds: Array) -> Array:
         """Return the rate at each time."""
@@ -180,6 +170,7 @@ class VotingEvent(SettingsModel):
             "requests_per_vote": derived("requests per vote", "requests", 1 - batched + batched / each),
             "data_bytes": derived("record data", "bytes", 26 + ids[0] + ids[1]),
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
+            "busiest": given("share of the busiest poll", self.poll_shares[0]),
         }
 
 
@@ -200,7 +191,8 @@ def event(
             raise InvalidInput(f"{name}: {value:g} is not positive")
     if votes is not None and votes < 1:
         raise InvalidInput(f"votes: {votes:g} is less than one vote")
-    fill = _validated(peak=1.0, duration=1.0, shape=rest.get("shape", RateShape.FLAT)).fill
+    shape = rest.get("shape", RateShape.FLAT)
+    fill = validated(VotingEvent, {"peak": 1.0, "duration": 1.0, "shape": shape}).fill
     if [votes, peak, duration].count(None) > 1:
         raise InvalidInput("give two of votes, peak (votes per second) and duration")
     if votes is not None:
@@ -212,11 +204,12 @@ def event(
                 f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
                 f"shape, which make {made:,.0f}; give two of the three"
             )
-    return _validated(peak=peak, duration=duration, **rest)
+    return validated(VotingEvent, {"peak": peak, "duration": duration, **rest})
 
 
-def _validated(**fields: object) -> VotingEvent:
+def validated[Model: SettingsModel](model: type[Model], fields: Mapping[str, object]) -> Model:
+    """Return what an operator gave as a model. Raises InvalidInput: all wrong fields."""
     try:
-        return VotingEvent.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
         raise InvalidInput("; ".join(problems(error))) from None

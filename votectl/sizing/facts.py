@@ -69,8 +69,10 @@ def packaged() -> Facts:
     return Facts.model_validate_json(text)
 
 
-def load(path: Path) -> Facts:
-    """Return the facts of a replacement file. Raises BadFile: an entry is invalid, missing, or in another unit."""
+def load(path: Path | None) -> Facts:
+    """Return a replacement file's facts, or ours. Raises BadFile: an entry is invalid, missing, or in another unit."""
+    if path is None:
+        return packaged()
     found, ours = load_file(Facts, path, "prices"), packaged().facts
     for wrong, keys in (
         ("lacks", ours.keys() - found.facts.keys()),

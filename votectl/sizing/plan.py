@@ -3,18 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 import numpy as np
 
-from votectl.settings.deployment import (
-    DeploymentSettings,
-    Door,
-    Present,
-    Surroundings,
-    UniqueCount,
-    VoterAuthSettings,
-    VoterIdentity,
-)
+from votectl.settings import deployment as settings
 from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
 from votectl.sizing.consumer import FunctionTimes, ingress_start, whole
@@ -67,12 +60,12 @@ class CapacityPlan:
     decisions: dict[str, Figure]
     predictions: dict[str, Figure]
     scenario: EventScenario
-    deployment: DeploymentSettings
+    deployment: settings.DeploymentSettings
     steps: Sequence[EventStep]
-    door: Door  # that votes come through
+    door: settings.Door  # that votes come through
     reason: str  # for the door
     unique_counts: str  # how often, or why not
-    offers: Mapping[Door, doors.DoorOffer]
+    offers: Mapping[settings.Door, doors.DoorOffer]
     items: Sequence[BillItem]
     quotas: Sequence[doors.QuotaNeed]
 
@@ -98,7 +91,7 @@ def plan(
     keeping: Keeping | None = None,
     times: FunctionTimes | None = None,
     current_shards: int | None = None,
-    door: Door | None = None,
+    door: settings.Door | None = None,
     shard_level_metrics: Sequence[str] = (),
     pages_by_cdn: bool | None = None,
 ) -> CapacityPlan:
@@ -121,13 +114,15 @@ def plan(
     choosing.choose_tallies_table(planner)
     choosing.finish_stream(planner, shard_level_metrics)
     planner.settle(
-        voter_auth=VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
-        firewall=Present() if doors.needs_firewall(event) else None,
-        web=None if pages_by_cdn is None else Present(),
+        voter_auth=settings.VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
+        firewall=settings.Present() if doors.needs_firewall(event) else None,
+        web=None if pages_by_cdn is None else settings.Present(),
     )
     level, on_demand = planner.decisions[PEAK_UNITS].value, planner.draft.votes_table.provisioned is None
     grows = on_demand and level > facts.value("dynamodb.on_demand.initial_write_units")
-    around = Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=level if grows else None)
+    around = settings.Surroundings(
+        buckets_per_poll=buckets, votes_table_previous_peak=level if grows else None
+    )
     scenario = replace(planner.scenario(), surroundings=around)
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
     offers = doors.offers(planner, scenario, usage)
@@ -135,7 +130,7 @@ def plan(
     counted = _choose_unique_counts(planner, offers[chosen].cost)
     offers = doors.offers(planner, replace(scenario, deployment=planner.draft), usage)
     offer = offers[chosen]
-    if chosen is not Door.REST:
+    if chosen is not settings.Door.REST:
         planner.decide(doors.reserved_concurrency(planner))
         if SHARDS in planner.decisions:  # the lanes of an on-demand stream grow
             factor = planner.draft.vote_writer.parallelization_factor
@@ -196,13 +191,13 @@ def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
         needed = own + ceil(last * planner.spare_units)
         units_of_both = planner.choose("votes_table: read_units", "units/s", needed)
         planner.settle(votes_table=table.model_copy(update={"read_units": whole(units_of_both.value)}))
-    planner.settle(unique_count=UniqueCount(refresh_seconds=seconds))
+    planner.settle(unique_count=settings.UniqueCount(refresh_seconds=seconds))
     return f"every {seconds} s"
 
 
 def _with_retention(
-    planner: Planner, deployment: DeploymentSettings, summary: CourseSummary
-) -> DeploymentSettings:
+    planner: Planner, deployment: settings.DeploymentSettings, summary: CourseSummary
+) -> settings.DeploymentSettings:
     """Return the deployment with a retention of four times the longest wait."""
     most = planner.facts["kinesis.retention_hours_max"]
     lag = computed("oldest unstored vote", summary.storing_lag_peak, "s", "the predicted course")
@@ -227,7 +222,7 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     last = max(summary.storing_drain, summary.live_drain)
     how = f"{_HOW}: when the slower consumer has processed the last vote"
     drained = computed("drained", last, "s", how, *(*storing, counting[2]))
-    settle, count = scenario.settling, _counting(planner, scenario)
+    settle, count = planner.settling, _counting(planner, scenario)
     how = "the closing markers' time through the aggregator"
     seconds = longest(scenario.aggregator, last_rate / summary.shards_peak)
     proof = computed("proof", seconds, "s", how, *counting)
@@ -246,16 +241,17 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     told["live_lag_peak"] = replace(told["live_lag_peak"], how=f"{_HOW}: poll + window + invocation")
     figures = [replace(told[name], name=shown) for shown, name in _PREDICTED.items()]
     figures.insert(1, computed("refused votes", refused, "votes", _HOW, *storing))
-    times = ("writer_time", "aggregator_time")
-    slow = CourseSummary(
-        flow(replace(scenario, **{name: getattr(scenario, name).with_slow_calls() for name in times}))
-    )
+    twice: dict[str, Any] = {
+        f"{name}_time": replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
+        for name, time in (("writer", scenario.writer_time), ("aggregator", scenario.aggregator_time))
+    }
+    slow = CourseSummary(flow(replace(scenario, **twice)))
     slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
     slow_final = final.value - max(drained.value, settle.value) + slow_drained
     name = "final result if calls to the store take twice as long"
     slower = computed(name, slow_final, "s", f"{_HOW}, with twice the time per round of calls", final)
     figures += [final, slower, doors.concurrency(scenario)]
-    if scenario.deployment.api.vote_door is not Door.REST:
+    if scenario.deployment.api.vote_door is not settings.Door.REST:
         how = "containers that start for a request, which waits for them"
         figures.append(computed("cold starts of the ingress", summary.cold_starts, "starts", how, *arrivals))
         figures.append(ingress_start(scenario.deployment.ingress, planner.facts))
@@ -307,7 +303,7 @@ def _steps(
             f"new on-demand table takes {new.value:,.0f}"
         )
         step("a day before", text, level, new)
-    if planner.event.identity is VoterIdentity.COGNITO:
+    if planner.event.identity is settings.VoterIdentity.COGNITO:
         quota = facts["cognito.sign_ins_per_second"]
         early = derived("time of all sign-ins", "s", planner.demand["voters"] / quota)
         text = f"let voters sign in early: at the default quota of {quota.value:,.0f}/s all of them take"
@@ -315,7 +311,7 @@ def _steps(
     text = "apply the tfvars; a new stream or table takes the target at once"
     step(f"{keeping.before:g} h before", text)
     ready = decisions.get(doors.READY)
-    if ready is not None and scenario.deployment.api.vote_door is not Door.REST:
+    if ready is not None and scenario.deployment.api.vote_door is not settings.Door.REST:
         text = (
             f"set ingress.provisioned_concurrency to {ready.value:,} and apply; once the rate is steady, "
             "lower it in steps of at most 1,000 to null"

@@ -4,29 +4,12 @@ from collections.abc import Sequence
 from itertools import product
 from math import ceil as round_up
 
-from votectl.settings.deployment import (
-    Aggregator,
-    BillingMode,
-    DeploymentSettings,
-    StreamMode,
-    StreamSettings,
-)
+from votectl.settings import deployment as settings
+from votectl.sizing import explain
 from votectl.sizing.consumer import ConsumerLane, FunctionTimes, whole
 from votectl.sizing.course import Keeping
 from votectl.sizing.event import Goals, VotingEvent
-from votectl.sizing.explain import (
-    Figure,
-    Operand,
-    assumed,
-    ceil,
-    computed,
-    derived,
-    given,
-    maximum,
-    minimum,
-    nearest,
-    sqrt,
-)
+from votectl.sizing.explain import Figure, Operand, assumed, ceil, computed, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
 from votectl.sizing.inputs import LimitExceeded, Preference
 from votectl.sizing.predict import longest
@@ -47,8 +30,10 @@ class Planner:
     ) -> None:
         self.event, self.goals, self.facts, self.keeping, self.times = event, goals, facts, keeping, times
         self.demand, self.decisions = event.figures, dict[str, Figure]()
-        self.draft = DeploymentSettings(stream=StreamSettings(shard_count=1))
+        self.draft = settings.DeploymentSettings(stream=settings.StreamSettings(shard_count=1))
         self.shards = given(SHARDS, 1, "shards")  # of the draft
+        # What a tally waits after a poll's end, and again after the last closing marker.
+        self.settling = given("settle_seconds", self.draft.tally.settle_seconds, "s", "tally")
         self.hands_off = goals.prefer is Preference.HANDS_OFF
         why = "a margin: voters fall on shards unevenly, and seconds differ"
         self.target = assumed("target use of a shard", 0.7, "", why)
@@ -63,7 +48,9 @@ class Planner:
         spare = assumed("spare rate", 1.25, "", "a vote refused at the front door is lost")
         self.together = assumed("votes at once", 20, "votes", "a class votes when its teacher says so")
         peak = self.demand["peak"]
-        self.crest = derived("highest second", "votes/s", peak * spare + 4 * sqrt(peak) + self.together)
+        self.crest = derived(
+            "highest second", "votes/s", peak * spare + 4 * explain.sqrt(peak) + self.together
+        )
         # Of the bare event: a shard's limit does not depend on the deployment.
         self.shard_limit = self.scenario().records_per_shard
 
@@ -106,10 +93,10 @@ class Planner:
         deployment = self.draft.model_copy(update=changed)
         return EventScenario.expected(self.event, deployment, self.facts, **self.times)
 
-    def on_shards(self, aggregator: Aggregator, shards: Figure) -> EventScenario:
+    def on_shards(self, aggregator: settings.Aggregator, shards: Figure) -> EventScenario:
         """Return the event with such an aggregator on so many shards."""
         return self.scenario(
-            vote_aggregator=aggregator, stream=StreamSettings(shard_count=whole(shards.value))
+            vote_aggregator=aggregator, stream=settings.StreamSettings(shard_count=whole(shards.value))
         )
 
 
@@ -119,12 +106,12 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
     memories = planner.memories("aggregator_time", AGGREGATOR_MEMORIES_MB)
     for fan_out, memory in product((False, True), memories):
         # Lambda's largest batch, so that the window ends it.
-        candidate = Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)
+        candidate = settings.Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)
         shards = _shards_for(planner, candidate, needed)
         found, refused = _with_window(planner, candidate, shards)
         if found is not None:
             planner.shards = planner.decide(shards)
-            planner.settle(stream=StreamSettings(shard_count=whole(shards.value)))
+            planner.settle(stream=settings.StreamSettings(shard_count=whole(shards.value)))
             _settle_aggregator(planner, found)
             return
     raise LimitExceeded(
@@ -150,7 +137,7 @@ def _shards(planner: Planner) -> Figure:
     found = derived(SHARDS, "shards", maximum(1, ceil((peak - hot) / (per_shard * planner.target - hot))))
     initial = facts["kinesis.on_demand.initial_records_per_second"]
     if planner.hands_off and peak.value <= initial.value * planner.target.value:
-        new = nearest(initial / facts["kinesis.shard_write_records_per_second"])
+        new = explain.nearest(initial / facts["kinesis.shard_write_records_per_second"])
         if found.value <= new.value:
             return derived("shards of a new on-demand stream", "shards", new)
     return _possible(planner, found)
@@ -167,7 +154,7 @@ def _possible(planner: Planner, needed: Figure) -> Figure:
     return needed
 
 
-def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figure:
+def _shards_for(planner: Planner, candidate: settings.Aggregator, needed: Figure) -> Figure:
     """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
     played, share = planner.on_shards(candidate, needed), planner.event.hot_voter_share
     rate = played.lane_rate(played.aggregator)
@@ -178,7 +165,9 @@ def _shards_for(planner: Planner, candidate: Aggregator, needed: Figure) -> Figu
     return _possible(planner, derived(SHARDS, "shards", maximum(needed, more)))
 
 
-def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tuple[Aggregator | None, str]:
+def _with_window(
+    planner: Planner, candidate: settings.Aggregator, shards: Figure
+) -> tuple[settings.Aggregator | None, str]:
     """Return the aggregator with the longest window that meets the goal, or None and the reason."""
     facts, goal = planner.facts, planner.goals.live_lag
     rate = planner.event.peak / shards.value
@@ -203,7 +192,7 @@ def _with_window(planner: Planner, candidate: Aggregator, shards: Figure) -> tup
     return None, why
 
 
-def _settle_aggregator(planner: Planner, found: Aggregator) -> None:
+def _settle_aggregator(planner: Planner, found: settings.Aggregator) -> None:
     name, lane = "vote_aggregator", planner.scenario(vote_aggregator=found).aggregator
     goal = given("live_lag", planner.goals.live_lag, "s")
     how = "the longest whole window with propagation + poll + window + 2 * invocation <= live_lag"
@@ -255,7 +244,7 @@ def choose_tallies_table(planner: Planner) -> None:
     asked = asked_per_second(planner.event, facts, by_cdn=planner.event.cdn)
     reads = asked * answer_units(planner.event, planner.shards, facts) * planner.spare_units
     planner.choose(f"{name}: read_units", "units/s", maximum(100, ceil(reads)))
-    return planner.build(name, billing_mode=BillingMode.PROVISIONED)
+    return planner.build(name, billing_mode=settings.BillingMode.PROVISIONED)
 
 
 def finish_stream(planner: Planner, shard_level_metrics: Sequence[str]) -> None:
@@ -264,5 +253,5 @@ def finish_stream(planner: Planner, shard_level_metrics: Sequence[str]) -> None:
         stream = {"shard_count": whole(planner.shards.value), "shard_level_metrics": shard_level_metrics}
     else:
         del planner.decisions[planner.shards.name]  # AWS decides it
-        stream = {"mode": StreamMode.ON_DEMAND}
-    planner.settle(stream=StreamSettings.model_validate(stream))
+        stream = {"mode": settings.StreamMode.ON_DEMAND}
+    planner.settle(stream=settings.StreamSettings.model_validate(stream))

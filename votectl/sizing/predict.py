@@ -63,7 +63,7 @@ class _Integration(Play):
 
     def step(self, now: float, seconds: float, sent: float) -> None:
         """Let ``seconds`` pass in which ``sent`` votes come."""
-        per_vote = self._scenario.event.requests_per_vote
+        per_vote = self._scenario.event.figures["requests_per_vote"].value
         admitted = min(sent, self._door.offer(seconds) / per_vote)
         self._door.take(admitted * per_vote, seconds)
         hot, rest = self._accept(admitted, now, seconds)

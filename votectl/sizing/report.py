@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
 from rich import box
 from rich.console import RenderableType
 from rich.table import Column, Table
@@ -11,7 +12,7 @@ from rich.text import Text
 from votectl.settings.deployment import Table as TableSettings
 from votectl.sizing.calibration import Calibration
 from votectl.sizing.cost import BillItem, figures_of, total
-from votectl.sizing.course import CourseSummary, unit_of
+from votectl.sizing.course import CourseSummary
 from votectl.sizing.course import figures as course_figures
 from votectl.sizing.evidence import ComparedNumber, PlayedExperiments
 from votectl.sizing.explain import Figure, lines, number
@@ -72,6 +73,12 @@ def _values(figures: Mapping[str, Figure]) -> dict[str, dict[str, Any]]:
     return {name: {"value": figure.value, "unit": figure.unit} for name, figure in figures.items()}
 
 
+def _inputs(scenario: EventScenario, **more: BaseModel) -> dict[str, Any]:
+    parts = {"event": scenario.event, **more}
+    parts |= {"deployment": scenario.deployment, "surroundings": scenario.surroundings}
+    return {name: part.model_dump(mode="json") for name, part in parts.items()}
+
+
 def idle(environment: str, items: Sequence[BillItem]) -> SizingReport:
     """Return the bill of a month in which nobody votes."""
     document = {"environment": environment, "cost": _bill_document(items), "usd": total(items).value}
@@ -83,10 +90,7 @@ def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
     offers = found.offers
     needs = [(each.name, each.needed.value, each.default.value, each.raise_it) for each in found.quotas]
     document = {
-        "event": found.event.model_dump(mode="json"),
-        "goals": found.goals.model_dump(mode="json"),
-        "deployment": found.deployment.model_dump(mode="json"),
-        "surroundings": found.scenario.surroundings.model_dump(mode="json"),
+        **_inputs(found.scenario, goals=found.goals),
         "settings": _values(found.decisions),
         "expected": _values(found.predictions),
         "cost": _bill_document(found.items),
@@ -185,21 +189,21 @@ def course(
     seed: int,
 ) -> SizingReport:
     """Return a simulated course beside its prediction, and its cost."""
-    courses = {"predicted": predicted.as_dict(), "simulated": simulated.as_dict()}
-    shown = [
-        (name.replace("_", " "), unit_of(name), *(number(values[name]) for values in courses.values()))
-        for name in courses["simulated"]
-    ]
-    parts = {name: getattr(scenario, name) for name in ("event", "deployment", "surroundings")}
-    document = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    document |= {"seed": seed, **courses, "cost": _bill_document(items)}
     flows = course_figures(scenario, predicted, "expected flows along the arrival curve")
-    figures = {
-        **course_figures(scenario, simulated, f"simulated step by step, seed {seed}"),
-        **{f"predicted: {name}": figure for name, figure in flows.items()},
-        **figures_of(items),
-        "total cost": total(items),
+    played = course_figures(scenario, simulated, f"simulated step by step, seed {seed}")
+    shown = [
+        (figure.name, figure.unit, number(flows[name].value), number(figure.value))
+        for name, figure in played.items()
+    ]
+    document = {
+        **_inputs(scenario),
+        "seed": seed,
+        "predicted": vars(predicted),
+        "simulated": vars(simulated),
+        "cost": _bill_document(items),
     }
+    figures = played | {f"predicted: {name}": figure for name, figure in flows.items()}
+    figures |= {**figures_of(items), "total cost": total(items)}
     table = _table("simulated", ("", "unit", ">predicted", ">simulated"), shown)
     return SizingReport(
         [Text(scenario.event.name, style="bold"), table, _bill("cost", items)], document, figures
@@ -233,17 +237,15 @@ def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> S
         "seed": seed,
         "comparisons": [each._asdict() for each in found.comparisons],
         "runs": {
-            name: {"predicted": run.predicted.as_dict(), "simulated": run.simulated.as_dict()}
+            name: {"predicted": vars(run.predicted), "simulated": vars(run.simulated)}
             for name, run in found.runs.items()
         },
     }
-    figures = {
-        f"{name}: {field}": figure
-        for name, run in found.runs.items()
-        for field, figure in course_figures(
-            run.scenario, run.simulated, f"{name}, simulated step by step, seed {seed}"
-        ).items()
-    }
+    figures = dict[str, Figure]()
+    for name, run in found.runs.items():
+        how = f"{name}, simulated step by step, seed {seed}"
+        played = course_figures(run.scenario, run.simulated, how)
+        figures |= {f"{name}: {field}": figure for field, figure in played.items()}
     return SizingReport(picture, document, figures)
 
 

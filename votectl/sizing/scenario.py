@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from votectl.settings.deployment import (
-    Consumer,
-    DeploymentSettings,
-    Door,
-    StreamMode,
-    Surroundings,
-    Table,
-    Writing,
-)
+from votectl.settings import deployment as settings
 from votectl.sizing import consumer as consumers
 from votectl.sizing.capacity import Bucket, FrontDoor, GrowingCapacity, WriteMeter
 from votectl.sizing.consumer import MIB, ConsumerLane, FunctionTime, live_row_bytes
@@ -29,20 +21,20 @@ class EventScenario:
     """The input of ``predict`` (expected flows) and of ``simulate`` (step by step)."""
 
     event: VotingEvent
-    deployment: DeploymentSettings
+    deployment: settings.DeploymentSettings
     facts: Facts
-    surroundings: Surroundings
-    writing: Writing
+    surroundings: settings.Surroundings
+    writing: settings.Writing
     writer_time: FunctionTime
     aggregator_time: FunctionTime
 
     @classmethod
     def expected(
-        cls, event: VotingEvent, deployment: DeploymentSettings, facts: Facts, **known: Any
+        cls, event: VotingEvent, deployment: settings.DeploymentSettings, facts: Facts, **known: Any
     ) -> "EventScenario":
         """Return a scenario. What is not known of it is as expected: our functions, new tables and raised quotas."""
         expected: dict[str, Any] = {
-            "surroundings": Surroundings(),
+            "surroundings": settings.Surroundings(),
             "writing": our_writing(facts),
             "writer_time": consumers.expected_writer(deployment.vote_writer, event, facts),
             "aggregator_time": consumers.expected_aggregator(deployment.vote_aggregator, event, facts),
@@ -54,12 +46,12 @@ class EventScenario:
         """Return the door that votes come through, as it is when the event begins."""
         api, ingress, value = self.deployment.api, self.deployment.ingress, self.facts.value
         throttle = Bucket(api.throttling_rate_limit, api.throttling_burst_limit)
-        if api.vote_door is Door.REST:
+        if api.vote_door is settings.Door.REST:
             return FrontDoor(throttle)
         seconds = consumers.ingress_seconds(ingress, self.facts).value
         burst = value("lambda.scaling_per_10_seconds")
         return FrontDoor(
-            Bucket(inf, inf) if api.vote_door is Door.URL else throttle,
+            Bucket(inf, inf) if api.vote_door is settings.Door.URL else throttle,
             room=Bucket(burst / 10, burst),
             containers=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
             most=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
@@ -80,7 +72,7 @@ class EventScenario:
 
     def stream_growth(self) -> GrowingCapacity | None:
         """Return an on-demand stream's capacity in records per second; None when it is provisioned."""
-        if self.deployment.stream.mode is StreamMode.PROVISIONED:
+        if self.deployment.stream.mode is settings.StreamMode.PROVISIONED:
             return None
         initial = self.facts.value("kinesis.on_demand.initial_records_per_second")
         return self._growing("kinesis", initial, self.facts.value("kinesis.on_demand.max_records_per_second"))
@@ -126,7 +118,7 @@ class EventScenario:
         """The vote aggregator's lanes."""
         return self._lane("aggregator", self.deployment.vote_aggregator, self.aggregator_time)
 
-    def _lane(self, name: str, consumer: Consumer, time: FunctionTime) -> ConsumerLane:
+    def _lane(self, name: str, consumer: settings.Consumer, time: FunctionTime) -> ConsumerLane:
         pushed, around, facts = consumer.enhanced_fan_out, self.surroundings, self.facts
         interval = around.mapping_poll_interval_seconds or facts.value("mapping.poll_interval_seconds")
         overhead = facts["mapping.overhead_seconds"]
@@ -191,16 +183,6 @@ class EventScenario:
         repeats = self.event.figures["repeats"]
         return derived("write units per vote", "units", (1 - repeats) * first + repeats * repeated)
 
-    @cached_property
-    def busiest(self) -> Figure:
-        """The busiest poll's share of the votes."""
-        return given("share of the busiest poll", self.event.poll_shares[0])
-
-    @property
-    def settling(self) -> Figure:
-        """The seconds that a tally waits after a poll's end, and again after the last closing marker."""
-        return given("settle_seconds", self.deployment.tally.settle_seconds, "s", "tally")
-
     def meters(self) -> tuple[WriteMeter, WriteMeter]:
         """Return the write capacity of both tables at the beginning: of votes by buckets, of tallies by polls."""
         value, around, deployment = self.facts.value, self.surroundings, self.deployment
@@ -213,7 +195,7 @@ class EventScenario:
             WriteMeter(self._capacity(deployment.tallies_table), units / busiest),
         )
 
-    def _capacity(self, table: Table, grown: float = 0.0) -> Bucket | GrowingCapacity:
+    def _capacity(self, table: settings.Table, grown: float = 0.0) -> Bucket | GrowingCapacity:
         """Return a table's write units; an on-demand one may have grown before the event."""
         if table.provisioned is not None:
             units = table.provisioned[0]
@@ -222,11 +204,11 @@ class EventScenario:
         return self._growing("dynamodb", initial, table.max_write_units or inf)
 
 
-def our_writing(facts: Facts) -> Writing:
+def our_writing(facts: Facts) -> settings.Writing:
     """Return the write units of our writer and aggregator."""
     names = ("first_vote", "repeated_vote")
     units = {f"{name}_units": facts.value(f"votestream.{name}_write_units") for name in names}
-    return Writing.model_validate(units)
+    return settings.Writing.model_validate(units)
 
 
 # What is read: live results as often as viewers ask, and every stored vote once after the event.

@@ -291,7 +291,7 @@ class _Simulation(Play):
 
     def _accept(self, mean: float, now: float) -> Array:
         """Return the votes per lane that the door and the shards accept in a step."""
-        per_vote = self._scenario.event.requests_per_vote
+        per_vote = self._scenario.event.figures["requests_per_vote"].value
         sent = self._random.poisson(mean * self._weights()).astype(np.float64)
         total, allowed = float(sent.sum()), self._door.offer(self._step) / per_vote
         admitted = sent

@@ -93,7 +93,7 @@ def test_two_of_votes_peak_and_duration_are_enough(known: dict[str, float]) -> N
 
 def test_a_changed_mind_is_an_additional_vote() -> None:
     told = event(votes=1_000, peak=100, changed_minds=0.2)
-    assert told.voters == pytest.approx(800)
+    assert told.figures["voters"].value == pytest.approx(800)
     assert told.repeats == 0.2
 
 
@@ -104,7 +104,7 @@ def test_votes_beyond_the_polls_repeat() -> None:
 
 def test_a_batch_request_carries_many_votes() -> None:
     told = event(votes=1_000, peak=100, batch_share=0.5, votes_per_request=500)
-    assert told.requests_per_vote == pytest.approx(0.501)
+    assert told.figures["requests_per_vote"].value == pytest.approx(0.501)
 
 
 def test_the_busiest_poll_takes_its_share() -> None:

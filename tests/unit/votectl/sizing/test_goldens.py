@@ -100,4 +100,4 @@ def test_the_published_experiments_are_the_frozen_ones(
     our_runs: PlayedExperiments, sample_runs: PlayedExperiments
 ) -> None:
     for whose, runs in (("ours", our_runs), ("sample", sample_runs)):
-        check(f"published, {whose}", {name: run.simulated.as_dict() for name, run in runs.runs.items()})
+        check(f"published, {whose}", {name: vars(run.simulated) for name, run in runs.runs.items()})
