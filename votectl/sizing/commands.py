@@ -253,9 +253,8 @@ def _simulate_published(options: Options) -> None:
     if plot is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
-        whose = "sample" if doubled else "ours"
-        plots.save(plots.batch_sizes(found, published=doubled), plot / f"batch-sizes-{whose}.png")
-        plots.save(plots.windows(found, published=doubled), plot / f"windows-{whose}.png")
+        for name, picture in plots.published(found, doubled_writes=doubled).items():
+            plots.save(picture, plot / f"{name}-{'sample' if doubled else 'ours'}.png")
     _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 

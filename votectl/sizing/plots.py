@@ -19,19 +19,19 @@ from votectl.sizing.scenario import EventScenario
 FORMATS = (".png", ".svg")
 _BINS = 300  # points per curve: a screen shows no more
 _COST_POINTS = 40
+KNOWN, SMALL, SHORT = "batch 25, 5 s", "batch 10, 5 s", "batch 25, 2 s"  # published runs
 # A curve: its name, values and colour.
 type Line = tuple[str, Array, str]
 
 
 def check(path: Path) -> None:
-    """Refuse a file that ``save`` would, before anything is drawn. Raises BadFile: it is neither PNG nor SVG."""
+    """Refuse a file before anything is drawn. Raises BadFile: it is neither PNG nor SVG."""
     if path.suffix not in FORMATS:
         raise BadFile(f"plot: {path} must end in {' or '.join(FORMATS)}")
 
 
 def save(picture: Picture, path: Path) -> None:
-    """Write a picture as PNG or SVG, by the file's name. Raises BadFile: another ending, or it can't be written."""
-    check(path)
+    """Write a picture as PNG or SVG, by the file's name. Raises BadFile: it can't be written."""
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,41 +86,34 @@ def course(
     return picture
 
 
-def batch_sizes(experiments: PlayedExperiments, *, published: bool) -> Picture:
-    """Return the published graph of batch sizes: incoming votes, and the votes table's write units."""
-    levels = {"batch 25, 5 s": ("a flat 17,900", 17_900), "batch 10, 5 s": ("only half", 17_900 / 2)}
+def published(experiments: PlayedExperiments, *, doubled_writes: bool) -> dict[str, Picture]:
+    """Return the published graphs by name: of batch sizes, and of windows. The levels are those of doubled writes."""
+    known, small, short = (experiments.runs[name] for name in (KNOWN, SMALL, SHORT))
     with drawing.style():
-        picture, axes = drawing.panels(2, 3.4)
-        for axis, (name, (words, level)) in zip(axes, levels.items(), strict=True):
-            run = experiments.runs[name].course
+        batches, axes = drawing.panels(2, 3.4)
+        for axis, name, run, words, level in (
+            (axes[0], KNOWN, known.course, "a flat 17,900", 17_900),
+            (axes[1], SMALL, small.course, "only half", 17_900 / 2),
+        ):
             written = (f"votes table, {name}", run.vote_units, BLUE)
             _rates(axis, "per second", run, ("votes in", run.accepted, GREEN), written)
-            if published:
+            if doubled_writes:
                 axis.axhline(level, color=RED, ls="--", lw=1.5, label=f"published: {words}")
                 _error_bar(axis, experiments, name, "vote_units_peak")
-        faster, slower = (experiments.runs[name].course for name in levels)
-        ratio = slower.done(slower.stored) / faster.done(faster.stored)
-        drawing.headline(picture, f"A batch of 10 takes {ratio:.1f} times as long as a batch of 25")
+        ratio = small.course.done(small.course.stored) / known.course.done(known.course.stored)
+        drawing.headline(batches, f"A batch of 10 takes {ratio:.1f} times as long as a batch of 25")
         drawing.finish(axes, "minutes")
-    return picture
-
-
-def windows(experiments: PlayedExperiments, *, published: bool) -> Picture:
-    """Return the published graph of windows: the counters' write units at 2 s and at 5 s."""
-    short, long = (experiments.runs[name] for name in ("batch 25, 2 s", "batch 25, 5 s"))
-    with drawing.style():
-        picture, (axis,) = drawing.panels(1, 4.4)
-        for name, run, colour in (("batch 25, 2 s", short, ORANGE), ("batch 25, 5 s", long, BLUE)):
-            line = (name, run.course.live_units, colour)
-            _rates(axis, "counter writes, WCU/s", run.course, line, width=30.0)
-        if published:
+        windows, (axis,) = drawing.panels(1, 4.4)
+        for name, run, colour in ((SHORT, short.course, ORANGE), (KNOWN, known.course, BLUE)):
+            _rates(axis, "counter writes, WCU/s", run, (name, run.live_units, colour), width=30.0)
+        if doubled_writes:
             axis.axhline(51, color=RED, ls="--", lw=1.5, label="published, 5 s")
             axis.axhline(153, color=RED, ls=":", lw=2, label="published, 2 s")
-            _error_bar(axis, experiments, "batch 25, 2 s", "live_units_per_second")
-        more = short.predicted.live_units_per_second / long.predicted.live_units_per_second
-        drawing.headline(picture, f"A window of 2 s writes {more:.1f} times as many counters as one of 5 s")
+            _error_bar(axis, experiments, SHORT, "live_units_per_second")
+        more = short.predicted.live_units_per_second / known.predicted.live_units_per_second
+        drawing.headline(windows, f"A window of 2 s writes {more:.1f} times as many counters as one of 5 s")
         drawing.finish([axis], "minutes")
-    return picture
+    return {"batch-sizes": batches, "windows": windows}
 
 
 def _error_bar(axis: Axes, experiments: PlayedExperiments, run: str, field: str) -> None:

@@ -109,17 +109,14 @@ class Lanes(ConsumerWork):
             at_pace = running * (end - now) / pace.value * self._per_vote
             wanted = min(self._owed, at_pace) if running else self._owed
         granted = self.meter.grant(wanted, now, end - now)  # also for 0 units: its bucket fills
-        share = granted / wanted if wanted > 0 else 1.0
+        share = granted / wanted if wanted > 0 and pace is None else 1.0
         self.units += granted
-        if pace is not None:
-            self._owed -= granted
-            share = 1.0  # refused units stay owed
+        self._owed -= granted if pace is not None else 0.0  # refused units stay owed
         self.batches += float(started.sum()) * share
         if share < 1:
             written = thin(taken.ravel(), share, offset).reshape(taken.shape)
-            back = taken - written
-            self.queue = self.queue + back
-            self.waiting_since = np.where(back > 0, now, self.waiting_since)
+            self.queue = self.queue + taken - written
+            self.waiting_since = np.where(taken > written, now, self.waiting_since)
             taken = written
         self._go_on(taken, last, end)
 
@@ -185,9 +182,10 @@ class Lanes(ConsumerWork):
     def spread_to(self, shards: int) -> None:
         """Add lanes for new shards of a growing stream."""
         more = ((0, shards - len(self.queue)), (0, 0))
-        for name in ("unpolled", "queue", "running", "free_at", "read_at"):
-            setattr(self, name, np.pad(getattr(self, name), more))
-        self.waiting_since = np.pad(self.waiting_since, more, constant_values=np.inf)
+        for name, of_lanes in vars(self).items():
+            if isinstance(of_lanes, np.ndarray):
+                new = np.inf if name == "waiting_since" else 0.0
+                setattr(self, name, np.pad(of_lanes, more, constant_values=new))
 
 
 class CountingLanes(Lanes):
@@ -223,11 +221,6 @@ class CountingLanes(Lanes):
             self.free_at = np.where(waits, until, self.free_at)
             self.ended = max(self.ended, float(np.max(self.free_at, where=waits, initial=0.0)))
         self._go_on(taken, last, end)
-
-    def spread_to(self, shards: int) -> None:
-        """Add lanes for new shards of a growing stream."""
-        self._unwritten = np.pad(self._unwritten, ((0, shards - len(self._unwritten)), (0, 0)))
-        super().spread_to(shards)
 
 
 class _Simulation(Play):
@@ -314,9 +307,8 @@ class _Simulation(Play):
 
     def _weights(self) -> Array:
         """Return each lane's share of the votes; the hot voter's lane is the first."""
-        hot = self._scenario.event.hot_voter_share
-        weights = np.full((self._shards, self._consumers[0].lane.per_shard), (1 - hot))
-        weights /= weights.size
+        hot, queue = self._scenario.event.hot_voter_share, self._consumers[0].queue
+        weights = np.full(queue.shape, (1 - hot) / queue.size)
         weights[0, 0] += hot
         return weights
 

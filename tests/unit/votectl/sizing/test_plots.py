@@ -18,10 +18,7 @@ LARGEST = 200_000  # bytes: they live in the repository
 
 
 def test_pictures_of_the_experiments_are_small(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
-    for name, picture in (
-        ("batch-sizes", plots.batch_sizes(sample_runs, published=True)),
-        ("windows", plots.windows(sample_runs, published=True)),
-    ):
+    for name, picture in plots.published(sample_runs, doubled_writes=True).items():
         path = tmp_path / "made" / f"{name}.png"
         plots.save(picture, path)
         assert 5_000 < path.stat().st_size < LARGEST
@@ -40,13 +37,13 @@ def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., EventScenario]
 def test_the_same_course_is_the_same_file(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     one, two = tmp_path / "one.svg", tmp_path / "two.svg"
     for path in (one, two):
-        plots.save(plots.windows(sample_runs, published=False), path)
+        plots.save(plots.published(sample_runs, doubled_writes=False)["windows"], path)
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_other_formats_are_refused(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
+def test_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"must end in \.png or \.svg"):
-        plots.save(plots.windows(sample_runs, published=False), tmp_path / "plot.pdf")
+        plots.check(tmp_path / "plot.pdf")
 
 
 def test_the_cost_panel_is_that_of_the_door(scenario: Callable[..., EventScenario]) -> None:
