@@ -87,16 +87,12 @@ class Calibration(SettingsModel):
         return {line.name: line for line in lines}
 
 
-def events(
-    poll_id: str, option: str, run: str, batch_size: int, arrived_at: datetime
-) -> Iterator[dict[str, Any]]:
+def events(poll_id: str, option: str, run: str, batch_size: int, now: datetime) -> Iterator[dict[str, Any]]:
     """Yield events like the mapping's, each with first votes of new voters. ``run`` is a word unique to this run."""
     from votectl.redrive import as_event_record  # loads the writer
 
-    vote = {
-        "Data": json.dumps({"poll_id": poll_id, "option": option}).encode(),
-        "ApproximateArrivalTimestamp": arrived_at,
-    }
+    data = json.dumps({"poll_id": poll_id, "option": option}).encode()
+    vote = {"Data": data, "ApproximateArrivalTimestamp": now}
     for first in count(_FIRST_SEQUENCE, batch_size):
         records = (
             vote | {"SequenceNumber": number, "PartitionKey": f"calibrate-{run}-{batch_size}-{number[-9:]}"}

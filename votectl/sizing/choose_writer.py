@@ -205,9 +205,8 @@ def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candida
     # All lanes together write at their rate, or at the pace.
     factor = given("parallelization_factor", writer.parallelization_factor, "lanes")
     own = lane_rate * factor * planner.shards if writer.write_share is None else needed * planner.spare_units
-    level = planner.choose(
-        PEAK_UNITS, "units/s", minimum(planner.demand["peak"], own) * scenario.units_per_vote
-    )
+    written = minimum(planner.demand["peak"], own)
+    level = planner.choose(PEAK_UNITS, "units/s", written * scenario.units_per_vote)
     usable = facts["dynamodb.partition_write_units"] * planner.partition_target
     least = maximum(facts["votestream.buckets_per_poll"], ceil(level * planner.demand["busiest"] / usable))
     buckets = planner.choose("polls: bucket_count", "buckets", least)

@@ -235,7 +235,7 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
         scenario = EventScenario.expected(played, settings, prices, **times)
     course = play(scenario, options["seed"], _step(options))
     usage = Usage.of(course, keeping, "simulated course")
-    items = itemise(usage, played, scenario.deployment, prices, count_reads) + beforehand
+    items = itemise(usage, scenario, count_reads) + beforehand
     if plot is not None:
         plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
     predicted, simulated = CourseSummary(flow(scenario)), CourseSummary(course)

@@ -11,7 +11,7 @@ from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, Operand, computed, derived, given, maximum, minimum
 from votectl.sizing.facts import Facts
-from votectl.sizing.scenario import answer_units, asked_per_second, count_units, unique_units
+from votectl.sizing.scenario import EventScenario, answer_units, asked_per_second, count_units, unique_units
 
 _GB = 1024**3
 _MONTH_HOURS = 730.0
@@ -38,15 +38,9 @@ def figures_of(items: Sequence[BillItem]) -> dict[str, Figure]:
     return {f"cost: {item.service}, {item.what}": item.cost for item in items}
 
 
-def itemise(
-    usage: Usage,
-    event: VotingEvent,
-    deployment: settings.DeploymentSettings,
-    facts: Facts,
-    count_reads: Figure | None = None,
-) -> list[BillItem]:
+def itemise(usage: Usage, scenario: EventScenario, count_reads: Figure | None = None) -> list[BillItem]:
     """Return the bill without zeros. ``count_reads``: read units that the votes table gets for the count alone."""
-    bill = _Bill(usage, event, deployment, facts)
+    bill, deployment = _Bill(usage, scenario), scenario.deployment
     bill.front_door()
     bill.signing_in()
     bill.stream()
@@ -60,7 +54,7 @@ def itemise(
     bill.unique_counts()
     if count_reads is not None:
         hours = given("hours of raised read units", 2, "h", "from an hour before the end until the result")
-        cost = count_reads * hours * facts["dynamodb.read_unit_hour"]
+        cost = count_reads * hours * scenario.facts["dynamodb.read_unit_hour"]
         bill.add("DynamoDB", "votes table reads of the count", cost)
     bill.storage()
     bill.results()
@@ -71,19 +65,16 @@ def itemise(
 
 def idle_month(deployment: settings.DeploymentSettings, facts: Facts) -> list[BillItem]:
     """Return the bill of a month in which nobody votes."""
-    shards = float(deployment.stream.shard_count or 0)
-    usage = Usage(hours=_MONTH_HOURS, shards=shards, source="settings")
-    return itemise(usage, VotingEvent(peak=1, duration=1), deployment, facts)
+    usage = Usage("settings", hours=_MONTH_HOURS, shards=float(deployment.stream.shard_count or 0))
+    return itemise(usage, EventScenario.expected(VotingEvent(peak=1, duration=1), deployment, facts))
 
 
 class _Bill:
     """Collects the items; every input is a figure with a source."""
 
-    def __init__(
-        self, usage: Usage, event: VotingEvent, deployment: settings.DeploymentSettings, facts: Facts
-    ) -> None:
-        self.items: list[BillItem] = []
-        self._usage, self._event, self._deployment, self._facts = usage, event, deployment, facts
+    def __init__(self, usage: Usage, scenario: EventScenario) -> None:
+        self.items, self._usage, self._facts = list[BillItem](), usage, scenario.facts
+        event, deployment = self._event, self._deployment = scenario.event, scenario.deployment
         self._door, self._by_cdn = deployment.api.vote_door, deployment.votes_by_cdn
         self._gb_second = f"lambda.{deployment.lambda_architecture}.gb_second.tier_"
         self._month = given("hours in a month", _MONTH_HOURS, "h", "8,760 h / 12")
@@ -177,9 +168,8 @@ class _Bill:
         auth, facts, event = self._deployment.voter_auth, self._facts, self._event
         if auth.mode != settings.VoterIdentity.COGNITO or auth.user_pool_arn is not None:
             return
-        voters = self._used(
-            "voters who sign in", event.figures["voters"].value * self._usage.event_share, "voters"
-        )
+        number = event.figures["voters"].value * self._usage.event_share
+        voters = self._used("voters who sign in", number, "voters")
         if auth.user_pool_tier is settings.UserPoolTier.LITE:
             users = self._tiered("cognito.lite_users.tier_", voters, 3)
         else:
@@ -191,9 +181,8 @@ class _Bill:
     def stream(self) -> None:
         facts, deployment, told = self._facts, self._deployment, self._event.figures
         records = self._used("records", self._usage.accepted, "records")
-        out = derived(
-            "read by one consumer", "GB", records * (told["data_bytes"] + told["voter_bytes"]) / _GB
-        )
+        read = records * (told["data_bytes"] + told["voter_bytes"]) / _GB
+        out = derived("read by one consumer", "GB", read)
         fan_out = deployment.vote_writer.enhanced_fan_out + deployment.vote_aggregator.enhanced_fan_out
         pushed = given("consumers with enhanced fan-out", fan_out)
         longer = deployment.stream.retention_hours - facts.value("kinesis.retention_hours_included")
@@ -222,10 +211,8 @@ class _Bill:
         self._function(name, consumer.memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
 
     def table(self, name: str, table: settings.Table, writes: float, reads: Figure) -> None:
-        used = (self._used(f"{name}: write units", writes, "units"), reads)
-        for kind, figure, units in zip(
-            ("write", "read"), used, table.provisioned or (None, None), strict=True
-        ):
+        written = self._used(f"{name}: write units", writes, "units")
+        for kind, figure, units in (("write", written, table.write_units), ("read", reads, table.read_units)):
             if units is None:
                 cost = figure / 1e6 * self._facts[f"dynamodb.{kind}_request_units"]
             else:
@@ -258,9 +245,8 @@ class _Bill:
             cost = units / 1e6 * facts["dynamodb.read_request_units"]
             self.add("DynamoDB", "votes table reads of the unique counts", cost)
         refresh = given("refresh_seconds", counted.refresh_seconds, "s")
-        passes = derived(
-            "passes of all polls", "", self._polls * (self._duration / refresh + 1) * self._share
-        )
+        of_each = self._duration / refresh + 1
+        passes = derived("passes of all polls", "", self._polls * of_each * self._share)
         buckets = facts["votestream.buckets_per_poll"]
         if self._deployment.tallies_table.provisioned is None:
             writes = passes * buckets * 2 / 1e6 * facts["dynamodb.write_request_units"]

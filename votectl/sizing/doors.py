@@ -95,11 +95,8 @@ def ready_concurrency(planner: Planner) -> Figure | None:
     event, burst = planner.event, planner.facts["lambda.scaling_per_10_seconds"]
     crest = planner.crest.value / event.peak  # chance is in the throttle's rate, too
     times = np.concatenate([[-1e-3], np.linspace(0, event.duration, 1_000)])
-    each = (
-        _concurrency(planner, given("one request a second", 1)).value
-        * event.figures["requests_per_vote"].value
-    )
-    needed = np.maximum.accumulate(event.rate(times) * crest * each)
+    each = _concurrency(planner, given("one request a second", 1)) * planner.demand["requests_per_vote"]
+    needed = np.maximum.accumulate(event.rate(times) * crest * each.value)
     beyond = needed - burst.value * times / 10
     if np.max(beyond - np.minimum.accumulate(beyond)) < burst.value:
         return None  # as the pairs below would show, which take a million numbers
@@ -128,7 +125,7 @@ def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door
                 deployment=deployment.model_copy(update=changed),
                 surroundings=around.model_copy(update={"ingress_ready": containers}),
             )
-        items = itemise(usage, planner.event, through.deployment, planner.facts, count_reads)
+        items = itemise(usage, through, count_reads)
         items += _beforehand(planner, through)
         found[door] = DoorOffer(through, items, _quotas(planner, through), _refusal(planner, door))
     return found

@@ -129,10 +129,9 @@ def _compared(
     run, base, published = number["run"], number.get("divided_by"), number["published"]
 
     def ours(courses: Mapping[str, CourseSummary], run: str) -> float:
-        value, of_base = (
-            number.get("added", 0.0) + getattr(courses[each], number["field"]) for each in (run, base or run)
-        )
-        return float(value / of_base if base else value)
+        value, of_base = (getattr(courses[each], number["field"]) for each in (run, base or run))
+        added = number.get("added", 0.0)
+        return float((added + value) / (added + of_base) if base else added + value)
 
     predicted, simulated = ours(predictions, run), ours(simulations, run)
     bar = [ours(predictions, each) for each in (run, *number.get("bar", ()))]

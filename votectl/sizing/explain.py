@@ -72,11 +72,9 @@ def _part(operand: Operand) -> Figure:
     if not isinstance(operand, Figure):
         short = f"{operand:.10g}"
         return Figure("", operand, how=short if float(short) == operand else repr(operand))
-    return (
-        Figure("", operand.value, how=operand.name, inputs={operand.name: operand})
-        if operand.name
-        else operand
-    )
+    if not operand.name:
+        return operand
+    return Figure("", operand.value, how=operand.name, inputs={operand.name: operand})
 
 
 def _joined(*parts: Figure) -> dict[str, Figure]:

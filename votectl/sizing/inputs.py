@@ -65,10 +65,9 @@ def amount(text: str) -> float:
         return value
     if re.fullmatch(r"[0-9]+,[0-9]+[kMB]?", stripped):
         examples = [stripped.replace(",", "."), stripped.replace(",", "")]
-        problem = (
-            "is ambiguous: a comma separates groups of three digits; write {} for a fraction, or {} without"
-        )
-        raise InvalidInput(f"{text!r} {problem.format(*examples)} a comma", examples=examples)
+        problem = "is ambiguous: a comma separates groups of three digits"
+        remedy = f"write {examples[0]} for a fraction, or {examples[1]} without a comma"
+        raise InvalidInput(f"{text!r} {problem}; {remedy}", examples=examples)
     problem = "is not a number; write for example 20000, 20k, 1.5M, 1B or 1e9"
     raise InvalidInput(f"{text!r} {problem}", examples=["20000", "20k", "1.5M", "1B", "1e9"])
 

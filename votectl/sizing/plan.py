@@ -120,9 +120,8 @@ def plan(
     )
     level, on_demand = planner.decisions[PEAK_UNITS].value, planner.draft.votes_table.provisioned is None
     grows = on_demand and level > facts.value("dynamodb.on_demand.initial_write_units")
-    around = settings.Surroundings(
-        buckets_per_poll=buckets, votes_table_previous_peak=level if grows else None
-    )
+    peak = level if grows else None
+    around = settings.Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
     scenario = replace(planner.scenario(), surroundings=around)
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
     offers = doors.offers(planner, scenario, usage)

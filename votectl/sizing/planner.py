@@ -48,9 +48,8 @@ class Planner:
         spare = assumed("spare rate", 1.25, "", "a vote refused at the front door is lost")
         self.together = assumed("votes at once", 20, "votes", "a class votes when its teacher says so")
         peak = self.demand["peak"]
-        self.crest = derived(
-            "highest second", "votes/s", peak * spare + 4 * explain.sqrt(peak) + self.together
-        )
+        at_most = peak * spare + 4 * explain.sqrt(peak) + self.together
+        self.crest = derived("highest second", "votes/s", at_most)
         # Of the bare event: a shard's limit does not depend on the deployment.
         self.shard_limit = self.scenario().records_per_shard
 
@@ -95,9 +94,8 @@ class Planner:
 
     def on_shards(self, aggregator: settings.Aggregator, shards: Figure) -> EventScenario:
         """Return the event with such an aggregator on so many shards."""
-        return self.scenario(
-            vote_aggregator=aggregator, stream=settings.StreamSettings(shard_count=whole(shards.value))
-        )
+        stream = settings.StreamSettings(shard_count=whole(shards.value))
+        return self.scenario(vote_aggregator=aggregator, stream=stream)
 
 
 def choose_stream_and_aggregator(planner: Planner) -> None:

@@ -141,4 +141,4 @@ def _rates(axis: Axes, unit: str, played: Course, *lines: Line, width: float = 0
 def _spent(played: Course, scenario: EventScenario, keeping: Keeping, moments: Array) -> Iterator[float]:
     for moment in moments:
         usage = Usage.of(played, keeping, "simulated course", float(moment))
-        yield total(itemise(usage, scenario.event, scenario.deployment, scenario.facts)).value
+        yield total(itemise(usage, scenario)).value

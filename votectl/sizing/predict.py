@@ -76,10 +76,8 @@ class _Integration(Play):
         """Return the hot voter's votes and all others that the stream takes."""
         if self._growth is not None:
             self._shards = self._scenario.shards_for(self._growth.at(now))
-        limit, hot_share = (
-            self._scenario.records_per_shard.value * seconds,
-            self._scenario.event.hot_voter_share,
-        )
+        limit = self._scenario.records_per_shard.value * seconds
+        hot_share = self._scenario.event.hot_voter_share
         hot, rest = admitted * hot_share, admitted * (1 - hot_share)
         in_shard = rest / self._shards
         refused = max(0.0, 1 - limit / max(hot + in_shard, _EMPTY))  # in the hot voter's shard

@@ -75,9 +75,7 @@ class LoggedWork:
 def check(event: VotingEvent) -> None:
     """Refuse an event that is not suitable. Raises InvalidInput: too many votes, too few, or too long."""
     if event.votes < FEWEST_VOTES:
-        raise InvalidInput(
-            f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}: fewer show only chance"
-        )
+        raise InvalidInput(f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}")
     if event.votes > MOST_VOTES or event.duration > LONGEST_SECONDS:
         raise InvalidInput(
             f"a rehearsal has at most {MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in "
@@ -180,9 +178,8 @@ def send(stream: str, ticks: Iterable[Sequence[Vote]]) -> SentVotes:
                 for poll, option, voter in part
             ]
             if refused := client.put_records(StreamName=stream, Records=records)["FailedRecordCount"]:
-                raise OperatorError(
-                    f"the stream refused {refused} of {len(part)} votes: rehearse a lower rate"
-                )
+                of = f"{refused} of {len(part)} votes"
+                raise OperatorError(f"the stream refused {of}: rehearse a lower rate")
         rows |= {(poll, voter) for poll, _, voter in tick}
         time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
     return SentVotes(len(rows), time.monotonic() - began, times)

@@ -191,10 +191,8 @@ def course(
     """Return a simulated course beside its prediction, and its cost."""
     flows = course_figures(scenario, predicted, "expected flows along the arrival curve")
     played = course_figures(scenario, simulated, f"simulated step by step, seed {seed}")
-    shown = [
-        (figure.name, figure.unit, number(flows[name].value), number(figure.value))
-        for name, figure in played.items()
-    ]
+    pairs = ((flows[name], figure) for name, figure in played.items())
+    shown = [(one.name, one.unit, number(one.value), number(other.value)) for one, other in pairs]
     document = {
         **_inputs(scenario),
         "seed": seed,
@@ -205,9 +203,8 @@ def course(
     figures = played | {f"predicted: {name}": figure for name, figure in flows.items()}
     figures |= {**figures_of(items), "total cost": total(items)}
     table = _table("simulated", ("", "unit", ">predicted", ">simulated"), shown)
-    return SizingReport(
-        [Text(scenario.event.name, style="bold"), table, _bill("cost", items)], document, figures
-    )
+    title = Text(scenario.event.name, style="bold")
+    return SizingReport([title, table, _bill("cost", items)], document, figures)
 
 
 def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> SizingReport:

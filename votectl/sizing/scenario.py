@@ -78,9 +78,8 @@ class EventScenario:
         return self._growing("kinesis", initial, self.facts.value("kinesis.on_demand.max_records_per_second"))
 
     def _growing(self, service: str, initial: float, ceiling: float) -> GrowingCapacity:
-        factor, seconds = (
-            self.facts.value(f"{service}.on_demand.growth_{what}") for what in ("factor", "seconds")
-        )
+        value, growth = self.facts.value, f"{service}.on_demand.growth_"
+        factor, seconds = value(f"{growth}factor"), value(f"{growth}seconds")
         return GrowingCapacity(min(initial, ceiling), factor, seconds, ceiling)
 
     def shards_for(self, records_per_second: float) -> int:

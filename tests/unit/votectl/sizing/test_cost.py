@@ -57,7 +57,7 @@ def bill(items: list[BillItem]) -> dict[str, float]:
 
 
 def test_each_item_is_use_times_price(facts: Facts) -> None:
-    found = bill(itemise(USED, FLAT, ON_DEMAND, facts))
+    found = bill(itemise(USED, EventScenario.expected(FLAT, ON_DEMAND, facts)))
     gb = 1024**3
     assert found == pytest.approx(
         {
@@ -97,21 +97,27 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
 
 def test_without_alarms_none_are_paid(facts: Facts) -> None:
     silent = ON_DEMAND.model_copy(update={"observability": Observability(alarms_enabled=False)})
-    found = bill(itemise(USED, FLAT, silent, facts))
+    found = bill(itemise(USED, EventScenario.expected(FLAT, silent, facts)))
     assert "alarms" not in found
     assert "dashboard" in found
 
 
 def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1_000, read_units=200)
-    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"votes_table": table}), facts))
+    found = bill(
+        itemise(
+            USED, EventScenario.expected(FLAT, ON_DEMAND.model_copy(update={"votes_table": table}), facts)
+        )
+    )
     assert found["votes table writes"] == pytest.approx(1_000 * 3 * 0.00065)
     assert found["votes table reads"] == pytest.approx(200 * 3 * 0.00013)
 
 
 def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
     stream = StreamSettings(mode=StreamMode.ON_DEMAND, retention_hours=48)
-    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
+    found = bill(
+        itemise(USED, EventScenario.expected(FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
+    )
     gb = 1024**3
     assert found["stream"] == pytest.approx(3 * 0.04)
     assert found["data in"] == pytest.approx(1e6 * 1024 / gb * 0.08)
@@ -124,28 +130,31 @@ def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:
         "stream": StreamSettings(shard_count=10, retention_hours=48),
         "vote_writer": Writer(enhanced_fan_out=True),
     }
-    found = bill(itemise(USED, FLAT, ON_DEMAND.model_copy(update=changes), facts))
+    found = bill(itemise(USED, EventScenario.expected(FLAT, ON_DEMAND.model_copy(update=changes), facts)))
     assert found["enhanced fan-out"] == pytest.approx(30 * 0.015 + 1e6 * 86 / 1024**3 * 0.013)
     assert found["longer retention"] == pytest.approx(30 * 0.02)
 
 
 def test_the_batch_endpoint_is_up_to_500_times_cheaper(facts: Facts) -> None:
     batched = event(votes=1e6, peak=1_000, batch_share=1.0)
-    found = bill(itemise(USED, batched, ON_DEMAND, facts))
+    found = bill(itemise(USED, EventScenario.expected(batched, ON_DEMAND, facts)))
     assert found["batch endpoint"] == pytest.approx(3.50 / 500)
     assert "single votes" not in found
 
 
 def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
     many = Usage(**{**vars(USED), "votes": 1.5e9})
-    assert bill(itemise(many, FLAT, ON_DEMAND, facts))["single votes"] == pytest.approx(
-        333 * 3.50 + 667 * 2.80 + 500 * 2.38
-    )
+    assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
+        "single votes"
+    ] == pytest.approx(333 * 3.50 + 667 * 2.80 + 500 * 2.38)
 
 
 def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
     direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500, cdn=False)
-    items = itemise(USED, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts)
+    items = itemise(
+        USED,
+        EventScenario.expected(direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts),
+    )
     assert "CloudFront" not in {item.service for item in items}
     found = bill(items)
     assert found["results requests"] == pytest.approx(3.50)
@@ -158,32 +167,37 @@ def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
     """They are what a month's tiers make of them there, not what the first million costs."""
     direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500)
     many = Usage(**{**vars(USED), "votes": 333e6})
-    found = bill(itemise(many, direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts))
+    found = bill(
+        itemise(
+            many,
+            EventScenario.expected(direct, ON_DEMAND.model_copy(update={"results_api": ResultsApi()}), facts),
+        )
+    )
     assert found["results requests"] == pytest.approx(2.80)
 
 
 def test_an_answer_reads_every_live_row(facts: Facts) -> None:
     many = Usage(**{**vars(USED), "shards": 1_000})
-    assert bill(itemise(many, FLAT, ON_DEMAND, facts))["results reads"] == pytest.approx(
+    assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
+        "results reads"
+    ] == pytest.approx(
         1_000 * (1 + 68) / 1e6 * 0.125  # 1,000 rows of 276 bytes are 67.4 units
     )
 
 
 def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
     batched = event(votes=1e6, peak=1_000, batch_share=1.0)
-    found = bill(itemise(USED, batched, ON_DEMAND, facts))
+    found = bill(itemise(USED, EventScenario.expected(batched, ON_DEMAND, facts)))
     assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
 
 
-def test_cost_grows_along_the_course_to_its_whole(
-    scenario: Callable[..., EventScenario], facts: Facts
-) -> None:
+def test_cost_grows_along_the_course_to_its_whole(scenario: Callable[..., EventScenario]) -> None:
     played = scenario()
     course, keeping = flow(played), Keeping(before=1, after=0)
 
     def cost(until: float | None) -> float:
         usage = Usage.of(course, keeping, "course", until)
-        return total(itemise(usage, played.event, played.deployment, facts)).value
+        return total(itemise(usage, played)).value
 
     so_far = [cost(moment) for moment in (0, 20, 40, 60)]
     assert so_far == sorted(so_far)
@@ -221,7 +235,7 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
 
 def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
     behind = ON_DEMAND.model_copy(update={"firewall": Present()})
-    assert bill(itemise(USED, FLAT, behind, facts))["requests"] == pytest.approx(0.60)
+    assert bill(itemise(USED, EventScenario.expected(FLAT, behind, facts)))["requests"] == pytest.approx(0.60)
 
 
 PAGES = ON_DEMAND.model_copy(
@@ -230,8 +244,8 @@ PAGES = ON_DEMAND.model_copy(
 
 
 def test_votes_of_pages_are_paid_by_cloudfront_and_its_firewall_too(facts: Facts) -> None:
-    direct = bill(itemise(USED, FLAT, PAGES.model_copy(update={"web": None}), facts))
-    found = bill(itemise(USED, FLAT, PAGES, facts))
+    direct = bill(itemise(USED, EventScenario.expected(FLAT, PAGES.model_copy(update={"web": None}), facts)))
+    found = bill(itemise(USED, EventScenario.expected(FLAT, PAGES, facts)))
     gb, viewed = 1024**3, 10_000 * 500 / 5
     added = {
         "votes": 1.00,
@@ -255,13 +269,13 @@ def test_votes_of_pages_are_paid_by_cloudfront_and_its_firewall_too(facts: Facts
 def test_votes_that_cannot_come_through_cloudfront_are_not_paid_there(
     changes: dict[str, object], facts: Facts
 ) -> None:
-    found = itemise(USED, FLAT, PAGES.model_copy(update=changes), facts)
+    found = itemise(USED, EventScenario.expected(FLAT, PAGES.model_copy(update=changes), facts))
     assert not {"votes", "web ACL and rules, CloudFront"} & bill(found).keys()
 
 
 def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:
     counted = ON_DEMAND.model_copy(update={"unique_count": UniqueCount(refresh_seconds=100)})
-    found = bill(itemise(USED, FLAT, counted, facts))
+    found = bill(itemise(USED, EventScenario.expected(FLAT, counted, facts)))
     # Nine refreshes in 1,000 s find a tenth to nine tenths of the rows; the last pass finds all of them.
     passes = 9 * 0.5 + 1
     assert found["votes table reads of the unique counts"] == pytest.approx(
@@ -269,7 +283,9 @@ def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:
     )
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1_000, read_units=200)
     provisioned = counted.model_copy(update={"votes_table": table})
-    assert "votes table reads of the unique counts" not in bill(itemise(USED, FLAT, provisioned, facts))
+    assert "votes table reads of the unique counts" not in bill(
+        itemise(USED, EventScenario.expected(FLAT, provisioned, facts))
+    )
 
 
 def test_begun_hours_are_paid_in_full(scenario: Callable[..., EventScenario]) -> None:

@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,7 @@ def test_every_entry_says_where_and_when_it_was_found(facts: Facts) -> None:
 
 def test_every_entry_is_used(facts: Facts) -> None:
     sources = "".join(path.read_text() for path in Path(fact_files.__file__).parent.rglob("*.py"))
-    families = (
-        r"\.tier_\d(_ends)?$|^lambda\.(arm64|x86_64)\.|^votestream\..*_metrics_bytes$|^cognito\.\w+_user$"
-    )
+    families = r"\.tier_\d(_ends)?$|\.growth_\w+$|^lambda\.(arm64|x86_64)\.|^votestream\..*_metrics_bytes$|^cognito\.\w+_user$"
     unused = [key for key in facts.facts if key not in sources and not re.search(families, key)]
     assert unused == []
 
@@ -59,9 +58,7 @@ def test_a_replaced_price_changes_the_bill(
     dear = replaced(lambda entries: entries["kinesis.shard_hour"].update(value=15.0))
     played = scenario()
     usage = Usage.of(flow(played), Keeping(), "course")
-    usual, more = (
-        total(itemise(usage, played.event, played.deployment, prices)).value for prices in (facts, dear)
-    )
+    usual, more = (total(itemise(usage, replace(played, facts=prices))).value for prices in (facts, dear))
     assert more - usual == pytest.approx(4 * 3 * (15.0 - 0.015))  # shards, begun hours
 
 
