@@ -229,7 +229,7 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
     if options["tfvars"] is None:
         found = _planned(played, options)
         scenario, count_reads = found.scenario, found.decisions.get(COUNT_READS)
-        beforehand = [item for item in found.items if item.what in PAID_BEFORE]
+        beforehand = [item for item in found.offer.items if item.what in PAID_BEFORE]
     else:
         settings, beforehand, count_reads = tfvars.read(options["tfvars"]), [], None
         scenario = EventScenario.expected(played, settings, prices, **times)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil as round_up
 from math import isinf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -153,8 +154,7 @@ def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> F
     )
 
 
-@dataclass(frozen=True)
-class ConsumerLane:
+class ConsumerLane(NamedTuple):
     """How one consumer's lanes gather, cut and run batches. Times in seconds."""
 
     name: str

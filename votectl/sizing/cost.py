@@ -1,9 +1,9 @@
 """The cost of an event and of an idle month, item by item. docs/sizing.md says what is included."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import NamedTuple
 
 from votectl.settings import deployment as settings
 from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
@@ -18,8 +18,7 @@ _MONTH_HOURS = 730.0
 _WAITS_BELOW_SECONDS = 60  # a shorter refresh lets the unique counter wait for the next pass
 
 
-@dataclass(frozen=True)
-class BillItem:
+class BillItem(NamedTuple):
     """One line of the bill, in USD."""
 
     service: str

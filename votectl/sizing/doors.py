@@ -1,7 +1,8 @@
 """The doors that votes may come through: which ones hold an event, their bills and quotas, and the choice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +24,7 @@ PAID_BEFORE = {PREWARMING, PROVISIONED}
 _AS_CHEAP = 0.01
 
 
-@dataclass(frozen=True)
-class QuotaNeed:
+class QuotaNeed(NamedTuple):
     """One of the account's quotas, and what the plan needs of it."""
 
     name: str
@@ -37,8 +37,7 @@ class QuotaNeed:
         return self.needed.value > self.default.value
 
 
-@dataclass(frozen=True)
-class DoorOffer:
+class DoorOffer(NamedTuple):
     """The event through one door. ``refusal``: why the door does not hold the event; empty if it does."""
 
     scenario: EventScenario

@@ -5,7 +5,7 @@ Both are compared in numbers that don't depend on the machine's speed, or within
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from math import inf
 from typing import Annotated, Any, NamedTuple
@@ -46,8 +46,7 @@ class Comparison(NamedTuple):
     deviation: float  # the simulation's from what was published, as a share
 
 
-@dataclass(frozen=True)
-class PlayedRun:
+class PlayedRun(NamedTuple):
     """One run that was published: its prediction, and a simulation."""
 
     scenario: EventScenario

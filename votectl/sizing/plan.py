@@ -1,9 +1,9 @@
 """From an event and its goals to a deployment, with its predictions, cost, quotas and steps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from votectl.settings import deployment as settings
 from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
 from votectl.sizing.consumer import FunctionTimes, ingress_start, whole
-from votectl.sizing.cost import BillItem, figures_of
+from votectl.sizing.cost import figures_of
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.course import figures as course_figures
 from votectl.sizing.event import Goals, VotingEvent
@@ -42,8 +42,7 @@ _PREDICTED = {
 }
 
 
-@dataclass(frozen=True)
-class EventStep:
+class EventStep(NamedTuple):
     """Something to do around the event, and the numbers in it."""
 
     when: str
@@ -51,34 +50,34 @@ class EventStep:
     figures: Sequence[Figure] = ()
 
 
-@dataclass(frozen=True)
-class CapacityPlan:
-    """A deployment for an event, its predictions, its cost, and the steps around the event."""
+class CapacityPlan(NamedTuple):
+    """An event on the deployment that is chosen for it, its predictions, its cost, and the steps around the event."""
 
-    event: VotingEvent
     goals: Goals
     decisions: dict[str, Figure]
     predictions: dict[str, Figure]
     scenario: EventScenario
-    deployment: settings.DeploymentSettings
     steps: Sequence[EventStep]
-    door: settings.Door  # that votes come through
-    reason: str  # for the door
     unique_counts: str  # how often, or why not
     offers: Mapping[settings.Door, doors.DoorOffer]
-    items: Sequence[BillItem]
-    quotas: Sequence[doors.QuotaNeed]
+    door: settings.Door  # that votes come through
+    reason: str  # for the door
+
+    @property
+    def offer(self) -> doors.DoorOffer:
+        """The bill and the quotas, with the door that votes come through."""
+        return self.offers[self.door]
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
-        voters = self.event.figures["voters"]
+        voters = self.scenario.event.figures["voters"]
         return {
             **self.decisions,
             **self.predictions,
             voters.name: voters,
-            **figures_of(self.items),
-            **{f"quota: {quota.name}": quota.needed for quota in self.quotas},
-            **{f"default of quota: {quota.name}": quota.default for quota in self.quotas},
+            **figures_of(self.offer.items),
+            **{f"quota: {quota.name}": quota.needed for quota in self.offer.quotas},
+            **{f"default of quota: {quota.name}": quota.default for quota in self.offer.quotas},
             **{f"step: {figure.name}": figure for step in self.steps for figure in step.figures},
         }
 
@@ -118,11 +117,10 @@ def plan(
         firewall=settings.Present() if doors.needs_firewall(event) else None,
         web=None if pages_by_cdn is None else settings.Present(),
     )
-    level, on_demand = planner.decisions[PEAK_UNITS].value, planner.draft.votes_table.provisioned is None
-    grows = on_demand and level > facts.value("dynamodb.on_demand.initial_write_units")
-    peak = level if grows else None
+    scenario = planner.scenario()
+    peak = planner.decisions[PEAK_UNITS].value if doors.prewarming(planner, scenario) else None
     around = settings.Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)
-    scenario = replace(planner.scenario(), surroundings=around)
+    scenario = replace(scenario, surroundings=around)
     usage = Usage.of(flow(scenario), planner.keeping, "predicted course")
     offers = doors.offers(planner, scenario, usage)
     chosen, reason = doors.choose(offers, door)
@@ -139,25 +137,13 @@ def plan(
         if (ready := doors.ready_concurrency(planner)) is not None:
             planner.decide(ready)
     summary = CourseSummary(flow(offer.scenario))
-    deployment = _with_retention(planner, offer.scenario.deployment, summary)
-    scenario = replace(offer.scenario, deployment=deployment)
+    scenario = _with_retention(planner, offer.scenario, summary)
     predictions, cost = _predictions(planner, scenario, summary), offer.cost
     per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
-    return CapacityPlan(
-        event=event,
-        goals=goals,
-        decisions=planner.decisions,
-        predictions={**predictions, cost.name: cost, per_million.name: per_million},
-        scenario=scenario,
-        deployment=deployment,
-        steps=_steps(planner, scenario, offer.quotas, current_shards),
-        door=chosen,
-        reason=reason,
-        unique_counts=counted,
-        offers=offers,
-        items=offer.items,
-        quotas=offer.quotas,
-    )
+    predictions |= {cost.name: cost, per_million.name: per_million}
+    steps = _steps(planner, scenario, offer.quotas, current_shards)
+    decided = planner.decisions, predictions, scenario, steps, counted
+    return CapacityPlan(goals, *decided, offers=offers, door=chosen, reason=reason)
 
 
 def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
@@ -194,10 +180,8 @@ def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
     return f"every {seconds} s"
 
 
-def _with_retention(
-    planner: Planner, deployment: settings.DeploymentSettings, summary: CourseSummary
-) -> settings.DeploymentSettings:
-    """Return the deployment with a retention of four times the longest wait."""
+def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> EventScenario:
+    """Return the event on its deployment with a retention of four times the longest wait."""
     most = planner.facts["kinesis.retention_hours_max"]
     lag = computed("oldest unstored vote", summary.storing_lag_peak, "s", "the predicted course")
     included = planner.facts["kinesis.retention_hours_included"]
@@ -209,8 +193,8 @@ def _with_retention(
         )
     longest_age = given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives")
     planner.choose("vote_writer: maximum_record_age_seconds", "s", minimum(hours * 3600 / 2, longest_age))
-    stream = deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
-    return deployment.model_copy(update={"stream": stream})
+    stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
+    return replace(scenario, deployment=scenario.deployment.model_copy(update={"stream": stream}))
 
 
 def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> dict[str, Figure]:

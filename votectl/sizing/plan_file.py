@@ -27,7 +27,7 @@ _FOLLOWING = ("autoscaling", "maximum_record_age_seconds", "kept_vote_doors")
 
 def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> str:
     """Return a plan's tfvars. Attributes of ``kept``'s objects that a plan does not decide are repeated."""
-    deployment, event = plan.deployment, plan.event
+    deployment, event = plan.scenario.deployment, plan.scenario.event
     objects: dict[str, dict[str, Any]] = {}
     for name, names in DECIDED.items():
         if (settings := getattr(deployment, name)) is not None:

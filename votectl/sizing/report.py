@@ -88,12 +88,12 @@ def idle(environment: str, items: Sequence[BillItem]) -> SizingReport:
 def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
     """Return a plan; ``brief``: its main numbers in one table."""
     offers = found.offers
-    needs = [(each.name, each.needed.value, each.default.value, each.raise_it) for each in found.quotas]
+    needs = [(each.name, each.needed.value, each.default.value, each.raise_it) for each in found.offer.quotas]
     document = {
         **_inputs(found.scenario, goals=found.goals),
         "settings": _values(found.decisions),
         "expected": _values(found.predictions),
-        "cost": _bill_document(found.items),
+        "cost": _bill_document(found.offer.items),
         "door": found.door,
         "door_reason": found.reason,
         "unique_counts": found.unique_counts,
@@ -112,16 +112,16 @@ def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
             _figures("settings", found.decisions),
             _figures("what to expect", found.predictions),
             _doors(found),
-            _bill("cost", found.items),
+            _bill("cost", found.offer.items),
         ]
     return SizingReport(picture, document, found.figures())
 
 
 def _main_numbers(found: CapacityPlan) -> Table:
-    event, deployment, figures = found.event, found.deployment, found.predictions
+    event, deployment, figures = found.scenario.event, found.scenario.deployment, found.predictions
     writer, aggregator, stream = deployment.vote_writer, deployment.vote_aggregator, deployment.stream
     paced = "" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"
-    dearest = sorted(found.items, key=lambda item: -item.cost.value)[:3]
+    dearest = sorted(found.offer.items, key=lambda item: -item.cost.value)[:3]
     shown = {name: f"{number(figure.value)} {figure.unit}" for name, figure in figures.items()}
     shown |= {name: spoken(figure.value) for name, figure in figures.items() if figure.unit == "s"}
     shown |= {name: f"${figure.value:,.2f}" for name, figure in figures.items() if figure.unit == "USD"}
@@ -148,7 +148,7 @@ def _main_numbers(found: CapacityPlan) -> Table:
         ("most of it", ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest)),
         *expected("cost per million votes"),
     ]
-    for quota in found.quotas:
+    for quota in found.offer.quotas:
         if quota.raise_it:
             default = f"(default {number(quota.default.value)})"
             rows.append(("quota to raise", f"{quota.name}: {number(quota.needed.value)} {default}"))
@@ -172,7 +172,7 @@ def _doors(found: CapacityPlan) -> Table:
         (
             door,
             f"{offer.cost.value:,.2f}",
-            f"{offer.cost.value / found.event.votes * 1e6:,.2f}",
+            f"{offer.cost.value / found.scenario.event.votes * 1e6:,.2f}",
             offer.refusal or (found.reason if door is found.door else "holds the event"),
             ", ".join(quota.name for quota in offer.quotas if quota.raise_it) or "none",
         )

@@ -40,7 +40,9 @@ def test_every_entry_says_where_and_when_it_was_found(facts: Facts) -> None:
 
 def test_every_entry_is_used(facts: Facts) -> None:
     sources = "".join(path.read_text() for path in Path(fact_files.__file__).parent.rglob("*.py"))
-    families = r"\.tier_\d(_ends)?$|\.growth_\w+$|^lambda\.(arm64|x86_64)\.|^votestream\..*_metrics_bytes$|^cognito\.\w+_user$"
+    families = (
+        r"\.tier_\d(_ends)?$|\.growth_\w+$|^lambda\.(arm64|x86_64)\.|_metrics_bytes$|^cognito\.\w+_user$"
+    )
     unused = [key for key in facts.facts if key not in sources and not re.search(families, key)]
     assert unused == []
 

@@ -28,7 +28,7 @@ def planned(
 
 def test_shards_follow_from_the_peak(facts: Facts) -> None:
     found = planned(facts, {"peak": 50_000, "duration": 600})
-    assert found.deployment.stream.shard_count == 72  # 50,000 / 700
+    assert found.scenario.deployment.stream.shard_count == 72  # 50,000 / 700
 
 
 @pytest.mark.slow
@@ -37,7 +37,10 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
         planned(facts, {"peak": 10_000, "duration": 600, "hot_voter_share": share}, prefer=Preference.SPEED)
         for share in (0.0, 0.03)
     )
-    assert (usual.deployment.stream.shard_count, hot.deployment.stream.shard_count) == (15, 25)
+    assert (usual.scenario.deployment.stream.shard_count, hot.scenario.deployment.stream.shard_count) == (
+        15,
+        25,
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,13 +98,13 @@ def test_the_impossible_is_refused_with_the_limit_that_binds(
 @pytest.mark.slow
 def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
     found = planned(facts, MILLION, deadline=3_600)
-    raised = {quota.name: quota.default.value for quota in found.quotas if quota.raise_it}
+    raised = {quota.name: quota.default.value for quota in found.offer.quotas if quota.raise_it}
     assert raised["API Gateway requests per second, account"] == 10_000
     assert raised["Lambda concurrent executions, account"] == 1_000
     assert raised["DynamoDB write units, table"] == 40_000
     assert found.steps[0].when == "weeks before"
     small = planned(facts, {"votes": 30, "duration": 120})
-    assert not any(quota.raise_it for quota in small.quotas)
+    assert not any(quota.raise_it for quota in small.offer.quotas)
 
 
 @pytest.mark.slow
@@ -132,17 +135,17 @@ def test_speed_leaves_no_backlog(facts: Facts) -> None:
 @pytest.mark.slow
 def test_hands_off_leaves_sizing_to_aws(facts: Facts) -> None:
     found = planned(facts, {"peak": 2_000, "duration": 600}, prefer=Preference.HANDS_OFF)
-    assert found.deployment.stream.mode is StreamMode.ON_DEMAND
-    assert found.deployment.votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
+    assert found.scenario.deployment.stream.mode is StreamMode.ON_DEMAND
+    assert found.scenario.deployment.votes_table.billing_mode is BillingMode.PAY_PER_REQUEST
     large = planned(facts, {"peak": 20_000, "duration": 600}, prefer=Preference.HANDS_OFF)
-    assert large.deployment.stream.mode is StreamMode.PROVISIONED  # a new one takes 4,000/s
+    assert large.scenario.deployment.stream.mode is StreamMode.PROVISIONED  # a new one takes 4,000/s
 
 
 def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> None:
     """One shard would do for 316 votes/s, but four are there, and their rows have to fit under the ceiling."""
     told = {"peak": 316, "duration": 100, "polls": 20, "options": 200}
     found = planned(facts, told, prefer=Preference.HANDS_OFF, live_lag=3)
-    assert found.deployment.stream.mode is StreamMode.ON_DEMAND
+    assert found.scenario.deployment.stream.mode is StreamMode.ON_DEMAND
     played = simulate(found.scenario, 1, 0.5)
     assert played.live_units_throttled[-1] == 0
     assert CourseSummary(played).live_lag_peak < 3
@@ -151,12 +154,12 @@ def test_a_new_on_demand_streams_shards_all_write_live_rows(facts: Facts) -> Non
 def test_a_table_is_warmed_before_it_is_on_demand(facts: Facts) -> None:
     found = planned(facts, {"peak": 20_000, "duration": 600}, prefer=Preference.HANDS_OFF)
     assert any("pre-warm the votes table" in step.what for step in found.steps)
-    assert any(item.what == "votes table pre-warming" for item in found.items)
+    assert any(item.what == "votes table pre-warming" for item in found.offer.items)
 
 
 def test_a_poll_too_large_for_its_buckets_is_written_at_a_pace(facts: Facts) -> None:
     found = planned(facts, MILLION, deadline=3_600)
-    writer, table = found.deployment.vote_writer, found.deployment.votes_table
+    writer, table = found.scenario.deployment.vote_writer, found.scenario.deployment.votes_table
     assert writer.write_share == 0.8
     assert table.provisioned is not None
     needed = found.decisions["rate to be written"].value
@@ -183,7 +186,7 @@ def test_a_poll_gets_buckets_for_its_writes(facts: Facts) -> None:
 def test_votes_that_wait_long_are_kept_longer(facts: Facts) -> None:
     found = planned(facts, {"peak": 2_000, "duration": 86_400}, deadline=7 * 86_400)
     lag = found.predictions["oldest unstored vote"].value
-    assert found.deployment.stream.retention_hours >= 4 * lag / 3600
+    assert found.scenario.deployment.stream.retention_hours >= 4 * lag / 3600
 
 
 def test_measured_times_replace_the_expected_ones(facts: Facts) -> None:
@@ -193,16 +196,20 @@ def test_measured_times_replace_the_expected_ones(facts: Facts) -> None:
         environment="dev", measured_at="2026-11-23", vote_writer=measurement, vote_aggregator=measurement
     ).function_times()
     found = planned(facts, {"peak": 10_000, "duration": 600}, how={"times": times})
-    assert found.deployment.vote_writer.memory_mb == found.deployment.vote_aggregator.memory_mb == 768
+    assert (
+        found.scenario.deployment.vote_writer.memory_mb
+        == found.scenario.deployment.vote_aggregator.memory_mb
+        == 768
+    )
     assert found.scenario.writer_time.of(100) == pytest.approx(0.3)
     assert "dev" in found.scenario.writer_time.base.how
 
 
 def test_a_small_crowd_may_vote_all_at_once(facts: Facts) -> None:
     found = planned(facts, {"votes": 30, "duration": 120})
-    assert found.deployment.api.throttling_burst_limit >= 30
-    assert found.deployment.votes_table.max_write_units is not None
-    assert found.deployment.votes_table.max_write_units >= 60
+    assert found.scenario.deployment.api.throttling_burst_limit >= 30
+    assert found.scenario.deployment.votes_table.max_write_units is not None
+    assert found.scenario.deployment.votes_table.max_write_units >= 60
 
 
 @pytest.mark.slow
@@ -215,8 +222,8 @@ def test_a_tallies_table_that_a_new_one_could_not_be_is_provisioned(facts: Facts
         )
         for polls in (1, 100)
     )
-    assert few.deployment.tallies_table.billing_mode is BillingMode.PAY_PER_REQUEST
-    assert many.deployment.tallies_table.billing_mode is BillingMode.PROVISIONED
+    assert few.scenario.deployment.tallies_table.billing_mode is BillingMode.PAY_PER_REQUEST
+    assert many.scenario.deployment.tallies_table.billing_mode is BillingMode.PROVISIONED
     played = CourseSummary(simulate(many.scenario, 1, 0.5))
     assert played.live_units_peak > 4_000
     assert played.live_lag_peak < 7
@@ -231,9 +238,9 @@ def test_viewers_have_limits_and_invocations_of_their_own(
 ) -> None:
     told = {"peak": 500, "duration": 300, "viewers": 1_000_000, "cdn": cdn}
     found = planned(facts, told)
-    assert found.deployment.results_api.cdn_enabled is cdn
-    assert found.deployment.results_api.throttling_rate_limit == rate
-    needed = {quota.name: quota.needed.value for quota in found.quotas}
+    assert found.scenario.deployment.results_api.cdn_enabled is cdn
+    assert found.scenario.deployment.results_api.throttling_rate_limit == rate
+    needed = {quota.name: quota.needed.value for quota in found.offer.quotas}
     assert needed["Lambda concurrent executions, account"] == pytest.approx(invocations, rel=0.2)
 
 
@@ -251,15 +258,17 @@ def final(facts: Facts) -> CapacityPlan:
 def test_a_tv_final_costs_less_than_70_cents_per_million(final: CapacityPlan) -> None:
     assert final.door is Door.URL
     assert final.predictions["cost per million votes"].value < 0.70
-    assert final.predictions["cost"].value == pytest.approx(final.offers[Door.URL].cost.value)
+    assert final.predictions["cost"].value == pytest.approx(final.offer.cost.value)
     costs = [final.offers[door].cost.value for door in (Door.URL, Door.HTTP, Door.REST)]
     assert costs == sorted(costs)
     assert "rest $" in final.reason
 
 
 def test_every_item_of_a_tv_final_is_explained(final: CapacityPlan) -> None:
-    assert sum(item.cost.value for item in final.items) == pytest.approx(final.predictions["cost"].value)
-    for item in final.items:
+    assert sum(item.cost.value for item in final.offer.items) == pytest.approx(
+        final.predictions["cost"].value
+    )
+    for item in final.offer.items:
         assert item.cost.how
         assert all(part.how or part.source for part in walk(item.cost))
 
@@ -313,13 +322,13 @@ def test_a_function_door_needs_concurrency_instead_of_requests(final: CapacityPl
 
 def test_a_function_door_has_room_for_a_few_votes_at_once(facts: Facts) -> None:
     found = plan(event(peak=5, duration=3_600), HALF_AN_HOUR, facts, door=Door.URL)
-    assert found.deployment.ingress.reserved_concurrency == 20
+    assert found.scenario.deployment.ingress.reserved_concurrency == 20
 
 
 @pytest.mark.parametrize(("shape", "provisioned"), [("flat", True), ("show", False)])
 def test_a_rise_faster_than_lambda_scales_is_provisioned(facts: Facts, shape: str, provisioned: bool) -> None:
     found = plan(event(**FINAL, shape=shape), HALF_AN_HOUR, facts, door=Door.HTTP)
-    assert any(item.what == PROVISIONED for item in found.items) is provisioned
+    assert any(item.what == PROVISIONED for item in found.offer.items) is provisioned
     assert any("provisioned_concurrency" in step.what for step in found.steps) is provisioned
     assert found.predictions["refused votes"].value == 0
 
@@ -345,7 +354,7 @@ def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
     bills = {
         tier: {
             item.what: item.cost.value
-            for item in plan(event(**told, user_pool_tier=tier), Goals(), facts).items
+            for item in plan(event(**told, user_pool_tier=tier), Goals(), facts).offer.items
         }
         for tier in ("LITE", "ESSENTIALS", "PLUS")
     }
@@ -355,16 +364,20 @@ def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
     assert bills["PLUS"]["monthly active users, PLUS"] == pytest.approx(500_000 * 0.02)
     assert bills["LITE"]["e-mails to new accounts"] == pytest.approx(500 * 0.1)
     found = plan(event(**told, new_accounts=0, sign_in_time=5_000), Goals(), facts)
-    needed = {quota.name: quota for quota in found.quotas}
+    needed = {quota.name: quota for quota in found.offer.quotas}
     assert needed["Cognito sign-ins per second, account"].needed.value == pytest.approx(100)
     assert not needed["Cognito sign-ins per second, account"].raise_it
     assert needed["Cognito e-mails a day, without an SES sender"].needed.value == 0
-    assert not any(item.service == "Cognito" for item in planned(facts, {"votes": 1e6, "peak": 1e3}).items)
+    assert not any(
+        item.service == "Cognito" for item in planned(facts, {"votes": 1e6, "peak": 1e3}).offer.items
+    )
 
 
 def test_viewers_behind_a_cdn_count_against_its_quota(facts: Facts) -> None:
     found = planned(facts, {"peak": 500, "duration": 300, "viewers": 2_000_000})
-    needed = {quota.name: quota for quota in found.quotas}["CloudFront requests per second, distribution"]
+    needed = {quota.name: quota for quota in found.offer.quotas}[
+        "CloudFront requests per second, distribution"
+    ]
     assert needed.needed.value == pytest.approx(400_000)
     assert needed.raise_it
 
@@ -381,13 +394,13 @@ def test_unique_counts_are_as_frequent_as_they_are_cheap(
     facts: Facts, told: dict[str, Any], refresh: int | None
 ) -> None:
     found = plan(event(**told), HALF_AN_HOUR, facts)
-    counted = found.deployment.unique_count
+    counted = found.scenario.deployment.unique_count
     assert (counted and counted.refresh_seconds) == refresh
     if refresh is None:
         assert found.unique_counts.startswith("off: one an hour costs $")
-    elif found.deployment.votes_table.read_units is not None:
+    elif found.scenario.deployment.votes_table.read_units is not None:
         rows = 1e7 * 200 / 4096
-        assert found.deployment.votes_table.read_units > rows / refresh
+        assert found.scenario.deployment.votes_table.read_units > rows / refresh
 
 
 def test_a_tally_settles_before_and_after_its_markers(facts: Facts) -> None:
@@ -399,9 +412,9 @@ def test_a_tally_settles_before_and_after_its_markers(facts: Facts) -> None:
 def test_read_units_of_a_long_event_are_raised_for_the_count_alone(facts: Facts) -> None:
     found = plan(event(**FINAL), HALF_AN_HOUR, facts)
     count = found.decisions[COUNT_READS].value
-    assert found.deployment.votes_table.read_units == 100
+    assert found.scenario.deployment.votes_table.read_units == 100
     assert any(f"read_units to {count:,}" in step.what for step in found.steps)
-    reads = {item.what: item.cost.value for item in found.items if "table reads" in item.what}
+    reads = {item.what: item.cost.value for item in found.offer.items if "table reads" in item.what}
     assert reads["votes table reads of the count"] == pytest.approx(count * 2 * 0.00013)
     short = plan(event(peak=50_000, duration=3_600), Goals(), facts)
     assert COUNT_READS not in short.decisions

@@ -45,7 +45,7 @@ def test_a_written_plan_reads_back_as_its_deployment(
     found = plan(event(**told), Goals(**goals), facts)
     path = tmp_path / "show.auto.tfvars"
     path.write_text(plan_file.write(found, "votectl plan"))
-    assert tfvars.read(path) == found.deployment
+    assert tfvars.read(path) == found.scenario.deployment
     tfvars.known(path)  # raises where it sets something unknown
 
 
@@ -151,7 +151,7 @@ def test_an_environments_other_settings_are_kept(facts: Facts, tmp_path: Path) -
     assert written["votes_table"]["point_in_time_recovery"] is False
     assert written["votes_table"]["autoscaling"] is None
     assert written["vote_writer"]["reserved_concurrency"] == 50
-    assert written["vote_writer"]["memory_mb"] == found.deployment.vote_writer.memory_mb
+    assert written["vote_writer"]["memory_mb"] == found.scenario.deployment.vote_writer.memory_mb
     assert written["api"]["clients"] == base.converted["api"]["clients"]
 
 
@@ -183,7 +183,7 @@ def test_a_paced_batch_fits_its_invocation(facts: Facts) -> None:
     """As infra/variables.tf requires, however low the pace."""
     shape = ((0, 0.3), (0.6, 1), (1, 0))
     found = plan(event(peak=20_000, duration=30, shape=shape), Goals(deadline=7_200), facts)
-    settings = found.deployment
+    settings = found.scenario.deployment
     writer, table, shards = settings.vote_writer, settings.votes_table, settings.stream.shard_count
     assert writer.write_share is not None
     assert table.write_units is not None
