@@ -23,6 +23,7 @@ from scripts.build_zip import target_named
 from votectl.commands.poll import parse_label
 from votectl.errors import command
 from votectl.settings import tfvars
+from votectl.settings.files import mapping_of
 from votectl.sizing import commands as sizing
 from votectl.sizing.inputs import amount, seconds
 from votectl.times import parse_duration, parse_moment
@@ -44,7 +45,7 @@ def event_file(text: str) -> object:
     path = Path(PROJECT / ".state/examples/event.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-    return sizing._event_file(path)
+    return mapping_of(path, "event", '{"peak": 500, "duration": 600}')
 
 
 def setting(path: str) -> object:

@@ -8,8 +8,9 @@ from votectl.deployment import find
 from votectl.doctor import capacity, consumers, here, quotas, service
 from votectl.doctor.findings import Check, Finding, ok, run, wrong
 from votectl.doctor.quotas import Needed
-from votectl.doctor.site import ENVIRONMENTS, Asking, Nowhere, Site, cloud_client, site_of
+from votectl.doctor.site import Asking, Nowhere, Site, cloud_client, site_of
 from votectl.errors import OperatorError
+from votectl.settings.tfvars import ENVIRONMENTS
 
 # Checks that need no deployment.
 FIRST: tuple[tuple[str, Check[Asking]], ...] = (

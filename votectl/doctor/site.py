@@ -18,13 +18,13 @@ from votectl.doctor.findings import Finding, ok, warning
 from votectl.doctor.quotas import Needed
 from votectl.settings.deployment import DeploymentSettings as Wanted
 from votectl.settings.files import BadFile
+from votectl.settings.tfvars import ENVIRONMENTS
 
 PYTHON = (3, 13)
 
 # A check without an answer must not delay the screen.
 _BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
-ENVIRONMENTS = HERE.root / "infra" / "environments"
 # boto3's default session does not support creating clients in several threads.
 _making = threading.Lock()
 

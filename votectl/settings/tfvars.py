@@ -28,6 +28,7 @@ from votectl.settings.deployment import DeploymentSettings, SettingsModel
 from votectl.settings.files import BadFile, problems, text_of
 
 VARIABLES = HERE.root / "infra" / "variables.tf"
+ENVIRONMENTS = HERE.root / "infra" / "environments"
 
 # The root module's variables that a deployment consists of, and the model of each that is an object.
 OBJECTS: Mapping[str, type[SettingsModel]] = {
@@ -113,6 +114,14 @@ def read(path: Path) -> DeploymentSettings:
         return DeploymentSettings.model_validate(fields)
     except ValidationError as error:
         raise BadFile(f"tfvars: {path}: {problems(error)[0]}") from None
+
+
+def environment(name: str) -> DeploymentSettings:
+    """Return the deployment of an environment's own file. Raises BadFile: there is none, or it is invalid."""
+    known = sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
+    if name not in known:
+        raise BadFile(f"there is no environment {name!r}; infra/environments has {', '.join(known)}")
+    return read(ENVIRONMENTS / f"{name}.tfvars")
 
 
 def _evaluate(

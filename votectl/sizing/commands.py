@@ -1,22 +1,17 @@
 """What the commands do: each takes the options of its command line by name, as ``cli`` declares them."""
 
-import json
 import shlex
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
-from pydantic import BaseModel
 
-from scripts.bootstrap.layout import HERE
 from votectl import deployment as deployments
 from votectl.errors import OperatorError
-from votectl.settings import tfvars
-from votectl.settings.files import BadFile, load, text_of
+from votectl.settings import files, tfvars
+from votectl.settings.files import BadFile, load
 from votectl.sizing import calibration, evidence, facts, plan_file, rehearsal, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
@@ -34,8 +29,6 @@ from votectl.terminal import Output, console, visible, write
 
 type Options = Mapping[str, Any]
 
-ENVIRONMENTS = HERE.root / "infra" / "environments"
-
 _OF_EVENT = {"votes", *VotingEvent.model_fields}
 _READERS: dict[str, Callable[[str], float]] = {
     **dict.fromkeys(("votes", "peak", "viewers"), amount),
@@ -45,8 +38,8 @@ _READERS: dict[str, Callable[[str], float]] = {
 
 def event_of(options: Options) -> VotingEvent:
     """Return the event of the file and of the options, which win. Raises BadFile or InvalidInput: it is invalid."""
-    told = {} if options["event_file"] is None else _event_file(options["event_file"])
-    told |= _told_event(options)
+    path, example = options["event_file"], '{"peak": 500, "duration": 600}'
+    told = ({} if path is None else files.mapping_of(path, "event", example)) | _told_event(options)
     for key, reader in _READERS.items():
         if isinstance(told.get(key), str):
             told[key] = _read(reader, key, told[key])
@@ -66,25 +59,6 @@ def _read(reader: Callable[[str], float], name: str, text: str) -> float:
         return reader(text)
     except OperatorError as error:
         raise InvalidInput(f"{name}: {error}", error.examples) from error
-
-
-def _event_file(path: Path) -> dict[str, Any]:
-    text, toml = text_of(path, "event"), path.suffix.lower() == ".toml"
-    try:
-        read = tomllib.loads(text) if toml else json.loads(text, object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:
-        raise BadFile(f"event: {path}: {error}") from None
-    if not isinstance(read, dict):
-        example = '{"peak": 500, "duration": 600}'
-        raise BadFile(f"event: {path} must hold names and values, as in {example}", examples=[example])
-    return read
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"it sets {', '.join(repeated)} more than once")
-    return dict(pairs)
 
 
 def _goals(options: Options) -> Goals:
@@ -150,21 +124,16 @@ def plan(options: Options) -> None:
     if kept is not None:
         options = _with_kept(options, kept.converted)
     found = _planned(event_of(options), options)
-    if options["out"] is not None:
-        command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
-        _write(options["out"], plan_file.write(found, command, kept))
+    command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
+    files.write(options["out"], plan_file.write(found, command, kept))
     _show(options, report.plan(found, brief=options["brief"]))
 
 
 def idle(options: Options) -> None:
     """Price a month of an environment in which nobody votes."""
     _check_shown(options)
-    environment, known = options["environment"], sorted(path.stem for path in ENVIRONMENTS.glob("*.tfvars"))
-    if environment not in known:
-        has = ", ".join(known)
-        raise InvalidInput(f"there is no environment {environment!r}; infra/environments has {has}")
-    items = idle_month(tfvars.read(ENVIRONMENTS / f"{environment}.tfvars"), facts.load(options["prices"]))
-    _show(options, report.idle(environment, items))
+    settings, prices = tfvars.environment(options["environment"]), facts.load(options["prices"])
+    _show(options, report.idle(options["environment"], idle_month(settings, prices)))
 
 
 def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
@@ -271,14 +240,14 @@ def rehearse(options: Options) -> None:
     """Send an event's votes through a deployment, and compare the run with its simulations."""
     sent, out, environment = event_of(options), options["out"], options["environment"]
     rehearsal.check(sent)
-    _check_place(out)
-    settings = tfvars.read(options["tfvars"] or ENVIRONMENTS / f"{environment}.tfvars")
+    files.check_place(out)
+    applied = options["tfvars"]
+    settings = tfvars.read(applied) if applied else tfvars.environment(environment)
     deployments.aim(environment)
     target = deployments.find(environment)
     with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration)}"):
         run = rehearsal.rehearse(target, sent, settings, options["seed"])
-    if out is not None:
-        _write(out, run)
+    files.write(out, run)
     _compare(run, options, run.description)
 
 
@@ -287,7 +256,7 @@ def calibrate(options: Options) -> None:
     sizes = sorted(set(options["batch_size"] or [10, 25, 100, 250, 500, 1000]))
     if len(sizes) < 2 or not all(1 <= size <= 10_000 for size in sizes):
         raise InvalidInput("batch_size: give at least two different sizes from 1 to 10000")
-    _check_place(options["out"])
+    files.check_place(options["out"])
     now, environment = datetime.now(UTC), options["environment"]
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
@@ -309,19 +278,5 @@ def calibrate(options: Options) -> None:
         vote_writer=writer,
         vote_aggregator=aggregator,
     )
-    _write(options["out"], found)
+    files.write(options["out"], found)
     _show(options, report.calibration(found))
-
-
-def _check_place(path: Path | None) -> None:
-    """Refuse a file that can't be written, before minutes of work for it."""
-    if path is not None and (not path.parent.is_dir() or path.is_dir()):
-        raise BadFile(f"{path} can't be written: its directory does not exist, or it is a directory")
-
-
-def _write(path: Path, content: str | BaseModel) -> None:
-    text = content if isinstance(content, str) else content.model_dump_json(indent=2) + "\n"
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise BadFile(f"{path} can't be written: {error.strerror}") from None

@@ -9,8 +9,8 @@ from unit.votectl.doctor.conftest import LIMITS, WANTED, World, refused
 from votectl.doctor import checks, quotas
 from votectl.doctor.findings import Finding, Health
 from votectl.doctor.quotas import Needed
-from votectl.doctor.site import ENVIRONMENTS
 from votectl.settings.deployment import ResultsApi, StreamMode, StreamSettings
+from votectl.settings.tfvars import ENVIRONMENTS
 
 
 def found(world: World, needed: Needed, what: str) -> Finding:
