@@ -1,16 +1,7 @@
-"""How the event source mapping forms batches, and how long an invocation takes.
+"""How the event source mapping forms batches, and how long an invocation takes: docs/sizing.md has the model.
 
-A lane (a shard, or one of its parallel parts) invokes its function when one of these holds:
-
-- the batch is full (its batch size, or 6 MB);
-- the batching window since the end of the previous invocation is over;
-- there is no window, and a poll has brought records.
-
-While a window is open, the mapping continues to read.
-
-An invocation takes ``base + per_vote * n + per_round * rounds``. A round is a set of concurrent calls to the
-store, so it takes one call's latency. The writer's rounds grow with its statements, the aggregator's with the
-polls in its batch. Measured times have no rounds, only a base and a slope.
+A round is a set of concurrent calls to the store, so it takes one call's latency. The writer's rounds grow with its
+statements, the aggregator's with the polls in its batch. Measured times have no rounds, only a base and a slope.
 """
 
 from collections.abc import Mapping, Sequence

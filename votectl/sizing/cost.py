@@ -43,12 +43,11 @@ def itemise(usage: Usage, scenario: EventScenario, count_reads: Figure | None = 
     bill.front_door()
     bill.signing_in()
     bill.stream()
-    bill.consumer("vote_writer", deployment.vote_writer, usage.writer_batches, usage.writer_seconds)
-    aggregator = deployment.vote_aggregator
-    bill.consumer("vote_aggregator", aggregator, usage.aggregator_batches, usage.aggregator_seconds)
+    for consumer in ("writer", "aggregator"):
+        bill.consumer(f"vote_{consumer}", usage[f"{consumer}_batches"], usage[f"{consumer}_seconds"])
     none = given("read units", 0, "units", "none counted")
-    bill.table("votes table", deployment.votes_table, usage.vote_units, bill.counts())
-    bill.table("tallies table", deployment.tallies_table, usage.live_units, none)
+    bill.table("votes table", deployment.votes_table, usage["vote_units"], bill.counts())
+    bill.table("tallies table", deployment.tallies_table, usage["live_units"], none)
     bill.table("polls table", deployment.polls_table, 0.0, bill.poll_look_ups())
     bill.unique_counts()
     if count_reads is not None:
@@ -82,8 +81,8 @@ class _Bill:
         self._hours = self._used("hours that capacity is paid", usage.hours, "h")
         self._share = self._used("share of the event", usage.event_share)
         self._shards = self._used("shards", usage.shards, "shards")
-        batched, each = usage.votes * event.batch_share, event.votes_per_request
-        self._single = self._used("single requests", usage.votes - batched, "requests")
+        batched, each = usage["admitted"] * event.batch_share, event.votes_per_request
+        self._single = self._used("single requests", usage["admitted"] - batched, "requests")
         self._batched = self._used("batch requests", batched / each, "requests")
         self._voting = derived("requests", "requests", self._single + self._batched)
 
@@ -153,8 +152,8 @@ class _Bill:
             requests = self._tiered("api.http_requests.tier_", self._voting, 2) / 1e6
             self.add("API Gateway", "HTTP API requests", requests)
         self.add("Lambda", "ingress requests", self._voting / 1e6 * facts["lambda.requests"])
-        votes = self._used("votes admitted", self._usage.votes, "votes")
-        starts = self._used("cold starts", self._usage.cold_starts, "starts")
+        votes = self._used("votes admitted", self._usage["admitted"], "votes")
+        starts = self._used("cold starts", self._usage["cold_starts"], "starts")
         time = votes * ingress_seconds(ingress, facts) + starts * ingress_start(ingress, facts)
         memory_gb = given("ingress: memory_mb", ingress.memory_mb, "MB") / 1024
         self._compute("ingress", "ingress", time * memory_gb)
@@ -179,7 +178,7 @@ class _Bill:
 
     def stream(self) -> None:
         facts, deployment, told = self._facts, self._deployment, self._event.figures
-        records = self._used("records", self._usage.accepted, "records")
+        records = self._used("records", self._usage["accepted"], "records")
         read = records * (told["data_bytes"] + told["voter_bytes"]) / _GB
         out = derived("read by one consumer", "GB", read)
         fan_out = deployment.vote_writer.enhanced_fan_out + deployment.vote_aggregator.enhanced_fan_out
@@ -205,9 +204,10 @@ class _Bill:
             price = facts["kinesis.extended_retention_shard_hour"]
             self.add("Kinesis", "longer retention", shard_hours * price)
 
-    def consumer(self, name: str, consumer: settings.Consumer, batches: float, seconds: float) -> None:
+    def consumer(self, name: str, batches: float, seconds: float) -> None:
         invocations = self._used(f"{name}: invocations", batches, "invocations")
-        self._function(name, consumer.memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
+        memory_mb = getattr(self._deployment, name).memory_mb
+        self._function(name, memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
 
     def table(self, name: str, table: settings.Table, writes: float, reads: Figure) -> None:
         written = self._used(f"{name}: write units", writes, "units")
@@ -221,13 +221,13 @@ class _Bill:
 
     def counts(self) -> Figure:
         """The final count, and the recount that proves it again, if there is one."""
-        count = count_units(self._usage.accepted, self._event, self._facts)
+        count = count_units(self._usage["accepted"], self._event, self._facts)
         again = given("recounts", self._deployment.tally.recount_seconds > 0, "", "tally.recount_seconds")
         return derived("read units of both counts", "units", count * (1 + again))
 
     def poll_look_ups(self) -> Figure:
         """Each running function reads its polls whenever its cache expires."""
-        if not self._usage.votes:
+        if not self._usage["admitted"]:
             return given("poll look-ups", 0, "units", "nothing runs")
         lanes = self._deployment.vote_writer.parallelization_factor + 1
         running = self._shards * given("lanes per shard, both consumers", lanes)
@@ -240,7 +240,7 @@ class _Bill:
         if counted is None:
             return
         if self._deployment.votes_table.provisioned is None:
-            units = unique_units(self._usage.accepted, event, counted.refresh_seconds, facts) * self._share
+            units = unique_units(self._usage["accepted"], event, counted.refresh_seconds, facts) * self._share
             cost = units / 1e6 * facts["dynamodb.read_request_units"]
             self.add("DynamoDB", "votes table reads of the unique counts", cost)
         refresh = given("refresh_seconds", counted.refresh_seconds, "s")
@@ -257,7 +257,7 @@ class _Bill:
         self._compute("unique_counter", "unique counter", passes * each * memory_gb)
 
     def storage(self) -> None:
-        facts, votes = self._facts, self._used("accepted votes", self._usage.accepted, "votes")
+        facts, votes = self._facts, self._used("accepted votes", self._usage["accepted"], "votes")
         rows = votes * (1 - self._event.figures["repeats"])
         stored = derived("stored votes", "GB", rows * facts["votestream.vote_row_bytes"] / _GB)
         cost = stored * facts["dynamodb.storage_per_gb_month"]
@@ -337,7 +337,7 @@ class _Bill:
             if unique:
                 looked_at = looked_at + facts["votestream.unique_count_alarm_metrics"]
             self._hourly("CloudWatch", "alarms", looked_at * facts["cloudwatch.alarm_metric_month"])
-        if not self._usage.votes:
+        if not self._usage["admitted"]:
             return  # these are paid for the hours in which values come
         self._hourly("CloudWatch", "functions' metrics", facts["votestream.function_metrics"] * price)
         if unique:  # one of them is paid for each poll

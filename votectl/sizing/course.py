@@ -4,7 +4,7 @@ Prediction and simulation both return a course, so they are compared on the same
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -180,31 +180,20 @@ class Usage:
     source: str
     hours: float  # for which capacity is paid
     shards: float
-    votes: float = 0.0  # admitted by the front door
-    accepted: float = 0.0
-    vote_units: float = 0.0
-    live_units: float = 0.0
-    writer_batches: float = 0.0
-    writer_seconds: float = 0.0
-    aggregator_batches: float = 0.0
-    aggregator_seconds: float = 0.0
-    cold_starts: float = 0.0
     event_share: float = 0.0  # of the event, by time
+    used: Mapping[str, float] = field(default_factory=dict)  # by the names of a course's curves
+
+    def __getitem__(self, curve: str) -> float:
+        return self.used.get(curve, 0.0)
 
     @classmethod
     def of(cls, course: Course, keeping: Keeping, source: str, until: float | None = None) -> "Usage":
         """Return the usage of the whole course, in begun hours, or until a time (s), in fractions."""
         now = float(course.times[-1]) if until is None else until
         hours = keeping.before + now / 3600
-        names = ["accepted", "vote_units", "live_units", "cold_starts"]
-        names += [f"{name}_{kind}" for name in ("writer", "aggregator") for kind in ("batches", "seconds")]
-        read: Mapping[str, Array] = {name: getattr(course, name) for name in names}
-        used = {name: float(np.interp(now, course.times, curve)) for name, curve in read.items()}
-        return cls(
-            source=source,
-            hours=float(whole(hours + keeping.after)) if until is None else hours,
-            shards=float(np.max(course.shards[course.times <= now])),
-            votes=float(np.interp(now, course.times, course.sent - course.refused_by_api)),
-            event_share=min(now / course.event_seconds, 1.0),
-            **used,
-        )
+        paid = float(whole(hours + keeping.after)) if until is None else hours
+        shards = float(np.max(course.shards[course.times <= now]))
+        curves = {name: curve for name, curve in vars(course).items() if isinstance(curve, np.ndarray)}
+        curves |= {"accepted": course.accepted, "admitted": course.sent - course.refused_by_api}
+        used = {name: float(np.interp(now, course.times, curve)) for name, curve in curves.items()}
+        return cls(source, paid, shards, min(now / course.event_seconds, 1.0), used)

@@ -31,11 +31,6 @@ class QuotaNeed(NamedTuple):
     needed: Figure
     default: Figure
 
-    @property
-    def raise_it(self) -> bool:
-        """Whether the default is too low."""
-        return self.needed.value > self.default.value
-
 
 class DoorOffer(NamedTuple):
     """The event through one door. ``refusal``: why the door does not hold the event; empty if it does."""
@@ -49,6 +44,11 @@ class DoorOffer(NamedTuple):
     def cost(self) -> Figure:
         """The whole cost of the event."""
         return total(self.items)
+
+    @property
+    def to_raise(self) -> list[QuotaNeed]:
+        """The quotas whose default is too low."""
+        return [quota for quota in self.quotas if quota.needed.value > quota.default.value]
 
 
 def needs_firewall(event: VotingEvent) -> bool:

@@ -141,7 +141,7 @@ def plan(
     predictions, cost = _predictions(planner, scenario, summary), offer.cost
     per_million = derived("cost per million votes", "USD", cost / planner.demand["votes"] * 1e6)
     predictions |= {cost.name: cost, per_million.name: per_million}
-    steps = _steps(planner, scenario, offer.quotas, current_shards)
+    steps = _steps(planner, offer, current_shards)
     decided = planner.decisions, predictions, scenario, steps, counted
     return CapacityPlan(goals, *decided, offers=offers, door=chosen, reason=reason)
 
@@ -255,16 +255,15 @@ def _counting(planner: Planner, scenario: EventScenario) -> Figure:
     return derived("count", "s", units / minimum(rate, partitions))
 
 
-def _steps(
-    planner: Planner, scenario: EventScenario, needed: Sequence[doors.QuotaNeed], current_shards: int | None
-) -> list[EventStep]:
+def _steps(planner: Planner, offer: doors.DoorOffer, current_shards: int | None) -> list[EventStep]:
     """Return the steps around the event, in order."""
+    scenario = offer.scenario
     facts, keeping, decisions, steps = planner.facts, planner.keeping, planner.decisions, list[EventStep]()
 
     def step(when: str, what: str, *figures: Figure) -> None:
         steps.append(EventStep(when, what, figures))
 
-    if any(quota.raise_it for quota in needed):
+    if offer.to_raise:
         step("weeks before", "raise the quotas marked above (Service Quotas; AWS promises no time)")
     shards = scenario.deployment.stream.shard_count
     if shards is not None and current_shards is not None and shards > current_shards:

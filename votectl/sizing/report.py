@@ -9,7 +9,6 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from votectl.settings.deployment import Table as TableSettings
 from votectl.sizing.calibration import Calibration
 from votectl.sizing.cost import BillItem, figures_of, total
 from votectl.sizing.course import CourseSummary
@@ -23,6 +22,18 @@ from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table
 
 FIGURE_COLUMNS = ("name", "value", "unit")
+# The predictions that a brief plan shows.
+_MAIN = (
+    "peak of the votes table's writes",
+    "peak of the tallies table's writes",
+    "largest backlog",
+    "stored after the event",
+    "live results, oldest missing vote",
+    "final result after the event",
+    "cost",
+    "most of it",
+    "cost per million votes",
+)
 
 
 class SizingReport(NamedTuple):
@@ -88,7 +99,6 @@ def idle(environment: str, items: Sequence[BillItem]) -> SizingReport:
 def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
     """Return a plan; ``brief``: its main numbers in one table."""
     offers = found.offers
-    needs = [(each.name, each.needed.value, each.default.value, each.raise_it) for each in found.offer.quotas]
     document = {
         **_inputs(found.scenario, goals=found.goals),
         "settings": _values(found.decisions),
@@ -100,71 +110,69 @@ def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
         "doors": {door: offer.cost.value for door, offer in offers.items()},
         "doors_refused": {door: offer.refusal for door, offer in offers.items() if offer.refusal},
         "quotas_to_raise": {
-            door: {quota.name: quota.needed.value for quota in offer.quotas if quota.raise_it}
+            door: {quota.name: quota.needed.value for quota in offer.to_raise}
             for door, offer in offers.items()
         },
-        "quotas": [dict(zip(("name", "needed", "default", "raise"), need, strict=True)) for need in needs],
+        "quotas": [
+            {
+                "name": name,
+                "needed": needed.value,
+                "default": default.value,
+                "raise": needed.value > default.value,
+            }
+            for name, needed, default in found.offer.quotas
+        ],
         "steps": [{"when": step.when, "what": step.what} for step in found.steps],
     }
-    picture: list[RenderableType] = [_main_numbers(found)]
+    picture = [_main_numbers(found)]
     if not brief:
-        picture += [
-            _figures("settings", found.decisions),
-            _figures("what to expect", found.predictions),
-            _doors(found),
-            _bill("cost", found.offer.items),
-        ]
+        picture += [_figures("settings", found.decisions), _figures("what to expect", found.predictions)]
+        picture += [_doors(found), _bill("cost", found.offer.items)]
     return SizingReport(picture, document, found.figures())
 
 
 def _main_numbers(found: CapacityPlan) -> Table:
-    event, deployment, figures = found.scenario.event, found.scenario.deployment, found.predictions
-    writer, aggregator, stream = deployment.vote_writer, deployment.vote_aggregator, deployment.stream
-    paced = "" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"
-    dearest = sorted(found.offer.items, key=lambda item: -item.cost.value)[:3]
-    shown = {name: f"{number(figure.value)} {figure.unit}" for name, figure in figures.items()}
-    shown |= {name: spoken(figure.value) for name, figure in figures.items() if figure.unit == "s"}
-    shown |= {name: f"${figure.value:,.2f}" for name, figure in figures.items() if figure.unit == "USD"}
-
-    def expected(*names: str) -> list[tuple[str, str]]:
-        return [(name, shown[name]) for name in names]
-
-    rows = [
-        ("stream", f"{stream.mode}, {stream.shard_count} shards" if stream.shard_count else f"{stream.mode}"),
-        (
-            "vote writer",
-            f"batches of {writer.batch_size}, window {writer.batching_window_seconds} s, "
-            f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB{paced}",
-        ),
-        ("vote aggregator", f"window {aggregator.batching_window_seconds} s, {aggregator.memory_mb} MB"),
-        ("votes table", _capacity(deployment.votes_table)),
-        ("front door", f"{found.door}, {deployment.api.throttling_rate_limit:,.0f} requests/s"),
-        ("why this door", found.reason),
-        ("unique counts", found.unique_counts),
-        *expected("peak of the votes table's writes", "peak of the tallies table's writes"),
-        *expected("largest backlog", "stored after the event"),
-        ("live results, oldest missing vote", shown["live-result lag"]),
-        *expected("final result after the event", "cost"),
-        ("most of it", ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest)),
-        *expected("cost per million votes"),
-    ]
-    for quota in found.offer.quotas:
-        if quota.raise_it:
-            default = f"(default {number(quota.default.value)})"
-            rows.append(("quota to raise", f"{quota.name}: {number(quota.needed.value)} {default}"))
-    rows += [(step.when, step.what) for step in found.steps]
-    title = (
-        f"{event.name}: {event.votes:,.0f} votes in {spoken(event.duration)}, at most "
-        f"{number(event.peak)} a second ({event.shape_name})"
+    event, deployment, table = (
+        found.scenario.event,
+        found.scenario.deployment,
+        found.scenario.deployment.votes_table,
     )
-    return _table(title, ("", ""), rows, header=False)
+    writer, aggregator, stream = deployment.vote_writer, deployment.vote_aggregator, deployment.stream
+    capacity = f"at most {table.max_write_units or 0:,} WCU"
+    if table.provisioned is not None:
+        capacity = "{:,} WCU and {:,} RCU".format(*table.provisioned)
+    dearest = sorted(found.offer.items, key=lambda item: -item.cost.value)[:3]
+    expected = {name: _said(figure) for name, figure in found.predictions.items()}
+    expected["live results, oldest missing vote"] = expected["live-result lag"]
+    expected["most of it"] = ", ".join(
+        f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest
+    )
+    rows = {
+        "stream": f"{stream.mode}, {stream.shard_count} shards" if stream.shard_count else stream.mode,
+        "vote writer": f"batches of {writer.batch_size}, window {writer.batching_window_seconds} s, "
+        f"{writer.parallelization_factor} lane(s) a shard, {writer.memory_mb} MB"
+        + ("" if writer.write_share is None else f", paced at {writer.write_share:.0%} of the table"),
+        "vote aggregator": f"window {aggregator.batching_window_seconds} s, {aggregator.memory_mb} MB",
+        "votes table": f"{table.billing_mode}, {capacity}",
+        "front door": f"{found.door}, {deployment.api.throttling_rate_limit:,.0f} requests/s",
+        "why this door": found.reason,
+        "unique counts": found.unique_counts,
+        **{name: expected[name] for name in _MAIN},
+    }
+    steps = [
+        ("quota to raise", f"{name}: {number(needed.value)} (default {number(default.value)})")
+        for name, needed, default in found.offer.to_raise
+    ]
+    steps += [(step.when, step.what) for step in found.steps]
+    votes = f"{event.name}: {event.votes:,.0f} votes in {spoken(event.duration)}"
+    title = f"{votes}, at most {number(event.peak)} a second ({event.shape_name})"
+    return _table(title, ("", ""), [*rows.items(), *steps], header=False)
 
 
-def _capacity(table: TableSettings) -> str:
-    if table.provisioned is None:
-        return f"{table.billing_mode}, at most {table.max_write_units:,} WCU"
-    writes, reads = table.provisioned
-    return f"{table.billing_mode}, {writes:,} WCU and {reads:,} RCU"
+def _said(figure: Figure) -> str:
+    if figure.unit == "USD":
+        return f"${figure.value:,.2f}"
+    return spoken(figure.value) if figure.unit == "s" else f"{number(figure.value)} {figure.unit}"
 
 
 def _doors(found: CapacityPlan) -> Table:
@@ -174,7 +182,7 @@ def _doors(found: CapacityPlan) -> Table:
             f"{offer.cost.value:,.2f}",
             f"{offer.cost.value / found.scenario.event.votes * 1e6:,.2f}",
             offer.refusal or (found.reason if door is found.door else "holds the event"),
-            ", ".join(quota.name for quota in offer.quotas if quota.raise_it) or "none",
+            ", ".join(quota.name for quota in offer.to_raise) or "none",
         )
         for door, offer in found.offers.items()
     ]

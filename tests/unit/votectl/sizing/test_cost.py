@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -27,21 +28,9 @@ from votectl.sizing.facts import Facts
 from votectl.sizing.predict import flow
 from votectl.sizing.scenario import EventScenario
 
-USED = Usage(
-    votes=1e6,
-    accepted=1e6,
-    vote_units=1.2e6,
-    live_units=1_000,
-    writer_batches=10_000,
-    writer_seconds=500,
-    aggregator_batches=500,
-    aggregator_seconds=40,
-    shards=10,
-    cold_starts=0,
-    hours=3,
-    event_share=1.0,
-    source="test",
-)
+VOTES = dict.fromkeys(("admitted", "accepted"), 1e6)
+WORK = {"writer_batches": 10_000, "writer_seconds": 500, "aggregator_batches": 500, "aggregator_seconds": 40}
+USED = Usage("test", 3, 10, 1.0, {**VOTES, **WORK, "vote_units": 1.2e6, "live_units": 1_000})
 ON_DEMAND = DeploymentSettings(
     api=Api(access_log_enabled=True),
     stream=StreamSettings(shard_count=10),
@@ -143,7 +132,7 @@ def test_the_batch_endpoint_is_up_to_500_times_cheaper(facts: Facts) -> None:
 
 
 def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
-    many = Usage(**{**vars(USED), "votes": 1.5e9})
+    many = replace(USED, used={**USED.used, "admitted": 1.5e9})
     assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
         "single votes"
     ] == pytest.approx(333 * 3.50 + 667 * 2.80 + 500 * 2.38)
@@ -166,7 +155,7 @@ def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
 def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
     """They are what a month's tiers make of them there, not what the first million costs."""
     direct = event(votes=1e6, peak=1_000, viewers=10_000, viewer_time=500)
-    many = Usage(**{**vars(USED), "votes": 333e6})
+    many = replace(USED, used={**USED.used, "admitted": 333e6})
     found = bill(
         itemise(
             many,
@@ -177,7 +166,7 @@ def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
 
 
 def test_an_answer_reads_every_live_row(facts: Facts) -> None:
-    many = Usage(**{**vars(USED), "shards": 1_000})
+    many = replace(USED, shards=1_000)
     assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
         "results reads"
     ] == pytest.approx(

@@ -98,13 +98,13 @@ def test_the_impossible_is_refused_with_the_limit_that_binds(
 @pytest.mark.slow
 def test_quotas_above_the_default_are_to_be_raised(facts: Facts) -> None:
     found = planned(facts, MILLION, deadline=3_600)
-    raised = {quota.name: quota.default.value for quota in found.offer.quotas if quota.raise_it}
+    raised = {quota.name: quota.default.value for quota in found.offer.to_raise}
     assert raised["API Gateway requests per second, account"] == 10_000
     assert raised["Lambda concurrent executions, account"] == 1_000
     assert raised["DynamoDB write units, table"] == 40_000
     assert found.steps[0].when == "weeks before"
     small = planned(facts, {"votes": 30, "duration": 120})
-    assert not any(quota.raise_it for quota in small.offer.quotas)
+    assert not small.offer.to_raise
 
 
 @pytest.mark.slow
@@ -366,7 +366,7 @@ def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
     found = plan(event(**told, new_accounts=0, sign_in_time=5_000), Goals(), facts)
     needed = {quota.name: quota for quota in found.offer.quotas}
     assert needed["Cognito sign-ins per second, account"].needed.value == pytest.approx(100)
-    assert not needed["Cognito sign-ins per second, account"].raise_it
+    assert not found.offer.to_raise
     assert needed["Cognito e-mails a day, without an SES sender"].needed.value == 0
     assert not any(
         item.service == "Cognito" for item in planned(facts, {"votes": 1e6, "peak": 1e3}).offer.items
@@ -375,11 +375,9 @@ def test_signing_in_is_paid_by_voter_and_has_quotas(facts: Facts) -> None:
 
 def test_viewers_behind_a_cdn_count_against_its_quota(facts: Facts) -> None:
     found = planned(facts, {"peak": 500, "duration": 300, "viewers": 2_000_000})
-    needed = {quota.name: quota for quota in found.offer.quotas}[
-        "CloudFront requests per second, distribution"
-    ]
+    (needed,) = found.offer.to_raise
+    assert needed.name == "CloudFront requests per second, distribution"
     assert needed.needed.value == pytest.approx(400_000)
-    assert needed.raise_it
 
 
 @pytest.mark.parametrize(
