@@ -64,8 +64,7 @@ def choose(planner: Planner) -> int:
     late = f"{least:,.0f} votes/s would have to be written to meet the deadline"
     if least * units.value > takes:
         raise LimitExceeded(
-            f"{buckets.value:,.0f} buckets per poll of {partition.value:,.0f} write units/s each "
-            "(DynamoDB partition)",
+            f"{buckets.value:,.0f} buckets per poll of {partition.value:,.0f} write units/s each (DynamoDB partition)",
             f"{late}. That is {least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. "
             "A later deadline allows a lower rate.",
         )
@@ -90,10 +89,9 @@ def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     left = derived("time to drain and count", "s", deadline - proof - 2 * planner.settling)
     if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
         raise LimitExceeded(
-            "the aggregator's window and the mapping's poll, which the closing markers have to pass, and "
-            "tally.settle_seconds before and after them",
-            f"the proof takes {deadline.value - left.value:.1f} s after the last vote before the count starts, "
-            f"and the deadline of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
+            "tally.settle_seconds, twice, and the closing markers' way through the aggregator's window",
+            f"the count can't start before {deadline.value - left.value:.1f} s after the last vote, and the deadline "
+            f"of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
         )
     return left
 
@@ -111,9 +109,8 @@ def _modes(planner: Planner, left: Figure) -> list[_Candidate]:
     elif planner.hands_off:
         raise LimitExceeded(
             f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)",
-            f"counting {planner.event.votes:,.0f} votes takes {count.value:,.0f} read units, and "
-            f"{left.value:,.0f} s are left for it. A provisioned table (prefer cost or speed) or a later "
-            "deadline helps.",
+            f"{left.value:,.0f} s are left to count {planner.event.votes:,.0f} votes ({count.value:,.0f} read units). "
+            "A provisioned table (prefer cost or speed) or a later deadline helps.",
         )
     if not planner.hands_off:
         half = derived("time to drain, and to count", "s", left / 2)

@@ -3,7 +3,7 @@
 Prediction and simulation both return a course, so they are compared on the same numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,11 +63,9 @@ class Play:
             moment |= {f"{name}_batches": work.batches, f"{name}_seconds": work.seconds}
         self._moments.append(moment)
 
-    def _curves(self, ends: Iterable[float]) -> tuple[Array, Array, dict[str, Array]]:
-        """Return the moments' times, these with the ends of both consumers, and the curves at the moments."""
-        columns = {name: np.array([moment[name] for moment in self._moments]) for name in self._moments[0]}
-        own = columns.pop("times")
-        return own, np.union1d(own, list(ends)), columns
+    def _curves(self) -> dict[str, Array]:
+        """Return the numbers of all moments, by name."""
+        return {name: np.array([moment[name] for moment in self._moments]) for name in self._moments[0]}
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,8 @@ def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSu
     included = planner.facts["kinesis.retention_hours_included"]
     hours = planner.choose("stream: retention_hours", "h", maximum(included, ceil(4 * lag / 3600)))
     if hours.value > most.value:
-        raise LimitExceeded(
-            f"{most.value:,.0f} h of retention (Kinesis)",
-            f"votes would wait for {summary.storing_lag_peak / 3600:,.0f} h. An earlier deadline helps.",
-        )
+        why = f"votes would wait for {summary.storing_lag_peak / 3600:,.0f} h. An earlier deadline helps."
+        raise LimitExceeded(f"{most.value:,.0f} h of retention (Kinesis)", why)
     longest_age = given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives")
     planner.choose("vote_writer: maximum_record_age_seconds", "s", minimum(hours * 3600 / 2, longest_age))
     stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
@@ -213,12 +211,9 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     final = derived("final result after the event", "s", proved)
     deadline = planner.goals.deadline
     if final.value > deadline:
-        raise LimitExceeded(
-            "read units of the votes table, and the drain before them",
-            f"the final result would be proved {final.value:,.0f} s after the event "
-            f"(drained {drained.value:,.0f} s, counted in {count.value:,.0f} s), "
-            f"the deadline is {deadline:g} s.",
-        )
+        parts = f"(drained {drained.value:,.0f} s, counted in {count.value:,.0f} s)"
+        why = f"the final result would be proved {final.value:,.0f} s after the event {parts}, not {deadline:g} s."
+        raise LimitExceeded("read units of the votes table, and the drain before them", why)
     refused = summary.votes_refused_by_api + summary.votes_refused_by_stream
     told = course_figures(scenario, summary, _HOW)
     told["live_lag_peak"] = replace(told["live_lag_peak"], how=f"{_HOW}: poll + window + invocation")

@@ -112,11 +112,8 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
             planner.settle(stream=settings.StreamSettings(shard_count=whole(shards.value)))
             _settle_aggregator(planner, found)
             return
-    raise LimitExceeded(
-        "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the "
-        "invocation",
-        f"live results can't be as fresh as {planner.goals.live_lag:g} s. {refused}",
-    )
+    limit = "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the invocation"
+    raise LimitExceeded(limit, f"live results can't be as fresh as {planner.goals.live_lag:g} s. {refused}")
 
 
 def _shards(planner: Planner) -> Figure:
@@ -128,9 +125,8 @@ def _shards(planner: Planner) -> Figure:
     if hot.value >= usable:
         raise LimitExceeded(
             f"{per_shard.value:,.0f} records/s of one shard (Kinesis)",
-            f"one voter id sends {hot.value:,.0f} votes/s. A voter id is a partition key, which lives in one "
-            f"shard, and a shard is planned for {usable:,.0f}. More shards do not help; let that sender use "
-            "its voters' own ids.",
+            f"one voter sends {hot.value:,.0f} votes/s. It is a partition key, which lives in one shard, and a shard "
+            f"is planned for {usable:,.0f}. More shards do not help; let that sender use its voters' own ids.",
         )
     found = derived(SHARDS, "shards", maximum(1, ceil((peak - hot) / (per_shard * planner.target - hot))))
     initial = facts["kinesis.on_demand.initial_records_per_second"]
@@ -144,11 +140,9 @@ def _shards(planner: Planner) -> Figure:
 def _possible(planner: Planner, needed: Figure) -> Figure:
     most = planner.facts["kinesis.shards_per_stream"]
     if needed.value > most.value:
-        raise LimitExceeded(
-            f"{most.value:,.0f} shards per stream (Kinesis UpdateShardCount)",
-            f"{planner.event.peak:,.0f} votes/s need {needed.value:,.0f} shards. "
-            "Split the poll over several deployments.",
-        )
+        why = f"{planner.event.peak:,.0f} votes/s need {needed.value:,.0f} shards."
+        limit = f"{most.value:,.0f} shards per stream (Kinesis UpdateShardCount)"
+        raise LimitExceeded(limit, f"{why} Split the poll over several deployments.")
     return needed
 
 

@@ -138,10 +138,9 @@ class _Integration(Play):
 
     def course(self) -> Course:
         """Return the curves."""
-        own = np.array([moment["times"] for moment in self._moments])
-        shards = np.array([moment["shards"] for moment in self._moments])
-        done = [self._done(queues, own, shards) for queues in self._consumers]
-        own, times, columns = self._curves(ended[-1] for ended, _, _ in done)
+        own = (columns := self._curves()).pop("times")
+        done = [self._done(queues, own, columns["shards"]) for queues in self._consumers]
+        times = np.union1d(own, [ended[-1] for ended, _, _ in done])
         stored, live = (np.interp(times, ended, votes) for ended, votes, _ in done)
         storing_lag, live_lag = (np.interp(times, own, lag, right=0.0) for _, _, lag in done)
         return Course(

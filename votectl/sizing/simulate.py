@@ -1,15 +1,12 @@
 """The event played through, step by step: votes by chance, batches one by one, every limit in its place.
 
-What is kept per step are numbers per lane (a shard, or one of its parallel parts), never votes: a step
-costs the same at a thousand votes a second and at a million. One seed gives one course.
+A vote's way in a step: it comes by chance (Poisson, each lane its share) → the front door's throttle →
+its shard's limit → the lane's queue, once a poll has brought it → a batch, when the lane is free and the
+batch is full or its window is over → the table's units. What the votes table refuses goes back to the
+queue; for what the tallies table refuses, the aggregator's invocation waits.
 
-A vote's way in a step: random arrival (Poisson, each lane its share) → the front door's throttle → its
-shard's limit → the lane's queue. A poll brings it into a batch, which starts when the lane is free, and
-the batch is full or its window is over. Then the table's units limit it. Votes that the votes table
-refuses go back to the queue; if the tallies table refuses, the aggregator's invocation waits.
-
-Arrays hold numbers of votes per lane (shards by lanes per shard). A step lasts from ``now`` to ``end``, in seconds
-from the event's beginning.
+Arrays hold numbers of votes per lane (shards by lanes per shard), so a step costs the same however many votes come.
+A step lasts from ``now`` to ``end``, in seconds from the event's beginning. One seed gives one course.
 """
 
 from math import floor
@@ -41,10 +38,8 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
     """Return one course of an event; ``step`` (s) divides a second. Raises LimitExceeded or InvalidInput: too long."""
     expected = float(flow(scenario).times[-1])
     if expected > scenario.event.duration + _LONGEST_DRAIN_SECONDS:
-        raise LimitExceeded(
-            "the consumers' rate, or their tables' write units",
-            "the last vote would be stored more than a week after the event.",
-        )
+        why = "the last vote would be stored more than a week after the event."
+        raise LimitExceeded("the consumers' rate, or their tables' write units", why)
     step = step or step_seconds(expected)
     if expected > _MOST_STEPS * step:
         raise InvalidInput(
@@ -342,7 +337,8 @@ class _Simulation(Play):
     def _course(self) -> Course:
         """Return the curves."""
         ends = [lanes.ended + lanes.lane.on_its_way for lanes in self._consumers]
-        own, times, columns = self._curves(ends)
+        own = (columns := self._curves()).pop("times")
+        times = np.union1d(own, ends)
         columns |= {"storing_lag": self._lag(0, own), "live_lag": self._lag(1, own)}
         found = {name: np.interp(times, own, column) for name, column in columns.items()}
         accepted = found["sent"] - found["refused_by_api"] - found["refused_by_stream"]
