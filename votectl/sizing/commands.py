@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,14 +156,8 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
 def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
     names = ("current_shards", "door", "shard_level_metrics", "pages_by_cdn")
     more = {name: options[name] for name in names if name in options}
-    return make_plan(
-        planned,
-        _goals(options),
-        facts.load(options["prices"]),
-        keeping=_keeping(options),
-        times=_times(options),
-        **more,
-    )
+    prices, keeping, times = facts.load(options["prices"]), _keeping(options), _times(options)
+    return make_plan(planned, _goals(options), prices, keeping=keeping, times=times, **more)
 
 
 def simulate(options: Options) -> None:
@@ -216,9 +210,8 @@ def _simulate_published(options: Options) -> None:
     plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
         raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
-    found = evidence.play(
-        facts.load(options["prices"]), doubled_writes=doubled, seed=seed, step=_step(options)
-    )
+    prices = facts.load(options["prices"])
+    found = evidence.play(prices, doubled_writes=doubled, seed=seed, step=_step(options))
     if plot is not None:
         from votectl.sizing import plots  # matplotlib takes half a second
 
@@ -261,22 +254,16 @@ def calibrate(options: Options) -> None:
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     deployments.aim(environment)
     target, client = deployments.find(environment), boto3.client("lambda")
+
+    def batches(size: int) -> Iterator[dict[str, Any]]:
+        return calibration.events(poll, option, run, size, now)
+
+    measured: dict[str, Any] = {}
     with console(stderr=True).status("invoking the functions"):
-        writer, aggregator = (
-            calibration.measure(
-                client,
-                function,
-                lambda size: calibration.events(poll, option, run, size, now),
-                sizes,
-                options["repeats"],
-            )
-            for function in (target.vote_writer_function, target.vote_aggregator_function)
-        )
-    found = calibration.Calibration(
-        environment=environment,
-        measured_at=now.isoformat(timespec="seconds"),
-        vote_writer=writer,
-        vote_aggregator=aggregator,
-    )
+        for name in ("vote_writer", "vote_aggregator"):
+            function = getattr(target, f"{name}_function")
+            measured[name] = calibration.measure(client, function, batches, sizes, options["repeats"])
+    measured |= {"environment": environment, "measured_at": now.isoformat(timespec="seconds")}
+    found = calibration.Calibration.model_validate(measured)
     files.write(options["out"], found)
     _show(options, report.calibration(found))

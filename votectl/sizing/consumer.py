@@ -137,12 +137,12 @@ def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
 def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> FunctionTime:
     """Return a straight line through measured times: base and slope in seconds."""
     how = f"least squares over {source}"
-    return FunctionTime(
-        base=computed(f"{name}: base", line[0], "s", how),
-        per_vote=computed(f"{name}: per vote", line[1], "s", how),
-        per_round=given(f"{name}: per round of calls", 0.0, "s", "part of the measured times"),
-        memory_mb=memory_mb,
+    base, per_vote = (
+        computed(f"{name}: base", line[0], "s", how),
+        computed(f"{name}: per vote", line[1], "s", how),
     )
+    per_round = given(f"{name}: per round of calls", 0.0, "s", "part of the measured times")
+    return FunctionTime(base, per_vote, per_round, memory_mb=memory_mb)
 
 
 class ConsumerLane(NamedTuple):

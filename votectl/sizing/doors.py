@@ -112,15 +112,12 @@ def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door
     for door in Door:
         through, count_reads = scenario, planner.decisions.get(COUNT_READS)
         if door is not Door.REST:
-            deployment, around = scenario.deployment, scenario.surroundings
+            api = scenario.deployment.api.model_copy(update={"vote_door": door})
             ingress = Ingress(reserved_concurrency=whole(reserved_concurrency(planner).value))
-            changed = {"api": deployment.api.model_copy(update={"vote_door": door}), "ingress": ingress}
+            deployment = scenario.deployment.model_copy(update={"api": api, "ingress": ingress})
             containers = 0 if ready is None else whole(ready.value)
-            through = replace(
-                scenario,
-                deployment=deployment.model_copy(update=changed),
-                surroundings=around.model_copy(update={"ingress_ready": containers}),
-            )
+            around = scenario.surroundings.model_copy(update={"ingress_ready": containers})
+            through = replace(scenario, deployment=deployment, surroundings=around)
         items = itemise(usage, through, count_reads)
         items += _beforehand(planner, through)
         found[door] = DoorOffer(through, items, _quotas(planner, through), _refusal(planner, door))

@@ -71,22 +71,18 @@ class VotingEvent(SettingsModel):
         if not isinstance(self.shape, RateShape):
             _check_points(self.shape)
         if self.busiest_poll_share is not None and self.busiest_poll_share < 1 / self.polls - 1e-9:
-            raise ValueError(
-                f"busiest_poll_share: the busiest of {self.polls} polls has at least 1/{self.polls} of the votes"
-            )
+            least = f"at least 1/{self.polls} of the votes"
+            raise ValueError(f"busiest_poll_share: the busiest of {self.polls} polls has {least}")
         if self.viewer_time is not None and self.viewer_time > self.duration:
             raise ValueError("viewer_time: longer than the event")
         if (voters := self.figures["voters"].value) > WORLD_POPULATION:
-            raise ValueError(
-                f"votes: {voters:.3g} voters are more than there are people; "
-                "lower the rate or the duration, or raise votes_per_voter"
-            )
-        least, most = self._bounds_of_repeats()
-        if self.changed_minds is not None and not least - 1e-9 <= self.changed_minds <= most + 1e-9:
-            raise ValueError(
-                f"changed_minds: {self.changed_minds:g} contradicts votes_per_voter {self.votes_each:g} "
-                f"with {self.polls} poll(s): between {least:.3g} and {most:.3g} of the votes repeat one"
-            )
+            more = f"votes: {voters:.3g} voters are more than there are people"
+            raise ValueError(f"{more}; lower the rate or the duration, or raise votes_per_voter")
+        low, high = self._bounds_of_repeats()
+        if self.changed_minds is not None and not low - 1e-9 <= self.changed_minds <= high + 1e-9:
+            told = f"votes_per_voter {self.votes_each:g} with {self.polls} poll(s)"
+            possible = f"between {low:.3g} and {high:.3g} of the votes repeat one"
+            raise ValueError(f"changed_minds: {self.changed_minds:g} contradicts {told}: {possible}")
         return self
 
     def _bounds_of_repeats(self) -> tuple[float, float]:

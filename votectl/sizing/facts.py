@@ -74,12 +74,10 @@ def load(path: Path | None) -> Facts:
     if path is None:
         return packaged()
     found, ours = load_file(Facts, path, "prices"), packaged().facts
-    for wrong, keys in (
-        ("lacks", ours.keys() - found.facts.keys()),
-        ("has unknown entries:", found.facts.keys() - ours.keys()),
-    ):
-        if keys:
-            raise BadFile(f"prices: {path} {wrong} {', '.join(sorted(keys))}")
+    if missing := sorted(ours.keys() - found.facts.keys()):
+        raise BadFile(f"prices: {path} lacks {', '.join(missing)}")
+    if unknown := sorted(found.facts.keys() - ours.keys()):
+        raise BadFile(f"prices: {path} has unknown entries: {', '.join(unknown)}")
     for key, fact in found.facts.items():
         if fact.unit != ours[key].unit:
             raise BadFile(f"prices: {path}: {key} is in {fact.unit!r}, expected {ours[key].unit!r}")

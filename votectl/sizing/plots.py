@@ -75,13 +75,13 @@ def course(
         label = f"cost so far, door {scenario.deployment.api.vote_door}"
         cost.plot(moments / 60, spent, color=BLUE, label=label)
         cost.set_ylabel("US$")
-        after = max(0.0, played.done(played.stored) - played.event_seconds)
-        lost = played.refused_by_api[-1] + played.refused_by_stream[-1]
-        drawing.headline(
-            picture,
-            f"{title}: {played.stored[-1]:,.0f} votes stored, the last one {after:,.0f} s after the end",
-            f"{lost:,.0f} votes refused, oldest vote {np.max(played.storing_lag):,.0f} s, US$ {spent[-1]:,.2f}",
+        last = (
+            f"the last one {max(0.0, played.done(played.stored) - played.event_seconds):,.0f} s after the end"
         )
+        lost = f"{played.refused_by_api[-1] + played.refused_by_stream[-1]:,.0f} votes refused"
+        cost_and_age = f"oldest vote {np.max(played.storing_lag):,.0f} s, US$ {spent[-1]:,.2f}"
+        stored = f"{title}: {played.stored[-1]:,.0f} votes stored"
+        drawing.headline(picture, f"{stored}, {last}", f"{lost}, {cost_and_age}")
         drawing.finish(picture.axes, "minutes")
     return picture
 

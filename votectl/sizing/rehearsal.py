@@ -35,10 +35,8 @@ PATIENCE_SECONDS = 120.0  # from the last vote until everything is stored, count
 _OPEN_MS = 1_800_000  # long enough for the longest event, and for everything before and after it
 _TICK_SECONDS = 0.1
 # The local cloud's time between two invocations depends on the machine's load, so it is a range.
-_EMULATED = tuple(
-    Surroundings(mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS, mapping_overhead_seconds=seconds)
-    for seconds in (0.0, 0.1)
-)
+_POLLED = Surroundings(mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS)
+_EMULATED = tuple(_POLLED.model_copy(update={"mapping_overhead_seconds": seconds}) for seconds in (0.0, 0.1))
 
 # A vote: its poll's id, an option's id, and a voter.
 type Vote = tuple[str, str, str]
@@ -77,10 +75,10 @@ def check(event: VotingEvent) -> None:
     if event.votes < FEWEST_VOTES:
         raise InvalidInput(f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}")
     if event.votes > MOST_VOTES or event.duration > LONGEST_SECONDS:
-        raise InvalidInput(
-            f"a rehearsal has at most {MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in "
-            f"{event.duration:g} s; a smaller event gives the same comparison"
+        most = (
+            f"{MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in {event.duration:g} s"
         )
+        raise InvalidInput(f"a rehearsal has at most {most}; a smaller event gives the same comparison")
 
 
 def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:

@@ -187,12 +187,9 @@ class EventScenario:
         value, around, deployment = self.facts.value, self.surroundings, self.deployment
         units, busiest = value("dynamodb.partition_write_units"), self.event.poll_shares[0]
         grown = (around.votes_table_previous_peak or 0.0) * value("dynamodb.on_demand.growth_factor")
-        return (
-            WriteMeter(
-                self._capacity(deployment.votes_table, grown), units * around.buckets_per_poll / busiest
-            ),
-            WriteMeter(self._capacity(deployment.tallies_table), units / busiest),
-        )
+        of_buckets = units * around.buckets_per_poll / busiest
+        votes = WriteMeter(self._capacity(deployment.votes_table, grown), of_buckets)
+        return votes, WriteMeter(self._capacity(deployment.tallies_table), units / busiest)
 
     def _capacity(self, table: settings.Table, grown: float = 0.0) -> Bucket | GrowingCapacity:
         """Return a table's write units; an on-demand one may have grown before the event."""

@@ -42,10 +42,8 @@ def simulate(scenario: EventScenario, seed: int = 0, step: float | None = None) 
         raise LimitExceeded("the consumers' rate, or their tables' write units", why)
     step = step or step_seconds(expected)
     if expected > _MOST_STEPS * step:
-        raise InvalidInput(
-            f"step: {spoken(expected)} in steps of {step:g} s are too many; "
-            "simulate the busiest part of the event, or give a larger step (1 s at most)"
-        )
+        remedy = "simulate the busiest part of the event, or give a larger step (1 s at most)"
+        raise InvalidInput(f"step: {spoken(expected)} in steps of {step:g} s are too many; {remedy}")
     return _Simulation(scenario, seed, step).run()
 
 
@@ -231,10 +229,9 @@ class _Simulation(Play):
         self._shard_limit = scenario.records_per_shard.value
         self._tokens = np.full(self._shards, self._shard_limit)
         votes_table, tallies_table = scenario.meters()
-        self._consumers: tuple[Lanes, Lanes] = (
-            Lanes(scenario.writer, scenario, votes_table, self._random),
-            CountingLanes(scenario.aggregator, scenario, tallies_table, self._random),
-        )
+        writer = Lanes(scenario.writer, scenario, votes_table, self._random)
+        aggregator = CountingLanes(scenario.aggregator, scenario, tallies_table, self._random)
+        self._consumers: tuple[Lanes, Lanes] = (writer, aggregator)
         self._came = np.zeros(self._shards)
         self._phases = self._random.random(self._shards)
         # Per sample and shard: votes that came, and those that wait for each consumer.
