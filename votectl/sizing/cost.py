@@ -16,6 +16,8 @@ from votectl.sizing.scenario import EventScenario, answer_units, asked_per_secon
 _GB = 1024**3
 _MONTH_HOURS = 730.0
 _WAITS_BELOW_SECONDS = 60  # a shorter refresh lets the unique counter wait for the next pass
+# By the third word of a price's unit, as in "USD per million requests".
+_PER = {"million": 1e6, "10,000": 1e4, "thousand": 1e3, "GB": _GB}
 
 
 class BillItem(NamedTuple):
@@ -52,8 +54,7 @@ def itemise(usage: Usage, scenario: EventScenario, count_reads: Figure | None = 
     bill.unique_counts()
     if count_reads is not None:
         hours = given("hours of raised read units", 2, "h", "from an hour before the end until the result")
-        cost = count_reads * hours * scenario.facts["dynamodb.read_unit_hour"]
-        bill.add("DynamoDB", "votes table reads of the count", cost)
+        bill.pay("DynamoDB", "votes table reads of the count", count_reads * hours, "dynamodb.read_unit_hour")
     bill.storage()
     bill.results()
     bill.protection()
@@ -85,6 +86,10 @@ class _Bill:
         self._single = self._used("single requests", usage["admitted"] - batched, "requests")
         self._batched = self._used("batch requests", batched / each, "requests")
         self._voting = derived("requests", "requests", self._single + self._batched)
+        watching = given("viewer_time", event.viewer_time or event.duration, "s")
+        refresh = given("viewer_refresh", event.viewer_refresh, "s")
+        viewed = given("viewers", event.viewers) * watching * self._share / refresh
+        self._viewed = derived("requests of viewers", "requests", viewed)
 
     def _used(self, name: str, value: float, unit: str = "") -> Figure:
         return computed(name, value, unit, f"read off the {self._usage.source}")
@@ -92,11 +97,14 @@ class _Bill:
     def add(self, service: str, what: str, cost: Operand) -> None:
         self.items.append(BillItem(service, what, derived(what, "USD", cost)))
 
+    def pay(self, service: str, what: str, amount: Figure, price: str) -> None:
+        """Add an amount's cost: at a price per GB it is in bytes."""
+        fact = self._facts[price]
+        per = _PER.get(fact.unit.split()[2])
+        self.add(service, what, (amount if per is None else amount / per) * fact)
+
     def _hourly(self, service: str, what: str, monthly: Operand) -> None:
         self.add(service, what, monthly / self._month * self._hours)
-
-    def _log(self, what: str, lines: Figure, size: Operand) -> None:
-        self.add("CloudWatch Logs", what, lines * size / _GB * self._facts["logs.ingest_per_gb"])
 
     def _tiered(self, prefix: str, amount: Figure, steps: int) -> Figure:
         """Return the cost of an amount whose price falls in steps as a month's use grows."""
@@ -118,9 +126,10 @@ class _Bill:
     def _function(self, name: str, memory_mb: int, invocations: Figure, seconds: Figure) -> None:
         facts = self._facts
         self._compute(name, name, seconds * given("memory_mb", memory_mb, "MB") / 1024)
-        self.add("Lambda", f"{name} requests", invocations / 1e6 * facts["lambda.requests"])
+        self.pay("Lambda", f"{name} requests", invocations, "lambda.requests")
         line = facts["lambda.log_bytes_per_invocation"] + facts[f"votestream.{name}_metrics_bytes"]
-        self._log(f"{name} log", invocations, derived(f"{name}: log of an invocation", "bytes", line))
+        logged = invocations * derived(f"{name}: log of an invocation", "bytes", line)
+        self.pay("CloudWatch Logs", f"{name} log", logged, "logs.ingest_per_gb")
 
     def front_door(self) -> None:
         """Requests, answers, access log. CloudFront pays nothing for what it gets from its origin."""
@@ -135,15 +144,15 @@ class _Bill:
         entries = batched * votes_each * facts["api.batch_answer_bytes_per_vote"]
         service = "Lambda" if self._door is settings.Door.URL else "API Gateway"
         if self._by_cdn:
-            self.add("CloudFront", "votes", single / 10000 * facts["cdn.https_requests"])
-            to_origin = single * facts["cdn.vote_request_bytes"] / _GB * facts["cdn.to_origin_per_gb"]
-            self.add("CloudFront", "votes to their door", to_origin)
-            out = single * facts["api.response_bytes"] / _GB * facts["cdn.egress_per_gb"]
-            self.add("CloudFront", "answers out", out)
+            self.pay("CloudFront", "votes", single, "cdn.https_requests")
+            request, answer = facts["cdn.vote_request_bytes"], facts["api.response_bytes"]
+            self.pay("CloudFront", "votes to their door", single * request, "cdn.to_origin_per_gb")
+            self.pay("CloudFront", "answers out", single * answer, "cdn.egress_per_gb")
         answers = (batched if self._by_cdn else self._voting) * facts["api.response_bytes"] + entries
-        self.add(service, "answers out", answers / _GB * facts["api.egress_per_gb"])
+        self.pay(service, "answers out", answers, "api.egress_per_gb")
         if self._deployment.api.access_log_enabled and self._door is settings.Door.REST:
-            self._log("access log", self._voting, facts["api.access_log_bytes"])
+            logged = self._voting * facts["api.access_log_bytes"]
+            self.pay("CloudWatch Logs", "access log", logged, "logs.ingest_per_gb")
 
     def _ingress(self) -> None:
         """The door through the ingress function. It logs warnings only, so it has no log lines per vote."""
@@ -151,7 +160,7 @@ class _Bill:
         if self._door is settings.Door.HTTP:
             requests = self._tiered("api.http_requests.tier_", self._voting, 2) / 1e6
             self.add("API Gateway", "HTTP API requests", requests)
-        self.add("Lambda", "ingress requests", self._voting / 1e6 * facts["lambda.requests"])
+        self.pay("Lambda", "ingress requests", self._voting, "lambda.requests")
         votes = self._used("votes admitted", self._usage["admitted"], "votes")
         starts = self._used("cold starts", self._usage["cold_starts"], "starts")
         time = votes * ingress_seconds(ingress, facts) + starts * ingress_start(ingress, facts)
@@ -159,8 +168,8 @@ class _Bill:
         self._compute("ingress", "ingress", time * memory_gb)
         if ingress.provisioned_concurrency:
             containers = given("ingress: provisioned_concurrency", ingress.provisioned_concurrency)
-            cost = containers * memory_gb * self._hours * 3600 * facts["lambda.provisioned.gb_second"]
-            self.add("Lambda", "ingress provisioned concurrency, all the time", cost)
+            what, kept = "ingress provisioned concurrency, all the time", containers * memory_gb * self._hours
+            self.pay("Lambda", what, kept * 3600, "lambda.provisioned.gb_second")
 
     def signing_in(self) -> None:
         auth, facts, event = self._deployment.voter_auth, self._facts, self._event
@@ -174,7 +183,7 @@ class _Bill:
             users = voters * facts[f"cognito.{auth.user_pool_tier.lower()}_user"]
         self.add("Cognito", f"monthly active users, {auth.user_pool_tier}", users)
         mailed = voters * given("new_accounts", event.new_accounts)
-        self.add("SES", "e-mails to new accounts", mailed / 1000 * facts["ses.emails"])
+        self.pay("SES", "e-mails to new accounts", mailed, "ses.emails")
 
     def stream(self) -> None:
         facts, deployment, told = self._facts, self._deployment, self._event.figures
@@ -185,24 +194,23 @@ class _Bill:
         pushed = given("consumers with enhanced fan-out", fan_out)
         longer = deployment.stream.retention_hours - facts.value("kinesis.retention_hours_included")
         if deployment.stream.mode is settings.StreamMode.ON_DEMAND:
-            self.add("Kinesis", "stream", self._hours * facts["kinesis.on_demand.stream_hour"])
-            data_in = records * 1024 / _GB * facts["kinesis.on_demand.data_in_per_gb"]  # 1 KB at least
-            self.add("Kinesis", "data in", data_in)
+            self.pay("Kinesis", "stream", self._hours, "kinesis.on_demand.stream_hour")
+            self.pay(
+                "Kinesis", "data in", records * 1024, "kinesis.on_demand.data_in_per_gb"
+            )  # 1 KB at least
             price = facts["kinesis.on_demand.data_out_per_gb"]
             pushed_price = facts["kinesis.on_demand.fan_out_data_per_gb"]
             self.add("Kinesis", "data out", out * ((2 - pushed) * price + pushed * pushed_price))
-            price = facts["kinesis.on_demand.extended_retention_per_gb_month"]
-            kept = out * given("hours beyond the first day", longer, "h") / self._month * price
-            self.add("Kinesis", "longer retention", kept)
+            kept = out * given("hours beyond the first day", longer, "h") / self._month
+            self.pay("Kinesis", "longer retention", kept, "kinesis.on_demand.extended_retention_per_gb_month")
             return
         shard_hours = derived("shard-hours", "shard-hours", self._shards * self._hours)
-        self.add("Kinesis", "shards", shard_hours * facts["kinesis.shard_hour"])
-        self.add("Kinesis", "records in", records / 1e6 * facts["kinesis.put_payload_units"])
+        self.pay("Kinesis", "shards", shard_hours, "kinesis.shard_hour")
+        self.pay("Kinesis", "records in", records, "kinesis.put_payload_units")
         each = shard_hours * facts["kinesis.fan_out_consumer_shard_hour"]
         self.add("Kinesis", "enhanced fan-out", pushed * (each + out * facts["kinesis.fan_out_data_per_gb"]))
         if longer > 0:
-            price = facts["kinesis.extended_retention_shard_hour"]
-            self.add("Kinesis", "longer retention", shard_hours * price)
+            self.pay("Kinesis", "longer retention", shard_hours, "kinesis.extended_retention_shard_hour")
 
     def consumer(self, name: str, batches: float, seconds: float) -> None:
         invocations = self._used(f"{name}: invocations", batches, "invocations")
@@ -212,12 +220,11 @@ class _Bill:
     def table(self, name: str, table: settings.Table, writes: float, reads: Figure) -> None:
         written = self._used(f"{name}: write units", writes, "units")
         for kind, figure, units in (("write", written, table.write_units), ("read", reads, table.read_units)):
-            if units is None:
-                cost = figure / 1e6 * self._facts[f"dynamodb.{kind}_request_units"]
-            else:
-                provisioned = given(f"{kind}_units", units, "units/s")
-                cost = provisioned * self._hours * self._facts[f"dynamodb.{kind}_unit_hour"]
-            self.add("DynamoDB", f"{name} {kind}s", cost)
+            used, price = figure, f"dynamodb.{kind}_request_units"
+            if units is not None:
+                used = given(f"{kind}_units", units, "units/s") * self._hours
+                price = f"dynamodb.{kind}_unit_hour"
+            self.pay("DynamoDB", f"{name} {kind}s", used, price)
 
     def counts(self) -> Figure:
         """The final count, and the recount that proves it again, if there is one."""
@@ -241,15 +248,15 @@ class _Bill:
             return
         if self._deployment.votes_table.provisioned is None:
             units = unique_units(self._usage["accepted"], event, counted.refresh_seconds, facts) * self._share
-            cost = units / 1e6 * facts["dynamodb.read_request_units"]
-            self.add("DynamoDB", "votes table reads of the unique counts", cost)
+            name = "votes table reads of the unique counts"
+            self.pay("DynamoDB", name, units, "dynamodb.read_request_units")
         refresh = given("refresh_seconds", counted.refresh_seconds, "s")
         of_each = self._duration / refresh + 1
         passes = derived("passes of all polls", "", self._polls * of_each * self._share)
         buckets = facts["votestream.buckets_per_poll"]
         if self._deployment.tallies_table.provisioned is None:
-            writes = passes * buckets * 2 / 1e6 * facts["dynamodb.write_request_units"]
-            self.add("DynamoDB", "tallies table writes of the unique counts", writes)
+            name = "tallies table writes of the unique counts"
+            self.pay("DynamoDB", name, passes * buckets * 2, "dynamodb.write_request_units")
         each: Operand = refresh
         if counted.refresh_seconds >= _WAITS_BELOW_SECONDS:
             each = minimum(refresh, buckets * 3 * facts["dynamodb.call_ms"] / 1000)
@@ -260,35 +267,23 @@ class _Bill:
         facts, votes = self._facts, self._used("accepted votes", self._usage["accepted"], "votes")
         rows = votes * (1 - self._event.figures["repeats"])
         stored = derived("stored votes", "GB", rows * facts["votestream.vote_row_bytes"] / _GB)
-        cost = stored * facts["dynamodb.storage_per_gb_month"]
-        self.add("DynamoDB", "votes table storage, one month", cost)
+        self.pay("DynamoDB", "votes table storage, one month", stored, "dynamodb.storage_per_gb_month")
         if self._deployment.votes_table.point_in_time_recovery:
-            cost = stored * facts["dynamodb.backup_per_gb_month"]
-            self.add("DynamoDB", "votes table backup, one month", cost)
+            self.pay("DynamoDB", "votes table backup, one month", stored, "dynamodb.backup_per_gb_month")
 
     def results(self) -> None:
         """Viewers who ask for results during the event; through a CDN, few requests reach the API."""
-        facts, asked, size = self._facts, self._viewed(), self._facts["votestream.result_bytes"]
-        if self._deployment.results_api.cdn_enabled:
-            self.add("CloudFront", "viewers' requests", asked / 10000 * facts["cdn.https_requests"])
-            self.add("CloudFront", "results out", asked * size / _GB * facts["cdn.egress_per_gb"])
+        facts, deployment, asked = self._facts, self._deployment, self._viewed
+        size = facts["votestream.result_bytes"]
+        if deployment.results_api.cdn_enabled:
+            self.pay("CloudFront", "viewers' requests", asked, "cdn.https_requests")
+            self.pay("CloudFront", "results out", asked * size, "cdn.egress_per_gb")
             rate = asked_per_second(self._event, facts, by_cdn=True)
             reaching = minimum(asked, rate * self._duration * self._share)
             asked = derived("requests that reach the API", "requests", reaching)
         else:
-            self.add("API Gateway", "results out", asked * size / _GB * facts["api.egress_per_gb"])
-        self._answered(asked)
-
-    def _viewed(self) -> Figure:
-        event = self._event
-        watching = given("viewer_time", event.viewer_time or event.duration, "s")
-        refresh = given("viewer_refresh", event.viewer_refresh, "s")
-        viewed = given("viewers", event.viewers) * watching * self._share / refresh
-        return derived("requests of viewers", "requests", viewed)
-
-    def _answered(self, asked: Figure) -> None:
-        """An answer of the API: a request beside the votes', an invocation, its reads, its log."""
-        facts, deployment = self._facts, self._deployment
+            self.pay("API Gateway", "results out", asked * size, "api.egress_per_gb")
+        # An answer of the API: a request beside the votes', an invocation, its reads, its log.
         cost = self._rest_requests(asked)
         if self._door is settings.Door.REST:  # votes and results share one price scale
             together = derived("requests, with results", "requests", self._voting + asked)
@@ -305,7 +300,7 @@ class _Bill:
         if deployment.tallies_table.provisioned:
             live = given(live.name, 0, "units", by_the_hour)
         units = derived("read units of all answers", "units", asked * (poll + live))
-        self.add("DynamoDB", "results reads", units / 1e6 * facts["dynamodb.read_request_units"])
+        self.pay("DynamoDB", "results reads", units, "dynamodb.read_request_units")
 
     def protection(self) -> None:
         """The firewalls, and keys of one's own. CloudFront's firewall looks at every viewer's request, too."""
@@ -314,11 +309,10 @@ class _Bill:
             rules = facts["votestream.firewall_rules"] * facts["waf.rule_month"]
             self._hourly("WAF", "web ACL and rules", facts["waf.web_acl_month"] + rules)
             if self._door is settings.Door.REST:
-                self.add("WAF", "requests", self._voting / 1e6 * facts["waf.requests"])
+                self.pay("WAF", "requests", self._voting, "waf.requests")
             if self._by_cdn:
                 self._hourly("WAF", "web ACL and rules, CloudFront", facts["waf.web_acl_month"] + rules)
-                seen = (self._single + self._viewed()) / 1e6
-                self.add("WAF", "requests, CloudFront", seen * facts["waf.requests"])
+                self.pay("WAF", "requests, CloudFront", self._single + self._viewed, "waf.requests")
         own = deployment.encryption.customer_managed_key + 2 * (deployment.results_pack is not None)
         own += deployment.voter_auth.mode == settings.VoterIdentity.CODES
         self._hourly("KMS", "keys", given("keys of one's own", own) * facts["kms.key_month"])
