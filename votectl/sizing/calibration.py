@@ -16,7 +16,6 @@ from pydantic import Field, model_validator
 from votectl.errors import OperatorError
 from votectl.settings.deployment import SettingsModel
 from votectl.sizing.consumer import FunctionTimes, measured
-from votectl.sizing.explain import Figure
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -80,11 +79,6 @@ class Calibration(SettingsModel):
                 )
                 times[f"{name}_time"] = measured(name, line, source, measurement.memory_mb)
         return times
-
-    def figures(self) -> dict[str, Figure]:
-        """Return base and slope of each function."""
-        lines = [line for time in self.function_times().values() for line in (time.base, time.per_vote)]
-        return {line.name: line for line in lines}
 
 
 def events(poll_id: str, option: str, run: str, batch_size: int, now: datetime) -> Iterator[dict[str, Any]]:

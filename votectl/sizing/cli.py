@@ -93,6 +93,7 @@ def _command(*shared: Callable[..., None]) -> Callable[[Callable[..., None]], No
             from votectl.sizing import commands
 
             options["output"] = chosen(options["output"], options.pop("as_json"))
+            commands.check_shown(options)
             getattr(commands, declared.__name__)(options)
 
         signatures = (inspect.signature(each) for each in (*shared, declared))

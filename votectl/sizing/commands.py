@@ -90,17 +90,17 @@ def _step(options: Options) -> float | None:
 
 
 def _refuse(*contradictions: tuple[object, str]) -> None:
-    """Refuse the first contradiction of options that is true."""
     for contradiction, message in contradictions:
         if contradiction:
             raise InvalidInput(message)
 
 
-def _check_shown(options: Options) -> None:
-    several = options["output"] is not Output.TABLE and options["explain"]
+def check_shown(options: Options) -> None:
+    """Refuse options of the output that contradict each other. Raises InvalidInput."""
+    explain, formatted = options.get("explain"), options["output"] is not Output.TABLE
     _refuse(
-        (several, "give one of --output (or --json) and --explain"),
-        (options["only"] and not options["explain"], "--only belongs to --explain"),
+        (explain and formatted, "give one of --output (or --json) and --explain"),
+        (options.get("only") and not explain, "--only belongs to --explain"),
     )
 
 
@@ -117,7 +117,6 @@ def _show(options: Options, shown: report.SizingReport) -> None:
 
 def plan(options: Options) -> None:
     """Plan an event; write the settings and show the rest."""
-    _check_shown(options)
     message = "--keep belongs to --out: it says what that file repeats"
     _refuse((options["keep"] is not None and options["out"] is None, message))
     kept = None if options["keep"] is None else tfvars.known(options["keep"])
@@ -131,7 +130,6 @@ def plan(options: Options) -> None:
 
 def idle(options: Options) -> None:
     """Price a month of an environment in which nobody votes."""
-    _check_shown(options)
     settings, prices = tfvars.environment(options["environment"]), facts.load(options["prices"])
     _show(options, report.idle(options["environment"], idle_month(settings, prices)))
 
@@ -171,15 +169,12 @@ def simulate(options: Options) -> None:
         (compare and plot, "--plot shows one course, and --compare plays several; leave one of them out"),
         (options["doubled_writes"] and not of_sample, "--doubled-writes belongs to --published"),
     )
-    # An error of the event comes first, as for `plan`.
-    played = None if known else event_of(options)
-    _check_shown(options)
     if compare:
         _compare(load(evidence.RealRun, compare, "run"), options)
-    elif played is None:
+    elif of_sample:
         _simulate_published(options)
     else:
-        _simulate_event(played, options)
+        _simulate_event(event_of(options), options)
 
 
 def _simulate_event(played: VotingEvent, options: Options) -> None:

@@ -236,7 +236,6 @@ class LiveRowModel:
     """The number of live rows in a batch: a row's probability is its share of the votes."""
 
     def __init__(self, event: VotingEvent, writing: Writing) -> None:
-        """Take how votes fall on polls, and whether each option has its own row."""
         self._rows_per_share = float(event.options) if writing.row_per_option else 1.0
         shares = np.array(event.poll_shares) / self._rows_per_share
         # At most two different shares, whatever the number of polls.

@@ -64,7 +64,6 @@ class Play:
         self._moments.append(moment)
 
     def _curves(self) -> dict[str, Array]:
-        """Return the numbers of all moments, by name."""
         return {name: np.array([moment[name] for moment in self._moments]) for name in self._moments[0]}
 
 
@@ -118,7 +117,6 @@ class CourseSummary:
     """A course in numbers. Times in seconds, rates per second."""
 
     def __init__(self, course: Course) -> None:
-        """Read the numbers off a course."""
 
         def last(curve: Array) -> float:
             return float(curve[-1])

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from votectl.settings.deployment import SettingsModel, UserPoolTier, VoterIdentity
 from votectl.settings.files import problems
 from votectl.sizing.explain import Figure, derived, given
-from votectl.sizing.inputs import InvalidInput, Points, Preference, RateShape
+from votectl.sizing.inputs import CURVES, InvalidInput, Points, Preference, RateShape
 
 type Array = npt.NDArray[np.float64]
 
@@ -68,8 +68,11 @@ class VotingEvent(SettingsModel):
     def _is_consistent(self) -> Self:
         if self.duration > LONGEST_EVENT_SECONDS:
             raise ValueError("duration: longer than 30 days; size its busiest part instead")
-        if not isinstance(self.shape, RateShape):
-            _check_points(self.shape)
+        times, levels = zip(*self.curve, strict=True) if self.curve else ((), ())
+        if len(times) < 2 or times[0] != 0 or times[-1] != 1 or sorted(set(times)) != list(times):
+            raise ValueError("shape: times must rise strictly from 0 to 1")
+        if min(levels) < 0 or abs(max(levels) - 1) > 1e-9:
+            raise ValueError("shape: levels are shares of the peak, from 0 to 1, and one of them is 1")
         if self.busiest_poll_share is not None and self.busiest_poll_share < 1 / self.polls - 1e-9:
             least = f"at least 1/{self.polls} of the votes"
             raise ValueError(f"busiest_poll_share: the busiest of {self.polls} polls has {least}")
@@ -92,7 +95,7 @@ class VotingEvent(SettingsModel):
     @property
     def curve(self) -> Points:
         """The rate's points: (share of the duration, share of the peak)."""
-        return self.shape.curve if isinstance(self.shape, RateShape) else self.shape
+        return CURVES[self.shape] if isinstance(self.shape, RateShape) else self.shape
 
     @property
     def shape_name(self) -> str:
@@ -168,14 +171,6 @@ class VotingEvent(SettingsModel):
             "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
             "busiest": given("share of the busiest poll", self.poll_shares[0]),
         }
-
-
-def _check_points(points: Points) -> None:
-    times, levels = [time for time, _ in points], [level for _, level in points]
-    if len(points) < 2 or times[0] != 0 or times[-1] != 1 or sorted(set(times)) != times:
-        raise ValueError("shape: times must rise strictly from 0 to 1")
-    if min(levels) < 0 or abs(max(levels) - 1) > 1e-9:
-        raise ValueError("shape: levels are shares of the peak, from 0 to 1, and one of them is 1")
 
 
 def event(

@@ -51,7 +51,6 @@ class Facts(SettingsModel):
     facts: Mapping[str, Fact]
 
     def __getitem__(self, key: str) -> Figure:
-        """Return an entry as a figure with its source."""
         fact = self.facts[key]
         source = f"{fact.source}, {fact.date}" + (f" ({fact.note})" if fact.note else "")
         origin = Origin.ASSUMED if fact.status is FactStatus.ASSUMED else Origin.FACT

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 from votectl.errors import OperatorError
@@ -36,15 +37,13 @@ class RateShape(StrEnum):
     SPIKE = "spike"  # "vote now": full rate at once, half after a tenth, then a tail
     SHOW = "show"  # a long vote that peaks in the last tenth
 
-    @property
-    def curve(self) -> Points:
-        """Its points."""
-        return {
-            RateShape.FLAT: ((0.0, 1.0), (1.0, 1.0)),
-            RateShape.RAMP: ((0.0, 0.0), (0.1, 1.0), (1.0, 1.0)),
-            RateShape.SPIKE: ((0.0, 0.0), (0.02, 1.0), (0.1, 1.0), (0.2, 0.5), (0.5, 0.1), (1.0, 0.02)),
-            RateShape.SHOW: ((0.0, 0.1), (0.1, 0.25), (0.8, 0.3), (0.9, 0.6), (0.95, 1.0), (1.0, 1.0)),
-        }[self]
+
+CURVES: Mapping[RateShape, Points] = {
+    RateShape.FLAT: ((0.0, 1.0), (1.0, 1.0)),
+    RateShape.RAMP: ((0.0, 0.0), (0.1, 1.0), (1.0, 1.0)),
+    RateShape.SPIKE: ((0.0, 0.0), (0.02, 1.0), (0.1, 1.0), (0.2, 0.5), (0.5, 0.1), (1.0, 0.02)),
+    RateShape.SHOW: ((0.0, 0.1), (0.1, 0.25), (0.8, 0.3), (0.9, 0.6), (0.95, 1.0), (1.0, 1.0)),
+}
 
 
 class Preference(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -196,7 +196,6 @@ def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSu
 
 
 def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSummary) -> dict[str, Figure]:
-    """Return the predictions by name."""
     arrivals = (planner.demand["peak"], planner.demand["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()
     last_rate = float(planner.event.rate(np.array(planner.event.duration)))
@@ -219,11 +218,11 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     told["live_lag_peak"] = replace(told["live_lag_peak"], how=f"{_HOW}: poll + window + invocation")
     figures = [replace(told[name], name=shown) for shown, name in _PREDICTED.items()]
     figures.insert(1, computed("refused votes", refused, "votes", _HOW, *storing))
-    twice: dict[str, Any] = {
-        f"{name}_time": replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
-        for name, time in (("writer", scenario.writer_time), ("aggregator", scenario.aggregator_time))
-    }
-    slow = CourseSummary(flow(replace(scenario, **twice)))
+    writer, aggregator = (
+        replace(time, per_round=derived("per round, twice as long", "s", 2 * time.per_round))
+        for time in (scenario.writer_time, scenario.aggregator_time)
+    )
+    slow = CourseSummary(flow(replace(scenario, writer_time=writer, aggregator_time=aggregator)))
     slow_drained = max(slow.storing_drain, slow.live_drain, settle.value)
     slow_final = final.value - max(drained.value, settle.value) + slow_drained
     name = "final result if calls to the store take twice as long"

@@ -54,7 +54,6 @@ class LoggedWork:
     """A function's batches of votes, the seconds of its finished invocations, and its metrics, from its log."""
 
     def __init__(self, function: str, since_ms: int) -> None:
-        """Read a function's log."""
         self.batches, self.seconds, self.counts = 0, list[float](), Counter[str]()
         pages = boto3.client("logs").get_paginator("filter_log_events")
         for page in pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since_ms):

@@ -276,7 +276,8 @@ def compared(rows: Sequence[ComparedNumber], description: str = "") -> SizingRep
 
 def calibration(found: Calibration) -> SizingReport:
     """Return the lines through measured times."""
-    figures = found.figures()
+    times = found.function_times().values()
+    figures = {line.name: line for time in times for line in (time.base, time.per_vote)}
     return SizingReport([_figures("function times", figures)], found.model_dump(mode="json"), figures)
 
 

@@ -332,7 +332,6 @@ class _Simulation(Play):
         return np.where(oldest > 0, oldest + self._consumers[consumer].lane.on_its_way, 0.0)
 
     def _course(self) -> Course:
-        """Return the curves."""
         ends = [lanes.ended + lanes.lane.on_its_way for lanes in self._consumers]
         own = (columns := self._curves()).pop("times")
         times = np.union1d(own, ends)
