@@ -23,26 +23,20 @@ class Bucket:
         self._tokens = min(self._size, self._tokens + self._rate * seconds - amount)
 
 
-@dataclass
 class GrowingCapacity:
     """On-demand capacity by AWS's rule: at once up to ``factor`` times the peak of ``seconds`` ago."""
 
-    initial: float
-    factor: float
-    seconds: float
-    ceiling: float
-    _kept: float = field(default=0.0, init=False)  # unused in the last second
-
-    def __post_init__(self) -> None:
-        self._peak = self.initial / self.factor  # the highest rate that counts for growth
-        self._recent: deque[tuple[float, float]] = deque()
-        self._highest = 0.0
+    def __init__(self, initial: float, factor: float, seconds: float, ceiling: float) -> None:
+        self.initial, self._factor, self._seconds, self._ceiling = initial, factor, seconds, ceiling
+        self._peak = initial / factor  # the highest rate that counts for growth
+        self._recent, self._highest = deque[tuple[float, float]](), 0.0
+        self._kept = 0.0  # unused in the last second
 
     def at(self, now: float) -> float:
         """Return the capacity (per second) at a time; times must not go backwards."""
-        while self._recent and self._recent[0][0] <= now - self.seconds:
+        while self._recent and self._recent[0][0] <= now - self._seconds:
             self._peak = max(self._peak, self._recent.popleft()[1])
-        return min(self.ceiling, max(self.initial, self.factor * self._peak))
+        return min(self._ceiling, max(self.initial, self._factor * self._peak))
 
     def consumed(self, now: float, rate: float) -> None:
         """Record a rate of consumption; only what was granted counts."""
@@ -90,21 +84,17 @@ class FrontDoor:
         self.cold_starts += more
 
 
-@dataclass
 class WriteMeter:
     """A table's write capacity, limited by its partitions. Counts the refused units."""
 
-    capacity: Bucket | GrowingCapacity
-    partition_units: float
-    throttled: float = field(default=0.0, init=False)
-
-    def __post_init__(self) -> None:
-        self._partitions = Bucket(self.partition_units, self.partition_units * _SMOOTHED_SECONDS)
+    def __init__(self, capacity: Bucket | GrowingCapacity, partition_units: float) -> None:
+        self._capacity, self.throttled = capacity, 0.0
+        self._partitions = Bucket(partition_units, partition_units * _SMOOTHED_SECONDS)
 
     def grant(self, wanted: float, now: float, seconds: float) -> float:
         """Return the units granted in a step."""
-        granted = min(wanted, self.capacity.offer(seconds, now), self._partitions.offer(seconds))
+        granted = min(wanted, self._capacity.offer(seconds, now), self._partitions.offer(seconds))
         self._partitions.take(granted, seconds)
-        self.capacity.take(granted, seconds, now)
+        self._capacity.take(granted, seconds, now)
         self.throttled += wanted - granted
         return granted

@@ -160,6 +160,8 @@ class VotingEvent(SettingsModel):
         sources = "changed_minds, votes_per_voter, polls"
         # The record that the front door builds: {"poll_id":"","option":""}, and both ids.
         ids = given("poll id", self.poll_id_bytes, "bytes"), given("option id", self.option_bytes, "bytes")
+        data = derived("record data", "bytes", 26 + ids[0] + ids[1])
+        voter = given("voter id", self.voter_bytes, "bytes")
         return {
             "peak": peak,
             "duration": duration,
@@ -167,8 +169,9 @@ class VotingEvent(SettingsModel):
             "voters": derived("voters", "voters", votes / per_voter),
             "repeats": given("share of repeated votes", self.repeats, "", sources),
             "requests_per_vote": derived("requests per vote", "requests", 1 - batched + batched / each),
-            "data_bytes": derived("record data", "bytes", 26 + ids[0] + ids[1]),
-            "voter_bytes": given("voter id", self.voter_bytes, "bytes"),
+            "data_bytes": data,
+            "voter_bytes": voter,
+            "record_bytes": derived("record", "bytes", data + voter),
             "busiest": given("share of the busiest poll", self.poll_shares[0]),
         }
 

@@ -22,18 +22,6 @@ from votectl.terminal import Output, emit
 from votectl.terminal import table as new_table
 
 FIGURE_COLUMNS = ("name", "value", "unit")
-# The predictions that a brief plan shows.
-_MAIN = (
-    "peak of the votes table's writes",
-    "peak of the tallies table's writes",
-    "largest backlog",
-    "stored after the event",
-    "live results, oldest missing vote",
-    "final result after the event",
-    "cost",
-    "most of it",
-    "cost per million votes",
-)
 
 
 class SizingReport(NamedTuple):
@@ -142,11 +130,10 @@ def _main_numbers(found: CapacityPlan) -> Table:
     if table.provisioned is not None:
         capacity = "{:,} WCU and {:,} RCU".format(*table.provisioned)
     dearest = sorted(found.offer.items, key=lambda item: -item.cost.value)[:3]
-    expected = {name: _said(figure) for name, figure in found.predictions.items()}
-    expected["live results, oldest missing vote"] = expected["live-result lag"]
-    expected["most of it"] = ", ".join(
-        f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest
-    )
+
+    def expected(*names: str) -> dict[str, str]:
+        return {name: _said(found.predictions[name]) for name in names}
+
     rows = {
         "stream": f"{stream.mode}, {stream.shard_count} shards" if stream.shard_count else stream.mode,
         "vote writer": f"batches of {writer.batch_size}, window {writer.batching_window_seconds} s, "
@@ -157,7 +144,12 @@ def _main_numbers(found: CapacityPlan) -> Table:
         "front door": f"{found.door}, {deployment.api.throttling_rate_limit:,.0f} requests/s",
         "why this door": found.reason,
         "unique counts": found.unique_counts,
-        **{name: expected[name] for name in _MAIN},
+        **expected("peak of the votes table's writes", "peak of the tallies table's writes"),
+        **expected("largest backlog", "stored after the event"),
+        "live results, oldest missing vote": _said(found.predictions["live-result lag"]),
+        **expected("final result after the event", "cost"),
+        "most of it": ", ".join(f"{item.service} {item.what} ${item.cost.value:,.2f}" for item in dearest),
+        **expected("cost per million votes"),
     }
     steps = [
         ("quota to raise", f"{name}: {number(needed.value)} (default {number(default.value)})")

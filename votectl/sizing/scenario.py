@@ -59,14 +59,9 @@ class EventScenario:
         )
 
     @cached_property
-    def _record_bytes(self) -> Figure:
-        told = self.event.figures
-        return derived("record", "bytes", told["data_bytes"] + told["voter_bytes"])
-
-    @cached_property
     def records_per_shard(self) -> Figure:
         """Records that one shard takes in a second: their number is the limit, or their bytes."""
-        by_bytes = self.facts["kinesis.shard_write_mib_per_second"] * MIB / self._record_bytes
+        by_bytes = self.facts["kinesis.shard_write_mib_per_second"] * MIB / self.event.figures["record_bytes"]
         limit = minimum(self.facts["kinesis.shard_write_records_per_second"], by_bytes)
         return derived("records per shard", "records/s", limit)
 
@@ -141,8 +136,8 @@ class EventScenario:
         both = (self.deployment.vote_writer, self.deployment.vote_aggregator)
         polling = sum(not consumer.enhanced_fan_out for consumer in both)
         sharing = maximum(1, given("consumers on standard iterators", polling))
-        readable = self.facts["kinesis.shard_read_mib_per_second"] * MIB / self._record_bytes / sharing
-        return derived("readable per shard and consumer", "records/s", readable)
+        readable = self.facts["kinesis.shard_read_mib_per_second"] * MIB / self.event.figures["record_bytes"]
+        return derived("readable per shard and consumer", "records/s", readable / sharing)
 
     def lane_rate(self, lane: ConsumerLane) -> Figure:
         """Return the rate of one saturated lane: full batches in sequence."""
