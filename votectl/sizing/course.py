@@ -18,15 +18,13 @@ from votectl.sizing.scenario import EventScenario
 # A peak is the highest mean over a minute, CloudWatch's usual period. For short events it is a fifth of
 # the event, but at least 5 s, so that single batches do not show.
 PEAK_SECONDS = (5.0, 60.0)
-_UNITS = {  # of a course's numbers, by the endings of their names
-    "_units_per_second": "WCU/s",
-    "_units_peak": "WCU/s",
-    "_units_throttled": "WCU",
-    "_units": "WCU",
-    "_batch_mean": "votes",
-    "_batches": "batches",
-    "shards_peak": "shards",
-    "cold_starts": "starts",
+_UNITS = {  # of a course's numbers, by the endings of their names; all others are seconds
+    "votes": ("_sent", "_api", "_stream", "_stored", "backlog_peak", "_batch_mean"),
+    "WCU/s": ("_units_per_second", "_units_peak"),
+    "WCU": ("_units", "_units_throttled"),
+    "batches": ("_batches",),
+    "shards": ("shards_peak",),
+    "starts": ("cold_starts",),
 }
 
 
@@ -156,8 +154,7 @@ def figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[s
     found = {}
     for name, value in vars(summary).items():
         inputs = counting if name.startswith(("live_", "aggregator_")) else storing
-        counted = "votes" if name.startswith(("votes_", "backlog")) else "s"
-        unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), counted)
+        unit = next((unit for unit, endings in _UNITS.items() if name.endswith(endings)), "s")
         found[name] = computed(name.replace("_", " "), value, unit, how, *inputs)
     return found
 

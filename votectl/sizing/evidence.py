@@ -24,6 +24,7 @@ from votectl.sizing.simulate import simulate
 
 SOURCE = "published run of aws-samples/high-volume-voting-system"
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+type Courses = Mapping[str, CourseSummary]
 type Simulations = Sequence[tuple[EventScenario, CourseSummary]]
 
 TOLERANCE = 0.1
@@ -47,23 +48,19 @@ class Comparison(NamedTuple):
 
 
 class PlayedRun(NamedTuple):
-    """One run that was published: its prediction, and a simulation."""
+    """One run that was published: its prediction, and a simulation, also in numbers."""
 
     scenario: EventScenario
     predicted: CourseSummary
     course: Course
-
-    @property
-    def simulated(self) -> CourseSummary:
-        """The simulation in numbers."""
-        return CourseSummary(self.course)
+    simulated: CourseSummary
 
 
 class PlayedExperiments(NamedTuple):
     """The published runs, the predictions of all runs, and each published number beside ours."""
 
     runs: Mapping[str, PlayedRun]
-    predictions: Mapping[str, CourseSummary]
+    predictions: Courses
     comparisons: Sequence[Comparison]
 
 
@@ -73,10 +70,10 @@ def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = 
     writing = Writing.model_validate(told["doubled_writes"]) if doubled_writes else our_writing(facts)
     scenarios = {name: _scenario(told, run, writing, facts) for name, run in told["runs"].items()}
     predictions = {name: CourseSummary(flow(scenario)) for name, scenario in scenarios.items()}
-    runs = {
-        name: PlayedRun(scenarios[name], predictions[name], simulate(scenarios[name], seed, step))
-        for name in dict.fromkeys(number["run"] for number in told["numbers"])
-    }
+    runs = {}
+    for name in dict.fromkeys(number["run"] for number in told["numbers"]):
+        course = simulate(scenarios[name], seed, step)
+        runs[name] = PlayedRun(scenarios[name], predictions[name], course, CourseSummary(course))
     simulations = {name: run.simulated for name, run in runs.items()}
     comparisons = [_compared(number, predictions, simulations) for number in told["numbers"]]
     return PlayedExperiments(runs, predictions, comparisons)
@@ -122,12 +119,10 @@ def _writer_time(memory_mb: int, slope: float, facts: Facts) -> FunctionTime:
     return FunctionTime(base, per_vote, given("sample's writer: per round", 0.0, "s", "part of the base"))
 
 
-def _compared(
-    number: dict[str, Any], predictions: Mapping[str, CourseSummary], simulations: Mapping[str, CourseSummary]
-) -> Comparison:
+def _compared(number: dict[str, Any], predictions: Courses, simulations: Courses) -> Comparison:
     run, base, published = number["run"], number.get("divided_by"), number["published"]
 
-    def ours(courses: Mapping[str, CourseSummary], run: str) -> float:
+    def ours(courses: Courses, run: str) -> float:
         value, of_base = (getattr(courses[each], number["field"]) for each in (run, base or run))
         added = number.get("added", 0.0)
         return float((added + value) / (added + of_base) if base else added + value)

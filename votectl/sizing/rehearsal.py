@@ -74,10 +74,9 @@ def check(event: VotingEvent) -> None:
     if event.votes < FEWEST_VOTES:
         raise InvalidInput(f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}")
     if event.votes > MOST_VOTES or event.duration > LONGEST_SECONDS:
-        most = (
-            f"{MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s, not {event.votes:,.0f} in {event.duration:g} s"
-        )
-        raise InvalidInput(f"a rehearsal has at most {most}; a smaller event gives the same comparison")
+        told = f"{event.votes:,.0f} in {event.duration:g} s; a smaller event gives the same comparison"
+        most = f"{MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s"
+        raise InvalidInput(f"a rehearsal has at most {most}, not {told}")
 
 
 def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:
@@ -96,10 +95,9 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
     poll_store, reader = PollStore(target.polls_table), CountReader(target)
     number, accepted = poll_store.now_ms(), Metric.VOTES_ACCEPTED
     options = [Option(id=f"option-{index}", label=f"{index}") for index in range(event.options)]
-    warming, *voted = (
-        poll_store.create(f"rehearsal-{number}-{index}", "A rehearsal", options, None, number + _OPEN_MS)
-        for index in range(event.polls + 1)
-    )
+    ids = (f"rehearsal-{number}-{index}" for index in range(event.polls + 1))
+    until = number + _OPEN_MS
+    warming, *voted = (desk.create(poll, "A rehearsal", options, None, until) for poll in ids)
 
     def passed(polls: Sequence[Poll], ticks: Iterable[Sequence[Vote]]) -> tuple[SentVotes, list[LoggedWork]]:
         """Send votes; wait until both logs contain them and the end of every invocation."""
@@ -175,8 +173,8 @@ def send(stream: str, ticks: Iterable[Sequence[Vote]]) -> SentVotes:
                 for poll, option, voter in part
             ]
             if refused := client.put_records(StreamName=stream, Records=records)["FailedRecordCount"]:
-                of = f"{refused} of {len(part)} votes"
-                raise OperatorError(f"the stream refused {of}: rehearse a lower rate")
+                many = f"{refused} of {len(part)} votes"
+                raise OperatorError(f"the stream refused {many}: rehearse a lower rate")
         rows |= {(poll, voter) for poll, _, voter in tick}
         time.sleep(max(0.0, began + number * _TICK_SECONDS - time.monotonic()))
     return SentVotes(len(rows), time.monotonic() - began, times)

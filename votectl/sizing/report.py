@@ -193,13 +193,8 @@ def course(
     played = course_figures(scenario, simulated, f"simulated step by step, seed {seed}")
     pairs = ((flows[name], figure) for name, figure in played.items())
     shown = [(one.name, one.unit, number(one.value), number(other.value)) for one, other in pairs]
-    document = {
-        **_inputs(scenario),
-        "seed": seed,
-        "predicted": vars(predicted),
-        "simulated": vars(simulated),
-        "cost": _bill_document(items),
-    }
+    document = _inputs(scenario) | {"seed": seed, "predicted": vars(predicted), "simulated": vars(simulated)}
+    document["cost"] = _bill_document(items)
     figures = played | {f"predicted: {name}": figure for name, figure in flows.items()}
     figures |= {**figures_of(items), "total cost": total(items)}
     table = _table("simulated", ("", "unit", ">predicted", ">simulated"), shown)
@@ -210,58 +205,41 @@ def course(
 def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> SizingReport:
     """Return each published number beside ours, and the runs that the error bars span."""
     whose = "the sample's writes" if doubled_writes else "our writes, all else the sample's"
-    shown = [
-        (
-            *(each.run, f"{each.quantity} {each.unit}".strip(), each.words),
-            *map(number, (each.predicted, each.simulated)),
-            *(f"{number(each.low)} to {number(each.high)}", f"{each.deviation:+.1%}"),
-        )
-        for each in found.comparisons
-    ]
-    fields = ("votes_sent", "vote_units", "vote_units_peak", "storing_drain")
-    predictions = [
-        (name, *(number(getattr(predicted, field)) for field in fields))
-        for name, predicted in found.predictions.items()
-    ]
     columns = ("run", "quantity", "published", ">predicted", ">simulated", ">error bar", ">deviation")
-    of_runs = ("run", ">votes", ">WCU in all", ">WCU/s", ">done after, s")
-    picture = [
-        _table(f"published and simulated, with {whose}", columns, shown),
-        _table("all runs, predicted", of_runs, predictions),
-    ]
-    document = {
-        "doubled_writes": doubled_writes,
-        "seed": seed,
-        "comparisons": [each._asdict() for each in found.comparisons],
-        "runs": {
-            name: {"predicted": vars(run.predicted), "simulated": vars(run.simulated)}
-            for name, run in found.runs.items()
-        },
-    }
-    figures = dict[str, Figure]()
+    numbers = _table(f"published and simulated, with {whose}", columns, ())
+    for each in found.comparisons:
+        bar, deviation = f"{number(each.low)} to {number(each.high)}", f"{each.deviation:+.1%}"
+        quantity, ours = f"{each.quantity} {each.unit}".strip(), map(number, (each.predicted, each.simulated))
+        numbers.add_row(each.run, quantity, each.words, *ours, bar, deviation)
+    fields = ("votes_sent", "vote_units", "vote_units_peak", "storing_drain")
+    every = _table("all runs, predicted", ("run", ">votes", ">WCU in all", ">WCU/s", ">done after, s"), ())
+    for name, predicted in found.predictions.items():
+        every.add_row(name, *(number(getattr(predicted, field)) for field in fields))
+    comparisons = [each._asdict() for each in found.comparisons]
+    runs, figures = dict[str, Any](), dict[str, Figure]()
     for name, run in found.runs.items():
+        runs[name] = {"predicted": vars(run.predicted), "simulated": vars(run.simulated)}
         how = f"{name}, simulated step by step, seed {seed}"
         played = course_figures(run.scenario, run.simulated, how)
         figures |= {f"{name}: {field}": figure for field, figure in played.items()}
-    return SizingReport(picture, document, figures)
+    document = {"doubled_writes": doubled_writes, "seed": seed, "comparisons": comparisons, "runs": runs}
+    return SizingReport([numbers, every], document, figures)
 
 
 def compared(rows: Sequence[ComparedNumber], description: str = "") -> SizingReport:
     """Return a real run beside its simulations."""
-    verdicts: dict[bool, RenderableType] = {True: "agrees", False: Text("differs", style="bold red")}
-    shown = [
-        (
-            *(row.real.name, number(row.real.value), f"{number(row.low.value)} to {number(row.high.value)}"),
-            *(f"{row.deviation:+.1%}" if row.deviation else "within", verdicts[row.agrees]),
-        )
-        for row in rows
-    ]
-    document = [
-        {"quantity": row.real.name, **{end: figure.value for end, figure in row._asdict().items()}}
-        | {"deviation": row.deviation, "agrees": row.agrees}
-        for row in rows
-    ]
-    table = _table("real run and simulations", ("", ">real", ">simulated", ">deviation", ""), shown)
+    table, document = (
+        _table("real run and simulations", ("", ">real", ">simulated", ">deviation", ""), ()),
+        [],
+    )
+    for row in rows:
+        real, *ends = (number(figure.value) for figure in row)
+        deviation = f"{row.deviation:+.1%}" if row.deviation else "within"
+        verdict = "agrees" if row.agrees else Text("differs", style="bold red")
+        table.add_row(row.real.name, real, " to ".join(ends), deviation, verdict)
+        values = {end: figure.value for end, figure in row._asdict().items()}
+        judged = {"deviation": row.deviation, "agrees": row.agrees}
+        document.append({"quantity": row.real.name, **values, **judged})
     figures = {figure.name: figure for row in rows for figure in row}
     return SizingReport([description, table] if description else [table], document, figures)
 
@@ -281,5 +259,5 @@ def explanation(figures: Mapping[str, Figure], names: Sequence[str]) -> str:
         if not matching:
             raise KeyError(wanted)
         chosen |= matching
-    seen: set[tuple[object, ...]] = set()
+    seen = set[tuple[object, ...]]()
     return "\n\n".join("\n".join(lines(figure, 0, seen)) for figure in chosen.values())
