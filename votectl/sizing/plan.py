@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -156,14 +155,12 @@ def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
     most = assumed("read units/s for unique counts", half, "units/s", "half of a new on-demand table's")
     if table.provisioned is not None:
         most = facts["dynamodb.table_units"]
-    cost, rate = inf, 0.0
+    rows = count_units(event.votes, event, facts)
     for seconds in REFRESHES:
-        rate = count_units(event.votes, event, facts).value / seconds
+        rate, units = rows.value / seconds, unique_units(event.votes, event, seconds, facts).value
+        cost = units / 1e6 * facts.value("dynamodb.read_request_units")
         if table.provisioned is not None:
             cost = rate * planner.spare_units.value * hours * facts.value("dynamodb.read_unit_hour")
-        else:
-            units = unique_units(event.votes, event, seconds, facts).value
-            cost = units / 1e6 * facts.value("dynamodb.read_request_units")
         if cost <= allowed and rate <= most.value:
             break
     else:
@@ -173,9 +170,8 @@ def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
     if table.read_units is not None:
         own = given("read units without unique counts", table.read_units, "units/s", "votes_table")
         last = given("read units/s of the last unique count", rate, "units/s", "all rows in one refresh")
-        needed = own + ceil(last * planner.spare_units)
-        units_of_both = planner.choose("votes_table: read_units", "units/s", needed)
-        planner.settle(votes_table=table.model_copy(update={"read_units": whole(units_of_both.value)}))
+        both = planner.choose("votes_table: read_units", "units/s", own + ceil(last * planner.spare_units))
+        planner.settle(votes_table=table.model_copy(update={"read_units": whole(both.value)}))
     planner.settle(unique_count=settings.UniqueCount(refresh_seconds=seconds))
     return f"every {seconds} s"
 
@@ -206,10 +202,8 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     how = "the closing markers' time through the aggregator"
     seconds = longest(scenario.aggregator, last_rate / summary.shards_peak)
     proof = computed("proof", seconds, "s", how, *counting)
-    proved = maximum(drained, settle) + proof + settle + count
-    final = derived("final result after the event", "s", proved)
-    deadline = planner.goals.deadline
-    if final.value > deadline:
+    final = derived("final result after the event", "s", maximum(drained, settle) + proof + settle + count)
+    if final.value > (deadline := planner.goals.deadline):
         parts = f"(drained {drained.value:,.0f} s, counted in {count.value:,.0f} s)"
         why = f"the final result would be proved {final.value:,.0f} s after the event {parts}, not {deadline:g} s."
         raise LimitExceeded("read units of the votes table, and the drain before them", why)
@@ -266,33 +260,24 @@ def _steps(planner: Planner, offer: doors.DoorOffer, current_shards: int | None)
         times = ceil(log2(decisions[SHARDS] / current) / log2(factor) - 1e-9)
         resizings = derived("resizings of the stream", "", times)
         days = derived("days of resizing", "days", ceil(resizings / a_day))
-        text = (
-            f"resize the stream from {current_shards} to {shards} shards: {resizings.value} step(s) of at most "
-            f"{factor.value:g} times, minutes each, {a_day.value:g} a day"
-        )
+        text = f"resize the stream from {current_shards} to {shards} shards: {resizings.value} step(s) of at most"
+        text = f"{text} {factor.value:g} times, minutes each, {a_day.value:g} a day"
         step(f"{days.value} day(s) before", text, resizings, days)
     if doors.prewarming(planner, scenario) is not None:
         level, new = decisions[PEAK_UNITS], facts["dynamodb.on_demand.initial_write_units"]
-        text = (
-            "pre-warm the votes table: one apply with billing_mode PROVISIONED and "
-            f"{whole(level.value):,} write_units for an hour, then the file as it is: a "
-            f"new on-demand table takes {new.value:,.0f}"
-        )
-        step("a day before", text, level, new)
+        capacity = f"billing_mode PROVISIONED and {whole(level.value):,} write_units for an hour"
+        text = f"pre-warm the votes table: one apply with {capacity}, then the file as it is"
+        step("a day before", f"{text}: a new on-demand table takes {new.value:,.0f}", level, new)
     if planner.event.identity is settings.VoterIdentity.COGNITO:
         quota = facts["cognito.sign_ins_per_second"]
         early = derived("time of all sign-ins", "s", planner.demand["voters"] / quota)
         text = f"let voters sign in early: at the default quota of {quota.value:,.0f}/s all of them take"
         step("a day before", f"{text} {spoken(early.value)}", early)
-    text = "apply the tfvars; a new stream or table takes the target at once"
-    step(f"{keeping.before:g} h before", text)
+    step(f"{keeping.before:g} h before", "apply the tfvars; a new stream or table takes the target at once")
     ready = decisions.get(doors.READY)
     if ready is not None and scenario.deployment.api.vote_door is not settings.Door.REST:
-        text = (
-            f"set ingress.provisioned_concurrency to {ready.value:,} and apply; once the rate is steady, "
-            "lower it in steps of at most 1,000 to null"
-        )
-        step("half an hour before", text, ready)
+        text = f"set ingress.provisioned_concurrency to {ready.value:,} and apply; once the rate is steady"
+        step("half an hour before", f"{text}, lower it in steps of at most 1,000 to null", ready)
     buckets = scenario.surroundings.buckets_per_poll
     if buckets != facts.value("votestream.buckets_per_poll"):
         step("when polls are created", f"give each poll a bucket_count of {buckets}")

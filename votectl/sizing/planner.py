@@ -92,10 +92,10 @@ class Planner:
         deployment = self.draft.model_copy(update=changed)
         return EventScenario.expected(self.event, deployment, self.facts, **self.times)
 
-    def on_shards(self, aggregator: settings.Aggregator, shards: Figure) -> EventScenario:
-        """Return the event with such an aggregator on so many shards."""
-        stream = settings.StreamSettings(shard_count=whole(shards.value))
-        return self.scenario(vote_aggregator=aggregator, stream=stream)
+    def settle_shards(self, shards: Figure) -> None:
+        """Put so many shards into the draft."""
+        self.shards = shards
+        self.settle(stream=settings.StreamSettings(shard_count=whole(shards.value)))
 
 
 def choose_stream_and_aggregator(planner: Planner) -> None:
@@ -105,13 +105,12 @@ def choose_stream_and_aggregator(planner: Planner) -> None:
     for fan_out, memory in product((False, True), memories):
         # Lambda's largest batch, so that the window ends it.
         candidate = settings.Aggregator(batch_size=10_000, memory_mb=memory, enhanced_fan_out=fan_out)
-        shards = _shards_for(planner, candidate, needed)
-        found, refused = _with_window(planner, candidate, shards)
+        planner.settle_shards(needed)
+        planner.settle_shards(_shards_for(planner, candidate))
+        found, refused = _with_window(planner, candidate)
         if found is not None:
-            planner.shards = planner.decide(shards)
-            planner.settle(stream=settings.StreamSettings(shard_count=whole(shards.value)))
-            _settle_aggregator(planner, found)
-            return
+            planner.decide(planner.shards)
+            return _settle_aggregator(planner, found)
     limit = "the batching window of at least 1 s for batches of more than 10 (Lambda), plus the poll and the invocation"
     raise LimitExceeded(limit, f"live results can't be as fresh as {planner.goals.live_lag:g} s. {refused}")
 
@@ -146,10 +145,10 @@ def _possible(planner: Planner, needed: Figure) -> Figure:
     return needed
 
 
-def _shards_for(planner: Planner, candidate: settings.Aggregator, needed: Figure) -> Figure:
-    """Return the shards at which the aggregator, with one lane each, keeps up with the peak."""
-    played, share = planner.on_shards(candidate, needed), planner.event.hot_voter_share
-    rate = played.lane_rate(played.aggregator)
+def _shards_for(planner: Planner, candidate: settings.Aggregator) -> Figure:
+    """Return the shards, as many as needed or more, at which the aggregator, with one lane each, keeps up."""
+    played, needed = planner.scenario(vote_aggregator=candidate), planner.shards
+    rate, share = played.lane_rate(played.aggregator), planner.event.hot_voter_share
     busiest = planner.event.peak * (share + (1 - share) / needed.value)
     if rate.value >= busiest * planner.headroom.value:
         return needed
@@ -157,30 +156,25 @@ def _shards_for(planner: Planner, candidate: settings.Aggregator, needed: Figure
     return _possible(planner, derived(SHARDS, "shards", maximum(needed, more)))
 
 
-def _with_window(
-    planner: Planner, candidate: settings.Aggregator, shards: Figure
-) -> tuple[settings.Aggregator | None, str]:
+def _with_window(planner: Planner, candidate: settings.Aggregator) -> tuple[settings.Aggregator | None, str]:
     """Return the aggregator with the longest window that meets the goal, or None and the reason."""
-    facts, goal = planner.facts, planner.goals.live_lag
-    rate = planner.event.peak / shards.value
-    units = planner.on_shards(candidate, shards).live_row_units
+    facts, goal, shards = planner.facts, planner.goals.live_lag, planner.shards.value
     key_units = facts.value("dynamodb.partition_write_units")
     # All shards write to one poll's rows, which share a partition key.
-    in_a_second = shards.value * units.value * planner.event.poll_shares[0]
+    in_a_second = shards * planner.scenario().live_row_units.value * planner.event.poll_shares[0]
     shortest = max(1, round_up(in_a_second / (key_units * planner.partition_target.value)))
     most_window = int(min(facts.value("mapping.window_max_seconds"), goal))
     why = "No time is left for a window."
     for window in range(most_window, shortest - 1, -1):
         windowed = candidate.model_copy(update={"batching_window_seconds": window})
-        most = longest(planner.on_shards(windowed, shards).aggregator, rate)
+        most = longest(planner.scenario(vote_aggregator=windowed).aggregator, planner.event.peak / shards)
         if most <= goal:
             return windowed, ""
         why = f"With a window of {window} s the oldest missing vote is {most:.1f} s old."
     if shortest > 1:
-        why = (
-            f"{shards.value:,.0f} shards write to one poll's live rows, which share a partition key of "
-            f"{key_units:,.0f} units/s (DynamoDB): the window can't be shorter than {shortest} s. {why}"
-        )
+        limit = f"which share a partition key of {key_units:,.0f} units/s (DynamoDB)"
+        rows = f"{shards:,.0f} shards write to one poll's live rows, {limit}"
+        why = f"{rows}: the window can't be shorter than {shortest} s. {why}"
     return None, why
 
 
