@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -10,7 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from votectl.settings.files import BadFile
+
 BLUE, ORANGE, GREEN, RED, GREY = "#0b6fa4", "#d1690e", "#3a8f3a", "#b3261e", "#777777"
+
+FORMATS = (".png", ".svg")
 
 # Wide enough to show where one curve covers another.
 WIDE, NORMAL, NARROW = 6.0, 2.4, 1.2
@@ -68,3 +73,20 @@ def marker(axis: Axes, x: float, label: str) -> Line2D:
 
 def _number(value: float, _: int) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+
+
+def check_format(path: Path) -> None:
+    """Refuse a file before anything is drawn. Raises BadFile: it is neither PNG nor SVG."""
+    if path.suffix not in FORMATS:
+        raise BadFile(f"plot: {path} must end in {' or '.join(FORMATS)}")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture as PNG or SVG, by the file's name. Raises BadFile: it can't be written."""
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with style():
+            figure.savefig(path, dpi=90, metadata=metadata)
+    except OSError as error:
+        raise BadFile(f"plot: {path} can't be written: {error.strerror}") from None

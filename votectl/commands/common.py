@@ -89,6 +89,13 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def refuse(*contradictions: tuple[object, str]) -> None:
+    """Refuse the first contradiction of options that is true. Raises OperatorError: its message."""
+    for contradiction, message in contradictions:
+        if contradiction:
+            raise OperatorError(message)
+
+
 def complain(problem: str) -> None:
     """Print an error as one line."""
     from rich.text import Text

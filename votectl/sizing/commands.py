@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 
 from votectl import deployment as deployments
+from votectl.commands.common import refuse
 from votectl.errors import OperatorError
 from votectl.settings import files, tfvars
 from votectl.settings.files import BadFile, load
@@ -87,16 +88,10 @@ def _step(options: Options) -> float | None:
     return step
 
 
-def _refuse(*contradictions: tuple[object, str]) -> None:
-    for contradiction, message in contradictions:
-        if contradiction:
-            raise InvalidInput(message)
-
-
 def check_shown(options: Options) -> None:
     """Refuse options of the output that contradict each other. Raises InvalidInput."""
     explain, formatted = options.get("explain"), options["output"] is not Output.TABLE
-    _refuse(
+    refuse(
         (explain and formatted, "give one of --output (or --json) and --explain"),
         (options.get("only") and not explain, "--only belongs to --explain"),
     )
@@ -116,7 +111,7 @@ def _show(options: Options, shown: report.SizingReport) -> None:
 def plan(options: Options) -> None:
     """Plan an event; write the settings and show the rest."""
     message = "--keep belongs to --out: it says what that file repeats"
-    _refuse((options["keep"] is not None and options["out"] is None, message))
+    refuse((options["keep"] is not None and options["out"] is None, message))
     kept = None if options["keep"] is None else tfvars.known(options["keep"])
     if kept is not None:
         options = _with_kept(options, kept.converted)
@@ -161,7 +156,7 @@ def simulate(options: Options) -> None:
     of_sample, compare, plot = options["published"], options["compare"], options["plot"]
     of_event = _told_event(options) or options["event_file"] or options["tfvars"]
     known = "--published" if of_sample else "--compare" if compare else None
-    _refuse(
+    refuse(
         (of_sample and compare, "give one of --published and --compare; each plays its own runs"),
         (known and of_event, f"{known} plays known runs; leave out options of an event or a deployment"),
         (compare and plot, "--plot shows one course, and --compare plays several; leave one of them out"),
@@ -178,9 +173,10 @@ def simulate(options: Options) -> None:
 def _simulate_event(played: VotingEvent, options: Options) -> None:
     """Play an event on what the plan would choose, or on a deployment's own settings."""
     if (plot := options["plot"]) is not None:
-        from votectl.sizing import plots  # matplotlib takes half a second
+        from votectl import drawing  # matplotlib takes half a second
+        from votectl.sizing import plots
 
-        plots.check(plot)
+        drawing.check_format(plot)
     prices, times, keeping = facts.load(options["prices"]), _times(options), _keeping(options)
     if options["tfvars"] is None:
         found = _planned(played, options)
@@ -193,7 +189,7 @@ def _simulate_event(played: VotingEvent, options: Options) -> None:
     usage = Usage.of(course, keeping, "simulated course")
     items = itemise(usage, scenario, count_reads) + beforehand
     if plot is not None:
-        plots.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
+        drawing.save(plots.course(course, scenario, keeping, played.name, total(beforehand).value), plot)
     predicted, simulated = CourseSummary(flow(scenario)), CourseSummary(course)
     _show(options, report.course(scenario, predicted, simulated, items, options["seed"]))
 
@@ -206,10 +202,11 @@ def _simulate_published(options: Options) -> None:
     prices = facts.load(options["prices"])
     found = evidence.play(prices, doubled_writes=doubled, seed=seed, step=_step(options))
     if plot is not None:
-        from votectl.sizing import plots  # matplotlib takes half a second
+        from votectl import drawing  # matplotlib takes half a second
+        from votectl.sizing import plots
 
         for name, picture in plots.published(found, doubled_writes=doubled).items():
-            plots.save(picture, plot / f"{name}-{'sample' if doubled else 'ours'}.png")
+            drawing.save(picture, plot / f"{name}-{'sample' if doubled else 'ours'}.png")
     _show(options, report.published(found, doubled_writes=doubled, seed=seed))
 
 

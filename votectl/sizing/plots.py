@@ -1,7 +1,6 @@
 """Pictures of courses: small files, readable without colour names, one scale per panel."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,36 +8,17 @@ from matplotlib.figure import Figure as Picture
 
 from votectl import drawing
 from votectl.drawing import BLUE, GREEN, GREY, ORANGE, RED
-from votectl.settings.files import BadFile
 from votectl.sizing.cost import itemise, total
 from votectl.sizing.course import Course, Keeping, Usage
 from votectl.sizing.event import Array
 from votectl.sizing.evidence import PlayedExperiments
 from votectl.sizing.scenario import EventScenario
 
-FORMATS = (".png", ".svg")
 _BINS = 300  # points per curve: a screen shows no more
 _COST_POINTS = 40
 KNOWN, SMALL, SHORT = "batch 25, 5 s", "batch 10, 5 s", "batch 25, 2 s"  # published runs
 # A curve: its name, values and colour.
 type Line = tuple[str, Array, str]
-
-
-def check(path: Path) -> None:
-    """Refuse a file before anything is drawn. Raises BadFile: it is neither PNG nor SVG."""
-    if path.suffix not in FORMATS:
-        raise BadFile(f"plot: {path} must end in {' or '.join(FORMATS)}")
-
-
-def save(picture: Picture, path: Path) -> None:
-    """Write a picture as PNG or SVG, by the file's name. Raises BadFile: it can't be written."""
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with drawing.style():
-            picture.savefig(path, dpi=90, metadata=metadata)
-    except OSError as error:
-        raise BadFile(f"plot: {path} can't be written: {error.strerror}") from None
 
 
 def course(

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from votectl import drawing
 from votectl.settings.deployment import Api, Door
 from votectl.settings.files import BadFile
 from votectl.sizing import plots
@@ -20,7 +21,7 @@ LARGEST = 200_000  # bytes: they live in the repository
 def test_pictures_of_the_experiments_are_small(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     for name, picture in plots.published(sample_runs, doubled_writes=True).items():
         path = tmp_path / "made" / f"{name}.png"
-        plots.save(picture, path)
+        drawing.save(picture, path)
         assert 5_000 < path.stat().st_size < LARGEST
         assert path.read_bytes().startswith(b"\x89PNG")
 
@@ -28,22 +29,22 @@ def test_pictures_of_the_experiments_are_small(sample_runs: PlayedExperiments, t
 def test_a_course_is_drawn_as_png_and_svg(scenario: Callable[..., EventScenario], tmp_path: Path) -> None:
     played = scenario()
     picture = plots.course(simulate(played, 1, 0.5), played, Keeping(), "a minute")
-    for suffix in plots.FORMATS:
+    for suffix in drawing.FORMATS:
         path = tmp_path / f"course{suffix}"
-        plots.save(picture, path)
+        drawing.save(picture, path)
         assert 5_000 < path.stat().st_size < LARGEST
 
 
 def test_the_same_course_is_the_same_file(sample_runs: PlayedExperiments, tmp_path: Path) -> None:
     one, two = tmp_path / "one.svg", tmp_path / "two.svg"
     for path in (one, two):
-        plots.save(plots.published(sample_runs, doubled_writes=False)["windows"], path)
+        drawing.save(plots.published(sample_runs, doubled_writes=False)["windows"], path)
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"must end in \.png or \.svg"):
-        plots.check(tmp_path / "plot.pdf")
+        drawing.check_format(tmp_path / "plot.pdf")
 
 
 def test_the_cost_panel_is_that_of_the_door(scenario: Callable[..., EventScenario]) -> None:
