@@ -151,7 +151,7 @@ class ConsumerLane(NamedTuple):
     name: str
     batch_limit: Figure  # votes in a batch at most: batch_size, or as many as fit into 6 MB
     window: float
-    poll_interval: float | None  # None: enhanced fan-out pushes
+    poll: Figure  # seconds between two reads of a shard; 0: enhanced fan-out pushes
     propagation: Figure
     per_shard: int
     time: FunctionTime
@@ -173,14 +173,9 @@ class ConsumerLane(NamedTuple):
         return self.time.figure(f"{self.name}: time of a full batch", self.batch_limit)
 
     @property
-    def poll(self) -> Figure:
-        """Seconds between two reads of a shard."""
-        return given("poll interval", self.poll_interval or 0.0, "s", "0 with enhanced fan-out")
-
-    @property
     def on_its_way(self) -> float:
         """Seconds until a vote reaches an open window, or a push: propagation, and a poll just missed."""
-        return self.propagation.value + (self.poll_interval or 0.0) * (self.window > 0)
+        return self.propagation.value + self.poll.value * (self.window > 0)
 
     def batches_per_second(self, rate: Array) -> Array:
         """Return the batches a second that one lane forms while it keeps up with ``rate`` votes/s."""
@@ -189,8 +184,8 @@ class ConsumerLane(NamedTuple):
         if self.window > 0:
             size = self.gathered(rate)
             return np.where(size >= self.limit, full, rate / size)
-        if self.poll_interval is not None:
-            return batches_in_poll(rate * self.poll_interval, self.limit) / self.poll_interval
+        if poll := self.poll.value:
+            return batches_in_poll(rate * poll, self.limit) / poll
         return np.asarray(np.maximum(full, rate / self.pushed(rate)))
 
     def gathered(self, rate: Array) -> Array:

@@ -5,11 +5,10 @@ entries in the same units, so a forgotten or misspelt price is an error and not 
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,18 +20,12 @@ from votectl.sizing.explain import Figure, Origin
 Text = Annotated[str, Field(min_length=1)]
 
 
-class FactStatus(StrEnum):
-    """The evidence for an entry."""
-
-    SOURCED = "sourced"
-    DERIVED = "derived"  # arithmetic on sourced entries
-    SECONDARY = "secondary"  # a third party's transcription
-    MEASURED = "measured"
-    ASSUMED = "assumed"  # no measurement; the source field says what makes it likely
-
-
 class Fact(BaseModel):
-    """One price or limit."""
+    """One price or limit.
+
+    A derived one is arithmetic on sourced ones, a secondary one is a third party's transcription, and for an assumed
+    one the source says what makes it likely.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -40,7 +33,7 @@ class Fact(BaseModel):
     unit: Text
     source: Text
     date: Text
-    status: Annotated[FactStatus, Field(strict=False)]
+    status: Literal["sourced", "derived", "secondary", "measured", "assumed"]
     note: str = ""
 
 
@@ -53,7 +46,7 @@ class Facts(SettingsModel):
     def __getitem__(self, key: str) -> Figure:
         fact = self.facts[key]
         source = f"{fact.source}, {fact.date}" + (f" ({fact.note})" if fact.note else "")
-        origin = Origin.ASSUMED if fact.status is FactStatus.ASSUMED else Origin.FACT
+        origin = Origin.ASSUMED if fact.status == "assumed" else Origin.FACT
         return Figure(key, fact.value, fact.unit, origin, source=source)
 
     def value(self, key: str) -> float:

@@ -196,7 +196,7 @@ def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
     and the votes of a poll are processed batch by batch, oldest first. The mean leaves out propagation.
     """
     rates = np.maximum(rates, 1e-9)
-    poll = lane.poll_interval or 0.0
+    poll = lane.poll.value
     if lane.window > 0:
         busy = lane.time.seconds(np.minimum(lane.gathered(rates), lane.limit)) + lane.overhead.value
         gathering = np.minimum(lane.window + busy, np.maximum(lane.limit / rates, busy))

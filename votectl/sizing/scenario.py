@@ -123,7 +123,7 @@ class EventScenario:
             name=name,
             batch_limit=consumers.batch_limit(name, consumer, self.event, facts),
             window=float(consumer.batching_window_seconds),
-            poll_interval=None if pushed else interval,
+            poll=given("poll interval", 0.0 if pushed else interval, "s", "0 with enhanced fan-out"),
             propagation=facts[way],
             per_shard=consumer.parallelization_factor,
             time=time,

@@ -149,7 +149,7 @@ class Lanes(ConsumerWork):
         limit, visible = self.lane.limit, self.queue + fresh
         begin = np.maximum(self.free_at, now)
         small = np.zeros_like(visible)
-        if self.lane.window == 0 and self.lane.poll_interval is None:
+        if self.lane.window == 0 and self.lane.poll.value == 0:
             # Pushed votes go in small batches, one after the other, unless the lane has a backlog.
             calm = visible / limit * self._full <= end - begin
             small = np.where(calm, visible / self.lane.pushed(visible / (end - now)), 0.0)
@@ -269,9 +269,9 @@ class _Simulation(Play):
 
     def _polled(self, lane: ConsumerLane, index: int) -> Array | None:
         """Return 1 for shards that are polled in this step. None: votes are read at once (fan-out, open window)."""
-        if lane.poll_interval is None or lane.window > 0:
+        if lane.poll.value == 0 or lane.window > 0:
             return None
-        every = max(1, round(lane.poll_interval / self._step))
+        every = max(1, round(lane.poll.value / self._step))
         return np.asarray(index % every == np.floor(self._phases * every))[:, None].astype(np.float64)
 
     def _accept(self, mean: float, now: float) -> Array:
