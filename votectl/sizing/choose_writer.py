@@ -25,14 +25,6 @@ _WORTH_RAISING_HOURS = 6.0
 _READS_MEANWHILE = 100
 _STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of the unpaced rate
-# The writer's settings that are decided here, with their units.
-_DECIDED = {
-    "batch_size": "votes",
-    "batching_window_seconds": "s",
-    "parallelization_factor": "lanes",
-    "memory_mb": "MB",
-    "write_share": "",
-}
 
 
 @dataclass(frozen=True)
@@ -63,18 +55,17 @@ def choose(planner: Planner) -> int:
     least = min(mode.needed.value for mode in modes)
     late = f"{least:,.0f} votes/s would have to be written to meet the deadline"
     if least * units.value > takes:
-        raise LimitExceeded(
-            f"{buckets.value:,.0f} buckets per poll of {partition.value:,.0f} write units/s each (DynamoDB partition)",
-            f"{late}. That is {least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}. "
-            "A later deadline allows a lower rate.",
-        )
+        each = f"of {partition.value:,.0f} write units/s each (DynamoDB partition)"
+        why = f"That is {least * units.value:,.0f} units/s, and one poll's rows take {takes:,.0f}."
+        why = f"{late}. {why} A later deadline allows a lower rate."
+        raise LimitExceeded(f"{buckets.value:,.0f} buckets per poll {each}", why)
     found = (candidate for mode in modes for candidate in _candidates(planner, scenario, mode))
     candidates = [candidate for candidate in found if candidate.level * units.value <= takes]
     if not candidates:
+        lanes = f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)"
+        none = f"no batch size, memory and parallelization factor does that on {scenario.shards:,.0f} shards"
         raise LimitExceeded(
-            f"{facts.value('mapping.parallelization_factor_max'):,.0f} lanes per shard (Lambda)",
-            f"{late} of {planner.goals.deadline:g} s, and no batch size, memory and "
-            f"parallelization factor does that on {scenario.shards:,.0f} shards. A later deadline helps.",
+            lanes, f"{late} of {planner.goals.deadline:g} s, and {none}. A later deadline helps."
         )
     return _settle(planner, scenario, min(candidates, key=_Candidate.rank), len(candidates))
 
@@ -88,11 +79,10 @@ def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     deadline = given("deadline", planner.goals.deadline, "s")
     left = derived("time to drain and count", "s", deadline - proof - 2 * planner.settling)
     if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
-        raise LimitExceeded(
-            "tally.settle_seconds, twice, and the closing markers' way through the aggregator's window",
-            f"the count can't start before {deadline.value - left.value:.1f} s after the last vote, and the deadline "
-            f"of {deadline.value:g} s leaves too little. A fresher live result shortens the window.",
-        )
+        why = f"the count can't start before {deadline.value - left.value:.1f} s after the last vote"
+        why = f"{why}; a deadline of {deadline.value:g} s leaves too little. A fresher live result helps."
+        limit = "tally.settle_seconds, twice, and the closing markers' way through the aggregator's window"
+        raise LimitExceeded(limit, why)
     return left
 
 
@@ -107,11 +97,10 @@ def _modes(planner: Planner, left: Figure) -> list[_Candidate]:
     if drained.value >= _SHORTEST_DRAIN:
         modes.append(_Candidate(True, counted, _needed_rate(planner, drained)))
     elif planner.hands_off:
-        raise LimitExceeded(
-            f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)",
-            f"{left.value:,.0f} s are left to count {planner.event.votes:,.0f} votes ({count.value:,.0f} read units). "
-            "A provisioned table (prefer cost or speed) or a later deadline helps.",
-        )
+        votes = f"{planner.event.votes:,.0f} votes ({count.value:,.0f} read units)"
+        remedy = "A provisioned table (prefer cost or speed) or a later deadline helps."
+        limit = f"{reads.value:,.0f} read units/s of a new on-demand table (DynamoDB)"
+        raise LimitExceeded(limit, f"{left.value:,.0f} s are left to count {votes}. {remedy}")
     if not planner.hands_off:
         half = derived("time to drain, and to count", "s", left / 2)
         modes.append(_Candidate(False, half, _needed_rate(planner, half)))
@@ -195,7 +184,8 @@ def _settle(planner: Planner, scenario: EventScenario, best: _Candidate, candida
     unpaced = planner.scenario(vote_writer=writer.model_copy(update={"write_share": None}))
     lane_rate = unpaced.lane_rate(unpaced.writer)
     why = f"the cheapest of {candidates} settings that write the needed rate with headroom"
-    for name, unit in _DECIDED.items():
+    decided = ("batch_size", "batching_window_seconds", "parallelization_factor", "memory_mb", "write_share")
+    for name, unit in zip(decided, ("votes", "s", "lanes", "MB", ""), strict=True):
         if (value := getattr(writer, name)) is not None:
             inputs = (needed, planner.headroom, lane_rate)
             planner.decide(computed(f"vote_writer: {name}", value, unit, why, *inputs))

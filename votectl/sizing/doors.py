@@ -16,7 +16,6 @@ from votectl.sizing.inputs import InvalidInput, LimitExceeded
 from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.scenario import EventScenario, asked_per_second
 
-RESERVED = "ingress: reserved_concurrency"
 READY = "ingress: provisioned_concurrency for the rise"
 PREWARMING = "votes table pre-warming"
 PROVISIONED = "ingress provisioned concurrency"
@@ -76,7 +75,7 @@ def _refusal(planner: Planner, door: Door) -> str:
 def reserved_concurrency(planner: Planner) -> Figure:
     """Return the concurrent executions of the ingress function, with room for a few votes at once."""
     needed = _concurrency(planner, planner.decisions["api: throttling_rate_limit"])
-    return derived(RESERVED, "", ceil(maximum(planner.together, needed)))
+    return derived("ingress: reserved_concurrency", "", ceil(maximum(planner.together, needed)))
 
 
 def _concurrency(planner: Planner, rate: Figure) -> Figure:
@@ -109,17 +108,16 @@ def ready_concurrency(planner: Planner) -> Figure | None:
 def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door, DoorOffer]:
     """Return the event through each door."""
     ready, found = ready_concurrency(planner), {}
+    containers = 0 if ready is None else whole(ready.value)
+    ingress = Ingress(reserved_concurrency=whole(reserved_concurrency(planner).value))
     for door in Door:
-        through, count_reads = scenario, planner.decisions.get(COUNT_READS)
+        through = scenario
         if door is not Door.REST:
             api = scenario.deployment.api.model_copy(update={"vote_door": door})
-            ingress = Ingress(reserved_concurrency=whole(reserved_concurrency(planner).value))
             deployment = scenario.deployment.model_copy(update={"api": api, "ingress": ingress})
-            containers = 0 if ready is None else whole(ready.value)
             around = scenario.surroundings.model_copy(update={"ingress_ready": containers})
             through = replace(scenario, deployment=deployment, surroundings=around)
-        items = itemise(usage, through, count_reads)
-        items += _beforehand(planner, through)
+        items = itemise(usage, through, planner.decisions.get(COUNT_READS)) + _beforehand(planner, through)
         found[door] = DoorOffer(through, items, _quotas(planner, through), _refusal(planner, door))
     return found
 
@@ -186,8 +184,7 @@ def _quotas(planner: Planner, scenario: EventScenario) -> list[QuotaNeed]:
     requests = derived("requests at the peak", "requests/s", asked if door is Door.URL else votes + asked)
     running = concurrency(scenario)
     if door is not Door.REST:
-        more = running + reserved_concurrency(planner)
-        running = derived("concurrency, ingress included", "", more)
+        running = derived("concurrency, ingress included", "", running + reserved_concurrency(planner))
     writes = decisions.get("votes_table: write_units") or decisions[PEAK_UNITS]
     reads = decisions.get(COUNT_READS) or decisions.get("votes_table: read_units")
     shards = decisions.get(SHARDS) if deployment.stream.shard_count is not None else None

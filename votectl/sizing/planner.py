@@ -122,11 +122,9 @@ def _shards(planner: Planner) -> Figure:
     hot = derived("rate of the hot voter", "votes/s", peak * share)
     usable = per_shard.value * planner.target.value
     if hot.value >= usable:
-        raise LimitExceeded(
-            f"{per_shard.value:,.0f} records/s of one shard (Kinesis)",
-            f"one voter sends {hot.value:,.0f} votes/s. It is a partition key, which lives in one shard, and a shard "
-            f"is planned for {usable:,.0f}. More shards do not help; let that sender use its voters' own ids.",
-        )
+        why = f"one voter sends {hot.value:,.0f} votes/s to one shard, which is planned for {usable:,.0f}."
+        remedy = "More shards do not help; let that sender use its voters' own ids."
+        raise LimitExceeded(f"{per_shard.value:,.0f} records/s of one shard (Kinesis)", f"{why} {remedy}")
     found = derived(SHARDS, "shards", maximum(1, ceil((peak - hot) / (per_shard * planner.target - hot))))
     initial = facts["kinesis.on_demand.initial_records_per_second"]
     if planner.hands_off and peak.value <= initial.value * planner.target.value:
