@@ -10,8 +10,8 @@ import pytest
 
 from e2e.conftest import ENVIRONMENT
 from votectl.settings.files import load
-from votectl.sizing.calibration import Calibration
 from votectl.sizing.evidence import RealRun
+from votectl.sizing.measurements import Calibration
 
 pytestmark = pytest.mark.usefixtures("deployment")
 

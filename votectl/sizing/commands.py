@@ -13,7 +13,7 @@ from votectl.commands.common import refuse
 from votectl.errors import OperatorError
 from votectl.settings import files, tfvars
 from votectl.settings.files import BadFile, load
-from votectl.sizing import calibration, evidence, facts, plan_file, rehearsal, report
+from votectl.sizing import evidence, facts, measurements, plan_file, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
@@ -75,7 +75,7 @@ def _keeping(options: Options) -> Keeping:
 
 def _times(options: Options) -> FunctionTimes:
     path = options["calibration"]
-    return load(calibration.Calibration, path, "calibration").function_times() if path else {}
+    return load(measurements.Calibration, path, "calibration").function_times() if path else {}
 
 
 def _step(options: Options) -> float | None:
@@ -222,14 +222,14 @@ def _compare(run: evidence.RealRun, options: Options, description: str = "") -> 
 def rehearse(options: Options) -> None:
     """Send an event's votes through a deployment, and compare the run with its simulations."""
     sent, out, environment = event_of(options), options["out"], options["environment"]
-    rehearsal.check(sent)
+    measurements.check(sent)
     files.check_place(out)
     applied = options["tfvars"]
     settings = tfvars.read(applied) if applied else tfvars.environment(environment)
     deployments.aim(environment)
     target = deployments.find(environment)
     with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration)}"):
-        run = rehearsal.rehearse(target, sent, settings, options["seed"])
+        run = measurements.rehearse(target, sent, settings, options["seed"])
     files.write(out, run)
     _compare(run, options, run.description)
 
@@ -246,14 +246,14 @@ def calibrate(options: Options) -> None:
     target, client = deployments.find(environment), boto3.client("lambda")
 
     def batches(size: int) -> Iterator[dict[str, Any]]:
-        return calibration.events(poll, option, run, size, now)
+        return measurements.events(poll, option, run, size, now)
 
     measured: dict[str, Any] = {}
     with console(stderr=True).status("invoking the functions"):
         for name in ("vote_writer", "vote_aggregator"):
             function = getattr(target, f"{name}_function")
-            measured[name] = calibration.measure(client, function, batches, sizes, options["repeats"])
+            measured[name] = measurements.measure(client, function, batches, sizes, options["repeats"])
     measured |= {"environment": environment, "measured_at": now.isoformat(timespec="seconds")}
-    found = calibration.Calibration.model_validate(measured)
+    found = measurements.Calibration.model_validate(measured)
     files.write(options["out"], found)
     _show(options, report.calibration(found))

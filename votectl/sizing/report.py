@@ -9,13 +9,13 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from votectl.sizing.calibration import Calibration
 from votectl.sizing.cost import BillItem, figures_of, total
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.course import figures as course_figures
 from votectl.sizing.evidence import ComparedNumber, PlayedExperiments
 from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.inputs import spoken
+from votectl.sizing.measurements import Calibration
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.scenario import EventScenario
 from votectl.terminal import Output, emit

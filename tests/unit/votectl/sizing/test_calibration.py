@@ -13,8 +13,8 @@ import pytest
 from votectl import deployment
 from votectl.errors import OperatorError
 from votectl.settings.files import BadFile, load
-from votectl.sizing import calibration
-from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
+from votectl.sizing import measurements
+from votectl.sizing.measurements import Calibration, FunctionMeasurement, TimingSample
 from voting.records import read_vote, records_in, shard_of
 
 
@@ -45,11 +45,11 @@ class FakeLambda:
 
 
 def batches(size: int) -> Iterator[dict[str, Any]]:
-    return calibration.events("poll-1", "yes", "run1", size, datetime.fromtimestamp(1_700_000_000, UTC))
+    return measurements.events("poll-1", "yes", "run1", size, datetime.fromtimestamp(1_700_000_000, UTC))
 
 
 def measured(client: FakeLambda) -> FunctionMeasurement:
-    return calibration.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
+    return measurements.measure(cast(Any, client), "writer", batches, (10, 100), 3, lambda: client.now)
 
 
 def test_lambdas_own_durations_are_used_and_the_first_left_out() -> None:

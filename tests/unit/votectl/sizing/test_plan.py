@@ -6,12 +6,12 @@ import pytest
 
 from unit.votectl.sizing.conftest import walk
 from votectl.settings.deployment import BillingMode, Door, StreamMode, Surroundings
-from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.course import CourseSummary
 from votectl.sizing.doors import PROVISIONED
 from votectl.sizing.event import Goals, event
 from votectl.sizing.facts import Facts
 from votectl.sizing.inputs import InvalidInput, LimitExceeded, Preference
+from votectl.sizing.measurements import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.plan import CapacityPlan, plan
 from votectl.sizing.planner import COUNT_READS
 from votectl.sizing.predict import flow

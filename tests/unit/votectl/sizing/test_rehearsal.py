@@ -12,10 +12,10 @@ import pytest
 from localcloud.parts import POLL_INTERVAL_SECONDS
 from votectl import deployment
 from votectl.settings.files import load
-from votectl.sizing import rehearsal
+from votectl.sizing import measurements
 from votectl.sizing.event import event
 from votectl.sizing.evidence import RealRun
-from votectl.sizing.rehearsal import LoggedWork, SentVotes
+from votectl.sizing.measurements import LoggedWork, SentVotes
 from voting.metrics import Metric
 from voting.polls import Option, Poll
 from voting.records import read_vote, records_in
@@ -99,9 +99,9 @@ def rehearse(
         monkeypatch.setattr(deployment, "aim", lambda _: None)
         monkeypatch.setattr(deployment, "find", lambda _: cloud.target)
         monkeypatch.setattr("boto3.client", lambda _: cloud)
-        monkeypatch.setattr(rehearsal, "time", cloud)
-        for name in ("PollStore", "CountReader"):
-            monkeypatch.setattr(rehearsal, name, lambda _: cloud)
+        monkeypatch.setattr(measurements, "time", cloud)
+        for name in ("PollDesk", "CountReader"):
+            monkeypatch.setattr(measurements, name, lambda _: cloud)
         return votectl(["rehearse", *EVENT, "--tfvars", str(settings), *more])
 
     return run
@@ -167,7 +167,7 @@ def test_votes_come_as_the_event_says() -> None:
     told = event(
         peak=200, duration=60, polls=2, busiest_poll_share=0.75, changed_minds=0.2, hot_voter_share=0.1
     )
-    ticks = list(rehearsal.random_votes(told, ["a", "b"], seed=3))
+    ticks = list(measurements.random_votes(told, ["a", "b"], seed=3))
     votes = [vote for tick in ticks for vote in tick]
     assert len(ticks) == 600
     assert len(votes) == pytest.approx(12_000, rel=0.04)
@@ -176,14 +176,16 @@ def test_votes_come_as_the_event_says() -> None:
     assert len({(poll, voter) for poll, _, voter in others}) / len(others) == pytest.approx(0.8, rel=0.03)
     assert sum(poll == "a" for poll, *_ in votes) / len(votes) == pytest.approx(0.75, rel=0.03)
     assert {option for _, option, _ in votes} == {"option-0", "option-1"}
-    assert ticks == list(rehearsal.random_votes(told, ["a", "b"], seed=3))
-    assert ticks != list(rehearsal.random_votes(told, ["a", "b"], seed=4))
+    assert ticks == list(measurements.random_votes(told, ["a", "b"], seed=3))
+    assert ticks != list(measurements.random_votes(told, ["a", "b"], seed=4))
 
 
 def test_records_that_are_put_are_votes_for_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = FakeCloud()
     monkeypatch.setattr("boto3.client", lambda _: cloud)
-    sent = rehearsal.send("votes", rehearsal.random_votes(event(peak=700, duration=0.2), ["poll"], seed=1))
+    sent = measurements.send(
+        "votes", measurements.random_votes(event(peak=700, duration=0.2), ["poll"], seed=1)
+    )
     assert len(sent.times) == sent.rows == len(cloud.records) > 0
     records = [
         StreamRecord("shardId-0", str(10**50), voter, b64encode(json.dumps(vote).encode()).decode(), 5)
@@ -196,7 +198,7 @@ def test_records_that_are_put_are_votes_for_the_functions(monkeypatch: pytest.Mo
 def test_a_burst_of_a_busy_machine_is_simulated_as_a_burst() -> None:
     asked = event(peak=40, duration=20, votes_per_voter=1.25, name="asked")
     stalled = [float(second) for second in range(20) if not 5 <= second < 8 for _ in range(40)]
-    told = rehearsal.as_sent(asked, SentVotes(rows=600, seconds=20.0, times=[*stalled, *(120 * [8.2])]))
+    told = measurements.as_sent(asked, SentVotes(rows=600, seconds=20.0, times=[*stalled, *(120 * [8.2])]))
     assert told.votes == pytest.approx(800, rel=1e-3)
     came = np.diff(told.sent(np.arange(21.0)))
     assert came == pytest.approx([40] * 5 + [0] * 3 + [160] + [40] * 11, abs=0.01)

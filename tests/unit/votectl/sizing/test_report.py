@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from votectl.sizing import report
-from votectl.sizing.calibration import Calibration, FunctionMeasurement, TimingSample
 from votectl.sizing.cost import BillItem
 from votectl.sizing.explain import computed
+from votectl.sizing.measurements import Calibration, FunctionMeasurement, TimingSample
 from votectl.terminal import Output
 
 Typed = Callable[..., tuple[int, str]]
