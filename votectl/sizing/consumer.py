@@ -92,13 +92,11 @@ def expected_writer(writer: Writer, event: VotingEvent, facts: Facts) -> Functio
     statements = given("statements per vote", each, "", "1 + share of repeated votes")
     read_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
     cpu_us = read_us + statements * facts["cpu.statement_us"]
-    return FunctionTime(
-        base=derived("writer: base", "s", facts["lambda.invocation_ms"] / 1000),
-        per_vote=derived("writer: per vote", "s", cpu_us / 1e6 / vcpu(writer.memory_mb, facts)),
-        per_round=derived("writer: per round of calls", "s", facts["dynamodb.call_ms"] / 1000),
-        statements_per_round=facts.value("dynamodb.statements_per_call") * writer.write_concurrency,
-        statements_per_vote=each,
-    )
+    base = derived("writer: base", "s", facts["lambda.invocation_ms"] / 1000)
+    per_vote = derived("writer: per vote", "s", cpu_us / 1e6 / vcpu(writer.memory_mb, facts))
+    per_round = derived("writer: per round of calls", "s", facts["dynamodb.call_ms"] / 1000)
+    in_a_round = facts.value("dynamodb.statements_per_call") * writer.write_concurrency
+    return FunctionTime(base, per_vote, per_round, in_a_round, statements_per_vote=each)
 
 
 def expected_aggregator(aggregator: Consumer, event: VotingEvent, facts: Facts) -> FunctionTime:
@@ -106,13 +104,10 @@ def expected_aggregator(aggregator: Consumer, event: VotingEvent, facts: Facts) 
     share = vcpu(aggregator.memory_mb, facts)
     cpu_us = facts["cpu.event_decode_us"] + facts["cpu.vote_check_us"]
     row_ms = facts["dynamodb.call_ms"] + facts["cpu.update_item_ms"] / share
-    return FunctionTime(
-        base=derived("aggregator: base", "s", facts["lambda.invocation_ms"] / 1000),
-        per_vote=derived("aggregator: per vote", "s", cpu_us / 1e6 / share),
-        per_round=derived("aggregator: per live row", "s", row_ms / 1000),
-        statements_per_round=1,
-        most_rounds=event.polls,
-    )
+    base = derived("aggregator: base", "s", facts["lambda.invocation_ms"] / 1000)
+    per_vote = derived("aggregator: per vote", "s", cpu_us / 1e6 / share)
+    per_round = derived("aggregator: per live row", "s", row_ms / 1000)
+    return FunctionTime(base, per_vote, per_round, statements_per_round=1, most_rounds=event.polls)
 
 
 def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
@@ -137,10 +132,8 @@ def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
 def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> FunctionTime:
     """Return a straight line through measured times: base and slope in seconds."""
     how = f"least squares over {source}"
-    base, per_vote = (
-        computed(f"{name}: base", line[0], "s", how),
-        computed(f"{name}: per vote", line[1], "s", how),
-    )
+    base = computed(f"{name}: base", line[0], "s", how)
+    per_vote = computed(f"{name}: per vote", line[1], "s", how)
     per_round = given(f"{name}: per round of calls", 0.0, "s", "part of the measured times")
     return FunctionTime(base, per_vote, per_round, memory_mb=memory_mb)
 

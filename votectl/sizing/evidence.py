@@ -87,17 +87,14 @@ def _scenario(told: dict[str, Any], run: dict[str, Any], writing: Writing, facts
     settings = told["deployment"]
     writer = settings["vote_writer"] | {"batch_size": run["batch_size"]}
     aggregator = settings["vote_aggregator"] | {"batching_window_seconds": run["window"]}
-    ours = EventScenario.expected(
-        VotingEvent.model_validate(event),
-        DeploymentSettings(**settings | {"vote_writer": writer, "vote_aggregator": aggregator}),
-        facts,
-        surroundings=Surroundings(**told["surroundings"]),
-        writing=writing,
-        writer_time=_writer_time(writer["memory_mb"], run["slope"], facts),
-    )
+    deployment = DeploymentSettings(**settings | {"vote_writer": writer, "vote_aggregator": aggregator})
+    around = Surroundings(**told["surroundings"])
+    expected = EventScenario.expected(VotingEvent.model_validate(event), deployment, facts)
     no_round = given("sample's aggregator: per round", 0.0, "s", "its updates are not awaited")
-    time = replace(ours.aggregator_time, per_round=no_round, statements_per_round=inf)
-    return replace(ours, aggregator_time=time)
+    counting = replace(expected.aggregator_time, per_round=no_round, statements_per_round=inf)
+    storing = _writer_time(writer["memory_mb"], run["slope"], facts)
+    changed = replace(expected, writer_time=storing, aggregator_time=counting)
+    return replace(changed, surroundings=around, writing=writing)
 
 
 def _writer_time(memory_mb: int, slope: float, facts: Facts) -> FunctionTime:

@@ -1,7 +1,7 @@
 """What is measured on a deployment: its functions' times (calibrate), and an event of its own (rehearse).
 
-Both read Lambda's REPORT line of an invocation. A rehearsal needs an otherwise idle deployment: it also reads the metrics of
-each batch from the functions' logs, and these carry no poll id.
+Both read Lambda's REPORT line of an invocation. A rehearsal also reads each batch's metrics from the functions' logs.
+They carry no poll id, so the deployment must be idle otherwise.
 """
 
 import base64
@@ -239,22 +239,20 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
             f"a function accepted {most:,} votes, and {votes:,} were sent: others vote, or batches "
             "were delivered again (`votectl doctor`); rehearse on an idle deployment"
         )
-    return RealRun(
-        description=f"{votes:,} votes in {sent.seconds:.0f} s through {target.environment!r}",
-        event=as_sent(event, sent),
-        deployment=settings,
-        surroundings=_EMULATED if target.environment == LOCAL else (Surroundings(),),
-        measured=RunNumbers(
-            votes_accepted=votes,
-            writer_batches=writer.batches,
-            vote_write_units=writer.counts[Metric.STATEMENTS_ANSWERED],
-            votes_folded=writer.counts[Metric.VOTES_FOLDED],
-            aggregator_batches=aggregator.batches,
-            live_rows_written=aggregator.counts[Metric.LIVE_ROWS_WRITTEN],
-            writer_seconds=sum(writer.seconds),
-            aggregator_seconds=sum(aggregator.seconds),
-        ),
+    measured = RunNumbers(
+        votes_accepted=votes,
+        writer_batches=writer.batches,
+        vote_write_units=writer.counts[Metric.STATEMENTS_ANSWERED],
+        votes_folded=writer.counts[Metric.VOTES_FOLDED],
+        aggregator_batches=aggregator.batches,
+        live_rows_written=aggregator.counts[Metric.LIVE_ROWS_WRITTEN],
+        writer_seconds=sum(writer.seconds),
+        aggregator_seconds=sum(aggregator.seconds),
     )
+    description = f"{votes:,} votes in {sent.seconds:.0f} s through {target.environment!r}"
+    run = {"description": description, "event": as_sent(event, sent), "deployment": settings}
+    around = _EMULATED if target.environment == LOCAL else (Surroundings(),)
+    return RealRun.model_validate({**run, "surroundings": around, "measured": measured})
 
 
 def random_votes(event: VotingEvent, polls: Sequence[str], seed: int) -> Iterator[list[Vote]]:

@@ -111,11 +111,10 @@ def plan(
     choosing.choose_throttles(planner, pages_by_cdn)
     choosing.choose_tallies_table(planner)
     choosing.finish_stream(planner, shard_level_metrics)
-    planner.settle(
-        voter_auth=settings.VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier),
-        firewall=settings.Present() if doors.needs_firewall(event) else None,
-        web=None if pages_by_cdn is None else settings.Present(),
-    )
+    auth = settings.VoterAuthSettings(mode=event.identity, user_pool_tier=event.user_pool_tier)
+    firewall = settings.Present() if doors.needs_firewall(event) else None
+    web = None if pages_by_cdn is None else settings.Present()
+    planner.settle(voter_auth=auth, firewall=firewall, web=web)
     scenario = planner.scenario()
     peak = planner.decisions[PEAK_UNITS].value if doors.prewarming(planner, scenario) else None
     around = settings.Surroundings(buckets_per_poll=buckets, votes_table_previous_peak=peak)

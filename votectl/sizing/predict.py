@@ -141,17 +141,11 @@ class _Integration(Play):
         own = (columns := self._curves()).pop("times")
         done = [self._done(queues, own, columns["shards"]) for queues in self._consumers]
         times = np.union1d(own, [ended[-1] for ended, _, _ in done])
-        stored, live = (np.interp(times, ended, votes) for ended, votes, _ in done)
-        storing_lag, live_lag = (np.interp(times, own, lag, right=0.0) for _, _, lag in done)
-        return Course(
-            times=times,
-            **{name: np.interp(times, own, column) for name, column in columns.items()},
-            stored=stored,
-            counted=live,
-            storing_lag=storing_lag,
-            live_lag=live_lag,
-            event_seconds=self._scenario.event.duration,
-        )
+        found = {name: np.interp(times, own, column) for name, column in columns.items()}
+        found["stored"], found["counted"] = (np.interp(times, ended, votes) for ended, votes, _ in done)
+        lags = (np.interp(times, own, lag, right=0.0) for _, _, lag in done)
+        found["storing_lag"], found["live_lag"] = lags
+        return Course(times=times, event_seconds=self._scenario.event.duration, **found)
 
     def _done(self, queues: _Queues, times: Array, shards: Array) -> tuple[Array, Array, Array]:
         """Return when votes are processed (after their queue, and the time through a lane), how many, and the lag."""

@@ -50,13 +50,12 @@ class EventScenario:
             return FrontDoor(throttle)
         seconds = consumers.ingress_seconds(ingress, self.facts).value
         burst = value("lambda.scaling_per_10_seconds")
-        return FrontDoor(
-            Bucket(inf, inf) if api.vote_door is settings.Door.URL else throttle,
-            room=Bucket(burst / 10, burst),
-            containers=max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready),
-            most=inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency,
-            requests_each=min(value("lambda.requests_per_concurrency"), 1 / seconds),
-        )
+        if api.vote_door is settings.Door.URL:
+            throttle = Bucket(inf, inf)
+        ready = max(ingress.provisioned_concurrency or 0, self.surroundings.ingress_ready)
+        most = inf if ingress.reserved_concurrency is None else ingress.reserved_concurrency
+        each = min(value("lambda.requests_per_concurrency"), 1 / seconds)
+        return FrontDoor(throttle, Bucket(burst / 10, burst), ready, most, each)
 
     @cached_property
     def records_per_shard(self) -> Figure:
@@ -119,16 +118,10 @@ class EventScenario:
         if around.mapping_overhead_seconds is not None:
             overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
         way = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
-        return ConsumerLane(
-            name=name,
-            batch_limit=consumers.batch_limit(name, consumer, self.event, facts),
-            window=float(consumer.batching_window_seconds),
-            poll=given("poll interval", 0.0 if pushed else interval, "s", "0 with enhanced fan-out"),
-            propagation=facts[way],
-            per_shard=consumer.parallelization_factor,
-            time=time,
-            overhead=overhead,
-        )
+        poll = given("poll interval", 0.0 if pushed else interval, "s", "0 with enhanced fan-out")
+        limit = consumers.batch_limit(name, consumer, self.event, facts)
+        window, per_shard = float(consumer.batching_window_seconds), consumer.parallelization_factor
+        return ConsumerLane(name, limit, window, poll, facts[way], per_shard, time, overhead)
 
     @cached_property
     def readable_per_shard(self) -> Figure:
