@@ -23,7 +23,6 @@ _LONGEST_PACED_INVOCATION = 60.0  # s of a paced full batch
 # Read units are raised for the count alone where capacity is up for so long.
 _WORTH_RAISING_HOURS = 6.0
 _READS_MEANWHILE = 100
-_STOPS_EARLY = 9.0  # s
 _WORTH_PACING = 0.9  # of the unpaced rate
 
 
@@ -211,7 +210,7 @@ def _timeout(planner: Planner, writer: Writer, scenario: EventScenario) -> Figur
     if scenario.pace is None:
         return planner.timeout(name, scenario.writer)
     batch_size = given("batch_size", writer.batch_size, "votes")
-    early = given("stops early", _STOPS_EARLY, "s", "the writer's margin before its timeout")
+    early = given("stops early", 9.0, "s", "the writer's margin before its timeout")
     paced = (2 * batch_size + 25) * scenario.pace + early
     return derived(name, "s", maximum(planner.timeout(unpaced, scenario.writer), ceil(paced - 1e-9)))
 

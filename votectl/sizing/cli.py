@@ -30,9 +30,7 @@ Only = Annotated[list[str] | None, typer.Option(help="Explain only numbers whose
 
 
 def _of_event(
-    event_file: Path | None = _option(
-        "TOML or JSON file with any of these options; options win over it", "--event"
-    ),
+    event_file: Path | None = _option("A TOML or JSON file of these options; those typed win", "--event"),
     name: str | None = _option("Name of the event"),
     votes: str | None = _option("All votes: 200k, 1.5B (give two of votes, peak, duration)"),
     peak: str | None = _option("Votes per second at the peak: 500, 50k, 1M"),
@@ -62,14 +60,10 @@ def _of_plan(
     client_keys: bool | None = _option("Votes need clients' keys; default: --keep's", "--client-keys"),
     user_pool_tier: UserPoolTier | None = _option("The user pool's tier, with identity cognito"),
     new_accounts: float | None = _option("Share of voters who get an e-mail for a new account"),
-    sign_in_time: str | None = _option(
-        "How long voters sign in before the event; default: with the first vote"
-    ),
+    sign_in_time: str | None = _option("How long they sign in before; default: with the first vote"),
     deadline: str = _option("From the event's end to the proved final result", default="15m"),
     live_lag: str = _option("The oldest vote that may be missing from live results", default="10s"),
-    prefer: Preference = _option(
-        "What to prefer where several settings meet the deadline", default=Preference.COST
-    ),
+    prefer: Preference = _option("The choice if several settings meet the deadline", default=Preference.COST),
     door: Door | None = _option("What votes come through; default: the cheapest that holds the event"),
     before: str = _option("How long capacity is up before the event", default="1h"),
     after: str = _option("How long it stays up after the event", default="1h"),
@@ -132,9 +126,7 @@ def simulate(
     step: Step = None,
     tfvars: Path | None = _option("The deployment; default: what `plan` would choose"),
     published: bool = _option("Play the published sample's runs", "--published", default=False),
-    doubled_writes: bool = _option(
-        "With the sample's writes instead of ours", "--doubled-writes", default=False
-    ),
+    doubled_writes: bool = _option("With the sample's writes", "--doubled-writes", default=False),
     compare: Path | None = _option("Compare with a real run's file"),
     plot: Path | None = _option("Write pictures: a .png or .svg file; for --published a directory"),
 ) -> None:

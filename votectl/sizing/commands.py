@@ -8,8 +8,7 @@ from typing import Any
 
 import boto3
 
-from votectl import deployment as deployments
-from votectl.commands.common import refuse
+from votectl.commands.common import find, refuse
 from votectl.errors import OperatorError
 from votectl.settings import files, tfvars
 from votectl.settings.files import BadFile, load
@@ -110,14 +109,13 @@ def _show(options: Options, shown: report.SizingReport) -> None:
 
 def plan(options: Options) -> None:
     """Plan an event; write the settings and show the rest."""
-    message = "--keep belongs to --out: it says what that file repeats"
-    refuse((options["keep"] is not None and options["out"] is None, message))
-    kept = None if options["keep"] is None else tfvars.known(options["keep"])
-    if kept is not None:
-        options = _with_kept(options, kept.converted)
+    keep, out = options["keep"], options["out"]
+    refuse((keep and not out, "--keep belongs to --out: it says what that file repeats"))
+    kept = tfvars.known(keep) if keep else None
+    options = _with_kept(options, kept.converted) if kept else options
     found = _planned(event_of(options), options)
     command = " ".join(shlex.join(["votectl", *sys.argv[1:]]).split())
-    files.write(options["out"], plan_file.write(found, command, kept))
+    files.write(out, plan_file.write(found, command, kept))
     _show(options, report.plan(found, brief=options["brief"]))
 
 
@@ -226,8 +224,7 @@ def rehearse(options: Options) -> None:
     files.check_place(out)
     applied = options["tfvars"]
     settings = tfvars.read(applied) if applied else tfvars.environment(environment)
-    deployments.aim(environment)
-    target = deployments.find(environment)
+    target = find(environment)
     with console(stderr=True).status(f"sending {sent.votes:,.0f} votes in {spoken(sent.duration)}"):
         run = measurements.rehearse(target, sent, settings, options["seed"])
     files.write(out, run)
@@ -242,8 +239,7 @@ def calibrate(options: Options) -> None:
     files.check_place(options["out"])
     now, environment = datetime.now(UTC), options["environment"]
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
-    deployments.aim(environment)
-    target, client = deployments.find(environment), boto3.client("lambda")
+    target, client = find(environment), boto3.client("lambda")
 
     def batches(size: int) -> Iterator[dict[str, Any]]:
         return measurements.events(poll, option, run, size, now)

@@ -123,8 +123,8 @@ class _Bill:
         used = derived(f"{name}: memory over time", "GB-s", seconds_and_gb)
         self.add("Lambda", f"{what} compute", self._tiered(self._gb_second, used, 3))
 
-    def _function(self, name: str, memory_mb: int, invocations: Figure, seconds: Figure) -> None:
-        facts = self._facts
+    def _function(self, name: str, invocations: Figure, seconds: Figure) -> None:
+        facts, memory_mb = self._facts, getattr(self._deployment, name).memory_mb
         self._compute(name, name, seconds * given("memory_mb", memory_mb, "MB") / 1024)
         self.pay("Lambda", f"{name} requests", invocations, "lambda.requests")
         line = facts["lambda.log_bytes_per_invocation"] + facts[f"votestream.{name}_metrics_bytes"]
@@ -214,8 +214,7 @@ class _Bill:
 
     def consumer(self, name: str, batches: float, seconds: float) -> None:
         invocations = self._used(f"{name}: invocations", batches, "invocations")
-        memory_mb = getattr(self._deployment, name).memory_mb
-        self._function(name, memory_mb, invocations, self._used(f"{name}: time", seconds, "s"))
+        self._function(name, invocations, self._used(f"{name}: time", seconds, "s"))
 
     def table(self, name: str, table: settings.Table, writes: float, reads: Figure) -> None:
         written = self._used(f"{name}: write units", writes, "units")
@@ -291,7 +290,7 @@ class _Bill:
             cost = self._rest_requests(together, "with results") - alone
         self.add("API Gateway", "results requests", cost)
         seconds = derived("results_api: time", "s", asked * expected_answer(deployment.results_api, facts))
-        self._function("results_api", deployment.results_api.memory_mb, asked, seconds)
+        self._function("results_api", asked, seconds)
         by_the_hour = "provisioned: paid by the hour"
         poll = given("read units of the poll's row", 1, "units")
         live = answer_units(self._event, self._shards, facts)

@@ -6,8 +6,8 @@ Both are compared in numbers that don't depend on the machine's speed, or within
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib import resources
 from math import inf
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -66,7 +66,7 @@ class PlayedExperiments(NamedTuple):
 
 def play(facts: Facts, *, doubled_writes: bool, seed: int, step: float | None = None) -> PlayedExperiments:
     """Play the published runs, with the sample's writes or with ours, and compare."""
-    told = tomllib.loads(resources.files("votectl.sizing").joinpath("published.toml").read_text("utf-8"))
+    told = tomllib.loads(Path(__file__).with_name("published.toml").read_text("utf-8"))
     writing = Writing.model_validate(told["doubled_writes"]) if doubled_writes else our_writing(facts)
     scenarios = {name: _scenario(told, run, writing, facts) for name, run in told["runs"].items()}
     predictions = {name: CourseSummary(flow(scenario)) for name, scenario in scenarios.items()}
@@ -100,9 +100,8 @@ def _scenario(told: dict[str, Any], run: dict[str, Any], writing: Writing, facts
 def _writer_time(memory_mb: int, slope: float, facts: Facts) -> FunctionTime:
     """Return a straight line through the known 89 ms at 25 votes.
 
-    Its slope is CPU time per vote. boto3's slope is measured: the difference between calls with 25 items and with
-    one. The sample's invocation takes longer than two such calls at 128 MB. If the excess is fixed, the slope is
-    boto3's. If everything is slower in proportion, the slope grows too.
+    Its slope is CPU time per vote, and boto3's is measured. The sample's invocation takes longer than two such calls.
+    If the excess is fixed, the slope is boto3's (low). If everything is slower in proportion, it is steeper (high).
     """
     known = given("invocation of 25", 0.089, "s", SOURCE)
     sends, of_25 = given("sends of a batch", 2, "", SOURCE), facts["cpu.batch_write_item_ms"]

@@ -1,7 +1,6 @@
 """Numbers that explain themselves: each keeps its formula, its inputs and their sources.
 
-Figures are combined by ordinary arithmetic: ``peak * share`` computes a value and records how.
-So the formula that ``--explain`` prints is the formula that was computed.
+Ordinary arithmetic computes a value and records how, so ``--explain`` prints the formula that was computed.
 """
 
 import math

@@ -1,12 +1,10 @@
-"""Prices and limits: one data file, each entry with value, unit, source and date.
+"""Prices and limits: one data file (``facts.json``, or that of ``--prices``).
 
-``facts.json`` beside this module is the default; ``--prices`` replaces it. A replacement must have the same
-entries in the same units, so a forgotten or misspelt price is an error and not a zero.
+A replacement must have the same entries in the same units, so a forgotten or misspelt price is an error and not a zero.
 """
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,11 +19,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Fact(BaseModel):
-    """One price or limit.
-
-    A derived one is arithmetic on sourced ones, a secondary one is a third party's transcription, and for an assumed
-    one the source says what makes it likely.
-    """
+    """One price or limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -33,6 +27,7 @@ class Fact(BaseModel):
     unit: Text
     source: Text
     date: Text
+    # derived: from sourced ones; secondary: a third party's transcription; assumed: the source says why it is likely
     status: Literal["sourced", "derived", "secondary", "measured", "assumed"]
     note: str = ""
 
@@ -57,8 +52,7 @@ class Facts(SettingsModel):
 @cache
 def packaged() -> Facts:
     """Return the facts that ship with this package."""
-    text = resources.files("votectl.sizing").joinpath("facts.json").read_text("utf-8")
-    return Facts.model_validate_json(text)
+    return load_file(Facts, Path(__file__).with_name("facts.json"), "facts")
 
 
 def load(path: Path | None) -> Facts:

@@ -21,7 +21,6 @@ from votectl.sizing.planner import COUNT_READS, PEAK_UNITS, SHARDS, Planner
 from votectl.sizing.predict import flow, longest
 from votectl.sizing.scenario import EventScenario, count_units, unique_units
 
-LONGEST_RECORD_AGE = 604_800  # s: Lambda's
 REFRESHES = (30, 60, 120, 300, 600, 900, 1_800, 3_600)  # s between two unique counts
 _LITTLE = 0.10  # USD that a unique count may always cost
 _HOW = "expected flows along the arrival curve"
@@ -184,7 +183,7 @@ def _with_retention(planner: Planner, scenario: EventScenario, summary: CourseSu
     if hours.value > most.value:
         why = f"votes would wait for {summary.storing_lag_peak / 3600:,.0f} h. An earlier deadline helps."
         raise LimitExceeded(f"{most.value:,.0f} h of retention (Kinesis)", why)
-    longest_age = given("longest record age", LONGEST_RECORD_AGE, "s", "Lambda's; half is for redrives")
+    longest_age = given("longest record age", 604_800, "s", "Lambda's; half is for redrives")
     planner.choose("vote_writer: maximum_record_age_seconds", "s", minimum(hours * 3600 / 2, longest_age))
     stream = scenario.deployment.stream.model_copy(update={"retention_hours": whole(hours.value)})
     return replace(scenario, deployment=scenario.deployment.model_copy(update={"stream": stream}))

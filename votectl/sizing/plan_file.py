@@ -44,8 +44,9 @@ def write(plan: CapacityPlan, command: str, kept: TfvarsFile | None = None) -> s
     following = {"vote_writer: maximum_record_age_seconds"}  # half of the stream's retention is for redrives
     if plan.door is not Door.REST:
         # The account's pool is shared, so the doors' function must not take the consumers' share.
-        functions = ("ingress", "vote_writer", "vote_aggregator")
-        following |= {f"{function}: reserved_concurrency" for function in functions}
+        following |= {
+            f"{name}: reserved_concurrency" for name in ("ingress", "vote_writer", "vote_aggregator")
+        }
     for decision in sorted(following & plan.decisions.keys()):
         name, attribute = decision.split(": ")
         objects.setdefault(name, {})[attribute] = whole(plan.decisions[decision].value)

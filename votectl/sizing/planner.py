@@ -19,7 +19,6 @@ COUNT_READS = "votes_table: read_units for the count"
 PEAK_UNITS = "votes table: write units at the peak"
 SHARDS = "stream: shard_count"
 AGGREGATOR_MEMORIES_MB = (512, 1024, 1769)
-_LONGEST_TIMEOUT = 900  # s: Lambda's
 
 
 class Planner:
@@ -71,7 +70,7 @@ class Planner:
 
     def timeout(self, name: str, lane: ConsumerLane) -> Figure:
         """Return a timeout with room for throttling and retries within an invocation."""
-        most = given("longest timeout", _LONGEST_TIMEOUT, "s", "Lambda's")
+        most = given("longest timeout", 900, "s", "Lambda's")
         return derived(name, "s", minimum(maximum(60, ceil(5 * lane.full_time)), most))
 
     def hours(self, seconds: float) -> float:

@@ -39,8 +39,7 @@ class EventScenario:
             "writer_time": consumers.expected_writer(deployment.vote_writer, event, facts),
             "aggregator_time": consumers.expected_aggregator(deployment.vote_aggregator, event, facts),
         }
-        told = {name: value for name, value in known.items() if value is not None}
-        return cls(event, deployment, facts, **expected | told)
+        return cls(event, deployment, facts, **expected | known)
 
     def front_door(self) -> FrontDoor:
         """Return the door that votes come through, as it is when the event begins."""
@@ -193,9 +192,6 @@ def our_writing(facts: Facts) -> settings.Writing:
     names = ("first_vote", "repeated_vote")
     units = {f"{name}_units": facts.value(f"votestream.{name}_write_units") for name in names}
     return settings.Writing.model_validate(units)
-
-
-# What is read: live results as often as viewers ask, and every stored vote once after the event.
 
 
 def count_units(votes_stored: float, event: VotingEvent, facts: Facts) -> Figure:
