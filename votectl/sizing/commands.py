@@ -17,7 +17,7 @@ from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
 from votectl.sizing.course import CourseSummary, Keeping, Usage
 from votectl.sizing.doors import PAID_BEFORE
-from votectl.sizing.event import LONGEST_EVENT_SECONDS, Goals, VotingEvent, event, validated
+from votectl.sizing.event import LONGEST_EVENT_SECONDS, WORLD_POPULATION, Goals, VotingEvent, event, validated
 from votectl.sizing.inputs import InvalidInput, amount, seconds, spoken
 from votectl.sizing.plan import CapacityPlan
 from votectl.sizing.plan import plan as make_plan
@@ -45,6 +45,8 @@ def event_of(options: Options) -> VotingEvent:
             told[key] = _read(reader, key, told[key])
         elif isinstance(told.get(key), bool) or not isinstance(told.get(key), float | int | None):
             raise InvalidInput(f"{key}: {told[key]!r} is not a number")
+    if (told.get("viewers") or 0) > WORLD_POPULATION:
+        raise InvalidInput(f"viewers: {told['viewers']:.3g} are more than there are people")
     return event(**told)
 
 
