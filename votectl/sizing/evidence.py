@@ -1,6 +1,6 @@
-"""What simulations are held against: the published sample's runs (``published.toml``), and a real run's file.
+"""The evidence for simulations: the published sample's runs (``published.toml``), and a real run's file.
 
-Both are compared in numbers that don't depend on the machine's speed, or within an error bar for it.
+Both are compared in numbers that do not depend on the speed of the machine, or within an error bar for it.
 """
 
 import tomllib

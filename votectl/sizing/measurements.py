@@ -23,7 +23,7 @@ from localcloud.parts import POLL_INTERVAL_SECONDS
 from votectl.counts import CountReader
 from votectl.deployment import LOCAL, Deployment
 from votectl.errors import OperatorError
-from votectl.polls import PollDesk
+from votectl.polls import PollStore
 from votectl.settings.deployment import DeploymentSettings, SettingsModel, Surroundings
 from votectl.sizing.consumer import FunctionTimes, measured
 from votectl.sizing.event import VotingEvent
@@ -210,7 +210,7 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
     options = [Option(id=f"option-{index}", label=f"{index}") for index in range(event.options)]
     ids = (f"rehearsal-{number}-{index}" for index in range(event.polls + 1))
     until = number + _OPEN_MS
-    warming, *voted = (desk.create(poll, "A rehearsal", options, None, until) for poll in ids)
+    warming, *voted = (poll_store.create(poll, "A rehearsal", options, None, until) for poll in ids)
 
     def passed(polls: Sequence[Poll], ticks: Iterable[Sequence[Vote]]) -> tuple[SentVotes, list[LoggedWork]]:
         """Send votes; wait until both logs contain them and the end of every invocation."""

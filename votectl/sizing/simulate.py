@@ -1,9 +1,9 @@
 """The event played through, step by step: votes by chance, batches one by one, every limit in its place.
 
-A vote's way in a step: it comes by chance (Poisson, each lane its share) → the front door's throttle →
-its shard's limit → the lane's queue, once a poll has brought it → a batch, when the lane is free and the
-batch is full or its window is over → the table's units. What the votes table refuses goes back to the
-queue; for what the tallies table refuses, the aggregator's invocation waits.
+A vote's way in a step: random arrival (Poisson, each lane its share) → the front door's throttle → its
+shard's limit → the lane's queue. A poll brings it into a batch, which starts when the lane is free, and
+the batch is full or its window is over. Then the table's units limit it. Votes that the votes table
+refuses go back to the queue; if the tallies table refuses, the aggregator's invocation waits.
 
 Arrays hold numbers of votes per lane (shards by lanes per shard), so a step costs the same however many votes come.
 A step lasts from ``now`` to ``end``, in seconds from the event's beginning. One seed gives one course.

@@ -100,7 +100,7 @@ def rehearse(
         monkeypatch.setattr(deployment, "find", lambda _: cloud.target)
         monkeypatch.setattr("boto3.client", lambda _: cloud)
         monkeypatch.setattr(measurements, "time", cloud)
-        for name in ("PollDesk", "CountReader"):
+        for name in ("PollStore", "CountReader"):
             monkeypatch.setattr(measurements, name, lambda _: cloud)
         return votectl(["rehearse", *EVENT, "--tfvars", str(settings), *more])
 
