@@ -115,18 +115,14 @@ run "every_alarm_reaches_on_call_with_its_meaning_and_a_threshold_that_fits" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-writer"].threshold == 0.25 * 43200 * 1000 && aws_cloudwatch_metric_alarm.this["votes-at-risk-vote-aggregator"].threshold == 0.25 * 24 * 3600 * 1000
-    error_message = "The writer gives up at its maximum record age, the aggregator at the stream's retention."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["consumer-behind-vote-writer"].threshold == 900000 && aws_cloudwatch_metric_alarm.this["consumer-behind-vote-aggregator"].threshold == 60000
-    error_message = "Iterator age is in milliseconds."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["front-door-full"].threshold == 0.9 * 1000 * 60
-    error_message = "The threshold is 90 % of the front door's rate, in a minute."
+    condition = { for name in ["votes-at-risk-vote-writer", "votes-at-risk-vote-aggregator", "consumer-behind-vote-writer", "consumer-behind-vote-aggregator", "front-door-full"] : name => aws_cloudwatch_metric_alarm.this[name].threshold } == {
+      votes-at-risk-vote-writer       = 0.25 * 43200 * 1000     # it gives up at its maximum record age
+      votes-at-risk-vote-aggregator   = 0.25 * 24 * 3600 * 1000 # and the aggregator at the stream's retention
+      consumer-behind-vote-writer     = 900 * 1000              # iterator age is in milliseconds
+      consumer-behind-vote-aggregator = 60 * 1000
+      front-door-full                 = 0.9 * 1000 * 60 # of the front door's rate, in a minute
+    }
+    error_message = "Thresholds follow from the deployment."
   }
 
   assert {

@@ -168,18 +168,11 @@ run "the_writer_of_the_sample_keeps_the_factor_of_every_counted_poll" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this.batch_size == 25 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 1
-    error_message = "The sample's fast writer, batches of 25, can be set."
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.parallelization_factor == 10 && module.function.reserved_concurrency == 40
-    error_message = "parallelization_factor must speed the writer up, and reserved_concurrency must hold it back."
-  }
-
-  assert {
-    condition     = aws_lambda_event_source_mapping.this.maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.this.maximum_retry_attempts == 3 && aws_lambda_event_source_mapping.this.bisect_batch_on_function_error
-    error_message = "The writer may give up after an age and a number of retries, and halves a failing batch."
+    condition = jsonencode([for mapping in [aws_lambda_event_source_mapping.this] : [
+      mapping.batch_size, mapping.maximum_batching_window_in_seconds, mapping.parallelization_factor, mapping.maximum_record_age_in_seconds,
+      mapping.maximum_retry_attempts, mapping.bisect_batch_on_function_error, module.function.reserved_concurrency,
+    ]]) == jsonencode([[25, 1, 10, 43200, 3, true, 40]])
+    error_message = "The sample's fast writer can be set: its batches, its lanes, its retries, and a limit on its concurrency."
   }
 }
 
