@@ -415,7 +415,7 @@ variable "tally" {
 
   validation {
     condition     = try(var.tally.publish_pack.object_lock, null) == null ? true : var.tally.publish_pack.object_lock.days >= 1 && var.tally.publish_pack.object_lock.days <= 36500 && floor(var.tally.publish_pack.object_lock.days) == var.tally.publish_pack.object_lock.days && contains(["COMPLIANCE", "GOVERNANCE"], var.tally.publish_pack.object_lock.mode)
-    error_message = "tally.publish_pack.object_lock must have days from 1 to 36500, and GOVERNANCE or COMPLIANCE as mode."
+    error_message = "tally.publish_pack.object_lock must have a whole number of days from 1 to 36500, and GOVERNANCE or COMPLIANCE as mode."
   }
 
   validation {

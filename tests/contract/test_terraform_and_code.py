@@ -127,6 +127,22 @@ def test_each_table_has_the_type_of_its_module(table: str) -> None:
     assert root_variables()[table]["type"] == module["settings"]["type"]
 
 
+@pytest.mark.parametrize(
+    "file",
+    sorted(file for file in INFRA.rglob("variables.tf") if not file.is_symlink()),
+    ids=lambda file: file.parent.name,
+)
+def test_a_rule_checks_for_whole_numbers_where_its_message_asks_for_them(file: Path) -> None:
+    rules = [
+        rule for variable in blocks(file, "variable").values() for rule in variable.get("validation", [])
+    ]
+    assert [
+        rule["error_message"]
+        for rule in rules
+        if ("whole number" in rule["error_message"]) != ("floor(" in rule["condition"])
+    ] == []
+
+
 def test_configuration_of_the_end_to_end_tests_is_valid() -> None:
     """It calls modules of infra/, whose own tests do not see it."""
     folder = "tests/e2e/front_doors"

@@ -124,6 +124,12 @@ run "rejects_another_scope_and_9_requests" {
   expect_failures = [var.scope, var.settings]
 }
 
+run "rejects_more_requests_than_waf_counts" {
+  command = plan
+  variables { settings = { requests_per_client = 2000000001 } }
+  expect_failures = [var.settings]
+}
+
 run "rejects_a_window_that_waf_does_not_have" {
   command = plan
   variables { settings = { requests_per_client = 1000, window_seconds = 30 } }
