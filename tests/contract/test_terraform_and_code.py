@@ -119,12 +119,21 @@ def test_the_row_of_held_lanes_is_the_same_for_the_tally_terraform_and_the_pipel
     assert f'"dynamodb:LeadingKeys" = ["{HELD_LANES["poll_id"]["S"]}"]' in bootstrap
 
 
-@pytest.mark.parametrize("table", ["polls_table", "votes_table", "tallies_table"])
-def test_each_table_has_the_type_of_its_module(table: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "module"),
+    [
+        ("firewall", "firewall"),
+        ("polls_table", "dynamodb"),
+        ("tallies_table", "dynamodb"),
+        ("votes_table", "dynamodb"),
+        ("web", "web"),
+    ],
+)
+def test_a_variable_has_the_type_of_its_modules_settings(variable: str, module: str) -> None:
     """Terraform can't name a type, so the root repeats it. It silently drops an attribute that the root lacks."""
-    module = blocks(INFRA / "modules" / "dynamodb" / "variables.tf", "variable")
+    declared = blocks(INFRA / "modules" / module / "variables.tf", "variable")["settings"]
 
-    assert root_variables()[table]["type"] == module["settings"]["type"]
+    assert root_variables()[variable]["type"] == declared["type"]
 
 
 @pytest.mark.parametrize(
