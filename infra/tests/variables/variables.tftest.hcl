@@ -177,6 +177,17 @@ run "rejects_metrics_from_before_the_last_marker" {
   expect_failures = [var.tally]
 }
 
+run "rejects_a_lock_of_more_than_a_hundred_years" {
+  command = plan
+
+  variables {
+    results_pack = {}
+    tally        = { publish_pack = { object_lock = { days = 36501 } } }
+  }
+
+  expect_failures = [var.tally]
+}
+
 run "rejects_a_recount_before_the_final_result" {
   command = plan
   variables { tally = { recount_seconds = -1 } }
