@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil as round_up
 from math import isinf
-from typing import NamedTuple
 
 import numpy as np
 
-from votectl.settings.deployment import Consumer, Ingress, ResultsApi, Writer, Writing
+from votectl.settings.deployment import Consumer, Ingress, ResultsApi, Surroundings, Writer, Writing
 from votectl.sizing.event import Array, VotingEvent
 from votectl.sizing.explain import Figure, ceil, computed, derived, floor, given, maximum, minimum
 from votectl.sizing.facts import Facts
@@ -138,37 +137,31 @@ def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> F
     return FunctionTime(base, per_vote, per_round, memory_mb=memory_mb)
 
 
-class ConsumerLane(NamedTuple):
+class ConsumerLane:
     """How one consumer's lanes gather, cut and run batches. Times in seconds."""
 
-    name: str
-    batch_limit: Figure  # votes in a batch at most: batch_size, or as many as fit into 6 MB
-    window: float
-    poll: Figure  # seconds between two reads of a shard; 0: enhanced fan-out pushes
-    propagation: Figure
-    per_shard: int
-    time: FunctionTime
-    overhead: Figure
-
-    @property
-    def limit(self) -> float:
-        """Votes in a batch at most."""
-        return self.batch_limit.value
-
-    @property
-    def full_seconds(self) -> float:
-        """Seconds that a full batch occupies a lane."""
-        return self.time.of(self.limit) + self.overhead.value
-
-    @property
-    def full_time(self) -> Figure:
-        """Seconds of an invocation with a full batch."""
-        return self.time.figure(f"{self.name}: time of a full batch", self.batch_limit)
-
-    @property
-    def on_its_way(self) -> float:
-        """Seconds until a vote reaches an open window, or a push: propagation, and a poll just missed."""
-        return self.propagation.value + self.poll.value * (self.window > 0)
+    def __init__(
+        self, consumer: Consumer, time: FunctionTime, event: VotingEvent, around: Surroundings, facts: Facts
+    ) -> None:
+        self.name = name = "writer" if isinstance(consumer, Writer) else "aggregator"
+        self.time, self.per_shard = time, consumer.parallelization_factor
+        self.batch_limit = batch_limit(name, consumer, event, facts)
+        self.limit = self.batch_limit.value  # votes in a batch at most
+        self.window, pushed = float(consumer.batching_window_seconds), consumer.enhanced_fan_out
+        self.propagation = facts[
+            "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
+        ]
+        interval = around.mapping_poll_interval_seconds or facts.value("mapping.poll_interval_seconds")
+        self.poll = given("poll interval", 0.0 if pushed else interval, "s", "0 with enhanced fan-out")
+        self.overhead = facts["mapping.overhead_seconds"]
+        if around.mapping_overhead_seconds is not None:
+            held = around.mapping_overhead_seconds
+            self.overhead = given("between invocations", held, "s", "surroundings")
+        # An invocation with a full batch, and how long the batch occupies a lane.
+        self.full_time = time.figure(f"{name}: time of a full batch", self.batch_limit)
+        self.full_seconds = time.of(self.limit) + self.overhead.value
+        # Until a vote reaches an open window, or a push: propagation, and a poll just missed.
+        self.on_its_way = self.propagation.value + self.poll.value * (self.window > 0)
 
     def batches_per_second(self, rate: Array) -> Array:
         """Return the batches a second that one lane forms while it keeps up with ``rate`` votes/s."""

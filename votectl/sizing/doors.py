@@ -36,18 +36,10 @@ class DoorOffer(NamedTuple):
 
     scenario: EventScenario
     items: Sequence[BillItem]
+    cost: Figure
     quotas: Sequence[QuotaNeed]
+    to_raise: Sequence[QuotaNeed]  # whose default is too low
     refusal: str
-
-    @property
-    def cost(self) -> Figure:
-        """The whole cost of the event."""
-        return total(self.items)
-
-    @property
-    def to_raise(self) -> list[QuotaNeed]:
-        """The quotas whose default is too low."""
-        return [quota for quota in self.quotas if quota.needed.value > quota.default.value]
 
 
 def needs_firewall(event: VotingEvent) -> bool:
@@ -118,7 +110,9 @@ def offers(planner: Planner, scenario: EventScenario, usage: Usage) -> dict[Door
             around = scenario.surroundings.model_copy(update={"ingress_ready": containers})
             through = replace(scenario, deployment=deployment, surroundings=around)
         items = itemise(usage, through, planner.decisions.get(COUNT_READS)) + _beforehand(planner, through)
-        found[door] = DoorOffer(through, items, _quotas(planner, through), _refusal(planner, door))
+        quotas = _quotas(planner, through)
+        low = [quota for quota in quotas if quota.needed.value > quota.default.value]
+        found[door] = DoorOffer(through, items, total(items), quotas, low, _refusal(planner, door))
     return found
 
 

@@ -59,12 +59,8 @@ class CapacityPlan(NamedTuple):
     unique_counts: str  # how often, or why not
     offers: Mapping[settings.Door, doors.DoorOffer]
     door: settings.Door  # that votes come through
+    offer: doors.DoorOffer  # of this door
     reason: str  # for the door
-
-    @property
-    def offer(self) -> doors.DoorOffer:
-        """The bill and the quotas, with the door that votes come through."""
-        return self.offers[self.door]
 
     def figures(self) -> dict[str, Figure]:
         """Return every number of the plan by name, for ``--explain``."""
@@ -140,7 +136,7 @@ def plan(
     predictions |= {cost.name: cost, per_million.name: per_million}
     steps = _steps(planner, offer, current_shards)
     decided = planner.decisions, predictions, scenario, steps, counted
-    return CapacityPlan(goals, *decided, offers=offers, door=chosen, reason=reason)
+    return CapacityPlan(goals, *decided, offers, chosen, offer, reason)
 
 
 def _choose_unique_counts(planner: Planner, bill: Figure) -> str:

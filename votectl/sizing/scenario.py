@@ -103,24 +103,15 @@ class EventScenario:
         pace = self.pace
         if pace is not None:
             pace = derived("writer: least time per vote", "s per vote", self.units_per_vote * pace)
-        return self._lane("writer", self.deployment.vote_writer, replace(self.writer_time, pace=pace))
+        return self._lane(self.deployment.vote_writer, replace(self.writer_time, pace=pace))
 
     @cached_property
     def aggregator(self) -> ConsumerLane:
         """The vote aggregator's lanes."""
-        return self._lane("aggregator", self.deployment.vote_aggregator, self.aggregator_time)
+        return self._lane(self.deployment.vote_aggregator, self.aggregator_time)
 
-    def _lane(self, name: str, consumer: settings.Consumer, time: FunctionTime) -> ConsumerLane:
-        pushed, around, facts = consumer.enhanced_fan_out, self.surroundings, self.facts
-        interval = around.mapping_poll_interval_seconds or facts.value("mapping.poll_interval_seconds")
-        overhead = facts["mapping.overhead_seconds"]
-        if around.mapping_overhead_seconds is not None:
-            overhead = given("between invocations", around.mapping_overhead_seconds, "s", "surroundings")
-        way = "kinesis.fan_out_propagation_seconds" if pushed else "kinesis.propagation_seconds"
-        poll = given("poll interval", 0.0 if pushed else interval, "s", "0 with enhanced fan-out")
-        limit = consumers.batch_limit(name, consumer, self.event, facts)
-        window, per_shard = float(consumer.batching_window_seconds), consumer.parallelization_factor
-        return ConsumerLane(name, limit, window, poll, facts[way], per_shard, time, overhead)
+    def _lane(self, consumer: settings.Consumer, time: FunctionTime) -> ConsumerLane:
+        return ConsumerLane(consumer, time, self.event, self.surroundings, self.facts)
 
     @cached_property
     def readable_per_shard(self) -> Figure:
