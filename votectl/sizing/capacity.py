@@ -57,17 +57,15 @@ class GrowingCapacity:
 
 @dataclass
 class FrontDoor:
-    """The throttle of the door, and the containers of the function behind it: without one, containers without end.
-
-    ``most`` containers answer ``requests_each`` requests a second each. ``containers`` are ready when the event
-    begins; more of them start as ``room`` allows, and stay for the event.
-    """
+    """The throttle of the door, and the containers of the function behind it: without one, containers without end."""
 
     throttle: Bucket
-    room: Bucket = field(default_factory=lambda: Bucket(0.0, 0.0))
-    containers: float = inf
+    room: Bucket = field(
+        default_factory=lambda: Bucket(0.0, 0.0)
+    )  # for more containers, which stay for the event
+    containers: float = inf  # that are ready when the event begins
     most: float = inf
-    requests_each: float = 1.0
+    requests_each: float = 1.0  # a second, of one container
     cold_starts: float = field(default=0.0, init=False)
 
     def offer(self, seconds: float) -> float:

@@ -2,8 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import boto3
@@ -11,7 +12,6 @@ import boto3
 from votectl.commands.common import find, refuse
 from votectl.errors import OperatorError
 from votectl.settings import files, tfvars
-from votectl.settings.files import BadFile, load
 from votectl.sizing import evidence, facts, measurements, plan_file, report
 from votectl.sizing.consumer import FunctionTimes
 from votectl.sizing.cost import idle_month, itemise, total
@@ -76,7 +76,7 @@ def _keeping(options: Options) -> Keeping:
 
 def _times(options: Options) -> FunctionTimes:
     path = options["calibration"]
-    return load(measurements.Calibration, path, "calibration").function_times() if path else {}
+    return files.load(measurements.Calibration, path, "calibration").function_times() if path else {}
 
 
 def _step(options: Options) -> float | None:
@@ -163,7 +163,7 @@ def simulate(options: Options) -> None:
         (options["doubled_writes"] and not of_sample, "--doubled-writes belongs to --published"),
     )
     if compare:
-        _compare(load(evidence.RealRun, compare, "run"), options)
+        _compare(files.load(evidence.RealRun, compare, "run"), options)
     elif of_sample:
         _simulate_published(options)
     else:
@@ -198,7 +198,7 @@ def _simulate_published(options: Options) -> None:
     """Play the published sample's runs, with its writes or with ours."""
     plot, doubled, seed = options["plot"], options["doubled_writes"], options["seed"]
     if plot is not None and plot.exists() and not plot.is_dir():
-        raise BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
+        raise files.BadFile(f"plot: {plot} is a file; --published writes two pictures and needs a directory")
     prices = facts.load(options["prices"])
     found = evidence.play(prices, doubled_writes=doubled, seed=seed, step=_step(options))
     if plot is not None:
@@ -242,10 +242,7 @@ def calibrate(options: Options) -> None:
     now, environment = datetime.now(UTC), options["environment"]
     poll, option, run = options["poll"], options["option"], now.strftime("%Y%m%dt%H%M%S")
     target, client = find(environment), boto3.client("lambda")
-
-    def batches(size: int) -> Iterator[dict[str, Any]]:
-        return measurements.events(poll, option, run, size, now)
-
+    batches = partial(measurements.events, poll, option, run, now)
     measured: dict[str, Any] = {}
     with console(stderr=True).status("invoking the functions"):
         for name in ("vote_writer", "vote_aggregator"):

@@ -4,11 +4,10 @@ A round is a set of concurrent calls to the store, so it takes one call's latenc
 statements, the aggregator's with the polls in its batch. Measured times have no rounds, only a base and a slope.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil as round_up
-from math import isinf
 
 import numpy as np
 
@@ -25,10 +24,7 @@ _MANY_VOTES_A_POLL = 50.0
 
 @dataclass(frozen=True)
 class FunctionTime:
-    """Seconds per invocation; rounds = min(most_rounds, ceil(statements / statements_per_round)).
-
-    ``pace``: the least seconds per vote, where the function holds its writes back.
-    """
+    """Seconds per invocation; rounds = min(most_rounds, ceil(statements / statements_per_round))."""
 
     base: Figure  # s
     per_vote: Figure  # s per vote
@@ -36,7 +32,7 @@ class FunctionTime:
     statements_per_round: float = np.inf
     statements_per_vote: float = 1.0
     most_rounds: float = np.inf
-    pace: Figure | None = None
+    pace: Figure | None = None  # s per vote at least, where the function holds its writes back
     memory_mb: int | None = None  # that was measured
 
     @property
@@ -61,10 +57,10 @@ class FunctionTime:
             unpaced = replace(self, pace=None).figure(f"{name}, unpaced", votes)
             return derived(name, "s", maximum(unpaced, self.pace * votes))
         time = self.base + self.per_vote * votes
-        if not isinf(self.statements_per_round):
+        if not math.isinf(self.statements_per_round):
             statements = given("statements per vote", self.statements_per_vote)
             per_round = given("statements in a round", self.statements_per_round, "", "concurrent statements")
-            limit = "no limit" if isinf(self.most_rounds) else "polls"
+            limit = "no limit" if math.isinf(self.most_rounds) else "polls"
             most = given("most rounds", self.most_rounds, "", limit)
             time = time + self.per_round * minimum(most, ceil(votes * statements / per_round))
         return derived(name, "s", time)
@@ -238,4 +234,4 @@ def live_row_bytes(event: VotingEvent, facts: Facts) -> Figure:
 
 def whole(value: float) -> int:
     """Return the next whole number, tolerating rounding errors of floating point."""
-    return round_up(value - 1e-9)
+    return math.ceil(value - 1e-9)

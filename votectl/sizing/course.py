@@ -1,7 +1,4 @@
-"""The course of an event: cumulative curves over time, and the numbers and the usage read off them.
-
-Prediction and simulation both return a course, so they are compared on the same numbers.
-"""
+"""The course of an event, predicted or simulated: cumulative curves, and the numbers and the usage read off them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,20 +39,18 @@ class Play:
     def __init__(self, scenario: EventScenario) -> None:
         self._scenario, self._door, self._growth = scenario, scenario.front_door(), scenario.stream_growth()
         self._shards = scenario.shards
-        self._sent = self._refused_by_api = self._refused_by_stream = 0.0
+        self._votes = dict.fromkeys(("sent", "refused_by_api", "refused_by_stream"), 0.0)
         self._moments: list[dict[str, float]] = []
 
     def _count(self, sent: float, admitted: float, accepted: float) -> None:
-        self._sent += sent
-        self._refused_by_api += sent - admitted
-        self._refused_by_stream += max(0.0, admitted - accepted)
+        self._votes["sent"] += sent
+        self._votes["refused_by_api"] += sent - admitted
+        self._votes["refused_by_stream"] += max(0.0, admitted - accepted)
 
     def _keep(self, now: float, writer: ConsumerWork, aggregator: ConsumerWork, **more: float) -> None:
         """Keep the numbers of a moment, by the names of the curves."""
         moment = {"times": now, "shards": float(self._shards), "cold_starts": self._door.cold_starts, **more}
-        moment |= {
-            name: getattr(self, f"_{name}") for name in ("sent", "refused_by_api", "refused_by_stream")
-        }
+        moment |= self._votes
         for table, name, work in (("vote", "writer", writer), ("live", "aggregator", aggregator)):
             moment |= {f"{table}_units": work.units, f"{table}_units_throttled": work.meter.throttled}
             moment |= {f"{name}_batches": work.batches, f"{name}_seconds": work.seconds}
@@ -147,7 +142,7 @@ class CourseSummary:
         self.cold_starts = last(course.cold_starts)
 
 
-def figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
+def course_figures(scenario: EventScenario, summary: CourseSummary, how: str) -> dict[str, Figure]:
     """Return a course's numbers as figures, by name; each rests on the arrivals and on its consumer."""
     arrivals = (scenario.event.figures["peak"], scenario.event.figures["duration"])
     storing, counting = arrivals + scenario.writer_inputs(), arrivals + scenario.aggregator_inputs()

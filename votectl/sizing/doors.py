@@ -78,16 +78,13 @@ def _concurrency(planner: Planner, rate: Figure) -> Figure:
 
 
 def ready_concurrency(planner: Planner) -> Figure | None:
-    """Return the containers to provision, where the rate rises faster than Lambda starts them.
-
-    Lambda starts 1,000 containers at once and 100 more a second. Containers that are there stay for the event.
-    """
+    """Return the containers to provision, where the rate rises faster than Lambda starts them."""
     event, burst = planner.event, planner.facts["lambda.scaling_per_10_seconds"]
     crest = planner.crest.value / event.peak  # chance is in the throttle's rate, too
     times = np.concatenate([[-1e-3], np.linspace(0, event.duration, 1_000)])
     each = _concurrency(planner, given("one request a second", 1)) * planner.demand["requests_per_vote"]
     needed = np.maximum.accumulate(event.rate(times) * crest * each.value)
-    # What Lambda grants from one time to another.
+    # What Lambda grants from one time to another: 1,000 containers at once, and 100 more a second.
     granted = burst.value * (1 + np.maximum(times[None, :] - times[:, None], 0) / 10)
     late = np.triu(needed[None, :] - needed[:, None] - granted) > 0
     if not late.any():

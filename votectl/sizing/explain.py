@@ -40,10 +40,7 @@ def _operator(
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. ``how`` is its formula or describes its procedure; leaves have a ``source``.
-
-    A figure without a name is a part of a formula; ``binding`` says how tightly its operator binds.
-    """
+    """One number. ``how`` is its formula or describes its procedure; leaves have a ``source``."""
 
     name: str
     value: float
@@ -52,7 +49,7 @@ class Figure:
     how: str = ""
     source: str = ""
     inputs: Mapping[str, "Figure"] = field(default_factory=dict)
-    binding: int = _ATOM
+    binding: int = _ATOM  # of the operator, in a part of a formula; a part has no name
 
     __add__ = _operator("+", _SUM, operator.add)
     __radd__ = _operator("+", _SUM, operator.add, swapped=True)

@@ -10,9 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from votectl.settings import files
 from votectl.settings.deployment import SettingsModel
-from votectl.settings.files import BadFile
-from votectl.settings.files import load as load_file
 from votectl.sizing.explain import Figure, Origin
 
 Text = Annotated[str, Field(min_length=1)]
@@ -52,19 +51,19 @@ class Facts(SettingsModel):
 @cache
 def packaged() -> Facts:
     """Return the facts that ship with this package."""
-    return load_file(Facts, Path(__file__).with_name("facts.json"), "facts")
+    return files.load(Facts, Path(__file__).with_name("facts.json"), "facts")
 
 
 def load(path: Path | None) -> Facts:
     """Return a replacement file's facts, or ours. Raises BadFile: an entry is invalid, missing, or in another unit."""
     if path is None:
         return packaged()
-    found, ours = load_file(Facts, path, "prices"), packaged().facts
+    found, ours = files.load(Facts, path, "prices"), packaged().facts
     if missing := sorted(ours.keys() - found.facts.keys()):
-        raise BadFile(f"prices: {path} lacks {', '.join(missing)}")
+        raise files.BadFile(f"prices: {path} lacks {', '.join(missing)}")
     if unknown := sorted(found.facts.keys() - ours.keys()):
-        raise BadFile(f"prices: {path} has unknown entries: {', '.join(unknown)}")
+        raise files.BadFile(f"prices: {path} has unknown entries: {', '.join(unknown)}")
     for key, fact in found.facts.items():
         if fact.unit != ours[key].unit:
-            raise BadFile(f"prices: {path}: {key} is in {fact.unit!r}, expected {ours[key].unit!r}")
+            raise files.BadFile(f"prices: {path}: {key} is in {fact.unit!r}, expected {ours[key].unit!r}")
     return found

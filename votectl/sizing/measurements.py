@@ -97,7 +97,7 @@ class Calibration(SettingsModel):
         return times
 
 
-def events(poll_id: str, option: str, run: str, batch_size: int, now: datetime) -> Iterator[dict[str, Any]]:
+def events(poll_id: str, option: str, run: str, now: datetime, batch_size: int) -> Iterator[dict[str, Any]]:
     """Yield events like the mapping's, each with first votes of new voters. ``run`` is a word unique to this run."""
     from votectl.redrive import as_event_record  # loads the writer
 

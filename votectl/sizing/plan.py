@@ -11,8 +11,7 @@ from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
 from votectl.sizing.consumer import FunctionTimes, ingress_start, whole
 from votectl.sizing.cost import figures_of
-from votectl.sizing.course import CourseSummary, Keeping, Usage
-from votectl.sizing.course import figures as course_figures
+from votectl.sizing.course import CourseSummary, Keeping, Usage, course_figures
 from votectl.sizing.event import Goals, VotingEvent
 from votectl.sizing.explain import Figure, assumed, ceil, computed, derived, given, log2, maximum, minimum
 from votectl.sizing.facts import Facts

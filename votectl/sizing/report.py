@@ -10,8 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from votectl.sizing.cost import BillItem, figures_of, total
-from votectl.sizing.course import CourseSummary
-from votectl.sizing.course import figures as course_figures
+from votectl.sizing.course import CourseSummary, course_figures
 from votectl.sizing.evidence import ComparedNumber, PlayedExperiments
 from votectl.sizing.explain import Figure, lines, number
 from votectl.sizing.inputs import spoken

@@ -45,7 +45,7 @@ class FakeLambda:
 
 
 def batches(size: int) -> Iterator[dict[str, Any]]:
-    return measurements.events("poll-1", "yes", "run1", size, datetime.fromtimestamp(1_700_000_000, UTC))
+    return measurements.events("poll-1", "yes", "run1", datetime.fromtimestamp(1_700_000_000, UTC), size)
 
 
 def measured(client: FakeLambda) -> FunctionMeasurement:
