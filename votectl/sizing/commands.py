@@ -61,11 +61,6 @@ def _read(reader: Callable[[str], float], name: str, text: str) -> float:
         raise InvalidInput(f"{name}: {error}", error.examples) from error
 
 
-def _goals(options: Options) -> Goals:
-    told = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
-    return validated(Goals, {**told, "prefer": options["prefer"]})
-
-
 def _keeping(options: Options) -> Keeping:
     kept = {name: _read(seconds, name, options[name]) for name in ("before", "after")}
     for name, value in kept.items():
@@ -82,10 +77,9 @@ def _times(options: Options) -> FunctionTimes:
 def _step(options: Options) -> float | None:
     step: float | None = options["step"]
     if step is not None and not (0 < step <= 1 and abs(round(1 / step) * step - 1) < 1e-9):
-        raise InvalidInput(
-            f"step: a second must be a whole number of steps (1, 0.5, 0.2, 0.1), not {step:g} s",
-            examples=["1", "0.5", "0.2", "0.1"],
-        )
+        possible = ["1", "0.5", "0.2", "0.1"]
+        whole = f"a second must be a whole number of steps ({', '.join(possible)})"
+        raise InvalidInput(f"step: {whole}, not {step:g} s", examples=possible)
     return step
 
 
@@ -147,8 +141,10 @@ def _with_kept(options: Options, kept: Mapping[str, Any]) -> Options:
 def _planned(planned: VotingEvent, options: Options) -> CapacityPlan:
     names = ("current_shards", "door", "shard_level_metrics", "pages_by_cdn")
     more = {name: options[name] for name in names if name in options}
+    told = {name: _read(seconds, name, options[name]) for name in ("deadline", "live_lag")}
+    goals = validated(Goals, {**told, "prefer": options["prefer"]})
     prices, keeping, times = facts.load(options["prices"]), _keeping(options), _times(options)
-    return make_plan(planned, _goals(options), prices, keeping=keeping, times=times, **more)
+    return make_plan(planned, goals, prices, keeping=keeping, times=times, **more)
 
 
 def simulate(options: Options) -> None:

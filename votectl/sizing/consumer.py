@@ -112,16 +112,15 @@ def expected_answer(results_api: ResultsApi, facts: Facts) -> Figure:
     return derived("time of an answer", "s", total_ms / 1000)
 
 
-def ingress_seconds(ingress: Ingress, facts: Facts) -> Figure:
-    """Return the seconds of one vote in the ingress function: a put to the stream, and CPU."""
-    cpu_ms = facts["cpu.ingress_ms"] / vcpu(ingress.memory_mb, facts)
-    return derived("ingress: time of a vote", "s", (facts["kinesis.put_ms"] + cpu_ms) / 1000)
-
-
-def ingress_start(ingress: Ingress, facts: Facts) -> Figure:
-    """Return the seconds of a cold start of the ingress function."""
-    cpu_ms = facts["cpu.ingress_start_ms"] / vcpu(ingress.memory_mb, facts)
-    return derived("ingress: time of a cold start", "s", cpu_ms / 1000)
+def ingress_times(ingress: Ingress, facts: Facts) -> tuple[Figure, Figure]:
+    """Return the seconds of a vote in the ingress function (a put to the stream, and CPU), and of a cold start."""
+    share = vcpu(ingress.memory_mb, facts)
+    vote_ms, start_ms = (
+        facts["kinesis.put_ms"] + facts["cpu.ingress_ms"] / share,
+        facts["cpu.ingress_start_ms"] / share,
+    )
+    vote = derived("ingress: time of a vote", "s", vote_ms / 1000)
+    return vote, derived("ingress: time of a cold start", "s", start_ms / 1000)
 
 
 def measured(name: str, line: Sequence[float], source: str, memory_mb: int) -> FunctionTime:

@@ -6,7 +6,7 @@ from operator import add
 from typing import NamedTuple
 
 from votectl.settings import deployment as settings
-from votectl.sizing.consumer import expected_answer, ingress_seconds, ingress_start
+from votectl.sizing.consumer import expected_answer, ingress_times
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
 from votectl.sizing.explain import Figure, Operand, computed, derived, given, maximum, minimum
@@ -163,7 +163,8 @@ class _Bill:
         self.pay("Lambda", "ingress requests", self._voting, "lambda.requests")
         votes = self._used("votes admitted", self._usage["admitted"], "votes")
         starts = self._used("cold starts", self._usage["cold_starts"], "starts")
-        time = votes * ingress_seconds(ingress, facts) + starts * ingress_start(ingress, facts)
+        of_vote, of_start = ingress_times(ingress, facts)
+        time = votes * of_vote + starts * of_start
         memory_gb = given("ingress: memory_mb", ingress.memory_mb, "MB") / 1024
         self._compute("ingress", "ingress", time * memory_gb)
         if ingress.provisioned_concurrency:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from votectl.settings.deployment import BillingMode, Door, Ingress, VoterIdentity
-from votectl.sizing.consumer import expected_answer, ingress_seconds, whole
+from votectl.sizing.consumer import expected_answer, ingress_times, whole
 from votectl.sizing.cost import BillItem, itemise, total
 from votectl.sizing.course import Usage
 from votectl.sizing.event import VotingEvent
@@ -72,7 +72,7 @@ def reserved_concurrency(planner: Planner) -> Figure:
 
 def _concurrency(planner: Planner, rate: Figure) -> Figure:
     """Return the containers for a rate: by the time of a vote, and by Lambda's limit of requests per container."""
-    by_time = rate * ingress_seconds(Ingress(), planner.facts)
+    by_time = rate * ingress_times(Ingress(), planner.facts)[0]
     by_rate = rate / planner.facts["lambda.requests_per_concurrency"]
     return derived("ingress: concurrent executions", "", maximum(by_time, by_rate))
 

@@ -194,10 +194,8 @@ def event(
         peak = peak or votes / (duration * fill)
         made = peak * duration * fill
         if abs(made / votes - 1) > _TOLERANCE:
-            raise InvalidInput(
-                f"votes: {votes:g} contradict a peak of {peak:g} votes/s over {duration:g} s in this "
-                f"shape, which make {made:,.0f}; give two of the three"
-            )
+            told = f"a peak of {peak:g} votes/s over {duration:g} s in this shape, which make {made:,.0f}"
+            raise InvalidInput(f"votes: {votes:g} contradict {told}; give two of the three")
     return validated(VotingEvent, {"peak": peak, "duration": duration, **rest})
 
 

@@ -89,10 +89,9 @@ class Calibration(SettingsModel):
             if measurement is not None:
                 *line, deviation = measurement.line()
                 sizes = ", ".join(str(sample.batch_size) for sample in measurement.samples)
-                source = (
-                    f"batches of {sizes} at {measurement.memory_mb} MB in {self.environment!r}, {self.measured_at}, "
-                    f"{measurement.clock}; medians within {deviation:.0%} of the line"
-                )
+                where = f"in {self.environment!r}, {self.measured_at}, {measurement.clock}"
+                source = f"batches of {sizes} at {measurement.memory_mb} MB {where}"
+                source = f"{source}; medians within {deviation:.0%} of the line"
                 times[f"{name}_time"] = measured(name, line, source, measurement.memory_mb)
         return times
 
@@ -201,10 +200,9 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
     wanted, stream = settings.stream.shard_count, target.stream_name
     summary = boto3.client("kinesis").describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
     if wanted not in {None, shards := summary["OpenShardCount"]}:
-        raise InvalidInput(
-            f"shard_count: the settings say {wanted}, and the stream has {shards} open shards; wait until it "
-            "is resized, apply the settings, or name the file that was applied (--tfvars)"
-        )
+        remedy = "wait until it is resized, apply the settings, or name the file that was applied (--tfvars)"
+        has = f"the settings say {wanted}, and the stream has {shards} open shards"
+        raise InvalidInput(f"shard_count: {has}; {remedy}")
     poll_store, reader = PollStore(target.polls_table), CountReader(target)
     number, accepted = poll_store.now_ms(), Metric.VOTES_ACCEPTED
     options = [Option(id=f"option-{index}", label=f"{index}") for index in range(event.options)]
@@ -235,10 +233,9 @@ def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSetting
     sent, (writer, aggregator) = passed(voted, ticks)
     votes, most = len(sent.times), max(writer.counts[accepted], aggregator.counts[accepted])
     if most > votes:
-        raise OperatorError(
-            f"a function accepted {most:,} votes, and {votes:,} were sent: others vote, or batches "
-            "were delivered again (`votectl doctor`); rehearse on an idle deployment"
-        )
+        why = "others vote, or batches were delivered again (`votectl doctor`)"
+        more = f"a function accepted {most:,} votes, and {votes:,} were sent"
+        raise OperatorError(f"{more}: {why}; rehearse on an idle deployment")
     measured = RunNumbers(
         votes_accepted=votes,
         writer_batches=writer.batches,
@@ -313,8 +310,7 @@ def _wait(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not done():
         if time.monotonic() > deadline:
-            raise OperatorError(
-                f"not every vote was stored, counted and logged within {PATIENCE_SECONDS:g} s: look at "
-                "`votectl ledger` and at the functions' logs, and rehearse on an idle deployment"
-            )
+            remedy = "look at `votectl ledger` and at the functions' logs, and rehearse on an idle deployment"
+            late = f"not every vote was stored, counted and logged within {PATIENCE_SECONDS:g} s"
+            raise OperatorError(f"{late}: {remedy}")
         time.sleep(0.3)

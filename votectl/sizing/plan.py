@@ -9,7 +9,7 @@ import numpy as np
 from votectl.settings import deployment as settings
 from votectl.sizing import choose_writer, doors
 from votectl.sizing import planner as choosing
-from votectl.sizing.consumer import FunctionTimes, ingress_start, whole
+from votectl.sizing.consumer import FunctionTimes, ingress_times, whole
 from votectl.sizing.cost import figures_of
 from votectl.sizing.course import CourseSummary, Keeping, Usage, course_figures
 from votectl.sizing.event import Goals, VotingEvent
@@ -218,7 +218,7 @@ def _predictions(planner: Planner, scenario: EventScenario, summary: CourseSumma
     if scenario.deployment.api.vote_door is not settings.Door.REST:
         how = "containers that start for a request, which waits for them"
         figures.append(computed("cold starts of the ingress", summary.cold_starts, "starts", how, *arrivals))
-        figures.append(ingress_start(scenario.deployment.ingress, planner.facts))
+        figures.append(ingress_times(scenario.deployment.ingress, planner.facts)[1])
     return {figure.name: figure for figure in figures}
 
 

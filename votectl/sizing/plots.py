@@ -1,7 +1,5 @@
 """Pictures of courses: small files, readable without colour names, one scale per panel."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
@@ -51,7 +49,8 @@ def course(
         for axis in refusing:
             _rates(axis, "refused/s", played, *refused)
         moments = np.linspace(played.times[0], played.times[-1], _COST_POINTS)
-        spent = beforehand + np.array(list(_spent(played, scenario, keeping, moments)))
+        usages = (Usage.of(played, keeping, "simulated course", float(moment)) for moment in moments)
+        spent = beforehand + np.array([total(itemise(usage, scenario)).value for usage in usages])
         label = f"cost so far, door {scenario.deployment.api.vote_door}"
         cost.plot(moments / 60, spent, color=BLUE, label=label)
         cost.set_ylabel("US$")
@@ -116,9 +115,3 @@ def _rates(axis: Axes, unit: str, played: Course, *lines: Line, width: float = 0
         rates = np.diff(np.interp(edges, played.times, curve)) / np.diff(edges)
         axis.plot(edges[1:] / 60, rates, color=colour, label=name, lw=1.2 + 1.6 * (len(lines) - number))
     axis.set_ylabel(unit)
-
-
-def _spent(played: Course, scenario: EventScenario, keeping: Keeping, moments: Array) -> Iterator[float]:
-    for moment in moments:
-        usage = Usage.of(played, keeping, "simulated course", float(moment))
-        yield total(itemise(usage, scenario)).value

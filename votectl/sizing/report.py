@@ -86,6 +86,9 @@ def idle(environment: str, items: Sequence[BillItem]) -> SizingReport:
 def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
     """Return a plan; ``brief``: its main numbers in one table."""
     offers = found.offers
+    low = {
+        door: {quota.name: quota.needed.value for quota in offer.to_raise} for door, offer in offers.items()
+    }
     document = {
         **_inputs(found.scenario, goals=found.goals),
         "settings": _values(found.decisions),
@@ -96,10 +99,7 @@ def plan(found: CapacityPlan, *, brief: bool) -> SizingReport:
         "unique_counts": found.unique_counts,
         "doors": {door: offer.cost.value for door, offer in offers.items()},
         "doors_refused": {door: offer.refusal for door, offer in offers.items() if offer.refusal},
-        "quotas_to_raise": {
-            door: {quota.name: quota.needed.value for quota in offer.to_raise}
-            for door, offer in offers.items()
-        },
+        "quotas_to_raise": low,
         "quotas": [
             {
                 "name": name,

@@ -47,7 +47,7 @@ class EventScenario:
         throttle = Bucket(api.throttling_rate_limit, api.throttling_burst_limit)
         if api.vote_door is settings.Door.REST:
             return FrontDoor(throttle)
-        seconds = consumers.ingress_seconds(ingress, self.facts).value
+        seconds = consumers.ingress_times(ingress, self.facts)[0].value
         burst = value("lambda.scaling_per_10_seconds")
         if api.vote_door is settings.Door.URL:
             throttle = Bucket(inf, inf)

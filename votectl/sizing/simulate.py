@@ -74,6 +74,11 @@ class Lanes(ConsumerWork):
         self.read_at = np.full(shape, -np.inf)  # when the votes of another full batch can have been read
         self.waiting_since = self.free_at.copy()  # when the window's first vote came; inf: no vote waits
         self.ended = 0.0  # when the last invocation so far ends
+        self._rows, self._row_units = (
+            LiveRowModel(scenario.event, scenario.writing),
+            scenario.live_row_units.value,
+        )
+        self._unwritten = np.zeros(shape)  # units of live rows of running invocations
         self._owed = 0.0  # units of running invocations that are still to be written, where they are paced
 
     def arrive(self, votes: Array, due: Array | None, now: float, end: float) -> Array:
@@ -183,14 +188,6 @@ class Lanes(ConsumerWork):
 
 class CountingLanes(Lanes):
     """The aggregator's lanes: an invocation retries a row that the table refuses, and so ends later."""
-
-    def __init__(
-        self, lane: ConsumerLane, scenario: EventScenario, meter: WriteMeter, random: np.random.Generator
-    ) -> None:
-        super().__init__(lane, scenario, meter, random)
-        self._rows = LiveRowModel(scenario.event, scenario.writing)
-        self._row_units = scenario.live_row_units.value
-        self._unwritten = np.zeros_like(self.queue)  # units of the running invocation
 
     def work(self, fresh: Array, now: float, end: float, offset: float) -> None:
         """Form the batches of a step, and write each invocation's share of rows."""
