@@ -17,9 +17,7 @@ from votectl.sizing.explain import Figure, ceil, computed, derived, floor, given
 from votectl.sizing.facts import Facts
 
 MIB = 1_048_576
-
-# Up to this mean, the number of batches in a poll is summed over the Poisson distribution.
-_MANY_VOTES_A_POLL = 50.0
+_MANY_VOTES_A_POLL = 50.0  # a smaller mean's batches are summed over the Poisson distribution
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,7 @@ class FunctionTime:
         return max(self.of(1.0) - self.slope, 0.0)
 
 
-# Measured times that replace the expected ones: "writer_time" and "aggregator_time".
-type FunctionTimes = Mapping[str, FunctionTime]
+type FunctionTimes = Mapping[str, FunctionTime]  # measured ones, as "writer_time" and "aggregator_time"
 
 
 def vcpu(memory_mb: int, facts: Facts) -> Figure:

@@ -1,7 +1,4 @@
-"""The evidence for simulations: the published sample's runs (``published.toml``), and a real run's file.
-
-Both are compared in numbers that do not depend on the speed of the machine, or within an error bar for it.
-"""
+"""The evidence for simulations: the published sample's runs (``published.toml``), and a real run's file."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -156,8 +153,8 @@ class RealRun(SettingsModel):
     def simulations(self, facts: Facts, times: FunctionTimes, seed: int, step: float | None) -> Simulations:
         """Return simulations with several seeds of each end of the range in which the run was.
 
-        A repeated vote costs one unit while the writer remembers its voter, and two otherwise. A function takes
-        the mean time of this run's invocations, where it was measured and ``times`` does not say another one.
+        A repeated vote costs one unit while the writer remembers its voter, and two otherwise. A function takes the
+        mean time of this run's invocations, if it was measured and ``times`` has no other one.
         """
         known: dict[str, Any] = {}
         for name in ("writer", "aggregator"):

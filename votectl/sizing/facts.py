@@ -1,7 +1,4 @@
-"""Prices and limits: one data file (``facts.json``, or that of ``--prices``).
-
-A replacement must have the same entries in the same units, so a forgotten or misspelt price is an error and not a zero.
-"""
+"""Prices and limits: one data file (``facts.json``, or that of ``--prices``, which must have the same entries)."""
 
 from collections.abc import Mapping
 from functools import cache

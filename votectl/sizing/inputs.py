@@ -26,7 +26,6 @@ class LimitExceeded(OperatorError):
 
     def __init__(self, limit: str, explanation: str) -> None:
         super().__init__(f"impossible: {explanation} Binding limit: {limit}.")
-        self.limit = limit
 
 
 class RateShape(StrEnum):

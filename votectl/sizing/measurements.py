@@ -150,8 +150,7 @@ _TICK_SECONDS = 0.1
 _POLLED = Surroundings(mapping_poll_interval_seconds=POLL_INTERVAL_SECONDS)
 _EMULATED = tuple(_POLLED.model_copy(update={"mapping_overhead_seconds": seconds}) for seconds in (0.0, 0.1))
 
-# A vote: its poll's id, an option's id, and a voter.
-type Vote = tuple[str, str, str]
+type Vote = tuple[str, str, str]  # its poll's id, an option's id, and a voter
 
 
 class SentVotes(NamedTuple):
@@ -183,19 +182,16 @@ class LoggedWork:
 
 def check(event: VotingEvent) -> None:
     """Refuse an event that is not suitable. Raises InvalidInput: too many votes, too few, or too long."""
-    if event.votes < FEWEST_VOTES:
-        raise InvalidInput(f"a rehearsal needs at least {FEWEST_VOTES} votes, not {event.votes:.3g}")
-    if event.votes > MOST_VOTES or event.duration > LONGEST_SECONDS:
-        told = f"{event.votes:,.0f} in {event.duration:g} s; a smaller event gives the same comparison"
-        most = f"{MOST_VOTES:,} votes in {LONGEST_SECONDS:g} s"
-        raise InvalidInput(f"a rehearsal has at most {most}, not {told}")
+    if not FEWEST_VOTES <= event.votes <= MOST_VOTES or event.duration > LONGEST_SECONDS:
+        possible = f"{FEWEST_VOTES} to {MOST_VOTES:,} votes in at most {LONGEST_SECONDS:g} s"
+        told = f"{event.votes:,.0f} in {event.duration:g} s"
+        raise InvalidInput(f"a rehearsal has {possible}, not {told}; a small event is enough to compare")
 
 
 def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:
     """Send an event's votes through an otherwise idle deployment, and return the measurements.
 
-    Raises OperatorError: votes are refused, not processed in time, or not the only ones, or the stream has other
-    shards than the settings.
+    Raises OperatorError: votes are refused, late, or not the only ones, or the stream has not the settings' shards.
     """
     wanted, stream = settings.stream.shard_count, target.stream_name
     summary = boto3.client("kinesis").describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]

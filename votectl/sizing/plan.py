@@ -87,14 +87,11 @@ def plan(
     shard_level_metrics: Sequence[str] = (),
     pages_by_cdn: bool | None = None,
 ) -> CapacityPlan:
-    """Choose a deployment.
+    """Choose a deployment. Raises LimitExceeded (the message names the limit) or InvalidInput: it is impossible.
 
     ``keeping`` is how long capacity is up around the event, and ``times`` are measured function times. The others
     are the environment's: the shards of its stream (None: a new one), its door (None: the cheapest that holds the
     event), its metrics, which are paid, and whether CloudFront serves its pages (None: it has no pages).
-
-    Raises LimitExceeded: no setting meets the goals; the binding limit is named. Raises InvalidInput:
-    ``current_shards`` is out of range, or the door does not hold the event.
     """
     most = facts.value("kinesis.shards_per_stream")
     if current_shards is not None and not 1 <= current_shards <= most:
@@ -141,8 +138,9 @@ def plan(
 def _choose_unique_counts(planner: Planner, bill: Figure) -> str:
     """Put the shortest refresh that costs little of the bill into the draft, and return what to say about it."""
     event, facts, table = planner.event, planner.facts, planner.draft.votes_table
-    why = "they are an addition to the live counts"
-    share = assumed("share of the bill for unique counts", 0.02, "", why)
+    share = assumed(
+        "share of the bill for unique counts", 0.02, "", "they are an addition to the live counts"
+    )
     allowed, hours = max(_LITTLE, bill.value * share.value), whole(planner.hours(event.duration))
     half = facts.value("dynamodb.on_demand.initial_read_units") / 2
     most = assumed("read units/s for unique counts", half, "units/s", "half of a new on-demand table's")

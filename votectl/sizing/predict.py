@@ -97,9 +97,8 @@ class _Integration(Play):
         per_second = lane.batches_per_second((wanted - full) / seconds / np.maximum(lanes, 1.0))
         batches = full / lane.limit + np.where(wanted > full, per_second * lanes * seconds, 0.0)
         sizes = wanted / np.maximum(batches, 1e-12)
-        if queues is self._consumers[0]:
-            units = float(wanted.sum()) * self._scenario.units_per_vote.value
-        else:
+        units = float(wanted.sum()) * self._scenario.units_per_vote.value
+        if queues is self._consumers[1]:
             rows = float((self._rows.in_batch(sizes) * batches).sum())
             units = rows * self._scenario.live_row_units.value
         granted = queues.meter.grant(units, now, seconds)

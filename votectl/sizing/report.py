@@ -218,8 +218,7 @@ def published(found: PlayedExperiments, *, doubled_writes: bool, seed: int) -> S
     runs, figures = dict[str, Any](), dict[str, Figure]()
     for name, run in found.runs.items():
         runs[name] = {"predicted": vars(run.predicted), "simulated": vars(run.simulated)}
-        how = f"{name}, simulated step by step, seed {seed}"
-        played = course_figures(run.scenario, run.simulated, how)
+        played = course_figures(run.scenario, run.simulated, f"{name}, simulated step by step, seed {seed}")
         figures |= {f"{name}: {field}": figure for field, figure in played.items()}
     document = {"doubled_writes": doubled_writes, "seed": seed, "comparisons": comparisons, "runs": runs}
     return SizingReport([numbers, every], document, figures)

@@ -90,9 +90,8 @@ def test_a_hot_voter_needs_room_in_one_shard(facts: Facts) -> None:
 def test_the_impossible_is_refused_with_the_limit_that_binds(
     facts: Facts, told: dict[str, Any], goals: dict[str, Any], limit: str
 ) -> None:
-    with pytest.raises(LimitExceeded, match=re.escape(limit)) as refused:
+    with pytest.raises(LimitExceeded, match=f"Binding limit: .*{re.escape(limit)}"):
         planned(facts, told, **goals)
-    assert refused.value.limit in str(refused.value)
 
 
 @pytest.mark.slow

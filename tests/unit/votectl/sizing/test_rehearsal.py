@@ -150,9 +150,17 @@ def test_a_deployment_that_is_not_idle_or_not_as_applied_ends_the_rehearsal(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--peak", "10k", "--duration", "60s"], "at most 100,000 votes in 600 s", id="many"),
-        pytest.param(["--peak", "1", "--duration", "700s"], "at most 100,000 votes in 600 s", id="long"),
-        pytest.param(["--peak", "9", "--duration", "11s"], "needs at least 100 votes, not 99", id="few"),
+        pytest.param(
+            ["--peak", "10k", "--duration", "60s"], "100 to 100,000 votes in at most 600 s, not", id="many"
+        ),
+        pytest.param(
+            ["--peak", "1", "--duration", "700s"], "100 to 100,000 votes in at most 600 s, not", id="long"
+        ),
+        pytest.param(
+            ["--peak", "9", "--duration", "11s"],
+            "100 to 100,000 votes in at most 600 s, not 99 in 11 s",
+            id="few",
+        ),
         pytest.param([*EVENT, "--out", "none/x.json"], "can't be written", id="nowhere-to-write"),
     ],
 )
