@@ -30,16 +30,6 @@ def test_a_plan_is_json_for_programs(votectl: Typed) -> None:
     assert sum(item["usd"] for item in found["cost"]) == pytest.approx(found["expected"]["cost"]["value"])
 
 
-def test_every_number_can_be_asked_why(votectl: Typed) -> None:
-    code, output = votectl(["plan", *CITY, "--explain", "--only", "stream: shard"])
-    assert code == 0
-    assert (
-        "= max(1, ceil((peak rate - rate of the hot voter) / (records per shard * target use of a shard"
-        in output
-    )
-    assert "kinesis.shard_write_records_per_second = 1,000 records/s  [fact: boto/botocore" in output
-
-
 def test_an_unknown_name_is_answered_with_the_known_ones(votectl: Typed) -> None:
     code, output = votectl(["plan", *CITY, "--explain", "--only", "shards"])
     assert code == 1

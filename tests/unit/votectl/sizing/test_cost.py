@@ -23,7 +23,7 @@ from votectl.settings.deployment import (
 )
 from votectl.sizing.cost import BillItem, idle_month, itemise, total
 from votectl.sizing.course import Keeping, Usage
-from votectl.sizing.event import event
+from votectl.sizing.event import VotingEvent, event
 from votectl.sizing.facts import Facts
 from votectl.sizing.predict import flow
 from votectl.sizing.scenario import EventScenario
@@ -45,8 +45,18 @@ def bill(items: list[BillItem]) -> dict[str, float]:
     return {item.what: item.cost.value for item in items}
 
 
+def billed(
+    facts: Facts,
+    deployment: DeploymentSettings = ON_DEMAND,
+    *,
+    event: VotingEvent = FLAT,
+    usage: Usage = USED,
+) -> dict[str, float]:
+    return bill(itemise(usage, EventScenario.expected(event, deployment, facts)))
+
+
 def test_each_item_is_use_times_price(facts: Facts) -> None:
-    found = bill(itemise(USED, EventScenario.expected(FLAT, ON_DEMAND, facts)))
+    found = billed(facts)
     gb = 1024**3
     assert found == pytest.approx(
         {
@@ -86,7 +96,7 @@ def test_each_item_is_use_times_price(facts: Facts) -> None:
 
 def test_without_alarms_none_are_paid(facts: Facts) -> None:
     silent = ON_DEMAND.model_copy(update={"observability": Observability(alarms_enabled=False)})
-    found = bill(itemise(USED, EventScenario.expected(FLAT, silent, facts)))
+    found = billed(facts, silent)
     assert "alarms" not in found
     assert "dashboard" in found
 
@@ -104,9 +114,7 @@ def test_provisioned_units_are_paid_by_the_hour(facts: Facts) -> None:
 
 def test_an_on_demand_stream_is_paid_by_size_rounded_up(facts: Facts) -> None:
     stream = StreamSettings(mode=StreamMode.ON_DEMAND, retention_hours=48)
-    found = bill(
-        itemise(USED, EventScenario.expected(FLAT, ON_DEMAND.model_copy(update={"stream": stream}), facts))
-    )
+    found = billed(facts, ON_DEMAND.model_copy(update={"stream": stream}))
     gb = 1024**3
     assert found["stream"] == pytest.approx(3 * 0.04)
     assert found["data in"] == pytest.approx(1e6 * 1024 / gb * 0.08)
@@ -119,23 +127,21 @@ def test_fan_out_and_retention_are_paid_by_shard(facts: Facts) -> None:
         "stream": StreamSettings(shard_count=10, retention_hours=48),
         "vote_writer": Writer(enhanced_fan_out=True),
     }
-    found = bill(itemise(USED, EventScenario.expected(FLAT, ON_DEMAND.model_copy(update=changes), facts)))
+    found = billed(facts, ON_DEMAND.model_copy(update=changes))
     assert found["enhanced fan-out"] == pytest.approx(30 * 0.015 + 1e6 * 86 / 1024**3 * 0.013)
     assert found["longer retention"] == pytest.approx(30 * 0.02)
 
 
 def test_the_batch_endpoint_is_up_to_500_times_cheaper(facts: Facts) -> None:
     batched = event(votes=1e6, peak=1_000, batch_share=1.0)
-    found = bill(itemise(USED, EventScenario.expected(batched, ON_DEMAND, facts)))
+    found = billed(facts, event=batched)
     assert found["batch endpoint"] == pytest.approx(3.50 / 500)
     assert "single votes" not in found
 
 
 def test_requests_get_cheaper_by_the_billion(facts: Facts) -> None:
     many = replace(USED, used={**USED.used, "admitted": 1.5e9})
-    assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
-        "single votes"
-    ] == pytest.approx(333 * 3.50 + 667 * 2.80 + 500 * 2.38)
+    assert billed(facts, usage=many)["single votes"] == pytest.approx(333 * 3.50 + 667 * 2.80 + 500 * 2.38)
 
 
 def test_results_without_a_cdn_are_paid_at_the_front_door(facts: Facts) -> None:
@@ -167,16 +173,14 @@ def test_requests_for_results_are_on_top_of_the_votes(facts: Facts) -> None:
 
 def test_an_answer_reads_every_live_row(facts: Facts) -> None:
     many = replace(USED, shards=1_000)
-    assert bill(itemise(many, EventScenario.expected(FLAT, ON_DEMAND, facts)))[
-        "results reads"
-    ] == pytest.approx(
+    assert billed(facts, usage=many)["results reads"] == pytest.approx(
         1_000 * (1 + 68) / 1e6 * 0.125  # 1,000 rows of 276 bytes are 67.4 units
     )
 
 
 def test_a_batchs_answer_has_a_receipt_for_every_vote(facts: Facts) -> None:
     batched = event(votes=1e6, peak=1_000, batch_share=1.0)
-    found = bill(itemise(USED, EventScenario.expected(batched, ON_DEMAND, facts)))
+    found = billed(facts, event=batched)
     assert found["answers out"] == pytest.approx(2_000 * (500 + 500 * 141) / 1024**3 * 0.09)
 
 
@@ -224,7 +228,7 @@ def test_an_idle_month_is_what_is_paid_by_the_hour(facts: Facts) -> None:
 
 def test_the_firewall_is_paid_by_request_of_the_rest_api(facts: Facts) -> None:
     behind = ON_DEMAND.model_copy(update={"firewall": Present()})
-    assert bill(itemise(USED, EventScenario.expected(FLAT, behind, facts)))["requests"] == pytest.approx(0.60)
+    assert billed(facts, behind)["requests"] == pytest.approx(0.60)
 
 
 PAGES = ON_DEMAND.model_copy(
@@ -233,8 +237,8 @@ PAGES = ON_DEMAND.model_copy(
 
 
 def test_votes_of_pages_are_paid_by_cloudfront_and_its_firewall_too(facts: Facts) -> None:
-    direct = bill(itemise(USED, EventScenario.expected(FLAT, PAGES.model_copy(update={"web": None}), facts)))
-    found = bill(itemise(USED, EventScenario.expected(FLAT, PAGES, facts)))
+    direct = billed(facts, PAGES.model_copy(update={"web": None}))
+    found = billed(facts, PAGES)
     gb, viewed = 1024**3, 10_000 * 500 / 5
     added = {
         "votes": 1.00,
@@ -264,7 +268,7 @@ def test_votes_that_cannot_come_through_cloudfront_are_not_paid_there(
 
 def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:
     counted = ON_DEMAND.model_copy(update={"unique_count": UniqueCount(refresh_seconds=100)})
-    found = bill(itemise(USED, EventScenario.expected(FLAT, counted, facts)))
+    found = billed(facts, counted)
     # Nine refreshes in 1,000 s find a tenth to nine tenths of the rows; the last pass finds all of them.
     passes = 9 * 0.5 + 1
     assert found["votes table reads of the unique counts"] == pytest.approx(
@@ -272,9 +276,7 @@ def test_unique_counts_read_all_rows_again_and_again(facts: Facts) -> None:
     )
     table = Table(billing_mode=BillingMode.PROVISIONED, write_units=1_000, read_units=200)
     provisioned = counted.model_copy(update={"votes_table": table})
-    assert "votes table reads of the unique counts" not in bill(
-        itemise(USED, EventScenario.expected(FLAT, provisioned, facts))
-    )
+    assert "votes table reads of the unique counts" not in billed(facts, provisioned)
 
 
 def test_begun_hours_are_paid_in_full(scenario: Callable[..., EventScenario]) -> None:

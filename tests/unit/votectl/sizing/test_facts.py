@@ -88,15 +88,3 @@ def test_a_replaced_price_changes_the_bill(
 def test_a_bad_replacement_is_refused(replaced: Callable[[Edit], Facts], edit: Edit, message: str) -> None:
     with pytest.raises(BadFile, match=re.escape(message)):
         replaced(edit)
-
-
-def test_a_missing_prices_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="can't be read"):
-        fact_files.load(tmp_path / "none.json")
-
-
-def test_a_replacement_that_is_not_json_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "prices.json"
-    path.write_text("prices")
-    with pytest.raises(BadFile, match="JSON"):
-        fact_files.load(path)

@@ -197,11 +197,6 @@ def test_every_environment_can_be_read(environment: str) -> None:
     assert tfvars.read(INFRA / "environments" / f"{environment}.tfvars").stream.shard_count
 
 
-def test_the_file_names_its_command(facts: Facts) -> None:
-    text = plan_file.write(plan(event(votes=30, duration=120), Goals(), facts), "votectl plan --votes 30")
-    assert "#   votectl plan --votes 30\n" in text
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
