@@ -212,8 +212,7 @@ def choose_throttles(planner: Planner, pages_by_cdn: bool | None) -> None:
 def choose_tallies_table(planner: Planner) -> None:
     """Put the tallies table into the draft: on demand, unless a new table could not take its writes.
 
-    The ceiling lets all shards write in the same second. That happens when the rate fills their batches, because
-    votes begin to arrive in all shards at the same moment.
+    The ceiling lets all shards write in the same second: votes begin to arrive in all of them at the same moment.
     """
     name, facts, polls = "tallies_table", planner.facts, given("polls", planner.event.polls)
     in_a_window = planner.shards * polls * planner.scenario().live_row_units

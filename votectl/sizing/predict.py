@@ -184,9 +184,8 @@ def age(times: Array, volume: Array, backlog: Array) -> Array:
 def settling(lane: ConsumerLane, rates: Array) -> tuple[Array, Array]:
     """Return the mean and the longest time (s) of a vote through a lane that keeps up.
 
-    With a window, a vote waits for the invocation before its own, for the window (or a full batch), and for its
-    own invocation. The longest time includes a poll just missed. Without a window, a vote waits for the poll,
-    and the votes of a poll are processed batch by batch, oldest first. The mean leaves out propagation.
+    With a window, a vote waits for the previous invocation, the window (or a full batch), and its own invocation.
+    Without one, it waits for the poll, whose votes are processed batch by batch. The mean leaves out propagation.
     """
     rates = np.maximum(rates, 1e-9)
     poll = lane.poll.value
