@@ -191,7 +191,7 @@ def check(event: VotingEvent) -> None:
 def rehearse(target: Deployment, event: VotingEvent, settings: DeploymentSettings, seed: int) -> RealRun:
     """Send an event's votes through an otherwise idle deployment, and return the measurements.
 
-    Raises OperatorError: votes are refused, late, or not the only ones, or the stream has not the settings' shards.
+    Raises OperatorError: votes are refused, late, or not the only ones, or the stream has other shards.
     """
     wanted, stream = settings.stream.shard_count, target.stream_name
     summary = boto3.client("kinesis").describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
