@@ -80,9 +80,7 @@ def _time_left(planner: Planner, scenario: EventScenario) -> Figure:
     if left.value <= _SHORTEST_DRAIN + _SHORTEST_COUNT:
         why = f"the count can't start before {deadline.value - left.value:.1f} s after the last vote"
         why = f"{why}; a deadline of {deadline.value:g} s leaves too little. A fresher live result helps."
-        limit = (
-            "tally.settle_seconds (twice) and the aggregator's window, which the closing markers have to pass"
-        )
+        limit = "tally.settle_seconds (twice) and the aggregator's window, which the closing markers pass"
         raise LimitExceeded(limit, why)
     return left
 
