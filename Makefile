@@ -86,17 +86,17 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 # end-to-end tests have time limits. Each of the two continues after a failure of the other.
 .PHONY: test
 test: prepare ## Run every check, from lint to the end-to-end tests (under 20 minutes on two cores)
-	+@$(SUBMAKE) $(call JOBS,3) $(TOGETHER) lint typecheck package ARCH=host
+	+@$(SUBMAKE) package ARCH=host
 	+@$(SUBMAKE) -k -j3 test-e2e test-offline
 
 .PHONY: test-offline
-test-offline: prepare ## Run every test that needs no cloud
-	+@result=0; for part in scan test-infra test-python test-web; do \
+test-offline: prepare ## Run every check that needs no cloud
+	+@result=0; for part in lint typecheck scan test-infra test-python test-web; do \
 		nice $(SUBMAKE) $(TOGETHER) $$part || result=$$?; done; exit $$result
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget its deployment
-	@rm -rf .state/terraform/local
+	@rm -rf "$${LOCALCLOUD_DIRECTORY:-.localcloud}/terraform"
 
 ##@ Set up
 
@@ -210,13 +210,27 @@ $(INFRA_TESTS): test-infra/%: .state/init/%.stamp
 	@$(BOOTSTRAP) terraform-init infra/modules/$*
 	@mkdir -p $(@D) && touch $@
 
-# Tests marked `alone` break the cloud, or count everything that happens on it. The others run side by side before.
-E2E_TESTS = $(BIN)/pytest tests/e2e -n 6 --dist loadfile --no-loadscope-reorder -m "not alone" && \
-	$(BIN)/pytest tests/e2e -m alone --others-have-run
+# Tests marked `disruptive` have a second cloud. An endpoint from outside is one cloud: there they come last. The test of
+# unused permissions needs the calls of all tests.
+SECOND := .state/second-cloud
+OUTSIDE = $(filter-out $(LOCALCLOUD_ENDPOINT_URL),$(AWS_ENDPOINT_URL))
+E2E_TESTS = $(OWN_MAKE) -k $(if $(OUTSIDE),,-j2) test-e2e-shared test-e2e-disruptive $(if $(OUTSIDE),,&& \
+	$(BIN)/pytest tests/e2e/test_privileges.py -k test_every --other-calls $(SECOND)/logs/calls.jsonl)
 
 .PHONY: test-e2e
 test-e2e: $(VENV) $(LOCALCLOUD_VENV) ## Deploy to a cloud on this machine and test it from outside (ARGS=<pytest's> chooses tests)
 	@$(call on_local_cloud,$(OWN_MAKE) plan-is-empty && $(if $(ARGS),$(BIN)/pytest tests/e2e $(ARGS),$(E2E_TESTS)))
+
+.PHONY: test-e2e-shared
+test-e2e-shared: ## Run the end-to-end tests that leave the local cloud as it is (after make apply ENV=local)
+	@$(BIN)/pytest tests/e2e -n 6 --dist loadfile --no-loadscope-reorder -m "not alone and not disruptive"
+	@$(BIN)/pytest tests/e2e -m alone
+
+.PHONY: test-e2e-disruptive
+test-e2e-disruptive: ## Run the end-to-end tests that break or change what is deployed, on a cloud of their own
+	@export LOCALCLOUD_DIRECTORY=$(SECOND) LOCALCLOUD_PORT=$$(($${LOCALCLOUD_PORT:-4566} + 2)) \
+		LOCALCLOUD_DYNAMODB_PORT=$$(($${LOCALCLOUD_DYNAMODB_PORT:-4567} + 2)); \
+		$(call on_local_cloud,$(BIN)/pytest tests/e2e -m disruptive)
 
 .PHONY: plan-is-empty
 plan-is-empty: ## Fail if a plan after an apply to the local cloud is not empty
@@ -280,9 +294,7 @@ bench-pack: $(VENV) ## Measure the CPU and memory of exporting and verifying a m
 # Runs a command on the local cloud, and stops the cloud afterwards only if it was not running before. The second one
 # deploys first. ARGS are for the command: a make inside would pass them to Terraform, too.
 define with_local_cloud
-started=; $(LOCALCLOUD) status >/dev/null 2>&1 || started=yes; \
-result=0; { $(1); } || result=$$?; \
-[ -z "$$started" ] || $(OWN_MAKE) down >/dev/null; exit $$result
+$(LOCALCLOUD) status >/dev/null 2>&1 || trap '$(OWN_MAKE) down >/dev/null' EXIT; $(1)
 endef
 on_local_cloud = $(call with_local_cloud,$(OWN_MAKE) apply ENV=local ARGS= && $(1))
 

@@ -32,6 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 import localcloud
 from localcloud.environment import external_endpoint
 from localcloud.errors import LocalCloudError
+from localcloud.settings import CloudSettings
 from scripts import build_zip
 from scripts.bootstrap import infra, process, terraform
 from scripts.bootstrap.console import UserError, say
@@ -87,6 +88,13 @@ def backend_file(layout: Layout, environment: str) -> Path:
     return layout.root / "infra" / "environments" / f"{environment}.s3.tfbackend"
 
 
+def data_dir(layout: Layout, environment: str) -> Path:
+    """Terraform's data folder for an environment. The local one's belongs to its cloud: there may be several."""
+    if environment == LOCAL:
+        return CloudSettings.from_environment().directory / "terraform" / LOCAL
+    return infra.data_dir(layout, environment)
+
+
 def require_place(layout: Layout, environment: str) -> None:
     """Checks that an environment has a state bucket, before anything is built for it.
 
@@ -139,7 +147,7 @@ def init(layout: Layout, environment: str, tool: Path, *, force: bool = False) -
     Raises:
         UserError: the provider or the state cannot be reached.
     """
-    backend, data = backend_file(layout, environment), infra.data_dir(layout, environment)
+    backend, data = backend_file(layout, environment), data_dir(layout, environment)
     require_place(layout, environment)
     if environment == LOCAL and external_endpoint():
         ensure_state_bucket(backend)
@@ -245,7 +253,8 @@ def run_terraform_briefly(command: list[str], variables: Mapping[str, str], time
         task = progress.add_task("terraform", total=None, at="")
 
         def stop() -> None:
-            logs = f"the logs of {external_endpoint()}" if external_endpoint() else ".localcloud/logs"
+            outside = external_endpoint()
+            logs = f"the logs of {outside}" if outside else CloudSettings.from_environment().logs
             progress.console.print(
                 f"terraform is not done after {timeout:.0f} s, so it is stopped: see {logs}"
             )

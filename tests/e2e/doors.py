@@ -180,7 +180,7 @@ def is_of_aws(answer: httpx.Response) -> bool:
 @contextmanager
 def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) -> Iterator[Doors]:
     """Deploy the doors that the cloud can have, and remove them afterwards; on the local cloud they stay."""
-    tool, data = terraform.ensure(HERE), infra.data_dir(HERE, deployment.environment) / "front_doors"
+    tool, data = terraform.ensure(HERE), deploy.data_dir(HERE, deployment.environment) / "front_doors"
     data.mkdir(parents=True, exist_ok=True)
     target = deploy.target_of(HERE, deployment.environment)
     pages_environment = f"{deployment.environment}-doors"

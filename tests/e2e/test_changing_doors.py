@@ -17,7 +17,7 @@ from votectl.counts import CountReader
 from votectl.settings import tfvars
 from voting.polls import Poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.local_cloud]
+pytestmark = [pytest.mark.disruptive, pytest.mark.local_cloud]
 
 
 def settings(folder: Path, door: str, *kept: str) -> str:

@@ -14,7 +14,7 @@ from e2e.observing import wait_for
 from votectl.cli import app
 from votectl.deployment import Deployment
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.disruptive
 
 # Polls of other tests may be without a schedule or a final result.
 NOT_OURS = "poll"

@@ -9,7 +9,7 @@ from loadtest.drills import drill
 from votectl.deployment import Deployment
 from votectl.errors import OperatorError
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
+pytestmark = [pytest.mark.local_cloud, pytest.mark.disruptive]
 
 
 @pytest.mark.parametrize(

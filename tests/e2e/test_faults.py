@@ -22,7 +22,7 @@ from votectl.redrive import FailureDestination
 from votectl.traffic import Kind, Traffic, VoteRequest, send
 from voting.polls import Poll
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
+pytestmark = [pytest.mark.local_cloud, pytest.mark.disruptive]
 
 # `make chaos` takes longer.
 CHAOS_SECONDS = float(os.environ.get("VOTESTREAM_CHAOS_SECONDS", "15"))

@@ -9,7 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -26,6 +26,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 RUNS = PROJECT / ".state" / "loadtest"
 SECONDS = 10
 MOMENTS = (2, 4, 7)
+
+
+class Start(NamedTuple):
+    """A run that is interrupted after so many seconds, or with its first acknowledged vote."""
+
+    processes: int
+    seconds: int | None
+
+
+STARTS = (*(Start(1, seconds) for seconds in MOMENTS), Start(1, None), Start(2, None))
 
 
 def loadtest(*options: str) -> subprocess.CompletedProcess[str]:
@@ -117,23 +127,21 @@ def test_every_vote_of_a_short_load_through_another_door_counts_once(
 
 
 @pytest.fixture(scope="module")
-def early_ends(deployment: Deployment) -> dict[int | None, tuple[int, str]]:
-    """Exit codes and outputs of parallel runs that were interrupted after these numbers of seconds.
+def early_ends(deployment: Deployment) -> dict[Start, tuple[int, str]]:
+    """Exit codes and outputs of parallel runs that were interrupted.
 
-    None means at the first acknowledged vote. They vote in existing polls only, because each run would count the
-    others' votes for unknown polls.
+    They vote in existing polls only, because each run would count the others' votes for unknown polls.
     """
-    moments = (*MOMENTS, None)
-    with ThreadPoolExecutor(len(moments)) as at_once:
-        ends = at_once.map(lambda seconds: interrupted(deployment, 1, seconds, rate=1), moments)
-        return dict(zip(moments, ends, strict=True))
+    with ThreadPoolExecutor(len(STARTS)) as at_once:
+        ends = at_once.map(lambda start: interrupted(deployment, start), STARTS)
+        return dict(zip(STARTS, ends, strict=True))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_interrupt_ends_a_run_early_and_sent_votes_are_verified(
-    deployment: Deployment, early_ends: dict[int | None, tuple[int, str]], processes: int
+    early_ends: dict[Start, tuple[int, str]], processes: int
 ) -> None:
-    code, said = early_ends[None] if processes == 1 else interrupted(deployment, processes, None)
+    code, said = early_ends[Start(processes, None)]
     assert code == 0, said
     assert "Exact" in said
     assert "Traceback" not in said
@@ -141,24 +149,22 @@ def test_an_interrupt_ends_a_run_early_and_sent_votes_are_verified(
 
 @pytest.mark.parametrize("seconds", MOMENTS)
 def test_an_interrupt_at_any_moment_of_the_start_leaves_no_traceback(
-    early_ends: dict[int | None, tuple[int, str]], seconds: int
+    early_ends: dict[Start, tuple[int, str]], seconds: int
 ) -> None:
     """An interrupt may come before the polls exist. Votes that were sent are verified."""
-    code, said = early_ends[seconds]
+    code, said = early_ends[Start(1, seconds)]
     assert code in ((-signal.SIGINT, 130) if "ending the run" not in said else (0,)), said
     assert "Traceback" not in said
     assert "KeyboardInterrupt" not in said
 
 
-def interrupted(
-    deployment: Deployment, processes: int, seconds: int | None, rate: int = 20
-) -> tuple[int, str]:
+def interrupted(deployment: Deployment, start: Start) -> tuple[int, str]:
     """Start a run of many minutes, interrupt it like a terminal, and return its exit code and output."""
     command = [sys.executable, "-m", "loadtest", "run", "--environment", deployment.environment]
     with subprocess.Popen(
         [
             *(*command, "--minutes", "10", "--shape", "flat", "--seed", "5"),
-            *("--rate", str(rate), "--processes", str(processes)),
+            *("--rate", "1", "--processes", str(start.processes)),
         ],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
@@ -166,11 +172,11 @@ def interrupted(
         text=True,
         start_new_session=True,
     ) as process:
-        if seconds is None:
+        if start.seconds is None:
             assert process.stdout is not None
             next(line for line in process.stdout if re.search(r"[1-9]\d* acknowledged", line))
         else:
-            time.sleep(seconds)
+            time.sleep(start.seconds)
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=200)
     return process.returncode, said

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -204,7 +203,7 @@ def test_an_alarm_reaches_subscribers_and_names_its_section(
     assert "#tally-failed" in came[0]["AlarmDescription"]
 
 
-@pytest.mark.alone
+@pytest.mark.disruptive
 def test_on_call_gets_the_name_of_a_poll_without_certificate(
     deployment: Deployment, poll_store: PollStore, listening: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -248,6 +247,3 @@ def test_on_call_gets_the_name_of_a_poll_without_certificate(
     tallies.acknowledge(poll.poll_id, "a test", "nothing was lost", poll_store.now_ms())
     wait_for(lambda: tallies.final(poll.poll_id) is not None, seconds=120)
     assert len(told()) == 1  # once, however long the tally waits
-    wait_for(
-        lambda: time.time() % 60 < 1, seconds=65
-    )  # so that no later poll is announced in the minute of the loss

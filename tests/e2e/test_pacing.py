@@ -20,7 +20,7 @@ from voting.polls import Poll
 
 pytestmark = [
     pytest.mark.local_cloud,
-    pytest.mark.alone,
+    pytest.mark.disruptive,
 ]  # elsewhere Terraform asks before it changes anything
 
 LANES = 2  # the local environment's shards, each with one lane

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import httpx
@@ -20,7 +21,7 @@ from votectl.counts import CountReader
 from votectl.deployment import Deployment
 from voting.polls import Poll
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.alone]
+pytestmark = [pytest.mark.local_cloud, pytest.mark.disruptive]
 
 
 @pytest.fixture
@@ -130,9 +131,11 @@ def test_every_call_is_granted_by_a_policy(prefix: str) -> None:
     assert not_granted(grants, calls) == []
 
 
-def test_every_grant_was_used(prefix: str) -> None:
+def test_every_grant_was_used(prefix: str, request: pytest.FixtureRequest) -> None:
     """Only if all tests ran: conftest.py leaves it out of a partial run, which uses fewer permissions."""
-    calls = recorded_calls(localcloud.call_log())
+    elsewhere: Path | None = request.config.getoption("--other-calls")
+    logs = [localcloud.call_log(), *([elsewhere] if elsewhere else [])]
+    calls = [call for log in logs for call in recorded_calls(log)]
     # The additional doors of test_voters.py use the platform's modules, and fewer permissions of their roles.
     grants = [grant for grant in deployed_grants(prefix) if not grant.role.startswith(f"{prefix}doors-")]
     assert not_used(grants, calls) == []

@@ -22,7 +22,7 @@ from voting.polls import Poll
 
 pytestmark = [
     pytest.mark.local_cloud,
-    pytest.mark.alone,
+    pytest.mark.disruptive,
 ]  # elsewhere Terraform asks before it changes anything
 
 # Shards, write units, batch size, window, lanes and memory, each another than the local environment's.

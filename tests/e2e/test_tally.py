@@ -136,7 +136,7 @@ def test_a_poll_becomes_final_by_itself_and_the_final_is_the_senders_own_count(
 
 @pytest.mark.local_cloud
 @pytest.mark.scheduler
-@pytest.mark.alone
+@pytest.mark.disruptive
 def test_a_vote_that_is_processed_late_counts_by_its_arrival(
     deployment: Deployment,
     reader: CountReader,

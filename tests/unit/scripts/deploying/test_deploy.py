@@ -68,6 +68,7 @@ def runs(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
         infra.PLUGIN_DIR_VARIABLE,
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOCALCLOUD_DIRECTORY", str(layout.root / "cloud"))
     monkeypatch.setattr(deploy, "HERE", layout)
     monkeypatch.setattr(deployment, "find", lambda _environment: None)  # it was applied before
     monkeypatch.setattr(terraform, "ensure", lambda _layout: program)
@@ -162,7 +163,7 @@ def test_the_local_environment_uses_this_machines_archives_without_questions(
     assert f"-var=artifact_directory={layout.root}/dist/host" in apply
     assert "-var=lambda_architecture=" in apply
     assert "-auto-approve" in apply
-    assert f"data={layout.root}/.state/terraform/local endpoint=http://127.0.0.1:4566" in apply
+    assert f"data={layout.root}/cloud/terraform/local endpoint=http://127.0.0.1:4566" in apply
 
 
 def test_door_of_the_local_environment_is_chosen_beside_its_file(
