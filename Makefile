@@ -92,7 +92,7 @@ test: prepare ## Run every check, from lint to the end-to-end tests (under 20 mi
 .PHONY: test-offline
 test-offline: prepare ## Run every check that needs no cloud
 	+@result=0; for part in lint typecheck scan test-infra test-python test-web; do \
-		nice $(SUBMAKE) $(TOGETHER) $$part || result=$$?; done; exit $$result
+		nice -n 19 $(SUBMAKE) $(TOGETHER) $$part || result=$$?; done; exit $$result
 
 .PHONY: down
 down: local-down ## Stop the local cloud and forget its deployment

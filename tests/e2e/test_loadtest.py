@@ -130,7 +130,8 @@ def test_every_vote_of_a_short_load_through_another_door_counts_once(
 def early_ends(deployment: Deployment) -> dict[Start, tuple[int, str]]:
     """Exit codes and outputs of parallel runs that were interrupted.
 
-    They vote in existing polls only, because each run would count the others' votes for unknown polls.
+    They vote in existing polls only, because each run would count the others' votes for unknown polls: with this seed,
+    no process has a vote for an unknown poll among its first 90 voters.
     """
     with ThreadPoolExecutor(len(STARTS)) as at_once:
         ends = at_once.map(lambda start: interrupted(deployment, start), STARTS)
@@ -163,7 +164,7 @@ def interrupted(deployment: Deployment, start: Start) -> tuple[int, str]:
     command = [sys.executable, "-m", "loadtest", "run", "--environment", deployment.environment]
     with subprocess.Popen(
         [
-            *(*command, "--minutes", "10", "--shape", "flat", "--seed", "5"),
+            *(*command, "--minutes", "10", "--shape", "flat", "--seed", "13"),
             *("--rate", "1", "--processes", str(start.processes)),
         ],
         cwd=PROJECT,
