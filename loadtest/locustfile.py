@@ -23,6 +23,7 @@ import httpx
 from locust import FastHttpUser, LoadTestShape, constant_pacing, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.answers import Answer, Entry, Reading, from_line, to_line
@@ -68,6 +69,7 @@ class ProcessState:
     def __init__(self) -> None:
         self.sender: Sender | None = None
         self.begun = False
+        self.failed = False
         self.interrupted_ms: int | None = None
         self.pending: list[str] = []  # a worker's lines that it has not reported yet
 
@@ -76,8 +78,10 @@ state = ProcessState()
 
 
 def sender() -> Sender:
-    """Return the users' shared state, after the run has started."""
+    """Return the users' shared state, after the run has started. End the user if it cannot start."""
     while state.sender is None:
+        if state.failed:
+            raise StopUser
         gevent.sleep(0.05)
     return state.sender
 
@@ -212,6 +216,8 @@ class PlanShape(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Return the number of users for now, or None at the end."""
         shared = state.sender
+        if state.failed:
+            return None
         if shared is None or not state.begun:
             # Locust starts a run with its first user, and fires `test_start` before it creates one. A change
             # in between would start the run twice.
@@ -274,7 +280,17 @@ def end_early(environment: Environment) -> None:
 
 @events.test_start.add_listener
 def begin(environment: Environment, **_: object) -> None:
-    """Create the polls in the directing process, and start each sending process."""
+    """Create the polls in the directing process, and start each sending process. End the process if that fails."""
+    try:
+        _begin(environment)
+    except Exception as error:  # noqa: BLE001 - Locust only logs it, and the run waits for its start for ever
+        LOG.error("the run cannot start: %s", error)
+        state.failed = True
+        if isinstance(environment.runner, WorkerRunner):
+            gevent.spawn(environment.runner.quit)
+
+
+def _begin(environment: Environment) -> None:
     options, runner = environment.parsed_options, environment.runner
     assert options is not None  # noqa: S101 - Locust gives a run its options
     if isinstance(runner, WorkerRunner):
@@ -414,7 +430,7 @@ def take_report(client_id: str, data: dict[str, Any], **_: object) -> None:
 @events.quitting.add_listener
 def end(environment: Environment, **_: object) -> None:
     """Print what the journal lacks. The verification gives the verdict: a vote refused with 429 is not a failure."""
-    environment.process_exit_code = 0
+    environment.process_exit_code = int(state.failed)
     if isinstance(environment.runner, WorkerRunner) or state.sender is None:
         return
     here = 0 if isinstance(environment.runner, MasterRunner) else state.sender.begun - journal.entries

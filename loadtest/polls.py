@@ -28,6 +28,9 @@ POLLS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 CLOSES_AFTER = 0.6  # of the run
 
+# Time to write the polls and their schedules. A poll that is written after its opening is refused.
+SET_UP_MS = 3_000
+
 # Time from the run's last vote to the first poll's end, for answers that are under way.
 GRACE_MS = 5_000
 
@@ -57,7 +60,7 @@ class RunPolls:
         Raises:
             OperatorError: the polls cannot be created.
         """
-        opens_at = self.poll_store.now_ms() + ANNOUNCE_LEAD_MS + 1_000
+        opens_at = self.poll_store.now_ms() + ANNOUNCE_LEAD_MS + SET_UP_MS
         length = round(plan.seconds * 1000)
         ends = {"finale": length + GRACE_MS, "encore": round(length * CLOSES_AFTER)}
         ballots = []

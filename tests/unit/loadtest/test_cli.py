@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from loadtest.cli import MOST_PER_SENDER, app, refuse_impossible, refuse_unknown_master
+from loadtest.cli import MOST_PER_SENDER, _send, app, refuse_impossible, refuse_unknown_master
 from loadtest.drills import cli as drills
 from loadtest.run import Files
+from loadtest.scenario import Plan
 from votectl.errors import OperatorError
 
 
@@ -69,3 +70,23 @@ def test_a_worker_without_a_master_is_refused(name: str) -> None:
     with pytest.raises(OperatorError, match="has no address"):
         refuse_unknown_master(name)
     refuse_unknown_master("127.0.0.1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_that_cannot_create_its_polls_ends_with_the_reason(
+    plan: Plan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    processes: int,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    files = Files(tmp_path / "run")
+    files.begin(plan)
+    with pytest.raises(OperatorError, match="exit code 1"):
+        _send(files, plan, processes=processes, workers=0)
+    said = capfd.readouterr().err
+    assert "the run cannot start: " in said
+    assert "Traceback" not in said
