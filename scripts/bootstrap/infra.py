@@ -158,8 +158,8 @@ def test(layout: Layout, module: str) -> str:
 def shared_provider(data: Path) -> Iterator[dict[str, str]]:
     """Starts the provider of an initialised data folder, and yields the variable with which Terraform uses it.
 
-    Without that, Terraform starts and stops a provider for each validation and each plan, which takes most of the time
-    of its tests. A folder without a provider yields nothing.
+    Without that, `terraform test` starts and stops a provider for each validation and each plan. Over all folders, this
+    took most of its time. A folder without a provider yields nothing.
 
     Raises:
         UserError: the provider does not start.
@@ -168,19 +168,13 @@ def shared_provider(data: Path) -> Iterator[dict[str, str]]:
     if program is None:
         yield {}
         return
-    variables = terraform.environment()
-    # Where it is set, the provider can be configured only once: "unable to add custom RootCAs HTTPClient, has no
-    # WithTransportOptions". Nothing that is reached this way has a certificate.
-    variables.pop("AWS_CA_BUNDLE", None)
     with subprocess.Popen(
         [str(program), "-debug"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=variables,
-        # Ctrl-C is for Terraform: it still needs the provider while it ends.
-        start_new_session=True,
+        env=terraform.environment(),
     ) as provider:
         try:
             # It prints how to attach to it as soon as it listens.

@@ -311,18 +311,13 @@ def terraform_command(layout: Layout, what: str, environment: str, more: list[st
     if what == "apply" and environment != LOCAL and not quotas_suffice(environment):
         return 1
     command = [str(tool), f"-chdir={layout.root / 'infra'}", what, *inputs]
-    # One provider for all phases of a command takes half the time. On AWS, Terraform checks and starts its own.
-    local = environment == LOCAL
-    with contextlib.ExitStack() as stack:
-        if local:
-            settings |= stack.enter_context(infra.shared_provider(data_dir(layout, environment)))
-        if local and what in ("apply", "destroy"):
-            # Elsewhere Terraform shows its plan and asks before it changes anything.
-            result = run_terraform_briefly(
-                [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
-            )
-        else:
-            result = run_terraform([*command, *more], settings)
+    if environment == LOCAL and what in ("apply", "destroy"):
+        # Elsewhere Terraform shows its plan and asks before it changes anything.
+        result = run_terraform_briefly(
+            [*command, "-auto-approve", "-json", *more], settings, LOCAL_TIMEOUT_SECONDS
+        )
+    else:
+        result = run_terraform([*command, *more], settings)
     if what == "apply" and result == 0:
         publish_pages(layout, tool, settings)
     return result

@@ -211,8 +211,7 @@ def in_front_of(deployment: Deployment, *, user_pools: bool, http_apis: bool) ->
             if not run or not applied.exists() or applied.read_text() != run:
                 backend = ["-reconfigure", f"-backend-config=path={data / 'doors.tfstate'}"]
                 infra.init(HERE, tool, FOLDER, data, backend)
-                with infra.shared_provider(data) as attached:
-                    _terraform(tool, data, "apply", "-auto-approve", *given, **attached)
+                _terraform(tool, data, "apply", "-auto-approve", *given)
                 applied.write_text(run)
         outputs = json.loads(_terraform(tool, data, "output", "-json"))
         apis = {
@@ -249,10 +248,10 @@ def _kind_and_auth(name: str) -> tuple[str, str]:
     return kind, voter_auth
 
 
-def _terraform(tool: Path, data: Path, command: str, *arguments: str, **variables: str) -> str:
+def _terraform(tool: Path, data: Path, command: str, *arguments: str) -> str:
     done = subprocess.run(
         [tool, f"-chdir={FOLDER}", command, "-no-color", *arguments],
-        env=terraform.environment(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1", **variables),
+        env=terraform.environment(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +26,6 @@ from votectl.errors import OperatorError
 
 PLAY = """#!/bin/sh
 [ "$1" != console ] || exec "{real}" "$@" # evaluates tfvars files
-[ -z "$TF_REATTACH_PROVIDERS" ] || echo "attached to $TF_REATTACH_PROVIDERS" >> "{log}"
 echo "$* | data=$TF_DATA_DIR endpoint=$AWS_ENDPOINT_URL" >> "{log}"
 case "$*" in *" init "*) mkdir -p "$TF_DATA_DIR" ;; *" plan "*) exit 3 ;;
   *" output -json pages") cat "$TF_DATA_DIR/pages.json" 2>/dev/null || echo null ;; esac
@@ -167,21 +164,6 @@ def test_the_local_environment_uses_this_machines_archives_without_questions(
     assert "-var=lambda_architecture=" in apply
     assert "-auto-approve" in apply
     assert f"data={layout.root}/cloud/terraform/local endpoint=http://127.0.0.1:4566" in apply
-
-
-@pytest.mark.parametrize("what", ["plan", "apply", "destroy"])
-def test_only_the_local_environment_has_one_provider_for_all_phases(
-    runs: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    @contextmanager
-    def shared(data: Path) -> Iterator[dict[str, str]]:
-        yield {"TF_REATTACH_PROVIDERS": str(data)}
-
-    monkeypatch.setattr(infra, "shared_provider", shared)
-    deploy.main([what, "prod"])
-    assert "attached" not in runs.read_text()
-    deploy.main([what, "local"])
-    assert f"attached to {layout.root}/cloud/terraform/local" in runs.read_text()
 
 
 def test_door_of_the_local_environment_is_chosen_beside_its_file(
