@@ -389,7 +389,8 @@ variable "tally" {
         days = number
         mode = optional(string, "GOVERNANCE")
       }))
-      public = optional(bool, false)
+      public              = optional(bool, false)
+      work_retention_days = optional(number, 7)
     }))
     metrics_lag_seconds = optional(number, 120)
     recount_seconds     = optional(number, 900)
@@ -399,7 +400,7 @@ variable "tally" {
   description = <<-EOT
     The tally, which makes results final.
     count_concurrency: parallel invocations that count a poll's votes (1 to 40), as fast as the votes table's read units allow.
-    publish_pack: {} publishes the results pack of each final poll in a bucket, after another count; it needs results_pack. public lets anyone read packs. object_lock protects their files from deletion for some days; in mode COMPLIANCE even from the account's owner. Setting or removing object_lock replaces the bucket.
+    publish_pack: {} publishes the results pack of each final poll in a bucket, after another count; it needs results_pack. public lets anyone read packs. object_lock protects their files from deletion for some days; in mode COMPLIANCE even from the account's owner. Setting or removing object_lock replaces the bucket. work_retention_days: how long files of an unfinished publication stay; 0 keeps them for ever, without a lifecycle rule.
     metrics_lag_seconds: how far CloudWatch's counts of vote_writer's mapping must reach beyond the last closing marker before the tally trusts a count of no lost records. Lambda publishes them every minute, and later after a long invocation.
     recount_seconds: time from the final result to the recount, which finds votes that came too late for the certificate. 0 means no recount.
     settle_seconds: time from a poll's end to its tally, because AWS promises no accuracy of arrival times. The writer's failure bucket must stay empty for the same time after the last marker.
@@ -416,6 +417,11 @@ variable "tally" {
   validation {
     condition     = try(var.tally.publish_pack.object_lock, null) == null ? true : var.tally.publish_pack.object_lock.days >= 1 && var.tally.publish_pack.object_lock.days <= 36500 && floor(var.tally.publish_pack.object_lock.days) == var.tally.publish_pack.object_lock.days && contains(["COMPLIANCE", "GOVERNANCE"], var.tally.publish_pack.object_lock.mode)
     error_message = "tally.publish_pack.object_lock must have a whole number of days from 1 to 36500, and GOVERNANCE or COMPLIANCE as mode."
+  }
+
+  validation {
+    condition     = try(var.tally.publish_pack.work_retention_days >= 0 && floor(var.tally.publish_pack.work_retention_days) == var.tally.publish_pack.work_retention_days, true)
+    error_message = "tally.publish_pack.work_retention_days must be a whole number of days from 1 up, because S3 expires objects by the day, or 0 to keep work files for ever."
   }
 
   validation {

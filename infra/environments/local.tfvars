@@ -56,8 +56,8 @@ vote_writer = {
 
 tally = {
   count_concurrency   = 4
-  publish_pack        = {}
-  metrics_lag_seconds = 0 # the mapping's counts come every five seconds here
+  publish_pack        = { work_retention_days = 0 } # as failure_retention_days
+  metrics_lag_seconds = 0                           # the mapping's counts come every five seconds here
   recount_seconds     = 20
   settle_seconds      = 2 # one clock stamps everything here
 }

@@ -80,7 +80,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "packs" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "packs" {
-  for_each = local.published
+  for_each = { for key, publication in local.published : key => publication if publication.work_retention_days > 0 }
 
   bucket = aws_s3_bucket.packs[each.key].id
 
@@ -93,7 +93,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "packs" {
     }
 
     expiration {
-      days = 7
+      days = each.value.work_retention_days
     }
 
     noncurrent_version_expiration {

@@ -22,12 +22,14 @@ variable "publication" {
       days = number
       mode = string
     })
-    public = bool
+    public              = bool
+    work_retention_days = number
   })
   description = <<-EOT
     The bucket that packs are published in; null creates no bucket.
     object_lock: how long files of packs are locked, and GOVERNANCE or COMPLIANCE; null locks nothing. Going from null to a lock, or back, replaces the bucket.
     public: whether anyone may read packs.
+    work_retention_days: how long files of an unfinished publication stay; 0 keeps them for ever, without a lifecycle rule.
   EOT
   default     = null
 }

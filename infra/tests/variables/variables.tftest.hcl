@@ -17,7 +17,7 @@ run "accepts_the_least_of_everything" {
     poll_cache_seconds     = 1
     project                = "v"
     results_pack           = {}
-    tally                  = { metrics_lag_seconds = 0, publish_pack = { object_lock = { days = 1 } }, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
+    tally                  = { metrics_lag_seconds = 0, publish_pack = { object_lock = { days = 1 }, work_retention_days = 0 }, recount_seconds = 0, settle_seconds = 0, timeout_seconds = 30 }
     unique_count           = { refresh_seconds = 10 }
     vote_retention_days    = 0
     vote_writer            = { write_concurrency = 1 }
@@ -183,6 +183,17 @@ run "rejects_a_lock_of_more_than_a_hundred_years" {
   variables {
     results_pack = {}
     tally        = { publish_pack = { object_lock = { days = 36501 } } }
+  }
+
+  expect_failures = [var.tally]
+}
+
+run "rejects_work_files_that_expire_before_they_are_written" {
+  command = plan
+
+  variables {
+    results_pack = {}
+    tally        = { publish_pack = { work_retention_days = -1 } }
   }
 
   expect_failures = [var.tally]

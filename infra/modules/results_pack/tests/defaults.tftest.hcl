@@ -23,7 +23,7 @@ run "published_packs_are_private_versioned_and_not_locked" {
 
   variables {
     deletion_protection_enabled = true
-    publication                 = { object_lock = null, public = false }
+    publication                 = { object_lock = null, public = false, work_retention_days = 7 }
   }
 
   assert {
@@ -43,13 +43,13 @@ run "published_packs_are_private_versioned_and_not_locked" {
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.packs["packs"].rule[0].filter[0].prefix == "work/" && aws_s3_bucket_lifecycle_configuration.packs["packs"].rule[0].expiration[0].days == 7
-    error_message = "Work files must expire after a week, and packs must not."
+    error_message = "Work files must expire after the given days, and packs must not."
   }
 }
 
 run "anyone_may_read_public_packs_and_no_work_file" {
   command = plan
-  variables { publication = { object_lock = { days = 30, mode = "COMPLIANCE" }, public = true } }
+  variables { publication = { object_lock = { days = 30, mode = "COMPLIANCE" }, public = true, work_retention_days = 0 } }
 
   assert {
     condition     = [for statement in jsondecode(aws_s3_bucket_policy.packs["packs"].policy).Statement : [statement.Effect, statement.Action, [for resource in flatten([statement.Resource]) : endswith(resource, "/packs/*")]] if statement.Sid == "AnyoneReadsPacks"] == [["Allow", "s3:GetObject", [true]]]
@@ -64,6 +64,11 @@ run "anyone_may_read_public_packs_and_no_work_file" {
   assert {
     condition     = aws_s3_bucket.packs["packs"].object_lock_enabled
     error_message = "Files can be locked only in a bucket that was made for it."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.packs) == 0
+    error_message = "Work files that are kept for ever need no rule."
   }
 }
 
