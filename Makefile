@@ -85,7 +85,7 @@ demo: prepare ## Deploy to a cloud on this machine, vote (DOOR=rest, http or url
 # The end-to-end tests wait most of the time, so the tests without a cloud run beside them, with a lower priority:
 # end-to-end tests have time limits. Each of the two continues after a failure of the other.
 .PHONY: test
-test: prepare ## Run every check, from lint to the end-to-end tests (under 20 minutes on two cores)
+test: prepare ## Run every check, from lint to the end-to-end tests (12 minutes on two cores)
 	+@$(SUBMAKE) package ARCH=host
 	+@$(SUBMAKE) -k -j3 test-e2e test-offline
 

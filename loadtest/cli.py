@@ -269,7 +269,10 @@ def _send(files: Files, plan: Plan, *, processes: int, workers: int) -> None:
     if workers:
         options += ["--master", "--expect-workers", str(workers)]
     elif processes > 1:
-        options += ["--processes", str(processes)]
+        # Several runs on one machine must not meet at Locust's default port.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        options += ["--processes", str(processes), "--master-bind-port", port, "--master-port", port]
     code = _locust(*options)
     if code:
         raise OperatorError(f"Locust ended with exit code {code}, see its output above; nothing is verified")

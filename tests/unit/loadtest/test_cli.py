@@ -1,6 +1,8 @@
 """What `python -m loadtest` refuses before it looks anything up."""
 
+import socket
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -85,8 +87,11 @@ def test_a_run_that_cannot_create_its_polls_ends_with_the_reason(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     files = Files(tmp_path / "run")
     files.begin(plan)
-    with pytest.raises(OperatorError, match="exit code 1"):
-        _send(files, plan, processes=processes, workers=0)
+    with ExitStack() as stack:
+        with suppress(OSError):  # Locust's default port; another run may use it
+            stack.enter_context(socket.create_server(("", 5557)))
+        with pytest.raises(OperatorError, match="exit code 1"):
+            _send(files, plan, processes=processes, workers=0)
     said = capfd.readouterr().err
     assert "the run cannot start: " in said
     assert "Traceback" not in said
